@@ -1,0 +1,187 @@
+-- hookbox: the whole schema, and the one truth of it.
+--
+-- The program runs this file as it stands, and so can anybody: sqlite3 app.db < schema.sql
+-- Run again on a file that has it, it changes nothing. It sets no pragma: what the program asks of
+-- its own connections stands in src/store/open.rs, and an application's file keeps its settings.
+-- Every name begins with hookbox_, so the file may be an application's own.
+--
+-- Columns that end in _ms are milliseconds since 1970-01-01T00:00:00Z, those in _us spans in
+-- microseconds. `strict` tables need SQLite 3.37 or newer.
+
+begin immediate;
+
+-- One row: which schema this is, and which file.
+create table if not exists hookbox_meta (
+    id             integer primary key check (id = 1),
+    schema_version integer not null,
+    -- Drawn once when the file is made; part of every id that is shown: evt_<box>_<n>.
+    box            text    not null check (length(box) = 10),
+    -- Counts the changes to sources and endpoints, so that a running service sees with one small
+    -- read that somebody changed one. The triggers below keep it, whoever writes.
+    config_version integer not null default 0
+) strict;
+
+insert or ignore into hookbox_meta (id, schema_version, box)
+values (1, 1, lower(hex(randomblob(5))));
+
+-- A verified way in. A removed one stays as a row, for the events that came through it.
+create table if not exists hookbox_source (
+    id         integer primary key,
+    name       text    not null check (length(name) between 1 and 64),
+    kind       text    not null,
+    -- What requests must be signed with; null takes unsigned ones.
+    secret     blob    check (length(secret) > 0),
+    -- What a request with a known key asks for besides the answer: ignore or replay.
+    on_repeat  text    not null check (on_repeat in ('ignore', 'replay')),
+    created_ms integer not null,
+    removed_ms integer
+) strict;
+
+create unique index if not exists hookbox_source_name
+    on hookbox_source (name) where removed_ms is null;
+
+-- What has come through a source. Apart from the source, since it changes all the time.
+create table if not exists hookbox_source_count (
+    -- 0 counts the events that came without a source.
+    source_id     integer primary key,
+    events        integer not null default 0,
+    refusals      integer not null default 0,
+    last_event_ms integer
+) strict;
+
+-- Where events go. A removed one stays as a row, for its deliveries.
+create table if not exists hookbox_endpoint (
+    id          integer primary key,
+    name        text    not null check (length(name) between 1 and 64),
+    url         text    not null,
+    format      text    not null,
+    sign        text    not null,
+    secret      blob    check (length(secret) > 0),
+    timeout_ms  integer not null check (timeout_ms > 0),
+    concurrency integer not null check (concurrency > 0),
+    -- A ladder of waits (5s,5m,30m) or cron:EXPR.
+    retry       text    not null,
+    created_ms  integer not null,
+    removed_ms  integer
+) strict;
+
+create unique index if not exists hookbox_endpoint_name
+    on hookbox_endpoint (name) where removed_ms is null;
+
+-- How many deliveries of an endpoint are in which state, so that nobody has to count ten million.
+create table if not exists hookbox_endpoint_count (
+    endpoint_id integer primary key references hookbox_endpoint (id),
+    pending     integer not null default 0,
+    delivered   integer not null default 0,
+    dead        integer not null default 0,
+    cancelled   integer not null default 0
+) strict;
+
+create trigger if not exists hookbox_source_insert after insert on hookbox_source
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+create trigger if not exists hookbox_source_update after update on hookbox_source
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+create trigger if not exists hookbox_endpoint_insert after insert on hookbox_endpoint
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+create trigger if not exists hookbox_endpoint_update after update on hookbox_endpoint
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+
+-- One fact, stored once, its bytes exact, never changed.
+create table if not exists hookbox_event (
+    -- autoincrement: an id is shown outside and may never be used twice, even after pruning.
+    id           integer primary key autoincrement,
+    -- Null when it was put in from the command line.
+    source_id    integer references hookbox_source (id),
+    type         text    not null check (length(type) between 1 and 128),
+    -- The same key of the same source is the same event.
+    key          text    check (length(key) between 1 and 256),
+    received_ms  integer not null,
+    content_type text,
+    -- The producer's headers in received order: a JSON array of [name, value].
+    headers      text    not null,
+    body         blob    not null
+) strict;
+
+create unique index if not exists hookbox_event_key
+    on hookbox_event (ifnull(source_id, 0), key) where key is not null;
+
+-- One event owed to one endpoint.
+create table if not exists hookbox_delivery (
+    id          integer primary key autoincrement,
+    event_id    integer not null references hookbox_event (id),
+    endpoint_id integer not null references hookbox_endpoint (id),
+    state       text    not null check (state in ('pending', 'delivered', 'dead', 'cancelled')),
+    created_ms  integer not null,
+    due_ms      integer,
+    settled_ms  integer,
+    -- Attempts that were refused or delivered it; the ladder counts these.
+    tries       integer not null default 0,
+    -- Attempts recorded, with those that spent no try.
+    attempts    integer not null default 0,
+    -- Why it is dead or cancelled, or was last refused.
+    reason      text,
+    replay_of   integer references hookbox_delivery (id),
+    check ((state = 'pending') = (due_ms is not null)),
+    check ((state = 'pending') = (settled_ms is null)),
+    check (state not in ('dead', 'cancelled') or reason is not null)
+) strict;
+
+-- Finding what is due: only pending rows are in it, so it does not grow with history.
+create index if not exists hookbox_delivery_due
+    on hookbox_delivery (endpoint_id, due_ms) where state = 'pending';
+
+-- What is owed of an event.
+create index if not exists hookbox_delivery_event
+    on hookbox_delivery (event_id);
+
+-- The newest deliveries of an endpoint.
+create index if not exists hookbox_delivery_endpoint
+    on hookbox_delivery (endpoint_id);
+
+-- The few that did not simply arrive.
+create index if not exists hookbox_delivery_open
+    on hookbox_delivery (state) where state <> 'delivered';
+
+-- One HTTP try of a delivery, with what was sent and what came back.
+create table if not exists hookbox_attempt (
+    id                 integer primary key autoincrement,
+    delivery_id        integer not null references hookbox_delivery (id),
+    number             integer not null check (number > 0),
+    started_ms         integer not null,
+    resolve_us         integer not null,
+    connect_us         integer not null,
+    wait_us            integer not null,
+    read_us            integer not null,
+    total_us           integer not null,
+    outcome            text    not null check (outcome in ('delivered', 'refused', 'unreachable')),
+    status             integer,
+    -- What went wrong, in plain words.
+    error              text,
+    -- JSON arrays of [name, value].
+    request_headers    text    not null,
+    response_headers   text    not null,
+    -- The reply's body up to a cap, and whether it was longer.
+    response_body      blob    not null,
+    response_truncated integer not null check (response_truncated in (0, 1)),
+    check (outcome <> 'delivered' or status between 200 and 299)
+) strict;
+
+create unique index if not exists hookbox_attempt_delivery
+    on hookbox_attempt (delivery_id, number);
+
+-- An endpoint that cannot be reached: one row that grows, not a row a try.
+create table if not exists hookbox_outage (
+    id            integer primary key,
+    endpoint_id   integer not null references hookbox_endpoint (id),
+    since_ms      integer not null,
+    last_probe_ms integer not null,
+    probes        integer not null check (probes > 0),
+    error         text    not null,
+    ended_ms      integer
+) strict;
+
+-- At most one outage of an endpoint goes on.
+create unique index if not exists hookbox_outage_open
+    on hookbox_outage (endpoint_id) where ended_ms is null;
+
+commit;

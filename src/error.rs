@@ -1,0 +1,207 @@
+//! What stops an operation of ours.
+//!
+//! A receiver's refusal, time-out or reset is never an [`Error`]: it is an outcome, stored and
+//! shown. An [`Error`] means that hookbox could not do its own work.
+//!
+//! `Display` says only this layer; `source()` returns the cause; `main` joins the chain.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Everything that can stop an operation. Cheap to clone: one failed commit answers many callers.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller asked for something that cannot be: a bad URL, an unknown kind, an empty
+    /// secret, a name used twice. Nothing was changed. The text says what to do.
+    Misuse(String),
+    /// There is no such thing. Nothing was changed.
+    NotFound(String),
+    /// There is no database at this path. Make one with `hookbox init`.
+    NoDatabase(PathBuf),
+    /// The file is there and is not a SQLite database. Give another path.
+    NotSqlite(PathBuf),
+    /// The file is another program's database. Ask for it with `--into-existing`.
+    ForeignDatabase(PathBuf),
+    /// The file was written by a newer hookbox. Use that one, or another file.
+    NewerSchema {
+        /// The database file.
+        path: PathBuf,
+        /// The schema version found in it.
+        found: i64,
+        /// The newest version this program knows.
+        known: i64,
+    },
+    /// Another `serve` already works on this file.
+    AlreadyServing {
+        /// The database file.
+        path: PathBuf,
+        /// The process id of the other one, where it could be read.
+        pid: Option<u32>,
+    },
+    /// SQLite could not do it. [`Error::is_unavailable`] tells whether trying later may help.
+    Sqlite {
+        /// What was being done.
+        doing: &'static str,
+        /// SQLite's own error.
+        cause: Arc<rusqlite::Error>,
+    },
+    /// The operating system could not do it: a file, a socket, a thread.
+    Io {
+        /// What was being done, with the path or address.
+        doing: String,
+        /// The operating system's error.
+        cause: Arc<io::Error>,
+    },
+    /// The store's writer has stopped; the process is on its way out.
+    Stopped,
+}
+
+/// The result of an operation of ours.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Bad input, with what to do about it.
+    pub(crate) fn misuse(text: impl Into<String>) -> Error {
+        Error::Misuse(text.into())
+    }
+
+    /// A thing that is not there.
+    pub(crate) fn not_found(text: impl Into<String>) -> Error {
+        Error::NotFound(text.into())
+    }
+
+    /// An operating-system failure on a path.
+    pub(crate) fn io_at(doing: &str, path: &Path, cause: io::Error) -> Error {
+        Error::io(format!("{doing} {}", path.display()), cause)
+    }
+
+    /// An operating-system failure.
+    pub(crate) fn io(doing: impl Into<String>, cause: io::Error) -> Error {
+        Error::Io {
+            doing: doing.into(),
+            cause: Arc::new(cause),
+        }
+    }
+
+    /// Whether the store cannot write *now*, so that trying again later may well work: the disk
+    /// is full or read-only, an I/O call failed, or another program holds the write lock.
+    ///
+    /// The way in answers 503 with `Retry-After` for these, as RFC 9110, section 15.6.4, has it.
+    pub fn is_unavailable(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        match self {
+            Error::Sqlite { cause, .. } => matches!(
+                cause.sqlite_error_code(),
+                Some(
+                    Code::DiskFull
+                        | Code::SystemIoFailure
+                        | Code::ReadOnly
+                        | Code::CannotOpen
+                        | Code::DatabaseBusy
+                        | Code::DatabaseLocked
+                        | Code::OutOfMemory
+                )
+            ),
+            Error::Stopped => true,
+            _ => false,
+        }
+    }
+
+    /// The exit code of the command line: 1 failed, 2 misused, 3 not found.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Misuse(_) => 2,
+            Error::NotFound(_) | Error::NoDatabase(_) => 3,
+            _ => 1,
+        }
+    }
+
+    /// This error and its causes, joined by `: `.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Misuse(text) | Error::NotFound(text) => f.write_str(text),
+            Error::NoDatabase(path) => write!(
+                f,
+                "no database at {}; make one with `hookbox init --db {}`, or name another with --db",
+                path.display(),
+                path.display()
+            ),
+            Error::NotSqlite(path) => {
+                write!(
+                    f,
+                    "{} is not a SQLite database; give another path",
+                    path.display()
+                )
+            }
+            Error::ForeignDatabase(path) => write!(
+                f,
+                "{} is another program's database; to add hookbox's tables to it, run `hookbox init --into-existing --db {}`",
+                path.display(),
+                path.display()
+            ),
+            Error::NewerSchema { path, found, known } => write!(
+                f,
+                "{} has schema version {found}, this hookbox knows up to {known}; use the newer hookbox",
+                path.display()
+            ),
+            Error::AlreadyServing {
+                path,
+                pid: Some(pid),
+            } => write!(
+                f,
+                "{} is already being served by process {pid}; stop that one first, or serve another file",
+                path.display()
+            ),
+            Error::AlreadyServing { path, pid: None } => write!(
+                f,
+                "{} is already being served by another process; stop that one first, or serve another file",
+                path.display()
+            ),
+            Error::Sqlite { doing, .. } => write!(f, "cannot {doing}"),
+            Error::Io { doing, .. } => write!(f, "cannot {doing}"),
+            Error::Stopped => f.write_str("the store has stopped"),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Error::Sqlite { cause, .. } => Some(cause.as_ref()),
+            Error::Io { cause, .. } => Some(cause.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(cause: rusqlite::Error) -> Error {
+        let doing = match cause.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => "write to the database",
+            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+                "get the database's write lock in time"
+            }
+            _ => "use the database",
+        };
+        Error::Sqlite {
+            doing,
+            cause: Arc::new(cause),
+        }
+    }
+}

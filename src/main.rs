@@ -1,0 +1,2 @@
+//! hookbox.
+fn main() {}

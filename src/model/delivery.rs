@@ -1,0 +1,188 @@
+//! A delivery: one event owed to one endpoint. It has the state.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
+use crate::time::Timestamp;
+
+/// The state of a delivery. That it is being sent right now, or waits because its endpoint is
+/// offline, is shown beside the state and is not a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It is owed, and has a due time.
+    Pending,
+    /// The endpoint has it.
+    Delivered,
+    /// It was given up, with the reason.
+    Dead,
+    /// A person called it off.
+    Cancelled,
+}
+
+impl State {
+    /// Every state, in the order of the life cycle.
+    pub const ALL: [State; 4] = [
+        State::Pending,
+        State::Delivered,
+        State::Dead,
+        State::Cancelled,
+    ];
+
+    /// The name used on the command line, in SQL and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Pending => "pending",
+            State::Delivered => "delivered",
+            State::Dead => "dead",
+            State::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for State {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<State> {
+        State::ALL
+            .into_iter()
+            .find(|state| state.name() == text)
+            .ok_or_else(|| {
+                Error::misuse(format!(
+                    "unknown state `{text}`; one of pending, delivered, dead, cancelled"
+                ))
+            })
+    }
+}
+
+/// What can happen to a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Move {
+    /// The endpoint took it.
+    Deliver,
+    /// The endpoint refused it, and it is due again then. Spends a try.
+    Retry {
+        /// When it is due again.
+        due: Timestamp,
+    },
+    /// The endpoint could not be reached; it stays as it is. Spends no try.
+    Postpone,
+    /// It is given up.
+    GiveUp {
+        /// Why, in plain words.
+        reason: String,
+    },
+    /// A person calls it off.
+    Cancel {
+        /// Why, in plain words.
+        reason: String,
+    },
+}
+
+/// The state after a move; `None` where the move is not open to a delivery in that state. This
+/// is the whole table: a settled delivery stays as it was, and a replay is a new delivery.
+///
+/// ```
+/// use hookbox::model::delivery::{Move, State, next_state};
+/// assert_eq!(next_state(State::Pending, &Move::Deliver), Some(State::Delivered));
+/// assert_eq!(next_state(State::Cancelled, &Move::Deliver), None);
+/// ```
+pub fn next_state(state: State, change: &Move) -> Option<State> {
+    match (state, change) {
+        (State::Pending, Move::Deliver) => Some(State::Delivered),
+        (State::Pending, Move::Retry { .. } | Move::Postpone) => Some(State::Pending),
+        (State::Pending, Move::GiveUp { .. }) => Some(State::Dead),
+        (State::Pending, Move::Cancel { .. }) => Some(State::Cancelled),
+        (State::Delivered | State::Dead | State::Cancelled, _) => None,
+    }
+}
+
+/// A delivery as it is looked at.
+#[derive(Debug, Clone)]
+pub struct DeliveryRecord {
+    /// Its row.
+    pub id: DeliveryId,
+    /// The event that is owed.
+    pub event: EventId,
+    /// The row of the endpoint it is owed to.
+    pub endpoint_id: EndpointId,
+    /// The name of that endpoint.
+    pub endpoint: String,
+    /// The event's type.
+    pub event_type: String,
+    /// The name of the event's source.
+    pub source: Option<String>,
+    /// Its state.
+    pub state: State,
+    /// Tries spent: attempts that were refused, or that delivered it.
+    pub tries: i64,
+    /// Attempts recorded, with those that spent no try.
+    pub attempts: i64,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it is due; only while pending.
+    pub due: Option<Timestamp>,
+    /// When it was settled; only afterwards.
+    pub settled: Option<Timestamp>,
+    /// Why it is dead, cancelled, or was last refused.
+    pub reason: Option<String>,
+    /// The delivery this one repeats.
+    pub replay_of: Option<DeliveryId>,
+    /// Why a pending one is not being sent: `offline`, or nothing.
+    pub waiting: Option<&'static str>,
+}
+
+impl DeliveryRecord {
+    /// The contract's JSON object.
+    pub fn json(&self, box_id: &BoxId) -> Value {
+        json!({
+            "id": box_id.delivery(self.id),
+            "event": box_id.event(self.event),
+            "endpoint": self.endpoint,
+            "type": self.event_type,
+            "source": self.source,
+            "state": self.state.name(),
+            "tries": self.tries,
+            "attempts": self.attempts,
+            "created_at": self.created.to_string(),
+            "due_at": self.due.map(|at| at.to_string()),
+            "settled_at": self.settled.map(|at| at.to_string()),
+            "reason": self.reason,
+            "replay_of": self.replay_of.map(|id| box_id.delivery(id)),
+            "replay": null,
+            "waiting": self.waiting,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_settled_delivery_takes_no_move_and_a_pending_one_takes_each() {
+        let reason = String::new;
+        let moves = [
+            (Move::Deliver, State::Delivered),
+            (Move::Retry { due: Timestamp(1) }, State::Pending),
+            (Move::Postpone, State::Pending),
+            (Move::GiveUp { reason: reason() }, State::Dead),
+            (Move::Cancel { reason: reason() }, State::Cancelled),
+        ];
+        for (change, expected) in moves {
+            assert_eq!(next_state(State::Pending, &change), Some(expected));
+            for settled in [State::Delivered, State::Dead, State::Cancelled] {
+                assert_eq!(next_state(settled, &change), None);
+            }
+        }
+    }
+}

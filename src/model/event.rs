@@ -1,0 +1,127 @@
+//! An event: one fact, stored once, its bytes exact, never changed.
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::id::{BoxId, EventId, SourceId};
+use crate::time::Timestamp;
+
+/// One header, name and value, as it came.
+pub type Header = (String, String);
+
+/// Longest event type, in bytes: it is shown in lists and sent in headers.
+pub const TYPE_BYTES_MAX: usize = 128;
+
+/// Longest key, in bytes: it is indexed.
+pub const KEY_BYTES_MAX: usize = 256;
+
+/// Largest body unless set otherwise, in bytes: 1 MiB. Gogs' own payloads are a few KiB.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// An event to be stored.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Where it came in; `None` when it was put in from the command line.
+    pub source: Option<SourceId>,
+    /// What kind of fact, such as `push` or `order.paid`.
+    pub event_type: String,
+    /// The idempotency key: the same key of the same source is the same event.
+    pub key: Option<String>,
+    /// The producer's content type.
+    pub content_type: Option<String>,
+    /// The producer's headers in received order.
+    pub headers: Vec<Header>,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+impl NewEvent {
+    /// Checks what the store requires.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when the type or key is empty, too long or has control characters.
+    pub fn check(&self) -> Result<()> {
+        check_text("event type", &self.event_type, TYPE_BYTES_MAX)?;
+        match &self.key {
+            Some(key) => check_text("key", key, KEY_BYTES_MAX),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Checks one short text of an event.
+fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<()> {
+    if text.trim().is_empty() {
+        return Err(Error::misuse(format!("the {what} is empty; give one")));
+    }
+    if text.len() > bytes_max {
+        return Err(Error::misuse(format!(
+            "the {what} is {} bytes, limit is {bytes_max}",
+            text.len()
+        )));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(Error::misuse(format!(
+            "the {what} has control characters; leave them out"
+        )));
+    }
+    Ok(())
+}
+
+/// What became of an event that was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The event: the new one, or the one that has the key already.
+    pub id: EventId,
+    /// Whether the key was known, so that no second event was made.
+    pub duplicate: bool,
+    /// Deliveries made: of the new event, or as a replay that a repeat asked for.
+    pub deliveries: usize,
+}
+
+/// An event as it is looked at; the body is asked for by itself.
+#[derive(Debug, Clone)]
+pub struct EventRecord {
+    /// Its row.
+    pub id: EventId,
+    /// The name of its source.
+    pub source: Option<String>,
+    /// What kind of fact.
+    pub event_type: String,
+    /// Its idempotency key.
+    pub key: Option<String>,
+    /// When it was accepted.
+    pub received: Timestamp,
+    /// The producer's content type.
+    pub content_type: Option<String>,
+    /// The producer's headers in received order.
+    pub headers: Vec<Header>,
+    /// Size of the body.
+    pub bytes: i64,
+}
+
+impl EventRecord {
+    /// One line for lists: the type, and where it came in.
+    pub fn summary(&self) -> String {
+        match &self.source {
+            Some(source) => format!("{} from {source}", self.event_type),
+            None => self.event_type.clone(),
+        }
+    }
+
+    /// The contract's JSON object.
+    pub fn json(&self, box_id: &BoxId) -> Value {
+        json!({
+            "id": box_id.event(self.id),
+            "type": self.event_type,
+            "source": self.source,
+            "key": self.key,
+            "received_at": self.received.to_string(),
+            "bytes": self.bytes,
+            "content_type": self.content_type,
+            "summary": self.summary(),
+            "headers": self.headers,
+            "replay_of_event": null,
+        })
+    }
+}

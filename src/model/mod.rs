@@ -1,0 +1,17 @@
+//! The nouns of hookbox, their states and their moves: pure data and pure functions.
+//!
+//! Nothing here reads a clock, opens a file or speaks to a network. One file a noun; start with
+//! [`event`], then [`endpoint`] and [`delivery`].
+
+pub mod attempt;
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod id;
+mod name;
+pub mod outage;
+pub mod retry;
+pub mod source;
+pub mod stats;
+
+pub use name::check_name;

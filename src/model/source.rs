@@ -1,0 +1,158 @@
+//! A source: a verified way in, with a kind, a path and a secret.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::id::SourceId;
+use crate::signature::Secret;
+use crate::time::Timestamp;
+
+/// What posts to a source, which decides how it is verified, typed and keyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A Gogs server.
+    Gogs,
+    /// Anything that can POST.
+    Generic,
+}
+
+impl SourceKind {
+    /// Every kind, in the order of the help text.
+    pub const ALL: [SourceKind; 2] = [SourceKind::Gogs, SourceKind::Generic];
+
+    /// The name used on the command line, in SQL and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            SourceKind::Gogs => "gogs",
+            SourceKind::Generic => "generic",
+        }
+    }
+
+    /// What a known key means unless the source says otherwise. A Gogs server repeats a key only
+    /// when a person presses Redelivery (or at once, after its own restart); other senders
+    /// repeat by themselves when an answer got lost.
+    pub fn default_on_repeat(self) -> OnRepeat {
+        match self {
+            SourceKind::Gogs => OnRepeat::Replay,
+            SourceKind::Generic => OnRepeat::Ignore,
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for SourceKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<SourceKind> {
+        SourceKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| {
+                Error::misuse(format!(
+                    "unknown source kind `{text}`; one of gogs, generic"
+                ))
+            })
+    }
+}
+
+/// What a request with a known key asks for, besides the answer that the event is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRepeat {
+    /// Nothing.
+    Ignore,
+    /// A replay, when it comes long enough after the first and nothing of the event is pending.
+    Replay,
+}
+
+impl OnRepeat {
+    /// The name used on the command line and in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnRepeat::Ignore => "ignore",
+            OnRepeat::Replay => "replay",
+        }
+    }
+}
+
+impl FromStr for OnRepeat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<OnRepeat> {
+        [OnRepeat::Ignore, OnRepeat::Replay]
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| Error::misuse(format!("unknown --on-repeat `{text}`; ignore or replay")))
+    }
+}
+
+/// A source as it is configured.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its row.
+    pub id: SourceId,
+    /// Its name, which is also its path under `/in/`.
+    pub name: String,
+    /// What posts to it.
+    pub kind: SourceKind,
+    /// What requests must be signed with; `None` takes unsigned ones.
+    pub secret: Option<Secret>,
+    /// What a known key asks for.
+    pub on_repeat: OnRepeat,
+}
+
+impl Source {
+    /// The path that takes this source's requests.
+    pub fn path(&self) -> String {
+        format!("/in/{}", self.name)
+    }
+}
+
+/// A source to be made.
+#[derive(Debug, Clone)]
+pub struct NewSource {
+    /// See [`check_name`](crate::model::check_name).
+    pub name: String,
+    /// What will post to it.
+    pub kind: SourceKind,
+    /// What requests must be signed with; `None` takes unsigned ones.
+    pub secret: Option<Secret>,
+    /// `None` takes the kind's default.
+    pub on_repeat: Option<OnRepeat>,
+}
+
+/// A source with what has come through it.
+#[derive(Debug, Clone)]
+pub struct SourceReport {
+    /// As configured.
+    pub source: Source,
+    /// Events accepted.
+    pub events: i64,
+    /// Requests refused with 401.
+    pub refusals: i64,
+    /// When the last event was accepted.
+    pub last_event: Option<Timestamp>,
+}
+
+impl SourceReport {
+    /// The contract's JSON object; never the secret.
+    pub fn json(&self) -> Value {
+        json!({
+            "name": self.source.name,
+            "kind": self.source.kind.name(),
+            "path": self.source.path(),
+            "signed": self.source.secret.is_some(),
+            "on_repeat": self.source.on_repeat.name(),
+            "last_event_at": self.last_event.map(|at| at.to_string()),
+            "events": self.events,
+            "refusals": self.refusals,
+        })
+    }
+}

@@ -1,0 +1,39 @@
+//! The totals of a store.
+
+use serde_json::{Value, json};
+
+use crate::time::Timestamp;
+
+/// What the store holds in all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stats {
+    /// Events stored.
+    pub events: i64,
+    /// Deliveries waiting.
+    pub pending: i64,
+    /// Deliveries that got through.
+    pub delivered: i64,
+    /// Deliveries given up.
+    pub dead: i64,
+    /// Deliveries called off.
+    pub cancelled: i64,
+    /// The due time of the pending delivery that is due first.
+    pub oldest_due: Option<Timestamp>,
+    /// Bytes of the database file and its write-ahead log.
+    pub db_bytes: u64,
+}
+
+impl Stats {
+    /// The contract's JSON object.
+    pub fn json(&self) -> Value {
+        json!({
+            "events": self.events,
+            "pending": self.pending,
+            "delivered": self.delivered,
+            "dead": self.dead,
+            "cancelled": self.cancelled,
+            "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
+            "db_bytes": self.db_bytes,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Key material. It must never be printed: `Debug` redacts, and there is no `Display`.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// A shared secret, as the bytes that were given.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes of a secret.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is empty: an empty key proves nothing.
+    ///
+    /// ```
+    /// use hookbox::signature::Secret;
+    /// assert!(Secret::new("").is_err());
+    /// assert_eq!(format!("{:?}", Secret::new("topsecret")?), "Secret(..)");
+    /// # Ok::<(), hookbox::Error>(())
+    /// ```
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Result<Secret> {
+        let bytes = bytes.into();
+        if bytes.is_empty() {
+            return Err(Error::misuse(
+                "the secret is empty; give one, or leave the option out",
+            ));
+        }
+        Ok(Secret(bytes))
+    }
+
+    /// The bytes, for signing, verifying and storing only.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

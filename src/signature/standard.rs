@@ -1,0 +1,118 @@
+//! Standard Webhooks 1.0.0: `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over
+//! `ID.TIMESTAMP.BODY`.
+//!
+//! Source: the Standard Webhooks specification, section "Signature scheme". The timestamp is that
+//! of the attempt, so a signature must be made for each attempt and never kept.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::Mac;
+
+use super::{Secret, Signable, hmac256};
+use crate::error::{Error, Result};
+
+/// Key lengths that the specification allows: 192 to 512 bits.
+const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// Signs one attempt.
+///
+/// # Errors
+/// [`Error::Misuse`] when the secret is not of the standard's form; see [`key`].
+///
+/// ```
+/// use hookbox::signature::{Secret, Signable, standard};
+/// use hookbox::time::Timestamp;
+/// let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let message = Signable {
+///     id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+///     timestamp: Timestamp(1_614_265_330_000),
+///     content_type: Some("application/json"),
+///     body: br#"{"test": 2432232314}"#,
+/// };
+/// assert_eq!(
+///     standard::sign(&secret, &message)?,
+///     "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+/// );
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn sign(secret: &Secret, message: &Signable<'_>) -> Result<String> {
+    let mut mac = hmac256(&key(secret)?);
+    mac.update(message.id.as_bytes());
+    mac.update(b".");
+    mac.update(message.timestamp.unix_seconds().to_string().as_bytes());
+    mac.update(b".");
+    mac.update(message.body);
+    Ok(format!(
+        "v1,{}",
+        STANDARD.encode(mac.finalize().into_bytes())
+    ))
+}
+
+/// The key inside a secret: what follows `whsec_`, base64-decoded, 24 to 64 bytes.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is not base64 or of another length, with a way to make one.
+pub fn key(secret: &Secret) -> Result<Vec<u8>> {
+    let how = "make one with: echo \"whsec_$(openssl rand -base64 32)\"";
+    let bytes = secret.expose();
+    let text = bytes.strip_prefix(b"whsec_").unwrap_or(bytes);
+    let key = STANDARD.decode(text).map_err(|_| {
+        Error::misuse(format!(
+            "a Standard Webhooks secret is whsec_ and base64, this is not; {how}"
+        ))
+    })?;
+    if !KEY_BYTES.contains(&key.len()) {
+        return Err(Error::misuse(format!(
+            "a Standard Webhooks secret holds 24 to 64 bytes, this one {}; {how}",
+            key.len()
+        )));
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn the_published_vectors_are_made() {
+        // From the test suites of the Standard Webhooks and Svix libraries.
+        let rows = [
+            (
+                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                1_614_265_330,
+                r#"{"test": 2432232314}"#,
+                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            ),
+            (
+                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
+                1_649_367_553,
+                r#"{"email":"test@example.com","username":"test_user"}"#,
+                "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+            ),
+        ];
+        for (secret, id, seconds, body, expected) in rows {
+            let message = Signable {
+                id,
+                timestamp: Timestamp(seconds * 1000 + 999),
+                content_type: None,
+                body: body.as_bytes(),
+            };
+            assert_eq!(
+                sign(&Secret::new(secret).unwrap(), &message).unwrap(),
+                expected
+            );
+        }
+    }
+
+    #[test]
+    fn a_secret_of_another_form_is_refused_with_a_way_out() {
+        for text in ["topsecret", "whsec_", "whsec_AAAA", "whsec_!!!!"] {
+            let error = key(&Secret::new(text).unwrap()).unwrap_err();
+            assert!(error.to_string().contains("openssl rand"), "{error}");
+        }
+    }
+}

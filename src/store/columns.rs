@@ -1,0 +1,126 @@
+//! How the model's types stand in SQL columns.
+//!
+//! It must know nothing of tables. A value that no model type knows is an error when it is read,
+//! never a default.
+
+use std::time::Duration;
+
+use rusqlite::ToSql;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
+
+use crate::model::attempt::Outcome;
+use crate::model::delivery::State;
+use crate::model::endpoint::{EndpointUrl, Format};
+use crate::model::event::Header;
+use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::retry::Retry;
+use crate::model::source::{OnRepeat, SourceKind};
+use crate::signature::Scheme;
+use crate::time::Timestamp;
+
+macro_rules! integer_columns {
+    ($($name:ident),+) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(self.0))
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
+                i64::column_result(value).map($name)
+            }
+        }
+    )+};
+}
+
+integer_columns!(
+    SourceId, EndpointId, EventId, DeliveryId, AttemptId, Timestamp
+);
+
+macro_rules! named_columns {
+    ($($name:ident),+) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(self.name()))
+            }
+        }
+    )+};
+}
+
+named_columns!(State, Outcome, SourceKind, OnRepeat, Format, Scheme);
+
+macro_rules! parsed_columns {
+    ($($name:ident),+) => {$(
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
+                value.as_str()?.parse().map_err(|error| FromSqlError::Other(Box::new(error)))
+            }
+        }
+    )+};
+}
+
+parsed_columns!(
+    State,
+    SourceKind,
+    OnRepeat,
+    Format,
+    Scheme,
+    EndpointUrl,
+    Retry
+);
+
+impl FromSql for Outcome {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Outcome> {
+        let text = value.as_str()?;
+        Outcome::ALL
+            .into_iter()
+            .find(|outcome| outcome.name() == text)
+            .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+/// A span in a `*_ms` column.
+pub(super) struct Millis(pub(super) Duration);
+
+/// A span in a `*_us` column.
+pub(super) struct Micros(pub(super) Duration);
+
+macro_rules! span_columns {
+    ($($name:ident, $read:ident, $write:ident);+) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(i64::try_from(self.0.$write()).unwrap_or(i64::MAX)))
+            }
+        }
+
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
+                let count = i64::column_result(value)?;
+                let count = u64::try_from(count).map_err(|_| FromSqlError::OutOfRange(count))?;
+                Ok($name(Duration::$read(count)))
+            }
+        }
+    )+};
+}
+
+span_columns!(Millis, from_millis, as_millis; Micros, from_micros, as_micros);
+
+/// Headers in a column: a JSON array of `[name, value]`.
+pub(super) struct Headers(pub(super) Vec<Header>);
+
+impl ToSql for Headers {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let text = serde_json::to_string(&self.0)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(ToSqlOutput::Owned(Value::Text(text)))
+    }
+}
+
+impl FromSql for Headers {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Headers> {
+        serde_json::from_str(value.as_str()?)
+            .map(Headers)
+            .map_err(|error| FromSqlError::Other(Box::new(error)))
+    }
+}

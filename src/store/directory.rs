@@ -1,0 +1,127 @@
+//! The sources and endpoints as they are now, held in memory and loaded anew when one changes.
+//!
+//! It must never be newer or older than the transaction that routes by it: the writer checks its
+//! version inside every group.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, Row};
+
+use super::columns::Millis;
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::model::id::{EndpointId, SourceId};
+use crate::model::source::Source;
+use crate::signature::Secret;
+
+/// Every source and endpoint that is not removed, in the order they were made.
+#[derive(Debug, Default)]
+pub struct Directory {
+    version: i64,
+    sources: Vec<Arc<Source>>,
+    endpoints: Vec<Arc<Endpoint>>,
+}
+
+impl Directory {
+    /// The version of the configuration that this is.
+    pub(crate) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The sources, oldest first.
+    pub fn sources(&self) -> &[Arc<Source>] {
+        &self.sources
+    }
+
+    /// The endpoints, oldest first.
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// The source of this name.
+    pub fn source(&self, name: &str) -> Option<&Arc<Source>> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// The source of this row.
+    pub(crate) fn source_by_id(&self, id: SourceId) -> Option<&Arc<Source>> {
+        self.sources.iter().find(|source| source.id == id)
+    }
+
+    /// The endpoint of this name.
+    pub fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+    }
+
+    /// The endpoint of this row.
+    pub(crate) fn endpoint_by_id(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == id)
+    }
+}
+
+/// The version in the file, to compare with a directory's.
+pub(super) fn current_version(connection: &Connection) -> Result<i64> {
+    let version = connection
+        .prepare_cached("select config_version from hookbox_meta where id = 1")?
+        .query_row([], |row| row.get(0))?;
+    Ok(version)
+}
+
+/// Loads the whole directory; there are tens of sources and endpoints, not thousands.
+pub(super) fn load(connection: &Connection) -> Result<Directory> {
+    // The version is read first: a change in between makes the next check load again.
+    let version = current_version(connection)?;
+    let sources = connection
+        .prepare_cached(
+            "select id, name, kind, secret, on_repeat
+             from hookbox_source
+             where removed_ms is null
+             order by id",
+        )?
+        .query_map([], |row| read_source(row).map(Arc::new))?
+        .collect::<rusqlite::Result<Vec<Arc<Source>>>>()?;
+    let endpoints = connection
+        .prepare_cached(
+            "select id, name, url, format, sign, secret, timeout_ms, concurrency, retry
+             from hookbox_endpoint
+             where removed_ms is null
+             order by id",
+        )?
+        .query_map([], |row| read_endpoint(row).map(Arc::new))?
+        .collect::<rusqlite::Result<Vec<Arc<Endpoint>>>>()?;
+    Ok(Directory {
+        version,
+        sources,
+        endpoints,
+    })
+}
+
+fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
+    Ok(Source {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        kind: row.get("kind")?,
+        secret: read_secret(row)?,
+        on_repeat: row.get("on_repeat")?,
+    })
+}
+
+fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
+    Ok(Endpoint {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        url: row.get("url")?,
+        format: row.get("format")?,
+        scheme: row.get("sign")?,
+        secret: read_secret(row)?,
+        timeout: row.get::<_, Millis>("timeout_ms")?.0,
+        concurrency: row.get("concurrency")?,
+        retry: row.get("retry")?,
+    })
+}
+
+/// A secret, or none; the table's check keeps empty ones out.
+fn read_secret(row: &Row<'_>) -> rusqlite::Result<Option<Secret>> {
+    let bytes: Option<Vec<u8>> = row.get("secret")?;
+    Ok(bytes.and_then(|bytes| Secret::new(bytes).ok()))
+}

@@ -1,0 +1,162 @@
+//! Finding what is due, and what it takes to send it.
+//!
+//! Every lookup goes through the partial index over pending rows, so its cost does not grow with
+//! history, and every answer is bounded.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::Store;
+use super::columns::Headers;
+use crate::error::Result;
+use crate::model::event::Header;
+use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::time::Timestamp;
+
+/// A delivery that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// Its row.
+    pub id: DeliveryId,
+    /// The event that is owed.
+    pub event: EventId,
+    /// Tries spent so far.
+    pub tries: u32,
+}
+
+/// An event as it is sent.
+#[derive(Debug, Clone)]
+pub struct SendableEvent {
+    /// Its row.
+    pub id: EventId,
+    /// What kind of fact.
+    pub event_type: String,
+    /// Its idempotency key.
+    pub key: Option<String>,
+    /// The producer's content type.
+    pub content_type: Option<String>,
+    /// The producer's headers in received order.
+    pub headers: Vec<Header>,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+const DUE_OF_ENDPOINT: &str = "select id, event_id, tries
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
+     order by due_ms, id
+     limit :limit";
+
+const NEXT_DUE_OF_ENDPOINT: &str = "select min(due_ms)
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms > :now";
+
+impl Store {
+    /// The deliveries of an endpoint that are due, the longest due first, `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub fn due(
+        &self,
+        endpoint: EndpointId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>> {
+        self.read(|connection| {
+            let rows = connection
+                .prepare_cached(DUE_OF_ENDPOINT)?
+                .query_map(
+                    named_params! { ":endpoint": endpoint, ":now": now, ":limit": limit as i64 },
+                    |row| {
+                        Ok(DueDelivery {
+                            id: row.get(0)?,
+                            event: row.get(1)?,
+                            tries: row.get(2)?,
+                        })
+                    },
+                )?
+                .collect::<rusqlite::Result<Vec<DueDelivery>>>()?;
+            Ok(rows)
+        })
+    }
+
+    /// When the next delivery of an endpoint becomes due after `now`.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub fn next_due(&self, endpoint: EndpointId, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.read(|connection| {
+            let next = connection.prepare_cached(NEXT_DUE_OF_ENDPOINT)?.query_row(
+                named_params! { ":endpoint": endpoint, ":now": now },
+                |row| row.get(0),
+            )?;
+            Ok(next)
+        })
+    }
+
+    /// An event with its body, for sending; `None` when there is no such event.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub fn sendable(&self, id: EventId) -> Result<Option<SendableEvent>> {
+        self.read(|connection| read_sendable(connection, id))
+    }
+}
+
+fn read_sendable(connection: &Connection, id: EventId) -> Result<Option<SendableEvent>> {
+    let event = connection
+        .prepare_cached(
+            "select id, type, key, content_type, headers, body
+             from hookbox_event
+             where id = :id",
+        )?
+        .query_row(named_params! { ":id": id }, |row| {
+            Ok(SendableEvent {
+                id: row.get("id")?,
+                event_type: row.get("type")?,
+                key: row.get("key")?,
+                content_type: row.get("content_type")?,
+                headers: row.get::<_, Headers>("headers")?.0,
+                body: row.get("body")?,
+            })
+        })
+        .optional()?;
+    Ok(event)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Missing;
+
+    /// The plan of a statement, as SQLite explains it.
+    fn plan(store: &Store, statement: &str) -> String {
+        store
+            .read(|connection| {
+                let mut prepared =
+                    connection.prepare(&format!("explain query plan {statement}"))?;
+                let mut rows = prepared.raw_query();
+                let mut plan = String::new();
+                while let Some(row) = rows.next()? {
+                    plan.push_str(&row.get::<_, String>("detail")?);
+                    plan.push('\n');
+                }
+                Ok(plan)
+            })
+            .unwrap()
+    }
+
+    #[test]
+    fn due_work_is_found_by_the_partial_index_without_sorting() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        for statement in [DUE_OF_ENDPOINT, NEXT_DUE_OF_ENDPOINT] {
+            let plan = plan(&store, statement);
+            assert!(plan.contains("SEARCH hookbox_delivery USING"), "{plan}");
+            assert!(
+                plan.contains("hookbox_delivery_due (endpoint_id=? AND due_ms"),
+                "{plan}"
+            );
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+}

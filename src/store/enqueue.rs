@@ -1,0 +1,189 @@
+//! Taking an event in: stored once by its key, and owed to every endpoint that wants it.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, named_params};
+
+use super::Store;
+use super::columns::Headers;
+use super::writer::Tx;
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::event::{Accepted, NewEvent};
+use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::source::OnRepeat;
+use crate::time::Timestamp;
+
+/// How long after the first request a repeat is taken to be a machine's doing (a lost answer, a
+/// restart) and never asks for a replay; later, a person pressed the button.
+pub const REPEAT_QUIET: Duration = Duration::from_secs(10);
+
+impl Store {
+    /// Stores an event and what is owed of it, and returns when that is on disk.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source
+    /// is gone; [`Error::Sqlite`] when it cannot be stored, in which case nothing is.
+    ///
+    /// ```
+    /// use hookbox::model::event::NewEvent;
+    /// use hookbox::store::{Missing, Store};
+    /// use hookbox::time::Timestamp;
+    /// let folder = tempfile::tempdir()?;
+    /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
+    /// let order = NewEvent {
+    ///     source: None,
+    ///     event_type: "order.paid".to_owned(),
+    ///     key: Some("order-1".to_owned()),
+    ///     content_type: Some("application/json".to_owned()),
+    ///     headers: Vec::new(),
+    ///     body: br#"{"id":1}"#.to_vec(),
+    /// };
+    /// let first = store.accept(order.clone(), Timestamp(0))?;
+    /// let again = store.accept(order, Timestamp(1))?;
+    /// assert_eq!((first.id, true), (again.id, again.duplicate));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn accept(&self, event: NewEvent, now: Timestamp) -> Result<Accepted> {
+        self.write(move |tx| accept(tx, &event, now))
+    }
+
+    /// As [`Store::accept`], without waiting: `answer` is called after the commit, on the
+    /// writer's thread, and must return at once.
+    pub fn accept_then(
+        &self,
+        event: NewEvent,
+        now: Timestamp,
+        answer: impl FnOnce(Result<Accepted>) + Send + 'static,
+    ) {
+        self.submit(event.body.len(), move |tx| accept(tx, &event, now), answer);
+    }
+}
+
+fn accept(tx: &mut Tx<'_>, event: &NewEvent, now: Timestamp) -> Result<Accepted> {
+    event.check()?;
+    let on_repeat = match event.source {
+        None => OnRepeat::Ignore,
+        Some(id) => match tx.directory.source_by_id(id) {
+            Some(source) => source.on_repeat,
+            None => return Err(Error::not_found("the source was removed")),
+        },
+    };
+    let inserted: Option<EventId> = tx
+        .connection
+        .prepare_cached(
+            "insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body)
+             values (:source, :type, :key, :now, :content_type, :headers, :body)
+             on conflict do nothing
+             returning id",
+        )?
+        .query_row(
+            named_params! {
+                ":source": event.source,
+                ":type": event.event_type,
+                ":key": event.key,
+                ":now": now,
+                ":content_type": event.content_type,
+                ":headers": Headers(event.headers.clone()),
+                ":body": event.body,
+            },
+            |row| row.get(0),
+        )
+        .optional()?;
+    if let Some(id) = inserted {
+        tx.changes.event_added(event.source, now);
+        let deliveries = route(tx, id, now)?;
+        return Ok(Accepted {
+            id,
+            duplicate: false,
+            deliveries,
+        });
+    }
+    let (id, received): (EventId, Timestamp) = tx
+        .connection
+        .prepare_cached(
+            "select id, received_ms
+             from hookbox_event
+             where ifnull(source_id, 0) = ifnull(:source, 0) and key = :key",
+        )?
+        .query_row(
+            named_params! { ":source": event.source, ":key": event.key },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+    let asked = on_repeat == OnRepeat::Replay && now.since(received) > REPEAT_QUIET;
+    let deliveries = if asked && !is_pending(tx, id)? {
+        route(tx, id, now)?
+    } else {
+        0
+    };
+    Ok(Accepted {
+        id,
+        duplicate: true,
+        deliveries,
+    })
+}
+
+/// Makes a delivery of the event for every endpoint that wants it; where the endpoint was owed
+/// it before, the new one is a replay of the last.
+fn route(tx: &mut Tx<'_>, event: EventId, now: Timestamp) -> Result<usize> {
+    let directory = tx.directory.clone();
+    for endpoint in directory.endpoints() {
+        let last: Option<DeliveryId> = tx
+            .connection
+            .prepare_cached(
+                "select max(id)
+                 from hookbox_delivery
+                 where event_id = :event and endpoint_id = :endpoint",
+            )?
+            .query_row(
+                named_params! { ":event": event, ":endpoint": endpoint.id },
+                |row| row.get(0),
+            )?;
+        add_delivery(tx, event, endpoint.id, last, now)?;
+    }
+    Ok(directory.endpoints().len())
+}
+
+/// Adds one pending delivery, due at once.
+pub(super) fn add_delivery(
+    tx: &mut Tx<'_>,
+    event: EventId,
+    endpoint: EndpointId,
+    replay_of: Option<DeliveryId>,
+    now: Timestamp,
+) -> Result<DeliveryId> {
+    let id = tx
+        .connection
+        .prepare_cached(
+            "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, due_ms, replay_of)
+             values (:event, :endpoint, :pending, :now, :now, :replay_of)
+             returning id",
+        )?
+        .query_row(
+            named_params! {
+                ":event": event,
+                ":endpoint": endpoint,
+                ":pending": State::Pending,
+                ":now": now,
+                ":replay_of": replay_of,
+            },
+            |row| row.get(0),
+        )?;
+    tx.changes.delivery_added(endpoint);
+    Ok(id)
+}
+
+fn is_pending(tx: &Tx<'_>, event: EventId) -> Result<bool> {
+    let pending = tx
+        .connection
+        .prepare_cached(
+            "select exists (
+                 select 1 from hookbox_delivery where event_id = :event and state = :pending
+             )",
+        )?
+        .query_row(
+            named_params! { ":event": event, ":pending": State::Pending },
+            |row| row.get(0),
+        )?;
+    Ok(pending)
+}

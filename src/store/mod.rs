@@ -1,0 +1,291 @@
+//! The store: one SQLite file, and every SQL statement of the program.
+//!
+//! One writer thread owns the only write connection of the process and commits in groups
+//! ([`writer`](self)); readers have read-only connections of their own. Nothing here reads a clock
+//! or speaks to a network, and no transaction outlives a call.
+//!
+//! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
+//! `due` finds what to send, `record` writes what came of it, `replay` and `setup` are what people
+//! ask for, `query` is what they look at, `watch` notices other processes.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::model::id::{BoxId, EndpointId};
+
+mod changes;
+mod columns;
+mod directory;
+mod due;
+mod enqueue;
+mod lock;
+mod open;
+mod query;
+mod readers;
+mod record;
+mod replay;
+mod setup;
+mod watch;
+mod writer;
+
+pub use directory::Directory;
+pub use due::{DueDelivery, SendableEvent};
+pub use enqueue::REPEAT_QUIET;
+pub use lock::ServeLock;
+pub use open::Missing;
+pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
+pub use record::Report;
+pub use watch::Watch;
+pub use writer::GroupStats;
+
+use directory::load as load_directory;
+use readers::Readers;
+use writer::{GroupCounter, Message, Task, Tx};
+
+/// A handle to an open store. Clones share one writer; it stops with the last of them, or with
+/// [`Store::close`].
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    box_id: BoxId,
+    jobs: Sender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+    published: Arc<Published>,
+}
+
+/// Called after a commit with the endpoints that have something new to send.
+type Listener = Box<dyn Fn(&Woken) + Send + Sync>;
+
+/// Whose deliveries may have become due.
+#[derive(Debug, Clone, Copy)]
+pub enum Woken<'a> {
+    /// These endpoints'.
+    Endpoints(&'a [EndpointId]),
+    /// Anybody's: another process wrote, or the configuration changed.
+    All,
+}
+
+/// What the writer shares with everybody.
+struct Published {
+    directory: RwLock<Arc<Directory>>,
+    listeners: RwLock<Vec<Listener>>,
+    groups: GroupCounter,
+}
+
+impl Published {
+    fn directory(&self) -> Arc<Directory> {
+        self.directory
+            .read()
+            .expect("no holder of the directory panics")
+            .clone()
+    }
+
+    /// The directory as of this connection's view of the file.
+    fn refreshed(&self, connection: &Connection) -> Result<Arc<Directory>> {
+        let held = self.directory();
+        match writer::refreshed(connection, &held)? {
+            None => Ok(held),
+            Some(newer) => {
+                *self
+                    .directory
+                    .write()
+                    .expect("no holder of the directory panics") = newer.clone();
+                self.tell(&Woken::All);
+                Ok(newer)
+            }
+        }
+    }
+
+    fn wake(&self, endpoints: &[EndpointId]) {
+        if !endpoints.is_empty() {
+            self.tell(&Woken::Endpoints(endpoints));
+        }
+    }
+
+    fn tell(&self, woken: &Woken<'_>) {
+        for listener in self.listeners.read().expect("no listener panics").iter() {
+            listener(woken);
+        }
+    }
+}
+
+impl Store {
+    /// Opens a store, making what `missing` allows.
+    ///
+    /// Blocks for a few milliseconds: it starts the writer's thread.
+    ///
+    /// # Errors
+    /// [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::ForeignDatabase`],
+    /// [`Error::NewerSchema`] for what the file is; [`Error::Io`] and [`Error::Sqlite`] when it
+    /// cannot be opened or made.
+    ///
+    /// ```
+    /// use hookbox::store::{Missing, Store};
+    /// let folder = tempfile::tempdir()?;
+    /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
+    /// assert_eq!(store.stats()?.events, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(path: &Path, missing: Missing) -> Result<Store> {
+        let (path, box_id) = open::prepare(path, missing)?;
+        let connection = open::connect_writable(&path)?;
+        let published = Arc::new(Published {
+            directory: RwLock::new(Arc::new(load_directory(&connection)?)),
+            listeners: RwLock::new(Vec::new()),
+            groups: GroupCounter::default(),
+        });
+        let (jobs, messages) = channel();
+        let shared = published.clone();
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer::run(&connection, &messages, &shared))
+            .map_err(|error| Error::io("start the writer's thread", error))?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                readers: Readers::new(path.clone()),
+                path,
+                box_id,
+                jobs,
+                writer: Mutex::new(Some(thread)),
+                published,
+            }),
+        })
+    }
+
+    /// The database file's real path.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// The box that is part of every outer id.
+    pub fn box_id(&self) -> &BoxId {
+        &self.inner.box_id
+    }
+
+    /// The sources and endpoints, as last seen: at most a few milliseconds old in a process that
+    /// has a [`Watch`].
+    pub fn directory(&self) -> Arc<Directory> {
+        self.inner.published.directory()
+    }
+
+    /// The sources and endpoints, as the file has them now.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn fresh_directory(&self) -> Result<Arc<Directory>> {
+        self.read(|connection| self.inner.published.refreshed(connection))
+    }
+
+    /// Takes the right to run the scheduler on this file.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyServing`] when another process has it.
+    pub fn lock_for_serving(&self) -> Result<ServeLock> {
+        ServeLock::take(&self.inner.path)
+    }
+
+    /// Whether some process serves this file right now.
+    pub fn is_served(&self) -> bool {
+        lock::is_served(&self.inner.path)
+    }
+
+    /// Calls `listener` after each commit that gave endpoints something to send. It must return
+    /// at once: it runs on the writer's thread.
+    pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) {
+        self.inner
+            .published
+            .listeners
+            .write()
+            .expect("no listener panics")
+            .push(Box::new(listener));
+    }
+
+    /// How the writer grouped its work so far.
+    pub fn group_stats(&self) -> GroupStats {
+        self.inner.published.groups.read()
+    }
+
+    /// Stops the writer after it has committed all that was handed in. Later writes fail with
+    /// [`Error::Stopped`]. Blocks until then.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// Hands work to the writer and returns at once; `answer` is called after the commit, on the
+    /// writer's thread, and must return at once.
+    ///
+    /// The queue has no bound of its own: each caller waits for its answer before it hands in
+    /// more, and the callers are bounded (connections, workers, threads).
+    fn submit<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        operation: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let job = Box::new(Task {
+            operation: Some(operation),
+            result: None,
+            answer,
+            bytes,
+        });
+        if let Err(unsent) = self.inner.jobs.send(Message::Job(job))
+            && let Message::Job(job) = unsent.0
+        {
+            job.answer(Some(&Error::Stopped));
+        }
+    }
+
+    /// Hands work to the writer and waits until it is committed.
+    fn write<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = sync_channel(1);
+        self.submit(0, operation, move |result| {
+            // The caller waits just below; it cannot be gone.
+            let _ = sender.send(result);
+        });
+        receiver.recv().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Reads with a connection of the pool.
+    fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.inner.readers.with(query)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        let thread = self.writer.lock().expect("no closer panics").take();
+        if let Some(thread) = thread {
+            let _ = self.jobs.send(Message::Stop);
+            if thread.join().is_err() {
+                tracing::error!("the writer's thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

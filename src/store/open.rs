@@ -1,0 +1,203 @@
+//! Opening and making the file: what it must be, who may read it, and how connections are set.
+//!
+//! It must never change a file that is not hookbox's own unless that was asked for.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::error::{Error, Result};
+use crate::model::id::BoxId;
+
+/// The schema, run as it stands.
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// The newest schema version this program knows; `schema.sql` writes it.
+const SCHEMA_VERSION: i64 = 1;
+
+/// How long a connection waits for another's write lock. An application may hold its own file's
+/// lock for seconds; a Gogs sender gives up after 15.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements kept prepared per connection: more than the program has.
+const STATEMENTS_KEPT: usize = 64;
+
+/// The first bytes of every SQLite database file.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// What to do where the tables are not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse: the caller looks at or adds to an existing store.
+    Refuse,
+    /// Make the file, readable by its owner alone; refuse another program's database.
+    Create,
+    /// Make the file, or add the tables to another program's database.
+    CreateOrExtend,
+}
+
+/// Checks the file, makes what is missing, and returns its real path and box.
+pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)> {
+    let exists = probe(path)?;
+    if !exists {
+        if missing == Missing::Refuse {
+            return Err(Error::NoDatabase(path.to_owned()));
+        }
+        create_file(path)?;
+    }
+    // One name for the file whatever link led to it: the scheduler's lock goes by name.
+    let path = path
+        .canonicalize()
+        .map_err(|error| Error::io_at("open", path, error))?;
+    let connection = connect_writable(&path)?;
+    let version = schema_version(&connection).map_err(|error| not_sqlite_or(error, &path))?;
+    match version {
+        Some(found) if found > SCHEMA_VERSION => {
+            return Err(Error::NewerSchema {
+                path,
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        Some(_) => {}
+        None => {
+            let foreign = has_tables(&connection)?;
+            match missing {
+                Missing::Refuse if foreign => return Err(Error::ForeignDatabase(path)),
+                Missing::Refuse => return Err(Error::NoDatabase(path)),
+                Missing::Create if foreign => return Err(Error::ForeignDatabase(path)),
+                Missing::Create | Missing::CreateOrExtend => {
+                    connection.execute_batch(SCHEMA)?;
+                }
+            }
+        }
+    }
+    // WAL is a property of the file: readers never block the writer, and a commit is one fsync.
+    let mode: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::misuse(format!(
+            "{} cannot be put in WAL mode (it stays in {mode} mode); move it to a local, writable disk",
+            path.display()
+        )));
+    }
+    let box_id: String =
+        connection.query_row("select box from hookbox_meta where id = 1", [], |row| {
+            row.get(0)
+        })?;
+    Ok((path, BoxId::new(box_id)))
+}
+
+/// The connection that writes.
+pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| not_sqlite_or(error, path))?;
+    set_up(&connection)?;
+    // An accepted event must survive power loss: fsync at every commit.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // References are promises between rows; SQLite checks them only when asked.
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// A connection that can only read.
+pub(super) fn connect_read_only(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|error| not_sqlite_or(error, path))?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// What every connection has.
+fn set_up(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    Ok(())
+}
+
+/// Whether there is a database file; an empty file counts as one to be filled.
+fn probe(path: &Path) -> Result<bool> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(Error::io_at("open", path, error)),
+    };
+    if file
+        .metadata()
+        .map_err(|error| Error::io_at("open", path, error))?
+        .is_dir()
+    {
+        return Err(Error::NotSqlite(path.to_owned()));
+    }
+    let mut magic = Vec::with_capacity(SQLITE_MAGIC.len());
+    file.by_ref()
+        .take(SQLITE_MAGIC.len() as u64)
+        .read_to_end(&mut magic)
+        .map_err(|error| Error::io_at("read", path, error))?;
+    if magic.is_empty() || magic == SQLITE_MAGIC {
+        Ok(true)
+    } else {
+        Err(Error::NotSqlite(path.to_owned()))
+    }
+}
+
+/// Makes an empty file that only its owner can read: it will hold secrets. SQLite gives its
+/// side files the same mode.
+fn create_file(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => {}
+        // Another process made it in between; what it is gets checked next.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(Error::io_at("make", path, error)),
+    }
+    // The file's name must survive power loss as its contents do.
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::io_at("make", path, error))
+}
+
+/// The version in the file; `None` where hookbox's tables are not there.
+fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let known: i64 = connection.query_row(
+        "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
+        [],
+        |row| row.get(0),
+    )?;
+    if known == 0 {
+        return Ok(None);
+    }
+    connection
+        .query_row(
+            "select schema_version from hookbox_meta where id = 1",
+            [],
+            |row| row.get(0),
+        )
+        .map(Some)
+}
+
+/// Whether the file holds anything at all.
+fn has_tables(connection: &Connection) -> Result<bool> {
+    let count: i64 =
+        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
+    Ok(count > 0)
+}
+
+/// Says "not a database" in the project's words where SQLite found that.
+fn not_sqlite_or(error: rusqlite::Error, path: &Path) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
+        _ => Error::from(error),
+    }
+}

@@ -1,0 +1,465 @@
+//! What people look at: lists by page, and single things with all there is to them.
+//!
+//! Lists go from the newest to the oldest and are cut by id, so that a page stays the same while
+//! rows are added, and the hundredth page costs what the first does.
+
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::Store;
+use super::columns::{Headers, Micros};
+use super::setup::{no_endpoint, no_source};
+use crate::error::{Error, Result};
+use crate::model::attempt::{AttemptRecord, Timing};
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::endpoint::{Endpoint, EndpointReport};
+use crate::model::event::EventRecord;
+use crate::model::id::{DeliveryId, EventId};
+use crate::model::outage::Outage;
+use crate::model::source::{Source, SourceReport};
+use crate::model::stats::Stats;
+use crate::time::Timestamp;
+
+/// Rows of a list unless asked otherwise.
+pub const PAGE_DEFAULT: usize = 100;
+
+/// Most rows of one page; a longer list is read page by page.
+pub const PAGE_MAX: usize = 1_000;
+
+/// Which events to list.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Of this source.
+    pub source: Option<String>,
+    /// Of this type.
+    pub event_type: Option<String>,
+    /// Accepted at or after.
+    pub since: Option<Timestamp>,
+    /// Accepted before.
+    pub until: Option<Timestamp>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<EventId>,
+}
+
+/// Which deliveries to list.
+#[derive(Debug, Clone, Default)]
+pub struct DeliveryFilter {
+    /// In this state.
+    pub state: Option<State>,
+    /// To this endpoint; removed ones of the name count too.
+    pub endpoint: Option<String>,
+    /// Of events of this source.
+    pub source: Option<String>,
+    /// Of events of this type.
+    pub event_type: Option<String>,
+    /// Of this event.
+    pub event: Option<EventId>,
+    /// Made at or after.
+    pub since: Option<Timestamp>,
+    /// Made before.
+    pub until: Option<Timestamp>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<DeliveryId>,
+}
+
+/// Conditions of a statement that is put together, with their values.
+#[derive(Default)]
+struct Conditions<'a> {
+    texts: Vec<&'static str>,
+    values: Vec<(&'static str, &'a dyn ToSql)>,
+}
+
+impl<'a> Conditions<'a> {
+    fn add(&mut self, text: &'static str, name: &'static str, value: Option<&'a dyn ToSql>) {
+        if let Some(value) = value {
+            self.texts.push(text);
+            self.values.push((name, value));
+        }
+    }
+
+    fn clause(&self) -> String {
+        if self.texts.is_empty() {
+            String::new()
+        } else {
+            format!("where {}", self.texts.join(" and "))
+        }
+    }
+}
+
+fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
+    value.as_ref().map(|value| value as &dyn ToSql)
+}
+
+const EVENT_COLUMNS: &str =
+    "select e.id, s.name as source, e.type, e.key, e.received_ms, e.content_type, e.headers,
+        length(e.body) as bytes
+     from hookbox_event as e
+     left join hookbox_source as s on s.id = e.source_id";
+
+const DELIVERY_COLUMNS: &str =
+    "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
+        d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
+        o.id is not null as offline
+     from hookbox_delivery as d
+     join hookbox_event as e on e.id = d.event_id
+     join hookbox_endpoint as p on p.id = d.endpoint_id
+     left join hookbox_source as s on s.id = e.source_id
+     left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null";
+
+impl Store {
+    /// Events, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<EventRecord>> {
+        let mut conditions = Conditions::default();
+        conditions.add("s.name = :source", ":source", some(&filter.source));
+        conditions.add("e.type = :type", ":type", some(&filter.event_type));
+        conditions.add("e.received_ms >= :since", ":since", some(&filter.since));
+        conditions.add("e.received_ms < :until", ":until", some(&filter.until));
+        conditions.add("e.id < :before", ":before", some(&filter.before));
+        let statement = format!(
+            "{EVENT_COLUMNS} {} order by e.id desc limit :limit",
+            conditions.clause()
+        );
+        self.list(&statement, conditions, limit, read_event)
+    }
+
+    /// One event.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
+    pub fn event(&self, id: EventId) -> Result<EventRecord> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{EVENT_COLUMNS} where e.id = :id"))?
+                .query_row(named_params! { ":id": id }, read_event)
+                .optional()?
+                .ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(id))))
+        })
+    }
+
+    /// The exact bytes of an event's body.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such event.
+    pub fn event_body(&self, id: EventId) -> Result<Vec<u8>> {
+        self.read(|connection| {
+            connection
+                .prepare_cached("select body from hookbox_event where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))
+                .optional()?
+                .ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(id))))
+        })
+    }
+
+    /// Deliveries, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn deliveries(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<DeliveryRecord>> {
+        let mut conditions = Conditions::default();
+        let state = match filter.state {
+            // The words of the partial index over what did not simply arrive.
+            Some(State::Pending | State::Dead | State::Cancelled) => {
+                "d.state = :state and d.state <> 'delivered'"
+            }
+            Some(State::Delivered) | None => "d.state = :state",
+        };
+        conditions.add(state, ":state", some(&filter.state));
+        conditions.add(
+            "d.endpoint_id in (select id from hookbox_endpoint where name = :endpoint)",
+            ":endpoint",
+            some(&filter.endpoint),
+        );
+        conditions.add("s.name = :source", ":source", some(&filter.source));
+        conditions.add("e.type = :type", ":type", some(&filter.event_type));
+        conditions.add("d.event_id = :event", ":event", some(&filter.event));
+        conditions.add("d.created_ms >= :since", ":since", some(&filter.since));
+        conditions.add("d.created_ms < :until", ":until", some(&filter.until));
+        conditions.add("d.id < :before", ":before", some(&filter.before));
+        let statement = format!(
+            "{DELIVERY_COLUMNS} {} order by d.id desc limit :limit",
+            conditions.clause()
+        );
+        self.list(&statement, conditions, limit, read_delivery)
+    }
+
+    /// One delivery.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
+    pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryRecord> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{DELIVERY_COLUMNS} where d.id = :id"))?
+                .query_row(named_params! { ":id": id }, read_delivery)
+                .optional()?
+                .ok_or_else(|| {
+                    Error::not_found(format!("no delivery {}", self.box_id().delivery(id)))
+                })
+        })
+    }
+
+    /// The replays of a delivery, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn replays_of(&self, delivery: &DeliveryRecord) -> Result<Vec<DeliveryRecord>> {
+        let of_event = DeliveryFilter {
+            event: Some(delivery.event),
+            ..DeliveryFilter::default()
+        };
+        let mut replays = self.deliveries(&of_event, PAGE_MAX)?;
+        replays.retain(|other| other.replay_of == Some(delivery.id));
+        replays.reverse();
+        Ok(replays)
+    }
+
+    /// The attempts of a delivery, first one first; there are at most a hundred or so.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn attempts(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>> {
+        self.read(|connection| {
+            let rows = connection
+                .prepare_cached(
+                    "select id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
+                            total_us, outcome, status, error, request_headers, response_headers,
+                            response_body, response_truncated
+                     from hookbox_attempt
+                     where delivery_id = :delivery
+                     order by number
+                     limit :limit",
+                )?
+                .query_map(named_params! { ":delivery": delivery, ":limit": PAGE_MAX as i64 }, read_attempt)?
+                .collect::<rusqlite::Result<Vec<AttemptRecord>>>()?;
+            Ok(rows)
+        })
+    }
+
+    /// Every source with what has come through it.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn source_reports(&self) -> Result<Vec<SourceReport>> {
+        let directory = self.fresh_directory()?;
+        self.read(|connection| {
+            directory
+                .sources()
+                .iter()
+                .map(|source| report_source(connection, source))
+                .collect()
+        })
+    }
+
+    /// One source with what has come through it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this name.
+    pub fn source_report(&self, name: &str) -> Result<SourceReport> {
+        let directory = self.fresh_directory()?;
+        let source = directory.source(name).ok_or_else(|| no_source(name))?;
+        self.read(|connection| report_source(connection, source))
+    }
+
+    /// Every endpoint with how it fares.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn endpoint_reports(&self) -> Result<Vec<EndpointReport>> {
+        let directory = self.fresh_directory()?;
+        self.read(|connection| {
+            directory
+                .endpoints()
+                .iter()
+                .map(|endpoint| report_endpoint(connection, endpoint))
+                .collect()
+        })
+    }
+
+    /// One endpoint with how it fares.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this name.
+    pub fn endpoint_report(&self, name: &str) -> Result<EndpointReport> {
+        let directory = self.fresh_directory()?;
+        let endpoint = directory.endpoint(name).ok_or_else(|| no_endpoint(name))?;
+        self.read(|connection| report_endpoint(connection, endpoint))
+    }
+
+    /// The totals, from the counts kept beside the rows.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn stats(&self) -> Result<Stats> {
+        let bytes_of = |suffix: &str| {
+            let mut name = self.path().as_os_str().to_owned();
+            name.push(suffix);
+            std::fs::metadata(name).map_or(0, |metadata| metadata.len())
+        };
+        self.read(|connection| {
+            let mut stats = connection.prepare_cached(
+                "select (select ifnull(sum(events), 0) from hookbox_source_count) as events,
+                        ifnull(sum(pending), 0) as pending,
+                        ifnull(sum(delivered), 0) as delivered,
+                        ifnull(sum(dead), 0) as dead,
+                        ifnull(sum(cancelled), 0) as cancelled,
+                        (select min((
+                            select min(d.due_ms) from hookbox_delivery as d
+                            where d.endpoint_id = p.id and d.state = 'pending'
+                        )) from hookbox_endpoint as p) as oldest_due_ms
+                 from hookbox_endpoint_count",
+            )?;
+            let stats = stats.query_row([], |row| {
+                Ok(Stats {
+                    events: row.get("events")?,
+                    pending: row.get("pending")?,
+                    delivered: row.get("delivered")?,
+                    dead: row.get("dead")?,
+                    cancelled: row.get("cancelled")?,
+                    oldest_due: row.get("oldest_due_ms")?,
+                    db_bytes: bytes_of("") + bytes_of("-wal"),
+                })
+            })?;
+            Ok(stats)
+        })
+    }
+
+    fn list<T>(
+        &self,
+        statement: &str,
+        conditions: Conditions<'_>,
+        limit: usize,
+        read: fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>> {
+        let limit = limit.min(PAGE_MAX) as i64;
+        let mut values = conditions.values;
+        values.push((":limit", &limit));
+        self.read(|connection| {
+            let rows = connection
+                .prepare_cached(statement)?
+                .query_map(values.as_slice(), read)?
+                .collect::<rusqlite::Result<Vec<T>>>()?;
+            Ok(rows)
+        })
+    }
+}
+
+fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
+    Ok(EventRecord {
+        id: row.get("id")?,
+        source: row.get("source")?,
+        event_type: row.get("type")?,
+        key: row.get("key")?,
+        received: row.get("received_ms")?,
+        content_type: row.get("content_type")?,
+        headers: row.get::<_, Headers>("headers")?.0,
+        bytes: row.get("bytes")?,
+    })
+}
+
+fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
+    let state: State = row.get("state")?;
+    let offline: bool = row.get("offline")?;
+    Ok(DeliveryRecord {
+        id: row.get("id")?,
+        event: row.get("event_id")?,
+        endpoint_id: row.get("endpoint_id")?,
+        endpoint: row.get("endpoint")?,
+        event_type: row.get("type")?,
+        source: row.get("source")?,
+        state,
+        tries: row.get("tries")?,
+        attempts: row.get("attempts")?,
+        created: row.get("created_ms")?,
+        due: row.get("due_ms")?,
+        settled: row.get("settled_ms")?,
+        reason: row.get("reason")?,
+        replay_of: row.get("replay_of")?,
+        waiting: (state == State::Pending && offline).then_some("offline"),
+    })
+}
+
+fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
+    let span = |name: &str| row.get::<_, Micros>(name).map(|span| span.0);
+    Ok(AttemptRecord {
+        id: row.get("id")?,
+        delivery: row.get("delivery_id")?,
+        number: row.get("number")?,
+        started: row.get("started_ms")?,
+        timing: Timing {
+            resolve: span("resolve_us")?,
+            connect: span("connect_us")?,
+            wait: span("wait_us")?,
+            read: span("read_us")?,
+            total: span("total_us")?,
+        },
+        status: row.get("status")?,
+        outcome: row.get("outcome")?,
+        error: row.get("error")?,
+        request_headers: row.get::<_, Headers>("request_headers")?.0,
+        response_headers: row.get::<_, Headers>("response_headers")?.0,
+        response_body: row.get("response_body")?,
+        response_truncated: row.get("response_truncated")?,
+    })
+}
+
+fn report_source(connection: &Connection, source: &Source) -> Result<SourceReport> {
+    let counts: Option<(i64, i64, Option<Timestamp>)> = connection
+        .prepare_cached(
+            "select events, refusals, last_event_ms from hookbox_source_count where source_id = :id",
+        )?
+        .query_row(named_params! { ":id": source.id }, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (events, refusals, last_event) = counts.unwrap_or_default();
+    Ok(SourceReport {
+        source: source.clone(),
+        events,
+        refusals,
+        last_event,
+    })
+}
+
+fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<EndpointReport> {
+    let counts: Option<[i64; 4]> = connection
+        .prepare_cached(
+            "select pending, delivered, dead, cancelled
+             from hookbox_endpoint_count
+             where endpoint_id = :id",
+        )?
+        .query_row(named_params! { ":id": endpoint.id }, |row| {
+            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
+        })
+        .optional()?;
+    let [pending, delivered, dead, cancelled] = counts.unwrap_or_default();
+    let oldest_due = connection
+        .prepare_cached(
+            "select min(due_ms) from hookbox_delivery where endpoint_id = :id and state = 'pending'",
+        )?
+        .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))?;
+    let outage = connection
+        .prepare_cached(
+            "select since_ms, last_probe_ms, probes, error
+             from hookbox_outage
+             where endpoint_id = :id and ended_ms is null",
+        )?
+        .query_row(named_params! { ":id": endpoint.id }, |row| {
+            Ok(Outage {
+                since: row.get(0)?,
+                last_probe: row.get(1)?,
+                probes: row.get(2)?,
+                error: row.get(3)?,
+            })
+        })
+        .optional()?;
+    Ok(EndpointReport {
+        endpoint: endpoint.clone(),
+        pending,
+        delivered,
+        dead,
+        cancelled,
+        oldest_due,
+        outage,
+    })
+}

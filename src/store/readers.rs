@@ -1,0 +1,45 @@
+//! Read-only connections, made when needed and kept for the next reader.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use rusqlite::Connection;
+
+use super::open::connect_read_only;
+use crate::error::Result;
+
+/// Connections kept for the next reader; each holds its page cache, so not many.
+const IDLE_MAX: usize = 4;
+
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Readers {
+        Readers {
+            path,
+            idle: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Runs a query on a connection that no other thread has.
+    pub(super) fn with<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let kept = self
+            .idle
+            .lock()
+            .expect("no reader panics with the lock")
+            .pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => connect_read_only(&self.path)?,
+        };
+        let result = query(&connection);
+        let mut idle = self.idle.lock().expect("no reader panics with the lock");
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        result
+    }
+}

@@ -1,0 +1,238 @@
+//! The writer: one thread owns the only write connection of the process and commits in groups.
+//!
+//! It takes all that is waiting (bounded), runs one transaction, fsyncs, and only then answers
+//! everybody. When nothing waits, a job is committed by itself at once: grouping adds no delay.
+//! A job that fails is rolled back alone, by its savepoint; a commit that fails fails the group.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+
+use rusqlite::Connection;
+
+use super::Published;
+use super::changes::Changes;
+use super::directory::{self, Directory};
+use crate::error::{Error, Result};
+
+/// Most jobs in one commit. Beyond a hundred or so the fsync is spread thin enough, and a larger
+/// group only makes the first in it wait longer.
+const GROUP_JOBS_MAX: usize = 128;
+
+/// Most bytes of bodies in one commit, so that large bodies do not make everybody wait.
+const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What a job works on: the open transaction, the directory as of it, and the sums to keep.
+pub(super) struct Tx<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) directory: Arc<Directory>,
+    pub(super) changes: Changes,
+}
+
+/// One piece of work for the writer.
+pub(super) trait Job: Send {
+    /// Does the work inside the group's transaction; false when it failed.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+
+    /// Tells the caller, after the commit, or with what stopped it.
+    fn answer(self: Box<Self>, stopped: Option<&Error>);
+
+    /// Roughly how much it writes.
+    fn bytes(&self) -> usize;
+}
+
+/// What is sent to the writer's thread.
+pub(super) enum Message {
+    Job(Box<dyn Job>),
+    Stop,
+}
+
+/// A job made of two closures: one runs in the transaction, one takes the result afterwards.
+pub(super) struct Task<T, O, A> {
+    pub(super) operation: Option<O>,
+    pub(super) result: Option<Result<T>>,
+    pub(super) answer: A,
+    pub(super) bytes: usize,
+}
+
+impl<T, O, A> Job for Task<T, O, A>
+where
+    T: Send,
+    O: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
+    A: FnOnce(Result<T>) + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let operation = self.operation.take().expect("the writer runs a job once");
+        let result = operation(tx);
+        let fine = result.is_ok();
+        self.result = Some(result);
+        fine
+    }
+
+    fn answer(self: Box<Self>, stopped: Option<&Error>) {
+        let result = match (self.result, stopped) {
+            (Some(Ok(value)), None) => Ok(value),
+            // Its own error says more than the group's.
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(error)) => Err(error.clone()),
+            (None, None) => Err(Error::Stopped),
+        };
+        (self.answer)(result);
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// How the writer's work was grouped, since the store was opened.
+#[derive(Debug, Default)]
+pub(super) struct GroupCounter {
+    commits: AtomicU64,
+    jobs: AtomicU64,
+    largest: AtomicU64,
+}
+
+/// How many commits there were, of how many jobs, and the most jobs in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupStats {
+    /// Commits that held.
+    pub commits: u64,
+    /// Jobs in them.
+    pub jobs: u64,
+    /// The most jobs in one commit.
+    pub largest: u64,
+}
+
+impl GroupCounter {
+    fn count(&self, jobs: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        self.largest.fetch_max(jobs as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self) -> GroupStats {
+        GroupStats {
+            commits: self.commits.load(Ordering::Relaxed),
+            jobs: self.jobs.load(Ordering::Relaxed),
+            largest: self.largest.load(Ordering::Relaxed),
+        }
+    }
+}
+
+/// The writer's thread, until it is told to stop; what was handed in before that is committed.
+pub(super) fn run(connection: &Connection, messages: &Receiver<Message>, published: &Published) {
+    let mut stopping = false;
+    while !stopping {
+        let mut group = Vec::new();
+        let mut bytes = 0;
+        match messages.recv() {
+            Ok(Message::Job(job)) => {
+                bytes += job.bytes();
+                group.push(job);
+            }
+            Ok(Message::Stop) | Err(_) => stopping = true,
+        }
+        while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
+            match messages.try_recv() {
+                Ok(Message::Job(job)) => {
+                    bytes += job.bytes();
+                    group.push(job);
+                }
+                Ok(Message::Stop) => stopping = true,
+                Err(_) => break,
+            }
+        }
+        if !group.is_empty() {
+            commit_and_answer(connection, group, published);
+        }
+    }
+}
+
+fn commit_and_answer(connection: &Connection, mut group: Vec<Box<dyn Job>>, published: &Published) {
+    match commit(connection, &mut group, published) {
+        Ok(changes) => {
+            published.groups.count(group.len());
+            for job in group {
+                job.answer(None);
+            }
+            published.wake(&changes.into_woken());
+        }
+        Err(error) => {
+            // Some errors make SQLite roll back by itself; then there is nothing to roll back.
+            if !connection.is_autocommit()
+                && let Err(rollback) = connection.execute_batch("rollback")
+            {
+                tracing::error!(error = %rollback, "cannot roll back");
+            }
+            for job in group {
+                job.answer(Some(&error));
+            }
+        }
+    }
+}
+
+/// One transaction over all jobs of the group.
+fn commit(
+    connection: &Connection,
+    group: &mut [Box<dyn Job>],
+    published: &Published,
+) -> Result<Changes> {
+    execute(connection, "begin immediate")?;
+    let mut changes = Changes::default();
+    let alone = group.len() == 1;
+    for job in group {
+        let directory = published.refreshed(connection)?;
+        let mut tx = Tx {
+            connection,
+            directory,
+            changes: Changes::default(),
+        };
+        if !alone {
+            execute(connection, "savepoint job")?;
+        }
+        let fine = job.run(&mut tx);
+        if connection.is_autocommit() {
+            // SQLite gave up the whole transaction, as it does when the disk is full.
+            return Err(group_lost());
+        }
+        match (fine, alone) {
+            (true, _) => changes.merge(tx.changes),
+            (false, true) => {
+                execute(connection, "rollback")?;
+                return Ok(changes);
+            }
+            (false, false) => execute(connection, "rollback to job")?,
+        }
+        if !alone {
+            execute(connection, "release job")?;
+        }
+    }
+    changes.flush(connection)?;
+    execute(connection, "commit")?;
+    Ok(changes)
+}
+
+fn execute(connection: &Connection, statement: &str) -> Result<()> {
+    connection.prepare_cached(statement)?.execute([])?;
+    Ok(())
+}
+
+/// The error of the jobs that were lost with another's: their transaction was rolled back.
+fn group_lost() -> Error {
+    Error::from(rusqlite::Error::SqliteFailure(
+        rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
+        Some("the transaction was rolled back: the disk is full or failing".to_owned()),
+    ))
+}
+
+/// Loads the directory again if the file's is newer.
+pub(super) fn refreshed(
+    connection: &Connection,
+    held: &Arc<Directory>,
+) -> Result<Option<Arc<Directory>>> {
+    if directory::current_version(connection)? == held.version() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(directory::load(connection)?)))
+}

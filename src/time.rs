@@ -1,0 +1,286 @@
+//! The only clock, and how times and spans are written.
+//!
+//! Nothing else in the crate may read a clock: a function that needs the time takes it as an
+//! argument or takes a [`Clock`]. Start at [`Timestamp`]; parsing and printing follow.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::error::{Error, Result};
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, as stored in every `*_ms` column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// This moment moved forward by a span; saturates at the end of time.
+    pub fn plus(self, span: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// This moment moved back by a span; saturates.
+    pub fn minus(self, span: Duration) -> Timestamp {
+        Timestamp(
+            self.0
+                .saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)),
+        )
+    }
+
+    /// The span from `earlier` to this moment; zero if `earlier` is later.
+    pub fn since(self, earlier: Timestamp) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    /// Whole seconds since 1970, as Standard Webhooks' `webhook-timestamp` has it.
+    pub fn unix_seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// The same moment for the cron crate.
+    pub fn to_chrono(self) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// A moment of the cron crate's.
+    pub fn from_chrono(moment: DateTime<Utc>) -> Timestamp {
+        Timestamp(moment.timestamp_millis())
+    }
+
+    /// Reads RFC 3339 (`2026-03-01T12:00:00Z`) or an age before `now` (`90s`, `2h`, `7d`).
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when the text is neither.
+    ///
+    /// ```
+    /// use hookbox::time::Timestamp;
+    /// let now = Timestamp::parse("2026-03-01T12:00:00Z", Timestamp(0))?;
+    /// assert_eq!(Timestamp::parse("2h", now)?.to_string(), "2026-03-01T10:00:00.000Z");
+    /// # Ok::<(), hookbox::Error>(())
+    /// ```
+    pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp> {
+        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
+            return Ok(Timestamp::from_chrono(moment.to_utc()));
+        }
+        match parse_span(text) {
+            Ok(age) => Ok(now.minus(age)),
+            Err(_) => Err(Error::misuse(format!(
+                "`{text}` is neither a time (2026-03-01T12:00:00Z) nor an age (90s, 2h, 7d)"
+            ))),
+        }
+    }
+
+    /// Reads the date of an HTTP header, as RFC 9110, section 5.6.7, writes it today
+    /// (`Sun, 06 Nov 1994 08:49:37 GMT`).
+    pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+        let moment = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+        Some(Timestamp::from_chrono(moment.to_utc()))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC with milliseconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            &self
+                .to_chrono()
+                .to_rfc3339_opts(SecondsFormat::Millis, true),
+        )
+    }
+}
+
+/// Reads a span such as `250ms`, `15s`, `5m`, `2h`, `7d`, or several in a row: `1h30m`.
+///
+/// # Errors
+/// [`Error::Misuse`] when a number or a unit is missing or unknown, or the sum overflows.
+///
+/// ```
+/// use std::time::Duration;
+/// assert_eq!(hookbox::time::parse_span("1h30m")?, Duration::from_secs(5400));
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn parse_span(text: &str) -> Result<Duration> {
+    let bad = || {
+        Error::misuse(format!(
+            "`{text}` is not a span; write 250ms, 15s, 5m, 2h, 7d or 1h30m"
+        ))
+    };
+    let mut rest = text;
+    let mut total_ms: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
+        rest = &rest[digits..];
+        let unit_end = rest
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(rest.len());
+        let unit_ms = match &rest[..unit_end] {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return Err(bad()),
+        };
+        rest = &rest[unit_end..];
+        let part = number.checked_mul(unit_ms).ok_or_else(bad)?;
+        total_ms = total_ms.checked_add(part).ok_or_else(bad)?;
+    }
+    if text.is_empty() {
+        Err(bad())
+    } else {
+        Ok(Duration::from_millis(total_ms))
+    }
+}
+
+/// Writes a span the way [`parse_span`] reads it: `1h30m`, `5s`, `250ms`.
+pub fn show_span(span: Duration) -> String {
+    let mut left_ms = span.as_millis();
+    if left_ms == 0 {
+        return "0s".to_owned();
+    }
+    let mut text = String::new();
+    let units: [(u128, &str); 5] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
+        (1, "ms"),
+    ];
+    for (unit_ms, name) in units {
+        if left_ms >= unit_ms {
+            text.push_str(&format!("{}{name}", left_ms / unit_ms));
+            left_ms %= unit_ms;
+        }
+    }
+    text
+}
+
+/// Where the time comes from. [`SystemClock`] in earnest, [`ManualClock`] in tests.
+pub trait Clock: Send + Sync + 'static {
+    /// The wall time: for rows, signatures and people. It may jump.
+    fn now(&self) -> Timestamp;
+
+    /// A time that never jumps or runs back, from an arbitrary start: for measuring and waiting.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The operating system's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose [`Clock::elapsed`] starts now.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
+    pub fn new() -> SystemClock {
+        SystemClock {
+            start: Instant::now(),
+        }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> SystemClock {
+        SystemClock::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clock"
+    )]
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 reads as 1970: nothing here needs earlier times.
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A clock that stands still until it is moved: a year of retries runs in a second.
+#[derive(Debug)]
+pub struct ManualClock {
+    state: Mutex<(Timestamp, Duration)>,
+}
+
+impl ManualClock {
+    /// A clock that stands at `start`.
+    pub fn at(start: Timestamp) -> ManualClock {
+        ManualClock {
+            state: Mutex::new((start, Duration::ZERO)),
+        }
+    }
+
+    /// Moves both the wall time and the elapsed time forward.
+    pub fn advance(&self, span: Duration) {
+        let mut state = self.state.lock().expect("no holder of the clock panics");
+        state.0 = state.0.plus(span);
+        state.1 += span;
+    }
+
+    /// Sets the wall time alone, as NTP does to a box that booted in 1970.
+    pub fn set_wall(&self, now: Timestamp) {
+        self.state.lock().expect("no holder of the clock panics").0 = now;
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        self.state.lock().expect("no holder of the clock panics").0
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.state.lock().expect("no holder of the clock panics").1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_and_written_the_same_way() {
+        for text in ["250ms", "15s", "5m", "2h", "7d", "1h30m", "1d2h3m4s5ms"] {
+            assert_eq!(show_span(parse_span(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn a_span_without_unit_or_number_is_refused() {
+        for text in [
+            "",
+            "5",
+            "s",
+            "5x",
+            "-5s",
+            "5 s",
+            "99999999999999999999s",
+            "s5",
+        ] {
+            assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_http_date_is_read() {
+        let moment = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        assert_eq!(moment.unix_seconds(), 784_111_777); // RFC 9110, section 5.6.7
+        assert_eq!(Timestamp::parse_http_date("soon"), None);
+    }
+}
