@@ -1,2 +1,7 @@
-//! hookbox.
-fn main() {}
+//! hookbox: argv to exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hookbox::cli::run()
+}

@@ -9,6 +9,23 @@ use crate::time::Timestamp;
 /// One header, name and value, as it came.
 pub type Header = (String, String);
 
+/// Whether a header's value is a credential by its name (`Authorization`, `Cookie`,
+/// `X-Gitlab-Token`, `X-Api-Key` and the like): never shown on a page, never passed on.
+pub fn holds_secret(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let words = [
+        "token",
+        "authorization",
+        "auth-",
+        "cookie",
+        "password",
+        "secret",
+        "api-key",
+        "apikey",
+    ];
+    words.iter().any(|word| name.contains(word))
+}
+
 /// Longest event type, in bytes: it is shown in lists and sent in headers.
 pub const TYPE_BYTES_MAX: usize = 128;
 

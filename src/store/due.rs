@@ -93,23 +93,24 @@ impl Store {
         })
     }
 
-    /// An event with its body, for sending; `None` when there is no such event.
+    /// What a delivery carries, for sending; `None` when it is pending no more.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
-    pub fn sendable(&self, id: EventId) -> Result<Option<SendableEvent>> {
-        self.read(|connection| read_sendable(connection, id))
+    pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
+        self.read(|connection| read_sendable(connection, delivery))
     }
 }
 
-fn read_sendable(connection: &Connection, id: EventId) -> Result<Option<SendableEvent>> {
+fn read_sendable(connection: &Connection, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
     let event = connection
         .prepare_cached(
-            "select id, type, key, content_type, headers, body
-             from hookbox_event
-             where id = :id",
+            "select e.id, e.type, e.key, e.content_type, e.headers, e.body
+             from hookbox_delivery as d
+             join hookbox_event as e on e.id = d.event_id
+             where d.id = :delivery and d.state = 'pending'",
         )?
-        .query_row(named_params! { ":id": id }, |row| {
+        .query_row(named_params! { ":delivery": delivery }, |row| {
             Ok(SendableEvent {
                 id: row.get("id")?,
                 event_type: row.get("type")?,

@@ -73,12 +73,17 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`] when it cannot be stored.
     pub fn count_refusals(&self, counts: Vec<(SourceId, i64)>) -> Result<()> {
-        self.write(move |tx| {
-            for (source, count) in counts {
-                tx.changes.refused(source, count);
-            }
-            Ok(())
-        })
+        self.write(move |tx| count_refusals(tx, &counts))
+    }
+
+    /// As [`Store::count_refusals`], without waiting: `answer` is called after the commit, on the
+    /// writer's thread.
+    pub fn count_refusals_then(
+        &self,
+        counts: Vec<(SourceId, i64)>,
+        answer: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        self.submit(0, move |tx| count_refusals(tx, &counts), answer);
     }
 
     /// Adds an endpoint: events accepted from now on are owed to it.
@@ -141,6 +146,13 @@ impl Store {
             }
         }
     }
+}
+
+fn count_refusals(tx: &mut Tx<'_>, counts: &[(SourceId, i64)]) -> Result<()> {
+    for (source, count) in counts {
+        tx.changes.refused(*source, *count);
+    }
+    Ok(())
 }
 
 /// Cancels one batch; when none is left, removes the endpoint in the same transaction.

@@ -1,0 +1,182 @@
+//! `hookbox delivery`, `attempt` and `replay`: what is owed, what was tried, and trying again.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Context, EXIT_CODES};
+use crate::error::Result;
+use crate::model::delivery::State;
+use crate::model::id::DeliveryId;
+use crate::store::{DeliveryFilter, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::time::Timestamp;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum DeliveryCommand {
+    /// List them, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListArguments),
+    /// Show one
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// Its id, or the bare number
+        id: String,
+    },
+    /// Call a pending one off
+    #[command(after_help = EXIT_CODES)]
+    Cancel {
+        /// Its id, or the bare number
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum AttemptCommand {
+    /// List a delivery's attempts, the first one first
+    #[command(after_help = EXIT_CODES)]
+    List {
+        /// The delivery's id, or the bare number
+        delivery: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// Only in this state: pending, delivered, dead, cancelled
+    #[arg(long)]
+    state: Option<State>,
+    /// Only to this endpoint
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// Only of events of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only of events of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only of this event
+    #[arg(long, value_name = "ID")]
+    event: Option<String>,
+    /// Only since then: RFC 3339, or an age such as 2h or 7d
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = PAGE_DEFAULT)]
+    limit: usize,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// Deliveries to send again, by id or bare number; all or none is replayed
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<String>,
+}
+
+pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
+    let store = context.store()?;
+    match command {
+        DeliveryCommand::List(arguments) => list(context, &store, arguments),
+        DeliveryCommand::Show { id } => {
+            let id = store.box_id().parse_delivery(&id)?;
+            context
+                .out
+                .fields(&store.delivery(id)?.json(store.box_id()))
+        }
+        DeliveryCommand::Cancel { id } => {
+            let id = store.box_id().parse_delivery(&id)?;
+            store.cancel(id, context.now())?;
+            let shown = store.delivery(id)?.json(store.box_id());
+            context.out.object(
+                &shown,
+                &format!("cancelled {}", store.box_id().delivery(id)),
+            )
+        }
+    }
+}
+
+fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
+    let time = |text: Option<String>| {
+        text.map(|text| Timestamp::parse(&text, context.now()))
+            .transpose()
+    };
+    let box_id = store.box_id();
+    let mut filter = DeliveryFilter {
+        state: arguments.state,
+        endpoint: arguments.endpoint,
+        source: arguments.source,
+        event_type: arguments.event_type,
+        event: arguments
+            .event
+            .map(|id| box_id.parse_event(&id))
+            .transpose()?,
+        since: time(arguments.since)?,
+        until: time(arguments.until)?,
+        before: None,
+    };
+    let mut objects: Vec<Value> = Vec::new();
+    while objects.len() < arguments.limit {
+        let page = store.deliveries(&filter, arguments.limit - objects.len())?;
+        let Some(last) = page.last() else { break };
+        filter.before = Some(last.id);
+        let whole = page.len() < PAGE_MAX;
+        objects.extend(page.iter().map(|delivery| delivery.json(box_id)));
+        if whole {
+            break;
+        }
+    }
+    let columns = [
+        "id",
+        "state",
+        "waiting",
+        "type",
+        "source",
+        "endpoint",
+        "tries",
+        "due_at",
+        "settled_at",
+        "reason",
+    ];
+    context.out.list(&columns, &objects)
+}
+
+pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()> {
+    let AttemptCommand::List { delivery } = command;
+    let store = context.store()?;
+    let id = store.delivery(store.box_id().parse_delivery(delivery)?)?.id;
+    let attempts = store.attempts(id)?;
+    let objects: Vec<Value> = attempts
+        .iter()
+        .map(|attempt| attempt.json(store.box_id()))
+        .collect();
+    context.out.list(
+        &[
+            "number",
+            "started_at",
+            "outcome",
+            "status",
+            "duration_ms",
+            "error",
+        ],
+        &objects,
+    )
+}
+
+pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<()> {
+    let store = context.store()?;
+    let box_id = store.box_id();
+    let ids = arguments
+        .ids
+        .iter()
+        .map(|id| box_id.parse_delivery(id))
+        .collect::<Result<Vec<DeliveryId>>>()?;
+    let made = store.replay(ids, context.now())?;
+    context.note_if_not_served(&store);
+    let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
+    if context.out.is_json() {
+        let object = json!({ "replay": null, "deliveries": outer.len(), "ids": outer });
+        return context.out.line(&object.to_string());
+    }
+    outer.iter().try_for_each(|id| context.out.line(id))
+}

@@ -1,0 +1,171 @@
+//! `hookbox enqueue` and `hookbox event`: what goes in, and what came in.
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Context, EXIT_CODES};
+use crate::error::{Error, Result};
+use crate::model::event::{BODY_BYTES_MAX, NewEvent};
+use crate::store::{EventFilter, PAGE_DEFAULT, PAGE_MAX};
+use crate::time::Timestamp;
+
+#[derive(Debug, Args)]
+pub(super) struct EnqueueArguments {
+    /// What kind of fact, such as order.paid
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: String,
+    /// Count it as an event of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Idempotency key: the same key again is the same event
+    #[arg(long)]
+    key: Option<String>,
+    /// The content type it is sent with
+    #[arg(long, value_name = "TYPE", default_value = "application/json")]
+    content_type: String,
+    /// The body: a text, @FILE, or @- for standard input; 1 MiB at most
+    #[arg(long, value_name = "TEXT|@FILE|@-", default_value = "")]
+    data: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventCommand {
+    /// List them, newest first
+    #[command(after_help = EXIT_CODES)]
+    List(ListArguments),
+    /// Show one, with its headers
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// Its id, or the bare number
+        id: String,
+    },
+    /// Print the exact bytes of one's body
+    #[command(after_help = EXIT_CODES)]
+    Body {
+        /// Its id, or the bare number
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArguments {
+    /// Only of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Only since then: RFC 3339, or an age such as 2h or 7d
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = PAGE_DEFAULT)]
+    limit: usize,
+}
+
+pub(super) fn enqueue(context: &Context, arguments: EnqueueArguments) -> Result<()> {
+    let body = read_data(&arguments.data)?;
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "body is {} bytes, limit is {BODY_BYTES_MAX}",
+            body.len()
+        )));
+    }
+    let store = context.store()?;
+    let source = match &arguments.source {
+        None => None,
+        Some(name) => Some(store.source_report(name)?.source.id),
+    };
+    let event = NewEvent {
+        source,
+        event_type: arguments.event_type,
+        key: arguments.key,
+        content_type: (!arguments.content_type.is_empty()).then_some(arguments.content_type),
+        headers: Vec::new(),
+        body,
+    };
+    let accepted = store.accept(event, context.now())?;
+    if accepted.duplicate {
+        context
+            .out
+            .note("an event with this key is there already; this is its id");
+    } else if accepted.deliveries == 0 {
+        context
+            .out
+            .note("there is no endpoint, so the event is stored and sent nowhere");
+    } else {
+        context.note_if_not_served(&store);
+    }
+    let id = store.box_id().event(accepted.id);
+    let object =
+        json!({ "id": id, "duplicate": accepted.duplicate, "deliveries": accepted.deliveries });
+    context.out.object(&object, &id)
+}
+
+pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
+    let store = context.store()?;
+    let box_id = store.box_id();
+    match command {
+        EventCommand::List(arguments) => {
+            let time = |text: Option<String>| {
+                text.map(|text| Timestamp::parse(&text, context.now()))
+                    .transpose()
+            };
+            let mut filter = EventFilter {
+                source: arguments.source,
+                event_type: arguments.event_type,
+                since: time(arguments.since)?,
+                until: time(arguments.until)?,
+                before: None,
+            };
+            let mut objects: Vec<Value> = Vec::new();
+            while objects.len() < arguments.limit {
+                let page = store.events(&filter, arguments.limit - objects.len())?;
+                let Some(last) = page.last() else { break };
+                filter.before = Some(last.id);
+                let whole = page.len() < PAGE_MAX;
+                objects.extend(page.iter().map(|event| event.json(box_id)));
+                if whole {
+                    break;
+                }
+            }
+            context.out.list(
+                &["id", "type", "source", "key", "received_at", "bytes"],
+                &objects,
+            )
+        }
+        EventCommand::Show { id } => context
+            .out
+            .fields(&store.event(box_id.parse_event(&id)?)?.json(box_id)),
+        EventCommand::Body { id } => context
+            .out
+            .bytes(&store.event_body(box_id.parse_event(&id)?)?),
+    }
+}
+
+/// The body as given: a text, a file's bytes, or standard input's.
+fn read_data(data: &str) -> Result<Vec<u8>> {
+    match data.strip_prefix('@') {
+        None => Ok(data.as_bytes().to_vec()),
+        Some("-") => {
+            let mut bytes = Vec::new();
+            // One byte more than is allowed shows that it is too large.
+            std::io::stdin()
+                .lock()
+                .take(BODY_BYTES_MAX as u64 + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|error| Error::io("read the body from standard input", error))?;
+            Ok(bytes)
+        }
+        Some(path) => {
+            let path = Path::new(path);
+            std::fs::read(path).map_err(|error| Error::io_at("read the body from", path, error))
+        }
+    }
+}

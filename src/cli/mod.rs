@@ -1,0 +1,266 @@
+//! The command line: one file a noun.
+//!
+//! Parsing yields plain values; each command checks them once, asks the store, and prints.
+//! Results go to stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
+
+mod delivery;
+mod demo;
+mod endpoint;
+mod event;
+mod output;
+mod secret;
+mod serve;
+mod source;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::store::{Missing, Store};
+use crate::time::{Clock, SystemClock, Timestamp};
+
+use output::Output;
+
+/// Printed below the help of every command.
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "hookbox",
+    version,
+    about = "A delivery store for webhooks, with replay: one binary, one SQLite file.",
+    after_help = "Example: hookbox endpoint add ci https://ci.example.org/hook\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found.",
+    max_term_width = 80
+)]
+struct Arguments {
+    /// The database file
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        env = "HOOKBOX_DB",
+        default_value = "hookbox.db"
+    )]
+    db: PathBuf,
+    /// Print JSON: one object, or one object a line for lists
+    #[arg(long, global = true)]
+    json: bool,
+    /// How much to log on stderr: error, warn, info, debug
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        env = "HOOKBOX_LOG",
+        hide_short_help = true
+    )]
+    log_level: Option<tracing::Level>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// See it work: a receiver that fails twice, a signed Gogs push, retries
+    Demo(demo::DemoArguments),
+    /// Make the database file, or add the tables to an application's own
+    #[command(after_help = EXIT_CODES)]
+    Init {
+        /// Add the tables to another program's SQLite database (its file is put
+        /// in WAL mode)
+        #[arg(long)]
+        into_existing: bool,
+    },
+    /// Take events in, send them out, show the status page
+    #[command(after_help = EXIT_CODES)]
+    Serve(serve::ServeArguments),
+    /// Ways in: add, list, show, remove
+    #[command(subcommand)]
+    Source(source::SourceCommand),
+    /// Where events go: add, list, show, remove
+    #[command(subcommand)]
+    Endpoint(endpoint::EndpointCommand),
+    /// Put an event in from the command line
+    #[command(after_help = EXIT_CODES)]
+    Enqueue(event::EnqueueArguments),
+    /// What came in: list, show, body
+    #[command(subcommand)]
+    Event(event::EventCommand),
+    /// What is owed to whom: list, show, cancel
+    #[command(subcommand)]
+    Delivery(delivery::DeliveryCommand),
+    /// What was tried: list
+    #[command(subcommand)]
+    Attempt(delivery::AttemptCommand),
+    /// Send settled deliveries again, as new ones
+    #[command(visible_aliases = ["resend", "redeliver"], after_help = EXIT_CODES)]
+    Replay(delivery::ReplayArguments),
+    /// Totals
+    #[command(after_help = EXIT_CODES)]
+    Stats,
+    /// Print a completion script for a shell
+    #[command(after_help = EXIT_CODES)]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every command works with.
+struct Context {
+    db: PathBuf,
+    out: Output,
+    clock: Arc<dyn Clock>,
+}
+
+impl Context {
+    /// Opens a store that must be there.
+    fn store(&self) -> Result<Store> {
+        Store::open(&self.db, Missing::Refuse)
+    }
+
+    /// Opens a store, making it if it is not there: for commands that set things up.
+    fn store_or_new(&self) -> Result<Store> {
+        Store::open(&self.db, Missing::Create)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Says that what was just made will wait, where nobody serves the file.
+    fn note_if_not_served(&self, store: &Store) {
+        if !store.is_served() {
+            self.out
+                .note("nothing serves this file now; it is sent once `hookbox serve` runs");
+        }
+    }
+}
+
+/// Runs the command of this process's arguments.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log(&arguments);
+    let context = Context {
+        db: arguments.db,
+        out: Output::new(arguments.json),
+        clock: Arc::new(SystemClock::new()),
+    };
+    match dispatch(&context, arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            context.out.error(&error.chain());
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(context: &Context, command: Command) -> Result<()> {
+    match command {
+        Command::Demo(arguments) => demo::run(context, &arguments),
+        Command::Init { into_existing } => init(context, into_existing),
+        Command::Serve(arguments) => serve::run(context, &arguments),
+        Command::Source(command) => source::run(context, command),
+        Command::Endpoint(command) => endpoint::run(context, command),
+        Command::Enqueue(arguments) => event::enqueue(context, arguments),
+        Command::Event(command) => event::run(context, command),
+        Command::Delivery(command) => delivery::run(context, command),
+        Command::Attempt(command) => delivery::attempts(context, &command),
+        Command::Replay(arguments) => delivery::replay(context, &arguments),
+        Command::Stats => stats(context),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Arguments::command(), "hookbox", &mut script);
+            context.out.bytes(&script)
+        }
+    }
+}
+
+fn init(context: &Context, into_existing: bool) -> Result<()> {
+    let missing = if into_existing {
+        Missing::CreateOrExtend
+    } else {
+        Missing::Create
+    };
+    let store = Store::open(&context.db, missing)?;
+    let path = store.path().display().to_string();
+    let object = serde_json::json!({ "database": path, "box": store.box_id().to_string() });
+    context.out.object(
+        &object,
+        &format!("{path} is ready; its box is {}", store.box_id()),
+    )
+}
+
+fn stats(context: &Context) -> Result<()> {
+    let stats = context.store()?.stats()?;
+    context.out.fields(&stats.json())
+}
+
+fn start_log(arguments: &Arguments) {
+    let usual = match arguments.command {
+        Command::Serve(_) => tracing::Level::INFO,
+        _ => tracing::Level::WARN,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(arguments.log_level.unwrap_or(usual))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+}
+
+/// Reads a size in bytes: `65536`, `64KiB`, `1MiB`.
+fn parse_size(text: &str) -> Result<usize> {
+    let bad = || {
+        Error::misuse(format!(
+            "`{text}` is not a size; write 65536, 64KiB or 1MiB"
+        ))
+    };
+    let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, ""),
+    };
+    let unit = match unit {
+        "" | "B" => 1,
+        "KiB" => 1024,
+        "MiB" => 1024 * 1024,
+        _ => return Err(bad()),
+    };
+    let number: usize = digits.parse().map_err(|_| bad())?;
+    number
+        .checked_mul(unit)
+        .filter(|size| *size > 0)
+        .ok_or_else(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_a_small_terminal() {
+        let help = Arguments::command().render_help().to_string();
+        assert!(help.lines().count() <= 40, "{help}");
+        assert!(
+            help.lines().all(|line| line.chars().count() <= 80),
+            "{help}"
+        );
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        assert_eq!(parse_size("64KiB").unwrap(), 65_536);
+        assert_eq!(parse_size("1MiB").unwrap(), 1_048_576);
+        for text in ["", "0", "1MB", "x", "-1", "99999999999999999999"] {
+            assert!(parse_size(text).is_err(), "{text}");
+        }
+    }
+}

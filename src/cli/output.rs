@@ -1,0 +1,110 @@
+//! Printing: results on stdout, as text or as JSON; diagnostics on stderr.
+//!
+//! It is the only place that writes to either. A reader that hangs up early (`| head`) is no
+//! failure.
+
+use std::io::{ErrorKind, Write};
+
+use serde_json::Value;
+use tabwriter::TabWriter;
+
+use crate::error::{Error, Result};
+
+pub(super) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Output {
+        Output { json }
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// One result: the object, or its text.
+    pub(super) fn object(&self, object: &Value, text: &str) -> Result<()> {
+        if self.json {
+            self.line(&object.to_string())
+        } else {
+            self.line(text)
+        }
+    }
+
+    /// One object: as JSON, or its fields one a line.
+    pub(super) fn fields(&self, object: &Value) -> Result<()> {
+        if self.json {
+            return self.line(&object.to_string());
+        }
+        let rows = object.as_object().into_iter().flatten();
+        self.aligned(rows.map(|(name, value)| vec![name.clone(), plain(value)]))
+    }
+
+    /// A list: one object a line as JSON, or a table of these fields.
+    pub(super) fn list(&self, columns: &[&str], objects: &[Value]) -> Result<()> {
+        if self.json {
+            return objects
+                .iter()
+                .try_for_each(|object| self.line(&object.to_string()));
+        }
+        let header = columns.iter().map(|name| name.to_uppercase()).collect();
+        let rows = objects.iter().map(|object| {
+            columns
+                .iter()
+                .map(|name| plain(&object[*name]))
+                .collect::<Vec<String>>()
+        });
+        self.aligned(std::iter::once(header).chain(rows))
+    }
+
+    /// One line of text.
+    pub(super) fn line(&self, text: &str) -> Result<()> {
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// Exact bytes.
+    pub(super) fn bytes(&self, bytes: &[u8]) -> Result<()> {
+        let mut stdout = std::io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Error::io("write to standard output", error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A remark for a person, on stderr.
+    pub(super) fn note(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "hookbox: {text}");
+    }
+
+    /// What went wrong, on stderr.
+    pub(super) fn error(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "hookbox: error: {text}");
+    }
+
+    fn aligned(&self, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
+        let mut writer = TabWriter::new(Vec::new());
+        for row in rows {
+            writeln!(writer, "{}", row.join("\t"))
+                .map_err(|error| Error::io("align a table", error))?;
+        }
+        let bytes = writer.into_inner().map_err(|error| {
+            Error::io("align a table", std::io::Error::other(error.to_string()))
+        })?;
+        self.bytes(&bytes)
+    }
+}
+
+/// A JSON value as a person reads it; control characters of foreign texts stay harmless.
+fn plain(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}

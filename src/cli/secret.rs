@@ -1,0 +1,69 @@
+//! Secrets on the command line: from a file, a variable or standard input, never echoed.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::signature::Secret;
+
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct SecretArguments {
+    /// Read the secret from this file (one newline at its end is left out)
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// Read the secret from this environment variable
+    #[arg(long, value_name = "VARIABLE")]
+    secret_env: Option<String>,
+    /// `-` reads the secret from standard input; anything else is the secret
+    /// itself, which then stands in your shell's history
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+    secret: Option<String>,
+}
+
+impl SecretArguments {
+    pub(super) fn read(&self, context: &Context) -> Result<Option<Secret>> {
+        if let Some(path) = &self.secret_file {
+            let bytes = std::fs::read(path)
+                .map_err(|error| Error::io_at("read the secret from", path, error))?;
+            return without_newline(bytes).map(Some);
+        }
+        if let Some(variable) = &self.secret_env {
+            let value = std::env::var(variable).map_err(|_| {
+                Error::misuse(format!(
+                    "the environment has no variable {variable}; set it, or use --secret-file"
+                ))
+            })?;
+            return without_newline(value.into_bytes()).map(Some);
+        }
+        match self.secret.as_deref() {
+            None => Ok(None),
+            Some("-") => {
+                let mut bytes = Vec::new();
+                std::io::stdin()
+                    .lock()
+                    .read_to_end(&mut bytes)
+                    .map_err(|error| Error::io("read the secret from standard input", error))?;
+                without_newline(bytes).map(Some)
+            }
+            Some(text) => {
+                context.out.note("warning: a secret given as --secret VALUE is in your shell's history; use --secret - or --secret-file");
+                Secret::new(text).map(Some)
+            }
+        }
+    }
+}
+
+/// Editors and `echo` end a text with a newline that is no part of the secret.
+fn without_newline(mut bytes: Vec<u8>) -> Result<Secret> {
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    Secret::new(bytes)
+}

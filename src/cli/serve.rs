@@ -1,0 +1,130 @@
+//! `hookbox serve`: the service in the foreground, until a signal.
+
+use std::net::SocketAddr;
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::{Context, parse_size};
+use crate::error::{Error, Result};
+use crate::inbound::IngestConfig;
+use crate::model::event::BODY_BYTES_MAX;
+use crate::service::{Service, ServiceConfig};
+use crate::status::StatusConfig;
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArguments {
+    /// Where events come in; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
+    ingest: SocketAddr,
+    /// Where the status page is; loopback only; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8421")]
+    status: SocketAddr,
+    /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    body_max: Option<usize>,
+}
+
+pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
+    let signals = Signals::listen()?;
+    let config = ServiceConfig {
+        database: context.db.clone(),
+        ingest: IngestConfig {
+            address: arguments.ingest,
+            body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
+        },
+        status: StatusConfig {
+            address: arguments.status,
+        },
+    };
+    let service = Service::start(&config, context.clock.clone())?;
+    warn_of_open_sources(&service);
+    let (ingest, status) = (service.ingest_address(), service.status_address());
+    let object = json!({
+        "database": service.store().path().display().to_string(),
+        "ingest": format!("http://{ingest}"),
+        "status": format!("http://{status}"),
+        "pid": std::process::id(),
+    });
+    let text = format!(
+        "hookbox {} serves {}\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
+        env!("CARGO_PKG_VERSION"),
+        service.store().path().display(),
+    );
+    context.out.object(&object, &text)?;
+    signals.wait();
+    service.stop();
+    Ok(())
+}
+
+/// An unsigned source that the whole network reaches is most likely a mistake.
+fn warn_of_open_sources(service: &Service) {
+    if service.ingest_address().ip().is_loopback() {
+        return;
+    }
+    for source in service.store().directory().sources() {
+        if source.secret.is_none() {
+            tracing::warn!(
+                source = source.name,
+                "takes unsigned events, and the network can reach it"
+            );
+        }
+    }
+}
+
+/// SIGTERM and SIGINT. The first asks for an orderly stop, the second ends the process at once.
+pub(super) struct Signals {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over; from now on they wait for [`Signals::wait`].
+    pub(super) fn listen() -> Result<Signals> {
+        let cannot = |error| Error::io("listen for signals", error);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(cannot)?;
+        let (terminate, interrupt) = runtime
+            .block_on(async {
+                Ok((
+                    signal(SignalKind::terminate())?,
+                    signal(SignalKind::interrupt())?,
+                ))
+            })
+            .map_err(cannot)?;
+        Ok(Signals {
+            runtime,
+            terminate,
+            interrupt,
+        })
+    }
+
+    /// Waits for the first signal.
+    pub(super) fn wait(mut self) {
+        self.next();
+        let second = std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                self.next();
+                // Somebody is tired of waiting; what is pending stays pending.
+                std::process::exit(1);
+            });
+        if let Err(error) = second {
+            tracing::warn!(%error, "a second signal will not be heard");
+        }
+    }
+
+    fn next(&mut self) {
+        let (terminate, interrupt) = (&mut self.terminate, &mut self.interrupt);
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,109 @@
+//! `hookbox source`: ways in.
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::secret::SecretArguments;
+use super::{Context, EXIT_CODES};
+use crate::error::Result;
+use crate::model::source::{NewSource, OnRepeat, SourceKind, SourceReport};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SourceCommand {
+    /// Add a way in: POST events to /in/NAME
+    #[command(
+        after_help = "Example: hookbox source add gogs --kind gogs --secret-file gogs.secret\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Add(AddArguments),
+    /// List them, with what came through
+    #[command(after_help = EXIT_CODES)]
+    List,
+    /// Show one
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Remove one; its path answers 404 from then on, its events stay
+    #[command(visible_alias = "rm", after_help = EXIT_CODES)]
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AddArguments {
+    /// Its name, which is also its path: /in/NAME
+    name: String,
+    /// What posts to it: gogs, or generic (X-Hookbox-Type, X-Hookbox-Key; with
+    /// a secret, X-Hub-Signature-256)
+    #[arg(long)]
+    kind: SourceKind,
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// What a request with a known key asks for, besides the answer that the
+    /// event is known: ignore, or replay. Replay sends the event again, if the
+    /// repeat comes more than 10 seconds after the first (then a person pressed
+    /// Redelivery) and nothing of the event is pending. Default: replay for
+    /// kind gogs, ignore for others
+    #[arg(long, value_name = "ignore|replay")]
+    on_repeat: Option<OnRepeat>,
+}
+
+pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
+    match command {
+        SourceCommand::Add(arguments) => add(context, arguments),
+        SourceCommand::List => {
+            let reports = context.store()?.source_reports()?;
+            let objects: Vec<Value> = reports.iter().map(SourceReport::json).collect();
+            context.out.list(
+                &[
+                    "name",
+                    "kind",
+                    "path",
+                    "signed",
+                    "events",
+                    "last_event_at",
+                    "refusals",
+                ],
+                &objects,
+            )
+        }
+        SourceCommand::Show { name } => context
+            .out
+            .fields(&context.store()?.source_report(&name)?.json()),
+        SourceCommand::Remove { name } => {
+            context.store()?.remove_source(&name, context.now())?;
+            let object = serde_json::json!({ "removed": name });
+            context
+                .out
+                .object(&object, &format!("removed source {name}; its events stay"))
+        }
+    }
+}
+
+fn add(context: &Context, arguments: AddArguments) -> Result<()> {
+    let new = NewSource {
+        name: arguments.name.clone(),
+        kind: arguments.kind,
+        secret: arguments.secret.read(context)?,
+        on_repeat: arguments.on_repeat,
+    };
+    crate::model::check_name(&new.name)?;
+    let signed = new.secret.is_some();
+    let store = context.store_or_new()?;
+    store.add_source(new, context.now())?;
+    if !signed {
+        context
+            .out
+            .note("warning: this source has no secret, so anybody who reaches it can post to it");
+    }
+    let report = store.source_report(&arguments.name)?;
+    let text = format!(
+        "added source {}; point it at http://HOST:8420{}",
+        arguments.name,
+        report.source.path()
+    );
+    context.out.object(&report.json(), &text)
+}

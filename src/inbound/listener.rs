@@ -1,0 +1,250 @@
+//! The listener: sockets, deadlines, the cap on connections, and an orderly stop.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use super::door::Door;
+use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
+use crate::error::{Error, Result};
+use crate::store::Store;
+use crate::time::Clock;
+
+/// Connections at a time; further ones wait in the system's queue until one ends. Each may wait
+/// for a group commit, none holds a thread.
+pub const CONNECTIONS_MAX: usize = 1024;
+
+/// How long a head may take to arrive, and how long a connection may sit idle between requests.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a stop waits for requests that are being worked on.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// How often refusals are written down.
+const REFUSALS_PERIOD: Duration = Duration::from_secs(1);
+
+/// Wait after a failed `accept`, e.g. when file descriptors run out; trying again at once would
+/// spin.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// How the listener is set.
+#[derive(Debug, Clone)]
+pub struct IngestConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub address: SocketAddr,
+    /// Largest body, in bytes.
+    pub body_bytes_max: usize,
+}
+
+/// A running listener. Dropping it stops it.
+#[derive(Debug)]
+pub struct Ingest {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ingest {
+    /// Binds the address and starts taking events in, on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the address cannot be bound or there is no thread to be had.
+    pub fn start(store: Store, clock: Arc<dyn Clock>, config: &IngestConfig) -> Result<Ingest> {
+        let cannot = |error| Error::io(format!("listen on {} for events", config.address), error);
+        let socket = StdListener::bind(config.address).map_err(cannot)?;
+        socket.set_nonblocking(true).map_err(cannot)?;
+        let address = socket.local_addr().map_err(cannot)?;
+        // One thread is plenty: what takes time is the commit, and that is the writer's.
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(cannot)?;
+        let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
+        let (stop, stopped) = watch::channel(false);
+        let thread = std::thread::Builder::new()
+            .name("ingest".to_owned())
+            .spawn(move || serve(&runtime, socket, &store, &door, stopped))
+            .map_err(|error| Error::io("start the listener's thread", error))?;
+        Ok(Ingest {
+            address,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// The address that is listened on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops taking in, lets requests that are being worked on end (10 seconds at most), and
+    /// returns.
+    pub fn stop(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // The listener may have ended by itself; then there is nobody to tell.
+            let _ = self.stop.send(true);
+            if thread.join().is_err() {
+                tracing::error!("the listener's thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn serve(
+    runtime: &Runtime,
+    socket: StdListener,
+    store: &Store,
+    door: &Arc<Door>,
+    stopped: watch::Receiver<bool>,
+) {
+    runtime.block_on(async {
+        let listener = match TcpListener::from_std(socket) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(%error, "cannot listen for events");
+                return;
+            }
+        };
+        let notes = tokio::spawn(note_refusals(store.clone(), door.clone()));
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        accept(&listener, door, &room, stopped).await;
+        drop(listener);
+        let all = u32::try_from(CONNECTIONS_MAX).expect("the cap is small");
+        if timeout(STOP_GRACE, room.acquire_many(all)).await.is_err() {
+            tracing::warn!("stopped while requests were being worked on");
+        }
+        notes.abort();
+    });
+    if let Err(error) = write_refusals(store, door) {
+        tracing::warn!(error = error.chain(), "cannot write refusals down");
+    }
+}
+
+/// Accepts connections until it is told to stop.
+async fn accept(
+    listener: &TcpListener,
+    door: &Arc<Door>,
+    room: &Arc<Semaphore>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let is_stopped = stopped.clone();
+    loop {
+        let permit = tokio::select! {
+            _ = stopped.changed() => return,
+            permit = room.clone().acquire_owned() => match permit {
+                Ok(permit) => permit,
+                Err(_) => return,
+            },
+        };
+        let accepted = tokio::select! {
+            _ = stopped.changed() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::spawn(connection(stream, door.clone(), is_stopped.clone(), permit));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection; trying again");
+                drop(permit);
+                sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+/// One connection, from its first request to its last.
+async fn connection(
+    stream: TcpStream,
+    door: Arc<Door>,
+    mut stopped: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+) {
+    // An answer is one small write; waiting for more to send would only delay it.
+    let _ = stream.set_nodelay(true);
+    let head = Head::new();
+    let io = TokioIo::new(Observed {
+        stream,
+        head: head.clone(),
+    });
+    let of_request = head.clone();
+    let service = service_fn(move |request| {
+        let (door, head) = (door.clone(), of_request.clone());
+        async move { Ok::<_, Infallible>(door.answer(request, &head).await) }
+    });
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(io, service);
+    let mut stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = &mut connection => break ended,
+            _ = stopped.changed(), if !stopping => {
+                stopping = true;
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    // hyper closes without a word when a head is too slow (or an idle connection has had its
+    // time); a sender that had begun is told why.
+    if ended.is_err_and(|error| error.is_timeout()) && head.is_partial() {
+        let body = "{\"error\":\"the head did not arrive in time\"}\n";
+        let reply = format!(
+            "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = connection.into_parts().io.into_inner().stream;
+        let _ = timeout(ACCEPT_RETRY, stream.write_all(reply.as_bytes())).await;
+    }
+}
+
+/// Writes refusals down from time to time.
+async fn note_refusals(store: Store, door: Arc<Door>) {
+    let mut period = interval(REFUSALS_PERIOD);
+    period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        period.tick().await;
+        let counts = door.take_refusals();
+        if !counts.is_empty() {
+            store.count_refusals_then(counts, |result| {
+                if let Err(error) = result {
+                    tracing::warn!(error = error.chain(), "cannot write refusals down");
+                }
+            });
+        }
+    }
+}
+
+/// Writes the last refusals down, waiting for the commit.
+fn write_refusals(store: &Store, door: &Door) -> Result<()> {
+    let counts = door.take_refusals();
+    if counts.is_empty() {
+        Ok(())
+    } else {
+        store.count_refusals(counts)
+    }
+}

@@ -1,0 +1,23 @@
+//! Gogs: `X-Gogs-Event`, `X-Gogs-Delivery`, `X-Gogs-Signature`; JSON and form mode.
+//!
+//! The delivery id is a UUID that is made once a task: a Redelivery and a resend after Gogs'
+//! restart carry it again, so it is the idempotency key.
+
+use super::Received;
+use crate::signature::{Rejection, Secret, gogs};
+
+pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
+    gogs::verify(
+        secret,
+        request.header("content-type"),
+        request.body,
+        request.header(gogs::HEADER),
+    )
+}
+
+pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
+    (
+        request.header("x-gogs-event"),
+        request.header("x-gogs-delivery"),
+    )
+}

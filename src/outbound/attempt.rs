@@ -1,0 +1,58 @@
+//! One attempt: render, sign, send, measure. Runs on a worker's thread.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::model::event::Header;
+use crate::model::id::DeliveryId;
+use crate::store::SendableEvent;
+use crate::time::{Clock, Timestamp};
+
+use super::format::render;
+use super::transport::{Exchange, Transport};
+
+/// A delivery to be tried once.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) delivery: DeliveryId,
+    /// Tries spent before this one.
+    pub(super) tries: u32,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) event: SendableEvent,
+    /// The event's outer id; the same over all retries and replays.
+    pub(super) webhook_id: String,
+}
+
+/// An attempt that was made.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) delivery: DeliveryId,
+    pub(super) tries: u32,
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) webhook_id: String,
+    pub(super) started: Timestamp,
+    pub(super) ended: Timestamp,
+    pub(super) request_headers: Vec<Header>,
+    /// What came back; an error where the request could not even be made.
+    pub(super) exchange: Result<Exchange>,
+}
+
+pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Finished {
+    let started = clock.now();
+    let (exchange, request_headers) =
+        match render(&job.endpoint, job.event, &job.webhook_id, started) {
+            Ok(request) => (Ok(transport.send(&job.endpoint, &request)), request.headers),
+            Err(error) => (Err(error), Vec::new()),
+        };
+    Finished {
+        delivery: job.delivery,
+        tries: job.tries,
+        endpoint: job.endpoint,
+        webhook_id: job.webhook_id,
+        started,
+        ended: clock.now(),
+        request_headers,
+        exchange,
+    }
+}

@@ -1,0 +1,109 @@
+//! The circuit of an endpoint: open while it cannot be reached. Pure.
+//!
+//! While it is open one probe at a time stands for all deliveries, so that being offline costs
+//! nothing and spends no tries. Times are on the clock that never jumps.
+
+use std::time::Duration;
+
+/// Wait before the first probe after an endpoint was found unreachable.
+const BACKOFF_FIRST: Duration = Duration::from_secs(1);
+
+/// Longest wait between probes: how long a recovered endpoint goes unnoticed at most.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// How far a wait is shortened at random, so that many endpoints behind one uplink are not all
+/// probed at once.
+const JITTER: f64 = 0.20;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Circuit {
+    /// The endpoint is reached, or was never tried.
+    #[default]
+    Closed,
+    /// It could not be reached.
+    Open {
+        /// When it may be probed.
+        probe_at: Duration,
+        /// The wait that led there, without jitter.
+        backoff: Duration,
+    },
+}
+
+impl Circuit {
+    /// A circuit that was open when the process started: probed at once.
+    pub(super) fn reopened() -> Circuit {
+        Circuit::Open {
+            probe_at: Duration::ZERO,
+            backoff: BACKOFF_FIRST,
+        }
+    }
+
+    /// How many requests may be on the wire now, of at most `concurrency`.
+    pub(super) fn allowed(&self, now: Duration, concurrency: usize) -> usize {
+        match self {
+            Circuit::Closed => concurrency,
+            Circuit::Open { probe_at, .. } if *probe_at <= now => 1,
+            Circuit::Open { .. } => 0,
+        }
+    }
+
+    /// When it may next be probed, while open.
+    pub(super) fn probe_at(&self) -> Option<Duration> {
+        match self {
+            Circuit::Closed => None,
+            Circuit::Open { probe_at, .. } => Some(*probe_at),
+        }
+    }
+
+    /// An answer came.
+    pub(super) fn reached(&mut self) {
+        *self = Circuit::Closed;
+    }
+
+    /// It could not be reached. `chance` is drawn from 0 to 1. Requests that were on the wire
+    /// together count once: the wait is doubled only by a probe that was due.
+    pub(super) fn unreachable(&mut self, now: Duration, chance: f64) {
+        let backoff = match self {
+            Circuit::Closed => BACKOFF_FIRST,
+            Circuit::Open { probe_at, .. } if *probe_at > now => return,
+            Circuit::Open { backoff, .. } => (*backoff * 2).min(BACKOFF_MAX),
+        };
+        let wait = backoff.mul_f64(1.0 - JITTER * chance.clamp(0.0, 1.0));
+        *self = Circuit::Open {
+            probe_at: now + wait,
+            backoff,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probes_back_off_from_one_second_to_a_minute_and_an_answer_closes_it() {
+        let mut circuit = Circuit::default();
+        let mut now = Duration::from_secs(100);
+        assert_eq!(circuit.allowed(now, 4), 4);
+        for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
+            circuit.unreachable(now, 0.0);
+            let probe_at = circuit.probe_at().unwrap();
+            assert_eq!(probe_at - now, Duration::from_secs(expected));
+            assert_eq!(circuit.allowed(probe_at - Duration::from_millis(1), 4), 0);
+            assert_eq!(circuit.allowed(probe_at, 4), 1);
+            now = probe_at;
+        }
+        circuit.reached();
+        assert_eq!(circuit.allowed(now, 4), 4);
+    }
+
+    #[test]
+    fn requests_that_fail_together_count_once() {
+        let mut circuit = Circuit::default();
+        let now = Duration::from_secs(5);
+        circuit.unreachable(now, 0.0);
+        let first = circuit;
+        circuit.unreachable(now, 0.9);
+        assert_eq!(circuit, first);
+    }
+}

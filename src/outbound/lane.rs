@@ -1,0 +1,139 @@
+//! An endpoint's lane: what of its deliveries is ready, what is in flight, when more is due.
+//!
+//! It holds at most a page of deliveries, by id: a million pending cost what a page does.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::model::id::DeliveryId;
+use crate::store::{DueDelivery, Store};
+use crate::time::Timestamp;
+
+use super::circuit::Circuit;
+
+/// Deliveries looked up at a time.
+const PAGE: usize = 64;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) circuit: Circuit,
+    ready: VecDeque<DueDelivery>,
+    /// On the wire, or answered and not yet recorded: still pending and due in the file.
+    in_flight: HashSet<DeliveryId>,
+    /// Whether the file may hold due deliveries that are not in `ready`.
+    stale: bool,
+    /// When the next delivery becomes due, as far as known.
+    next_due: Option<Timestamp>,
+}
+
+impl Lane {
+    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit) -> Lane {
+        Lane {
+            endpoint,
+            circuit,
+            ready: VecDeque::new(),
+            in_flight: HashSet::new(),
+            stale: true,
+            next_due: None,
+        }
+    }
+
+    /// Something may have become due.
+    pub(super) fn wake(&mut self) {
+        self.stale = true;
+    }
+
+    /// A delivery goes back, still due: what was looked up is looked up again, oldest first.
+    pub(super) fn put_back(&mut self, id: DeliveryId) {
+        self.release(id);
+        self.ready.clear();
+        self.stale = true;
+    }
+
+    /// A delivery becomes due then.
+    pub(super) fn expect(&mut self, due: Timestamp) {
+        self.next_due = Some(self.next_due.map_or(due, |held| held.min(due)));
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// The delivery was recorded, or its attempt was called off.
+    pub(super) fn release(&mut self, id: DeliveryId) {
+        self.in_flight.remove(&id);
+    }
+
+    /// The next delivery to send now, if one is due and there is room for it; it is in flight
+    /// from then on.
+    pub(super) fn take(
+        &mut self,
+        store: &Store,
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> Result<Option<DueDelivery>> {
+        let allowed = self
+            .circuit
+            .allowed(elapsed, self.endpoint.concurrency as usize);
+        if self.in_flight.len() >= allowed {
+            return Ok(None);
+        }
+        if self.ready.is_empty() {
+            self.fill(store, now)?;
+        }
+        let next = self.ready.pop_front();
+        if let Some(due) = next {
+            self.in_flight.insert(due.id);
+        }
+        Ok(next)
+    }
+
+    fn fill(&mut self, store: &Store, now: Timestamp) -> Result<()> {
+        if self.next_due.is_some_and(|due| due <= now) {
+            self.stale = true;
+        }
+        if !self.stale {
+            return Ok(());
+        }
+        // What is in flight is still due in the file, so ask for that many more.
+        let limit = PAGE + self.in_flight.len();
+        let page = store.due(self.endpoint.id, now, limit)?;
+        let whole = page.len() < limit;
+        self.ready.extend(
+            page.into_iter()
+                .filter(|due| !self.in_flight.contains(&due.id)),
+        );
+        if whole {
+            self.next_due = store.next_due(self.endpoint.id, now)?;
+            self.stale = false;
+        }
+        Ok(())
+    }
+
+    /// How long until this lane may have something to do by itself; `None` when only an event, an
+    /// answer or a change can give it something.
+    pub(super) fn wait(&self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
+        if self.in_flight.len() >= self.endpoint.concurrency as usize {
+            return None;
+        }
+        let work = if !self.ready.is_empty() || self.stale {
+            Some(Duration::ZERO)
+        } else {
+            self.next_due.map(|due| due.since(now))
+        }?;
+        match self.circuit.probe_at() {
+            None => Some(work),
+            Some(_) if !self.in_flight.is_empty() => None,
+            Some(probe_at) => Some(work.max(probe_at.saturating_sub(elapsed))),
+        }
+    }
+
+    /// Takes over a changed endpoint.
+    pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
+        self.endpoint = endpoint;
+    }
+}

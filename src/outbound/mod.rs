@@ -1,0 +1,27 @@
+//! The way out: finds what is due, sends it signed, and decides what the answer means.
+//!
+//! One scheduler a file ([`Scheduler`]) feeds a pool of worker threads that send blocking POSTs.
+//! What is in flight is known only in its memory: claiming costs no write, and after a crash a
+//! delivery is still pending and is sent again. No transaction is open while a request is on the
+//! wire. It must not know how events come in or how they are looked at: it meets those in the
+//! store.
+//!
+//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`; `pool`
+//! runs each `attempt`, which `format`s and signs the event and hands it to the [`Transport`];
+//! `policy` turns what came back into a move of the delivery.
+
+mod attempt;
+mod circuit;
+mod format;
+mod lane;
+mod mailbox;
+mod policy;
+mod pool;
+mod scheduler;
+mod transport;
+
+pub use policy::RETRY_AFTER_MAX;
+pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
+pub use transport::{
+    Answer, Exchange, OutboundRequest, REPLY_BYTES_MAX, Reply, Transport, UreqTransport,
+};

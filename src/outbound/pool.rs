@@ -1,0 +1,130 @@
+//! The worker threads that send: as many as there is work on the wire, up to a bound.
+//!
+//! A thread is started when a job finds none idle, and ends when it has been idle for a while, so
+//! an idle box has none.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::time::Clock;
+
+use super::attempt::{Job, run};
+use super::mailbox::Mailbox;
+use super::transport::Transport;
+
+/// How long a worker waits for more before it ends.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// A worker's stack: TLS needs tens of KiB; the default of 2 MiB would reserve address space that
+/// small boxes may not have.
+const STACK_BYTES: usize = 512 * 1024;
+
+pub(super) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    arrived: Condvar,
+    mailbox: Arc<Mailbox>,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct State {
+    jobs: VecDeque<Job>,
+    idle: usize,
+    stopped: bool,
+}
+
+impl Pool {
+    pub(super) fn new(
+        mailbox: Arc<Mailbox>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Pool {
+        Pool {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State::default()),
+                arrived: Condvar::new(),
+                mailbox,
+                transport,
+                clock,
+            }),
+        }
+    }
+
+    /// Hands a job to a worker; the scheduler bounds how many are under way.
+    pub(super) fn run(&self, job: Job) -> Result<()> {
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .expect("no worker panics with the lock");
+        state.jobs.push_back(job);
+        if state.idle >= state.jobs.len() {
+            drop(state);
+            self.shared.arrived.notify_one();
+            return Ok(());
+        }
+        drop(state);
+        let shared = self.shared.clone();
+        let started = std::thread::Builder::new()
+            .name("send".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || shared.work());
+        match started {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::io("start a worker thread", error)),
+        }
+    }
+}
+
+impl Drop for Pool {
+    /// Idle workers end now, others when their request does: each is bounded by its time-out.
+    fn drop(&mut self) {
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .expect("no worker panics with the lock");
+        state.stopped = true;
+        state.jobs.clear();
+        drop(state);
+        self.shared.arrived.notify_all();
+    }
+}
+
+impl Shared {
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            self.mailbox
+                .finished(run(job, self.transport.as_ref(), self.clock.as_ref()));
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state.lock().expect("no worker panics with the lock");
+        loop {
+            if let Some(job) = state.jobs.pop_front() {
+                return Some(job);
+            }
+            if state.stopped {
+                return None;
+            }
+            state.idle += 1;
+            let (held, waited) = self
+                .arrived
+                .wait_timeout(state, IDLE_MAX)
+                .expect("no worker panics with the lock");
+            state = held;
+            state.idle -= 1;
+            if waited.timed_out() && state.jobs.is_empty() {
+                return None;
+            }
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! The scheduler: goes round the endpoints, hands out what is due, records what came of it.
+//!
+//! It keeps in memory what is in flight and a page of ids per endpoint, and nothing else. It can
+//! run with no thread at all: [`Scheduler::run_due`] does all that is due at the clock's time on
+//! the caller's thread, which is how tests run a year in a second. [`Scheduler::start`] gives it
+//! its thread and its workers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::model::attempt::Outcome;
+use crate::model::delivery::Move;
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::store::{Report, Store};
+use crate::time::Clock;
+
+use super::attempt::{Finished, Job, run};
+use super::circuit::Circuit;
+use super::lane::Lane;
+use super::mailbox::{Mail, Mailbox};
+use super::policy::judge;
+use super::pool::Pool;
+use super::transport::{Answer, Exchange, Reply, Transport};
+
+/// Requests on the wire at the same time, over all endpoints: each is a thread. The first half
+/// is open to all; of the second half each endpoint has an equal share, so that endpoints that
+/// hang cannot take what the others need.
+pub const WORKERS_MAX: usize = 128;
+
+/// Wait before the store is tried again after it could not be read or written.
+const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a stop waits for requests on the wire; what takes longer is sent again after the
+/// next start.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// Drains a store's deliveries to their endpoints. One a file: see
+/// [`Store::lock_for_serving`].
+pub struct Scheduler {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    transport: Arc<dyn Transport>,
+    mailbox: Arc<Mailbox>,
+    chance: fastrand::Rng,
+    lanes: BTreeMap<EndpointId, Lane>,
+    /// The endpoint that was served last; the next round begins after it.
+    last_served: Option<EndpointId>,
+    /// Answered, and not yet on disk.
+    recording: HashMap<DeliveryId, Report>,
+    /// Reports that could not be written, to be tried again at that time.
+    unwritten: Vec<DeliveryId>,
+    /// Nothing is looked up or written before: the store was in trouble.
+    paused_until: Option<Duration>,
+    /// A report could not be written, and none has been since: nothing is sent.
+    cannot_record: bool,
+    on_wire: usize,
+}
+
+impl Scheduler {
+    /// A scheduler for a store. `seed` decides the jitter.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the endpoints cannot be read.
+    pub fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        transport: Arc<dyn Transport>,
+        seed: u64,
+    ) -> Result<Scheduler> {
+        let mailbox = Arc::new(Mailbox::default());
+        let listener = mailbox.clone();
+        store.on_wake(move |woken| listener.woken(woken));
+        let mut scheduler = Scheduler {
+            store,
+            clock,
+            transport,
+            mailbox,
+            chance: fastrand::Rng::with_seed(seed),
+            lanes: BTreeMap::new(),
+            last_served: None,
+            recording: HashMap::new(),
+            unwritten: Vec::new(),
+            paused_until: None,
+            cannot_record: false,
+            on_wire: 0,
+        };
+        // An outage that went on when the last process ended goes on.
+        for report in scheduler.store.endpoint_reports()? {
+            let circuit = if report.outage.is_some() {
+                Circuit::reopened()
+            } else {
+                Circuit::default()
+            };
+            let endpoint = Arc::new(report.endpoint);
+            scheduler
+                .lanes
+                .insert(endpoint.id, Lane::new(endpoint, circuit));
+        }
+        Ok(scheduler)
+    }
+
+    /// Does all that is due at the clock's time, one attempt after the other on this thread, and
+    /// returns how many attempts that were.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the store cannot be read or written.
+    pub fn run_due(&mut self) -> Result<usize> {
+        let mut attempts = 0;
+        self.wake_all();
+        loop {
+            self.read_mail(Some(Duration::ZERO));
+            let mut jobs = Vec::new();
+            self.dispatch(WORKERS_MAX, &mut jobs)?;
+            if jobs.is_empty() && self.recording.is_empty() {
+                return Ok(attempts);
+            }
+            attempts += jobs.len();
+            for job in jobs {
+                let finished = run(job, self.transport.as_ref(), self.clock.as_ref());
+                self.settle(finished);
+            }
+            while !self.recording.is_empty() {
+                let mail = self.mailbox.take(None);
+                if let Some((_, _, Err(error))) =
+                    mail.recorded.iter().find(|(_, _, result)| result.is_err())
+                {
+                    return Err(error.clone());
+                }
+                self.sort(mail);
+            }
+        }
+    }
+
+    /// Gives the scheduler its thread.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when there is no thread to be had.
+    pub fn start(self) -> Result<RunningScheduler> {
+        let mailbox = self.mailbox.clone();
+        let thread = std::thread::Builder::new()
+            .name("scheduler".to_owned())
+            .spawn(move || self.work())
+            .map_err(|error| Error::io("start the scheduler's thread", error))?;
+        Ok(RunningScheduler {
+            mailbox,
+            thread: Some(thread),
+        })
+    }
+
+    fn work(mut self) {
+        let pool = Pool::new(
+            self.mailbox.clone(),
+            self.transport.clone(),
+            self.clock.clone(),
+        );
+        let mut wait = Some(Duration::ZERO);
+        while !self.read_mail(wait) {
+            self.write_again();
+            let mut jobs = Vec::new();
+            if let Err(error) = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs) {
+                tracing::error!(
+                    error = error.chain(),
+                    "cannot look up what is due; trying again"
+                );
+                self.pause();
+            }
+            for job in jobs {
+                if let Err(error) = pool.run(job) {
+                    // It stays queued: a worker that becomes free takes it.
+                    tracing::warn!(error = error.chain(), "too few threads");
+                }
+            }
+            wait = self.wait();
+        }
+        self.finish();
+    }
+
+    /// Lets requests on the wire end, and their reports be written; nothing new is sent.
+    fn finish(&mut self) {
+        let deadline = self.clock.elapsed() + STOP_GRACE;
+        while self.on_wire > 0 || !self.recording.is_empty() {
+            let left = deadline.saturating_sub(self.clock.elapsed());
+            if left.is_zero() {
+                tracing::warn!(
+                    requests = self.on_wire,
+                    "stopped while requests were on the wire; they will be sent again"
+                );
+                return;
+            }
+            self.write_again();
+            let retry = (!self.unwritten.is_empty()).then_some(STORE_RETRY);
+            let mail = self
+                .mailbox
+                .take(Some(retry.map_or(left, |retry| retry.min(left))));
+            self.sort(mail);
+        }
+    }
+
+    /// Reads what was left, waiting for it if need be; true when it is time to stop.
+    fn read_mail(&mut self, wait: Option<Duration>) -> bool {
+        let mail = self.mailbox.take(wait);
+        let stop = mail.stop;
+        self.sort(mail);
+        stop
+    }
+
+    fn sort(&mut self, mail: Mail) {
+        for attempt in mail.finished {
+            self.settle(attempt);
+        }
+        for (endpoint, delivery, result) in mail.recorded {
+            self.recorded(endpoint, delivery, result);
+        }
+        if mail.woken_all {
+            self.wake_all();
+        }
+        for endpoint in mail.woken {
+            if let Some(lane) = self.lanes.get_mut(&endpoint) {
+                lane.wake();
+            }
+        }
+    }
+
+    /// Follows the directory: new endpoints get a lane, removed ones lose theirs.
+    fn wake_all(&mut self) {
+        let directory = self.store.directory();
+        self.lanes
+            .retain(|id, _| directory.endpoint_by_id(*id).is_some());
+        for endpoint in directory.endpoints() {
+            match self.lanes.get_mut(&endpoint.id) {
+                Some(lane) => lane.replace(endpoint.clone()),
+                None => {
+                    self.lanes
+                        .insert(endpoint.id, Lane::new(endpoint.clone(), Circuit::default()));
+                }
+            }
+        }
+        for lane in self.lanes.values_mut() {
+            lane.wake();
+        }
+    }
+
+    /// Takes what is due, one delivery an endpoint and round, until there is no room or nothing
+    /// is left. What is in `jobs` after an error was taken before it and is to be run.
+    fn dispatch(&mut self, room: usize, jobs: &mut Vec<Job>) -> Result<()> {
+        let elapsed = self.clock.elapsed();
+        if self.cannot_record || self.paused_until.is_some_and(|until| until > elapsed) {
+            return Ok(());
+        }
+        self.paused_until = None;
+        let now = self.clock.now();
+        let order = self.round();
+        let mut gave = true;
+        while gave {
+            gave = false;
+            for id in &order {
+                if jobs.len() >= room {
+                    return Ok(());
+                }
+                let share = self.share();
+                let Some(lane) = self.lanes.get_mut(id) else {
+                    continue;
+                };
+                if lane.in_flight() >= share {
+                    continue;
+                }
+                let Some(due) = lane.take(&self.store, now, elapsed)? else {
+                    continue;
+                };
+                let event = match self.store.sendable(due.id) {
+                    Ok(event) => event,
+                    Err(error) => {
+                        lane.put_back(due.id);
+                        return Err(error);
+                    }
+                };
+                gave = true;
+                let Some(event) = event else {
+                    // Cancelled since it was looked up.
+                    lane.release(due.id);
+                    continue;
+                };
+                let webhook_id = self.store.box_id().event(event.id);
+                self.last_served = Some(*id);
+                self.on_wire += 1;
+                jobs.push(Job {
+                    delivery: due.id,
+                    tries: due.tries,
+                    endpoint: lane.endpoint.clone(),
+                    event,
+                    webhook_id,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many requests one endpoint may have on the wire, besides its own concurrency: any
+    /// number while there is plenty of room, then an equal share of the rest.
+    fn share(&self) -> usize {
+        const OPEN_TO_ALL: usize = WORKERS_MAX / 2;
+        if self.on_wire < OPEN_TO_ALL {
+            return WORKERS_MAX;
+        }
+        ((WORKERS_MAX - OPEN_TO_ALL) / self.lanes.len().max(1)).max(1)
+    }
+
+    /// The endpoints in turn, beginning after the one that was served last.
+    fn round(&self) -> Vec<EndpointId> {
+        let (before, after): (Vec<EndpointId>, Vec<EndpointId>) = self
+            .lanes
+            .keys()
+            .partition(|id| Some(**id) <= self.last_served);
+        after.into_iter().chain(before).collect()
+    }
+
+    /// Judges an attempt and hands its report to the writer.
+    fn settle(&mut self, attempt: Finished) {
+        self.on_wire = self.on_wire.saturating_sub(1);
+        let exchange = match attempt.exchange {
+            Ok(exchange) => exchange,
+            // The stored endpoint cannot be used, e.g. its secret was edited by hand.
+            Err(error) => Exchange {
+                timing: Default::default(),
+                answer: Answer::Broken {
+                    error: error.chain(),
+                },
+            },
+        };
+        let endpoint = &attempt.endpoint;
+        let verdict = judge(
+            endpoint,
+            &exchange.answer,
+            attempt.tries,
+            attempt.ended,
+            self.chance.f64(),
+        );
+        if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            match verdict.outcome {
+                Outcome::Unreachable => {
+                    lane.circuit
+                        .unreachable(self.clock.elapsed(), self.chance.f64());
+                }
+                Outcome::Delivered | Outcome::Refused => lane.circuit.reached(),
+            }
+        }
+        let (status, reply) = match exchange.answer {
+            Answer::Replied(reply) => (Some(reply.status), reply),
+            Answer::Broken { .. } | Answer::Unreachable { .. } => (
+                None,
+                Reply {
+                    status: 0,
+                    headers: Vec::new(),
+                    body: Vec::new(),
+                    truncated: false,
+                },
+            ),
+        };
+        tracing::info!(
+            event = attempt.webhook_id,
+            delivery = self.store.box_id().delivery(attempt.delivery),
+            endpoint = endpoint.name,
+            tries = attempt.tries,
+            outcome = verdict.outcome.name(),
+            status,
+            error = verdict.error,
+            duration_ms = exchange.timing.total.as_micros() as f64 / 1000.0,
+            "delivery.attempted"
+        );
+        let report = Report {
+            delivery: attempt.delivery,
+            endpoint: endpoint.id,
+            started: attempt.started,
+            ended: attempt.ended,
+            timing: exchange.timing,
+            outcome: verdict.outcome,
+            status,
+            error: verdict.error,
+            request_headers: attempt.request_headers,
+            response_headers: reply.headers,
+            response_body: reply.body,
+            response_truncated: reply.truncated,
+            change: verdict.change,
+        };
+        self.record(report);
+    }
+
+    /// Hands a report to the writer and keeps it until it is on disk.
+    fn record(&mut self, report: Report) {
+        let (endpoint, delivery) = (report.endpoint, report.delivery);
+        self.recording.insert(delivery, report.clone());
+        let mailbox = self.mailbox.clone();
+        self.store.record_then(report, move |result| {
+            mailbox.recorded(endpoint, delivery, result)
+        });
+    }
+
+    fn recorded(&mut self, endpoint: EndpointId, delivery: DeliveryId, result: Result<()>) {
+        if let Err(error) = result {
+            // The endpoint has been asked; forgetting that would ask it again and again. So the
+            // report is kept, nothing more is sent, and writing is tried again.
+            tracing::error!(
+                error = error.chain(),
+                "cannot record an attempt; sending waits until it is"
+            );
+            self.unwritten.push(delivery);
+            self.cannot_record = true;
+            self.pause();
+            return;
+        }
+        self.cannot_record = false;
+        let report = self.recording.remove(&delivery);
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return;
+        };
+        match report.map(|report| report.change) {
+            Some(Move::Postpone) => lane.put_back(delivery),
+            Some(Move::Retry { due }) => {
+                lane.release(delivery);
+                lane.expect(due);
+            }
+            _ => lane.release(delivery),
+        }
+    }
+
+    /// Tries again to write what could not be written.
+    fn write_again(&mut self) {
+        if self
+            .paused_until
+            .is_some_and(|until| until > self.clock.elapsed())
+        {
+            return;
+        }
+        for delivery in std::mem::take(&mut self.unwritten) {
+            if let Some(report) = self.recording.remove(&delivery) {
+                self.record(report);
+            }
+        }
+    }
+
+    fn pause(&mut self) {
+        self.paused_until = Some(self.clock.elapsed() + STORE_RETRY);
+    }
+
+    /// How long there is nothing to do unless word comes.
+    fn wait(&self) -> Option<Duration> {
+        let elapsed = self.clock.elapsed();
+        if let Some(until) = self.paused_until {
+            return Some(until.saturating_sub(elapsed));
+        }
+        if self.on_wire >= WORKERS_MAX {
+            return None;
+        }
+        let now = self.clock.now();
+        self.lanes
+            .values()
+            .filter_map(|lane| lane.wait(now, elapsed))
+            .min()
+    }
+}
+
+impl fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scheduler")
+            .field("lanes", &self.lanes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A scheduler with its thread.
+pub struct RunningScheduler {
+    mailbox: Arc<Mailbox>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl RunningScheduler {
+    /// Stops sending, lets requests on the wire end (10 seconds at most), records them, and
+    /// returns.
+    pub fn stop(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            self.mailbox.stop();
+            if thread.join().is_err() {
+                tracing::error!("the scheduler's thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for RunningScheduler {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+impl fmt::Debug for RunningScheduler {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunningScheduler").finish_non_exhaustive()
+    }
+}

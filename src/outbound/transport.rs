@@ -1,0 +1,375 @@
+//! The one seam to the network: a request goes out, an [`Exchange`] comes back.
+//!
+//! It must not judge: a 500 and a reset are answers like a 200. It does tell "could not be
+//! reached" from "was reached and broke off", since only this layer knows how far it got.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
+use std::io::Read;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::Uri;
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as UreqConnection,
+};
+
+use crate::model::attempt::Timing;
+use crate::model::endpoint::{Endpoint, EndpointUrl};
+use crate::model::event::Header;
+use crate::model::id::EndpointId;
+use crate::time::Clock;
+
+/// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
+/// enough that a chatty receiver does not fill the disk.
+pub const REPLY_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a reply's head that are read at most.
+const REPLY_HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or
+/// more (Node 5, Apache 5, nginx 75); a shorter time here makes a lost race rare.
+const IDLE_MAX: Duration = Duration::from_secs(4);
+
+/// A request, complete.
+#[derive(Debug, Clone)]
+pub struct OutboundRequest {
+    /// Where to.
+    pub url: EndpointUrl,
+    /// Every header but `Host`, `Accept` and `Content-Length`, which the transport adds.
+    pub headers: Vec<Header>,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+}
+
+/// What came of sending a request.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Where the time went.
+    pub timing: Timing,
+    /// What came back.
+    pub answer: Answer,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub enum Answer {
+    /// A reply, whatever its status.
+    Replied(Reply),
+    /// The endpoint was reached, and no reply came: a time-out, a reset, nonsense.
+    Broken {
+        /// What happened, in plain words.
+        error: String,
+    },
+    /// The endpoint could not be reached, so it cannot have seen the request: no DNS, no route,
+    /// connection refused, TLS not up.
+    Unreachable {
+        /// What happened, in plain words.
+        error: String,
+    },
+}
+
+/// A reply.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its headers; names in lower case.
+    pub headers: Vec<Header>,
+    /// Its body, up to [`REPLY_BYTES_MAX`].
+    pub body: Vec<u8>,
+    /// Whether there was more, or the body broke off.
+    pub truncated: bool,
+}
+
+/// Sends requests. [`UreqTransport`] in earnest, a scripted one in tests.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request to an endpoint and waits for what comes back, as long as the endpoint's
+    /// time-out. Called from many threads at once.
+    fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange;
+}
+
+/// Blocking HTTP/1.1 by ureq, with connections kept alive per endpoint.
+pub struct UreqTransport {
+    clock: Arc<dyn Clock>,
+    agents: Mutex<HashMap<EndpointId, (Duration, u32, Agent)>>,
+}
+
+impl UreqTransport {
+    /// A transport that measures with this clock.
+    pub fn new(clock: Arc<dyn Clock>) -> UreqTransport {
+        UreqTransport {
+            clock,
+            agents: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The endpoint's agent, made anew when its settings changed.
+    fn agent(&self, endpoint: &Endpoint) -> Agent {
+        let mut agents = self.agents.lock().expect("no holder of the agents panics");
+        if let Some((timeout, concurrency, agent)) = agents.get(&endpoint.id)
+            && (*timeout, *concurrency) == (endpoint.timeout, endpoint.concurrency)
+        {
+            return agent.clone();
+        }
+        let connections = endpoint.concurrency as usize;
+        let config = Agent::config_builder()
+            // Every status is an answer, to be stored and judged.
+            .http_status_as_error(false)
+            // A redirect is a refusal (Standard Webhooks 1.0.0): a body signed for one receiver
+            // is not for another.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            // The environment's proxy is for people at a terminal, not for a service.
+            .proxy(None)
+            // ureq has no time-out by default.
+            .timeout_global(Some(endpoint.timeout))
+            .max_response_header_size(REPLY_HEAD_BYTES_MAX)
+            .max_idle_connections(connections)
+            .max_idle_connections_per_host(connections)
+            .max_idle_age(IDLE_MAX)
+            .build();
+        let connector = TimedConnector {
+            inner: DefaultConnector::default(),
+            clock: self.clock.clone(),
+        };
+        let resolver = TimedResolver {
+            inner: DefaultResolver::default(),
+            clock: self.clock.clone(),
+        };
+        let agent = Agent::with_parts(config, connector, resolver);
+        agents.insert(
+            endpoint.id,
+            (endpoint.timeout, endpoint.concurrency, agent.clone()),
+        );
+        agent
+    }
+}
+
+impl Transport for UreqTransport {
+    fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
+        let agent = self.agent(endpoint);
+        PROGRESS.set(Progress::default());
+        let began = self.clock.elapsed();
+        let mut builder = agent.post(request.url.uri());
+        for (name, value) in &request.headers {
+            // `raw` keeps the case of the name: some receivers look for it.
+            builder = builder.header_raw(name, value.as_bytes());
+        }
+        let result = builder.send(request.body.as_slice());
+        let head_at = self.clock.elapsed();
+        let answer = match result {
+            Ok(response) => Answer::Replied(read_reply(response)),
+            Err(error) => judge_error(&error, PROGRESS.get(), endpoint.timeout),
+        };
+        let ended = self.clock.elapsed();
+        let progress = PROGRESS.get();
+        let total = ended.saturating_sub(began);
+        let read = ended.saturating_sub(head_at);
+        let before = progress.resolve + progress.connect + read;
+        Exchange {
+            timing: Timing {
+                resolve: progress.resolve,
+                connect: progress.connect,
+                wait: total.saturating_sub(before),
+                read,
+                total,
+            },
+            answer,
+        }
+    }
+}
+
+impl fmt::Debug for UreqTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UreqTransport").finish_non_exhaustive()
+    }
+}
+
+/// Reads a reply; its body is cut while it is read.
+fn read_reply(response: http::Response<ureq::Body>) -> Reply {
+    let (head, mut body) = response.into_parts();
+    let headers = head
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
+        })
+        .collect();
+    let mut kept = Vec::new();
+    // One byte more than is kept tells whether there was more. A short body is read to its end,
+    // which lets the connection be used again.
+    let read = body
+        .as_reader()
+        .take(REPLY_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut kept);
+    let truncated = read.is_err() || kept.len() > REPLY_BYTES_MAX;
+    kept.truncate(REPLY_BYTES_MAX);
+    Reply {
+        status: head.status.as_u16(),
+        headers,
+        body: kept,
+        truncated,
+    }
+}
+
+/// How far a request got on this thread. The resolver and the connector note it as they go: what
+/// failed before the connection stood cannot have reached the endpoint.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    resolved: bool,
+    connecting: bool,
+    resolve: Duration,
+    connect: Duration,
+}
+
+thread_local! {
+    // A request is sent on one thread from beginning to end.
+    static PROGRESS: Cell<Progress> = const {
+        Cell::new(Progress {
+            resolved: false,
+            connecting: false,
+            resolve: Duration::ZERO,
+            connect: Duration::ZERO,
+        })
+    };
+}
+
+fn judge_error(error: &ureq::Error, progress: Progress, timeout: Duration) -> Answer {
+    let timed_out = matches!(error, ureq::Error::Timeout(_));
+    let within = format!("within {}", crate::time::show_span(timeout));
+    if !progress.resolved {
+        let error = match error {
+            ureq::Error::Timeout(_) => format!("cannot find the host's address {within}"),
+            ureq::Error::HostNotFound => "cannot find the host's address".to_owned(),
+            other => format!("cannot find the host's address: {}", plain(other)),
+        };
+        return Answer::Unreachable { error };
+    }
+    if progress.connecting {
+        let error = if timed_out {
+            format!("cannot connect {within}")
+        } else {
+            format!("cannot connect: {}", plain(error))
+        };
+        return Answer::Unreachable { error };
+    }
+    let error = if timed_out {
+        format!("no reply {within}")
+    } else {
+        format!("no reply: {}", plain(error))
+    };
+    Answer::Broken { error }
+}
+
+/// ureq's words without its own prefix for I/O errors.
+fn plain(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// Resolves and notes how long it took.
+struct TimedResolver {
+    inner: DefaultResolver,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for TimedResolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TimedResolver")
+    }
+}
+
+impl Resolver for TimedResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        // ureq resolves before it looks for a kept-alive connection, on a thread of its own when
+        // there is a time-out. An address needs neither.
+        if let Some(address) = literal_address(uri) {
+            let mut addresses = self.inner.empty();
+            addresses.push(address);
+            PROGRESS.set(Progress {
+                resolved: true,
+                ..PROGRESS.get()
+            });
+            return Ok(addresses);
+        }
+        let began = self.clock.elapsed();
+        let result = self.inner.resolve(uri, config, timeout);
+        let resolve = self.clock.elapsed().saturating_sub(began);
+        PROGRESS.set(Progress {
+            resolved: result.is_ok(),
+            resolve,
+            ..PROGRESS.get()
+        });
+        result
+    }
+}
+
+/// The socket address of a URL whose host is an IP address.
+fn literal_address(uri: &Uri) -> Option<SocketAddr> {
+    let host = uri.host()?;
+    let host = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    let ip: IpAddr = host.parse().ok()?;
+    let port = uri
+        .port_u16()
+        .unwrap_or(if uri.scheme_str() == Some("https") {
+            443
+        } else {
+            80
+        });
+    Some(SocketAddr::new(ip, port))
+}
+
+/// Connects, TLS included, and notes how long it took and whether it came to an end.
+struct TimedConnector {
+    inner: DefaultConnector,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for TimedConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TimedConnector")
+    }
+}
+
+impl Connector<()> for TimedConnector {
+    type Out = Box<dyn UreqConnection>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        PROGRESS.set(Progress {
+            connecting: true,
+            ..PROGRESS.get()
+        });
+        let began = self.clock.elapsed();
+        let result = self.inner.connect(details, chained);
+        let connect = self.clock.elapsed().saturating_sub(began);
+        PROGRESS.set(Progress {
+            connecting: result.is_err(),
+            connect,
+            ..PROGRESS.get()
+        });
+        result
+    }
+}

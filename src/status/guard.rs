@@ -1,0 +1,183 @@
+//! Who may ask what.
+//!
+//! The page listens on loopback without a login, so what must be kept out is other web sites in
+//! the same browser: those that make it ask under their own name (DNS rebinding) and those that
+//! make it post (cross-site request forgery). It must never let a POST through on one sign alone.
+
+use std::net::{IpAddr, SocketAddr};
+
+use subtle::ConstantTimeEq;
+use tiny_http::Request;
+
+use crate::error::{Error, Result};
+
+/// Bytes of the form token: 128 bits cannot be guessed.
+const TOKEN_BYTES: usize = 16;
+
+/// Why a request is not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It does not call this server by a name of this machine.
+    Host,
+    /// It was not sent from a page of this server.
+    CrossSite,
+}
+
+pub(super) struct Guard {
+    bound: IpAddr,
+    token: String,
+}
+
+impl Guard {
+    pub(super) fn new(address: SocketAddr) -> Result<Guard> {
+        let mut token = [0_u8; TOKEN_BYTES];
+        getrandom::fill(&mut token).map_err(|error| {
+            Error::io(
+                "draw a form token",
+                std::io::Error::other(error.to_string()),
+            )
+        })?;
+        Ok(Guard {
+            bound: address.ip(),
+            token: hex::encode(token),
+        })
+    }
+
+    /// The token that forms of this server carry.
+    pub(super) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Checks that the server is called by `localhost` or its address. The port may be another:
+    /// the call may come through a tunnel.
+    pub(super) fn check_host(&self, request: &Request) -> std::result::Result<(), Refused> {
+        let host = header(request, "Host").ok_or(Refused::Host)?;
+        let name = host_of(host);
+        let known = name.eq_ignore_ascii_case("localhost")
+            || name
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback() || ip == self.bound);
+        if known { Ok(()) } else { Err(Refused::Host) }
+    }
+
+    /// Checks that a POST was sent by a form of this server: the browser says so
+    /// (`Sec-Fetch-Site`, `Origin`, where it says anything) and the form has the token.
+    pub(super) fn check_post(
+        &self,
+        request: &Request,
+        form: &[(String, String)],
+    ) -> std::result::Result<(), Refused> {
+        if let Some(site) = header(request, "Sec-Fetch-Site")
+            && !matches!(site, "same-origin" | "none")
+        {
+            return Err(Refused::CrossSite);
+        }
+        if let Some(origin) = header(request, "Origin") {
+            let from = origin.split_once("://").map(|(_, authority)| authority);
+            if from.is_none() || from != header(request, "Host") {
+                return Err(Refused::CrossSite);
+            }
+        }
+        let sent = form
+            .iter()
+            .find(|(name, _)| name == "token")
+            .map(|(_, value)| value.as_str());
+        let sent = sent.unwrap_or_default();
+        if bool::from(sent.as_bytes().ct_eq(self.token.as_bytes())) {
+            Ok(())
+        } else {
+            Err(Refused::CrossSite)
+        }
+    }
+}
+
+/// The first value of a header.
+pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
+    request
+        .headers()
+        .iter()
+        .find(|header| header.field.equiv(name))
+        .map(|header| header.value.as_str())
+}
+
+/// The host without its port and without the brackets of an IPv6 address.
+fn host_of(host: &str) -> &str {
+    if let Some(rest) = host.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or_default();
+    }
+    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiny_http::{Header, Method, TestRequest};
+
+    fn guard() -> Guard {
+        Guard::new("127.0.0.1:8421".parse().unwrap()).unwrap()
+    }
+
+    fn request(method: Method, headers: &[(&str, &str)]) -> Request {
+        let mut request = TestRequest::new().with_method(method);
+        for (name, value) in headers {
+            request = request.with_header(Header::from_bytes(*name, *value).unwrap());
+        }
+        request.into()
+    }
+
+    #[test]
+    fn only_names_of_this_machine_are_answered() {
+        for host in [
+            "127.0.0.1:8421",
+            "localhost:9000",
+            "LOCALHOST",
+            "[::1]:8421",
+            "127.0.0.1",
+        ] {
+            assert_eq!(
+                guard().check_host(&request(Method::Get, &[("Host", host)])),
+                Ok(()),
+                "{host}"
+            );
+        }
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example:8421",
+            "localhost.evil.example",
+            "192.0.2.1:8421",
+            "",
+        ] {
+            let refused = guard().check_host(&request(Method::Get, &[("Host", host)]));
+            assert_eq!(refused, Err(Refused::Host), "{host}");
+        }
+        assert_eq!(
+            guard().check_host(&request(Method::Get, &[])),
+            Err(Refused::Host)
+        );
+    }
+
+    #[test]
+    fn a_post_needs_the_token_and_may_not_come_from_elsewhere() {
+        let guard = guard();
+        let good = vec![("token".to_owned(), guard.token().to_owned())];
+        let bad = vec![("token".to_owned(), "0".repeat(32))];
+        let host = ("Host", "127.0.0.1:8421");
+        let post = |headers: &[(&str, &str)]| request(Method::Post, headers);
+        let own = post(&[
+            host,
+            ("Origin", "http://127.0.0.1:8421"),
+            ("Sec-Fetch-Site", "same-origin"),
+        ]);
+        assert_eq!(guard.check_post(&own, &good), Ok(()));
+        assert_eq!(guard.check_post(&own, &bad), Err(Refused::CrossSite));
+        assert_eq!(guard.check_post(&own, &[]), Err(Refused::CrossSite));
+        for foreign in [
+            post(&[host, ("Origin", "http://evil.example")]),
+            post(&[host, ("Origin", "null")]),
+            post(&[host, ("Sec-Fetch-Site", "cross-site")]),
+            post(&[host, ("Sec-Fetch-Site", "same-site")]),
+        ] {
+            assert_eq!(guard.check_post(&foreign, &good), Err(Refused::CrossSite));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! A body as a person can read it.
+//!
+//! JSON is indented token by token, so that numbers and escapes stay as the producer wrote them:
+//! parsing and writing it anew would change both.
+
+use maud::{Markup, html};
+
+use super::parts::size;
+use crate::signature::gogs::signed_bytes;
+
+/// Most bytes of a body on a page; the whole is there to download.
+const SHOWN_BYTES_MAX: usize = 256 * 1024;
+
+/// The body, pretty where it is JSON, and raw.
+pub(super) fn body(bytes: &[u8], content_type: Option<&str>, download: &str) -> Markup {
+    // A form's payload field is what its reader wants to see.
+    let inner = signed_bytes(content_type, bytes);
+    let pretty = indent_json(&inner);
+    let from_form = pretty.is_some() && inner.len() != bytes.len();
+    html! {
+        p {
+            (size(bytes.len() as u64)) " · " (content_type.unwrap_or("no content type")) " · "
+            a href=(download) { "download" }
+        }
+        @if let Some(pretty) = &pretty {
+            details open {
+                summary { "Pretty" @if from_form { " (the form's payload)" } }
+                (text(pretty))
+            }
+        }
+        details open[pretty.is_none()] {
+            summary { "Raw" }
+            @match std::str::from_utf8(bytes) {
+                Ok("") => p.dim { "empty" },
+                Ok(raw) => (text(raw)),
+                Err(_) => {
+                    p.dim { "not text; the bytes in hex:" }
+                    (text(&hex_dump(&bytes[..bytes.len().min(SHOWN_BYTES_MAX / 8)])))
+                }
+            }
+        }
+    }
+}
+
+/// Text in a box, cut on a character boundary.
+pub(super) fn text(whole: &str) -> Markup {
+    let mut end = whole.len().min(SHOWN_BYTES_MAX);
+    while !whole.is_char_boundary(end) {
+        end -= 1;
+    }
+    let shown = &whole[..end];
+    html! {
+        pre tabindex="0" { (shown) }
+        @if end < whole.len() {
+            p.dim { "cut here: " (size(end as u64)) " of " (size(whole.len() as u64)) " shown" }
+        }
+    }
+}
+
+/// The JSON text indented by two spaces; `None` where it is not JSON.
+fn indent_json(bytes: &[u8]) -> Option<String> {
+    // Only to know that it is JSON; the value is not used.
+    serde_json::from_slice::<serde_json::Value>(bytes).ok()?;
+    let source = std::str::from_utf8(bytes).ok()?;
+    let mut out = String::with_capacity(source.len() * 3 / 2);
+    let mut depth = 0_usize;
+    let mut chars = source.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                out.push('"');
+                while let Some(c) = chars.next() {
+                    out.push(c);
+                    match c {
+                        '\\' => out.extend(chars.next()),
+                        '"' => break,
+                        _ => {}
+                    }
+                }
+            }
+            '{' | '[' => {
+                out.push(c);
+                let close = if c == '{' { '}' } else { ']' };
+                while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+                if chars.next_if_eq(&close).is_some() {
+                    out.push(close);
+                } else {
+                    depth += 1;
+                    new_line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                new_line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(',');
+                new_line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            c if c.is_ascii_whitespace() => {}
+            c => out.push(c),
+        }
+    }
+    Some(out)
+}
+
+fn new_line(out: &mut String, depth: usize) {
+    out.push('\n');
+    out.extend(std::iter::repeat_n("  ", depth));
+}
+
+/// Sixteen bytes a line: offset, hex, and what of it is printable.
+fn hex_dump(bytes: &[u8]) -> String {
+    let mut out = String::new();
+    for (row, chunk) in bytes.chunks(16).enumerate() {
+        let hex: Vec<String> = chunk.iter().map(|byte| format!("{byte:02x}")).collect();
+        let printable: String = chunk
+            .iter()
+            .map(|byte| {
+                if (0x20..0x7f).contains(byte) {
+                    char::from(*byte)
+                } else {
+                    '.'
+                }
+            })
+            .collect();
+        out.push_str(&format!(
+            "{:08x}  {:<47}  {printable}\n",
+            row * 16,
+            hex.join(" ")
+        ));
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_indented_and_its_tokens_stay_as_they_were() {
+        let source = br#"{"a":[1.0,1e400,"\u003cb\u003e, {x}\""],"e":{},"l":[ ]}"#;
+        // 1e400 is out of a float's range; such a text is not pretty-printed at all.
+        assert_eq!(indent_json(source), None);
+        let source =
+            br#"{"a":[1.0,12345678901234567890123,"\u003cb\u003e, {x}\""],"e":{},"l":[ ]}"#;
+        let expected = "{\n  \"a\": [\n    1.0,\n    12345678901234567890123,\n    \"\\u003cb\\u003e, {x}\\\"\"\n  ],\n  \"e\": {},\n  \"l\": []\n}";
+        assert_eq!(indent_json(source).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_not_json_is_left_alone() {
+        assert_eq!(indent_json(b"{\"a\": 1,}"), None);
+        assert_eq!(indent_json(b""), None);
+        assert_eq!(indent_json(b"\xff"), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! The list of deliveries: filters as a form and as a URL one can keep, page by page.
+
+use std::sync::Arc;
+
+use maud::{Markup, html};
+
+use super::frame;
+use super::parts::delivery_table;
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::id::BoxId;
+use crate::store::Directory;
+use crate::time::Timestamp;
+
+pub(in crate::status) struct DeliveriesView<'a> {
+    /// The query as it came; the form shows it again.
+    pub(in crate::status) query: &'a str,
+    pub(in crate::status) rows: Vec<DeliveryRecord>,
+    pub(in crate::status) more: bool,
+    pub(in crate::status) directory: Arc<Directory>,
+}
+
+pub(in crate::status) fn deliveries(
+    view: &DeliveriesView<'_>,
+    box_id: &BoxId,
+    now: Timestamp,
+) -> String {
+    let asked = |name: &str| {
+        let pair = form_urlencoded::parse(view.query.as_bytes()).find(|(held, _)| held == name);
+        pair.map(|(_, value)| value.into_owned())
+            .unwrap_or_default()
+    };
+    let main = html! {
+        h1 { "Deliveries" }
+        (filters(view, &asked))
+        @if view.rows.is_empty() {
+            p.empty { "No deliveries match." }
+        } @else {
+            (delivery_table(&view.rows, box_id, now))
+        }
+        nav.pages aria-label="Pages of the list" {
+            @if !asked("before").is_empty() {
+                a href={ "/deliveries?" (with_before(view.query, None)) } { "Newest" }
+            }
+            @if view.more && let Some(last) = view.rows.last() {
+                a rel="next" href={ "/deliveries?" (with_before(view.query, Some(&box_id.delivery(last.id)))) } {
+                    "Older"
+                }
+            }
+        }
+    };
+    frame("Deliveries", "/deliveries", &main)
+}
+
+fn filters(view: &DeliveriesView<'_>, asked: &dyn Fn(&str) -> String) -> Markup {
+    let states: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
+    let endpoints: Vec<&str> = view
+        .directory
+        .endpoints()
+        .iter()
+        .map(|e| e.name.as_str())
+        .collect();
+    let sources: Vec<&str> = view
+        .directory
+        .sources()
+        .iter()
+        .map(|s| s.name.as_str())
+        .collect();
+    html! {
+        form.filters method="get" action="/deliveries" {
+            (choice("State", "state", &states, &asked("state")))
+            (choice("Endpoint", "endpoint", &endpoints, &asked("endpoint")))
+            (choice("Source", "source", &sources, &asked("source")))
+            label { span { "Type" } input name="type" value=(asked("type")) placeholder="push" autocomplete="off"; }
+            label { span { "Since" } input name="since" value=(asked("since")) placeholder="7d" autocomplete="off"; }
+            label { span { "Until" } input name="until" value=(asked("until")) placeholder="1h" autocomplete="off"; }
+            button type="submit" { "Filter" }
+            a href="/deliveries" { "Clear" }
+        }
+    }
+}
+
+fn choice(label: &str, name: &str, options: &[&str], chosen: &str) -> Markup {
+    // A removed endpoint or source can still be asked for.
+    let foreign = !chosen.is_empty() && !options.contains(&chosen);
+    html! {
+        label {
+            span { (label) }
+            select name=(name) {
+                option value="" { "any" }
+                @for option in options {
+                    option value=(option) selected[*option == chosen] { (option) }
+                }
+                @if foreign { option value=(chosen) selected { (chosen) } }
+            }
+        }
+    }
+}
+
+/// The query with another place to begin.
+fn with_before(query: &str, before: Option<&str>) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes())
+        .filter(|(name, value)| name != "before" && !value.is_empty());
+    let mut next = form_urlencoded::Serializer::new(String::new());
+    next.extend_pairs(kept);
+    if let Some(before) = before {
+        next.append_pair("before", before);
+    }
+    next.finish()
+}

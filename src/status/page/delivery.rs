@@ -1,0 +1,155 @@
+//! One delivery: what it is, what was tried, what it carries, and what can be done.
+
+use maud::{Markup, html};
+
+use super::body::{body, text};
+use super::frame;
+use super::parts::{badge, exact, headers};
+use crate::model::attempt::{AttemptRecord, Outcome};
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::endpoint::EndpointReport;
+use crate::model::event::EventRecord;
+use crate::model::id::BoxId;
+use crate::time::Timestamp;
+
+pub(in crate::status) struct DeliveryView {
+    pub(in crate::status) delivery: DeliveryRecord,
+    pub(in crate::status) event: EventRecord,
+    pub(in crate::status) body: Vec<u8>,
+    pub(in crate::status) attempts: Vec<AttemptRecord>,
+    pub(in crate::status) replays: Vec<DeliveryRecord>,
+    /// `None` when the endpoint is removed.
+    pub(in crate::status) endpoint: Option<EndpointReport>,
+}
+
+pub(in crate::status) fn delivery(
+    view: &DeliveryView,
+    box_id: &BoxId,
+    token: &str,
+    now: Timestamp,
+) -> String {
+    let id = box_id.delivery(view.delivery.id);
+    let main = html! {
+        div.heading {
+            h1 { "Delivery " span.mono { (id) } }
+            (badge(view.delivery.state, view.delivery.waiting))
+            (actions(view, &id, token))
+        }
+        (facts(view, box_id, now))
+        section {
+            h2 { "Attempts" }
+            @if view.attempts.is_empty() { p.empty { "None yet." } }
+            @for (index, attempt) in view.attempts.iter().enumerate().rev() {
+                (one_attempt(attempt, index + 1 == view.attempts.len(), now))
+            }
+        }
+        section {
+            h2 { "Event" }
+            @let event_id = box_id.event(view.event.id);
+            p { a.mono href={ "/events/" (event_id) } { (event_id) } }
+            details { summary { "Headers as received" } (headers(&view.event.headers)) }
+            (body(&view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
+        }
+    };
+    frame(&format!("Delivery {}", view.delivery.id.0), "", &main)
+}
+
+fn actions(view: &DeliveryView, id: &str, token: &str) -> Markup {
+    let button = |verb: &str, label: &str, class: &str| {
+        html! {
+            form method="post" action={ "/deliveries/" (id) "/" (verb) } {
+                input type="hidden" name="token" value=(token);
+                button id=(verb) class=(class) type="submit" { (label) }
+            }
+        }
+    };
+    html! {
+        div.actions {
+            @match (view.delivery.state, view.endpoint.is_some()) {
+                (State::Pending, _) => (button("cancel", "Cancel", "quiet")),
+                (_, true) => (button("replay", "Replay", "")),
+                (_, false) => span.dim { "its endpoint is removed" },
+            }
+        }
+    }
+}
+
+fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
+    let delivery = &view.delivery;
+    let link = |id: &str| html! { a.mono href={ "/deliveries/" (id) } { (id) } };
+    html! {
+        dl.facts {
+            dt { "Type" } dd { (delivery.event_type) }
+            dt { "Source" } dd { (delivery.source.as_deref().unwrap_or("–")) }
+            dt { "Endpoint" }
+            dd {
+                (delivery.endpoint)
+                @if let Some(report) = &view.endpoint {
+                    " " span.dim.mono { (report.endpoint.url.redacted()) }
+                }
+            }
+            dt { "Tries" }
+            dd {
+                (delivery.tries)
+                @if let Some(report) = &view.endpoint { " of " (report.endpoint.tries_max()) }
+            }
+            dt { "Made" } dd { (exact(delivery.created, now)) }
+            @if let Some(due) = delivery.due { dt { "Due" } dd { (exact(due, now)) } }
+            @if let Some(settled) = delivery.settled { dt { "Settled" } dd { (exact(settled, now)) } }
+            @if let Some(reason) = &delivery.reason {
+                dt { @if delivery.state == State::Pending { "Last refusal" } @else { "Reason" } }
+                dd { (reason) }
+            }
+            @if delivery.waiting.is_some() && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
+                dt { "Waiting" }
+                dd {
+                    "the endpoint cannot be reached since " (exact(outage.since, now)) "; "
+                    (outage.probes) " probes, the last: " (outage.error) ". No tries are spent."
+                }
+            }
+            @if let Some(original) = delivery.replay_of {
+                dt { "Replay of" } dd { (link(&box_id.delivery(original))) }
+            }
+            @if !view.replays.is_empty() {
+                dt { "Replayed as" }
+                dd { @for replay in &view.replays { (link(&box_id.delivery(replay.id))) " " (badge(replay.state, None)) " " } }
+            }
+        }
+    }
+}
+
+fn one_attempt(attempt: &AttemptRecord, open: bool, now: Timestamp) -> Markup {
+    let ms = |span: std::time::Duration| format!("{:.1} ms", span.as_micros() as f64 / 1000.0);
+    let class = match attempt.outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Refused => "dead",
+        Outcome::Unreachable => "waiting",
+    };
+    html! {
+        details.attempt open[open] {
+            summary {
+                "#" (attempt.number) " "
+                span class={ "badge " (class) } { (attempt.outcome) }
+                @if let Some(status) = attempt.status { " " span.mono { (status) } }
+                " " (exact(attempt.started, now)) " " span.dim { (ms(attempt.timing.total)) }
+            }
+            @if let Some(error) = &attempt.error { p.problem { (error) } }
+            p.dim {
+                "resolve " (ms(attempt.timing.resolve)) " · connect " (ms(attempt.timing.connect))
+                " · wait " (ms(attempt.timing.wait)) " · read " (ms(attempt.timing.read))
+            }
+            h3 { "Request headers" }
+            (headers(&attempt.request_headers))
+            @if attempt.status.is_some() {
+                h3 { "Reply headers" }
+                (headers(&attempt.response_headers))
+                h3 { "Reply body" @if attempt.response_truncated { " (cut)" } }
+                @if attempt.response_body.is_empty() {
+                    p.dim { "empty" }
+                } @else {
+                    (text(&String::from_utf8_lossy(&attempt.response_body)))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! One event: what came in, and what is owed of it.
+
+use maud::html;
+
+use super::body::body;
+use super::frame;
+use super::parts::{delivery_table, exact, headers};
+use crate::model::delivery::DeliveryRecord;
+use crate::model::event::EventRecord;
+use crate::model::id::BoxId;
+use crate::time::Timestamp;
+
+pub(in crate::status) fn event(
+    event: &EventRecord,
+    bytes: &[u8],
+    deliveries: &[DeliveryRecord],
+    box_id: &BoxId,
+    now: Timestamp,
+) -> String {
+    let id = box_id.event(event.id);
+    let main = html! {
+        div.heading { h1 { "Event " span.mono { (id) } } }
+        dl.facts {
+            dt { "Type" } dd { (event.event_type) }
+            dt { "Source" } dd { (event.source.as_deref().unwrap_or("–")) }
+            dt { "Key" } dd.mono { (event.key.as_deref().unwrap_or("–")) }
+            dt { "Received" } dd { (exact(event.received, now)) }
+        }
+        section {
+            h2 { "Deliveries" }
+            @if deliveries.is_empty() {
+                p.empty { "No endpoint was owed this event." }
+            } @else {
+                (delivery_table(deliveries, box_id, now))
+            }
+        }
+        section {
+            h2 { "Headers as received" }
+            (headers(&event.headers))
+        }
+        section {
+            h2 { "Body" }
+            (body(bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
+        }
+    };
+    frame(&format!("Event {}", event.id.0), "", &main)
+}

@@ -1,0 +1,164 @@
+//! The overview: totals, how each endpoint and source fares, the latest deliveries.
+
+use maud::{Markup, html};
+
+use super::frame;
+use super::parts::{delivery_table, moment, size};
+use crate::model::delivery::DeliveryRecord;
+use crate::model::endpoint::EndpointReport;
+use crate::model::id::BoxId;
+use crate::model::source::SourceReport;
+use crate::model::stats::Stats;
+use crate::time::Timestamp;
+
+pub(in crate::status) struct OverviewView {
+    pub(in crate::status) stats: Stats,
+    pub(in crate::status) endpoints: Vec<EndpointReport>,
+    pub(in crate::status) sources: Vec<SourceReport>,
+    pub(in crate::status) latest: Vec<DeliveryRecord>,
+}
+
+pub(in crate::status) fn overview(view: &OverviewView, box_id: &BoxId, now: Timestamp) -> String {
+    let main = html! {
+        h1 { "Overview" }
+        (totals(&view.stats, now))
+        section {
+            h2 { "Endpoints" }
+            @if view.endpoints.is_empty() {
+                p.empty { "None yet. Add one: " code { "hookbox endpoint add NAME URL" } }
+            } @else {
+                (endpoints(&view.endpoints, now))
+            }
+        }
+        section {
+            h2 { "Sources" }
+            @if view.sources.is_empty() {
+                p.empty { "None yet. Add one: " code { "hookbox source add gogs --kind gogs --secret -" } }
+            } @else {
+                (sources(&view.sources, now))
+            }
+        }
+        section {
+            h2 { "Latest deliveries" }
+            @if view.latest.is_empty() {
+                p.empty { "Nothing has come in yet." }
+            } @else {
+                (delivery_table(&view.latest, box_id, now))
+                p { a href="/deliveries" { "All deliveries" } }
+            }
+        }
+    };
+    frame("Overview", "/", &main)
+}
+
+fn totals(stats: &Stats, now: Timestamp) -> Markup {
+    let counts = [
+        ("pending", stats.pending),
+        ("delivered", stats.delivered),
+        ("dead", stats.dead),
+        ("cancelled", stats.cancelled),
+    ];
+    html! {
+        ul.cards {
+            li { span.number { (stats.events) } span { "events" } }
+            @for (state, count) in counts {
+                li class=[(count > 0).then_some(state)] {
+                    a href={ "/deliveries?state=" (state) } {
+                        span.number { (count) }
+                        span { (state) }
+                    }
+                    @if state == "pending" {
+                        @if let Some(due) = stats.oldest_due {
+                            span.dim { "oldest due " (moment(due, now)) }
+                        }
+                    }
+                }
+            }
+            li { span.number { (size(stats.db_bytes)) } span { "on disk" } }
+        }
+    }
+}
+
+fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
+    html! {
+        div.scroll {
+            table.rows {
+                thead {
+                    tr {
+                        th scope="col" { "Name" }
+                        th scope="col" { "URL" }
+                        th scope="col" { "Signed" }
+                        th scope="col" { "Pending" }
+                        th scope="col" { "Delivered" }
+                        th scope="col" { "Dead" }
+                        th scope="col" { "Reached" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        @let name = &row.endpoint.name;
+                        tr {
+                            td data-label="Name" { a href={ "/deliveries?endpoint=" (name) } { (name) } }
+                            td.mono data-label="URL" { (row.endpoint.url.redacted()) }
+                            td data-label="Signed" { (row.endpoint.scheme) }
+                            td data-label="Pending" {
+                                (row.pending)
+                                @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
+                            }
+                            td data-label="Delivered" { (row.delivered) }
+                            td data-label="Dead" { (row.dead) }
+                            td data-label="Reached" {
+                                @match &row.outage {
+                                    None => "yes",
+                                    Some(outage) => {
+                                        span.badge.waiting { "offline" }
+                                        " since " (moment(outage.since, now)) ", "
+                                        (outage.probes) " probes: " (outage.error)
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
+    html! {
+        div.scroll {
+            table.rows {
+                thead {
+                    tr {
+                        th scope="col" { "Name" }
+                        th scope="col" { "Kind" }
+                        th scope="col" { "Path" }
+                        th scope="col" { "Signature" }
+                        th scope="col" { "Events" }
+                        th scope="col" { "Last event" }
+                        th scope="col" { "Refused" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        @let name = &row.source.name;
+                        tr {
+                            td data-label="Name" { a href={ "/deliveries?source=" (name) } { (name) } }
+                            td data-label="Kind" { (row.source.kind) }
+                            td.mono data-label="Path" { (row.source.path()) }
+                            td data-label="Signature" {
+                                @if row.source.secret.is_some() { "required" } @else { "not checked" }
+                            }
+                            td data-label="Events" { (row.events) }
+                            td data-label="Last event" {
+                                @match row.last_event { Some(at) => (moment(at, now)), None => "never" }
+                            }
+                            td data-label="Refused" { (row.refusals) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Small pieces that several pages show the same way.
+
+use maud::{Markup, html};
+
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::event::{Header, holds_secret};
+use crate::model::id::BoxId;
+use crate::time::Timestamp;
+
+/// A state as a coloured word; colour is never the only sign.
+pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
+    html! {
+        span class={ "badge " (state.name()) } { (state.name()) }
+        @if let Some(why) = waiting { " " span.badge.waiting { (why) } }
+    }
+}
+
+/// A moment: how long ago or ahead, with the exact time beside it for whoever points at it.
+pub(super) fn moment(at: Timestamp, now: Timestamp) -> Markup {
+    let exact = at.to_string();
+    html! { time datetime=(exact) title=(exact) { (distance(at, now)) } }
+}
+
+/// A moment written out: date, time to the second, and the distance.
+pub(super) fn exact(at: Timestamp, now: Timestamp) -> Markup {
+    let text = at.to_string();
+    let shown = text.get(..19).unwrap_or(&text).replace('T', " ");
+    html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (distance(at, now)) ")" } }
+}
+
+/// A distance in the largest fitting unit: `3 min ago`, `in 2 h`.
+pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
+    let ahead = at > now;
+    let span = if ahead { at.since(now) } else { now.since(at) };
+    let seconds = span.as_secs();
+    let text = match seconds {
+        0 => {
+            return if ahead {
+                "in a moment".to_owned()
+            } else {
+                "just now".to_owned()
+            };
+        }
+        1..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    };
+    if ahead {
+        format!("in {text}")
+    } else {
+        format!("{text} ago")
+    }
+}
+
+/// A size in the largest fitting unit.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_024 => format!("{bytes} B"),
+        1_024..1_048_576 => format!("{:.1} KiB", bytes as f64 / 1_024.0),
+        1_048_576..1_073_741_824 => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+        _ => format!("{:.1} GiB", bytes as f64 / 1_073_741_824.0),
+    }
+}
+
+/// Headers as a table; values that are credentials are hidden.
+pub(super) fn headers(rows: &[Header]) -> Markup {
+    html! {
+        @if rows.is_empty() {
+            p.dim { "none" }
+        } @else {
+            div.scroll {
+                table.headers {
+                    tbody {
+                        @for (name, value) in rows {
+                            tr {
+                                th scope="row" { (name) }
+                                td { @if holds_secret(name) { span.dim { "hidden" } } @else { (value) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Deliveries as a table.
+pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Timestamp) -> Markup {
+    html! {
+        div.scroll {
+            table.rows {
+                thead {
+                    tr {
+                        th scope="col" { "Delivery" }
+                        th scope="col" { "State" }
+                        th scope="col" { "Type" }
+                        th scope="col" { "Source" }
+                        th scope="col" { "Endpoint" }
+                        th scope="col" { "Tries" }
+                        th scope="col" { "Made" }
+                        th scope="col" { "Due or settled" }
+                    }
+                }
+                tbody {
+                    @for row in rows {
+                        @let id = box_id.delivery(row.id);
+                        tr {
+                            td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
+                                @if row.replay_of.is_some() { " " span.dim { "replay" } } }
+                            td data-label="State" { (badge(row.state, row.waiting)) }
+                            td data-label="Type" { (row.event_type) }
+                            td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
+                            td data-label="Endpoint" { (row.endpoint) }
+                            td data-label="Tries" { (row.tries) }
+                            td data-label="Made" { (moment(row.created, now)) }
+                            td data-label="Due or settled" {
+                                @if let Some(at) = row.due.or(row.settled) { (moment(at, now)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_and_sizes_read_well() {
+        let now = Timestamp(1_000_000_000);
+        let rows = [
+            (0, "just now"),
+            (-5_000, "5 s ago"),
+            (-180_000, "3 min ago"),
+            (7_200_000, "in 2 h"),
+            (-900_000_000, "10 d ago"),
+            (400, "in a moment"),
+        ];
+        for (offset, expected) in rows {
+            assert_eq!(distance(Timestamp(now.0 + offset), now), expected);
+        }
+        assert_eq!(size(1_023), "1023 B");
+        assert_eq!(size(3_081), "3.0 KiB");
+    }
+}
