@@ -114,7 +114,7 @@ impl Scheduler {
         loop {
             self.read_mail(Some(Duration::ZERO));
             let mut jobs = Vec::new();
-            self.dispatch(WORKERS_MAX, &mut jobs)?;
+            self.dispatch(1, &mut jobs)?;
             if jobs.is_empty() && self.recording.is_empty() {
                 return Ok(attempts);
             }

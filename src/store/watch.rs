@@ -8,7 +8,9 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{Store, Woken, open};
+use rusqlite::Connection;
+
+use super::{Published, Store, Woken, open};
 use crate::error::{Error, Result};
 
 /// How often to ask. Twice in the 50 ms within which a foreign commit should be seen at the
@@ -31,30 +33,20 @@ impl Watch {
     pub fn start(store: &Store) -> Result<Watch> {
         let connection = open::connect_read_only(store.path())?;
         let published = store.inner.published.clone();
+        // Asked before the thread runs: what is committed from here on is noticed.
+        let mut seen = data_version(&connection)?;
         let (stop, stopped) = sync_channel(1);
         let thread = std::thread::Builder::new()
             .name("watch".to_owned())
             .spawn(move || {
-                let mut seen: Option<i64> = None;
                 while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PERIOD) {
-                    let asked = connection
-                        .prepare_cached("pragma data_version")
-                        .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
-                    let version: i64 = match asked {
-                        Ok(version) => version,
-                        Err(error) => {
-                            tracing::warn!(%error, "cannot watch the database");
-                            continue;
+                    match data_version(&connection) {
+                        Ok(version) if version == seen => {}
+                        Ok(version) => {
+                            seen = version;
+                            tell(&connection, &published);
                         }
-                    };
-                    if seen
-                        .replace(version)
-                        .is_some_and(|before| before != version)
-                    {
-                        if let Err(error) = published.refreshed(&connection) {
-                            tracing::warn!(error = error.chain(), "cannot read the configuration");
-                        }
-                        published.tell(&Woken::All);
+                        Err(error) => tracing::warn!(%error, "cannot watch the database"),
                     }
                 }
             })
@@ -64,6 +56,21 @@ impl Watch {
             thread: Some(thread),
         })
     }
+}
+
+/// A number that changes when another connection commits.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("pragma data_version")?
+        .query_row([], |row| row.get(0))
+}
+
+/// Somebody wrote: the configuration may be another, and anything may have become due.
+fn tell(connection: &Connection, published: &Published) {
+    if let Err(error) = published.refreshed(connection) {
+        tracing::warn!(error = error.chain(), "cannot read the configuration");
+    }
+    published.tell(&Woken::All);
 }
 
 impl Drop for Watch {

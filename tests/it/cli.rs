@@ -1,0 +1,393 @@
+//! The command line: exit codes, JSON, bad input.
+
+use serde_json::Value;
+
+use crate::support::{Box, Receiver};
+
+fn fields(object: &Value) -> Vec<&str> {
+    object
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect()
+}
+
+#[test]
+fn json_has_the_fields_of_the_contract() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = here.serve();
+    served.push("k1", b"{}");
+    here.wait_for_state("1", "delivered");
+    let rows: [(Value, &str); 6] = [
+        (
+            here.json(&["event", "show", "1"]),
+            "id type source key received_at bytes content_type summary headers replay_of_event",
+        ),
+        (
+            here.json(&["delivery", "show", "1"]),
+            "id event endpoint type source state tries attempts due_at settled_at reason replay_of replay waiting",
+        ),
+        (
+            here.list(&["attempt", "list", "1"]).remove(0),
+            "id delivery number started_at duration_ms status outcome error request_headers response_headers response_body response_truncated",
+        ),
+        (
+            here.json(&["endpoint", "show", "ci"]),
+            "name url format sign types sources branches when rate concurrency ordered retry window expire held circuit pending oldest_due_at",
+        ),
+        (
+            here.json(&["source", "show", "gogs"]),
+            "name kind path last_event_at events refusals",
+        ),
+        (
+            here.json(&["stats"]),
+            "events pending delivered dead cancelled oldest_due_at db_bytes",
+        ),
+    ];
+    for (object, expected) in &rows {
+        for field in expected.split(' ') {
+            assert!(
+                fields(object).contains(&field),
+                "{field} is missing in {object}"
+            );
+        }
+        assert!(!object.to_string().contains(crate::support::GOGS_SECRET));
+    }
+    assert_eq!(here.list(&["event", "list"]).len(), 1);
+    assert_eq!(here.list(&["source", "list"])[0], rows[4].0);
+    assert_eq!(here.list(&["endpoint", "list"])[0], rows[3].0);
+}
+
+#[test]
+fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
+    let here = Box::new();
+    here.add_gogs();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    here.json(&["enqueue", "--type", "x"]);
+    let rows: [(&[&str], i32, &str); 24] = [
+        (&["source", "add", "gogs", "--kind", "gogs"], 2, "already"),
+        (
+            &["source", "add", "x", "--kind", "svn"],
+            2,
+            "unknown source kind",
+        ),
+        (
+            &["source", "add", "a/b", "--kind", "gogs"],
+            2,
+            "is not a name",
+        ),
+        (
+            &["source", "add", "x", "--kind", "gogs", "--secret", ""],
+            2,
+            "secret is empty",
+        ),
+        (
+            &[
+                "source",
+                "add",
+                "x",
+                "--kind",
+                "gogs",
+                "--secret-file",
+                "/nonexistent",
+            ],
+            1,
+            "/nonexistent",
+        ),
+        (
+            &[
+                "source",
+                "add",
+                "x",
+                "--kind",
+                "gogs",
+                "--on-repeat",
+                "maybe",
+            ],
+            2,
+            "ignore or replay",
+        ),
+        (&["source", "show", "x"], 3, "no source named x"),
+        (&["source", "remove", "x"], 3, "no source named x"),
+        (&["endpoint", "add", "ci", "http://h/"], 2, "already"),
+        (
+            &["endpoint", "add", "x", "ftp://h/"],
+            2,
+            "neither http nor https",
+        ),
+        (
+            &["endpoint", "add", "x", "h/path"],
+            2,
+            "is not an endpoint's URL",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--sign", "md5"],
+            2,
+            "unknown signature scheme",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--sign", "gogs"],
+            2,
+            "needs a secret",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--secret", "s"],
+            2,
+            "add --sign",
+        ),
+        (
+            &[
+                "endpoint",
+                "add",
+                "x",
+                "http://h/",
+                "--sign",
+                "standard",
+                "--secret",
+                "s",
+            ],
+            2,
+            "openssl rand",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--timeout", "1h"],
+            2,
+            "allowed is 1ms to 5m",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--concurrency", "0"],
+            2,
+            "allowed is 1 to 64",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--retry", "soon"],
+            2,
+            "is not a span",
+        ),
+        (
+            &["endpoint", "add", "x", "http://h/", "--retry", "cron:x"],
+            2,
+            "six fields",
+        ),
+        (&["enqueue", "--type", ""], 2, "event type is empty"),
+        (
+            &["enqueue", "--type", "x", "--source", "nowhere"],
+            3,
+            "no source named nowhere",
+        ),
+        (&["delivery", "show", "99"], 3, "no delivery dlv_"),
+        (&["delivery", "show", "evt_1"], 2, "is not a delivery id"),
+        (&["event", "body", "99"], 3, "no event evt_"),
+    ];
+    let before = (
+        here.list(&["source", "list"]),
+        here.list(&["endpoint", "list"]),
+        here.list(&["event", "list"]),
+    );
+    for (arguments, code, text) in rows {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, code, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(text), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stdout.is_empty(), "{arguments:?}");
+    }
+    let large = vec![b'x'; 1024 * 1024 + 1];
+    let ran = here.run_with_input(&["enqueue", "--type", "x", "--data", "@-"], &large);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("limit is 1048576"), "{}", ran.stderr);
+    let after = (
+        here.list(&["source", "list"]),
+        here.list(&["endpoint", "list"]),
+        here.list(&["event", "list"]),
+    );
+    assert_eq!(before, after);
+}
+
+#[test]
+fn setting_up_with_bad_input_does_not_even_make_the_file() {
+    let here = Box::new();
+    for arguments in [
+        &["source", "add", "a/b", "--kind", "gogs"][..],
+        &["source", "add", "a", "--kind", "gogs", "--secret", ""],
+        &["endpoint", "add", "x", "http://h/", "--sign", "gogs"],
+    ] {
+        assert_eq!(here.run(arguments).code, 2);
+        assert!(!here.db.exists());
+    }
+}
+
+#[test]
+fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed() {
+    let here = Box::new();
+    let file = here.folder.path().join("secret");
+    std::fs::write(&file, "s3cret-of-file\n").unwrap();
+    let ran = here.run(&[
+        "source",
+        "add",
+        "a",
+        "--kind",
+        "gogs",
+        "--secret-file",
+        file.to_str().unwrap(),
+    ]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let ran = here.run_with_input(
+        &["source", "add", "b", "--kind", "gogs", "--secret", "-"],
+        b"s3cret-of-input\r\n",
+    );
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    let ran = here.run(&[
+        "source",
+        "add",
+        "c",
+        "--kind",
+        "gogs",
+        "--secret",
+        "s3cret-of-argument",
+    ]);
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.stderr.contains("shell's history") && !ran.stderr.contains("s3cret"),
+        "{}",
+        ran.stderr
+    );
+    let stored: Vec<Vec<u8>> = {
+        let connection = rusqlite::Connection::open(&here.db).unwrap();
+        let mut statement = connection
+            .prepare("select secret from hookbox_source order by name")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    };
+    assert_eq!(
+        stored,
+        [
+            &b"s3cret-of-file"[..],
+            b"s3cret-of-input",
+            b"s3cret-of-argument"
+        ]
+    );
+    for arguments in [&["source", "list"][..], &["source", "show", "a"]] {
+        assert!(!here.run(arguments).text().contains("s3cret"));
+    }
+}
+
+#[test]
+fn enqueue_takes_a_text_a_file_or_standard_input_and_knows_its_key() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let file = here.folder.path().join("body.bin");
+    std::fs::write(&file, b"\x00\x01\xfe").unwrap();
+    let id = |arguments: &[&str], input: &[u8]| {
+        let ran = here.run_with_input(arguments, input);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.text().trim().to_owned()
+    };
+    let at_file = format!("@{}", file.display());
+    let text = id(
+        &["enqueue", "--type", "x", "--data", "héllo", "--key", "k"],
+        b"",
+    );
+    let bytes = id(&["enqueue", "--type", "x", "--data", &at_file], b"");
+    let input = id(&["enqueue", "--type", "x", "--data", "@-"], b"from stdin");
+    assert!(text.starts_with("evt_") && text.ends_with("_1"), "{text}");
+    assert_eq!(
+        here.run(&["event", "body", &text]).stdout,
+        "héllo".as_bytes()
+    );
+    assert_eq!(here.run(&["event", "body", &bytes]).stdout, b"\x00\x01\xfe");
+    assert_eq!(here.run(&["event", "body", &input]).stdout, b"from stdin");
+    assert_eq!(
+        id(
+            &["enqueue", "--type", "y", "--data", "other", "--key", "k"],
+            b""
+        ),
+        text
+    );
+}
+
+#[test]
+fn lists_are_newest_first_and_limited() {
+    let here = Box::new();
+    here.json(&["init"]);
+    for index in 0..5 {
+        here.json(&["enqueue", "--type", &format!("t{index}")]);
+    }
+    let types: Vec<Value> = here
+        .list(&["event", "list", "--limit", "2"])
+        .iter()
+        .map(|event| event["type"].clone())
+        .collect();
+    assert_eq!(types, ["t4", "t3"]);
+    assert_eq!(here.list(&["event", "list", "--type", "t1"]).len(), 1);
+    assert_eq!(here.list(&["event", "list", "--since", "1h"]).len(), 5);
+    assert_eq!(here.list(&["event", "list", "--until", "1h"]).len(), 0);
+    let table = here.run(&["event", "list"]);
+    assert!(table.text().starts_with("ID"), "{}", table.text());
+}
+
+#[test]
+fn completions_are_printed_for_each_shell() {
+    let here = Box::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = here.run(&["completions", shell]);
+        assert!(ran.code == 0 && ran.text().contains("endpoint"), "{shell}");
+    }
+}
+
+#[test]
+fn the_demo_runs_to_its_end() {
+    let here = Box::new();
+    let ran = here.run(&["demo", "--exit"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for text in [
+        "answers 202",
+        "answers 500",
+        "answers 503",
+        "the signature checks",
+        "delivered after 3 tries",
+    ] {
+        assert!(
+            ran.text().contains(text),
+            "{text} is missing in\n{}",
+            ran.text()
+        );
+    }
+    assert!(!here.db.exists(), "it leaves nothing behind");
+}
+
+#[test]
+fn a_cron_schedule_is_taken_and_shown() {
+    let here = Box::new();
+    here.add_endpoint(
+        "night",
+        "http://127.0.0.1:9/",
+        &["--retry", "cron:0 0 2 * * *"],
+    );
+    assert_eq!(
+        here.json(&["endpoint", "show", "night"])["retry"],
+        "cron:0 0 2 * * *"
+    );
+}
+
+#[test]
+fn a_reader_that_hangs_up_is_no_failure() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let script = format!(
+        "'{}' completions bash | head -n 1",
+        env!("CARGO_BIN_EXE_hookbox")
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

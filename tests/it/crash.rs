@@ -1,0 +1,98 @@
+//! Pulling the plug: what was answered is there, and what is pending is sent.
+
+use serde_json::Value;
+
+use crate::support::{Box, PUSH, Receiver, closed_port, wait_until};
+
+#[test]
+fn kill_9_after_202_and_before_delivery_then_a_restart_delivers() {
+    let here = Box::new();
+    here.add_gogs();
+    let address = format!("127.0.0.1:{}", closed_port());
+    here.add_endpoint("ci", &format!("http://{address}/"), &[]);
+    let served = here.serve();
+    let (status, answer) = served.push("k1", PUSH.as_bytes());
+    assert_eq!(status, 202);
+    assert_eq!(served.signal("KILL"), None);
+    let receiver = Receiver::on(&address, &[200]);
+    let _again = here.serve();
+    let got = receiver.next();
+    assert_eq!(got.body, PUSH.as_bytes());
+    assert_eq!(got.header("webhook-id"), answer["id"].as_str());
+    here.wait_for_state("1", "delivered");
+}
+
+#[test]
+fn kill_9_while_a_request_is_on_the_wire_sends_it_again_with_the_same_id() {
+    let here = Box::new();
+    here.add_gogs();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    here.add_endpoint("ci", &format!("http://{address}/"), &[]);
+    let served = here.serve();
+    let (_, answer) = served.push("k1", PUSH.as_bytes());
+    let on_wire = silent.accept().unwrap();
+    served.signal("KILL");
+    drop((on_wire, silent));
+    let receiver = Receiver::on(&address, &[200]);
+    let _again = here.serve();
+    assert_eq!(receiver.next().header("webhook-id"), answer["id"].as_str());
+    assert_eq!(
+        here.wait_for_state("1", "delivered")["attempts"],
+        1,
+        "the lost attempt left no row"
+    );
+}
+
+#[test]
+fn kill_9_under_load_loses_nothing_that_was_accepted() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let mut accepted: Vec<String> = Vec::new();
+    for round in 0..3 {
+        let served = here.serve();
+        let ids: Vec<Vec<String>> = std::thread::scope(|scope| {
+            let senders: Vec<_> = (0..4)
+                .map(|sender| {
+                    let served = &served;
+                    scope.spawn(move || {
+                        let keys = (0..25).map(|index| format!("{round}-{sender}-{index}"));
+                        let posts = keys.map(|key| served.push(&key, PUSH.as_bytes()));
+                        let taken = posts.filter(|(status, _)| *status == 202);
+                        taken
+                            .map(|(_, answer)| answer["id"].as_str().unwrap().to_owned())
+                            .collect()
+                    })
+                })
+                .collect();
+            senders
+                .into_iter()
+                .map(|sender| sender.join().unwrap())
+                .collect()
+        });
+        accepted.extend(ids.into_iter().flatten());
+        served.signal("KILL");
+    }
+    let _served = here.serve();
+    wait_until("all to be delivered", || {
+        (here.json(&["stats"])["pending"] == 0).then_some(())
+    });
+    let mut received: Vec<String> = Vec::new();
+    while received.len() < accepted.len() || !receiver.got_nothing_more() {
+        let got = receiver.next();
+        received.push(got.header("webhook-id").unwrap().to_owned());
+        received.sort();
+        received.dedup();
+    }
+    accepted.sort();
+    assert_eq!(received, accepted, "each at least once, and nothing else");
+    let stats = here.json(&["stats"]);
+    assert_eq!(stats["events"], Value::from(accepted.len()));
+    let integrity: String = rusqlite::Connection::open(&here.db)
+        .unwrap()
+        .query_row("pragma integrity_check", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(integrity, "ok");
+}

@@ -1,0 +1,329 @@
+//! What the file is: made, checked, shared, refused; and how commits are grouped.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::sync::mpsc::channel;
+
+use hookbox::model::event::NewEvent;
+use hookbox::store::{Missing, Store};
+use hookbox::time::Timestamp;
+
+use crate::support::{Box, NOON, PUSH, event, send_signal, sql, wait_until};
+
+#[test]
+fn a_new_file_is_readable_by_its_owner_alone() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    for suffix in ["", "-wal", "-shm", ".lock"] {
+        let path = format!("{}{suffix}", here.db.display());
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{path}");
+    }
+    drop(served);
+}
+
+#[test]
+fn a_second_serve_is_refused_and_told_the_firsts_process_id() {
+    let here = Box::new();
+    let served = here.serve();
+    // By another name of the same file, too.
+    let link = here.folder.path().join("link.db");
+    std::os::unix::fs::symlink(&here.db, &link).unwrap();
+    for db in [&here.db, &link] {
+        let ran = here.run(&[
+            "serve",
+            "--db",
+            db.to_str().unwrap(),
+            "--ingest",
+            "127.0.0.1:0",
+            "--status",
+            "127.0.0.1:0",
+        ]);
+        assert_eq!(ran.code, 1);
+        let expected = format!("already being served by process {}", served.pid);
+        assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
+    }
+    drop(served);
+    drop(here.serve());
+}
+
+#[test]
+fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
+    let here = Box::new();
+    std::fs::write(&here.db, "my shopping list").unwrap();
+    for arguments in [
+        &["init"][..],
+        &["serve"],
+        &["stats"],
+        &["init", "--into-existing"],
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 1, "{arguments:?}");
+        assert!(
+            ran.stderr.contains("is not a SQLite database"),
+            "{}",
+            ran.stderr
+        );
+    }
+    assert_eq!(std::fs::read(&here.db).unwrap(), b"my shopping list");
+}
+
+#[test]
+fn another_programs_database_is_refused_unless_asked_for() {
+    let here = Box::new();
+    sql(
+        &here.db,
+        "create table orders (id integer primary key); insert into orders values (1); pragma user_version = 42;",
+    );
+    let before = std::fs::read(&here.db).unwrap();
+    for arguments in [
+        &["init"][..],
+        &["serve"],
+        &["stats"],
+        &["source", "add", "g", "--kind", "gogs"],
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 1, "{arguments:?}");
+        assert!(ran.stderr.contains("--into-existing"), "{}", ran.stderr);
+    }
+    assert_eq!(
+        std::fs::read(&here.db).unwrap(),
+        before,
+        "not a byte was changed"
+    );
+
+    assert_eq!(here.run(&["init", "--into-existing"]).code, 0);
+    assert_eq!(here.json(&["stats"])["events"], 0);
+    let connection = rusqlite::Connection::open(&here.db).unwrap();
+    let kept: i64 = connection
+        .query_row("select count(*) from orders", [], |row| row.get(0))
+        .unwrap();
+    let version: i64 = connection
+        .query_row("pragma user_version", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((kept, version), (1, 42));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let here = Box::new();
+    here.json(&["init"]);
+    sql(
+        &here.db,
+        "update hookbox_meta set schema_version = 99 where id = 1",
+    );
+    let ran = here.run(&["stats"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("schema version 99"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_path_that_does_not_exist_is_made_by_setting_up_and_refused_by_looking() {
+    let here = Box::new();
+    for arguments in [
+        &["stats"][..],
+        &["event", "list"],
+        &["enqueue", "--type", "x"],
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 3, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains("hookbox init"), "{}", ran.stderr);
+        assert!(!here.db.exists());
+    }
+    here.add_gogs();
+    assert!(here.db.exists());
+}
+
+#[test]
+fn schema_sql_applies_by_itself_and_again_without_changing_anything() {
+    let here = Box::new();
+    let schema = include_str!("../../schema.sql");
+    sql(&here.db, schema);
+    let made = here.json(&["init"])["box"].clone();
+    sql(&here.db, schema);
+    assert_eq!(here.json(&["init"])["box"], made);
+    assert_eq!(here.json(&["stats"])["events"], 0);
+}
+
+#[test]
+fn jobs_that_wait_together_are_committed_together_and_a_bad_one_fails_alone() {
+    let here = Box::new();
+    let store = Store::open(&here.db, Missing::Create).unwrap();
+    let (entered, is_entered) = channel();
+    let (release, released) = channel::<()>();
+    // The writer is held after its first commit until 33 jobs wait behind it.
+    store.accept_then(event("first"), NOON, move |_| {
+        entered.send(()).unwrap();
+        released.recv().unwrap();
+    });
+    is_entered.recv().unwrap();
+    let (sender, answers) = channel();
+    for index in 0..33 {
+        let sender = sender.clone();
+        let event_type = if index == 7 {
+            String::new()
+        } else {
+            format!("type{index}")
+        };
+        let new = NewEvent {
+            event_type,
+            ..event("x")
+        };
+        store.accept_then(new, NOON, move |result| {
+            sender.send((index, result)).unwrap()
+        });
+    }
+    release.send(()).unwrap();
+    for _ in 0..33 {
+        let (index, result) = answers.recv().unwrap();
+        assert_eq!(result.is_err(), index == 7, "{index}");
+    }
+    let groups = store.group_stats();
+    assert_eq!((groups.commits, groups.jobs, groups.largest), (2, 34, 33));
+    assert_eq!(store.stats().unwrap().events, 33);
+}
+
+#[test]
+fn a_closed_store_answers_that_it_has_stopped() {
+    let here = Box::new();
+    let store = Store::open(&here.db, Missing::Create).unwrap();
+    store.accept(event("push"), NOON).unwrap();
+    store.close();
+    let error = store.accept(event("push"), Timestamp(0)).unwrap_err();
+    assert!(matches!(error, hookbox::Error::Stopped));
+    assert_eq!(
+        Store::open(&here.db, Missing::Refuse)
+            .unwrap()
+            .stats()
+            .unwrap()
+            .events,
+        1
+    );
+}
+
+#[test]
+fn another_programs_write_lock_is_waited_for() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    let connection = rusqlite::Connection::open(&here.db).unwrap();
+    connection.execute_batch("begin immediate").unwrap();
+    std::thread::scope(|scope| {
+        let posted = scope.spawn(|| served.push("k1", PUSH.as_bytes()));
+        // The request is in once the file shows nothing and the lock is held all the while.
+        connection.execute_batch("commit").unwrap();
+        assert_eq!(posted.join().unwrap().0, 202);
+    });
+}
+
+/// A disk that is full, by the process's file size limit: SQLite's writes fail as they do on a
+/// full disk, and space returns when the limit is lifted.
+#[test]
+fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = crate::support::Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let mut command = Command::new("sh");
+    command
+        .env("HOOKBOX_DB", &here.db)
+        .env("HOOKBOX", env!("CARGO_BIN_EXE_hookbox"));
+    command.args([
+        "-c",
+        // Blocks of 512 bytes; a process that ignores SIGXFSZ gets an error from write instead.
+        "trap '' XFSZ; ulimit -S -f 600; exec \"$HOOKBOX\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0",
+    ]);
+    let served = crate::support::Served::start(command);
+    let body = vec![b'x'; 50_000];
+    let mut accepted = 0;
+    let refused = wait_until("the disk to be full", || {
+        let (status, answer) = served.push(&format!("k{accepted}"), &body);
+        if status == 202 {
+            accepted += 1;
+            return None;
+        }
+        Some((status, answer))
+    });
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    assert!(
+        refused.1["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was kept")
+    );
+    assert!(accepted >= 1);
+    let retry_after = crate::support::raw(
+        served.ingest_address(),
+        format!(
+            "POST /in/gogs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Gogs-Signature: {}\r\nContent-Length: {}\r\n\r\n{}",
+            hookbox::signature::gogs::sign(
+                &hookbox::signature::Secret::new(crate::support::GOGS_SECRET).unwrap(),
+                None,
+                &body
+            ),
+            body.len(),
+            String::from_utf8_lossy(&body)
+        )
+        .as_bytes(),
+    );
+    assert!(
+        retry_after.starts_with("HTTP/1.1 503") && retry_after.contains("retry-after: 5"),
+        "{retry_after}"
+    );
+
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &served.pid.to_string(), "--fsize=unlimited"])
+        .status();
+    assert!(lifted.unwrap().success());
+    wait_until("space to be used again", || {
+        (served.push("after", &body).0 == 202).then_some(())
+    });
+    let stats = wait_until("everything to be delivered", || {
+        let stats = here.json(&["stats"]);
+        (stats["pending"] == 0 && stats["delivered"] == accepted + 1).then_some(stats)
+    });
+    assert_eq!(
+        stats["events"],
+        accepted + 1,
+        "what was refused was not kept"
+    );
+    assert_eq!(served.signal("TERM"), Some(0));
+}
+
+#[test]
+fn a_stop_by_signal_commits_and_exits_with_zero() {
+    for name in ["TERM", "INT"] {
+        let here = Box::new();
+        here.add_gogs();
+        let served = here.serve();
+        assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+        assert_eq!(served.signal(name), Some(0), "{name}");
+        assert_eq!(here.json(&["stats"])["events"], 1);
+    }
+}
+
+#[test]
+fn a_stop_lets_a_request_on_the_wire_end_and_records_it() {
+    let here = Box::new();
+    here.add_gogs();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    here.add_endpoint(
+        "slow",
+        &format!("http://{}/", listener.local_addr().unwrap()),
+        &[],
+    );
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    let (mut stream, _) = listener.accept().unwrap();
+    send_signal(served.pid, "TERM");
+    wait_until("the way in to close", || {
+        std::net::TcpStream::connect(served.ingest_address())
+            .is_err()
+            .then_some(())
+    });
+    std::io::Write::write_all(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    let pid = served.pid;
+    assert_eq!(served.signal_is_sent(), Some(0), "{pid}");
+    assert_eq!(here.json(&["stats"])["delivered"], 1);
+}

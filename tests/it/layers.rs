@@ -1,0 +1,129 @@
+//! The house keeps its walls: imports point down, SQL stays in the store, files stay small.
+
+use std::path::{Path, PathBuf};
+
+/// What each part may import, besides itself, `error` and `time`.
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
+    (
+        "cli",
+        &[
+            "service",
+            "inbound",
+            "outbound",
+            "status",
+            "store",
+            "model",
+            "signature",
+        ],
+    ),
+    (
+        "service",
+        &[
+            "inbound",
+            "outbound",
+            "status",
+            "store",
+            "model",
+            "signature",
+        ],
+    ),
+    ("inbound", &["store", "model", "signature"]),
+    ("outbound", &["store", "model", "signature"]),
+    ("status", &["store", "model", "signature"]),
+    ("store", &["model", "signature"]),
+    ("model", &["signature"]),
+    ("signature", &[]),
+    ("time", &[]),
+    ("error", &[]),
+];
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The part a file belongs to: its folder under `src`, or its own name.
+fn part(path: &Path) -> String {
+    let inside = path.strip_prefix(root()).unwrap();
+    let first = inside
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn imports_point_down() {
+    let mut checked = 0;
+    for path in sources(&root()) {
+        let part = part(&path);
+        if matches!(part.as_str(), "lib" | "main") {
+            continue;
+        }
+        let allowed = MAY_IMPORT.iter().find(|(name, _)| *name == part);
+        let (_, allowed) = allowed.unwrap_or_else(|| panic!("{part} is no part of the house"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        for (index, _) in text.match_indices("crate::") {
+            let rest = &text[index + "crate::".len()..];
+            let name: String = rest
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            checked += 1;
+            let fine = name == part
+                || allowed.contains(&name.as_str())
+                || matches!(name.as_str(), "error" | "time" | "Error" | "Result");
+            assert!(fine, "{}: {part} may not import {name}", path.display());
+        }
+    }
+    assert!(checked > 100, "the check reads the code: {checked}");
+}
+
+#[test]
+fn sql_is_spoken_in_the_store_only() {
+    for path in sources(&root()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let speaks = text.contains("rusqlite::") && !path.ends_with("error.rs");
+        assert!(!speaks || part(&path) == "store", "{}", path.display());
+    }
+}
+
+#[test]
+fn no_statement_selects_everything_and_every_file_says_what_it_owns() {
+    for path in sources(&root()) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("//!"),
+            "{} does not say what it owns",
+            path.display()
+        );
+        assert!(
+            text.lines().count() <= 700,
+            "{} holds more than one noun",
+            path.display()
+        );
+        if part(&path) == "store" {
+            assert!(
+                !text.to_lowercase().contains("select *"),
+                "{}",
+                path.display()
+            );
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The promises of hookbox, tested through its public API and its built binary: one file a kind
+//! of promise.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "tests are read, not documented"
+)]
+
+mod browser;
+mod cli;
+mod crash;
+mod door;
+mod file;
+mod layers;
+mod readme;
+mod replay;
+mod schedule;
+mod sending;
+mod status;
+mod support;
+mod verifiers;

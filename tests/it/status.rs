@@ -1,0 +1,286 @@
+//! The status page over HTTP: what it shows, what it never shows, who may ask.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::{Box, GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, raw, wait_until};
+
+fn with_one_dead_delivery() -> (Box, Served, Receiver) {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[410, 200]);
+    here.add_endpoint(
+        "ci",
+        &format!("{}?token=T0K3N", receiver.url),
+        &["--sign", "gogs", "--secret", "endpoint-s3cret"],
+    );
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    here.wait_for_state("1", "dead");
+    receiver.next();
+    (here, served, receiver)
+}
+
+#[test]
+fn every_page_shows_what_it_is_for() {
+    let (here, served, _receiver) = with_one_dead_delivery();
+    let delivery = here.json(&["delivery", "show", "1"]);
+    let (id, event) = (
+        delivery["id"].as_str().unwrap(),
+        delivery["event"].as_str().unwrap(),
+    );
+    for (path, shown) in [
+        (
+            "/".to_owned(),
+            vec!["Overview", "ci", "gogs", "/in/gogs", "dead"],
+        ),
+        ("/deliveries".to_owned(), vec!["Deliveries", "push", "dead"]),
+        (
+            format!("/deliveries/{id}"),
+            vec![
+                id,
+                "410 Gone",
+                "Replay",
+                "X-Gogs-Event",
+                "lighthouse/beacon",
+            ],
+        ),
+        (
+            format!("/events/{event}"),
+            vec![event, "X-Gogs-Delivery", "Keep the lamp lit"],
+        ),
+    ] {
+        let (status, _, html) = served.page(&path);
+        assert_eq!(status, 200, "{path}");
+        for text in shown {
+            assert!(html.contains(text), "{path} does not show {text}");
+        }
+    }
+    let (status, _, css) = served.page("/style.css");
+    assert!(status == 200 && css.contains("prefers-color-scheme"));
+    for path in [
+        "/nothing",
+        "/deliveries/99",
+        "/events/99",
+        "/deliveries/1/nothing",
+    ] {
+        assert_eq!(served.page(path).0, 404, "{path}");
+    }
+    for path in [
+        "/deliveries/x",
+        "/deliveries?state=lost",
+        "/deliveries?since=soon",
+    ] {
+        assert_eq!(served.page(path).0, 400, "{path}");
+    }
+}
+
+#[test]
+fn filters_and_pages_of_the_list() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("a", &receiver.url, &[]);
+    for index in 0..60 {
+        here.json(&[
+            "enqueue",
+            "--type",
+            if index % 2 == 0 { "even" } else { "odd" },
+        ]);
+    }
+    let served = here.serve();
+    wait_until("all to be delivered", || {
+        (here.json(&["stats"])["pending"] == 0).then_some(())
+    });
+    let (_, _, html) = served.page("/deliveries");
+    assert_eq!(html.matches("href=\"/deliveries/dlv_").count(), 50);
+    let older = html
+        .split("rel=\"next\" href=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let (_, _, second) = served.page(older);
+    assert_eq!(second.matches("href=\"/deliveries/dlv_").count(), 10);
+    assert!(second.contains(">Newest<") && !second.contains(">Older<"));
+    let (_, _, odd) = served.page("/deliveries?type=odd&state=delivered&endpoint=a");
+    assert_eq!(odd.matches("href=\"/deliveries/dlv_").count(), 30);
+    let (_, _, none) = served.page("/deliveries?state=dead");
+    assert!(none.contains("No deliveries match"));
+}
+
+#[test]
+fn secrets_are_on_no_page() {
+    let (_here, served, _receiver) = with_one_dead_delivery();
+    for path in ["/", "/deliveries", "/deliveries/1", "/events/1"] {
+        let (_, _, html) = served.page(path);
+        for secret in ["T0K3N", "endpoint-s3cret", GOGS_SECRET] {
+            assert!(!html.contains(secret), "{path} shows {secret}");
+        }
+    }
+    assert!(!served.log().contains("T0K3N"));
+}
+
+#[test]
+fn what_came_from_outside_is_escaped() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("a", &receiver.url, &[]);
+    let evil = "<script>alert(1)</script>";
+    here.json(&[
+        "enqueue",
+        "--type",
+        evil,
+        "--key",
+        evil,
+        "--data",
+        evil,
+        "--content-type",
+        evil,
+    ]);
+    let served = here.serve();
+    for path in [
+        "/",
+        "/deliveries",
+        "/deliveries/1",
+        "/events/1",
+        "/deliveries?type=<script>alert(1)</script>",
+    ] {
+        let (_, _, html) = served.page(&path.replace('<', "%3C").replace('>', "%3E"));
+        assert!(!html.contains("<script"), "{path}");
+    }
+}
+
+#[test]
+fn every_reply_has_the_security_headers() {
+    let (_here, served, _receiver) = with_one_dead_delivery();
+    for path in ["/", "/style.css", "/nothing", "/events/1/body"] {
+        let (_, headers, _) = served.page(path);
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            policy.contains("default-src 'none'") && !policy.contains("unsafe"),
+            "{path}"
+        );
+        assert_eq!(headers["x-content-type-options"], "nosniff");
+        assert_eq!(headers["x-frame-options"], "DENY");
+        assert_eq!(headers["cache-control"], "no-store");
+    }
+    let (_, headers, body) = served.page("/events/1/body");
+    assert_eq!(headers["content-type"], "application/octet-stream");
+    assert!(
+        headers["content-disposition"]
+            .to_str()
+            .unwrap()
+            .starts_with("attachment")
+    );
+    assert_eq!(body, PUSH);
+}
+
+#[test]
+fn another_host_name_is_refused() {
+    let here = Box::new();
+    let served = here.serve();
+    let ask = |host: &str| {
+        raw(
+            served.status_address(),
+            format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    assert!(ask("localhost:1").starts_with("HTTP/1.1 200"));
+    let refused = ask("evil.example");
+    assert!(
+        refused.starts_with("HTTP/1.1 403") && !refused.contains("Overview"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_post_from_another_site_changes_nothing() {
+    let (here, served, receiver) = with_one_dead_delivery();
+    let (_, _, html) = served.page("/deliveries/1");
+    let token = html
+        .split("name=\"token\" value=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let post = |extra: &str, form: &str| {
+        let host = served.status_address();
+        let request = format!(
+            "POST /deliveries/1/replay HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n{extra}\r\n{form}",
+            form.len()
+        );
+        raw(host, request.as_bytes())
+    };
+    let good = format!("token={token}");
+    for (extra, form) in [
+        ("", ""),
+        ("", "token=0000"),
+        ("Origin: http://evil.example\r\n", good.as_str()),
+        ("Origin: null\r\n", good.as_str()),
+        ("Sec-Fetch-Site: cross-site\r\n", good.as_str()),
+    ] {
+        let answer = post(extra, form);
+        assert!(
+            answer.starts_with("HTTP/1.1 403"),
+            "{extra}{form}: {answer}"
+        );
+    }
+    assert_eq!(here.list(&["delivery", "list"]).len(), 1);
+    let own = post(
+        &format!(
+            "Origin: {}\r\nSec-Fetch-Site: same-origin\r\n",
+            served.status
+        ),
+        &good,
+    );
+    assert!(
+        own.starts_with("HTTP/1.1 303") && own.contains("/deliveries/dlv_"),
+        "{own}"
+    );
+    receiver.next();
+    assert_eq!(here.list(&["delivery", "list"]).len(), 2);
+    let get = raw(
+        served.status_address(),
+        b"GET /deliveries/1/replay HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    assert!(
+        get.starts_with("HTTP/1.1 404"),
+        "a GET changes nothing: {get}"
+    );
+}
+
+#[test]
+fn the_page_is_for_this_machine_only() {
+    let here = Box::new();
+    let ran = here.run(&["serve", "--ingest", "127.0.0.1:0", "--status", "0.0.0.0:0"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("ssh -L"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_slow_client_is_let_go_and_others_are_served_meanwhile() {
+    let here = Box::new();
+    let served = here.serve();
+    let mut slow: Vec<TcpStream> = (0..8)
+        .map(|_| {
+            let mut stream = TcpStream::connect(served.status_address()).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(served.page("/").0, 200);
+    for stream in &mut slow {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut rest = Vec::new();
+        // The server hangs up; whether by an orderly end or a reset is its business.
+        let ended = stream.read_to_end(&mut rest);
+        assert!(ended.is_ok() || ended.unwrap_err().kind() == std::io::ErrorKind::ConnectionReset);
+    }
+    assert_eq!(
+        served.page("/").0,
+        200,
+        "and it still accepts, after longer than its own time-out"
+    );
+}
