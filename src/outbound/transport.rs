@@ -270,12 +270,16 @@ fn judge_error(error: &ureq::Error, progress: Progress, timeout: Duration) -> An
     Answer::Broken { error }
 }
 
-/// ureq's words without its own prefix for I/O errors.
+/// ureq's words without its own prefix for I/O errors, and without the system's number for them.
 fn plain(error: &ureq::Error) -> String {
-    match error {
+    let text = match error {
         ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
-    }
+    };
+    text.split(" (os error")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Resolves and notes how long it took.

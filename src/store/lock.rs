@@ -7,6 +7,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -31,15 +32,11 @@ impl ServeLock {
         let mut file = options
             .open(&path)
             .map_err(|error| Error::io_at("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::AlreadyServing {
-                    path: database.to_owned(),
-                    pid: read_pid(&mut file),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(Error::io_at("lock", &path, error)),
+        if !lock_patiently(&file).map_err(|error| Error::io_at("lock", &path, error))? {
+            return Err(Error::AlreadyServing {
+                path: database.to_owned(),
+                pid: read_pid(&mut file),
+            });
         }
         let written = file
             .set_len(0)
@@ -67,6 +64,26 @@ pub(super) fn is_served(database: &Path) -> bool {
         Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(_) => false,
     }
+}
+
+/// Tries for the lock a little longer than [`is_served`] holds it: a command that looks whether
+/// somebody serves must not keep a service from starting. False when somebody has it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a lock of another process cannot be waited on for a bounded time"
+)]
+fn lock_patiently(file: &File) -> std::io::Result<bool> {
+    const TRIES: u32 = 5;
+    const BETWEEN: Duration = Duration::from_millis(50);
+    for attempt in 1..=TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if attempt < TRIES => std::thread::sleep(BETWEEN),
+            Err(TryLockError::WouldBlock) => {}
+        }
+    }
+    Ok(false)
 }
 
 fn lock_path(database: &Path) -> PathBuf {

@@ -1,12 +1,12 @@
 //! The store: one SQLite file, and every SQL statement of the program.
 //!
-//! One writer thread owns the only write connection of the process and commits in groups
-//! ([`writer`](self)); readers have read-only connections of their own. Nothing here reads a clock
+//! One writer thread owns the only write connection of the process and commits in groups; readers
+//! have read-only connections of their own. Nothing here reads a clock
 //! or speaks to a network, and no transaction outlives a call.
 //!
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
 //! `due` finds what to send, `record` writes what came of it, `replay` and `setup` are what people
-//! ask for, `query` is what they look at, `watch` notices other processes.
+//! ask for, `query` and `report` are what they look at, `watch` notices other processes.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -29,6 +29,7 @@ mod query;
 mod readers;
 mod record;
 mod replay;
+mod report;
 mod setup;
 mod watch;
 mod writer;

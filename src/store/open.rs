@@ -95,6 +95,13 @@ pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|error| not_sqlite_or(error, path))?;
+    if connection.is_readonly("main")? {
+        let denied = std::io::Error::from(ErrorKind::PermissionDenied);
+        return Err(Error::io(
+            format!("write to {}: it is read-only here", path.display()),
+            denied,
+        ));
+    }
     set_up(&connection)?;
     // An accepted event must survive power loss: fsync at every commit.
     connection.pragma_update(None, "synchronous", "full")?;

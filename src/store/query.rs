@@ -1,23 +1,18 @@
-//! What people look at: lists by page, and single things with all there is to them.
+//! The history as people look at it: events, deliveries, attempts, by page or one by one.
 //!
 //! Lists go from the newest to the oldest and are cut by id, so that a page stays the same while
 //! rows are added, and the hundredth page costs what the first does.
 
 use rusqlite::types::ToSql;
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::columns::{Headers, Micros};
-use super::setup::{no_endpoint, no_source};
 use crate::error::{Error, Result};
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::endpoint::{Endpoint, EndpointReport};
 use crate::model::event::EventRecord;
-use crate::model::id::{DeliveryId, EventId};
-use crate::model::outage::Outage;
-use crate::model::source::{Source, SourceReport};
-use crate::model::stats::Stats;
+use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::time::Timestamp;
 
 /// Rows of a list unless asked otherwise.
@@ -167,11 +162,23 @@ impl Store {
             Some(State::Delivered) | None => "d.state = :state",
         };
         conditions.add(state, ":state", some(&filter.state));
-        conditions.add(
-            "d.endpoint_id in (select id from hookbox_endpoint where name = :endpoint)",
-            ":endpoint",
-            some(&filter.endpoint),
-        );
+        // Looked up first: a search by one number goes straight through the endpoint's index.
+        let endpoints = match &filter.endpoint {
+            None => Vec::new(),
+            Some(name) => self.endpoint_ids(name)?,
+        };
+        match (&filter.endpoint, endpoints.as_slice()) {
+            (None, _) => {}
+            (Some(_), []) => return Ok(Vec::new()),
+            (Some(_), [only]) => {
+                conditions.add("d.endpoint_id = :endpoint", ":endpoint", Some(only))
+            }
+            (Some(name), _) => conditions.add(
+                "d.endpoint_id in (select id from hookbox_endpoint where name = :endpoint)",
+                ":endpoint",
+                Some(name),
+            ),
+        }
         conditions.add("s.name = :source", ":source", some(&filter.source));
         conditions.add("e.type = :type", ":type", some(&filter.event_type));
         conditions.add("d.event_id = :event", ":event", some(&filter.event));
@@ -183,6 +190,17 @@ impl Store {
             conditions.clause()
         );
         self.list(&statement, conditions, limit, read_delivery)
+    }
+
+    /// The rows of all endpoints that have or had this name.
+    fn endpoint_ids(&self, name: &str) -> Result<Vec<EndpointId>> {
+        self.read(|connection| {
+            let ids = connection
+                .prepare_cached("select id from hookbox_endpoint where name = :name")?
+                .query_map(named_params! { ":name": name }, |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<EndpointId>>>()?;
+            Ok(ids)
+        })
     }
 
     /// One delivery.
@@ -235,94 +253,6 @@ impl Store {
                 .query_map(named_params! { ":delivery": delivery, ":limit": PAGE_MAX as i64 }, read_attempt)?
                 .collect::<rusqlite::Result<Vec<AttemptRecord>>>()?;
             Ok(rows)
-        })
-    }
-
-    /// Every source with what has come through it.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn source_reports(&self) -> Result<Vec<SourceReport>> {
-        let directory = self.fresh_directory()?;
-        self.read(|connection| {
-            directory
-                .sources()
-                .iter()
-                .map(|source| report_source(connection, source))
-                .collect()
-        })
-    }
-
-    /// One source with what has come through it.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is none of this name.
-    pub fn source_report(&self, name: &str) -> Result<SourceReport> {
-        let directory = self.fresh_directory()?;
-        let source = directory.source(name).ok_or_else(|| no_source(name))?;
-        self.read(|connection| report_source(connection, source))
-    }
-
-    /// Every endpoint with how it fares.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn endpoint_reports(&self) -> Result<Vec<EndpointReport>> {
-        let directory = self.fresh_directory()?;
-        self.read(|connection| {
-            directory
-                .endpoints()
-                .iter()
-                .map(|endpoint| report_endpoint(connection, endpoint))
-                .collect()
-        })
-    }
-
-    /// One endpoint with how it fares.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is none of this name.
-    pub fn endpoint_report(&self, name: &str) -> Result<EndpointReport> {
-        let directory = self.fresh_directory()?;
-        let endpoint = directory.endpoint(name).ok_or_else(|| no_endpoint(name))?;
-        self.read(|connection| report_endpoint(connection, endpoint))
-    }
-
-    /// The totals, from the counts kept beside the rows.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn stats(&self) -> Result<Stats> {
-        let bytes_of = |suffix: &str| {
-            let mut name = self.path().as_os_str().to_owned();
-            name.push(suffix);
-            std::fs::metadata(name).map_or(0, |metadata| metadata.len())
-        };
-        self.read(|connection| {
-            let mut stats = connection.prepare_cached(
-                "select (select ifnull(sum(events), 0) from hookbox_source_count) as events,
-                        ifnull(sum(pending), 0) as pending,
-                        ifnull(sum(delivered), 0) as delivered,
-                        ifnull(sum(dead), 0) as dead,
-                        ifnull(sum(cancelled), 0) as cancelled,
-                        (select min((
-                            select min(d.due_ms) from hookbox_delivery as d
-                            where d.endpoint_id = p.id and d.state = 'pending'
-                        )) from hookbox_endpoint as p) as oldest_due_ms
-                 from hookbox_endpoint_count",
-            )?;
-            let stats = stats.query_row([], |row| {
-                Ok(Stats {
-                    events: row.get("events")?,
-                    pending: row.get("pending")?,
-                    delivered: row.get("delivered")?,
-                    dead: row.get("dead")?,
-                    cancelled: row.get("cancelled")?,
-                    oldest_due: row.get("oldest_due_ms")?,
-                    db_bytes: bytes_of("") + bytes_of("-wal"),
-                })
-            })?;
-            Ok(stats)
         })
     }
 
@@ -402,64 +332,5 @@ fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
         response_headers: row.get::<_, Headers>("response_headers")?.0,
         response_body: row.get("response_body")?,
         response_truncated: row.get("response_truncated")?,
-    })
-}
-
-fn report_source(connection: &Connection, source: &Source) -> Result<SourceReport> {
-    let counts: Option<(i64, i64, Option<Timestamp>)> = connection
-        .prepare_cached(
-            "select events, refusals, last_event_ms from hookbox_source_count where source_id = :id",
-        )?
-        .query_row(named_params! { ":id": source.id }, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (events, refusals, last_event) = counts.unwrap_or_default();
-    Ok(SourceReport {
-        source: source.clone(),
-        events,
-        refusals,
-        last_event,
-    })
-}
-
-fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<EndpointReport> {
-    let counts: Option<[i64; 4]> = connection
-        .prepare_cached(
-            "select pending, delivered, dead, cancelled
-             from hookbox_endpoint_count
-             where endpoint_id = :id",
-        )?
-        .query_row(named_params! { ":id": endpoint.id }, |row| {
-            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-        })
-        .optional()?;
-    let [pending, delivered, dead, cancelled] = counts.unwrap_or_default();
-    let oldest_due = connection
-        .prepare_cached(
-            "select min(due_ms) from hookbox_delivery where endpoint_id = :id and state = 'pending'",
-        )?
-        .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))?;
-    let outage = connection
-        .prepare_cached(
-            "select since_ms, last_probe_ms, probes, error
-             from hookbox_outage
-             where endpoint_id = :id and ended_ms is null",
-        )?
-        .query_row(named_params! { ":id": endpoint.id }, |row| {
-            Ok(Outage {
-                since: row.get(0)?,
-                last_probe: row.get(1)?,
-                probes: row.get(2)?,
-                error: row.get(3)?,
-            })
-        })
-        .optional()?;
-    Ok(EndpointReport {
-        endpoint: endpoint.clone(),
-        pending,
-        delivered,
-        dead,
-        cancelled,
-        oldest_due,
-        outage,
     })
 }

@@ -119,6 +119,41 @@ fn a_newer_schema_is_refused() {
 }
 
 #[test]
+fn a_file_that_may_not_be_written_is_refused_by_its_name() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(&here.db, 0o444);
+    set(here.folder.path(), 0o555);
+    // The super-user may write everything, so the command is run as nobody then.
+    let script = r#"if [ "$(id -u)" = 0 ]; then exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else exec "$@"; fi"#;
+    let copy = tempfile::tempdir().unwrap();
+    set(copy.path(), 0o755);
+    let program = copy.path().join("hookbox");
+    std::fs::copy(env!("CARGO_BIN_EXE_hookbox"), &program).unwrap();
+    let output = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .arg(&program)
+        .args([
+            "serve",
+            "--ingest",
+            "127.0.0.1:0",
+            "--status",
+            "127.0.0.1:0",
+            "--db",
+        ])
+        .arg(&here.db)
+        .output()
+        .unwrap();
+    set(here.folder.path(), 0o755);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("hookbox.db: it is read-only here"), "{said}");
+}
+
+#[test]
 fn a_path_that_does_not_exist_is_made_by_setting_up_and_refused_by_looking() {
     let here = Box::new();
     for arguments in [

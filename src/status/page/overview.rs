@@ -109,6 +109,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                             td data-label="Dead" { (row.dead) }
                             td data-label="Reached" {
                                 @match &row.outage {
+                                    None if row.delivered + row.dead == 0 => "not tried yet",
                                     None => "yes",
                                     Some(outage) => {
                                         span.badge.waiting { "offline" }
