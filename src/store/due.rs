@@ -127,31 +127,12 @@ fn read_sendable(connection: &Connection, delivery: DeliveryId) -> Result<Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Missing;
-
-    /// The plan of a statement, as SQLite explains it.
-    fn plan(store: &Store, statement: &str) -> String {
-        store
-            .read(|connection| {
-                let mut prepared =
-                    connection.prepare(&format!("explain query plan {statement}"))?;
-                let mut rows = prepared.raw_query();
-                let mut plan = String::new();
-                while let Some(row) = rows.next()? {
-                    plan.push_str(&row.get::<_, String>("detail")?);
-                    plan.push('\n');
-                }
-                Ok(plan)
-            })
-            .unwrap()
-    }
+    use crate::store::plan::plan_of;
 
     #[test]
     fn due_work_is_found_by_the_partial_index_without_sorting() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
         for statement in [DUE_OF_ENDPOINT, NEXT_DUE_OF_ENDPOINT] {
-            let plan = plan(&store, statement);
+            let plan = plan_of(statement);
             assert!(plan.contains("SEARCH hookbox_delivery USING"), "{plan}");
             assert!(
                 plan.contains("hookbox_delivery_due (endpoint_id=? AND due_ms"),

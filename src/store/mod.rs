@@ -25,6 +25,8 @@ mod due;
 mod enqueue;
 mod lock;
 mod open;
+#[cfg(test)]
+mod plan;
 mod query;
 mod readers;
 mod record;

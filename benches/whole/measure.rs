@@ -1,0 +1,717 @@
+//! The measures, the turns in which they are taken, and the table.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::driver::Load;
+use crate::served::{Box, Served};
+use crate::{BODY_BYTES, bare};
+
+pub(crate) struct Options {
+    json: bool,
+    long: bool,
+    seconds: f64,
+    repeats: usize,
+    growth: u64,
+    only: Option<String>,
+    folder: PathBuf,
+}
+
+impl Options {
+    pub(crate) fn read(words: &[&str]) -> Options {
+        let mut options = Options {
+            json: false,
+            long: false,
+            seconds: 5.0,
+            repeats: 3,
+            growth: 10_000_000,
+            only: None,
+            folder: std::env::temp_dir(),
+        };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            let mut value = || {
+                words
+                    .next()
+                    .unwrap_or_else(|| panic!("{word} needs a value"))
+            };
+            match *word {
+                "--json" => options.json = true,
+                "--long" => options.long = true,
+                "--seconds" => options.seconds = value().parse().unwrap(),
+                "--repeats" => options.repeats = value().parse().unwrap(),
+                "--growth" => options.growth = value().parse().unwrap(),
+                "--only" => options.only = Some((*value()).to_owned()),
+                "--folder" => options.folder = PathBuf::from(value()),
+                // What `cargo bench` adds by itself.
+                "--bench" => {}
+                other => panic!("unknown option {other}"),
+            }
+        }
+        options
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        self.only
+            .as_ref()
+            .is_none_or(|word| name.contains(word.as_str()))
+    }
+}
+
+/// What is to be reached.
+enum Goal {
+    None,
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+struct Row {
+    name: String,
+    value: f64,
+    unit: &'static str,
+    /// What the goal is about: a share of a limit, or the value itself.
+    share: Option<(f64, &'static str)>,
+    goal: Goal,
+}
+
+struct Table {
+    json: bool,
+}
+
+impl Table {
+    fn print(&self, row: &Row) {
+        let judged = row.share.map_or(row.value, |(share, _)| share);
+        let met = match row.goal {
+            Goal::None => None,
+            Goal::AtLeast(goal) => Some(judged >= goal),
+            Goal::AtMost(goal) => Some(judged <= goal),
+        };
+        if self.json {
+            let goal = match row.goal {
+                Goal::None => Value::Null,
+                Goal::AtLeast(goal) => json!({ "at_least": goal }),
+                Goal::AtMost(goal) => json!({ "at_most": goal }),
+            };
+            println!(
+                "{}",
+                json!({
+                    "name": row.name, "value": row.value, "unit": row.unit,
+                    "share": row.share.map(|(share, _)| share), "of": row.share.map(|(_, of)| of),
+                    "goal": goal, "met": met,
+                })
+            );
+            return;
+        }
+        let share = row
+            .share
+            .map(|(share, of)| format!("{share:.2} of {of}"))
+            .unwrap_or_default();
+        let goal = match row.goal {
+            Goal::None => String::new(),
+            Goal::AtLeast(goal) => format!(">= {goal}"),
+            Goal::AtMost(goal) => format!("<= {goal}"),
+        };
+        let met = met.map_or("", |met| if met { "yes" } else { "NO" });
+        println!(
+            "{:<44} {:>12.2} {:<10} {:<26} {:<10} {met}",
+            row.name, row.value, row.unit, share, goal
+        );
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Takes every measure in turns and prints the table.
+pub(crate) fn run(options: &Options) {
+    let table = Table { json: options.json };
+    if !options.json {
+        println!(
+            "{:<44} {:>12} {:<10} {:<26} {:<10} met",
+            "measure", "median", "unit", "share", "goal"
+        );
+    }
+    rates(options, &table);
+    for (name, measure) in [
+        ("latency", latency as fn(&Options, &Table)),
+        ("disk", disk),
+        ("million", million),
+        ("idle", idle),
+    ] {
+        if options.wants(name) {
+            measure(options, &table);
+        }
+    }
+    if options.long && options.wants("growth") {
+        growth(options, &table);
+    }
+}
+
+/// Rates beside the bare limits, in turns.
+fn rates(options: &Options, table: &Table) {
+    if !["bare", "ingest", "drain", "both"]
+        .iter()
+        .any(|name| options.wants(name))
+    {
+        return;
+    }
+    let mut store = Vec::new();
+    let mut alone = Vec::new();
+    let mut send: HashMap<usize, Vec<f64>> = HashMap::new();
+    let mut ingest: HashMap<usize, Vec<Value>> = HashMap::new();
+    let mut drained = Vec::new();
+    for _ in 0..options.repeats {
+        store.push(bare::store(
+            &options.folder,
+            BODY_BYTES,
+            128,
+            options.seconds,
+        ));
+        if options.wants("ingest") {
+            ingest.entry(64).or_default().push(ingest_with(options, 64));
+            alone.push(bare::store(
+                &options.folder,
+                BODY_BYTES,
+                1,
+                options.seconds / 2.0,
+            ));
+            ingest.entry(1).or_default().push(ingest_with(options, 1));
+        }
+        for threads in [1, 2, 4, 8] {
+            let receiver = Receiver::start(false);
+            let rate = bare::send(receiver.address, threads, BODY_BYTES, options.seconds / 2.0);
+            send.entry(threads).or_default().push(rate);
+        }
+        if options.wants("drain") {
+            drained.push(drain(options, 100_000));
+        }
+    }
+    let store = median(store);
+    let plain = |name: String, value, unit| Row {
+        name,
+        value,
+        unit,
+        share: None,
+        goal: Goal::None,
+    };
+    table.print(&plain(
+        "bare store, 128 a commit".to_owned(),
+        store,
+        "events/s",
+    ));
+    let best = send
+        .into_iter()
+        .map(|(threads, rates)| (threads, median(rates)))
+        .max_by(|one, other| one.1.total_cmp(&other.1))
+        .unwrap();
+    table.print(&plain(
+        format!("bare send, {} threads", best.0),
+        best.1,
+        "posts/s",
+    ));
+    if let (Some(many), Some(one)) = (ingest.get(&64), ingest.get(&1)) {
+        let of = |values: &[Value], field: &str| {
+            median(values.iter().map(|v| v[field].as_f64().unwrap()).collect())
+        };
+        let rate = of(many, "per_second");
+        table.print(&Row {
+            name: "ingest, 64 senders".to_owned(),
+            value: rate,
+            unit: "events/s",
+            share: Some((rate / store, "bare store")),
+            goal: Goal::AtLeast(0.6),
+        });
+        let commit_us = 1e6 / median(alone);
+        let p50 = of(one, "p50_us");
+        table.print(&plain(
+            "bare commit of one event".to_owned(),
+            commit_us,
+            "us",
+        ));
+        table.print(&Row {
+            name: "ingest, 1 sender, p50".to_owned(),
+            value: p50,
+            unit: "us",
+            share: Some((p50 / commit_us, "bare commit")),
+            goal: Goal::AtMost(2.0),
+        });
+        let p99 = of(one, "p99_us") / 1000.0;
+        table.print(&Row {
+            goal: Goal::AtMost(20.0),
+            ..plain("ingest, 1 sender, p99".to_owned(), p99, "ms")
+        });
+    }
+    if !drained.is_empty() {
+        let rate = median(drained);
+        table.print(&Row {
+            name: "drain of 100,000".to_owned(),
+            value: rate,
+            unit: "events/s",
+            share: Some((rate / best.1, "bare send")),
+            goal: Goal::AtLeast(0.5),
+        });
+    }
+    if options.wants("both") {
+        both(options, table, store.min(best.1) * 0.4);
+    }
+}
+
+/// What 64 or 1 senders get answered, while an unreachable endpoint is owed every event.
+fn ingest_with(options: &Options, senders: usize) -> Value {
+    let here = Box::new(&options.folder);
+    here.endpoint("nobody", closed_port());
+    let served = here.serve();
+    drive(&Load {
+        address: served.ingest,
+        senders,
+        seconds: options.seconds,
+        total: u64::MAX,
+        rate: 0.0,
+        body_bytes: BODY_BYTES,
+        log: false,
+    })
+}
+
+/// Events a second from the start of the process until all are delivered and recorded.
+fn drain(options: &Options, events: u64) -> f64 {
+    let here = Box::new(&options.folder);
+    let receiver = Receiver::start(false);
+    here.endpoint("ci", receiver.address);
+    here.preload(events, BODY_BYTES);
+    let served = here.serve();
+    wait_for_pending(&here, 0);
+    let rate = events as f64 / served.began.elapsed().as_secs_f64();
+    assert!(receiver.count() >= events);
+    rate
+}
+
+/// In and out at the same time: pending must not grow.
+fn both(options: &Options, table: &Table, rate: f64) {
+    let seconds = if options.long {
+        300.0
+    } else {
+        options.seconds * 4.0
+    };
+    let here = Box::new(&options.folder);
+    let receiver = Receiver::start(false);
+    here.endpoint("ci", receiver.address);
+    let served = here.serve();
+    let load = Load {
+        address: served.ingest,
+        senders: 64,
+        seconds,
+        total: u64::MAX,
+        rate,
+        body_bytes: BODY_BYTES,
+        log: false,
+    };
+    let result = drive(&load);
+    let pending = here.store.stats().unwrap().pending;
+    let accepted = result["per_second"].as_f64().unwrap();
+    table.print(&Row {
+        name: format!("both at once for {seconds:.0} s, accepted"),
+        value: accepted,
+        unit: "events/s",
+        share: Some((accepted / rate, "what was offered")),
+        goal: Goal::AtLeast(0.98),
+    });
+    table.print(&Row {
+        name: "both at once, pending at the end".to_owned(),
+        value: pending as f64 / rate,
+        unit: "s of load",
+        share: None,
+        goal: Goal::AtMost(0.5),
+    });
+}
+
+/// From the answer "accepted" to the receiver, at 20 events a second.
+fn latency(options: &Options, table: &Table) {
+    let here = Box::new(&options.folder);
+    let receiver = Receiver::start(true);
+    here.endpoint("ci", receiver.address);
+    let served = here.serve();
+    let load = Load {
+        address: served.ingest,
+        senders: 1,
+        seconds: options.seconds * 6.0,
+        total: u64::MAX,
+        rate: 20.0,
+        body_bytes: BODY_BYTES,
+        log: true,
+    };
+    let accepted = drive(&load);
+    wait_for_pending(&here, 0);
+    let received: HashMap<String, f64> = receiver.log().into_iter().collect();
+    let mut took_ms: Vec<f64> = accepted["log"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| {
+            let (key, at) = line.as_str().unwrap().split_once(' ').unwrap();
+            // A receiver may well have it before the sender has read its answer.
+            ((received[key] - at.parse::<f64>().unwrap()) / 1e6).max(0.0)
+        })
+        .collect();
+    took_ms.sort_by(f64::total_cmp);
+    for (name, share, goal) in [("p50", 0.5, 2.0), ("p99", 0.99, 10.0)] {
+        table.print(&Row {
+            name: format!("accepted to received at 20/s, {name}"),
+            value: took_ms[(took_ms.len() as f64 * share) as usize],
+            unit: "ms",
+            share: None,
+            goal: Goal::AtMost(goal),
+        });
+    }
+}
+
+/// What reaches the disk for each event that is taken in and delivered.
+fn disk(options: &Options, table: &Table) {
+    let here = Box::new(&options.folder);
+    let receiver = Receiver::start(false);
+    here.endpoint("ci", receiver.address);
+    let served = here.serve();
+    let mut load = Load {
+        address: served.ingest,
+        senders: 8,
+        seconds: 60.0,
+        total: 20_000,
+        rate: 1_000.0,
+        body_bytes: BODY_BYTES,
+        log: false,
+    };
+    let before = served.written_bytes();
+    let events = drive(&load)["accepted"].as_f64().unwrap();
+    wait_for_pending(&here, 0);
+    let written = (served.written_bytes() - before) as f64;
+    table.print(&Row {
+        name: "written to disk at 1,000/s".to_owned(),
+        value: written / events / BODY_BYTES as f64,
+        unit: "x payload",
+        share: None,
+        goal: Goal::AtMost(4.0),
+    });
+    load.rate = 0.0;
+    load.senders = 64;
+    load.total = 80_000;
+    let more = drive(&load)["accepted"].as_f64().unwrap();
+    wait_for_pending(&here, 0);
+    drop(served);
+    let bytes = here.bytes() as f64;
+    table.print(&Row {
+        name: "file after 100,000 events".to_owned(),
+        value: bytes / (events + more) / BODY_BYTES as f64,
+        unit: "x payload",
+        share: None,
+        goal: Goal::AtMost(1.5),
+    });
+}
+
+/// A million pending deliveries over a hundred endpoints.
+fn million(options: &Options, table: &Table) {
+    let here = Box::new(&options.folder);
+    let receiver = Receiver::start(false);
+    for number in 0..100 {
+        here.endpoint(&format!("e{number}"), receiver.address);
+    }
+    here.preload(10_000, BODY_BYTES);
+    let served = here.serve();
+    while receiver.count() == 0 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let first = served.began.elapsed();
+    std::thread::sleep(Duration::from_secs_f64(options.seconds));
+    let rows = [
+        (
+            "1,000,000 pending: first delivery",
+            first.as_secs_f64() * 1000.0,
+            "ms",
+            500.0,
+        ),
+        (
+            "1,000,000 pending: resident at most",
+            served.memory_kib().1 as f64 / 1024.0,
+            "MiB",
+            64.0,
+        ),
+    ];
+    for (name, value, unit, goal) in rows {
+        table.print(&Row {
+            name: name.to_owned(),
+            value,
+            unit,
+            share: None,
+            goal: Goal::AtMost(goal),
+        });
+    }
+}
+
+/// What it costs to be there.
+fn idle(options: &Options, table: &Table) {
+    let here = Box::new(&options.folder);
+    here.endpoint("nobody", closed_port());
+    let ready = median(
+        (0..5)
+            .map(|_| here.serve().ready.as_secs_f64() * 1000.0)
+            .collect(),
+    );
+    let served = here.serve();
+    std::thread::sleep(Duration::from_secs(1));
+    let before = served.cpu();
+    let window = Duration::from_secs_f64(options.seconds * 6.0);
+    std::thread::sleep(window);
+    let share = (served.cpu() - before).as_secs_f64() / window.as_secs_f64() * 100.0;
+    let binary = std::fs::metadata(env!("CARGO_BIN_EXE_hookbox"))
+        .unwrap()
+        .len();
+    let rows = [
+        ("ready", ready, "ms", 100.0),
+        ("idle, of one core", share, "%", 0.2),
+        (
+            "idle, resident",
+            served.memory_kib().0 as f64 / 1024.0,
+            "MiB",
+            20.0,
+        ),
+        ("binary", binary as f64 / 1_048_576.0, "MiB", 10.0),
+    ];
+    for (name, value, unit, goal) in rows {
+        table.print(&Row {
+            name: name.to_owned(),
+            value,
+            unit,
+            share: None,
+            goal: Goal::AtMost(goal),
+        });
+    }
+}
+
+/// The same with a long history in the file.
+fn growth(options: &Options, table: &Table) {
+    const BYTES: usize = 1_024;
+    let run = |history: u64| {
+        let here = Box::new(&options.folder);
+        let receiver = Receiver::start(false);
+        here.endpoint("ci", receiver.address);
+        preload_delivered(&here, history, BYTES);
+        here.preload(50_000, BYTES);
+        let served = here.serve();
+        let mut first = None;
+        while here.store.stats().unwrap().pending > 0 {
+            if first.is_none() && receiver.count() > 0 {
+                first = Some(served.began.elapsed());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let drained = 50_000.0 / served.began.elapsed().as_secs_f64();
+        let load = Load {
+            address: served.ingest,
+            senders: 64,
+            seconds: options.seconds,
+            total: u64::MAX,
+            rate: 0.0,
+            body_bytes: BYTES,
+            log: false,
+        };
+        let taken = drive(&load)["per_second"].as_f64().unwrap();
+        let page = page_ms(&served);
+        (
+            drained,
+            taken,
+            first.map_or(0.0, |first| first.as_secs_f64() * 1000.0),
+            page,
+        )
+    };
+    let (small, large) = (run(0), run(options.growth));
+    let named = |text: &str| format!("{text}, {} delivered", options.growth);
+    for (name, value, before) in [("drain", large.0, small.0), ("ingest", large.1, small.1)] {
+        table.print(&Row {
+            name: named(name),
+            value,
+            unit: "events/s",
+            share: Some((value / before, "an empty file")),
+            goal: Goal::AtLeast(0.85),
+        });
+    }
+    for (name, value, goal) in [
+        ("first delivery", large.2, 300.0),
+        ("page of deliveries", large.3, 50.0),
+    ] {
+        table.print(&Row {
+            name: named(name),
+            value,
+            unit: "ms",
+            share: None,
+            goal: Goal::AtMost(goal),
+        });
+    }
+}
+
+/// A history, written as fast as the disk takes it.
+fn preload_delivered(here: &Box, events: u64, body_bytes: usize) {
+    let connection = rusqlite::Connection::open(&here.db).unwrap();
+    connection
+        .execute_batch("pragma synchronous = off; pragma cache_size = -262144;")
+        .unwrap();
+    let body = crate::body(body_bytes);
+    let batch = 100_000;
+    for first in (0..events).step_by(batch as usize) {
+        connection
+            .execute(
+                "with recursive n(i) as (select ?1 union all select i + 1 from n where i < ?2)
+                 insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body)
+                 select 1, 'push', lower(hex(randomblob(16))), 1772366400000 + i, 'application/json', '[]', ?3 from n",
+                rusqlite::params![first as i64, (first + batch).min(events) as i64 - 1, body],
+            )
+            .unwrap();
+    }
+    connection
+        .execute_batch(
+            "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, settled_ms, tries, attempts)
+             select id, 1, 'delivered', received_ms, received_ms + 5, 1, 1 from hookbox_event;
+             insert into hookbox_attempt (delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
+                 total_us, outcome, status, request_headers, response_headers, response_body, response_truncated)
+             select id, 1, created_ms, 0, 0, 300, 0, 300, 'delivered', 204, '[]', '[]', x'', 0 from hookbox_delivery;
+             pragma wal_checkpoint(truncate);",
+        )
+        .unwrap();
+}
+
+/// How long a page of deliveries takes, the slowest of those that people ask for.
+fn page_ms(served: &Served) -> f64 {
+    let paths = [
+        "/deliveries",
+        "/deliveries?endpoint=ci",
+        "/deliveries?state=dead",
+        "/deliveries?source=gogs&type=push",
+        "/",
+    ];
+    let of = |path: &str| {
+        let times = (0..5).map(|_| {
+            let began = Instant::now();
+            get(served.status, path);
+            began.elapsed().as_secs_f64() * 1000.0
+        });
+        median(times.collect())
+    };
+    paths.iter().map(|path| of(path)).fold(0.0, f64::max)
+}
+
+fn wait_for_pending(here: &Box, pending: i64) {
+    while here.store.stats().unwrap().pending > pending {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// An address where nobody listens.
+fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+/// Runs the driver to its end.
+fn drive(load: &Load) -> Value {
+    let words = [
+        "driver".to_owned(),
+        load.address.to_string(),
+        load.senders.to_string(),
+        load.seconds.to_string(),
+        load.total.to_string(),
+        load.rate.to_string(),
+        load.body_bytes.to_string(),
+        load.log.to_string(),
+    ];
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(words)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["failed"], 0, "every push is accepted");
+    result
+}
+
+/// A receiver's process; killed when dropped.
+struct Receiver {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Receiver {
+    fn start(log: bool) -> Receiver {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.arg("receiver").stdout(Stdio::piped());
+        if log {
+            command.arg("log");
+        }
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        Receiver {
+            child,
+            address: line.trim().parse().unwrap(),
+        }
+    }
+
+    fn count(&self) -> u64 {
+        get(self.address, "/count")
+            .split_whitespace()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    fn log(&self) -> Vec<(String, f64)> {
+        get(self.address, "/log")
+            .lines()
+            .map(|line| {
+                let (key, at) = line.split_once(' ').unwrap();
+                (key.to_owned(), at.parse().unwrap())
+            })
+            .collect()
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The body of a GET, by its declared length.
+fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    String::from_utf8(body).unwrap()
+}

@@ -1,0 +1,184 @@
+//! The program under measure: the built binary, on a file of its own, and what the system says
+//! of its process.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use hookbox::model::endpoint::NewEndpoint;
+use hookbox::model::event::NewEvent;
+use hookbox::model::source::{NewSource, SourceKind};
+use hookbox::signature::Secret;
+use hookbox::store::{Missing, Store};
+use hookbox::time::Timestamp;
+use serde_json::Value;
+
+use crate::{GOGS_SECRET, body};
+
+/// When everything that is preloaded came in.
+pub(crate) const BEFORE: Timestamp = Timestamp(1_772_366_400_000);
+
+/// A folder with a database that has the source.
+pub(crate) struct Box {
+    _folder: tempfile::TempDir,
+    pub(crate) db: PathBuf,
+    pub(crate) store: Store,
+}
+
+impl Box {
+    pub(crate) fn new(root: &Path) -> Box {
+        let folder = tempfile::tempdir_in(root).unwrap();
+        let db = folder.path().join("hookbox.db");
+        let store = Store::open(&db, Missing::Create).unwrap();
+        let source = NewSource {
+            name: "gogs".to_owned(),
+            kind: SourceKind::Gogs,
+            secret: Some(Secret::new(GOGS_SECRET).unwrap()),
+            on_repeat: None,
+        };
+        store.add_source(source, BEFORE).unwrap();
+        Box {
+            _folder: folder,
+            db,
+            store,
+        }
+    }
+
+    pub(crate) fn endpoint(&self, name: &str, address: SocketAddr) {
+        let url = format!("http://{address}/hook").parse().unwrap();
+        self.store
+            .add_endpoint(NewEndpoint::new(name, url), BEFORE)
+            .unwrap();
+    }
+
+    /// Stores events as if they had come in, many a commit.
+    pub(crate) fn preload(&self, events: u64, body_bytes: usize) {
+        let body = body(body_bytes);
+        let (done, answers) = std::sync::mpsc::channel();
+        let mut under_way = 0;
+        for number in 0..events {
+            let event = NewEvent {
+                source: None,
+                event_type: "push".to_owned(),
+                key: Some(format!("preloaded-{number}")),
+                content_type: Some("application/json".to_owned()),
+                headers: vec![("X-Gogs-Event".to_owned(), "push".to_owned())],
+                body: body.clone(),
+            };
+            let done = done.clone();
+            self.store.accept_then(event, BEFORE, move |result| {
+                done.send(result.is_ok()).unwrap()
+            });
+            under_way += 1;
+            // Bounded, and enough that every commit is full.
+            if under_way == 512 {
+                assert!(answers.recv().unwrap());
+                under_way -= 1;
+            }
+        }
+        for _ in 0..under_way {
+            assert!(answers.recv().unwrap());
+        }
+    }
+
+    pub(crate) fn serve(&self) -> Served {
+        let began = Instant::now();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_hookbox"))
+            .args([
+                "serve",
+                "--json",
+                "--ingest",
+                "127.0.0.1:0",
+                "--status",
+                "127.0.0.1:0",
+                "--db",
+            ])
+            .arg(&self.db)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let ready = began.elapsed();
+        let object: Value = serde_json::from_str(&line).unwrap();
+        let address = |name: &str| {
+            object[name].as_str().unwrap()["http://".len()..]
+                .parse()
+                .unwrap()
+        };
+        Served {
+            ingest: address("ingest"),
+            status: address("status"),
+            child,
+            began,
+            ready,
+        }
+    }
+
+    /// Bytes of the database and its log.
+    pub(crate) fn bytes(&self) -> u64 {
+        let of = |path: String| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        of(self.db.display().to_string()) + of(format!("{}-wal", self.db.display()))
+    }
+}
+
+/// A running `hookbox serve`; killed when dropped.
+pub(crate) struct Served {
+    child: Child,
+    pub(crate) ingest: SocketAddr,
+    pub(crate) status: SocketAddr,
+    pub(crate) began: Instant,
+    /// From the start of the process to its word that it serves.
+    pub(crate) ready: Duration,
+}
+
+impl Served {
+    /// Resident memory in KiB: now, and at its highest.
+    pub(crate) fn memory_kib(&self) -> (u64, u64) {
+        let text = self.proc("status");
+        let of = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        (of("VmRSS:"), of("VmHWM:"))
+    }
+
+    /// Processor time used so far.
+    pub(crate) fn cpu(&self) -> Duration {
+        let text = self.proc("stat");
+        let fields: Vec<&str> = text
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
+        Duration::from_millis(ticks * 10)
+    }
+
+    /// Bytes that were sent to the disk on behalf of the process so far.
+    pub(crate) fn written_bytes(&self) -> u64 {
+        let text = self.proc("io");
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("write_bytes:"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    fn proc(&self, name: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
