@@ -37,8 +37,9 @@ create table if not exists hookbox_source (
     removed_ms integer
 ) strict;
 
+-- A name belongs to one row for good: adding a removed one again revives it, with its history.
 create unique index if not exists hookbox_source_name
-    on hookbox_source (name) where removed_ms is null;
+    on hookbox_source (name);
 
 -- What has come through a source. Apart from the source, since it changes all the time.
 create table if not exists hookbox_source_count (
@@ -66,7 +67,7 @@ create table if not exists hookbox_endpoint (
 ) strict;
 
 create unique index if not exists hookbox_endpoint_name
-    on hookbox_endpoint (name) where removed_ms is null;
+    on hookbox_endpoint (name);
 
 -- How many deliveries of an endpoint are in which state, so that nobody has to count ten million.
 create table if not exists hookbox_endpoint_count (

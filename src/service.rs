@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig};
 use crate::outbound::{RunningScheduler, Scheduler, UreqTransport};
 use crate::status::{StatusConfig, StatusServer};
-use crate::store::{Missing, ServeLock, Store, Watch};
+use crate::store::{Missing, ServeLock, Store};
 use crate::time::Clock;
 
 /// How a service is set.
@@ -32,7 +32,6 @@ pub struct Service {
     ingest: Ingest,
     scheduler: RunningScheduler,
     status: StatusServer,
-    watch: Watch,
     // Last, so that it is given up last.
     lock: ServeLock,
 }
@@ -47,7 +46,6 @@ impl Service {
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
         let store = Store::open(&config.database, Missing::Create)?;
         let lock = store.lock_for_serving()?;
-        let watch = Watch::start(&store)?;
         let transport = Arc::new(UreqTransport::new(clock.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
@@ -58,7 +56,6 @@ impl Service {
             ingest,
             scheduler,
             status,
-            watch,
             lock,
         })
     }
@@ -84,7 +81,6 @@ impl Service {
         self.ingest.stop();
         self.scheduler.stop();
         self.status.stop();
-        drop(self.watch);
         self.store.close();
         let groups = self.store.group_stats();
         tracing::info!(

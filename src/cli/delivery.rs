@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES};
+use super::{Context, EXIT_CODES, Limit, no_name};
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::DeliveryId;
-use crate::store::{DeliveryFilter, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{DeliveryFilter, Store};
 use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
@@ -31,11 +31,13 @@ pub(super) enum DeliveryCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AttemptCommand {
-    /// List a delivery's attempts, the first one first
+    /// List a delivery's attempts, newest first
     #[command(after_help = EXIT_CODES)]
     List {
         /// The delivery's id, or the bare number
         delivery: String,
+        #[command(flatten)]
+        limit: Limit,
     },
 }
 
@@ -62,9 +64,8 @@ pub(super) struct ListArguments {
     /// Only before then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = PAGE_DEFAULT)]
-    limit: usize,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 #[derive(Debug, Args)]
@@ -115,17 +116,28 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
         until: time(arguments.until)?,
         before: None,
     };
-    let mut objects: Vec<Value> = Vec::new();
-    while objects.len() < arguments.limit {
-        let page = store.deliveries(&filter, arguments.limit - objects.len())?;
-        let Some(last) = page.last() else { break };
-        filter.before = Some(last.id);
-        let whole = page.len() < PAGE_MAX;
-        objects.extend(page.iter().map(|delivery| delivery.json(box_id)));
-        if whole {
-            break;
-        }
+    if let Some(name) = &filter.endpoint {
+        store
+            .endpoint_id(name)?
+            .ok_or_else(|| no_name("endpoint", name))?;
     }
+    if let Some(name) = &filter.source {
+        store
+            .source_id(name)?
+            .ok_or_else(|| no_name("source", name))?;
+    }
+    if let Some(event) = filter.event {
+        store.event(event)?;
+    }
+    let deliveries = arguments.limit.pages(|limit| {
+        let page = store.deliveries(&filter, limit)?;
+        filter.before = page.last().map(|delivery| delivery.id);
+        Ok(page)
+    })?;
+    let objects: Vec<Value> = deliveries
+        .iter()
+        .map(|delivery| delivery.json(box_id))
+        .collect();
     let columns = [
         "id",
         "state",
@@ -142,10 +154,10 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
 }
 
 pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()> {
-    let AttemptCommand::List { delivery } = command;
+    let AttemptCommand::List { delivery, limit } = command;
     let store = context.store()?;
     let id = store.delivery(store.box_id().parse_delivery(delivery)?)?.id;
-    let attempts = store.attempts(id)?;
+    let attempts = limit.newest(store.attempts(id)?);
     let objects: Vec<Value> = attempts
         .iter()
         .map(|attempt| attempt.json(store.box_id()))

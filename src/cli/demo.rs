@@ -14,13 +14,13 @@ use tiny_http::{Response, Server};
 use super::Context;
 use super::serve::Signals;
 use crate::error::{Error, Result};
-use crate::inbound::IngestConfig;
+use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::delivery::State;
 use crate::model::endpoint::NewEndpoint;
 use crate::model::event::BODY_BYTES_MAX;
 use crate::model::source::{NewSource, SourceKind};
 use crate::service::{Service, ServiceConfig};
-use crate::signature::{Scheme, Secret, Signable, gogs};
+use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
 use crate::store::DeliveryFilter;
 use crate::time::{Timestamp, show_span};
@@ -56,7 +56,14 @@ struct Seen {
 }
 
 pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
-    let out = &context.out;
+    // With --json only the result is told.
+    let say = |text: &str| {
+        if context.out.is_json() {
+            Ok(())
+        } else {
+            context.out.line(text)
+        }
+    };
     let signals = Signals::listen()?;
     let folder =
         tempfile::tempdir().map_err(|error| Error::io("make a temporary folder", error))?;
@@ -64,18 +71,20 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
     let service = start_service(context, folder.path())?;
     let status = service.status_address();
     set_up(context, &service, receiver_address)?;
-    out.line("hookbox demo: a temporary store, one source, one endpoint")?;
-    out.line(&format!(
+    say("hookbox demo: a temporary store, one source, one endpoint")?;
+    say(&format!(
         "  source    gogs   signed pushes at http://{}/in/gogs",
         service.ingest_address()
     ))?;
-    out.line(&format!("  endpoint  ci     http://{receiver_address}/ signed as Standard Webhooks; retries after 1s, 2s"))?;
-    out.line("  receiver         answers 500, then 503, then verifies the signature and accepts")?;
-    out.line("")?;
+    say(&format!(
+        "  endpoint  ci     http://{receiver_address}/ signed as Standard Webhooks; retries after 1s, 2s"
+    ))?;
+    say("  receiver         answers 500, then 503, then verifies the signature and accepts")?;
+    say("")?;
     let began = context.clock.elapsed();
     let tell = |text: String| {
         let at = context.clock.elapsed().saturating_sub(began);
-        out.line(&format!("{:>7.3}s  {text}", at.as_secs_f64()))
+        say(&format!("{:>7.3}s  {text}", at.as_secs_f64()))
     };
 
     let (status_code, answer, took) = push(context, service.ingest_address())?;
@@ -108,16 +117,20 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
         "delivered after {} tries; the body is byte for byte what Gogs sent",
         delivery.tries
     ))?;
-    out.line("")?;
+    say("")?;
     let page = format!(
         "http://{status}/deliveries/{}",
         service.store().box_id().delivery(delivery.id)
     );
+    if context.out.is_json() {
+        let store = service.store();
+        context.out.fields(&delivery.json(store.box_id()))?;
+    }
     if arguments.exit {
-        out.line("done: accepted, retried, delivered, verified")?;
+        say("done: accepted, retried, delivered, verified")?;
     } else {
-        out.line(&format!("Look at every attempt, and press Replay: {page}"))?;
-        out.line("Ctrl-C ends the demo and removes its store.")?;
+        say(&format!("Look at every attempt, and press Replay: {page}"))?;
+        say("Ctrl-C ends the demo and removes its store.")?;
         signals.wait();
     }
     service.stop();
@@ -132,6 +145,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
         ingest: IngestConfig {
             address: ingest,
             body_bytes_max: BODY_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
         },
         status: StatusConfig { address: status },
     };
@@ -224,7 +238,7 @@ fn receive(server: &Server, seen: &Sender<Seen>) {
     }
 }
 
-/// Verifies as a receiver does: the signature made anew from what came must be the one that came.
+/// Verifies as a receiver does, from what came alone.
 fn is_signed(request: &tiny_http::Request, body: &[u8]) -> bool {
     let value = |name: &'static str| {
         request
@@ -233,14 +247,10 @@ fn is_signed(request: &tiny_http::Request, body: &[u8]) -> bool {
             .find(|header| header.field.equiv(name))
             .map(|header| header.value.as_str())
     };
-    let (Some(id), Some(seconds), Some(signature)) = (
-        value("webhook-id"),
-        value("webhook-timestamp"),
-        value("webhook-signature"),
-    ) else {
-        return false;
-    };
-    let Ok(seconds) = seconds.parse::<i64>() else {
+    let seconds = value("webhook-timestamp").and_then(|text| text.parse::<i64>().ok());
+    let (Some(id), Some(seconds), Ok(secret)) =
+        (value("webhook-id"), seconds, Secret::new(ENDPOINT_SECRET))
+    else {
         return false;
     };
     let message = Signable {
@@ -249,9 +259,7 @@ fn is_signed(request: &tiny_http::Request, body: &[u8]) -> bool {
         content_type: None,
         body,
     };
-    let expected = Secret::new(ENDPOINT_SECRET)
-        .and_then(|secret| Scheme::Standard.sign(Some(&secret), &message));
-    expected.is_ok_and(|headers| headers.iter().any(|(_, made)| made == signature))
+    standard::verify(&secret, &message, value(standard::HEADER)).is_ok()
 }
 
 /// Waits until the receiver's yes is recorded; returns the delivery.

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::retry::Retry;
@@ -22,7 +22,7 @@ pub(super) enum EndpointCommand {
     Add(Box<AddArguments>),
     /// List them, with how they fare
     #[command(after_help = EXIT_CODES)]
-    List,
+    List(Limit),
     /// Show one
     #[command(after_help = EXIT_CODES)]
     Show {
@@ -74,8 +74,8 @@ pub(super) struct AddArguments {
 pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
     match command {
         EndpointCommand::Add(arguments) => add(context, *arguments),
-        EndpointCommand::List => {
-            let reports = context.store()?.endpoint_reports()?;
+        EndpointCommand::List(limit) => {
+            let reports = limit.newest(context.store()?.endpoint_reports()?);
             let objects: Vec<Value> = reports.iter().map(EndpointReport::json).collect();
             let columns = [
                 "name",

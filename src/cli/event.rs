@@ -6,10 +6,10 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES};
+use super::{Context, EXIT_CODES, Limit, no_name};
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
-use crate::store::{EventFilter, PAGE_DEFAULT, PAGE_MAX};
+use crate::store::EventFilter;
 use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
@@ -64,9 +64,8 @@ pub(super) struct ListArguments {
     /// Only before then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// How many at most
-    #[arg(long, value_name = "N", default_value_t = PAGE_DEFAULT)]
-    limit: usize,
+    #[command(flatten)]
+    limit: Limit,
 }
 
 pub(super) fn enqueue(context: &Context, arguments: EnqueueArguments) -> Result<()> {
@@ -124,17 +123,17 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
                 until: time(arguments.until)?,
                 before: None,
             };
-            let mut objects: Vec<Value> = Vec::new();
-            while objects.len() < arguments.limit {
-                let page = store.events(&filter, arguments.limit - objects.len())?;
-                let Some(last) = page.last() else { break };
-                filter.before = Some(last.id);
-                let whole = page.len() < PAGE_MAX;
-                objects.extend(page.iter().map(|event| event.json(box_id)));
-                if whole {
-                    break;
-                }
+            if let Some(name) = &filter.source {
+                store
+                    .source_id(name)?
+                    .ok_or_else(|| no_name("source", name))?;
             }
+            let events = arguments.limit.pages(|limit| {
+                let page = store.events(&filter, limit)?;
+                filter.before = page.last().map(|event| event.id);
+                Ok(page)
+            })?;
+            let objects: Vec<Value> = events.iter().map(|event| event.json(box_id)).collect();
             context.out.list(
                 &["id", "type", "source", "key", "received_at", "bytes"],
                 &objects,
@@ -151,6 +150,8 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
 
 /// The body as given: a text, a file's bytes, or standard input's.
 fn read_data(data: &str) -> Result<Vec<u8>> {
+    // A lone dash means standard input elsewhere, so it does here.
+    let data = if data == "-" { "@-" } else { data };
     match data.strip_prefix('@') {
         None => Ok(data.as_bytes().to_vec()),
         Some("-") => {

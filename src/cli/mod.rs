@@ -20,7 +20,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
-use crate::store::{Missing, Store};
+use crate::store::{Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 use output::Output;
@@ -210,6 +210,43 @@ fn start_log(arguments: &Arguments) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
+}
+
+/// The error for a name that a list is asked for and that never was.
+fn no_name(noun: &str, name: &str) -> Error {
+    Error::not_found(format!(
+        "no {noun} named {name}; `hookbox {noun} list` shows what there is"
+    ))
+}
+
+/// How many rows a list prints.
+#[derive(Debug, clap::Args)]
+struct Limit {
+    /// How many at most
+    #[arg(long, value_name = "N", default_value_t = PAGE_DEFAULT)]
+    limit: usize,
+}
+
+impl Limit {
+    /// Reads page after page until there are enough rows or no more. `page` is given how many to
+    /// read at most, and remembers by itself where it was.
+    fn pages<T>(&self, mut page: impl FnMut(usize) -> Result<Vec<T>>) -> Result<Vec<T>> {
+        let mut rows = Vec::new();
+        loop {
+            let asked = (self.limit - rows.len()).min(PAGE_MAX);
+            let next = page(asked)?;
+            let last = next.len() < asked;
+            rows.extend(next);
+            if last || rows.len() >= self.limit {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// The newest of a list that is whole and oldest first.
+    fn newest<T>(&self, rows: Vec<T>) -> Vec<T> {
+        rows.into_iter().rev().take(self.limit).collect()
+    }
 }
 
 /// Reads a size in bytes: `65536`, `64KiB`, `1MiB`.

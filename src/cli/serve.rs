@@ -3,12 +3,13 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, parse_size};
 use crate::error::{Error, Result};
-use crate::inbound::IngestConfig;
+use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::service::{Service, ServiceConfig};
 use crate::status::StatusConfig;
@@ -16,10 +17,10 @@ use crate::status::StatusConfig;
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
     /// Where events come in; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8420")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8420", value_parser = parse_address)]
     ingest: SocketAddr,
     /// Where the status page is; loopback only; port 0 takes a free one
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8421")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8421", value_parser = parse_address)]
     status: SocketAddr,
     /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -33,14 +34,22 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         ingest: IngestConfig {
             address: arguments.ingest,
             body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
+            connections_max: room_for_connections(),
         },
         status: StatusConfig {
             address: arguments.status,
         },
     };
+    if !context.db.exists() {
+        context.out.note(&format!(
+            "{} is not there yet; making it",
+            context.db.display()
+        ));
+    }
     let service = Service::start(&config, context.clock.clone())?;
     warn_of_open_sources(&service);
     let (ingest, status) = (service.ingest_address(), service.status_address());
+    let directory = service.store().directory();
     let object = json!({
         "database": service.store().path().display().to_string(),
         "ingest": format!("http://{ingest}"),
@@ -48,14 +57,49 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         "pid": std::process::id(),
     });
     let text = format!(
-        "hookbox {} serves {}\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
+        "hookbox {} serves {} ({} sources, {} endpoints)\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
         env!("CARGO_PKG_VERSION"),
         service.store().path().display(),
+        directory.sources().len(),
+        directory.endpoints().len(),
     );
     context.out.object(&object, &text)?;
     signals.wait();
+    tracing::info!("stopping; requests in flight may end");
     service.stop();
     Ok(())
+}
+
+/// Takes all the file descriptors that the system allows, and returns how many connections may
+/// come in so that enough are left for the way out, the database and the status page.
+fn room_for_connections() -> usize {
+    /// Twice as many requests as can be on the wire, the page's connections, the database.
+    const RESERVED: u64 = 384;
+    let mut limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit = raised,
+        Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
+    }
+    let left = limit.current.map_or(u64::MAX, |files| {
+        files.saturating_sub(RESERVED).max(files / 4)
+    });
+    usize::try_from(left)
+        .unwrap_or(usize::MAX)
+        .min(CONNECTIONS_MAX)
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr> {
+    text.replacen("localhost:", "127.0.0.1:", 1)
+        .parse()
+        .map_err(|_| {
+            Error::misuse(format!(
+                "`{text}` is not an address to listen on; write IP:PORT, such as 127.0.0.1:8420"
+            ))
+        })
 }
 
 /// An unsigned source that the whole network reaches is most likely a mistake.

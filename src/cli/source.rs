@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::source::{NewSource, OnRepeat, SourceKind, SourceReport};
 
@@ -17,7 +17,7 @@ pub(super) enum SourceCommand {
     Add(AddArguments),
     /// List them, with what came through
     #[command(after_help = EXIT_CODES)]
-    List,
+    List(Limit),
     /// Show one
     #[command(after_help = EXIT_CODES)]
     Show {
@@ -54,8 +54,8 @@ pub(super) struct AddArguments {
 pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
     match command {
         SourceCommand::Add(arguments) => add(context, arguments),
-        SourceCommand::List => {
-            let reports = context.store()?.source_reports()?;
+        SourceCommand::List(limit) => {
+            let reports = limit.newest(context.store()?.source_reports()?);
             let objects: Vec<Value> = reports.iter().map(SourceReport::json).collect();
             context.out.list(
                 &[
@@ -101,7 +101,7 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     }
     let report = store.source_report(&arguments.name)?;
     let text = format!(
-        "added source {}; point it at http://HOST:8420{}",
+        "added source {}; it takes events at {}, on the address that `serve --ingest` names",
         arguments.name,
         report.source.path()
     );

@@ -8,16 +8,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::time::timeout;
 
-use super::head::Head;
+use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
 use crate::error::Error;
+use crate::model::check_name;
 use crate::model::event::{Accepted, NewEvent};
 use crate::model::id::SourceId;
 use crate::model::source::Source;
@@ -33,6 +34,9 @@ const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// What a sender is told to wait when nothing can be stored now.
 const RETRY_AFTER_S: u32 = 5;
 
+/// How much of a declared length is believed before a byte has come.
+const TRUSTED_BYTES: usize = 16 * 1024;
+
 /// One permit of the memory for bodies.
 const PERMIT_BYTES: usize = 1024;
 
@@ -44,7 +48,18 @@ pub(super) struct Door {
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
     memory: Semaphore,
-    refusals: Mutex<HashMap<SourceId, i64>>,
+    refusals: Mutex<Refusals>,
+}
+
+/// Requests that were refused since the last time somebody asked.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    /// How many of each source.
+    pub(super) counts: HashMap<SourceId, i64>,
+    /// How many in all, unknown sources too.
+    pub(super) requests: u64,
+    /// What the last one was told.
+    pub(super) last: String,
 }
 
 /// Why a request is not accepted: the status, and what the sender is told.
@@ -70,7 +85,7 @@ impl Door {
             clock,
             body_bytes_max,
             memory: Semaphore::new(memory),
-            refusals: Mutex::new(HashMap::new()),
+            refusals: Mutex::default(),
         }
     }
 
@@ -80,10 +95,14 @@ impl Door {
             "/healthz" => health(request.method()),
             path => match path.strip_prefix("/in/") {
                 Some(name) => {
-                    let name = name.to_owned();
+                    // A slash at the end is a slip of whoever typed the URL.
+                    let name = name.strip_suffix('/').unwrap_or(name).to_owned();
                     match self.take_in(&name, request, head).await {
                         Ok(accepted) => self.accepted(&accepted),
-                        Err(refusal) => refuse(&refusal),
+                        Err(refusal) => {
+                            self.note_refusal(&name, &refusal);
+                            refuse(&refusal)
+                        }
                     }
                 }
                 None => refuse(&Refusal::new(
@@ -110,23 +129,22 @@ impl Door {
         }
         let (parts, body) = request.into_parts();
         let declared = declared_bytes(&parts.headers);
-        let expected = declared.unwrap_or(self.body_bytes_max);
-        if expected > self.body_bytes_max {
-            return Err(too_large(expected, self.body_bytes_max));
+        if let Some(bytes) = declared.filter(|bytes| *bytes > self.body_bytes_max) {
+            return Err(too_large(bytes, self.body_bytes_max));
         }
-        let permits = u32::try_from(expected.div_ceil(PERMIT_BYTES)).unwrap_or(u32::MAX);
-        // Held until the commit: the body is in memory that long.
-        let _memory = match timeout(BODY_DEADLINE, self.memory.acquire_many(permits)).await {
-            Ok(Ok(permit)) => permit,
-            Ok(Err(_)) | Err(_) => return Err(unavailable("too many bodies at once")),
-        };
         let headers = head.take(&parts.headers);
-        let body = match timeout(
-            BODY_DEADLINE,
-            read_body(body, expected, self.body_bytes_max),
-        )
-        .await
-        {
+        let head_bytes: usize = headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4)
+            .sum();
+        if head_bytes > HEAD_BYTES_MAX {
+            let text = format!("the headers are {head_bytes} bytes, limit is {HEAD_BYTES_MAX}");
+            return Err(Refusal::new(
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                text,
+            ));
+        }
+        let (body, _memory) = match timeout(BODY_DEADLINE, self.read_body(body, declared)).await {
             Ok(read) => read?,
             Err(_) => {
                 let text = format!(
@@ -141,8 +159,6 @@ impl Door {
             body: &body,
         };
         if let Err(rejection) = verify(&source, &received) {
-            tracing::warn!(source = source.name, %rejection, "refused");
-            self.count_refusal(source.id);
             return Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
                 rejection.to_string(),
@@ -159,6 +175,48 @@ impl Door {
             body,
         };
         self.store_event(event, &source).await
+    }
+
+    /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, so that
+    /// a sender who promises much and sends nothing keeps nobody out; it is held with the body.
+    async fn read_body(
+        &self,
+        mut body: Incoming,
+        declared: Option<usize>,
+    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Refusal> {
+        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_BYTES));
+        let mut memory: Option<SemaphorePermit<'_>> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Refusal::new(
+                    StatusCode::BAD_REQUEST,
+                    format!("the body broke off: {error}"),
+                )
+            })?;
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
+            let total = bytes.len() + data.len();
+            if total > self.body_bytes_max {
+                return Err(too_large(total, self.body_bytes_max));
+            }
+            let held = memory.as_ref().map_or(0, SemaphorePermit::num_permits);
+            let missing = total.div_ceil(PERMIT_BYTES).saturating_sub(held);
+            if missing > 0 {
+                let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+                let more = self
+                    .memory
+                    .acquire_many(missing)
+                    .await
+                    .map_err(|_| unavailable("the listener stops"))?;
+                match &mut memory {
+                    Some(memory) => memory.merge(more),
+                    None => memory = Some(more),
+                }
+            }
+            bytes.extend_from_slice(data);
+        }
+        Ok((bytes, memory))
     }
 
     async fn store_event(&self, event: NewEvent, source: &Source) -> Result<Accepted, Refusal> {
@@ -217,48 +275,28 @@ impl Door {
         }
     }
 
-    fn count_refusal(&self, source: SourceId) {
+    fn note_refusal(&self, name: &str, refusal: &Refusal) {
         let mut refusals = self
             .refusals
             .lock()
             .expect("nobody panics with the refusals locked");
-        *refusals.entry(source).or_default() += 1;
-    }
-
-    /// The refusals since the last time, for writing them down together: a flood of bad requests
-    /// must not become a flood of commits.
-    pub(super) fn take_refusals(&self) -> Vec<(SourceId, i64)> {
-        self.refusals
-            .lock()
-            .expect("nobody panics with the refusals locked")
-            .drain()
-            .collect()
-    }
-}
-
-/// Reads a body; it is cut off while it is read.
-async fn read_body(
-    mut body: Incoming,
-    expected: usize,
-    bytes_max: usize,
-) -> Result<Vec<u8>, Refusal> {
-    let known = body.size_hint().exact().is_some();
-    let mut bytes = Vec::with_capacity(if known { expected } else { 0 });
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            Refusal::new(
-                StatusCode::BAD_REQUEST,
-                format!("the body broke off: {error}"),
-            )
-        })?;
-        if let Some(data) = frame.data_ref() {
-            if bytes.len() + data.len() > bytes_max {
-                return Err(too_large(bytes.len() + data.len(), bytes_max));
-            }
-            bytes.extend_from_slice(data);
+        refusals.requests += 1;
+        refusals.last = format!("{} {}", refusal.status.as_u16(), refusal.text);
+        if let Some(source) = self.store.directory().source(name) {
+            *refusals.counts.entry(source.id).or_default() += 1;
         }
     }
-    Ok(bytes)
+
+    /// The refusals since the last time, for writing and telling them together: a flood of bad
+    /// requests must become neither a flood of commits nor of log lines.
+    pub(super) fn take_refusals(&self) -> Refusals {
+        std::mem::take(
+            &mut self
+                .refusals
+                .lock()
+                .expect("nobody panics with the refusals locked"),
+        )
+    }
 }
 
 fn declared_bytes(headers: &hyper::HeaderMap) -> Option<usize> {
@@ -280,8 +318,12 @@ fn health(method: &Method) -> Reply {
 }
 
 fn no_source(name: &str) -> Refusal {
-    let text =
-        format!("no source named {name}; add it with: hookbox source add {name} --kind KIND");
+    let text = if check_name(name).is_ok() {
+        format!("no source named {name}; add it with: hookbox source add {name} --kind KIND")
+    } else {
+        "no such source; events go to /in/NAME, and `hookbox source list` shows the names"
+            .to_owned()
+    };
     Refusal::new(StatusCode::NOT_FOUND, text)
 }
 

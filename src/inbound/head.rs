@@ -83,11 +83,14 @@ impl Head {
             return;
         }
         let seen = capture.bytes.len().saturating_sub(3);
-        capture.bytes.extend_from_slice(bytes);
+        let room = HEAD_BYTES_MAX.saturating_sub(capture.bytes.len());
+        capture
+            .bytes
+            .extend_from_slice(&bytes[..bytes.len().min(room)]);
         let ended = capture.bytes[seen..]
             .windows(4)
             .any(|four| four == b"\r\n\r\n");
-        if ended || capture.bytes.len() > HEAD_BYTES_MAX {
+        if ended || bytes.len() > room {
             capture.phase = Phase::Request;
         }
     }
@@ -96,6 +99,8 @@ impl Head {
         let mut capture = self.lock();
         if capture.phase == Phase::Answering {
             capture.phase = Phase::Head;
+            // A request that was refused by its path alone never took its head.
+            capture.bytes.clear();
         }
     }
 
@@ -244,6 +249,26 @@ mod tests {
             head.take(&map(&[("b", "2")])),
             [("B".to_owned(), "2".to_owned())]
         );
+    }
+
+    #[test]
+    fn a_head_that_nobody_took_is_forgotten_with_its_answer_and_never_grows_past_its_limit() {
+        let head = Head::new();
+        head.arrived(b"GET /healthz HTTP/1.1\r\nA: 1\r\n\r\n");
+        head.answered();
+        head.written();
+        assert!(!head.is_partial());
+        head.arrived(b"POST / HTTP/1.1\r\nB: 2\r\n\r\n");
+        assert_eq!(
+            head.take(&map(&[("b", "2")])),
+            [("B".to_owned(), "2".to_owned())]
+        );
+        head.answered();
+        head.written();
+        for _ in 0..10 {
+            head.arrived(&[b'x'; 60_000]);
+        }
+        assert!(head.lock().bytes.len() <= HEAD_BYTES_MAX);
     }
 
     #[test]

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::door::Door;
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
+use crate::model::id::SourceId;
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -45,6 +46,8 @@ pub struct IngestConfig {
     pub address: SocketAddr,
     /// Largest body, in bytes.
     pub body_bytes_max: usize,
+    /// Connections at a time; [`CONNECTIONS_MAX`] unless there are too few file descriptors.
+    pub connections_max: usize,
 }
 
 /// A running listener. Dropping it stops it.
@@ -71,10 +74,11 @@ impl Ingest {
             .build()
             .map_err(cannot)?;
         let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
+        let connections_max = config.connections_max;
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("ingest".to_owned())
-            .spawn(move || serve(&runtime, socket, &store, &door, stopped))
+            .spawn(move || serve(&runtime, socket, &store, &door, connections_max, stopped))
             .map_err(|error| Error::io("start the listener's thread", error))?;
         Ok(Ingest {
             address,
@@ -116,6 +120,7 @@ fn serve(
     socket: StdListener,
     store: &Store,
     door: &Arc<Door>,
+    connections_max: usize,
     stopped: watch::Receiver<bool>,
 ) {
     runtime.block_on(async {
@@ -127,10 +132,10 @@ fn serve(
             }
         };
         let notes = tokio::spawn(note_refusals(store.clone(), door.clone()));
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = Arc::new(Semaphore::new(connections_max));
         accept(&listener, door, &room, stopped).await;
         drop(listener);
-        let all = u32::try_from(CONNECTIONS_MAX).expect("the cap is small");
+        let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
         if timeout(STOP_GRACE, room.acquire_many(all)).await.is_err() {
             tracing::warn!("stopped while requests were being worked on");
         }
@@ -228,8 +233,7 @@ async fn note_refusals(store: Store, door: Arc<Door>) {
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         period.tick().await;
-        let counts = door.take_refusals();
-        if !counts.is_empty() {
+        if let Some(counts) = tell_refusals(&door) {
             store.count_refusals_then(counts, |result| {
                 if let Err(error) = result {
                     tracing::warn!(error = error.chain(), "cannot write refusals down");
@@ -239,12 +243,21 @@ async fn note_refusals(store: Store, door: Arc<Door>) {
     }
 }
 
+/// Logs what was refused since the last time in one line; returns what is to be written down.
+fn tell_refusals(door: &Door) -> Option<Vec<(SourceId, i64)>> {
+    let refusals = door.take_refusals();
+    if refusals.requests > 0 {
+        tracing::warn!(
+            requests = refusals.requests,
+            last = refusals.last,
+            "event.refused"
+        );
+    }
+    let counts: Vec<(SourceId, i64)> = refusals.counts.into_iter().collect();
+    (!counts.is_empty()).then_some(counts)
+}
+
 /// Writes the last refusals down, waiting for the commit.
 fn write_refusals(store: &Store, door: &Door) -> Result<()> {
-    let counts = door.take_refusals();
-    if counts.is_empty() {
-        Ok(())
-    } else {
-        store.count_refusals(counts)
-    }
+    tell_refusals(door).map_or(Ok(()), |counts| store.count_refusals(counts))
 }

@@ -26,6 +26,23 @@ pub fn holds_secret(name: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
+/// Headers as they are shown: the values of credentials hidden.
+pub fn shown_headers(headers: &[Header]) -> Vec<(&str, &str)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.as_str(),
+                if holds_secret(name) {
+                    "[hidden]"
+                } else {
+                    value.as_str()
+                },
+            )
+        })
+        .collect()
+}
+
 /// Longest event type, in bytes: it is shown in lists and sent in headers.
 pub const TYPE_BYTES_MAX: usize = 128;
 
@@ -56,12 +73,19 @@ impl NewEvent {
     /// Checks what the store requires.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the type or key is empty, too long or has control characters.
+    /// [`Error::Misuse`] when the type or key is empty, too long or has control characters, or the
+    /// content type cannot stand in a header.
     pub fn check(&self) -> Result<()> {
         check_text("event type", &self.event_type, TYPE_BYTES_MAX)?;
-        match &self.key {
-            Some(key) => check_text("key", key, KEY_BYTES_MAX),
-            None => Ok(()),
+        if let Some(key) = &self.key {
+            check_text("key", key, KEY_BYTES_MAX)?;
+        }
+        // It is sent as a header; one that cannot be would block its endpoint.
+        match &self.content_type {
+            Some(text) if http::HeaderValue::from_str(text).is_err() => Err(Error::misuse(
+                "the content type cannot stand in a header; write one such as application/json",
+            )),
+            _ => Ok(()),
         }
     }
 }
@@ -137,7 +161,7 @@ impl EventRecord {
             "bytes": self.bytes,
             "content_type": self.content_type,
             "summary": self.summary(),
-            "headers": self.headers,
+            "headers": shown_headers(&self.headers),
             "replay_of_event": null,
         })
     }

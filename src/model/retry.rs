@@ -36,7 +36,7 @@ const STEP_MAX: Duration = Duration::from_secs(30 * 86_400);
 /// When a refused delivery is tried again.
 #[derive(Debug, Clone)]
 pub enum Retry {
-    /// After these waits, one after the other; then it is given up.
+    /// After these waits, one after the other; then it is given up. None at all: one try.
     Ladder(Vec<Duration>),
     /// At the moments of a cron expression (UTC), as often as the default ladder has steps.
     Cron(Box<Schedule>),
@@ -91,6 +91,7 @@ impl Default for Retry {
 impl fmt::Display for Retry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Retry::Ladder(steps) if steps.is_empty() => f.write_str("none"),
             Retry::Ladder(steps) => {
                 let steps: Vec<String> = steps.iter().map(|step| show_span(*step)).collect();
                 f.write_str(&steps.join(","))
@@ -111,6 +112,9 @@ impl FromStr for Retry {
                 ))
             })?;
             return Ok(Retry::Cron(Box::new(schedule)));
+        }
+        if text == "none" {
+            return Ok(Retry::Ladder(Vec::new()));
         }
         let steps = text
             .split(',')
@@ -174,6 +178,13 @@ mod tests {
             retry.to_string().parse::<Retry>().unwrap().to_string(),
             retry.to_string()
         );
+    }
+
+    #[test]
+    fn none_is_one_try() {
+        let retry: Retry = "none".parse().unwrap();
+        assert_eq!((retry.tries_max(), retry.to_string().as_str()), (1, "none"));
+        assert_eq!(retry.next(1, Timestamp(0), 0.5), None);
     }
 
     #[test]

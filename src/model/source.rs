@@ -135,7 +135,7 @@ pub struct SourceReport {
     pub source: Source,
     /// Events accepted.
     pub events: i64,
-    /// Requests refused with 401.
+    /// Requests refused: a bad signature, a body too large, and so on.
     pub refusals: i64,
     /// When the last event was accepted.
     pub last_event: Option<Timestamp>,

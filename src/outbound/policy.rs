@@ -117,12 +117,18 @@ fn describe(reply: &Reply) -> String {
         if let Some(target) = header(reply, "location") {
             text.push_str(&format!(
                 "; it points to {}",
-                target.split('?').next().unwrap_or_default()
+                shorten(target.split('?').next().unwrap_or_default())
             ));
         }
         text.push(')');
     }
     text
+}
+
+/// A foreign text that is repeated in reasons, lists and logs, cut to a line's length.
+fn shorten(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    text.chars().take(CHARS_MAX).collect()
 }
 
 /// The moment that `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3),

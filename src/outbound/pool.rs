@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::time::Clock;
 
 use super::attempt::{Job, run};
@@ -58,7 +58,11 @@ impl Pool {
     }
 
     /// Hands a job to a worker; the scheduler bounds how many are under way.
-    pub(super) fn run(&self, job: Job) -> Result<()> {
+    ///
+    /// # Errors
+    /// Gives the job back when it needs a thread and there is none to be had.
+    pub(super) fn run(&self, job: Job) -> Result<(), (Box<Job>, Error)> {
+        let delivery = job.delivery;
         let mut state = self
             .shared
             .state
@@ -76,9 +80,17 @@ impl Pool {
             .name("send".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || shared.work());
-        match started {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Error::io("start a worker thread", error)),
+        let Err(error) = started else { return Ok(()) };
+        let mut state = self
+            .shared
+            .state
+            .lock()
+            .expect("no worker panics with the lock");
+        let left = state.jobs.iter().position(|job| job.delivery == delivery);
+        match left.and_then(|index| state.jobs.remove(index)) {
+            Some(job) => Err((Box::new(job), Error::io("start a worker thread", error))),
+            // A worker that became free took it meanwhile.
+            None => Ok(()),
         }
     }
 }

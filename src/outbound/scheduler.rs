@@ -22,17 +22,21 @@ use super::attempt::{Finished, Job, run};
 use super::circuit::Circuit;
 use super::lane::Lane;
 use super::mailbox::{Mail, Mailbox};
-use super::policy::judge;
+use super::policy::{Verdict, judge};
 use super::pool::Pool;
 use super::transport::{Answer, Exchange, Reply, Transport};
 
 /// Requests on the wire at the same time, over all endpoints: each is a thread. The first half
-/// is open to all; of the second half each endpoint has an equal share, so that endpoints that
-/// hang cannot take what the others need.
+/// is open to all; beyond it no endpoint has more than an equal share of the whole, so that
+/// endpoints that hang do not take what the others need.
 pub const WORKERS_MAX: usize = 128;
 
 /// Wait before the store is tried again after it could not be read or written.
 const STORE_RETRY: Duration = Duration::from_secs(1);
+
+/// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
+/// itself does not count while a machine is suspended, so what is due is looked at now and then.
+const SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -157,8 +161,8 @@ impl Scheduler {
             self.transport.clone(),
             self.clock.clone(),
         );
-        let mut wait = Some(Duration::ZERO);
-        while !self.read_mail(wait) {
+        let mut wait = Duration::ZERO;
+        while !self.read_mail(Some(wait)) {
             self.write_again();
             let mut jobs = Vec::new();
             if let Err(error) = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs) {
@@ -169,9 +173,13 @@ impl Scheduler {
                 self.pause();
             }
             for job in jobs {
-                if let Err(error) = pool.run(job) {
-                    // It stays queued: a worker that becomes free takes it.
-                    tracing::warn!(error = error.chain(), "too few threads");
+                if let Err((job, error)) = pool.run(job) {
+                    tracing::warn!(error = error.chain(), "too few threads; trying again");
+                    self.on_wire -= 1;
+                    if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
+                        lane.put_back(job.delivery);
+                    }
+                    self.pause();
                 }
             }
             wait = self.wait();
@@ -252,7 +260,6 @@ impl Scheduler {
             return Ok(());
         }
         self.paused_until = None;
-        let now = self.clock.now();
         let order = self.round();
         let mut gave = true;
         while gave {
@@ -261,52 +268,66 @@ impl Scheduler {
                 if jobs.len() >= room {
                     return Ok(());
                 }
-                let share = self.share();
-                let Some(lane) = self.lanes.get_mut(id) else {
-                    continue;
-                };
-                if lane.in_flight() >= share {
-                    continue;
+                if let Some(job) = self.take_from(*id)? {
+                    gave = true;
+                    self.on_wire += 1;
+                    jobs.push(job);
                 }
-                let Some(due) = lane.take(&self.store, now, elapsed)? else {
-                    continue;
-                };
-                let event = match self.store.sendable(due.id) {
-                    Ok(event) => event,
-                    Err(error) => {
-                        lane.put_back(due.id);
-                        return Err(error);
-                    }
-                };
-                gave = true;
-                let Some(event) = event else {
-                    // Cancelled since it was looked up.
-                    lane.release(due.id);
-                    continue;
-                };
-                let webhook_id = self.store.box_id().event(event.id);
-                self.last_served = Some(*id);
-                self.on_wire += 1;
-                jobs.push(Job {
-                    delivery: due.id,
-                    tries: due.tries,
-                    endpoint: lane.endpoint.clone(),
-                    event,
-                    webhook_id,
-                });
             }
         }
         Ok(())
     }
 
+    /// The next job of an endpoint, if it has one and may send now.
+    fn take_from(&mut self, id: EndpointId) -> Result<Option<Job>> {
+        let (now, elapsed, share) = (self.clock.now(), self.clock.elapsed(), self.share());
+        let Some(lane) = self.lanes.get_mut(&id) else {
+            return Ok(None);
+        };
+        if lane.in_flight() >= share {
+            return Ok(None);
+        }
+        // Also when it fails: the next round begins with another endpoint.
+        self.last_served = Some(id);
+        while let Some(due) = lane.take(&self.store, now, elapsed)? {
+            let event = match self.store.sendable(due.id) {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    // Cancelled since it was looked up.
+                    lane.release(due.id);
+                    continue;
+                }
+                Err(error) if error.is_unavailable() => {
+                    lane.put_back(due.id);
+                    return Err(error);
+                }
+                Err(error) => {
+                    // This one row cannot be read. It stays in flight, and so out of the way of
+                    // the others, until the next start.
+                    let delivery = self.store.box_id().delivery(due.id);
+                    tracing::error!(delivery, error = error.chain(), "cannot be read; set aside");
+                    continue;
+                }
+            };
+            return Ok(Some(Job {
+                delivery: due.id,
+                tries: due.tries,
+                endpoint: lane.endpoint.clone(),
+                webhook_id: self.store.box_id().event(event.id),
+                event,
+            }));
+        }
+        Ok(None)
+    }
+
     /// How many requests one endpoint may have on the wire, besides its own concurrency: any
-    /// number while there is plenty of room, then an equal share of the rest.
+    /// number while there is plenty of room, then an equal share.
     fn share(&self) -> usize {
         const OPEN_TO_ALL: usize = WORKERS_MAX / 2;
         if self.on_wire < OPEN_TO_ALL {
             return WORKERS_MAX;
         }
-        ((WORKERS_MAX - OPEN_TO_ALL) / self.lanes.len().max(1)).max(1)
+        (WORKERS_MAX / self.lanes.len().max(1)).max(1)
     }
 
     /// The endpoints in turn, beginning after the one that was served last.
@@ -339,14 +360,18 @@ impl Scheduler {
             attempt.ended,
             self.chance.f64(),
         );
+        let mut probe = false;
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            let was_open = lane.circuit.probe_at().is_some();
             match verdict.outcome {
                 Outcome::Unreachable => {
+                    probe = was_open;
                     lane.circuit
                         .unreachable(self.clock.elapsed(), self.chance.f64());
                 }
                 Outcome::Delivered | Outcome::Refused => lane.circuit.reached(),
             }
+            tell_of_outage(&verdict, was_open, &endpoint.name);
         }
         let (status, reply) = match exchange.answer {
             Answer::Replied(reply) => (Some(reply.status), reply),
@@ -360,17 +385,30 @@ impl Scheduler {
                 },
             ),
         };
-        tracing::info!(
-            event = attempt.webhook_id,
-            delivery = self.store.box_id().delivery(attempt.delivery),
-            endpoint = endpoint.name,
-            tries = attempt.tries,
-            outcome = verdict.outcome.name(),
-            status,
-            error = verdict.error,
-            duration_ms = exchange.timing.total.as_micros() as f64 / 1000.0,
-            "delivery.attempted"
-        );
+        let delivery = self.store.box_id().delivery(attempt.delivery);
+        let spent = u32::from(verdict.outcome != Outcome::Unreachable);
+        if !probe {
+            tracing::info!(
+                event = attempt.webhook_id,
+                delivery,
+                endpoint = endpoint.name,
+                tries = attempt.tries + spent,
+                outcome = verdict.outcome.name(),
+                status,
+                error = verdict.error,
+                duration_ms = exchange.timing.total.as_micros() as f64 / 1000.0,
+                "delivery.attempted"
+            );
+        }
+        if let Move::GiveUp { reason } = &verdict.change {
+            tracing::warn!(
+                event = attempt.webhook_id,
+                delivery,
+                endpoint = endpoint.name,
+                reason,
+                "delivery.dead"
+            );
+        }
         let report = Report {
             delivery: attempt.delivery,
             endpoint: endpoint.id,
@@ -400,19 +438,38 @@ impl Scheduler {
     }
 
     fn recorded(&mut self, endpoint: EndpointId, delivery: DeliveryId, result: Result<()>) {
-        if let Err(error) = result {
-            // The endpoint has been asked; forgetting that would ask it again and again. So the
-            // report is kept, nothing more is sent, and writing is tried again.
-            tracing::error!(
-                error = error.chain(),
-                "cannot record an attempt; sending waits until it is"
-            );
-            self.unwritten.push(delivery);
-            self.cannot_record = true;
-            self.pause();
-            return;
+        match result {
+            Err(error) if error.is_unavailable() => {
+                // The endpoint has been asked; forgetting that would ask it again and again. So
+                // the report is kept, nothing more is sent, and writing is tried again.
+                tracing::error!(
+                    error = error.chain(),
+                    "cannot record an attempt; sending waits until it is"
+                );
+                self.unwritten.push(delivery);
+                self.cannot_record = true;
+                self.pause();
+            }
+            Err(error) => {
+                // Its row was edited by hand or the like. It stays in flight, and so out of the
+                // way of the others, until the next start.
+                let outer = self.store.box_id().delivery(delivery);
+                tracing::error!(
+                    delivery = outer,
+                    error = error.chain(),
+                    "cannot be recorded; set aside"
+                );
+                self.recording.remove(&delivery);
+            }
+            Ok(()) => {
+                self.cannot_record = false;
+                self.release(endpoint, delivery);
+            }
         }
-        self.cannot_record = false;
+    }
+
+    /// What is on disk is no longer in flight.
+    fn release(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
         let report = self.recording.remove(&delivery);
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return;
@@ -435,6 +492,7 @@ impl Scheduler {
         {
             return;
         }
+        self.paused_until = None;
         for delivery in std::mem::take(&mut self.unwritten) {
             if let Some(report) = self.recording.remove(&delivery) {
                 self.record(report);
@@ -447,19 +505,32 @@ impl Scheduler {
     }
 
     /// How long there is nothing to do unless word comes.
-    fn wait(&self) -> Option<Duration> {
+    fn wait(&self) -> Duration {
         let elapsed = self.clock.elapsed();
         if let Some(until) = self.paused_until {
-            return Some(until.saturating_sub(elapsed));
+            return until.saturating_sub(elapsed);
         }
-        if self.on_wire >= WORKERS_MAX {
-            return None;
+        if self.cannot_record || self.on_wire >= WORKERS_MAX {
+            // Word will come: of the writing that is under way, or of a request.
+            return SLEEP_MAX;
         }
-        let now = self.clock.now();
-        self.lanes
-            .values()
-            .filter_map(|lane| lane.wait(now, elapsed))
-            .min()
+        let (now, share) = (self.clock.now(), self.share());
+        let lanes = self.lanes.values().filter(|lane| lane.in_flight() < share);
+        let next = lanes.filter_map(|lane| lane.wait(now, elapsed)).min();
+        next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))
+    }
+}
+
+/// Says when an outage begins and ends; its probes are in the outage's row, not in the log.
+fn tell_of_outage(verdict: &Verdict, was_open: bool, endpoint: &str) {
+    match (verdict.outcome, was_open) {
+        (Outcome::Unreachable, false) => {
+            tracing::warn!(endpoint, error = verdict.error, "endpoint.unreachable");
+        }
+        (Outcome::Delivered | Outcome::Refused, true) => {
+            tracing::warn!(endpoint, "endpoint.reached")
+        }
+        _ => {}
     }
 }
 

@@ -29,8 +29,8 @@ use crate::time::Clock;
 /// enough that a chatty receiver does not fill the disk.
 pub const REPLY_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of a reply's head that are read at most.
-const REPLY_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a reply's head that are read, and kept, at most; a longer one is no reply.
+const REPLY_HEAD_BYTES_MAX: usize = 16 * 1024;
 
 /// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or
 /// more (Node 5, Apache 5, nginx 75); a shorter time here makes a lost race rare.
@@ -154,7 +154,7 @@ impl UreqTransport {
 impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
         let agent = self.agent(endpoint);
-        PROGRESS.set(Progress::default());
+        PROGRESS.set(Progress::NONE);
         let began = self.clock.elapsed();
         let mut builder = agent.post(request.url.uri());
         for (name, value) in &request.headers {
@@ -223,51 +223,53 @@ fn read_reply(response: http::Response<ureq::Body>) -> Reply {
 
 /// How far a request got on this thread. The resolver and the connector note it as they go: what
 /// failed before the connection stood cannot have reached the endpoint.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Progress {
-    resolved: bool,
-    connecting: bool,
+    step: Step,
     resolve: Duration,
     connect: Duration,
 }
 
-thread_local! {
-    // A request is sent on one thread from beginning to end.
-    static PROGRESS: Cell<Progress> = const {
-        Cell::new(Progress {
-            resolved: false,
-            connecting: false,
-            resolve: Duration::ZERO,
-            connect: Duration::ZERO,
-        })
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Preparing,
+    Resolving,
+    Connecting,
+    /// The connection stands, or a kept one is used.
+    Connected,
+}
+
+impl Progress {
+    const NONE: Progress = Progress {
+        step: Step::Preparing,
+        resolve: Duration::ZERO,
+        connect: Duration::ZERO,
     };
 }
 
+thread_local! {
+    // A request is sent on one thread from beginning to end.
+    static PROGRESS: Cell<Progress> = const { Cell::new(Progress::NONE) };
+}
+
 fn judge_error(error: &ureq::Error, progress: Progress, timeout: Duration) -> Answer {
-    let timed_out = matches!(error, ureq::Error::Timeout(_));
-    let within = format!("within {}", crate::time::show_span(timeout));
-    if !progress.resolved {
-        let error = match error {
-            ureq::Error::Timeout(_) => format!("cannot find the host's address {within}"),
-            ureq::Error::HostNotFound => "cannot find the host's address".to_owned(),
-            other => format!("cannot find the host's address: {}", plain(other)),
-        };
-        return Answer::Unreachable { error };
-    }
-    if progress.connecting {
-        let error = if timed_out {
-            format!("cannot connect {within}")
-        } else {
-            format!("cannot connect: {}", plain(error))
-        };
-        return Answer::Unreachable { error };
-    }
-    let error = if timed_out {
-        format!("no reply {within}")
-    } else {
-        format!("no reply: {}", plain(error))
+    let said = |what: &str| match error {
+        ureq::Error::Timeout(_) => format!("{what} within {}", crate::time::show_span(timeout)),
+        other => format!("{what}: {}", plain(other)),
     };
-    Answer::Broken { error }
+    match progress.step {
+        Step::Resolving => Answer::Unreachable {
+            error: said("cannot find the host's address"),
+        },
+        Step::Connecting => Answer::Unreachable {
+            error: said("cannot connect"),
+        },
+        // Before the first step nothing was sent, but what failed is the request itself: calling
+        // that an outage would make it the endpoint's probe for ever.
+        Step::Preparing | Step::Connected => Answer::Broken {
+            error: said("no reply"),
+        },
+    }
 }
 
 /// ureq's words without its own prefix for I/O errors, and without the system's number for them.
@@ -307,16 +309,25 @@ impl Resolver for TimedResolver {
             let mut addresses = self.inner.empty();
             addresses.push(address);
             PROGRESS.set(Progress {
-                resolved: true,
+                step: Step::Connected,
                 ..PROGRESS.get()
             });
             return Ok(addresses);
         }
+        PROGRESS.set(Progress {
+            step: Step::Resolving,
+            ..PROGRESS.get()
+        });
         let began = self.clock.elapsed();
         let result = self.inner.resolve(uri, config, timeout);
         let resolve = self.clock.elapsed().saturating_sub(began);
+        let step = if result.is_ok() {
+            Step::Connected
+        } else {
+            Step::Resolving
+        };
         PROGRESS.set(Progress {
-            resolved: result.is_ok(),
+            step,
             resolve,
             ..PROGRESS.get()
         });
@@ -363,14 +374,19 @@ impl Connector<()> for TimedConnector {
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
         PROGRESS.set(Progress {
-            connecting: true,
+            step: Step::Connecting,
             ..PROGRESS.get()
         });
         let began = self.clock.elapsed();
         let result = self.inner.connect(details, chained);
         let connect = self.clock.elapsed().saturating_sub(began);
+        let step = if result.is_ok() {
+            Step::Connected
+        } else {
+            Step::Connecting
+        };
         PROGRESS.set(Progress {
-            connecting: result.is_err(),
+            step,
             connect,
             ..PROGRESS.get()
         });

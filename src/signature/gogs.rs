@@ -50,12 +50,16 @@ pub fn verify(
     mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)
 }
 
-/// The bytes that the signature covers: in form mode the decoded `payload`, else the body.
+/// The bytes that the signature covers: in form mode the decoded `payload`, else the body. A form
+/// with any other field is not one of Gogs': the signature would not cover all of it.
 pub fn signed_bytes<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, [u8]> {
-    if is_form(content_type)
-        && let Some((_, payload)) = form_urlencoded::parse(body).find(|(name, _)| name == "payload")
-    {
-        return Cow::Owned(payload.into_owned().into_bytes());
+    if is_form(content_type) {
+        let mut fields = form_urlencoded::parse(body);
+        if let (Some((name, payload)), None) = (fields.next(), fields.next())
+            && name == "payload"
+        {
+            return Cow::Owned(payload.into_owned().into_bytes());
+        }
     }
     Cow::Borrowed(body)
 }
@@ -97,6 +101,14 @@ mod tests {
         let kind = Some("application/x-www-form-urlencoded; charset=utf-8");
         assert_eq!(verify(&secret(), kind, form, Some(SIGNATURE)), Ok(()));
         assert_eq!(sign(&secret(), kind, form), SIGNATURE);
+        // What the signature does not cover must not ride along.
+        for smuggled in [&b"&payload=x"[..], b"&x=1"] {
+            let body = [form, smuggled].concat();
+            assert_eq!(
+                verify(&secret(), kind, &body, Some(SIGNATURE)),
+                Err(Rejection::Mismatch)
+            );
+        }
         // The same bytes sent as JSON are another message.
         assert_eq!(
             verify(&secret(), JSON, form, Some(SIGNATURE)),

@@ -81,11 +81,11 @@ impl Scheme {
         };
         Ok(match self {
             Scheme::None => Vec::new(),
-            Scheme::Standard => vec![("webhook-signature", standard::sign(secret, message)?)],
-            Scheme::Github => vec![("X-Hub-Signature-256", github::sign(secret, message.body))],
+            Scheme::Standard => vec![(standard::HEADER, standard::sign(secret, message)?)],
+            Scheme::Github => vec![(github::HEADER, github::sign(secret, message.body))],
             Scheme::Gogs => {
                 vec![(
-                    "X-Gogs-Signature",
+                    gogs::HEADER,
                     gogs::sign(secret, message.content_type, message.body),
                 )]
             }

@@ -6,10 +6,14 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hmac::Mac;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
 
-use super::{Secret, Signable, hmac256};
+use super::{Rejection, Secret, Signable, hmac256};
 use crate::error::{Error, Result};
+
+/// The header that carries the signatures.
+pub const HEADER: &str = "webhook-signature";
 
 /// Key lengths that the specification allows: 192 to 512 bits.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -36,16 +40,70 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// # Ok::<(), hookbox::Error>(())
 /// ```
 pub fn sign(secret: &Secret, message: &Signable<'_>) -> Result<String> {
+    let mac = mac(secret, message)?;
+    Ok(format!(
+        "v1,{}",
+        STANDARD.encode(mac.finalize().into_bytes())
+    ))
+}
+
+/// The HMAC over `ID.TIMESTAMP.BODY`.
+fn mac(secret: &Secret, message: &Signable<'_>) -> Result<Hmac<Sha256>> {
     let mut mac = hmac256(&key(secret)?);
     mac.update(message.id.as_bytes());
     mac.update(b".");
     mac.update(message.timestamp.unix_seconds().to_string().as_bytes());
     mac.update(b".");
     mac.update(message.body);
-    Ok(format!(
-        "v1,{}",
-        STANDARD.encode(mac.finalize().into_bytes())
-    ))
+    Ok(mac)
+}
+
+/// Checks the value of `webhook-signature`, a list of signatures of which any may match, in
+/// constant time. The age of `message.timestamp` is for the caller to judge: the reference
+/// libraries allow five minutes either way.
+///
+/// # Errors
+/// A [`Rejection`] when the value is absent or empty, has no `v1` signature, or none matches.
+///
+/// ```
+/// use hookbox::signature::{Secret, Signable, standard};
+/// use hookbox::time::Timestamp;
+/// let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")?;
+/// let message = Signable {
+///     id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+///     timestamp: Timestamp(1_614_265_330_000),
+///     content_type: None,
+///     body: br#"{"test": 2432232314}"#,
+/// };
+/// let header = "v1a,AAAA v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
+/// assert!(standard::verify(&secret, &message, Some(header)).is_ok());
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn verify(
+    secret: &Secret,
+    message: &Signable<'_>,
+    header: Option<&str>,
+) -> std::result::Result<(), Rejection> {
+    let value = header.map(str::trim).unwrap_or_default();
+    if value.is_empty() {
+        return Err(Rejection::Missing { header: HEADER });
+    }
+    let mac = mac(secret, message).map_err(|_| Rejection::Mismatch)?;
+    let claimed: Vec<Vec<u8>> = value
+        .split_ascii_whitespace()
+        .filter_map(|item| STANDARD.decode(item.strip_prefix("v1,")?).ok())
+        .collect();
+    if claimed.is_empty() {
+        return Err(Rejection::Malformed { header: HEADER });
+    }
+    let matches = claimed
+        .iter()
+        .any(|one| mac.clone().verify_slice(one).is_ok());
+    if matches {
+        Ok(())
+    } else {
+        Err(Rejection::Mismatch)
+    }
 }
 
 /// The key inside a secret: what follows `whsec_`, base64-decoded, 24 to 64 bytes.
@@ -104,6 +162,42 @@ mod tests {
             assert_eq!(
                 sign(&Secret::new(secret).unwrap(), &message).unwrap(),
                 expected
+            );
+        }
+    }
+
+    #[test]
+    fn any_v1_signature_of_the_list_may_match_and_others_are_told_apart() {
+        let secret = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+        let message = Signable {
+            id: "evt_x_1",
+            timestamp: Timestamp(5_000),
+            content_type: None,
+            body: b"{}",
+        };
+        let good = sign(&secret, &message).unwrap();
+        assert_eq!(
+            verify(&secret, &message, Some(&format!("v1,AAAA {good}"))),
+            Ok(())
+        );
+        let later = Signable {
+            timestamp: Timestamp(6_000),
+            ..message
+        };
+        assert_eq!(
+            verify(&secret, &later, Some(&good)),
+            Err(Rejection::Mismatch)
+        );
+        assert_eq!(
+            verify(&secret, &message, None),
+            Err(Rejection::Missing { header: HEADER })
+        );
+        for malformed in ["v2,AAAA", "nonsense", "v1,!"] {
+            let rejection = Err(Rejection::Malformed { header: HEADER });
+            assert_eq!(
+                verify(&secret, &message, Some(malformed)),
+                rejection,
+                "{malformed}"
             );
         }
     }

@@ -4,9 +4,11 @@
 //! the other. Pages are rendered here, work without JavaScript and load nothing from outside. It
 //! must never show a secret, and never change anything on a GET.
 //!
-//! How to read it: `server` owns the socket and its threads, `guard` decides who may ask, `route`
+//! How to read it: `gate` owns the socket and lets only whole, small requests through to tiny_http,
+//! which `server` runs with its workers; `guard` decides who may ask, `route`
 //! finds the page, `page` renders it.
 
+mod gate;
 mod guard;
 mod page;
 mod route;

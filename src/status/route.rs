@@ -6,15 +6,13 @@ use std::sync::Arc;
 
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
+use super::gate::FORM_BYTES_MAX;
 use super::guard::{Guard, Refused};
 use super::page;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::{DeliveryFilter, Store};
 use crate::time::{Clock, Timestamp};
-
-/// Most bytes of a posted form: a token and little else.
-const FORM_BYTES_MAX: u64 = 4 * 1024;
 
 /// Rows of the delivery list on a page.
 const ROWS: usize = 50;
@@ -160,7 +158,7 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
             let view = page::DeliveryView {
                 attempts: store.attempts(delivery.id)?,
                 replays: store.replays_of(&delivery)?,
-                endpoint: store.endpoint_report(&delivery.endpoint).ok(),
+                endpoint: store.endpoint_of(&delivery)?,
                 body: store.event_body(event.id)?,
                 delivery,
                 event,
@@ -260,7 +258,7 @@ fn post(router: &Router, path: &str, request: &mut Request) -> Result<Reply> {
     let mut body = Vec::new();
     request
         .as_reader()
-        .take(FORM_BYTES_MAX)
+        .take(FORM_BYTES_MAX as u64)
         .read_to_end(&mut body)
         .map_err(|error| Error::io("read the form", error))?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();

@@ -1,36 +1,30 @@
-//! The socket and the threads of the status page.
-//!
-//! tiny_http has no read time-outs and stops accepting for good after one failed `accept`; both
-//! are guarded here. Time-outs: accepted sockets inherit those of the listening one. Since
-//! `accept` itself would run into that time-out too when nobody calls, the server calls itself
-//! from time to time. A failed `accept`: the server is made anew on the same socket.
+//! The threads of the status page: tiny_http on a private socket behind the gate, and the workers
+//! that answer.
 
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tiny_http::{Request, Server};
+use tempfile::TempDir;
+use tiny_http::{ConfigListenAddr, Request, Server, ServerConfig};
 
+use super::gate::{Gate, Inner};
 use super::route::{Router, answer};
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::time::Clock;
 
-/// How long a client may take over each read and write of a request or reply.
-const IO_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often the server calls itself; well within [`IO_TIMEOUT`].
-const CALL_PERIOD: Duration = Duration::from_secs(4);
-
 /// Pages rendered at a time: people look at them, not machines.
 const WORKERS: usize = 4;
 
-/// Wait before the server is made anew after a failed `accept`.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How long a stop goes unnoticed if nobody could be told of it.
+const STOP_PERIOD: Duration = Duration::from_secs(5);
 
 /// How the status page is set.
 #[derive(Debug, Clone)]
@@ -43,7 +37,9 @@ pub struct StatusConfig {
 #[derive(Debug)]
 pub struct StatusServer {
     address: SocketAddr,
+    gate: Option<Gate>,
     stop: Arc<AtomicBool>,
+    inner: Inner,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -72,12 +68,8 @@ impl StatusServer {
         };
         let socket = TcpListener::bind(config.address).map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
-        let options = SockRef::from(&socket);
-        options.set_read_timeout(Some(IO_TIMEOUT)).map_err(cannot)?;
-        options
-            .set_write_timeout(Some(IO_TIMEOUT))
-            .map_err(cannot)?;
-        let server = serve_on(&socket).map_err(cannot)?;
+        let behind = Behind::new().map_err(cannot)?;
+        let inner = behind.inner.clone();
 
         let stop = Arc::new(AtomicBool::new(false));
         let router = Arc::new(Router::new(store, clock.clone(), address)?);
@@ -88,19 +80,16 @@ impl StatusServer {
             let (router, incoming) = (router.clone(), incoming.clone());
             threads.push(spawn("status", move || work(&router, &incoming))?);
         }
-        let receiver = Receiving {
-            socket,
-            server,
-            address,
-            clock,
-            stop: stop.clone(),
-            requests,
-            called_at: Duration::ZERO,
-        };
-        threads.push(spawn("status-accept", move || receiver.run())?);
+        let stopped = stop.clone();
+        threads.push(spawn("status-requests", move || {
+            behind.run(&requests, &stopped)
+        })?);
+        let gate = Gate::start(socket, inner.clone(), clock)?;
         Ok(StatusServer {
             address,
+            gate: Some(gate),
             stop,
+            inner,
             threads,
         })
     }
@@ -116,11 +105,34 @@ impl StatusServer {
     }
 
     fn join(&mut self) {
+        drop(self.gate.take());
+        if self.threads.is_empty() {
+            return;
+        }
         self.stop.store(true, Ordering::Relaxed);
+        self.wake();
+        // What is rendered is small and complete, so nobody can hold a worker.
         for thread in self.threads.drain(..).rev() {
             if thread.join().is_err() {
                 tracing::error!("a thread of the status page panicked");
             }
+        }
+    }
+}
+
+impl StatusServer {
+    /// Makes the thread that waits for requests look at the order to stop.
+    fn wake(&self) {
+        let path = self
+            .inner
+            .lock()
+            .expect("nobody panics with the path locked")
+            .clone();
+        let asked = UnixStream::connect(path).and_then(|mut stream| {
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        });
+        if let Err(error) = asked {
+            tracing::debug!(%error, "the status page stops a little later");
         }
     }
 }
@@ -138,10 +150,6 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
         .map_err(|error| Error::io("start a thread of the status page", error))
 }
 
-fn serve_on(socket: &TcpListener) -> std::io::Result<Server> {
-    Server::from_listener(socket.try_clone()?, None).map_err(std::io::Error::other)
-}
-
 /// Answers requests until there are no more.
 fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
     loop {
@@ -156,37 +164,42 @@ fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
     }
 }
 
-/// The thread that takes requests from tiny_http and keeps it alive.
-struct Receiving {
-    socket: TcpListener,
+/// tiny_http, on a socket in a folder that only this user can enter.
+struct Behind {
+    folder: TempDir,
     server: Server,
-    address: SocketAddr,
-    clock: Arc<dyn Clock>,
-    stop: Arc<AtomicBool>,
-    requests: SyncSender<Request>,
-    called_at: Duration,
+    inner: Inner,
+    /// How often it was made; each has a socket of its own name.
+    made: u32,
 }
 
-impl Receiving {
-    fn run(mut self) {
-        /// How long a stop goes unnoticed at most.
-        const TICK: Duration = Duration::from_millis(250);
-        while !self.stop.load(Ordering::Relaxed) {
-            match self.server.recv_timeout(TICK) {
+impl Behind {
+    fn new() -> std::io::Result<Behind> {
+        let folder = tempfile::Builder::new().prefix("hookbox-").tempdir()?;
+        let (server, path) = serve(&folder, 1)?;
+        Ok(Behind {
+            folder,
+            server,
+            inner: Arc::new(Mutex::new(path)),
+            made: 1,
+        })
+    }
+
+    /// Takes requests from tiny_http. It stops accepting for good after one failed `accept`, as
+    /// when file descriptors run out; then it is made anew.
+    fn run(mut self, requests: &SyncSender<Request>, stop: &AtomicBool) {
+        while !stop.load(Ordering::Relaxed) {
+            match self.server.recv_timeout(STOP_PERIOD) {
                 Ok(Some(request)) => {
-                    if self.requests.send(request).is_err() {
+                    if requests.send(request).is_err() {
                         return;
                     }
                 }
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "the status page could not accept; starting it again");
-                    self.restart();
+                    self.renew();
                 }
-            }
-            if self.clock.elapsed().saturating_sub(self.called_at) >= CALL_PERIOD {
-                self.called_at = self.clock.elapsed();
-                self.call();
             }
         }
     }
@@ -195,18 +208,26 @@ impl Receiving {
         clippy::disallowed_methods,
         reason = "trying again at once would spin while there are no sockets to be had"
     )]
-    fn restart(&mut self) {
-        std::thread::sleep(ACCEPT_RETRY);
-        match serve_on(&self.socket) {
-            Ok(server) => self.server = server,
+    fn renew(&mut self) {
+        const AGAIN: Duration = Duration::from_millis(100);
+        std::thread::sleep(AGAIN);
+        self.made += 1;
+        match serve(&self.folder, self.made) {
+            Ok((server, path)) => {
+                self.server = server;
+                *self
+                    .inner
+                    .lock()
+                    .expect("nobody panics with the path locked") = path;
+            }
             Err(error) => tracing::warn!(%error, "the status page cannot be started yet"),
         }
     }
+}
 
-    /// Connects and hangs up, so that `accept` returns.
-    fn call(&self) {
-        if let Ok(stream) = TcpStream::connect_timeout(&self.address, ACCEPT_RETRY) {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
+fn serve(folder: &TempDir, number: u32) -> std::io::Result<(Server, PathBuf)> {
+    let path = folder.path().join(format!("status-{number}.sock"));
+    let addr = ConfigListenAddr::unix_from_path(&path);
+    let server = Server::new(ServerConfig { addr, ssl: None }).map_err(std::io::Error::other)?;
+    Ok((server, path))
 }

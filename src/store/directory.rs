@@ -23,11 +23,6 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The version of the configuration that this is.
-    pub(crate) fn version(&self) -> i64 {
-        self.version
-    }
-
     /// The sources, oldest first.
     pub fn sources(&self) -> &[Arc<Source>] {
         &self.sources
@@ -59,8 +54,16 @@ impl Directory {
     }
 }
 
-/// The version in the file, to compare with a directory's.
-pub(super) fn current_version(connection: &Connection) -> Result<i64> {
+/// The directory in the file, if it is another than this one.
+pub(super) fn newer(connection: &Connection, held: &Directory) -> Result<Option<Directory>> {
+    if current_version(connection)? == held.version {
+        Ok(None)
+    } else {
+        load(connection).map(Some)
+    }
+}
+
+fn current_version(connection: &Connection) -> Result<i64> {
     let version = connection
         .prepare_cached("select config_version from hookbox_meta where id = 1")?
         .query_row([], |row| row.get(0))?;

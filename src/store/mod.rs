@@ -6,7 +6,7 @@
 //!
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
 //! `due` finds what to send, `record` writes what came of it, `replay` and `setup` are what people
-//! ask for, `query` and `report` are what they look at, `watch` notices other processes.
+//! ask for, `query` and `report` are what they look at.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel, sync_channel};
@@ -33,7 +33,6 @@ mod record;
 mod replay;
 mod report;
 mod setup;
-mod watch;
 mod writer;
 
 pub use directory::Directory;
@@ -43,12 +42,11 @@ pub use lock::ServeLock;
 pub use open::Missing;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
 pub use record::Report;
-pub use watch::Watch;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;
 use readers::Readers;
-use writer::{GroupCounter, Message, Task, Tx};
+use writer::{GroupCounter, Message, Task, Tx, Writer};
 
 /// A handle to an open store. Clones share one writer; it stops with the last of them, or with
 /// [`Store::close`].
@@ -93,20 +91,18 @@ impl Published {
             .clone()
     }
 
-    /// The directory as of this connection's view of the file.
-    fn refreshed(&self, connection: &Connection) -> Result<Arc<Directory>> {
-        let held = self.directory();
-        match writer::refreshed(connection, &held)? {
-            None => Ok(held),
-            Some(newer) => {
-                *self
-                    .directory
-                    .write()
-                    .expect("no holder of the directory panics") = newer.clone();
-                self.tell(&Woken::All);
-                Ok(newer)
-            }
+    /// Shows a directory to everybody, once what it says is on disk.
+    fn publish(&self, directory: &Arc<Directory>) {
+        let mut shown = self
+            .directory
+            .write()
+            .expect("no holder of the directory panics");
+        if Arc::ptr_eq(&shown, directory) {
+            return;
         }
+        *shown = directory.clone();
+        drop(shown);
+        self.tell(&Woken::All);
     }
 
     fn wake(&self, endpoints: &[EndpointId]) {
@@ -148,10 +144,10 @@ impl Store {
             groups: GroupCounter::default(),
         });
         let (jobs, messages) = channel();
-        let shared = published.clone();
+        let writer = Writer::new(connection, published.clone())?;
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || writer::run(&connection, &messages, &shared))
+            .spawn(move || writer.run(&messages))
             .map_err(|error| Error::io("start the writer's thread", error))?;
         Ok(Store {
             inner: Arc::new(Inner {
@@ -175,8 +171,7 @@ impl Store {
         &self.inner.box_id
     }
 
-    /// The sources and endpoints, as last seen: at most a few milliseconds old in a process that
-    /// has a [`Watch`].
+    /// The sources and endpoints, as last seen: at most some 25 milliseconds old.
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory()
     }
@@ -186,7 +181,10 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`] when the file cannot be read.
     pub fn fresh_directory(&self) -> Result<Arc<Directory>> {
-        self.read(|connection| self.inner.published.refreshed(connection))
+        let held = self.directory();
+        self.read(|connection| {
+            Ok(directory::newer(connection, &held)?.map_or(held.clone(), Arc::new))
+        })
     }
 
     /// Takes the right to run the scheduler on this file.
@@ -279,6 +277,9 @@ impl Inner {
     fn close(&self) {
         let thread = self.writer.lock().expect("no closer panics").take();
         if let Some(thread) = thread {
+            // The last connection to close moves the log into the database file, and a read-only
+            // one cannot: so the readers go first.
+            self.readers.close();
             let _ = self.jobs.send(Message::Stop);
             if thread.join().is_err() {
                 tracing::error!("the writer's thread panicked");

@@ -70,6 +70,9 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                 Missing::Refuse => return Err(Error::NoDatabase(path)),
                 Missing::Create if foreign => return Err(Error::ForeignDatabase(path)),
                 Missing::Create | Missing::CreateOrExtend => {
+                    if !foreign {
+                        close_to_others(&path)?;
+                    }
                     connection.execute_batch(SCHEMA)?;
                 }
             }
@@ -173,6 +176,17 @@ fn create_file(path: &Path) -> Result<()> {
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io_at("make", path, error))
+}
+
+/// An empty file that somebody made before gets the mode of one that we make.
+fn close_to_others(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode)
+            .map_err(|error| Error::io_at("protect", path, error))?;
+    }
+    Ok(())
 }
 
 /// The version in the file; `None` where hookbox's tables are not there.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
-use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
 
 /// Rows of a list unless asked otherwise.
@@ -162,23 +162,15 @@ impl Store {
             Some(State::Delivered) | None => "d.state = :state",
         };
         conditions.add(state, ":state", some(&filter.state));
-        // Looked up first: a search by one number goes straight through the endpoint's index.
-        let endpoints = match &filter.endpoint {
-            None => Vec::new(),
-            Some(name) => self.endpoint_ids(name)?,
+        // Looked up first: a search by number goes straight through the endpoint's index.
+        let endpoint = match &filter.endpoint {
+            None => None,
+            Some(name) => match self.endpoint_id(name)? {
+                None => return Ok(Vec::new()),
+                found => found,
+            },
         };
-        match (&filter.endpoint, endpoints.as_slice()) {
-            (None, _) => {}
-            (Some(_), []) => return Ok(Vec::new()),
-            (Some(_), [only]) => {
-                conditions.add("d.endpoint_id = :endpoint", ":endpoint", Some(only))
-            }
-            (Some(name), _) => conditions.add(
-                "d.endpoint_id in (select id from hookbox_endpoint where name = :endpoint)",
-                ":endpoint",
-                Some(name),
-            ),
-        }
+        conditions.add("d.endpoint_id = :endpoint", ":endpoint", some(&endpoint));
         conditions.add("s.name = :source", ":source", some(&filter.source));
         conditions.add("e.type = :type", ":type", some(&filter.event_type));
         conditions.add("d.event_id = :event", ":event", some(&filter.event));
@@ -192,14 +184,31 @@ impl Store {
         self.list(&statement, conditions, limit, read_delivery)
     }
 
-    /// The rows of all endpoints that have or had this name.
-    fn endpoint_ids(&self, name: &str) -> Result<Vec<EndpointId>> {
+    /// The row of the endpoint that has or had this name.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn endpoint_id(&self, name: &str) -> Result<Option<EndpointId>> {
         self.read(|connection| {
-            let ids = connection
+            let id = connection
                 .prepare_cached("select id from hookbox_endpoint where name = :name")?
-                .query_map(named_params! { ":name": name }, |row| row.get(0))?
-                .collect::<rusqlite::Result<Vec<EndpointId>>>()?;
-            Ok(ids)
+                .query_row(named_params! { ":name": name }, |row| row.get(0))
+                .optional()?;
+            Ok(id)
+        })
+    }
+
+    /// The row of the source that has or had this name.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn source_id(&self, name: &str) -> Result<Option<SourceId>> {
+        self.read(|connection| {
+            let id = connection
+                .prepare_cached("select id from hookbox_source where name = :name")?
+                .query_row(named_params! { ":name": name }, |row| row.get(0))
+                .optional()?;
+            Ok(id)
         })
     }
 

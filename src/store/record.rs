@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
 use super::columns::{Headers, Micros};
-use super::writer::Tx;
+use super::writer::{Tx, expect_one};
 use crate::error::Result;
 use crate::model::attempt::{Outcome, Timing};
 use crate::model::delivery::{Move, State, next_state};
@@ -70,7 +70,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         .prepare_cached(
             "update hookbox_delivery
              set attempts = attempts + 1
-             where id = :id and state in ('pending', 'delivered', 'dead', 'cancelled')
+             where id = :id
              returning attempts",
         )?
         .query_row(named_params! { ":id": report.delivery }, |row| row.get(0))?;
@@ -111,7 +111,8 @@ fn apply_move(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
             ":id": report.delivery,
             ":from": state,
         })?;
-    if moved == 1 && to != state {
+    expect_one(moved)?;
+    if to != state {
         tx.changes.deliveries_moved(report.endpoint, state, to, 1);
     }
     Ok(())
@@ -181,11 +182,13 @@ fn end_outage(tx: &Tx<'_>, report: &Report) -> Result<()> {
         })
         .optional()?;
     if let Some(id) = open {
-        tx.connection
+        let changed = tx
+            .connection
             .prepare_cached(
                 "update hookbox_outage set ended_ms = :at where id = :id and ended_ms is null",
             )?
             .execute(named_params! { ":at": report.ended, ":id": id })?;
+        expect_one(changed)?;
     }
     Ok(())
 }

@@ -1,10 +1,12 @@
 //! What people ask of deliveries: replay them, or call them off.
 
+use std::collections::HashSet;
+
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
 use super::enqueue::add_delivery;
-use super::writer::Tx;
+use super::writer::{Tx, expect_one};
 use crate::error::{Error, Result};
 use crate::model::delivery::{Move, State, next_state};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
@@ -27,6 +29,12 @@ impl Store {
     /// (it will be sent by itself) or its endpoint is removed.
     pub fn replay(&self, deliveries: Vec<DeliveryId>, now: Timestamp) -> Result<Vec<DeliveryId>> {
         let box_id = self.box_id().clone();
+        // One that is named twice is sent once.
+        let mut seen = HashSet::new();
+        let deliveries: Vec<DeliveryId> = deliveries
+            .into_iter()
+            .filter(|id| seen.insert(*id))
+            .collect();
         self.write(move |tx| {
             deliveries
                 .into_iter()
@@ -79,7 +87,8 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
             held.state
         )));
     };
-    tx.connection
+    let changed = tx
+        .connection
         .prepare_cached(
             "update hookbox_delivery
              set state = :to, due_ms = null, settled_ms = :now, reason = :reason
@@ -92,6 +101,7 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
             ":id": id,
             ":from": held.state,
         })?;
+    expect_one(changed)?;
     tx.changes
         .deliveries_moved(held.endpoint, held.state, to, 1);
     Ok(())

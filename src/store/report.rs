@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::Store;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
+use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::{Endpoint, EndpointReport};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
@@ -63,6 +64,18 @@ impl Store {
         let directory = self.fresh_directory()?;
         let endpoint = directory.endpoint(name).ok_or_else(|| no_endpoint(name))?;
         self.read(|connection| report_endpoint(connection, endpoint))
+    }
+
+    /// The endpoint of a delivery with how it fares; `None` when it is removed.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub fn endpoint_of(&self, delivery: &DeliveryRecord) -> Result<Option<EndpointReport>> {
+        let directory = self.fresh_directory()?;
+        let Some(endpoint) = directory.endpoint_by_id(delivery.endpoint_id) else {
+            return Ok(None);
+        };
+        self.read(|connection| report_endpoint(connection, endpoint).map(Some))
     }
 
     /// The totals, from the counts kept beside the rows.

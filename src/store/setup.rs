@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
 use super::columns::Millis;
-use super::writer::Tx;
+use super::writer::{Tx, expect_one};
 use crate::error::{Error, Result};
 use crate::model::check_name;
 use crate::model::delivery::State;
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 const CANCEL_BATCH: i64 = 1_000;
 
 impl Store {
-    /// Adds a source.
+    /// Adds a source. One that was removed is revived: its events and keys are still its own.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the name is not a name or is taken. Nothing is changed then.
@@ -35,6 +35,8 @@ impl Store {
                 .prepare_cached(
                     "insert into hookbox_source (name, kind, secret, on_repeat, created_ms)
                      values (:name, :kind, :secret, :on_repeat, :now)
+                     on conflict (name) do update set
+                         kind = :kind, secret = :secret, on_repeat = :on_repeat, removed_ms = null
                      returning id",
                 )?
                 .query_row(
@@ -59,11 +61,12 @@ impl Store {
         let name = name.to_owned();
         self.write(move |tx| {
             let source = tx.directory.source(&name).ok_or_else(|| no_source(&name))?;
-            tx.connection
+            let changed = tx.connection
                 .prepare_cached(
                     "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
                 )?
                 .execute(named_params! { ":now": now, ":id": source.id })?;
+            expect_one(changed)?;
             Ok(())
         })
     }
@@ -86,7 +89,8 @@ impl Store {
         self.submit(0, move |tx| count_refusals(tx, &counts), answer);
     }
 
-    /// Adds an endpoint: events accepted from now on are owed to it.
+    /// Adds an endpoint: events accepted from now on are owed to it. One that was removed is
+    /// revived: its old deliveries can be replayed to where it is now.
     ///
     /// # Errors
     /// [`Error::Misuse`] when a part is out of its limits or the name is taken. Nothing is
@@ -108,6 +112,10 @@ impl Store {
                      ) values (
                          :name, :url, :format, :sign, :secret, :timeout, :concurrency, :retry, :now
                      )
+                     on conflict (name) do update set
+                         url = :url, format = :format, sign = :sign, secret = :secret,
+                         timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
+                         removed_ms = null
                      returning id",
                 )?
                 .query_row(
@@ -199,11 +207,19 @@ fn remove_endpoint_batch(
     if batch == CANCEL_BATCH {
         return Ok((batch, false));
     }
+    // Nobody waits for it any more.
     tx.connection
+        .prepare_cached(
+            "update hookbox_outage set ended_ms = :now where endpoint_id = :id and ended_ms is null",
+        )?
+        .execute(named_params! { ":now": now, ":id": endpoint.id })?;
+    let changed = tx
+        .connection
         .prepare_cached(
             "update hookbox_endpoint set removed_ms = :now where id = :id and removed_ms is null",
         )?
         .execute(named_params! { ":now": now, ":id": endpoint.id })?;
+    expect_one(changed)?;
     Ok((batch, true))
 }
 

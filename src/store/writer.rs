@@ -3,16 +3,18 @@
 //! It takes all that is waiting (bounded), runs one transaction, fsyncs, and only then answers
 //! everybody. When nothing waits, a job is committed by itself at once: grouping adds no delay.
 //! A job that fails is rolled back alone, by its savepoint; a commit that fails fails the group.
+//! Between groups it notices what other processes committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::Published;
 use super::changes::Changes;
 use super::directory::{self, Directory};
+use super::{Published, Woken};
 use crate::error::{Error, Result};
 
 /// Most jobs in one commit. Beyond a hundred or so the fsync is spread thin enough, and a larger
@@ -21,6 +23,10 @@ const GROUP_JOBS_MAX: usize = 128;
 
 /// Most bytes of bodies in one commit, so that large bodies do not make everybody wait.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often an idle writer asks whether another process committed. Twice in the 50 ms within
+/// which that should be seen at the median; forty questions a second cost next to nothing.
+const FOREIGN_PERIOD: Duration = Duration::from_millis(25);
 
 /// What a job works on: the open transaction, the directory as of it, and the sums to keep.
 pub(super) struct Tx<'c> {
@@ -120,97 +126,171 @@ impl GroupCounter {
     }
 }
 
-/// The writer's thread, until it is told to stop; what was handed in before that is committed.
-pub(super) fn run(connection: &Connection, messages: &Receiver<Message>, published: &Published) {
-    let mut stopping = false;
-    while !stopping {
-        let mut group = Vec::new();
-        let mut bytes = 0;
-        match messages.recv() {
-            Ok(Message::Job(job)) => {
-                bytes += job.bytes();
-                group.push(job);
-            }
-            Ok(Message::Stop) | Err(_) => stopping = true,
-        }
-        while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
-            match messages.try_recv() {
+/// The thread that owns the write connection.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    pub(super) published: Arc<Published>,
+    /// As of the last transaction; published once that has held.
+    directory: Arc<Directory>,
+    /// Changes when another process commits; this connection's own commits do not change it.
+    data_version: i64,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, published: Arc<Published>) -> Result<Writer> {
+        let data_version = data_version(&connection)?;
+        let directory = published.directory();
+        Ok(Writer {
+            connection,
+            published,
+            directory,
+            data_version,
+        })
+    }
+
+    /// Works until it is told to stop; what was handed in before that is committed.
+    pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        let mut stopping = false;
+        while !stopping {
+            let mut group = Vec::new();
+            let mut bytes = 0;
+            match messages.recv_timeout(FOREIGN_PERIOD) {
                 Ok(Message::Job(job)) => {
                     bytes += job.bytes();
                     group.push(job);
                 }
-                Ok(Message::Stop) => stopping = true,
-                Err(_) => break,
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
+                match messages.try_recv() {
+                    Ok(Message::Job(job)) => {
+                        bytes += job.bytes();
+                        group.push(job);
+                    }
+                    Ok(Message::Stop) => stopping = true,
+                    Err(_) => break,
+                }
+            }
+            if !group.is_empty() {
+                self.commit_and_answer(group);
+            }
+            self.notice_others();
+        }
+    }
+
+    fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
+        match self.commit(&mut group) {
+            Ok(changes) => {
+                self.published.groups.count(group.len());
+                self.published.publish(&self.directory);
+                for job in group {
+                    job.answer(None);
+                }
+                self.published.wake(&changes.into_woken());
+            }
+            Err(error) => {
+                // Some errors make SQLite roll back by itself; then there is nothing to roll back.
+                if !self.connection.is_autocommit()
+                    && let Err(rollback) = self.connection.execute_batch("rollback")
+                {
+                    tracing::error!(error = %rollback, "cannot roll back");
+                }
+                // What was loaded inside the transaction may never have been.
+                self.directory = self.published.directory();
+                for job in group {
+                    job.answer(Some(&error));
+                }
             }
         }
-        if !group.is_empty() {
-            commit_and_answer(connection, group, published);
+    }
+
+    /// One transaction over all jobs of the group.
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
+        execute(&self.connection, "begin immediate")?;
+        let mut changes = Changes::default();
+        let alone = group.len() == 1;
+        for job in group {
+            if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
+                self.directory = Arc::new(newer);
+            }
+            let directory = self.directory.clone();
+            let mut tx = Tx {
+                connection: &self.connection,
+                directory,
+                changes: Changes::default(),
+            };
+            if !alone {
+                execute(&self.connection, "savepoint job")?;
+            }
+            let fine = job.run(&mut tx);
+            let done = tx.changes;
+            if self.connection.is_autocommit() {
+                // SQLite gave up the whole transaction, as it does when the disk is full.
+                return Err(group_lost());
+            }
+            match (fine, alone) {
+                (true, _) => changes.merge(done),
+                (false, true) => {
+                    execute(&self.connection, "rollback")?;
+                    return Ok(changes);
+                }
+                (false, false) => execute(&self.connection, "rollback to job")?,
+            }
+            if !alone {
+                execute(&self.connection, "release job")?;
+            }
+        }
+        // A job may have changed the configuration itself.
+        if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
+            self.directory = Arc::new(newer);
+        }
+        changes.flush(&self.connection)?;
+        execute(&self.connection, "commit")?;
+        Ok(changes)
+    }
+
+    /// Notices what other processes committed: the command line beside a running service, or an
+    /// application that inserts in its own transaction. SQLite tells nobody of a commit, so this
+    /// asks; it reads one number from shared memory and takes no lock.
+    fn notice_others(&mut self) {
+        let noticed = data_version(&self.connection)
+            .map_err(Error::from)
+            .and_then(|version| {
+                if version == self.data_version {
+                    return Ok(());
+                }
+                self.data_version = version;
+                if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
+                    self.directory = Arc::new(newer);
+                    self.published.publish(&self.directory);
+                }
+                self.published.tell(&Woken::All);
+                Ok(())
+            });
+        if let Err(error) = noticed {
+            tracing::debug!(
+                error = error.chain(),
+                "cannot look for other processes' commits"
+            );
         }
     }
 }
 
-fn commit_and_answer(connection: &Connection, mut group: Vec<Box<dyn Job>>, published: &Published) {
-    match commit(connection, &mut group, published) {
-        Ok(changes) => {
-            published.groups.count(group.len());
-            for job in group {
-                job.answer(None);
-            }
-            published.wake(&changes.into_woken());
-        }
-        Err(error) => {
-            // Some errors make SQLite roll back by itself; then there is nothing to roll back.
-            if !connection.is_autocommit()
-                && let Err(rollback) = connection.execute_batch("rollback")
-            {
-                tracing::error!(error = %rollback, "cannot roll back");
-            }
-            for job in group {
-                job.answer(Some(&error));
-            }
-        }
-    }
+/// A number that changes when another connection commits.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("pragma data_version")?
+        .query_row([], |row| row.get(0))
 }
 
-/// One transaction over all jobs of the group.
-fn commit(
-    connection: &Connection,
-    group: &mut [Box<dyn Job>],
-    published: &Published,
-) -> Result<Changes> {
-    execute(connection, "begin immediate")?;
-    let mut changes = Changes::default();
-    let alone = group.len() == 1;
-    for job in group {
-        let directory = published.refreshed(connection)?;
-        let mut tx = Tx {
-            connection,
-            directory,
-            changes: Changes::default(),
-        };
-        if !alone {
-            execute(connection, "savepoint job")?;
-        }
-        let fine = job.run(&mut tx);
-        if connection.is_autocommit() {
-            // SQLite gave up the whole transaction, as it does when the disk is full.
-            return Err(group_lost());
-        }
-        match (fine, alone) {
-            (true, _) => changes.merge(tx.changes),
-            (false, true) => {
-                execute(connection, "rollback")?;
-                return Ok(changes);
-            }
-            (false, false) => execute(connection, "rollback to job")?,
-        }
-        if !alone {
-            execute(connection, "release job")?;
-        }
+/// Holds an update to the one row that it is about.
+pub(super) fn expect_one(changed: usize) -> Result<()> {
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(rusqlite::Error::StatementChangedRows(changed).into())
     }
-    changes.flush(connection)?;
-    execute(connection, "commit")?;
-    Ok(changes)
 }
 
 fn execute(connection: &Connection, statement: &str) -> Result<()> {
@@ -224,15 +304,4 @@ fn group_lost() -> Error {
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
         Some("the transaction was rolled back: the disk is full or failing".to_owned()),
     ))
-}
-
-/// Loads the directory again if the file's is newer.
-pub(super) fn refreshed(
-    connection: &Connection,
-    held: &Arc<Directory>,
-) -> Result<Option<Arc<Directory>>> {
-    if directory::current_version(connection)? == held.version() {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(directory::load(connection)?)))
 }

@@ -68,7 +68,7 @@ fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
     here.add_gogs();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     here.json(&["enqueue", "--type", "x"]);
-    let rows: [(&[&str], i32, &str); 24] = [
+    let rows: [(&[&str], i32, &str); 29] = [
         (&["source", "add", "gogs", "--kind", "gogs"], 2, "already"),
         (
             &["source", "add", "x", "--kind", "svn"],
@@ -182,6 +182,23 @@ fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
         (&["delivery", "show", "99"], 3, "no delivery dlv_"),
         (&["delivery", "show", "evt_1"], 2, "is not a delivery id"),
         (&["event", "body", "99"], 3, "no event evt_"),
+        (
+            &["delivery", "list", "--endpoint", "zzz"],
+            3,
+            "no endpoint named zzz",
+        ),
+        (
+            &["event", "list", "--source", "zzz"],
+            3,
+            "no source named zzz",
+        ),
+        (&["delivery", "list", "--event", "99"], 3, "no event evt_"),
+        (&["serve", "--ingest", "8420"], 2, "IP:PORT"),
+        (
+            &["enqueue", "--type", "x", "--content-type", "a\nb"],
+            2,
+            "cannot stand in a header",
+        ),
     ];
     let before = (
         here.list(&["source", "list"]),
@@ -356,7 +373,11 @@ fn the_demo_runs_to_its_end() {
             ran.text()
         );
     }
-    assert!(!here.db.exists(), "it leaves nothing behind");
+    let told = here.json(&["demo", "--exit"]);
+    assert_eq!(
+        (&told["state"], &told["tries"]),
+        (&Value::from("delivered"), &Value::from(3))
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use hookbox::model::event::NewEvent;
 use hookbox::store::{Missing, Store};
@@ -240,16 +241,62 @@ fn a_closed_store_answers_that_it_has_stopped() {
 #[test]
 fn another_programs_write_lock_is_waited_for() {
     let here = Box::new();
-    here.add_gogs();
-    let served = here.serve();
+    let store = Store::open(&here.db, Missing::Create).unwrap();
     let connection = rusqlite::Connection::open(&here.db).unwrap();
     connection.execute_batch("begin immediate").unwrap();
-    std::thread::scope(|scope| {
-        let posted = scope.spawn(|| served.push("k1", PUSH.as_bytes()));
-        // The request is in once the file shows nothing and the lock is held all the while.
-        connection.execute_batch("commit").unwrap();
-        assert_eq!(posted.join().unwrap().0, 202);
+    let (sender, answers) = channel();
+    store.accept_then(event("push"), NOON, move |result| {
+        sender.send(result).unwrap()
     });
+    // The writer is at the lock by now, or will be; it must not have given up.
+    assert!(answers.recv_timeout(Duration::from_millis(300)).is_err());
+    connection.execute_batch("commit").unwrap();
+    assert!(answers.recv().unwrap().is_ok());
+}
+
+#[test]
+fn after_a_stop_the_database_file_alone_is_whole() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    served.page("/");
+    served.stop_and_read_log();
+    assert!(!std::path::Path::new(&format!("{}-wal", here.db.display())).exists());
+    let copy = Box::new();
+    std::fs::copy(&here.db, &copy.db).unwrap();
+    assert_eq!(copy.json(&["stats"])["events"], 1);
+}
+
+#[test]
+fn an_event_is_fsynced_before_its_id_is_told() {
+    let tracer = crate::support::is_missing("strace", &["-V"], "apt-get install strace");
+    if tracer {
+        return;
+    }
+    let here = Box::new();
+    here.json(&["init"]);
+    let trace = here.folder.path().join("trace");
+    let status = Command::new("strace")
+        .args(["-f", "-e", "trace=fsync,fdatasync,write", "-o"])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_hookbox"))
+        .args(["enqueue", "--type", "x", "--db"])
+        .arg(&here.db)
+        .status();
+    assert!(status.unwrap().success());
+    // The id is told only after the sync of the commit.
+    let trace = std::fs::read_to_string(&trace).unwrap();
+    let told = trace
+        .lines()
+        .position(|line| line.contains("write(1, \"evt_"))
+        .unwrap();
+    let synced = trace
+        .lines()
+        .take(told)
+        .filter(|line| line.contains("sync("))
+        .count();
+    assert!(synced >= 1, "{trace}");
 }
 
 /// A disk that is full, by the process's file size limit: SQLite's writes fail as they do on a

@@ -84,6 +84,16 @@ fn several_are_replayed_or_none() {
     let gone = here.run(&["replay", "1"]);
     assert_eq!(gone.code, 2);
     assert!(gone.stderr.contains("removed"), "{}", gone.stderr);
+    // Added again, perhaps somewhere else, it is the same endpoint.
+    let moved = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &moved.url, &[]);
+    assert_eq!(
+        here.json(&["replay", "1", "1"])["deliveries"],
+        1,
+        "named twice, sent once"
+    );
+    let _served = here.serve();
+    moved.next();
 }
 
 /// A bench with a source and one event of the key `k` that was delivered.

@@ -26,7 +26,6 @@ fn a_receiver_that_fails_twice_is_tried_three_times_at_ladder_times() {
     bench.endpoint("ci");
     bench.event();
     assert_eq!(bench.run_due(), 1);
-    // Two deliveries are there, so that a move that forgot its `where` would show.
     let all = DeliveryFilter::default();
     let first = bench.store.deliveries(&all, 10).unwrap().remove(0);
     assert_eq!((first.state, first.tries), (State::Pending, 1));

@@ -119,10 +119,14 @@ fn each_attempt_is_logged_with_what_was_sent_and_what_came_back() {
     here.wait_for_state("1", "delivered");
     let attempts = here.list(&["attempt", "list", "1"]);
     let statuses: Vec<&Value> = attempts.iter().map(|attempt| &attempt["status"]).collect();
-    assert_eq!(statuses, [500, 503, 200]);
+    assert_eq!(statuses, [200, 503, 500], "newest first");
     let outcomes: Vec<&Value> = attempts.iter().map(|attempt| &attempt["outcome"]).collect();
-    assert_eq!(outcomes, ["refused", "refused", "delivered"]);
-    let last = &attempts[2];
+    assert_eq!(outcomes, ["delivered", "refused", "refused"]);
+    let last = &attempts[0];
+    assert_eq!(
+        here.list(&["attempt", "list", "1", "--limit", "1"]).len(),
+        1
+    );
     assert_eq!(last["number"], 3);
     assert_eq!(last["response_body"], "noted");
     assert_eq!(last["response_truncated"], false);
@@ -242,11 +246,8 @@ fn unreachable_waits_and_is_delivered_when_the_endpoint_is_back() {
     let address = format!("127.0.0.1:{port}");
     here.add_endpoint("edge", &format!("http://{address}/hook"), &[]);
     here.add_endpoint("nohost", "http://no-such-host.invalid/", &[]);
-    here.add_endpoint(
-        "notls",
-        &format!("https://{}/", Receiver::answering(&[200]).address),
-        &[],
-    );
+    let plain = Receiver::answering(&[200]);
+    here.add_endpoint("notls", &format!("https://{}/", plain.address), &[]);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "x"]);
     for endpoint in ["edge", "nohost", "notls"] {
@@ -334,4 +335,64 @@ fn what_was_enqueued_without_serve_is_sent_when_it_runs() {
     let _served = here.serve();
     receiver.next();
     here.wait_for_state("1", "delivered");
+}
+
+#[test]
+fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let bad = here.run(&["enqueue", "--type", "x", "--content-type", "a/b\r\nX: y"]);
+    assert_eq!(bad.code, 2, "{}", bad.stderr);
+    here.json(&["enqueue", "--type", "x"]);
+    here.json(&["enqueue", "--type", "x"]);
+    // As a row edited by hand would be.
+    crate::support::sql(
+        &here.db,
+        "update hookbox_event set content_type = 'a' || char(10) where id = 1",
+    );
+    let _served = here.serve();
+    here.wait_for_state("2", "delivered");
+    let refused = here.json(&["delivery", "show", "1"]);
+    assert_eq!(
+        (&refused["state"], &refused["tries"]),
+        (&Value::from("pending"), &Value::from(1))
+    );
+    assert_eq!(here.json(&["endpoint", "show", "ci"])["circuit"], "closed");
+}
+
+#[test]
+fn an_event_row_that_cannot_be_read_stops_nobody_else() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    for _ in 0..3 {
+        here.json(&["enqueue", "--type", "x"]);
+    }
+    crate::support::sql(
+        &here.db,
+        "update hookbox_event set headers = 'no json' where id = 1",
+    );
+    let served = here.serve();
+    here.wait_for_state("2", "delivered");
+    here.wait_for_state("3", "delivered");
+    assert!(served.log().contains("cannot be read; set aside"));
+}
+
+#[test]
+fn the_type_and_the_encoding_reach_every_receiver() {
+    let here = Box::new();
+    here.run(&["source", "add", "app", "--kind", "generic"]);
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = here.serve();
+    here.json(&["enqueue", "--type", "order.paid"]);
+    assert_eq!(receiver.next().header("X-Hookbox-Type"), Some("order.paid"));
+    let headers = [("X-Hookbox-Type", "log"), ("Content-Encoding", "gzip")];
+    assert_eq!(served.post("/in/app", &headers, b"\x1f\x8b").0, 202);
+    let got = receiver.next();
+    assert_eq!(
+        (got.header("content-encoding"), got.header("x-hookbox-type")),
+        (Some("gzip"), Some("log"))
+    );
 }

@@ -202,6 +202,15 @@ impl Served {
         }
     }
 
+    /// Ends it by SIGTERM, which must succeed, and returns all it logged.
+    pub fn stop_and_read_log(mut self) -> String {
+        send_signal(self.pid, "TERM");
+        assert_eq!(self.child.wait().unwrap().code(), Some(0));
+        wait_until("the end of the log", || {
+            self.log().contains("largest_group").then(|| self.log())
+        })
+    }
+
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }
@@ -216,21 +225,31 @@ impl Served {
 
     /// Posts a body with headers; returns status and answer.
     pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, Value) {
+        self.try_post(path, headers, body).expect("an answer")
+    }
+
+    /// Posts a body with headers; `None` where no answer came.
+    fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, Value)> {
         let mut request = agent().post(format!("{}{path}", self.ingest));
         for (name, value) in headers {
             // Names in the case in which a producer sends them.
             request = request.header_raw(name, value.as_bytes());
         }
-        let mut response = request.send(body).unwrap();
-        let text = response.body_mut().read_to_string().unwrap();
-        (
+        let mut response = request.send(body).ok()?;
+        let text = response.body_mut().read_to_string().ok()?;
+        Some((
             response.status().as_u16(),
             serde_json::from_str(&text).unwrap_or(Value::Null),
-        )
+        ))
     }
 
     /// Posts as Gogs does, signed with the usual secret.
     pub fn push(&self, key: &str, body: &[u8]) -> (u16, Value) {
+        self.try_push(key, body).expect("an answer")
+    }
+
+    /// As [`Served::push`], where the service may be gone.
+    pub fn try_push(&self, key: &str, body: &[u8]) -> Option<(u16, Value)> {
         let secret = Secret::new(GOGS_SECRET).unwrap();
         let signature = gogs::sign(&secret, Some("application/json"), body);
         let headers = [
@@ -242,7 +261,7 @@ impl Served {
             ("X-Github-Delivery", key),
             ("X-Github-Event", "push"),
         ];
-        self.post("/in/gogs", &headers, body)
+        self.try_post("/in/gogs", &headers, body)
     }
 
     /// Gets a page of the status server; returns status, headers and text.

@@ -57,6 +57,10 @@ pub(super) fn render(
 /// do headers about the connection that brought the event.
 fn passes(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    // Without it the bytes cannot be read.
+    if name == "content-encoding" {
+        return true;
+    }
     let Some(rest) = name.strip_prefix("x-") else {
         return false;
     };
@@ -69,28 +73,34 @@ fn passes(name: &str) -> bool {
     !of_connection && !made_anew && !holds_secret(&name)
 }
 
-/// The event headers that receivers of a signature style look for, where the producer's own did
-/// not bring them.
+/// The type of the event, and the event headers that receivers of a signature style look for, where
+/// the producer's own did not bring them.
 fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, webhook_id: &str) {
+    let event_type = event.event_type.as_str();
     let delivery = event.key.as_deref().unwrap_or(webhook_id);
-    let style: &[(&str, &str)] = match scheme {
-        Scheme::None | Scheme::Standard => &[],
-        Scheme::Github => &[
-            ("X-GitHub-Event", event.event_type.as_str()),
+    // Whatever came in however, a receiver finds its type in one place.
+    let mut style = vec![("X-Hookbox-Type", event_type)];
+    match scheme {
+        Scheme::None | Scheme::Standard => {}
+        Scheme::Github => style.extend([
+            ("X-GitHub-Event", event_type),
             ("X-GitHub-Delivery", delivery),
-        ],
-        Scheme::Gogs => &[
-            ("X-Gogs-Event", event.event_type.as_str()),
+        ]),
+        // Gogs sends its own pair and GitHub's.
+        Scheme::Gogs => style.extend([
+            ("X-Gogs-Event", event_type),
             ("X-Gogs-Delivery", delivery),
-        ],
-    };
+            ("X-GitHub-Event", event_type),
+            ("X-GitHub-Delivery", delivery),
+        ]),
+    }
     for (name, value) in style {
         let there = headers
             .iter()
             .any(|(held, _)| held.eq_ignore_ascii_case(name));
         // A type or key may hold any letter; a header may not.
         if !there && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-            headers.push(((*name).to_owned(), (*value).to_owned()));
+            headers.push((name.to_owned(), value.to_owned()));
         }
     }
 }

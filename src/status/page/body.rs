@@ -15,7 +15,7 @@ const SHOWN_BYTES_MAX: usize = 256 * 1024;
 pub(super) fn body(bytes: &[u8], content_type: Option<&str>, download: &str) -> Markup {
     // A form's payload field is what its reader wants to see.
     let inner = signed_bytes(content_type, bytes);
-    let pretty = indent_json(&inner);
+    let pretty = indent_json(&inner, SHOWN_BYTES_MAX);
     let from_form = pretty.is_some() && inner.len() != bytes.len();
     html! {
         p {
@@ -48,7 +48,11 @@ pub(super) fn text(whole: &str) -> Markup {
     while !whole.is_char_boundary(end) {
         end -= 1;
     }
-    let shown = &whole[..end];
+    // Control characters are nothing a page may hold.
+    let shown = whole[..end].replace(
+        |c: char| c.is_control() && !"\n\r\t".contains(c),
+        "\u{fffd}",
+    );
     html! {
         pre tabindex="0" { (shown) }
         @if end < whole.len() {
@@ -57,15 +61,19 @@ pub(super) fn text(whole: &str) -> Markup {
     }
 }
 
-/// The JSON text indented by two spaces; `None` where it is not JSON.
-fn indent_json(bytes: &[u8]) -> Option<String> {
-    // Only to know that it is JSON; the value is not used.
-    serde_json::from_slice::<serde_json::Value>(bytes).ok()?;
+/// The JSON text indented by two spaces, up to about so many bytes; `None` where it is not JSON.
+/// Deep nesting makes indented text many times as long, so the limit is kept while writing.
+fn indent_json(bytes: &[u8], bytes_max: usize) -> Option<String> {
+    // Only to know that it is JSON; no value is built.
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).ok()?;
     let source = std::str::from_utf8(bytes).ok()?;
-    let mut out = String::with_capacity(source.len() * 3 / 2);
+    let mut out = String::new();
     let mut depth = 0_usize;
     let mut chars = source.chars().peekable();
     while let Some(c) = chars.next() {
+        if out.len() > bytes_max {
+            break;
+        }
         match c {
             '"' => {
                 out.push('"');
@@ -141,19 +149,27 @@ mod tests {
 
     #[test]
     fn json_is_indented_and_its_tokens_stay_as_they_were() {
-        let source = br#"{"a":[1.0,1e400,"\u003cb\u003e, {x}\""],"e":{},"l":[ ]}"#;
-        // 1e400 is out of a float's range; such a text is not pretty-printed at all.
-        assert_eq!(indent_json(source), None);
         let source =
             br#"{"a":[1.0,12345678901234567890123,"\u003cb\u003e, {x}\""],"e":{},"l":[ ]}"#;
         let expected = "{\n  \"a\": [\n    1.0,\n    12345678901234567890123,\n    \"\\u003cb\\u003e, {x}\\\"\"\n  ],\n  \"e\": {},\n  \"l\": []\n}";
-        assert_eq!(indent_json(source).unwrap(), expected);
+        assert_eq!(indent_json(source, 1000).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_deeply_nested_body_is_cut_while_it_is_indented() {
+        let deep = format!(
+            "{}{}0{}",
+            "[".repeat(120),
+            "0,".repeat(100_000),
+            "]".repeat(120)
+        );
+        assert!(indent_json(deep.as_bytes(), 10_000).unwrap().len() < 11_000);
     }
 
     #[test]
     fn what_is_not_json_is_left_alone() {
-        assert_eq!(indent_json(b"{\"a\": 1,}"), None);
-        assert_eq!(indent_json(b""), None);
-        assert_eq!(indent_json(b"\xff"), None);
+        assert_eq!(indent_json(b"{\"a\": 1,}", 1000), None);
+        assert_eq!(indent_json(b"", 1000), None);
+        assert_eq!(indent_json(b"\xff", 1000), None);
     }
 }

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::body::{body, text};
 use super::frame;
-use super::parts::{badge, exact, headers};
+use super::parts::{badge, exact, headers, lasting};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::EndpointReport;
@@ -103,7 +103,7 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
             @if delivery.waiting.is_some() && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
                 dt { "Waiting" }
                 dd {
-                    "the endpoint cannot be reached since " (exact(outage.since, now)) "; "
+                    "the endpoint could not be reached for " (lasting(outage.since, now)) "; "
                     (outage.probes) " probes, the last: " (outage.error) ". No tries are spent."
                 }
             }

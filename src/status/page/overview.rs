@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame;
-use super::parts::{delivery_table, moment, size};
+use super::parts::{delivery_table, lasting, moment, size};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::id::BoxId;
@@ -113,8 +113,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                                     None => "yes",
                                     Some(outage) => {
                                         span.badge.waiting { "offline" }
-                                        " since " (moment(outage.since, now)) ", "
-                                        (outage.probes) " probes: " (outage.error)
+                                        " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
                                     }
                                 }
                             }

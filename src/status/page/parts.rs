@@ -53,6 +53,13 @@ pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// How long something lasts, in the largest fitting unit.
+pub(super) fn lasting(since: Timestamp, now: Timestamp) -> String {
+    distance(since, now)
+        .trim_end_matches(" ago")
+        .replace("just now", "a moment")
+}
+
 /// A size in the largest fitting unit.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
@@ -108,7 +115,10 @@ pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Times
                         tr {
                             td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
                                 @if row.replay_of.is_some() { " " span.dim { "replay" } } }
-                            td data-label="State" { (badge(row.state, row.waiting)) }
+                            td data-label="State" {
+                                (badge(row.state, row.waiting))
+                                @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
+                            }
                             td data-label="Type" { (row.event_type) }
                             td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
                             td data-label="Endpoint" { (row.endpoint) }

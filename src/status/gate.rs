@@ -1,0 +1,243 @@
+//! The gate before tiny_http: the public socket, its deadlines and its caps.
+//!
+//! tiny_http has no read time-outs, no limit on heads, a thread for every connection, and reserves
+//! memory for whatever length a request declares. So strangers never speak to it: the gate reads
+//! one whole, small request within a deadline, hands it on through a private socket, and passes
+//! the reply back. It must never let through what it has not read and measured.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::time::Clock;
+
+/// Connections at a time, each a thread: people look at pages, not machines.
+const CONNECTIONS_MAX: usize = 32;
+
+/// How long a whole request may take to arrive, and how long a client may stop reading.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Most bytes of a head, and most headers in it.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+
+/// Most bytes of a posted form: a token and little else.
+pub(super) const FORM_BYTES_MAX: usize = 4 * 1024;
+
+/// Wait after a failed `accept`, e.g. when file descriptors run out.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Where tiny_http listens now; it moves when it had to be made anew.
+pub(super) type Inner = Arc<Mutex<PathBuf>>;
+
+/// The accepting thread. Dropping it stops accepting.
+#[derive(Debug)]
+pub(super) struct Gate {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gate {
+    pub(super) fn start(socket: TcpListener, inner: Inner, clock: Arc<dyn Clock>) -> Result<Gate> {
+        let cannot = |error| Error::io("start the status page", error);
+        let address = socket.local_addr().map_err(cannot)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        let thread = std::thread::Builder::new()
+            .name("status-gate".to_owned())
+            .spawn(move || accept(&socket, &inner, &clock, &stopped))
+            .map_err(cannot)?;
+        Ok(Gate {
+            address,
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        // The accepting thread looks at the flag when somebody calls.
+        if let Ok(stream) = TcpStream::connect_timeout(&self.address, DEADLINE) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the status page's gate panicked");
+        }
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "accepting again at once would spin while there are no sockets to be had"
+)]
+fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &AtomicBool) {
+    let open = Arc::new(AtomicUsize::new(0));
+    loop {
+        let accepted = socket.accept();
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the status page cannot accept a connection; trying again");
+                std::thread::sleep(ACCEPT_RETRY);
+                continue;
+            }
+        };
+        if open.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
+            // Hung up on: whoever holds the others open has ten seconds at most.
+            continue;
+        }
+        let place = Place::taken(&open);
+        let (inner, clock) = (inner.clone(), clock.clone());
+        let started = std::thread::Builder::new()
+            .name("status-client".to_owned())
+            .spawn(move || {
+                let _place = place;
+                // A client that hangs up or is too slow is its own business.
+                let _ = relay(stream, &inner, clock.as_ref());
+            });
+        if let Err(error) = started {
+            tracing::warn!(%error, "too few threads for the status page");
+        }
+    }
+}
+
+/// A place among the open connections; given back when dropped.
+struct Place(Arc<AtomicUsize>);
+
+impl Place {
+    fn taken(open: &Arc<AtomicUsize>) -> Place {
+        open.fetch_add(1, Ordering::Relaxed);
+        Place(open.clone())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One connection: one request, one reply.
+fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
+    client.set_write_timeout(Some(DEADLINE))?;
+    let deadline = clock.elapsed() + DEADLINE;
+    let request = match read_request(&mut client, deadline, clock) {
+        Ok(Ok(request)) => request,
+        Ok(Err(refusal)) => return refuse(&mut client, refusal),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            return refuse(&mut client, "408 Request Timeout");
+        }
+        Err(error) => return Err(error),
+    };
+    let path = inner
+        .lock()
+        .expect("nobody panics with the path locked")
+        .clone();
+    let mut server = UnixStream::connect(path)?;
+    server.write_all(&request)?;
+    io::copy(&mut server, &mut client)?;
+    client.shutdown(Shutdown::Both)
+}
+
+/// Reads one request and writes it anew: only what was understood is passed on.
+fn read_request(
+    client: &mut TcpStream,
+    deadline: Duration,
+    clock: &dyn Clock,
+) -> io::Result<std::result::Result<Vec<u8>, &'static str>> {
+    let mut bytes = Vec::new();
+    let head_bytes = loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break end + 4;
+        }
+        if bytes.len() >= HEAD_BYTES_MAX {
+            return Ok(Err("431 Request Header Fields Too Large"));
+        }
+        read_some(client, &mut bytes, deadline, clock)?;
+    };
+    let mut slots = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut parsed = httparse::Request::new(&mut slots);
+    let head = bytes[..head_bytes].to_vec();
+    let (Ok(_), Some(method), Some(path)) = (parsed.parse(&head), parsed.method, parsed.path)
+    else {
+        return Ok(Err("400 Bad Request"));
+    };
+    let mut passed = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n").into_bytes();
+    let mut body_bytes = 0;
+    for header in parsed.headers.iter() {
+        match header.name.to_ascii_lowercase().as_str() {
+            "content-length" => {
+                let length = std::str::from_utf8(header.value)
+                    .ok()
+                    .and_then(|text| text.trim().parse().ok());
+                match length {
+                    Some(length) => body_bytes = length,
+                    None => return Ok(Err("400 Bad Request")),
+                }
+            }
+            "transfer-encoding" => return Ok(Err("411 Length Required")),
+            "connection" | "keep-alive" | "expect" | "upgrade" => {}
+            _ => {
+                passed.extend_from_slice(header.name.as_bytes());
+                passed.extend_from_slice(b": ");
+                passed.extend_from_slice(header.value);
+                passed.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+    if body_bytes > FORM_BYTES_MAX {
+        return Ok(Err("413 Content Too Large"));
+    }
+    while bytes.len() < head_bytes + body_bytes {
+        read_some(client, &mut bytes, deadline, clock)?;
+    }
+    passed.extend_from_slice(format!("Content-Length: {body_bytes}\r\n\r\n").as_bytes());
+    passed.extend_from_slice(&bytes[head_bytes..head_bytes + body_bytes]);
+    Ok(Ok(passed))
+}
+
+/// Reads what is there, within what is left of the deadline.
+fn read_some(
+    client: &mut TcpStream,
+    bytes: &mut Vec<u8>,
+    deadline: Duration,
+    clock: &dyn Clock,
+) -> io::Result<()> {
+    let left = deadline.saturating_sub(clock.elapsed());
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    client.set_read_timeout(Some(left))?;
+    let mut chunk = [0; 4096];
+    match client.read(&mut chunk)? {
+        0 => Err(ErrorKind::UnexpectedEof.into()),
+        count => {
+            bytes.extend_from_slice(&chunk[..count]);
+            Ok(())
+        }
+    }
+}
+
+fn refuse(client: &mut TcpStream, status: &str) -> io::Result<()> {
+    let body = format!("{status}\n");
+    let reply = format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    client.write_all(reply.as_bytes())?;
+    client.shutdown(Shutdown::Both)
+}
