@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::frame;
-use super::parts::{delivery_table, lasting, moment, size};
+use super::parts::{delivery_table, lasting, moment, size, table};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::id::BoxId;
@@ -80,85 +80,75 @@ fn totals(stats: &Stats, now: Timestamp) -> Markup {
 }
 
 fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
-    html! {
-        div.scroll {
-            table.rows {
-                thead {
-                    tr {
-                        th scope="col" { "Name" }
-                        th scope="col" { "URL" }
-                        th scope="col" { "Signed" }
-                        th scope="col" { "Pending" }
-                        th scope="col" { "Delivered" }
-                        th scope="col" { "Dead" }
-                        th scope="col" { "Reached" }
-                    }
+    let rows = html! {
+        @for row in rows {
+            @let name = &row.endpoint.name;
+            tr {
+                td data-label="Name" { a href={ "/deliveries?endpoint=" (name) } { (name) } }
+                td.mono data-label="URL" { (row.endpoint.url.redacted()) }
+                td data-label="Signed" { (row.endpoint.scheme) }
+                td data-label="Pending" {
+                    (row.pending)
+                    @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
                 }
-                tbody {
-                    @for row in rows {
-                        @let name = &row.endpoint.name;
-                        tr {
-                            td data-label="Name" { a href={ "/deliveries?endpoint=" (name) } { (name) } }
-                            td.mono data-label="URL" { (row.endpoint.url.redacted()) }
-                            td data-label="Signed" { (row.endpoint.scheme) }
-                            td data-label="Pending" {
-                                (row.pending)
-                                @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
-                            }
-                            td data-label="Delivered" { (row.delivered) }
-                            td data-label="Dead" { (row.dead) }
-                            td data-label="Reached" {
-                                @match &row.outage {
-                                    None if row.delivered + row.dead == 0 => "not tried yet",
-                                    None => "yes",
-                                    Some(outage) => {
-                                        span.badge.waiting { "offline" }
-                                        " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
-                                    }
-                                }
-                            }
+                td data-label="Delivered" { (row.delivered) }
+                td data-label="Dead" { (row.dead) }
+                td data-label="Reached" {
+                    @match &row.outage {
+                        None if row.delivered + row.dead == 0 => "not tried yet",
+                        None => "yes",
+                        Some(outage) => {
+                            span.badge.waiting { "offline" }
+                            " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
                         }
                     }
                 }
             }
         }
-    }
+    };
+    table(
+        &[
+            "Name",
+            "URL",
+            "Signed",
+            "Pending",
+            "Delivered",
+            "Dead",
+            "Reached",
+        ],
+        &rows,
+    )
 }
 
 fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
-    html! {
-        div.scroll {
-            table.rows {
-                thead {
-                    tr {
-                        th scope="col" { "Name" }
-                        th scope="col" { "Kind" }
-                        th scope="col" { "Path" }
-                        th scope="col" { "Signature" }
-                        th scope="col" { "Events" }
-                        th scope="col" { "Last event" }
-                        th scope="col" { "Refused" }
-                    }
+    let rows = html! {
+        @for row in rows {
+            @let name = &row.source.name;
+            tr {
+                td data-label="Name" { a href={ "/deliveries?source=" (name) } { (name) } }
+                td data-label="Kind" { (row.source.kind) }
+                td.mono data-label="Path" { (row.source.path()) }
+                td data-label="Signature" {
+                    @if row.source.secret.is_some() { "required" } @else { "not checked" }
                 }
-                tbody {
-                    @for row in rows {
-                        @let name = &row.source.name;
-                        tr {
-                            td data-label="Name" { a href={ "/deliveries?source=" (name) } { (name) } }
-                            td data-label="Kind" { (row.source.kind) }
-                            td.mono data-label="Path" { (row.source.path()) }
-                            td data-label="Signature" {
-                                @if row.source.secret.is_some() { "required" } @else { "not checked" }
-                            }
-                            td data-label="Events" { (row.events) }
-                            td data-label="Last event" {
-                                @match row.last_event { Some(at) => (moment(at, now)), None => "never" }
-                            }
-                            td data-label="Refused" { (row.refusals) }
-                        }
-                    }
+                td data-label="Events" { (row.events) }
+                td data-label="Last event" {
+                    @match row.last_event { Some(at) => (moment(at, now)), None => "never" }
                 }
+                td data-label="Refused" { (row.refusals) }
             }
         }
-    }
+    };
+    table(
+        &[
+            "Name",
+            "Kind",
+            "Path",
+            "Signature",
+            "Events",
+            "Last event",
+            "Refused",
+        ],
+        &rows,
+    )
 }

@@ -92,47 +92,54 @@ pub(super) fn headers(rows: &[Header]) -> Markup {
     }
 }
 
-/// Deliveries as a table.
-pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Timestamp) -> Markup {
+/// A table of these columns; each becomes a card on a phone.
+pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scroll {
             table.rows {
-                thead {
-                    tr {
-                        th scope="col" { "Delivery" }
-                        th scope="col" { "State" }
-                        th scope="col" { "Type" }
-                        th scope="col" { "Source" }
-                        th scope="col" { "Endpoint" }
-                        th scope="col" { "Tries" }
-                        th scope="col" { "Made" }
-                        th scope="col" { "Due or settled" }
-                    }
-                }
-                tbody {
-                    @for row in rows {
-                        @let id = box_id.delivery(row.id);
-                        tr {
-                            td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
-                                @if row.replay_of.is_some() { " " span.dim { "replay" } } }
-                            td data-label="State" {
-                                (badge(row.state, row.waiting))
-                                @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
-                            }
-                            td data-label="Type" { (row.event_type) }
-                            td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
-                            td data-label="Endpoint" { (row.endpoint) }
-                            td data-label="Tries" { (row.tries) }
-                            td data-label="Made" { (moment(row.created, now)) }
-                            td data-label="Due or settled" {
-                                @if let Some(at) = row.due.or(row.settled) { (moment(at, now)) }
-                            }
-                        }
-                    }
-                }
+                thead { tr { @for name in columns { th scope="col" { (name) } } } }
+                tbody { (rows) }
             }
         }
     }
+}
+
+/// Deliveries as a table.
+pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Timestamp) -> Markup {
+    let rows = html! {
+        @for row in rows {
+            @let id = box_id.delivery(row.id);
+            tr {
+                td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
+                    @if row.replay_of.is_some() { " " span.dim { "replay" } } }
+                td data-label="State" {
+                    (badge(row.state, row.waiting))
+                    @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
+                }
+                td data-label="Type" { (row.event_type) }
+                td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
+                td data-label="Endpoint" { (row.endpoint) }
+                td data-label="Tries" { (row.tries) }
+                td data-label="Made" { (moment(row.created, now)) }
+                td data-label="Due or settled" {
+                    @if let Some(at) = row.due.or(row.settled) { (moment(at, now)) }
+                }
+            }
+        }
+    };
+    table(
+        &[
+            "Delivery",
+            "State",
+            "Type",
+            "Source",
+            "Endpoint",
+            "Tries",
+            "Made",
+            "Due or settled",
+        ],
+        &rows,
+    )
 }
 
 #[cfg(test)]
