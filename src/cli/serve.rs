@@ -57,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         "pid": std::process::id(),
     });
     let text = format!(
-        "hookbox {} serves {} ({} sources, {} endpoints)\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
+        "hookbox {} serves {} (sources: {}, endpoints: {})\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
         env!("CARGO_PKG_VERSION"),
         service.store().path().display(),
         directory.sources().len(),
