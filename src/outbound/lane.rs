@@ -24,6 +24,9 @@ pub(super) struct Lane {
     ready: VecDeque<DueDelivery>,
     /// On the wire, or answered and not yet recorded: still pending and due in the file.
     in_flight: HashSet<DeliveryId>,
+    /// Those of them that are on the wire. Only these hold the next one back: waiting for the
+    /// commit of one answer before the next request would make the disk the pace.
+    on_wire: usize,
     /// Whether the file may hold due deliveries that are not in `ready`.
     stale: bool,
     /// When the next delivery becomes due, as far as known.
@@ -37,6 +40,7 @@ impl Lane {
             circuit,
             ready: VecDeque::new(),
             in_flight: HashSet::new(),
+            on_wire: 0,
             stale: true,
             next_due: None,
         }
@@ -59,8 +63,13 @@ impl Lane {
         self.next_due = Some(self.next_due.map_or(due, |held| held.min(due)));
     }
 
-    pub(super) fn in_flight(&self) -> usize {
-        self.in_flight.len()
+    pub(super) fn on_wire(&self) -> usize {
+        self.on_wire
+    }
+
+    /// An answer came, or the request was never made.
+    pub(super) fn answered(&mut self) {
+        self.on_wire = self.on_wire.saturating_sub(1);
     }
 
     /// The delivery was recorded, or its attempt was called off.
@@ -79,7 +88,7 @@ impl Lane {
         let allowed = self
             .circuit
             .allowed(elapsed, self.endpoint.concurrency as usize);
-        if self.in_flight.len() >= allowed {
+        if self.on_wire >= allowed {
             return Ok(None);
         }
         if self.ready.is_empty() {
@@ -88,6 +97,7 @@ impl Lane {
         let next = self.ready.pop_front();
         if let Some(due) = next {
             self.in_flight.insert(due.id);
+            self.on_wire += 1;
         }
         Ok(next)
     }
@@ -117,7 +127,7 @@ impl Lane {
     /// How long until this lane may have something to do by itself; `None` when only an event, an
     /// answer or a change can give it something.
     pub(super) fn wait(&self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
-        if self.in_flight.len() >= self.endpoint.concurrency as usize {
+        if self.on_wire >= self.endpoint.concurrency as usize {
             return None;
         }
         let work = if !self.ready.is_empty() || self.stale {
@@ -127,7 +137,7 @@ impl Lane {
         }?;
         match self.circuit.probe_at() {
             None => Some(work),
-            Some(_) if !self.in_flight.is_empty() => None,
+            Some(_) if self.on_wire > 0 => None,
             Some(probe_at) => Some(work.max(probe_at.saturating_sub(elapsed))),
         }
     }

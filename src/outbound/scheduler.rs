@@ -31,6 +31,10 @@ use super::transport::{Answer, Exchange, Reply, Transport};
 /// endpoints that hang do not take what the others need.
 pub const WORKERS_MAX: usize = 128;
 
+/// Answers that wait for their commit at a time; while there are as many, nothing is sent. Each
+/// holds a reply of some KiB.
+const RECORDING_MAX: usize = 512;
+
 /// Wait before the store is tried again after it could not be read or written.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
@@ -177,6 +181,7 @@ impl Scheduler {
                     tracing::warn!(error = error.chain(), "too few threads; trying again");
                     self.on_wire -= 1;
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
+                        lane.answered();
                         lane.put_back(job.delivery);
                     }
                     self.pause();
@@ -256,7 +261,8 @@ impl Scheduler {
     /// is left. What is in `jobs` after an error was taken before it and is to be run.
     fn dispatch(&mut self, room: usize, jobs: &mut Vec<Job>) -> Result<()> {
         let elapsed = self.clock.elapsed();
-        if self.cannot_record || self.paused_until.is_some_and(|until| until > elapsed) {
+        let must_wait = self.cannot_record || self.recording.len() >= RECORDING_MAX;
+        if must_wait || self.paused_until.is_some_and(|until| until > elapsed) {
             return Ok(());
         }
         self.paused_until = None;
@@ -284,7 +290,7 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
-        if lane.in_flight() >= share {
+        if lane.on_wire() >= share {
             return Ok(None);
         }
         // Also when it fails: the next round begins with another endpoint.
@@ -294,14 +300,17 @@ impl Scheduler {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     // Cancelled since it was looked up.
+                    lane.answered();
                     lane.release(due.id);
                     continue;
                 }
                 Err(error) if error.is_unavailable() => {
+                    lane.answered();
                     lane.put_back(due.id);
                     return Err(error);
                 }
                 Err(error) => {
+                    lane.answered();
                     // This one row cannot be read. It stays in flight, and so out of the way of
                     // the others, until the next start.
                     let delivery = self.store.box_id().delivery(due.id);
@@ -362,6 +371,7 @@ impl Scheduler {
         );
         let mut probe = false;
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            lane.answered();
             let was_open = lane.circuit.probe_at().is_some();
             match verdict.outcome {
                 Outcome::Unreachable => {
@@ -510,12 +520,13 @@ impl Scheduler {
         if let Some(until) = self.paused_until {
             return until.saturating_sub(elapsed);
         }
-        if self.cannot_record || self.on_wire >= WORKERS_MAX {
+        let full = self.on_wire >= WORKERS_MAX || self.recording.len() >= RECORDING_MAX;
+        if self.cannot_record || full {
             // Word will come: of the writing that is under way, or of a request.
             return SLEEP_MAX;
         }
         let (now, share) = (self.clock.now(), self.share());
-        let lanes = self.lanes.values().filter(|lane| lane.in_flight() < share);
+        let lanes = self.lanes.values().filter(|lane| lane.on_wire() < share);
         let next = lanes.filter_map(|lane| lane.wait(now, elapsed)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))
     }

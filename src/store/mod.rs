@@ -144,7 +144,7 @@ impl Store {
             groups: GroupCounter::default(),
         });
         let (jobs, messages) = channel();
-        let writer = Writer::new(connection, published.clone())?;
+        let writer = Writer::new(connection, published.clone(), &path)?;
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run(&messages))
