@@ -139,15 +139,17 @@ create index if not exists hookbox_delivery_event
 create index if not exists hookbox_delivery_endpoint
     on hookbox_delivery (endpoint_id);
 
--- The few that did not simply arrive.
-create index if not exists hookbox_delivery_open
-    on hookbox_delivery (state) where state <> 'delivered';
+-- The few that did not arrive.
+create index if not exists hookbox_delivery_failed
+    on hookbox_delivery (state) where state in ('dead', 'cancelled');
 
 -- One HTTP try of a delivery, with what was sent and what came back.
 create table if not exists hookbox_attempt (
-    id                 integer primary key autoincrement,
+    -- delivery_id * 1024 + number: the attempts of a delivery lie together, and no index is needed
+    -- to find them.
+    id                 integer primary key check (id = delivery_id * 1024 + number),
     delivery_id        integer not null references hookbox_delivery (id),
-    number             integer not null check (number > 0),
+    number             integer not null check (number between 1 and 1023),
     started_ms         integer not null,
     resolve_us         integer not null,
     connect_us         integer not null,
@@ -166,9 +168,6 @@ create table if not exists hookbox_attempt (
     response_truncated integer not null check (response_truncated in (0, 1)),
     check (outcome <> 'delivered' or status between 200 and 299)
 ) strict;
-
-create unique index if not exists hookbox_attempt_delivery
-    on hookbox_attempt (delivery_id, number);
 
 -- An endpoint that cannot be reached: one row that grows, not a row a try.
 create table if not exists hookbox_outage (

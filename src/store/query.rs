@@ -21,6 +21,9 @@ pub const PAGE_DEFAULT: usize = 100;
 /// Most rows of one page; a longer list is read page by page.
 pub const PAGE_MAX: usize = 1_000;
 
+/// Most pending deliveries that are put in order for a page: some milliseconds' work.
+const SORTED_MAX: i64 = 10_000;
+
 /// Which events to list.
 #[derive(Debug, Clone, Default)]
 pub struct EventFilter {
@@ -155,9 +158,10 @@ impl Store {
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<DeliveryRecord>> {
         let mut conditions = Conditions::default();
         let state = match filter.state {
-            // The words of the partial index over what did not simply arrive.
-            Some(State::Pending | State::Dead | State::Cancelled) => {
-                "d.state = :state and d.state <> 'delivered'"
+            // The words of the partial indexes.
+            Some(State::Pending) => "d.state = :state and d.state = 'pending'",
+            Some(State::Dead | State::Cancelled) => {
+                "d.state = :state and d.state in ('dead', 'cancelled')"
             }
             Some(State::Delivered) | None => "d.state = :state",
         };
@@ -177,8 +181,19 @@ impl Store {
         conditions.add("d.created_ms >= :since", ":since", some(&filter.since));
         conditions.add("d.created_ms < :until", ":until", some(&filter.until));
         conditions.add("d.id < :before", ":before", some(&filter.before));
+        let mut columns = DELIVERY_COLUMNS.to_owned();
+        if filter.state == Some(State::Pending) && filter.event.is_none() {
+            // A few that wait are found by their own index and put in order; when many wait they
+            // are among the newest, and reading by age finds a page of them at once.
+            let index = if self.stats()?.pending <= SORTED_MAX {
+                "as d indexed by hookbox_delivery_due"
+            } else {
+                "as d not indexed"
+            };
+            columns = columns.replacen("as d", index, 1);
+        }
         let statement = format!(
-            "{DELIVERY_COLUMNS} {} order by d.id desc limit :limit",
+            "{columns} {} order by d.id desc limit :limit",
             conditions.clause()
         );
         self.list(&statement, conditions, limit, read_delivery)
@@ -255,8 +270,8 @@ impl Store {
                             total_us, outcome, status, error, request_headers, response_headers,
                             response_body, response_truncated
                      from hookbox_attempt
-                     where delivery_id = :delivery
-                     order by number
+                     where id > :delivery * 1024 and id < (:delivery + 1) * 1024
+                     order by id
                      limit :limit",
                 )?
                 .query_map(named_params! { ":delivery": delivery, ":limit": PAGE_MAX as i64 }, read_attempt)?

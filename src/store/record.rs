@@ -12,6 +12,9 @@ use crate::model::event::Header;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
+/// Most attempts of a delivery that are kept, as the schema has it. A ladder has a hundred at most.
+const ATTEMPTS_MAX: i64 = 1023;
+
 /// What came of one attempt.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -74,6 +77,10 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
              returning attempts",
         )?
         .query_row(named_params! { ":id": report.delivery }, |row| row.get(0))?;
+    if number > ATTEMPTS_MAX {
+        // Only an endpoint that comes and goes a thousand times gets here; the count goes on.
+        return Ok(());
+    }
     insert_attempt(tx, report, number)
 }
 
@@ -122,11 +129,11 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
     tx.connection
         .prepare_cached(
             "insert into hookbox_attempt (
-                 delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
+                 id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
                  outcome, status, error, request_headers, response_headers, response_body,
                  response_truncated
              ) values (
-                 :delivery, :number, :started, :resolve, :connect, :wait, :read, :total,
+                 :delivery * 1024 + :number, :delivery, :number, :started, :resolve, :connect, :wait, :read, :total,
                  :outcome, :status, :error, :request_headers, :response_headers, :response_body,
                  :response_truncated
              )",
