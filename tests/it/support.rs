@@ -19,6 +19,7 @@ use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Scheduler, Tra
 use hookbox::signature::{Secret, gogs};
 use hookbox::store::{Missing, Store};
 use hookbox::time::{ManualClock, Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// Longest a test waits for another process or thread to do what it must.
@@ -300,10 +301,14 @@ impl Drop for Served {
 }
 
 pub fn send_signal(pid: u32, name: &str) {
-    let status = Command::new("kill")
-        .args([format!("-{name}"), pid.to_string()])
-        .status();
-    assert!(status.unwrap().success());
+    let signal = match name {
+        "TERM" => Signal::TERM,
+        "INT" => Signal::INT,
+        "KILL" => Signal::KILL,
+        other => panic!("no signal {other} is sent here"),
+    };
+    let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// An HTTP client that shows every status.
