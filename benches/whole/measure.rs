@@ -576,9 +576,9 @@ fn preload_delivered(here: &Box, events: u64, body_bytes: usize) {
         .execute_batch(
             "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, settled_ms, tries, attempts)
              select id, 1, 'delivered', received_ms, received_ms + 5, 1, 1 from hookbox_event;
-             insert into hookbox_attempt (delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
+             insert into hookbox_attempt (id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
                  total_us, outcome, status, request_headers, response_headers, response_body, response_truncated)
-             select id, 1, created_ms, 0, 0, 300, 0, 300, 'delivered', 204, '[]', '[]', x'', 0 from hookbox_delivery;
+             select id * 1024 + 1, id, 1, created_ms, 0, 0, 300, 0, 300, 'delivered', 204, '[]', '[]', x'', 0 from hookbox_delivery;
              pragma wal_checkpoint(truncate);",
         )
         .unwrap();
