@@ -24,6 +24,7 @@ mod driver;
 mod measure;
 mod receiver;
 mod served;
+mod table;
 mod wire;
 
 use std::time::{SystemTime, UNIX_EPOCH};

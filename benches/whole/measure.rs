@@ -1,4 +1,4 @@
-//! The measures, the turns in which they are taken, and the table.
+//! The measures, and the turns in which they are taken.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::driver::Load;
 use crate::served::{Box, Served};
+use crate::table::{Goal, Row, Table};
 use crate::{BODY_BYTES, bare};
 
 pub(crate) struct Options {
@@ -61,67 +62,6 @@ impl Options {
         self.only
             .as_ref()
             .is_none_or(|word| name.contains(word.as_str()))
-    }
-}
-
-/// What is to be reached.
-enum Goal {
-    None,
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-struct Row {
-    name: String,
-    value: f64,
-    unit: &'static str,
-    /// What the goal is about: a share of a limit, or the value itself.
-    share: Option<(f64, &'static str)>,
-    goal: Goal,
-}
-
-struct Table {
-    json: bool,
-}
-
-impl Table {
-    fn print(&self, row: &Row) {
-        let judged = row.share.map_or(row.value, |(share, _)| share);
-        let met = match row.goal {
-            Goal::None => None,
-            Goal::AtLeast(goal) => Some(judged >= goal),
-            Goal::AtMost(goal) => Some(judged <= goal),
-        };
-        if self.json {
-            let goal = match row.goal {
-                Goal::None => Value::Null,
-                Goal::AtLeast(goal) => json!({ "at_least": goal }),
-                Goal::AtMost(goal) => json!({ "at_most": goal }),
-            };
-            println!(
-                "{}",
-                json!({
-                    "name": row.name, "value": row.value, "unit": row.unit,
-                    "share": row.share.map(|(share, _)| share), "of": row.share.map(|(_, of)| of),
-                    "goal": goal, "met": met,
-                })
-            );
-            return;
-        }
-        let share = row
-            .share
-            .map(|(share, of)| format!("{share:.2} of {of}"))
-            .unwrap_or_default();
-        let goal = match row.goal {
-            Goal::None => String::new(),
-            Goal::AtLeast(goal) => format!(">= {goal}"),
-            Goal::AtMost(goal) => format!("<= {goal}"),
-        };
-        let met = met.map_or("", |met| if met { "yes" } else { "NO" });
-        println!(
-            "{:<44} {:>12.2} {:<10} {:<26} {:<10} {met}",
-            row.name, row.value, row.unit, share, goal
-        );
     }
 }
 

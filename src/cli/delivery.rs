@@ -3,12 +3,11 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES, Limit, no_name};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::DeliveryId;
 use crate::store::{DeliveryFilter, Store};
-use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeliveryCommand {
@@ -98,10 +97,6 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
 }
 
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
-    let time = |text: Option<String>| {
-        text.map(|text| Timestamp::parse(&text, context.now()))
-            .transpose()
-    };
     let box_id = store.box_id();
     let mut filter = DeliveryFilter {
         state: arguments.state,
@@ -112,19 +107,15 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
             .event
             .map(|id| box_id.parse_event(&id))
             .transpose()?,
-        since: time(arguments.since)?,
-        until: time(arguments.until)?,
+        since: context.moment(arguments.since.as_deref())?,
+        until: context.moment(arguments.until.as_deref())?,
         before: None,
     };
     if let Some(name) = &filter.endpoint {
-        store
-            .endpoint_id(name)?
-            .ok_or_else(|| no_name("endpoint", name))?;
+        store.endpoint_id(name)?;
     }
     if let Some(name) = &filter.source {
-        store
-            .source_id(name)?
-            .ok_or_else(|| no_name("source", name))?;
+        store.source_id(name)?;
     }
     if let Some(event) = filter.event {
         store.event(event)?;

@@ -6,11 +6,10 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES, Limit, no_name};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::store::EventFilter;
-use crate::time::Timestamp;
 
 #[derive(Debug, Args)]
 pub(super) struct EnqueueArguments {
@@ -112,21 +111,15 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     let box_id = store.box_id();
     match command {
         EventCommand::List(arguments) => {
-            let time = |text: Option<String>| {
-                text.map(|text| Timestamp::parse(&text, context.now()))
-                    .transpose()
-            };
             let mut filter = EventFilter {
                 source: arguments.source,
                 event_type: arguments.event_type,
-                since: time(arguments.since)?,
-                until: time(arguments.until)?,
+                since: context.moment(arguments.since.as_deref())?,
+                until: context.moment(arguments.until.as_deref())?,
                 before: None,
             };
             if let Some(name) = &filter.source {
-                store
-                    .source_id(name)?
-                    .ok_or_else(|| no_name("source", name))?;
+                store.source_id(name)?;
             }
             let events = arguments.limit.pages(|limit| {
                 let page = store.events(&filter, limit)?;

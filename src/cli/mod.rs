@@ -131,6 +131,12 @@ impl Context {
         self.clock.now()
     }
 
+    /// Reads an optional moment: RFC 3339, or an age.
+    fn moment(&self, text: Option<&str>) -> Result<Option<Timestamp>> {
+        text.map(|text| Timestamp::parse(text, self.now()))
+            .transpose()
+    }
+
     /// Says that what was just made will wait, where nobody serves the file.
     fn note_if_not_served(&self, store: &Store) {
         if !store.is_served() {
@@ -210,13 +216,6 @@ fn start_log(arguments: &Arguments) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .init();
-}
-
-/// The error for a name that a list is asked for and that never was.
-fn no_name(noun: &str, name: &str) -> Error {
-    Error::not_found(format!(
-        "no {noun} named {name}; `hookbox {noun} list` shows what there is"
-    ))
 }
 
 /// How many rows a list prints.

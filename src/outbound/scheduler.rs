@@ -58,7 +58,7 @@ pub struct Scheduler {
     /// The endpoint that was served last; the next round begins after it.
     last_served: Option<EndpointId>,
     /// Answered, and not yet on disk.
-    recording: HashMap<DeliveryId, Report>,
+    recording: HashMap<DeliveryId, Arc<Report>>,
     /// Reports that could not be written, to be tried again at that time.
     unwritten: Vec<DeliveryId>,
     /// Nothing is looked up or written before: the store was in trouble.
@@ -434,11 +434,11 @@ impl Scheduler {
             response_truncated: reply.truncated,
             change: verdict.change,
         };
-        self.record(report);
+        self.record(Arc::new(report));
     }
 
     /// Hands a report to the writer and keeps it until it is on disk.
-    fn record(&mut self, report: Report) {
+    fn record(&mut self, report: Arc<Report>) {
         let (endpoint, delivery) = (report.endpoint, report.delivery);
         self.recording.insert(delivery, report.clone());
         let mailbox = self.mailbox.clone();
@@ -484,11 +484,11 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return;
         };
-        match report.map(|report| report.change) {
+        match report.as_ref().map(|report| &report.change) {
             Some(Move::Postpone) => lane.put_back(delivery),
             Some(Move::Retry { due }) => {
                 lane.release(delivery);
-                lane.expect(due);
+                lane.expect(*due);
             }
             _ => lane.release(delivery),
         }

@@ -19,6 +19,8 @@ pub(super) struct Changes {
     endpoints: BTreeMap<EndpointId, [i64; 4]>,
     /// Endpoints that have something new to send.
     woken: BTreeSet<EndpointId>,
+    /// Whether a source or an endpoint is another than before.
+    configured: bool,
 }
 
 #[derive(Debug, Default)]
@@ -59,6 +61,15 @@ impl Changes {
         self.count(endpoint, to, count);
     }
 
+    /// A source or an endpoint was added, changed or removed.
+    pub(super) fn configured(&mut self) {
+        self.configured = true;
+    }
+
+    pub(super) fn is_configured(&self) -> bool {
+        self.configured
+    }
+
     fn count(&mut self, endpoint: EndpointId, state: State, by: i64) {
         self.endpoints.entry(endpoint).or_default()[slot(state)] += by;
     }
@@ -78,6 +89,7 @@ impl Changes {
             }
         }
         self.woken.extend(other.woken);
+        self.configured |= other.configured;
     }
 
     /// Writes the sums, in the transaction of the rows they count.

@@ -106,12 +106,15 @@ macro_rules! span_columns {
 
 span_columns!(Millis, from_millis, as_millis; Micros, from_micros, as_micros);
 
-/// Headers in a column: a JSON array of `[name, value]`.
+/// Headers read from a column: a JSON array of `[name, value]`.
 pub(super) struct Headers(pub(super) Vec<Header>);
 
-impl ToSql for Headers {
+/// Headers written to a column.
+pub(super) struct HeadersRef<'a>(pub(super) &'a [Header]);
+
+impl ToSql for HeadersRef<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        let text = serde_json::to_string(&self.0)
+        let text = serde_json::to_string(self.0)
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         Ok(ToSqlOutput::Owned(Value::Text(text)))
     }

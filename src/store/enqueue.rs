@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
-use super::columns::Headers;
+use super::columns::HeadersRef;
 use super::writer::Tx;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
@@ -84,7 +84,7 @@ fn accept(tx: &mut Tx<'_>, event: &NewEvent, now: Timestamp) -> Result<Accepted>
                 ":key": event.key,
                 ":now": now,
                 ":content_type": event.content_type,
-                ":headers": Headers(event.headers.clone()),
+                ":headers": HeadersRef(&event.headers),
                 ":body": event.body,
             },
             |row| row.get(0),

@@ -3,11 +3,12 @@
 //! Lists go from the newest to the oldest and are cut by id, so that a page stays the same while
 //! rows are added, and the hundredth page costs what the first does.
 
-use rusqlite::types::ToSql;
+use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::columns::{Headers, Micros};
+use super::setup::{no_endpoint, no_source};
 use crate::error::{Error, Result};
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, State};
@@ -98,11 +99,16 @@ const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         o.id is not null as offline
-     from hookbox_delivery as d
-     join hookbox_event as e on e.id = d.event_id
+     from hookbox_delivery as d";
+
+const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
      join hookbox_endpoint as p on p.id = d.endpoint_id
      left join hookbox_source as s on s.id = e.source_id
      left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null";
+
+const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :name";
+
+const SOURCE_BY_NAME: &str = "select id from hookbox_source where name = :name";
 
 impl Store {
     /// Events, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
@@ -169,7 +175,7 @@ impl Store {
         // Looked up first: a search by number goes straight through the endpoint's index.
         let endpoint = match &filter.endpoint {
             None => None,
-            Some(name) => match self.endpoint_id(name)? {
+            Some(name) => match self.row_named::<EndpointId>(ENDPOINT_BY_NAME, name)? {
                 None => return Ok(Vec::new()),
                 found => found,
             },
@@ -181,19 +187,20 @@ impl Store {
         conditions.add("d.created_ms >= :since", ":since", some(&filter.since));
         conditions.add("d.created_ms < :until", ":until", some(&filter.until));
         conditions.add("d.id < :before", ":before", some(&filter.before));
-        let mut columns = DELIVERY_COLUMNS.to_owned();
-        if filter.state == Some(State::Pending) && filter.event.is_none() {
-            // A few that wait are found by their own index and put in order; when many wait they
-            // are among the newest, and reading by age finds a page of them at once.
-            let index = if self.stats()?.pending <= SORTED_MAX {
-                "as d indexed by hookbox_delivery_due"
-            } else {
-                "as d not indexed"
-            };
-            columns = columns.replacen("as d", index, 1);
-        }
+        // A few that wait are found by their own index and put in order; when many wait they are
+        // among the newest, and reading by age finds a page of them at once.
+        let index = match filter.state {
+            Some(State::Pending) if filter.event.is_none() => {
+                if self.pending()? <= SORTED_MAX {
+                    "indexed by hookbox_delivery_due"
+                } else {
+                    "not indexed"
+                }
+            }
+            _ => "",
+        };
         let statement = format!(
-            "{columns} {} order by d.id desc limit :limit",
+            "{DELIVERY_COLUMNS} {index} {DELIVERY_JOINS} {} order by d.id desc limit :limit",
             conditions.clause()
         );
         self.list(&statement, conditions, limit, read_delivery)
@@ -202,25 +209,25 @@ impl Store {
     /// The row of the endpoint that has or had this name.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn endpoint_id(&self, name: &str) -> Result<Option<EndpointId>> {
-        self.read(|connection| {
-            let id = connection
-                .prepare_cached("select id from hookbox_endpoint where name = :name")?
-                .query_row(named_params! { ":name": name }, |row| row.get(0))
-                .optional()?;
-            Ok(id)
-        })
+    /// [`Error::NotFound`] when there never was one.
+    pub fn endpoint_id(&self, name: &str) -> Result<EndpointId> {
+        self.row_named(ENDPOINT_BY_NAME, name)?
+            .ok_or_else(|| no_endpoint(name))
     }
 
     /// The row of the source that has or had this name.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn source_id(&self, name: &str) -> Result<Option<SourceId>> {
+    /// [`Error::NotFound`] when there never was one.
+    pub fn source_id(&self, name: &str) -> Result<SourceId> {
+        self.row_named(SOURCE_BY_NAME, name)?
+            .ok_or_else(|| no_source(name))
+    }
+
+    fn row_named<T: FromSql>(&self, statement: &str, name: &str) -> Result<Option<T>> {
         self.read(|connection| {
             let id = connection
-                .prepare_cached("select id from hookbox_source where name = :name")?
+                .prepare_cached(statement)?
                 .query_row(named_params! { ":name": name }, |row| row.get(0))
                 .optional()?;
             Ok(id)
@@ -234,12 +241,24 @@ impl Store {
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryRecord> {
         self.read(|connection| {
             connection
-                .prepare_cached(&format!("{DELIVERY_COLUMNS} where d.id = :id"))?
+                .prepare_cached(&format!(
+                    "{DELIVERY_COLUMNS} {DELIVERY_JOINS} where d.id = :id"
+                ))?
                 .query_row(named_params! { ":id": id }, read_delivery)
                 .optional()?
                 .ok_or_else(|| {
                     Error::not_found(format!("no delivery {}", self.box_id().delivery(id)))
                 })
+        })
+    }
+
+    /// How many deliveries wait, from the counts kept beside the rows.
+    fn pending(&self) -> Result<i64> {
+        self.read(|connection| {
+            let pending = connection
+                .prepare_cached("select ifnull(sum(pending), 0) from hookbox_endpoint_count")?
+                .query_row([], |row| row.get(0))?;
+            Ok(pending)
         })
     }
 

@@ -1,9 +1,11 @@
 //! Writing what came of an attempt: the attempt's row, the delivery's move, the outage's row.
 
+use std::sync::Arc;
+
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
-use super::columns::{Headers, Micros};
+use super::columns::{HeadersRef, Micros};
 use super::writer::{Tx, expect_one};
 use crate::error::Result;
 use crate::model::attempt::{Outcome, Timing};
@@ -49,7 +51,11 @@ pub struct Report {
 impl Store {
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
     /// return at once. Until it is called with success the delivery counts as in flight.
-    pub fn record_then(&self, report: Report, answer: impl FnOnce(Result<()>) + Send + 'static) {
+    pub fn record_then(
+        &self,
+        report: Arc<Report>,
+        answer: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
         let bytes = report.response_body.len();
         self.submit(bytes, move |tx| record(tx, &report), answer);
     }
@@ -67,16 +73,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if report.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());
     }
-    apply_move(tx, report)?;
-    let number: i64 = tx
-        .connection
-        .prepare_cached(
-            "update hookbox_delivery
-             set attempts = attempts + 1
-             where id = :id
-             returning attempts",
-        )?
-        .query_row(named_params! { ":id": report.delivery }, |row| row.get(0))?;
+    let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here; the count goes on.
         return Ok(());
@@ -84,29 +81,33 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     insert_attempt(tx, report, number)
 }
 
-/// Moves the delivery, if it is still pending: a person may have cancelled it meanwhile, and then
-/// only the attempt is recorded.
-fn apply_move(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    let state: State = tx
+/// Counts the attempt and moves the delivery, if it is still pending: a person may have cancelled
+/// it meanwhile, and then only the attempt counts. Returns the attempt's number.
+fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
+    let (from, attempts): (State, i64) = tx
         .connection
-        .prepare_cached("select state from hookbox_delivery where id = :id")?
-        .query_row(named_params! { ":id": report.delivery }, |row| row.get(0))?;
-    let Some(to) = next_state(state, &report.change) else {
-        return Ok(());
-    };
+        .prepare_cached("select state, attempts from hookbox_delivery where id = :id")?
+        .query_row(named_params! { ":id": report.delivery }, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+    let number = attempts + 1;
     let (due, reason, spent) = match &report.change {
         Move::Deliver => (None, None, 1),
         Move::Retry { due } => (Some(*due), report.error.as_deref(), 1),
         Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
         Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
         // It keeps its due time: it is still the oldest when the endpoint is back.
-        Move::Postpone => return Ok(()),
+        Move::Postpone => return count_attempt(tx, report, from, number),
+    };
+    let Some(to) = next_state(from, &report.change) else {
+        return count_attempt(tx, report, from, number);
     };
     let moved = tx
         .connection
         .prepare_cached(
             "update hookbox_delivery
-             set state = :to, due_ms = :due, settled_ms = :settled, tries = tries + :spent, reason = :reason
+             set state = :to, due_ms = :due, settled_ms = :settled, tries = tries + :spent,
+                 attempts = :number, reason = :reason
              where id = :id and state = :from",
         )?
         .execute(named_params! {
@@ -114,15 +115,28 @@ fn apply_move(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
             ":due": due,
             ":settled": (to != State::Pending).then_some(report.ended),
             ":spent": spent,
+            ":number": number,
             ":reason": reason,
             ":id": report.delivery,
-            ":from": state,
+            ":from": from,
         })?;
     expect_one(moved)?;
-    if to != state {
-        tx.changes.deliveries_moved(report.endpoint, state, to, 1);
+    if to != from {
+        tx.changes.deliveries_moved(report.endpoint, from, to, 1);
     }
-    Ok(())
+    Ok(number)
+}
+
+/// Counts the attempt of a delivery that stays as it is.
+fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Result<i64> {
+    let counted = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_delivery set attempts = :number where id = :id and state = :state",
+        )?
+        .execute(named_params! { ":number": number, ":id": report.delivery, ":state": state })?;
+    expect_one(counted)?;
+    Ok(number)
 }
 
 fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
@@ -150,8 +164,8 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":outcome": report.outcome,
             ":status": report.status,
             ":error": report.error,
-            ":request_headers": Headers(report.request_headers.clone()),
-            ":response_headers": Headers(report.response_headers.clone()),
+            ":request_headers": HeadersRef(&report.request_headers),
+            ":response_headers": HeadersRef(&report.response_headers),
             ":response_body": report.response_body,
             ":response_truncated": report.response_truncated,
         })?;

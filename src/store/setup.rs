@@ -49,6 +49,7 @@ impl Store {
                     },
                     |row| row.get(0),
                 )?;
+            tx.changes.configured();
             Ok(id)
         })
     }
@@ -66,8 +67,8 @@ impl Store {
                     "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
                 )?
                 .execute(named_params! { ":now": now, ":id": source.id })?;
-            expect_one(changed)?;
-            Ok(())
+            tx.changes.configured();
+            expect_one(changed)
         })
     }
 
@@ -132,6 +133,7 @@ impl Store {
                     },
                     |row| row.get(0),
                 )?;
+            tx.changes.configured();
             Ok(id)
         })
     }
@@ -220,6 +222,7 @@ fn remove_endpoint_batch(
         )?
         .execute(named_params! { ":now": now, ":id": endpoint.id })?;
     expect_one(changed)?;
+    tx.changes.configured();
     Ok((batch, true))
 }
 

@@ -227,16 +227,13 @@ impl Writer {
     /// One transaction over all jobs of the group.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
         execute(&self.connection, "begin immediate")?;
+        self.refresh_directory()?;
         let mut changes = Changes::default();
         let alone = group.len() == 1;
         for job in group {
-            if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
-                self.directory = Arc::new(newer);
-            }
-            let directory = self.directory.clone();
             let mut tx = Tx {
                 connection: &self.connection,
-                directory,
+                directory: self.directory.clone(),
                 changes: Changes::default(),
             };
             if !alone {
@@ -249,7 +246,12 @@ impl Writer {
                 return Err(group_lost());
             }
             match (fine, alone) {
-                (true, _) => changes.merge(done),
+                (true, _) => {
+                    if done.is_configured() {
+                        self.refresh_directory()?;
+                    }
+                    changes.merge(done);
+                }
                 (false, true) => {
                     execute(&self.connection, "rollback")?;
                     return Ok(changes);
@@ -260,13 +262,17 @@ impl Writer {
                 execute(&self.connection, "release job")?;
             }
         }
-        // A job may have changed the configuration itself.
-        if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
-            self.directory = Arc::new(newer);
-        }
         changes.flush(&self.connection)?;
         execute(&self.connection, "commit")?;
         Ok(changes)
+    }
+
+    /// Loads the directory again if this connection sees a newer one.
+    fn refresh_directory(&mut self) -> Result<()> {
+        if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
+            self.directory = Arc::new(newer);
+        }
+        Ok(())
     }
 
     /// Notices what other processes committed: the command line beside a running service, or an
@@ -288,10 +294,8 @@ impl Writer {
                     return Ok(());
                 }
                 self.data_version = version;
-                if let Some(newer) = directory::newer(&self.connection, &self.directory)? {
-                    self.directory = Arc::new(newer);
-                    self.published.publish(&self.directory);
-                }
+                self.refresh_directory()?;
+                self.published.publish(&self.directory);
                 self.published.tell(&Woken::All);
                 Ok(())
             });
