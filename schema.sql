@@ -18,11 +18,13 @@ create table if not exists hookbox_meta (
     box            text    not null check (length(box) = 10),
     -- Counts the changes to sources and endpoints, so that a running service sees with one small
     -- read that somebody changed one. The triggers below keep it, whoever writes.
-    config_version integer not null default 0
+    config_version integer not null default 0,
+    -- Drawn once too: what the hashes of keys are made with.
+    key_seed       blob    not null check (length(key_seed) = 16)
 ) strict;
 
-insert or ignore into hookbox_meta (id, schema_version, box)
-values (1, 1, lower(hex(randomblob(5))));
+insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
+values (1, 1, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -40,15 +42,6 @@ create table if not exists hookbox_source (
 -- A name belongs to one row for good: adding a removed one again revives it, with its history.
 create unique index if not exists hookbox_source_name
     on hookbox_source (name);
-
--- What has come through a source. Apart from the source, since it changes all the time.
-create table if not exists hookbox_source_count (
-    -- 0 counts the events that came without a source.
-    source_id     integer primary key,
-    events        integer not null default 0,
-    refusals      integer not null default 0,
-    last_event_ms integer
-) strict;
 
 -- Where events go. A removed one stays as a row, for its deliveries.
 create table if not exists hookbox_endpoint (
@@ -69,14 +62,17 @@ create table if not exists hookbox_endpoint (
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
 
--- How many deliveries of an endpoint are in which state, so that nobody has to count ten million.
-create table if not exists hookbox_endpoint_count (
-    endpoint_id integer primary key references hookbox_endpoint (id),
-    pending     integer not null default 0,
-    delivered   integer not null default 0,
-    dead        integer not null default 0,
-    cancelled   integer not null default 0
-) strict;
+-- What has come through each source (events, refusals, last_event_ms), and how many deliveries of
+-- each endpoint are in which state, so that nobody has to count ten million. Every commit changes
+-- some of these, and all of them lie on one page.
+create table if not exists hookbox_tally (
+    of    text    not null check (of in ('source', 'endpoint')),
+    -- Its row; source 0 stands for the events that came without one.
+    id    integer not null,
+    what  text    not null,
+    value integer not null,
+    primary key (of, id, what)
+) strict, without rowid;
 
 create trigger if not exists hookbox_source_insert after insert on hookbox_source
 begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
@@ -89,26 +85,48 @@ begin update hookbox_meta set config_version = config_version + 1 where id = 1; 
 
 -- One fact, stored once, its bytes exact, never changed.
 create table if not exists hookbox_event (
-    -- autoincrement: an id is shown outside and may never be used twice, even after pruning.
-    id           integer primary key autoincrement,
+    id           integer primary key,
     -- Null when it was put in from the command line.
     source_id    integer references hookbox_source (id),
     type         text    not null check (length(type) between 1 and 128),
-    -- The same key of the same source is the same event.
+    -- The same key of the same source is the same event: hookbox_recent_key and hookbox_key find it.
     key          text    check (length(key) between 1 and 256),
     received_ms  integer not null,
     content_type text,
     -- The producer's headers in received order: a JSON array of [name, value].
     headers      text    not null,
-    body         blob    not null
+    -- The body: as it came, or packed (zstd) where that is smaller; `hookbox event body` prints it.
+    body         blob    not null,
+    encoding     text    check (encoding = 'zstd'),
+    -- Size of the body as it came.
+    bytes        integer not null,
+    check (encoding is not null or bytes = length(body))
 ) strict;
 
-create unique index if not exists hookbox_event_key
-    on hookbox_event (ifnull(source_id, 0), key) where key is not null;
+-- An id is shown outside and may never be used twice. The next one is one more than the newest, so
+-- the newest stays (what `autoincrement` would remember costs another page in every commit).
+create trigger if not exists hookbox_event_newest before delete on hookbox_event
+when old.id = (select max(id) from hookbox_event)
+begin select raise(abort, 'the newest event stays: its id must not be used again'); end;
+
+-- The keys of events, as a keyed hash of source and key, in two tables: an index over random keys is
+-- written to in another place for each event, which costs more than all the rest. src/store/keys.rs
+-- says how they are used. The recent ones, in the order of their events:
+create table if not exists hookbox_recent_key (
+    event_id integer primary key,
+    hash     integer not null
+) strict;
+
+-- All older ones, in the order of their hashes. They move here many at a time.
+create table if not exists hookbox_key (
+    hash     integer not null,
+    event_id integer not null,
+    primary key (hash, event_id)
+) strict, without rowid;
 
 -- One event owed to one endpoint.
 create table if not exists hookbox_delivery (
-    id          integer primary key autoincrement,
+    id          integer primary key,
     event_id    integer not null references hookbox_event (id),
     endpoint_id integer not null references hookbox_endpoint (id),
     state       text    not null check (state in ('pending', 'delivered', 'dead', 'cancelled')),
@@ -126,6 +144,10 @@ create table if not exists hookbox_delivery (
     check ((state = 'pending') = (settled_ms is null)),
     check (state not in ('dead', 'cancelled') or reason is not null)
 ) strict;
+
+create trigger if not exists hookbox_delivery_newest before delete on hookbox_delivery
+when old.id = (select max(id) from hookbox_delivery)
+begin select raise(abort, 'the newest delivery stays: its id must not be used again'); end;
 
 -- Finding what is due: only pending rows are in it, so it does not grow with history.
 create index if not exists hookbox_delivery_due

@@ -8,10 +8,24 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 
-use crate::body;
+use crate::payload;
 
 /// The same headers as hookbox keeps of the driver's pushes.
 const HEADERS: &str = r#"[["Host","127.0.0.1:8420"],["User-Agent","GogsServer"],["Content-Length","3081"],["Content-Type","application/json"],["X-Github-Event","push"],["X-Gogs-Event","push"],["X-Gogs-Signature","7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa"],["Accept-Encoding","gzip"],["X-Github-Delivery","b1c9a7f2-1111-4222-8333-444455556666"],["X-Gogs-Delivery","b1c9a7f2-1111-4222-8333-444455556666"]]"#;
+
+/// What anybody would begin with: the event, a key that is taken once, what is due.
+const TABLES: &str = "
+    create table event (
+        id integer primary key, source_id integer not null, type text not null, key text not null,
+        received_ms integer not null, content_type text, headers text not null, body blob not null
+    ) strict;
+    create unique index event_key on event (source_id, key);
+    create table delivery (
+        id integer primary key, event_id integer not null, endpoint_id integer not null,
+        state text not null, created_ms integer not null, due_ms integer
+    ) strict;
+    create index delivery_due on delivery (endpoint_id, due_ms) where state = 'pending';
+";
 
 /// Rows a second: an event of this size with a random key and its delivery, so many a commit,
 /// one thread, WAL, synchronous=FULL.
@@ -21,17 +35,8 @@ pub(crate) fn store(folder: &Path, body_bytes: usize, a_commit: usize, seconds: 
     connection
         .execute_batch("pragma journal_mode = wal; pragma synchronous = full;")
         .unwrap();
-    connection
-        .execute_batch(include_str!("../../schema.sql"))
-        .unwrap();
-    connection
-        .execute_batch(
-            "insert into hookbox_source (id, name, kind, on_repeat, created_ms) values (1, 'gogs', 'gogs', 'replay', 0);
-             insert into hookbox_endpoint (id, name, url, format, sign, timeout_ms, concurrency, retry, created_ms)
-             values (1, 'ci', 'http://127.0.0.1:9/', 'raw', 'none', 15000, 4, '5s', 0);",
-        )
-        .unwrap();
-    let body = body(body_bytes);
+    connection.execute_batch(TABLES).unwrap();
+    let body = payload::push(body_bytes);
     let mut random = fastrand::Rng::new();
     let (began, mut rows) = (Instant::now(), 0_u64);
     while began.elapsed().as_secs_f64() < seconds {
@@ -47,7 +52,7 @@ pub(crate) fn store(folder: &Path, body_bytes: usize, a_commit: usize, seconds: 
             );
             connection
                 .prepare_cached(
-                    "insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body)
+                    "insert into event (source_id, type, key, received_ms, content_type, headers, body)
                      values (1, 'push', ?1, 1772366400000, 'application/json', ?2, ?3)",
                 )
                 .unwrap()
@@ -56,7 +61,7 @@ pub(crate) fn store(folder: &Path, body_bytes: usize, a_commit: usize, seconds: 
             let event = connection.last_insert_rowid();
             connection
                 .prepare_cached(
-                    "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, due_ms)
+                    "insert into delivery (event_id, endpoint_id, state, created_ms, due_ms)
                      values (?1, 1, 'pending', 1772366400000, 1772366400000)",
                 )
                 .unwrap()
@@ -76,7 +81,7 @@ pub(crate) fn store(folder: &Path, body_bytes: usize, a_commit: usize, seconds: 
 
 /// Requests a second from so many ureq threads to the receiver, each on its own connection.
 pub(crate) fn send(receiver: SocketAddr, threads: usize, body_bytes: usize, seconds: f64) -> f64 {
-    let body = body(body_bytes);
+    let body = payload::push(body_bytes);
     let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
     let agent = ureq::Agent::config_builder()
         .proxy(None)

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, interval, sleep_until};
 
 use crate::wire::Connection;
-use crate::{GOGS_SECRET, body, now_ns};
+use crate::{GOGS_SECRET, now_ns, payload};
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ struct Work {
 
 /// Runs the load and prints one JSON object.
 pub(crate) fn run(load: Load) {
-    let body = body(load.body_bytes);
+    let body = payload::push(load.body_bytes);
     let secret = Secret::new(GOGS_SECRET).unwrap();
     let signature = gogs::sign(&secret, Some("application/json"), &body);
     let head = format!(

@@ -21,7 +21,11 @@
 
 mod bare;
 mod driver;
+mod growth;
 mod measure;
+mod options;
+mod payload;
+mod processes;
 mod receiver;
 mod served;
 mod table;
@@ -30,20 +34,13 @@ mod wire;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use driver::Load;
-use measure::Options;
+use options::Options;
 
 /// What the driver's pushes are signed with.
 pub(crate) const GOGS_SECRET: &str = "topsecret";
 
 /// Size of the pushes: a real one is a few KiB.
 pub(crate) const BODY_BYTES: usize = 3_081;
-
-/// A JSON body of this size.
-pub(crate) fn body(bytes: usize) -> Vec<u8> {
-    let frame = r#"{"ref":"refs/heads/main","message":""}"#;
-    let filler = "x".repeat(bytes.saturating_sub(frame.len()));
-    format!(r#"{{"ref":"refs/heads/main","message":"{filler}"}}"#).into_bytes()
-}
 
 /// A wall clock that two processes share.
 pub(crate) fn now_ns() -> u64 {

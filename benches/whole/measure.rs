@@ -1,74 +1,17 @@
 //! The measures, and the turns in which they are taken.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::driver::Load;
-use crate::served::{Box, Served};
+use crate::growth::growth;
+use crate::options::{Options, median};
+use crate::processes::{Receiver, closed_port, drive, wait_for_pending};
+use crate::served::Box;
 use crate::table::{Goal, Row, Table};
 use crate::{BODY_BYTES, bare};
-
-pub(crate) struct Options {
-    json: bool,
-    long: bool,
-    seconds: f64,
-    repeats: usize,
-    growth: u64,
-    only: Option<String>,
-    folder: PathBuf,
-}
-
-impl Options {
-    pub(crate) fn read(words: &[&str]) -> Options {
-        let mut options = Options {
-            json: false,
-            long: false,
-            seconds: 5.0,
-            repeats: 3,
-            growth: 10_000_000,
-            only: None,
-            folder: std::env::temp_dir(),
-        };
-        let mut words = words.iter();
-        while let Some(word) = words.next() {
-            let mut value = || {
-                words
-                    .next()
-                    .unwrap_or_else(|| panic!("{word} needs a value"))
-            };
-            match *word {
-                "--json" => options.json = true,
-                "--long" => options.long = true,
-                "--seconds" => options.seconds = value().parse().unwrap(),
-                "--repeats" => options.repeats = value().parse().unwrap(),
-                "--growth" => options.growth = value().parse().unwrap(),
-                "--only" => options.only = Some((*value()).to_owned()),
-                "--folder" => options.folder = PathBuf::from(value()),
-                // What `cargo bench` adds by itself.
-                "--bench" => {}
-                other => panic!("unknown option {other}"),
-            }
-        }
-        options
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        self.only
-            .as_ref()
-            .is_none_or(|word| name.contains(word.as_str()))
-    }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
 
 /// Takes every measure in turns and prints the table.
 pub(crate) fn run(options: &Options) {
@@ -320,7 +263,7 @@ fn disk(options: &Options, table: &Table) {
     let served = here.serve();
     let mut load = Load {
         address: served.ingest,
-        senders: 8,
+        senders: 64,
         seconds: 60.0,
         total: 20_000,
         rate: 1_000.0,
@@ -339,7 +282,6 @@ fn disk(options: &Options, table: &Table) {
         goal: Goal::AtMost(4.0),
     });
     load.rate = 0.0;
-    load.senders = 64;
     load.total = 80_000;
     let more = drive(&load)["accepted"].as_f64().unwrap();
     wait_for_pending(&here, 0);
@@ -431,227 +373,4 @@ fn idle(options: &Options, table: &Table) {
             goal: Goal::AtMost(goal),
         });
     }
-}
-
-/// The same with a long history in the file.
-fn growth(options: &Options, table: &Table) {
-    const BYTES: usize = 1_024;
-    let run = |history: u64| {
-        let here = Box::new(&options.folder);
-        let receiver = Receiver::start(false);
-        here.endpoint("ci", receiver.address);
-        preload_delivered(&here, history, BYTES);
-        here.preload(50_000, BYTES);
-        let served = here.serve();
-        let mut first = None;
-        while here.store.stats().unwrap().pending > 0 {
-            if first.is_none() && receiver.count() > 0 {
-                first = Some(served.began.elapsed());
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let drained = 50_000.0 / served.began.elapsed().as_secs_f64();
-        let load = Load {
-            address: served.ingest,
-            senders: 64,
-            seconds: options.seconds,
-            total: u64::MAX,
-            rate: 0.0,
-            body_bytes: BYTES,
-            log: false,
-        };
-        let taken = drive(&load)["per_second"].as_f64().unwrap();
-        let page = page_ms(&served);
-        (
-            drained,
-            taken,
-            first.map_or(0.0, |first| first.as_secs_f64() * 1000.0),
-            page,
-        )
-    };
-    let (small, large) = (run(0), run(options.growth));
-    let named = |text: &str| format!("{text}, {} delivered", options.growth);
-    for (name, value, before) in [("drain", large.0, small.0), ("ingest", large.1, small.1)] {
-        table.print(&Row {
-            name: named(name),
-            value,
-            unit: "events/s",
-            share: Some((value / before, "an empty file")),
-            goal: Goal::AtLeast(0.85),
-        });
-    }
-    for (name, value, goal) in [
-        ("first delivery", large.2, 300.0),
-        ("page of deliveries", large.3, 50.0),
-    ] {
-        table.print(&Row {
-            name: named(name),
-            value,
-            unit: "ms",
-            share: None,
-            goal: Goal::AtMost(goal),
-        });
-    }
-}
-
-/// A history, written as fast as the disk takes it.
-fn preload_delivered(here: &Box, events: u64, body_bytes: usize) {
-    let connection = rusqlite::Connection::open(&here.db).unwrap();
-    connection
-        .execute_batch("pragma synchronous = off; pragma cache_size = -262144;")
-        .unwrap();
-    let body = crate::body(body_bytes);
-    let batch = 100_000;
-    for first in (0..events).step_by(batch as usize) {
-        connection
-            .execute(
-                "with recursive n(i) as (select ?1 union all select i + 1 from n where i < ?2)
-                 insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body)
-                 select 1, 'push', lower(hex(randomblob(16))), 1772366400000 + i, 'application/json', '[]', ?3 from n",
-                rusqlite::params![first as i64, (first + batch).min(events) as i64 - 1, body],
-            )
-            .unwrap();
-    }
-    connection
-        .execute_batch(
-            "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, settled_ms, tries, attempts)
-             select id, 1, 'delivered', received_ms, received_ms + 5, 1, 1 from hookbox_event;
-             insert into hookbox_attempt (id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
-                 total_us, outcome, status, request_headers, response_headers, response_body, response_truncated)
-             select id * 1024 + 1, id, 1, created_ms, 0, 0, 300, 0, 300, 'delivered', 204, '[]', '[]', x'', 0 from hookbox_delivery;
-             pragma wal_checkpoint(truncate);",
-        )
-        .unwrap();
-}
-
-/// How long a page of deliveries takes, the slowest of those that people ask for.
-fn page_ms(served: &Served) -> f64 {
-    let paths = [
-        "/deliveries",
-        "/deliveries?endpoint=ci",
-        "/deliveries?state=dead",
-        "/deliveries?source=gogs&type=push",
-        "/",
-    ];
-    let of = |path: &str| {
-        let times = (0..5).map(|_| {
-            let began = Instant::now();
-            get(served.status, path);
-            began.elapsed().as_secs_f64() * 1000.0
-        });
-        median(times.collect())
-    };
-    paths.iter().map(|path| of(path)).fold(0.0, f64::max)
-}
-
-fn wait_for_pending(here: &Box, pending: i64) {
-    while here.store.stats().unwrap().pending > pending {
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// An address where nobody listens.
-fn closed_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-}
-
-/// Runs the driver to its end.
-fn drive(load: &Load) -> Value {
-    let words = [
-        "driver".to_owned(),
-        load.address.to_string(),
-        load.senders.to_string(),
-        load.seconds.to_string(),
-        load.total.to_string(),
-        load.rate.to_string(),
-        load.body_bytes.to_string(),
-        load.log.to_string(),
-    ];
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(words)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let result: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(result["failed"], 0, "every push is accepted");
-    result
-}
-
-/// A receiver's process; killed when dropped.
-struct Receiver {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Receiver {
-    fn start(log: bool) -> Receiver {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("receiver").stdout(Stdio::piped());
-        if log {
-            command.arg("log");
-        }
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Receiver {
-            child,
-            address: line.trim().parse().unwrap(),
-        }
-    }
-
-    fn count(&self) -> u64 {
-        get(self.address, "/count")
-            .split_whitespace()
-            .next()
-            .unwrap()
-            .parse()
-            .unwrap()
-    }
-
-    fn log(&self) -> Vec<(String, f64)> {
-        get(self.address, "/log")
-            .lines()
-            .map(|line| {
-                let (key, at) = line.split_once(' ').unwrap();
-                (key.to_owned(), at.parse().unwrap())
-            })
-            .collect()
-    }
-}
-
-impl Drop for Receiver {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The body of a GET, by its declared length.
-fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-    let mut reader = BufReader::new(stream);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).unwrap();
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-            length = value.trim().parse().unwrap();
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).unwrap();
-    String::from_utf8(body).unwrap()
 }

@@ -15,7 +15,7 @@ use hookbox::store::{Missing, Store};
 use hookbox::time::Timestamp;
 use serde_json::Value;
 
-use crate::{GOGS_SECRET, body};
+use crate::{GOGS_SECRET, payload};
 
 /// When everything that is preloaded came in.
 pub(crate) const BEFORE: Timestamp = Timestamp(1_772_366_400_000);
@@ -55,14 +55,15 @@ impl Box {
 
     /// Stores events as if they had come in, many a commit.
     pub(crate) fn preload(&self, events: u64, body_bytes: usize) {
-        let body = body(body_bytes);
+        let body = payload::push(body_bytes);
+        let round = fastrand::u64(..);
         let (done, answers) = std::sync::mpsc::channel();
         let mut under_way = 0;
         for number in 0..events {
             let event = NewEvent {
                 source: None,
                 event_type: "push".to_owned(),
-                key: Some(format!("preloaded-{number}")),
+                key: Some(format!("preloaded-{round}-{number}")),
                 content_type: Some("application/json".to_owned()),
                 headers: vec![("X-Gogs-Event".to_owned(), "push".to_owned())],
                 body: body.clone(),

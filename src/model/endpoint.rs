@@ -21,9 +21,9 @@ pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
 /// Longest allowed `--timeout`: a worker thread is held that long by a receiver that hangs.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 
-/// Requests to one endpoint at the same time, unless set otherwise. Enough to keep a receiver
-/// on the same network busy, few enough for a small one.
-pub const CONCURRENCY_DEFAULT: u32 = 4;
+/// Most requests to one endpoint at the same time, unless set otherwise. Enough to keep a receiver
+/// on the same network busy; one that answers slower when it is asked more at a time gets fewer.
+pub const CONCURRENCY_DEFAULT: u32 = 8;
 
 /// Most requests to one endpoint at the same time.
 pub const CONCURRENCY_MAX: u32 = 64;

@@ -13,6 +13,7 @@ use crate::store::{DueDelivery, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
+use super::flow::Flow;
 
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
@@ -21,6 +22,7 @@ const PAGE: usize = 64;
 pub(super) struct Lane {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) circuit: Circuit,
+    flow: Flow,
     ready: VecDeque<DueDelivery>,
     /// On the wire, or answered and not yet recorded: still pending and due in the file.
     in_flight: HashSet<DeliveryId>,
@@ -38,6 +40,7 @@ impl Lane {
         Lane {
             endpoint,
             circuit,
+            flow: Flow::new(),
             ready: VecDeque::new(),
             in_flight: HashSet::new(),
             on_wire: 0,
@@ -67,9 +70,24 @@ impl Lane {
         self.on_wire
     }
 
-    /// An answer came, or the request was never made.
-    pub(super) fn answered(&mut self) {
+    /// A request is on the wire no more: it was answered or broken off, or never made.
+    pub(super) fn off_wire(&mut self) {
         self.on_wire = self.on_wire.saturating_sub(1);
+    }
+
+    /// The endpoint was reached, and a request took so long. Comes before [`Lane::off_wire`].
+    pub(super) fn reached(&mut self, took: Duration) {
+        if self.circuit.probe_at().is_some() {
+            self.flow.restart();
+        }
+        self.circuit.reached();
+        self.flow
+            .answered(took, self.on_wire, self.endpoint.concurrency as usize);
+    }
+
+    /// How many requests may be on the wire, as far as the endpoint's pace goes.
+    fn window(&self) -> usize {
+        self.flow.window(self.endpoint.concurrency as usize)
     }
 
     /// The delivery was recorded, or its attempt was called off.
@@ -85,9 +103,7 @@ impl Lane {
         now: Timestamp,
         elapsed: Duration,
     ) -> Result<Option<DueDelivery>> {
-        let allowed = self
-            .circuit
-            .allowed(elapsed, self.endpoint.concurrency as usize);
+        let allowed = self.circuit.allowed(elapsed, self.window());
         if self.on_wire >= allowed {
             return Ok(None);
         }
@@ -127,7 +143,7 @@ impl Lane {
     /// How long until this lane may have something to do by itself; `None` when only an event, an
     /// answer or a change can give it something.
     pub(super) fn wait(&self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
-        if self.on_wire >= self.endpoint.concurrency as usize {
+        if self.on_wire >= self.window() {
             return None;
         }
         let work = if !self.ready.is_empty() || self.stale {

@@ -6,12 +6,13 @@
 //! wire. It must not know how events come in or how they are looked at: it meets those in the
 //! store.
 //!
-//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`; `pool`
-//! runs each `attempt`, which `format`s and signs the event and hands it to the [`Transport`];
-//! `policy` turns what came back into a move of the delivery.
+//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit` and its
+//! `flow`; `pool` runs each `attempt`, which `format`s and signs the event and hands it to the
+//! [`Transport`]; `policy` turns what came back into a move of the delivery.
 
 mod attempt;
 mod circuit;
+mod flow;
 mod format;
 mod lane;
 mod mailbox;

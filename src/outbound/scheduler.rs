@@ -131,6 +131,10 @@ impl Scheduler {
                 let finished = run(job, self.transport.as_ref(), self.clock.as_ref());
                 self.settle(finished);
             }
+            if !self.recording.is_empty() {
+                // What goes wrong is said of each report by itself, below.
+                let _ = self.store.sync();
+            }
             while !self.recording.is_empty() {
                 let mail = self.mailbox.take(None);
                 if let Some((_, _, Err(error))) =
@@ -181,7 +185,7 @@ impl Scheduler {
                     tracing::warn!(error = error.chain(), "too few threads; trying again");
                     self.on_wire -= 1;
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
-                        lane.answered();
+                        lane.off_wire();
                         lane.put_back(job.delivery);
                     }
                     self.pause();
@@ -300,17 +304,17 @@ impl Scheduler {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     // Cancelled since it was looked up.
-                    lane.answered();
+                    lane.off_wire();
                     lane.release(due.id);
                     continue;
                 }
                 Err(error) if error.is_unavailable() => {
-                    lane.answered();
+                    lane.off_wire();
                     lane.put_back(due.id);
                     return Err(error);
                 }
                 Err(error) => {
-                    lane.answered();
+                    lane.off_wire();
                     // This one row cannot be read. It stays in flight, and so out of the way of
                     // the others, until the next start.
                     let delivery = self.store.box_id().delivery(due.id);
@@ -371,7 +375,6 @@ impl Scheduler {
         );
         let mut probe = false;
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
-            lane.answered();
             let was_open = lane.circuit.probe_at().is_some();
             match verdict.outcome {
                 Outcome::Unreachable => {
@@ -379,8 +382,9 @@ impl Scheduler {
                     lane.circuit
                         .unreachable(self.clock.elapsed(), self.chance.f64());
                 }
-                Outcome::Delivered | Outcome::Refused => lane.circuit.reached(),
+                Outcome::Delivered | Outcome::Refused => lane.reached(exchange.timing.total),
             }
+            lane.off_wire();
             tell_of_outage(&verdict, was_open, &endpoint.name);
         }
         let (status, reply) = match exchange.answer {

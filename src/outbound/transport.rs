@@ -32,6 +32,11 @@ pub const REPLY_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a reply's head that are read, and kept, at most; a longer one is no reply.
 const REPLY_HEAD_BYTES_MAX: usize = 16 * 1024;
 
+/// Buffers of one connection: the largest head of a reply fits twice. ureq's own are 128 KiB each,
+/// and hundreds of connections may be open.
+const INPUT_BYTES: usize = 2 * REPLY_HEAD_BYTES_MAX;
+const OUTPUT_BYTES: usize = 16 * 1024;
+
 /// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or
 /// more (Node 5, Apache 5, nginx 75); a shorter time here makes a lost race rare.
 const IDLE_MAX: Duration = Duration::from_secs(4);
@@ -130,6 +135,8 @@ impl UreqTransport {
             // ureq has no time-out by default.
             .timeout_global(Some(endpoint.timeout))
             .max_response_header_size(REPLY_HEAD_BYTES_MAX)
+            .input_buffer_size(INPUT_BYTES)
+            .output_buffer_size(OUTPUT_BYTES)
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
             .max_idle_age(IDLE_MAX)

@@ -94,41 +94,34 @@ impl Changes {
 
     /// Writes the sums, in the transaction of the rows they count.
     pub(super) fn flush(&self, connection: &Connection) -> Result<()> {
+        let mut add = connection.prepare_cached(
+            "insert into hookbox_tally (of, id, what, value)
+             values (:of, :id, :what, :by)
+             on conflict (of, id, what) do update set value = value + :by",
+        )?;
+        let mut add = |of: &str, id: i64, what: &str, by: i64| -> Result<()> {
+            if by != 0 {
+                add.execute(named_params! { ":of": of, ":id": id, ":what": what, ":by": by })?;
+            }
+            Ok(())
+        };
         for (source, change) in &self.sources {
-            connection
-                .prepare_cached(
-                    "insert into hookbox_source_count (source_id, events, refusals, last_event_ms)
-                     values (:source, :events, :refusals, :last)
-                     on conflict (source_id) do update set
-                         events = events + :events,
-                         refusals = refusals + :refusals,
-                         last_event_ms = ifnull(:last, last_event_ms)",
-                )?
-                .execute(named_params! {
-                    ":source": source,
-                    ":events": change.events,
-                    ":refusals": change.refusals,
-                    ":last": change.last_event,
-                })?;
+            add("source", *source, "events", change.events)?;
+            add("source", *source, "refusals", change.refusals)?;
+            if let Some(last) = change.last_event {
+                connection
+                    .prepare_cached(
+                        "insert into hookbox_tally (of, id, what, value)
+                         values ('source', :id, 'last_event_ms', :last)
+                         on conflict (of, id, what) do update set value = :last",
+                    )?
+                    .execute(named_params! { ":id": source, ":last": last })?;
+            }
         }
         for (endpoint, counts) in &self.endpoints {
-            connection
-                .prepare_cached(
-                    "insert into hookbox_endpoint_count (endpoint_id, pending, delivered, dead, cancelled)
-                     values (:endpoint, :pending, :delivered, :dead, :cancelled)
-                     on conflict (endpoint_id) do update set
-                         pending = pending + :pending,
-                         delivered = delivered + :delivered,
-                         dead = dead + :dead,
-                         cancelled = cancelled + :cancelled",
-                )?
-                .execute(named_params! {
-                    ":endpoint": endpoint,
-                    ":pending": counts[slot(State::Pending)],
-                    ":delivered": counts[slot(State::Delivered)],
-                    ":dead": counts[slot(State::Dead)],
-                    ":cancelled": counts[slot(State::Cancelled)],
-                })?;
+            for state in State::ALL {
+                add("endpoint", endpoint.0, state.name(), counts[slot(state)])?;
+            }
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
+use super::body::read_body;
 use super::columns::Headers;
 use crate::error::Result;
 use crate::model::event::Header;
@@ -105,7 +106,7 @@ impl Store {
 fn read_sendable(connection: &Connection, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
     let event = connection
         .prepare_cached(
-            "select e.id, e.type, e.key, e.content_type, e.headers, e.body
+            "select e.id, e.type, e.key, e.content_type, e.headers, e.body, e.encoding, e.bytes
              from hookbox_delivery as d
              join hookbox_event as e on e.id = d.event_id
              where d.id = :delivery and d.state = 'pending'",
@@ -117,7 +118,7 @@ fn read_sendable(connection: &Connection, delivery: DeliveryId) -> Result<Option
                 key: row.get("key")?,
                 content_type: row.get("content_type")?,
                 headers: row.get::<_, Headers>("headers")?.0,
-                body: row.get("body")?,
+                body: read_body(row)?,
             })
         })
         .optional()?;

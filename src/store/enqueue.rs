@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::named_params;
 
 use super::Store;
+use super::body::{Packed, pack};
 use super::columns::HeadersRef;
 use super::writer::Tx;
 use crate::error::{Error, Result};
@@ -45,7 +46,8 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn accept(&self, event: NewEvent, now: Timestamp) -> Result<Accepted> {
-        self.write(move |tx| accept(tx, &event, now))
+        let (body, event) = set_apart(event);
+        self.write(move |tx| accept(tx, &event, &body, now))
     }
 
     /// As [`Store::accept`], without waiting: `answer` is called after the commit, on the
@@ -56,11 +58,22 @@ impl Store {
         now: Timestamp,
         answer: impl FnOnce(Result<Accepted>) + Send + 'static,
     ) {
-        self.submit(event.body.len(), move |tx| accept(tx, &event, now), answer);
+        let (body, event) = set_apart(event);
+        self.submit(
+            body.bytes.len(),
+            true,
+            move |tx| accept(tx, &event, &body, now),
+            answer,
+        );
     }
 }
 
-fn accept(tx: &mut Tx<'_>, event: &NewEvent, now: Timestamp) -> Result<Accepted> {
+/// The body, packed in the caller's thread, and the rest of the event.
+fn set_apart(mut event: NewEvent) -> (Packed, NewEvent) {
+    (pack(std::mem::take(&mut event.body)), event)
+}
+
+fn accept(tx: &mut Tx<'_>, event: &NewEvent, body: &Packed, now: Timestamp) -> Result<Accepted> {
     event.check()?;
     let on_repeat = match event.source {
         None => OnRepeat::Ignore,
@@ -69,56 +82,51 @@ fn accept(tx: &mut Tx<'_>, event: &NewEvent, now: Timestamp) -> Result<Accepted>
             None => return Err(Error::not_found("the source was removed")),
         },
     };
-    let inserted: Option<EventId> = tx
-        .connection
-        .prepare_cached(
-            "insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body)
-             values (:source, :type, :key, :now, :content_type, :headers, :body)
-             on conflict do nothing
-             returning id",
-        )?
-        .query_row(
-            named_params! {
-                ":source": event.source,
-                ":type": event.event_type,
-                ":key": event.key,
-                ":now": now,
-                ":content_type": event.content_type,
-                ":headers": HeadersRef(&event.headers),
-                ":body": event.body,
-            },
-            |row| row.get(0),
-        )
-        .optional()?;
-    if let Some(id) = inserted {
-        tx.changes.event_added(event.source, now);
-        let deliveries = route(tx, id, now)?;
+    if let Some(key) = &event.key
+        && let Some(known) = tx.keys.find(tx.connection, event.source, key)?
+    {
+        let asked = on_repeat == OnRepeat::Replay && now.since(known.received) > REPEAT_QUIET;
+        let deliveries = if asked && !is_pending(tx, known.id)? {
+            route_again(tx, known.id, now)?
+        } else {
+            0
+        };
         return Ok(Accepted {
-            id,
-            duplicate: false,
+            id: known.id,
+            duplicate: true,
             deliveries,
         });
     }
-    let (id, received): (EventId, Timestamp) = tx
-        .connection
+    // Not `returning`: a statement that has it may be undone by itself, for which SQLite copies
+    // every page it is about to change.
+    tx.connection
         .prepare_cached(
-            "select id, received_ms
-             from hookbox_event
-             where ifnull(source_id, 0) = ifnull(:source, 0) and key = :key",
+            "insert into hookbox_event (
+                 source_id, type, key, received_ms, content_type, headers, body, encoding, bytes
+             ) values (
+                 :source, :type, :key, :now, :content_type, :headers, :body, :encoding, :bytes
+             )",
         )?
-        .query_row(
-            named_params! { ":source": event.source, ":key": event.key },
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-    let asked = on_repeat == OnRepeat::Replay && now.since(received) > REPEAT_QUIET;
-    let deliveries = if asked && !is_pending(tx, id)? {
-        route_again(tx, id, now)?
-    } else {
-        0
-    };
+        .execute(named_params! {
+            ":source": event.source,
+            ":type": event.event_type,
+            ":key": event.key,
+            ":now": now,
+            ":content_type": event.content_type,
+            ":headers": HeadersRef(&event.headers),
+            ":body": body.bytes,
+        ":encoding": body.encoding,
+        ":bytes": body.body_bytes,
+        })?;
+    let id = EventId(tx.connection.last_insert_rowid());
+    if let Some(key) = &event.key {
+        tx.keys.add(tx.connection, id, event.source, key)?;
+    }
+    tx.changes.event_added(event.source, now);
+    let deliveries = route(tx, id, now)?;
     Ok(Accepted {
         id,
-        duplicate: true,
+        duplicate: false,
         deliveries,
     })
 }
@@ -159,25 +167,20 @@ pub(super) fn add_delivery(
     replay_of: Option<DeliveryId>,
     now: Timestamp,
 ) -> Result<DeliveryId> {
-    let id = tx
-        .connection
+    tx.connection
         .prepare_cached(
             "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, due_ms, replay_of)
-             values (:event, :endpoint, :pending, :now, :now, :replay_of)
-             returning id",
+             values (:event, :endpoint, :pending, :now, :now, :replay_of)",
         )?
-        .query_row(
-            named_params! {
+        .execute(named_params! {
                 ":event": event,
                 ":endpoint": endpoint,
                 ":pending": State::Pending,
                 ":now": now,
                 ":replay_of": replay_of,
-            },
-            |row| row.get(0),
-        )?;
+            })?;
     tx.changes.delivery_added(endpoint);
-    Ok(id)
+    Ok(DeliveryId(tx.connection.last_insert_rowid()))
 }
 
 fn is_pending(tx: &Tx<'_>, event: EventId) -> Result<bool> {

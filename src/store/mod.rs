@@ -18,11 +18,14 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::model::id::{BoxId, EndpointId};
 
+mod body;
 mod changes;
 mod columns;
 mod directory;
 mod due;
 mod enqueue;
+mod gather;
+mod keys;
 mod lock;
 mod open;
 #[cfg(test)]
@@ -216,6 +219,15 @@ impl Store {
         self.inner.published.groups.read()
     }
 
+    /// Waits until all that was handed in before is on disk, without the little time that what
+    /// nobody waits for is given to gather.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the disk does not take it.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.write(|_| Ok(()))
+    }
+
     /// Stops the writer after it has committed all that was handed in. Later writes fail with
     /// [`Error::Stopped`]. Blocks until then.
     pub fn close(&self) {
@@ -230,14 +242,16 @@ impl Store {
     fn submit<T: Send + 'static>(
         &self,
         bytes: usize,
-        operation: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        is_waited_for: bool,
+        operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
     ) {
         let job = Box::new(Task {
-            operation: Some(operation),
+            operation,
             result: None,
             answer,
             bytes,
+            is_waited_for,
         });
         if let Err(unsent) = self.inner.jobs.send(Message::Job(job))
             && let Message::Job(job) = unsent.0
@@ -249,10 +263,10 @@ impl Store {
     /// Hands work to the writer and waits until it is committed.
     fn write<T: Send + 'static>(
         &self,
-        operation: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = sync_channel(1);
-        self.submit(0, operation, move |result| {
+        self.submit(0, true, operation, move |result| {
             // The caller waits just below; it cannot be gone.
             let _ = sender.send(result);
         });

@@ -7,7 +7,9 @@ use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::Store;
+use super::body::read_body;
 use super::columns::{Headers, Micros};
+use super::report::total;
 use super::setup::{no_endpoint, no_source};
 use crate::error::{Error, Result};
 use crate::model::attempt::{AttemptRecord, Timing};
@@ -91,7 +93,7 @@ fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
 
 const EVENT_COLUMNS: &str =
     "select e.id, s.name as source, e.type, e.key, e.received_ms, e.content_type, e.headers,
-        length(e.body) as bytes
+        e.bytes
      from hookbox_event as e
      left join hookbox_source as s on s.id = e.source_id";
 
@@ -150,8 +152,8 @@ impl Store {
     pub fn event_body(&self, id: EventId) -> Result<Vec<u8>> {
         self.read(|connection| {
             connection
-                .prepare_cached("select body from hookbox_event where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))
+                .prepare_cached("select body, encoding, bytes from hookbox_event where id = :id")?
+                .query_row(named_params! { ":id": id }, read_body)
                 .optional()?
                 .ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(id))))
         })
@@ -254,12 +256,7 @@ impl Store {
 
     /// How many deliveries wait, from the counts kept beside the rows.
     fn pending(&self) -> Result<i64> {
-        self.read(|connection| {
-            let pending = connection
-                .prepare_cached("select ifnull(sum(pending), 0) from hookbox_endpoint_count")?
-                .query_row([], |row| row.get(0))?;
-            Ok(pending)
-        })
+        self.read(|connection| total(connection, "endpoint", State::Pending.name()))
     }
 
     /// The replays of a delivery, oldest first.
@@ -376,4 +373,58 @@ fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
         response_body: row.get("response_body")?,
         response_truncated: row.get("response_truncated")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::plan_of;
+
+    /// How a page of deliveries under this condition is read.
+    fn plan_where(condition: &str) -> String {
+        plan_of(&format!(
+            "{DELIVERY_COLUMNS} {DELIVERY_JOINS} where {condition} order by d.id desc limit 100"
+        ))
+    }
+
+    #[test]
+    fn every_page_of_deliveries_is_read_from_its_newest_on_and_never_sorted() {
+        for (condition, by) in [
+            (
+                "d.id < :before",
+                "SEARCH d USING INTEGER PRIMARY KEY (rowid<?)",
+            ),
+            (
+                "d.endpoint_id = :endpoint",
+                "hookbox_delivery_endpoint (endpoint_id=?)",
+            ),
+            ("d.event_id = :event", "hookbox_delivery_event (event_id=?)"),
+            (
+                "d.state = 'dead' and d.state in ('dead', 'cancelled')",
+                "hookbox_delivery_failed (state=?)",
+            ),
+        ] {
+            let plan = plan_where(condition);
+            assert!(plan.contains(by), "{condition}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{condition}: {plan}");
+        }
+    }
+
+    #[test]
+    fn a_page_reads_the_rows_it_names_and_no_others() {
+        let plan = plan_where("true");
+        for table in [
+            "SEARCH e USING INTEGER PRIMARY KEY",
+            "SEARCH p USING INTEGER PRIMARY KEY",
+        ] {
+            assert!(plan.contains(table), "{plan}");
+        }
+        let plan = plan_of(&format!(
+            "{EVENT_COLUMNS} where e.id < :before order by e.id desc limit 100"
+        ));
+        assert!(
+            plan.contains("SEARCH e USING INTEGER PRIMARY KEY (rowid<?)"),
+            "{plan}"
+        );
+    }
 }

@@ -57,7 +57,7 @@ impl Store {
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
         let bytes = report.response_body.len();
-        self.submit(bytes, move |tx| record(tx, &report), answer);
+        self.submit(bytes, false, move |tx| record(tx, &report), answer);
     }
 }
 

@@ -37,8 +37,8 @@ impl Store {
             .collect();
         self.write(move |tx| {
             deliveries
-                .into_iter()
-                .map(|id| replay_one(tx, &box_id, id, now))
+                .iter()
+                .map(|id| replay_one(tx, &box_id, *id, now))
                 .collect()
         })
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::Store;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
-use crate::model::delivery::DeliveryRecord;
+use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::{Endpoint, EndpointReport};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
@@ -89,62 +89,42 @@ impl Store {
             std::fs::metadata(name).map_or(0, |metadata| metadata.len())
         };
         self.read(|connection| {
-            let mut stats = connection.prepare_cached(
-                "select (select ifnull(sum(events), 0) from hookbox_source_count) as events,
-                        ifnull(sum(pending), 0) as pending,
-                        ifnull(sum(delivered), 0) as delivered,
-                        ifnull(sum(dead), 0) as dead,
-                        ifnull(sum(cancelled), 0) as cancelled,
-                        (select min((
-                            select min(d.due_ms) from hookbox_delivery as d
-                            where d.endpoint_id = p.id and d.state = 'pending'
-                        )) from hookbox_endpoint as p) as oldest_due_ms
-                 from hookbox_endpoint_count",
-            )?;
-            let stats = stats.query_row([], |row| {
-                Ok(Stats {
-                    events: row.get("events")?,
-                    pending: row.get("pending")?,
-                    delivered: row.get("delivered")?,
-                    dead: row.get("dead")?,
-                    cancelled: row.get("cancelled")?,
-                    oldest_due: row.get("oldest_due_ms")?,
-                    db_bytes: bytes_of("") + bytes_of("-wal"),
-                })
-            })?;
-            Ok(stats)
+            let deliveries = |state: State| total(connection, "endpoint", state.name());
+            let oldest_due = connection
+                .prepare_cached(
+                    "select min((
+                         select min(d.due_ms) from hookbox_delivery as d
+                         where d.endpoint_id = p.id and d.state = 'pending'
+                     )) from hookbox_endpoint as p",
+                )?
+                .query_row([], |row| row.get(0))?;
+            Ok(Stats {
+                events: total(connection, "source", "events")?,
+                pending: deliveries(State::Pending)?,
+                delivered: deliveries(State::Delivered)?,
+                dead: deliveries(State::Dead)?,
+                cancelled: deliveries(State::Cancelled)?,
+                oldest_due,
+                db_bytes: bytes_of("") + bytes_of("-wal"),
+            })
         })
     }
 }
 
 fn report_source(connection: &Connection, source: &Source) -> Result<SourceReport> {
-    let counts: Option<(i64, i64, Option<Timestamp>)> = connection
-        .prepare_cached(
-            "select events, refusals, last_event_ms from hookbox_source_count where source_id = :id",
-        )?
-        .query_row(named_params! { ":id": source.id }, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (events, refusals, last_event) = counts.unwrap_or_default();
+    let count = |what| tally(connection, "source", source.id.0, what);
     Ok(SourceReport {
         source: source.clone(),
-        events,
-        refusals,
-        last_event,
+        events: count("events")?.unwrap_or(0),
+        refusals: count("refusals")?.unwrap_or(0),
+        last_event: count("last_event_ms")?.map(Timestamp),
     })
 }
 
 fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<EndpointReport> {
-    let counts: Option<[i64; 4]> = connection
-        .prepare_cached(
-            "select pending, delivered, dead, cancelled
-             from hookbox_endpoint_count
-             where endpoint_id = :id",
-        )?
-        .query_row(named_params! { ":id": endpoint.id }, |row| {
-            Ok([row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?])
-        })
-        .optional()?;
-    let [pending, delivered, dead, cancelled] = counts.unwrap_or_default();
+    let count = |state: State| -> Result<i64> {
+        Ok(tally(connection, "endpoint", endpoint.id.0, state.name())?.unwrap_or(0))
+    };
     let oldest_due = connection
         .prepare_cached(
             "select min(due_ms) from hookbox_delivery where endpoint_id = :id and state = 'pending'",
@@ -167,11 +147,35 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         .optional()?;
     Ok(EndpointReport {
         endpoint: endpoint.clone(),
-        pending,
-        delivered,
-        dead,
-        cancelled,
+        pending: count(State::Pending)?,
+        delivered: count(State::Delivered)?,
+        dead: count(State::Dead)?,
+        cancelled: count(State::Cancelled)?,
         oldest_due,
         outage,
     })
+}
+
+/// One of the figures kept beside the rows; none while there was nothing to count.
+fn tally(connection: &Connection, of: &str, id: i64, what: &str) -> Result<Option<i64>> {
+    let value = connection
+        .prepare_cached(
+            "select value from hookbox_tally where of = :of and id = :id and what = :what",
+        )?
+        .query_row(
+            named_params! { ":of": of, ":id": id, ":what": what },
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(value)
+}
+
+/// The same over all sources or all endpoints.
+pub(super) fn total(connection: &Connection, of: &str, what: &str) -> Result<i64> {
+    let sum = connection
+        .prepare_cached(
+            "select ifnull(sum(value), 0) from hookbox_tally where of = :of and what = :what",
+        )?
+        .query_row(named_params! { ":of": of, ":what": what }, |row| row.get(0))?;
+    Ok(sum)
 }

@@ -87,7 +87,7 @@ impl Store {
         counts: Vec<(SourceId, i64)>,
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
-        self.submit(0, move |tx| count_refusals(tx, &counts), answer);
+        self.submit(0, false, move |tx| count_refusals(tx, &counts), answer);
     }
 
     /// Adds an endpoint: events accepted from now on are owed to it. One that was removed is

@@ -1,8 +1,10 @@
 //! The writer: one thread owns the only write connection of the process and commits in groups.
 //!
-//! It takes all that is waiting (bounded), runs one transaction, fsyncs, and only then answers
-//! everybody. When nothing waits, a job is committed by itself at once: grouping adds no delay.
-//! A job that fails is rolled back alone, by its savepoint; a commit that fails fails the group.
+//! It takes all that is waiting (bounded; [`gather`](super::gather) says when it waits for more),
+//! runs one transaction, fsyncs, and only then answers everybody.
+//! A job that fails after it wrote is rolled back alone: the group is begun anew, this time with a
+//! savepoint a job. Savepoints copy pages, so they are not taken before they are needed. A commit
+//! that fails fails the group.
 //! Between groups it notices what other processes committed.
 
 use std::path::{Path, PathBuf};
@@ -15,15 +17,10 @@ use rusqlite::Connection;
 
 use super::changes::Changes;
 use super::directory::{self, Directory};
+use super::gather::{Gathering, Group};
+use super::keys::Keys;
 use super::{Published, Woken};
 use crate::error::{Error, Result};
-
-/// Most jobs in one commit. Beyond a hundred or so the fsync is spread thin enough, and a larger
-/// group only makes the first in it wait longer.
-const GROUP_JOBS_MAX: usize = 128;
-
-/// Most bytes of bodies in one commit, so that large bodies do not make everybody wait.
-const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How often an idle writer asks whether another process committed: seen after 25 ms at the median
 /// and 50 ms at most. Each question wakes a thread, which is what it costs.
@@ -33,12 +30,14 @@ const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 pub(super) struct Tx<'c> {
     pub(super) connection: &'c Connection,
     pub(super) directory: Arc<Directory>,
+    pub(super) keys: &'c mut Keys,
     pub(super) changes: Changes,
 }
 
 /// One piece of work for the writer.
 pub(super) trait Job: Send {
-    /// Does the work inside the group's transaction; false when it failed.
+    /// Does the work inside the group's transaction; false when it failed. It may be run again,
+    /// after all that it did was rolled back.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
 
     /// Tells the caller, after the commit, or with what stopped it.
@@ -46,6 +45,9 @@ pub(super) trait Job: Send {
 
     /// Roughly how much it writes.
     fn bytes(&self) -> usize;
+
+    /// Whether somebody waits for its answer.
+    fn is_waited_for(&self) -> bool;
 }
 
 /// What is sent to the writer's thread.
@@ -56,21 +58,21 @@ pub(super) enum Message {
 
 /// A job made of two closures: one runs in the transaction, one takes the result afterwards.
 pub(super) struct Task<T, O, A> {
-    pub(super) operation: Option<O>,
+    pub(super) operation: O,
     pub(super) result: Option<Result<T>>,
     pub(super) answer: A,
     pub(super) bytes: usize,
+    pub(super) is_waited_for: bool,
 }
 
 impl<T, O, A> Job for Task<T, O, A>
 where
     T: Send,
-    O: FnOnce(&mut Tx<'_>) -> Result<T> + Send,
+    O: Fn(&mut Tx<'_>) -> Result<T> + Send,
     A: FnOnce(Result<T>) + Send,
 {
     fn run(&mut self, tx: &mut Tx<'_>) -> bool {
-        let operation = self.operation.take().expect("the writer runs a job once");
-        let result = operation(tx);
+        let result = (self.operation)(tx);
         let fine = result.is_ok();
         self.result = Some(result);
         fine
@@ -89,6 +91,10 @@ where
 
     fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.is_waited_for
     }
 }
 
@@ -133,8 +139,11 @@ pub(super) struct Writer {
     pub(super) published: Arc<Published>,
     /// As of the last transaction; published once that has held.
     directory: Arc<Directory>,
+    keys: Keys,
     /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
+    /// Another process committed, and nobody has been told yet.
+    others_wrote: bool,
     /// The write-ahead log, and how it stood when it was last looked at.
     log: PathBuf,
     log_stamp: Option<Stamp>,
@@ -160,7 +169,9 @@ impl Writer {
             connection,
             published,
             directory,
+            keys: Keys::default(),
             data_version,
+            others_wrote: false,
             log: PathBuf::from(log),
             log_stamp: None,
             log_was_new: true,
@@ -169,32 +180,43 @@ impl Writer {
 
     /// Works until it is told to stop; what was handed in before that is committed.
     pub(super) fn run(mut self, messages: &Receiver<Message>) {
+        let mut gathering = Gathering::new();
         let mut stopping = false;
         while !stopping {
-            let mut group = Vec::new();
-            let mut bytes = 0;
-            match messages.recv_timeout(FOREIGN_PERIOD) {
-                Ok(Message::Job(job)) => {
-                    bytes += job.bytes();
-                    group.push(job);
-                }
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
-                match messages.try_recv() {
-                    Ok(Message::Job(job)) => {
-                        bytes += job.bytes();
-                        group.push(job);
+            let mut group = Group::default();
+            let mut patience = FOREIGN_PERIOD;
+            let mut in_vain = false;
+            loop {
+                match messages.recv_timeout(patience) {
+                    Ok(Message::Job(job)) => group.add(job),
+                    Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
+                    Err(RecvTimeoutError::Timeout) => {
+                        in_vain = true;
+                        break;
                     }
-                    Ok(Message::Stop) => stopping = true,
-                    Err(_) => break,
+                }
+                while !group.is_full() {
+                    match messages.try_recv() {
+                        Ok(Message::Job(job)) => group.add(job),
+                        Ok(Message::Stop) => stopping = true,
+                        Err(_) => break,
+                    }
+                }
+                match gathering.patience(&group) {
+                    Some(wait) if !stopping => patience = wait,
+                    _ => break,
                 }
             }
-            if !group.is_empty() {
-                self.commit_and_answer(group);
+            gathering.done(&group, in_vain);
+            if group.jobs.is_empty() {
+                self.look_for_others();
+            } else {
+                self.commit_and_answer(group.jobs);
             }
-            self.notice_others();
+            if std::mem::take(&mut self.others_wrote) {
+                self.published.publish(&self.directory);
+                self.published.tell(&Woken::All);
+            }
         }
     }
 
@@ -217,6 +239,7 @@ impl Writer {
                 }
                 // What was loaded inside the transaction may never have been.
                 self.directory = self.published.directory();
+                self.keys = Keys::default();
                 for job in group {
                     job.answer(Some(&error));
                 }
@@ -227,44 +250,82 @@ impl Writer {
     /// One transaction over all jobs of the group.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
         execute(&self.connection, "begin immediate")?;
+        self.notice_others()?;
         self.refresh_directory()?;
+        let changes = match self.run_all(group)? {
+            Some(changes) => changes,
+            None => {
+                execute(&self.connection, "rollback")?;
+                self.keys.undo_to(0);
+                self.directory = self.published.directory();
+                execute(&self.connection, "begin immediate")?;
+                self.refresh_directory()?;
+                self.run_each_apart(group)?
+            }
+        };
+        changes.flush(&self.connection)?;
+        self.keys.step(&self.connection)?;
+        execute(&self.connection, "commit")?;
+        self.keys.committed();
+        Ok(changes)
+    }
+
+    /// Runs every job; `None` when one failed after it had written, so that all must be undone.
+    fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Changes>> {
         let mut changes = Changes::default();
-        let alone = group.len() == 1;
         for job in group {
-            let mut tx = Tx {
-                connection: &self.connection,
-                directory: self.directory.clone(),
-                changes: Changes::default(),
-            };
-            if !alone {
-                execute(&self.connection, "savepoint job")?;
-            }
-            let fine = job.run(&mut tx);
-            let done = tx.changes;
-            if self.connection.is_autocommit() {
-                // SQLite gave up the whole transaction, as it does when the disk is full.
-                return Err(group_lost());
-            }
-            match (fine, alone) {
-                (true, _) => {
-                    if done.is_configured() {
-                        self.refresh_directory()?;
-                    }
-                    changes.merge(done);
-                }
-                (false, true) => {
-                    execute(&self.connection, "rollback")?;
-                    return Ok(changes);
-                }
-                (false, false) => execute(&self.connection, "rollback to job")?,
-            }
-            if !alone {
-                execute(&self.connection, "release job")?;
+            let written = self.connection.total_changes();
+            match self.run_one(job.as_mut())? {
+                Some(done) => self.merge(&mut changes, done)?,
+                None if self.connection.total_changes() == written => {}
+                None => return Ok(None),
             }
         }
-        changes.flush(&self.connection)?;
-        execute(&self.connection, "commit")?;
+        Ok(Some(changes))
+    }
+
+    /// Runs every job in a savepoint of its own, so that one that fails is undone alone.
+    fn run_each_apart(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
+        let mut changes = Changes::default();
+        for job in group {
+            let known_keys = self.keys.mark();
+            execute(&self.connection, "savepoint job")?;
+            match self.run_one(job.as_mut())? {
+                Some(done) => self.merge(&mut changes, done)?,
+                None => {
+                    self.keys.undo_to(known_keys);
+                    execute(&self.connection, "rollback to job")?;
+                }
+            }
+            execute(&self.connection, "release job")?;
+        }
         Ok(changes)
+    }
+
+    /// Runs one job; `None` when it failed.
+    fn run_one(&mut self, job: &mut dyn Job) -> Result<Option<Changes>> {
+        let mut tx = Tx {
+            connection: &self.connection,
+            directory: self.directory.clone(),
+            keys: &mut self.keys,
+            changes: Changes::default(),
+        };
+        let fine = job.run(&mut tx);
+        let done = tx.changes;
+        if self.connection.is_autocommit() {
+            // SQLite gave up the whole transaction, as it does when the disk is full.
+            return Err(group_lost());
+        }
+        Ok(fine.then_some(done))
+    }
+
+    /// Adds a job's sums to the group's; what comes after it sees the sources it made.
+    fn merge(&mut self, changes: &mut Changes, done: Changes) -> Result<()> {
+        if done.is_configured() {
+            self.refresh_directory()?;
+        }
+        changes.merge(done);
+        Ok(())
     }
 
     /// Loads the directory again if this connection sees a newer one.
@@ -275,10 +336,19 @@ impl Writer {
         Ok(())
     }
 
-    /// Notices what other processes committed: the command line beside a running service, or an
-    /// application that inserts in its own transaction. SQLite tells nobody of a commit, so this
-    /// asks. Every commit writes the log, so where that is as it was there is nothing to ask.
-    fn notice_others(&mut self) {
+    /// Notices whether another process committed: the command line beside a running service, or
+    /// an application that inserts in its own transaction. SQLite tells nobody of a commit, so
+    /// this asks; inside a transaction that costs next to nothing.
+    fn notice_others(&mut self) -> Result<()> {
+        let version = data_version(&self.connection)?;
+        self.others_wrote |= version != self.data_version;
+        self.data_version = version;
+        Ok(())
+    }
+
+    /// Asks while there is nothing to do. Every commit writes the log, so where that is as it was
+    /// there is nothing to ask.
+    fn look_for_others(&mut self) {
         let stamp = std::fs::metadata(&self.log)
             .and_then(|metadata| Ok((metadata.modified()?, metadata.len())))
             .ok();
@@ -287,19 +357,13 @@ impl Writer {
         if !std::mem::replace(&mut self.log_was_new, is_new) && !is_new {
             return;
         }
-        let noticed = data_version(&self.connection)
-            .map_err(Error::from)
-            .and_then(|version| {
-                if version == self.data_version {
-                    return Ok(());
-                }
-                self.data_version = version;
+        let looked = self.notice_others().and_then(|()| {
+            if self.others_wrote {
                 self.refresh_directory()?;
-                self.published.publish(&self.directory);
-                self.published.tell(&Woken::All);
-                Ok(())
-            });
-        if let Err(error) = noticed {
+            }
+            Ok(())
+        });
+        if let Err(error) = looked {
             tracing::debug!(
                 error = error.chain(),
                 "cannot look for other processes' commits"
@@ -335,4 +399,91 @@ fn group_lost() -> Error {
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
         Some("the transaction was rolled back: the disk is full or failing".to_owned()),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use crate::error::Error;
+    use crate::model::event::NewEvent;
+    use crate::store::{Missing, Store};
+    use crate::time::Timestamp;
+
+    fn event(key: &str) -> NewEvent {
+        NewEvent {
+            source: None,
+            event_type: "t".to_owned(),
+            key: Some(key.to_owned()),
+            content_type: None,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_job_that_fails_after_it_wrote_is_undone_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        // While the writer is held up, a whole group gathers.
+        let (entered, wait_for_entry) = channel();
+        let (release, held) = channel::<()>();
+        store.submit(
+            0,
+            true,
+            move |_| {
+                entered.send(()).unwrap();
+                held.recv().unwrap();
+                Ok(())
+            },
+            |_| {},
+        );
+        wait_for_entry.recv().unwrap();
+        let (answered, answers) = channel();
+        let accept = |key: &str| {
+            let answered = answered.clone();
+            store.accept_then(event(key), Timestamp(0), move |result| {
+                answered
+                    .send(result.map(|accepted| accepted.duplicate))
+                    .unwrap();
+            });
+        };
+        accept("before");
+        let failed = answered.clone();
+        store.submit(
+            0,
+            true,
+            |tx| {
+                tx.connection
+                    .execute_batch("update hookbox_meta set box = 'ffffffffff'")?;
+                Err::<(), Error>(Error::misuse("no"))
+            },
+            move |result| failed.send(result.map(|()| false)).unwrap(),
+        );
+        accept("after");
+        accept("before");
+        release.send(()).unwrap();
+        let results: Vec<String> = (0..4)
+            .map(|_| match answers.recv().unwrap() {
+                Ok(duplicate) => duplicate.to_string(),
+                Err(error) => error.to_string(),
+            })
+            .collect();
+        assert_eq!(results, ["false", "no", "false", "true"]);
+        assert_eq!(store.stats().unwrap().events, 2);
+        assert_eq!(store.group_stats().largest, 4);
+        let box_now: String = store
+            .read(|connection| {
+                Ok(connection.query_row("select box from hookbox_meta", [], |row| row.get(0))?)
+            })
+            .unwrap();
+        assert_eq!(box_now, store.box_id().to_string());
+        // What the first try remembered of the keys was forgotten with it.
+        assert!(
+            store
+                .accept(event("after"), Timestamp(0))
+                .unwrap()
+                .duplicate
+        );
+    }
 }

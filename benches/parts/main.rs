@@ -1,0 +1,98 @@
+//! What the pure parts cost, each beside the bare work that bounds it: `cargo bench --bench parts`.
+//!
+//! Signing and verifying are compared with one HMAC-SHA256 over the same bytes, so that what is
+//! added to it is seen.
+#![allow(missing_docs, reason = "criterion's macros make public functions")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a measure that cannot go on is to panic"
+)]
+
+#[path = "../whole/payload.rs"]
+mod payload;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use hmac::{Hmac, KeyInit, Mac};
+use hookbox::model::id::BoxId;
+use hookbox::model::retry::Retry;
+use hookbox::signature::{Secret, Signable, github, gogs, standard};
+use hookbox::time::{Timestamp, parse_span};
+use sha2::Sha256;
+
+const NOW: Timestamp = Timestamp(1_772_366_400_000);
+
+fn signatures(criterion: &mut Criterion) {
+    let body = payload::push(3_081);
+    let secret = Secret::new("topsecret").unwrap();
+    let key = Secret::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
+    let mut group = criterion.benchmark_group("signature of 3,081 bytes");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("bare HMAC-SHA256", |bencher| {
+        bencher.iter(|| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose()).unwrap();
+            mac.update(black_box(&body));
+            mac.finalize().into_bytes()
+        });
+    });
+    group.bench_function("gogs, sign", |bencher| {
+        bencher.iter(|| gogs::sign(&secret, Some("application/json"), black_box(&body)));
+    });
+    let signed = gogs::sign(&secret, Some("application/json"), &body);
+    group.bench_function("gogs, verify", |bencher| {
+        bencher.iter(|| {
+            gogs::verify(
+                &secret,
+                Some("application/json"),
+                black_box(&body),
+                Some(&signed),
+            )
+            .unwrap();
+        });
+    });
+    group.bench_function("github, sign", |bencher| {
+        bencher.iter(|| github::sign(&secret, black_box(&body)));
+    });
+    let message = Signable {
+        id: "evt_0123456789_1",
+        timestamp: NOW,
+        content_type: Some("application/json"),
+        body: &body,
+    };
+    group.bench_function("standard, sign", |bencher| {
+        bencher.iter(|| standard::sign(&key, black_box(&message)).unwrap());
+    });
+    group.finish();
+}
+
+fn schedules(criterion: &mut Criterion) {
+    let ladder: Retry = "5s,5m,30m,2h,5h,10h,14h,20h,24h".parse().unwrap();
+    criterion.bench_function("next moment of a ladder", |bencher| {
+        bencher.iter(|| ladder.next(black_box(4), NOW, 0.5));
+    });
+    let cron: Retry = "cron:0 0 2 * * *".parse().unwrap();
+    criterion.bench_function("next moment of a cron schedule", |bencher| {
+        bencher.iter(|| cron.next(black_box(4), NOW, 0.5));
+    });
+}
+
+fn texts(criterion: &mut Criterion) {
+    let box_id = BoxId::new("0123456789");
+    criterion.bench_function("read an outer id", |bencher| {
+        bencher.iter(|| {
+            box_id
+                .parse_event(black_box("evt_0123456789_8412345"))
+                .unwrap()
+        });
+    });
+    criterion.bench_function("show a time", |bencher| {
+        bencher.iter(|| black_box(NOW).to_string());
+    });
+    criterion.bench_function("read a span", |bencher| {
+        bencher.iter(|| parse_span(black_box("1h30m")).unwrap());
+    });
+}
+
+criterion_group!(parts, signatures, schedules, texts);
+criterion_main!(parts);

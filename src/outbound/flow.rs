@@ -1,0 +1,160 @@
+//! How many requests an endpoint gets at a time, found out from how fast it answers. Pure.
+//!
+//! It begins with one and doubles with every round of answers, also after an outage, when a
+//! backlog would otherwise fall on a receiver that has just come up. From then on it follows the
+//! time the answers take: while that holds there is room for one more; when it rises above what is
+//! usual, requests only wait for each other at the receiver (or on this machine), and there are
+//! fewer. The endpoint's `concurrency` is the most there can be.
+//!
+//! The rule is that of Netflix's concurrency-limits (`Gradient2`): the window shrinks by the ratio
+//! of the usual time to the last one, and grows by a fixed room for a queue.
+
+use std::time::Duration;
+
+/// How much longer than usual an answer may take before the window shrinks.
+const TOLERANCE: f64 = 2.0;
+
+/// The least that one slow answer leaves of the window, before smoothing.
+const GRADIENT_MIN: f64 = 0.5;
+
+/// Requests that may wait at the receiver: what the window grows by.
+const QUEUE: f64 = 1.0;
+
+/// How much one answer weighs in the window.
+const SMOOTHING: f64 = 0.2;
+
+/// How many answers make what is usual.
+const MEMORY: f64 = 600.0;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Flow {
+    window: f64,
+    /// Doubling, until the first sign that it is enough.
+    is_starting: bool,
+    /// What an answer usually takes, in seconds; none before the first.
+    usual: Option<f64>,
+}
+
+impl Flow {
+    pub(super) fn new() -> Flow {
+        Flow {
+            window: 1.0,
+            is_starting: true,
+            usual: None,
+        }
+    }
+
+    /// How many requests may be on the wire, of at most `concurrency`.
+    pub(super) fn window(&self, concurrency: usize) -> usize {
+        (self.window as usize).clamp(1, concurrency)
+    }
+
+    /// Begins again with one: the endpoint was away.
+    pub(super) fn restart(&mut self) {
+        *self = Flow::new();
+    }
+
+    /// An answer took so long, while so many requests were on the wire.
+    pub(super) fn answered(&mut self, took: Duration, on_wire: usize, concurrency: usize) {
+        let took = took.as_secs_f64().max(f64::MIN_POSITIVE);
+        let usual = match self.usual {
+            // After a bad spell it is soon as it was before.
+            Some(usual) if usual > 2.0 * took => usual * 0.95,
+            Some(usual) => usual + (took - usual) / MEMORY,
+            None => took,
+        };
+        self.usual = Some(usual);
+        let gradient = (TOLERANCE * usual / took).clamp(GRADIENT_MIN, 1.0);
+        if gradient < 1.0 {
+            self.is_starting = false;
+        }
+        // With less to send than there is room for, the answers say nothing about more.
+        if 2 * on_wire < self.window(concurrency) {
+            return;
+        }
+        if self.is_starting {
+            self.window += 1.0;
+        } else {
+            let wished = self.window * gradient + QUEUE;
+            self.window += SMOOTHING * (wished - self.window);
+        }
+        self.window = self.window.clamp(1.0, concurrency as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// A receiver that can work on so many requests at a time, each for 10 ms: what is beyond
+    /// waits. Answers come one by one, and the window is always full.
+    fn settle(flow: &mut Flow, capacity: usize, concurrency: usize, answers: usize) -> usize {
+        for _ in 0..answers {
+            let on_wire = flow.window(concurrency);
+            let queued = on_wire.div_ceil(capacity) as u32;
+            flow.answered(10 * MS * queued, on_wire, concurrency);
+        }
+        flow.window(concurrency)
+    }
+
+    #[test]
+    fn it_begins_with_one_and_doubles_with_every_round() {
+        let mut flow = Flow::new();
+        let mut windows = Vec::new();
+        for _ in 0..5 {
+            let window = flow.window(16);
+            windows.push(window);
+            for _ in 0..window {
+                flow.answered(10 * MS, window, 16);
+            }
+        }
+        assert_eq!(windows, [1, 2, 4, 8, 16]);
+        flow.restart();
+        assert_eq!(flow.window(16), 1);
+    }
+
+    #[test]
+    fn a_receiver_that_keeps_up_gets_all_that_the_endpoint_allows() {
+        assert_eq!(settle(&mut Flow::new(), 100, 64, 1_000), 64);
+        assert_eq!(settle(&mut Flow::new(), 100, 1, 1_000), 1);
+    }
+
+    #[test]
+    fn a_receiver_that_queues_gets_about_what_it_can_use() {
+        let window = settle(&mut Flow::new(), 4, 64, 300);
+        assert!((4..=16).contains(&window), "{window}");
+    }
+
+    #[test]
+    fn when_answers_get_slower_there_are_fewer_and_then_more_again() {
+        let mut flow = Flow::new();
+        assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
+        for _ in 0..20 {
+            flow.answered(200 * MS, flow.window(16), 16);
+        }
+        let slowed = flow.window(16);
+        assert!(slowed <= 4, "{slowed}");
+        assert_eq!(settle(&mut flow, 100, 16, 300), 16);
+    }
+
+    #[test]
+    fn one_slow_answer_among_many_changes_little() {
+        let mut flow = Flow::new();
+        settle(&mut flow, 100, 16, 1_000);
+        flow.answered(10_000 * MS, 16, 16);
+        assert!(flow.window(16) >= 14, "{}", flow.window(16));
+    }
+
+    #[test]
+    fn a_quiet_endpoint_learns_nothing_about_more() {
+        let mut flow = Flow::new();
+        settle(&mut flow, 100, 16, 3);
+        let window = flow.window(16);
+        for _ in 0..1_000 {
+            flow.answered(MS, 1, 16);
+        }
+        assert_eq!(flow.window(16), window);
+    }
+}

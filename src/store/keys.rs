@@ -1,0 +1,461 @@
+//! Which keys are known, so that a repeat is surely found, at a cost that does not grow.
+//!
+//! Keys are random, and an index over random values is written to in a different place for every
+//! event: in a long history that costs more than all the rest of storing it. So keys are kept
+//! twice over, as an LSM tree keeps its rows:
+//!
+//! - The recent ones are a log, appended to in the file (`hookbox_recent_key`) and held sorted in
+//!   memory, where they are looked up.
+//! - When there are enough of them they move, in the order of their hashes, to the sorted table of
+//!   all older ones (`hookbox_key`): many to a page instead of one.
+//!
+//! Both hold a keyed 64-bit hash (`SipHash` 1-3, the seed drawn once a file, so that nobody can aim
+//! at collisions) and the event's row; what a hash finds is compared with the event's own key.
+//!
+//! A key is added in the transaction of its event. Another process may add some: each group
+//! looks for those first, under the write lock, so that no two processes take the same key.
+
+use std::collections::BTreeSet;
+use std::hash::Hasher;
+use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+use siphasher::sip::SipHasher13;
+
+use crate::error::Result;
+use crate::model::id::{EventId, SourceId};
+use crate::time::Timestamp;
+
+/// A key as it is held: its hash, and the event that has it.
+type Entry = (i64, EventId);
+
+/// Recent keys begin to move when there is one for so many events in the store. A larger share
+/// moves more keys to each page of the sorted table; a smaller one takes less memory.
+const RECENT_SHARE: i64 = 32;
+
+/// The bounds of that: some 40 bytes of memory a key, so 1 MB to 10 MB.
+const RECENT: RangeInclusive<i64> = 16_384..=262_144;
+
+/// Keys move in steps: one step after so many new ones, of so many keys. Moving is twice as fast
+/// as adding, so that what moves is gone before as many have come again; a step takes about a
+/// millisecond.
+const STEP_AFTER: usize = 256;
+const STEP_KEYS: usize = 2 * STEP_AFTER;
+
+/// Rows of the log that are removed in one step: it lies in order, some 200 to a page.
+const STEP_LOG_ROWS: i64 = 4_096;
+
+/// An event that has a key already.
+pub(super) struct Known {
+    pub(super) id: EventId,
+    pub(super) received: Timestamp,
+}
+
+/// The recent keys. Belongs to the writer, who says when a job or a group is undone.
+#[derive(Default)]
+pub(super) struct Keys {
+    /// None until the first key is asked for: most commands never ask.
+    seed: Option<[u8; 16]>,
+    /// Whether what other processes added was looked for in this group.
+    is_current: bool,
+    recent: BTreeSet<Entry>,
+    /// The keys that are on their way to the sorted table, until they are there.
+    moving: BTreeSet<Entry>,
+    /// The log's rows up to this event have moved and can be removed.
+    moved_to: Option<EventId>,
+    /// The last event in memory: what lies beyond it in the log is another process's.
+    newest: Option<EventId>,
+    /// Added in this group, in order.
+    added: Vec<Entry>,
+    /// Added since the last step.
+    since_step: usize,
+}
+
+impl Keys {
+    /// The event that has this key.
+    pub(super) fn find(
+        &mut self,
+        connection: &Connection,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<Option<Known>> {
+        let hash = self.hash(connection, source, key)?;
+        let all = (hash, EventId(i64::MIN))..=(hash, EventId(i64::MAX));
+        for (_, id) in self.recent.range(all.clone()).chain(self.moving.range(all)) {
+            if let Some(known) = compare(connection, *id, source, key)? {
+                return Ok(Some(known));
+            }
+        }
+        let mut older = connection.prepare_cached(OLDER)?;
+        let mut older = older.query(named_params! { ":hash": hash })?;
+        while let Some(row) = older.next()? {
+            if let Some(known) = compare(connection, row.get(0)?, source, key)? {
+                return Ok(Some(known));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Remembers the key of a new event.
+    pub(super) fn add(
+        &mut self,
+        connection: &Connection,
+        id: EventId,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<()> {
+        let hash = self.hash(connection, source, key)?;
+        connection
+            .prepare_cached("insert into hookbox_recent_key (event_id, hash) values (:id, :hash)")?
+            .execute(named_params! { ":id": id, ":hash": hash })?;
+        self.recent.insert((hash, id));
+        self.added.push((hash, id));
+        Ok(())
+    }
+
+    /// How many were added in this group so far; what [`Keys::undo_to`] takes.
+    pub(super) fn mark(&self) -> usize {
+        self.added.len()
+    }
+
+    /// Forgets what a job added that was rolled back.
+    pub(super) fn undo_to(&mut self, mark: usize) {
+        for entry in self.added.drain(mark..) {
+            self.recent.remove(&entry);
+        }
+    }
+
+    /// The group is committed.
+    pub(super) fn committed(&mut self) {
+        self.is_current = false;
+        self.since_step += self.added.len();
+        if let Some((_, id)) = self.added.last() {
+            self.newest = Some(*id);
+        }
+        self.added.clear();
+    }
+
+    /// Does one step of moving, if it is time for one; called before the commit.
+    pub(super) fn step(&mut self, connection: &Connection) -> Result<()> {
+        if self.since_step < STEP_AFTER {
+            return Ok(());
+        }
+        self.since_step = 0;
+        if self.moving.is_empty() && self.moved_to.is_none() {
+            let events = self.newest.map_or(0, |id| id.0);
+            let enough = (events / RECENT_SHARE).clamp(*RECENT.start(), *RECENT.end());
+            if self.recent.len() < usize::try_from(enough).unwrap_or(usize::MAX) {
+                return Ok(());
+            }
+            // Those of this group may yet be undone; they stay.
+            self.moving = std::mem::take(&mut self.recent);
+            for entry in &self.added {
+                self.moving.remove(entry);
+                self.recent.insert(*entry);
+            }
+            self.moved_to = self.newest;
+        }
+        for _ in 0..STEP_KEYS {
+            let Some((hash, id)) = self.moving.pop_first() else {
+                return self.trim(connection);
+            };
+            // There already when an earlier move was cut short.
+            connection
+                .prepare_cached(
+                    "insert or ignore into hookbox_key (hash, event_id) values (:hash, :id)",
+                )?
+                .execute(named_params! { ":hash": hash, ":id": id })?;
+        }
+        Ok(())
+    }
+
+    /// Removes what has moved from the log, one step.
+    fn trim(&mut self, connection: &Connection) -> Result<()> {
+        let Some(moved_to) = self.moved_to else {
+            return Ok(());
+        };
+        let first: Option<EventId> = connection
+            .prepare_cached("select min(event_id) from hookbox_recent_key")?
+            .query_row([], |row| row.get(0))?;
+        let Some(first) = first.filter(|first| *first <= moved_to) else {
+            self.moved_to = None;
+            return Ok(());
+        };
+        connection
+            .prepare_cached(
+                "delete from hookbox_recent_key where event_id between :first and :last",
+            )?
+            .execute(named_params! {
+                ":first": first,
+                ":last": moved_to.0.min(first.0 + STEP_LOG_ROWS - 1),
+            })?;
+        Ok(())
+    }
+
+    /// The hash of a key; sees to it first that all recent keys are in memory.
+    fn hash(
+        &mut self,
+        connection: &Connection,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<i64> {
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => connection.query_row(
+                "select key_seed from hookbox_meta where id = 1",
+                [],
+                |row| row.get(0),
+            )?,
+        };
+        self.seed = Some(seed);
+        if !self.is_current {
+            let mut log = connection.prepare_cached(NEWER_IN_LOG)?;
+            let mut log = log.query(named_params! { ":newest": self.newest })?;
+            while let Some(row) = log.next()? {
+                let id = row.get(1)?;
+                self.recent.insert((row.get(0)?, id));
+                self.newest = Some(id);
+            }
+            self.is_current = true;
+        }
+        let mut hasher = SipHasher13::new_with_key(&seed);
+        // The same on every machine: the file may be carried to another.
+        hasher.write(&source.map_or(0, |id| id.0).to_le_bytes());
+        hasher.write(key.as_bytes());
+        Ok(hasher.finish().cast_signed())
+    }
+}
+
+const OLDER: &str = "select event_id from hookbox_key where hash = :hash";
+
+const NEWER_IN_LOG: &str = "select hash, event_id
+     from hookbox_recent_key
+     where event_id > ifnull(:newest, 0)
+     order by event_id";
+
+/// The event, if it has this very key.
+fn compare(
+    connection: &Connection,
+    id: EventId,
+    source: Option<SourceId>,
+    key: &str,
+) -> Result<Option<Known>> {
+    let known = connection
+        .prepare_cached(
+            "select received_ms
+             from hookbox_event
+             where id = :id and ifnull(source_id, 0) = ifnull(:source, 0) and key = :key",
+        )?
+        .query_row(
+            named_params! { ":id": id, ":source": source, ":key": key },
+            |row| row.get(0),
+        )
+        .optional()?
+        .map(|received| Known { id, received });
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::plan::plan_of;
+
+    /// What a process does with keys: looks each up, and adds the event of one that is new.
+    struct Process {
+        connection: Connection,
+        keys: Keys,
+    }
+
+    impl Process {
+        fn open(path: &Path) -> Process {
+            let connection = Connection::open(path).unwrap();
+            connection
+                .execute_batch("pragma journal_mode = wal; pragma synchronous = off;")
+                .unwrap();
+            connection
+                .execute_batch(include_str!("../../schema.sql"))
+                .unwrap();
+            Process {
+                connection,
+                keys: Keys::default(),
+            }
+        }
+
+        fn take(&mut self, source: Option<SourceId>, key: &str) -> Option<EventId> {
+            let connection = &self.connection;
+            if let Some(known) = self.keys.find(connection, source, key).unwrap() {
+                return Some(known.id);
+            }
+            connection
+                .prepare_cached(
+                    "insert into hookbox_event (source_id, type, key, received_ms, headers, body, bytes)
+                     values (?1, 't', ?2, 0, '[]', x'', 0)",
+                )
+                .unwrap()
+                .execute((source, key))
+                .unwrap();
+            let id = EventId(connection.last_insert_rowid());
+            self.keys.add(connection, id, source, key).unwrap();
+            None
+        }
+
+        /// One group of numbered keys; how many of them were known.
+        fn group(&mut self, numbers: impl IntoIterator<Item = usize>) -> usize {
+            self.connection.execute_batch("begin immediate").unwrap();
+            let known = numbers
+                .into_iter()
+                .filter(|number| self.take(None, &format!("key-{number}")).is_some())
+                .count();
+            self.keys.step(&self.connection).unwrap();
+            self.connection.execute_batch("commit").unwrap();
+            self.keys.committed();
+            known
+        }
+
+        fn rows(&self, table: &str) -> usize {
+            self.connection
+                .query_row(&format!("select count(*) from {table}"), [], |row| {
+                    row.get::<_, u32>(0).map(|count| count as usize)
+                })
+                .unwrap()
+        }
+    }
+
+    #[test]
+    fn a_key_is_known_while_it_is_recent_while_it_moves_and_when_it_has_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let mut process = Process::open(&path);
+        let (mut moving, mut moved) = (false, false);
+        let groups = 130;
+        for group in 0..groups {
+            let first = group * STEP_AFTER;
+            assert_eq!(process.group(first..first + STEP_AFTER), 0);
+            // All along: one of every group before.
+            let before = (0..group).map(|earlier| earlier * STEP_AFTER + earlier);
+            assert_eq!(process.group(before), group, "after {group} groups");
+            let in_log = process.rows("hookbox_recent_key");
+            moving |= !process.keys.moving.is_empty();
+            moved |= moving && process.keys.moving.is_empty() && in_log < first;
+            // Bounded, whatever comes.
+            let held = process.keys.recent.len() + process.keys.moving.len();
+            assert!(held <= 2 * *RECENT.start() as usize, "{held}");
+        }
+        assert!(moving && moved);
+        let all = groups * STEP_AFTER;
+        assert!(process.rows("hookbox_key") >= *RECENT.start() as usize);
+        assert!(process.rows("hookbox_recent_key") < all);
+        // And after a restart every one of them.
+        let mut restarted = Process::open(&path);
+        assert_eq!(restarted.group(0..all), all);
+        assert_eq!(process.rows("hookbox_event"), all);
+    }
+
+    #[test]
+    fn a_move_that_was_cut_short_is_done_again_and_loses_no_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let mut process = Process::open(&path);
+        let mut taken = 0;
+        while process.rows("hookbox_key") == 0 {
+            process.group(taken..taken + STEP_AFTER);
+            taken += STEP_AFTER;
+        }
+        assert!(!process.keys.moving.is_empty(), "it is in the middle");
+        drop(process);
+        let mut restarted = Process::open(&path);
+        assert_eq!(restarted.group(0..taken), taken);
+        while restarted.rows("hookbox_recent_key") >= taken {
+            restarted.group(taken..taken + STEP_AFTER);
+            taken += STEP_AFTER;
+        }
+        assert_eq!(restarted.group(0..taken), taken);
+    }
+
+    #[test]
+    fn two_processes_never_take_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let (mut one, mut other) = (Process::open(&path), Process::open(&path));
+        for round in 0..50 {
+            let keys = round * 100..round * 100 + 100;
+            assert_eq!(one.group(keys.clone()), 0);
+            assert_eq!(other.group(keys), 100);
+            let keys = 10_000 + round * 100..10_100 + round * 100;
+            assert_eq!(other.group(keys.clone()), 0);
+            assert_eq!(one.group(keys), 100);
+        }
+    }
+
+    #[test]
+    fn the_same_key_of_another_source_is_another_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Process::open(&folder.path().join("h.db"));
+        process
+            .connection
+            .execute_batch(
+                "insert into hookbox_source (id, name, kind, on_repeat, created_ms)
+                 values (1, 'a', 'gogs', 'ignore', 0), (2, 'b', 'gogs', 'ignore', 0)",
+            )
+            .unwrap();
+        let sources = [None, Some(SourceId(1)), Some(SourceId(2))];
+        for source in sources {
+            assert_eq!(process.take(source, "k"), None);
+        }
+        for (index, source) in sources.into_iter().enumerate() {
+            assert_eq!(process.take(source, "k"), Some(EventId(index as i64 + 1)));
+        }
+    }
+
+    #[test]
+    fn keys_of_the_same_hash_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Process::open(&folder.path().join("h.db"));
+        process.group([1, 2]);
+        let hash = process
+            .keys
+            .hash(&process.connection, None, "key-3")
+            .unwrap();
+        // As if the keys of events 1 and 2 had the hash of another key.
+        process.keys.recent.insert((hash, EventId(1)));
+        process
+            .connection
+            .execute("insert into hookbox_key values (?1, 2)", [hash])
+            .unwrap();
+        assert_eq!(process.take(None, "key-3"), None);
+        assert_eq!(process.take(None, "key-3"), Some(EventId(3)));
+    }
+
+    #[test]
+    fn a_key_that_was_rolled_back_is_free_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = Process::open(&folder.path().join("h.db"));
+        process
+            .connection
+            .execute_batch("begin; savepoint job")
+            .unwrap();
+        let mark = process.keys.mark();
+        process.take(None, "key-1");
+        process
+            .connection
+            .execute_batch("rollback to job; release job; commit")
+            .unwrap();
+        process.keys.undo_to(mark);
+        process.keys.committed();
+        assert_eq!(process.group([1]), 0);
+        assert_eq!(process.group([1]), 1);
+    }
+
+    #[test]
+    fn keys_are_found_by_their_hash_and_the_log_is_read_from_where_it_is_new() {
+        let plan = plan_of(OLDER);
+        assert!(
+            plan.contains("SEARCH hookbox_key USING PRIMARY KEY (hash=?)"),
+            "{plan}"
+        );
+        let plan = plan_of(NEWER_IN_LOG);
+        assert!(plan.contains("INTEGER PRIMARY KEY (rowid>?)"), "{plan}");
+    }
+}
