@@ -64,7 +64,7 @@ create unique index if not exists hookbox_endpoint_name
 
 -- What has come through each source (events, refusals, last_event_ms), and how many deliveries of
 -- each endpoint are in which state, so that nobody has to count ten million. Every commit changes
--- some of these, and all of them lie on one page.
+-- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),
     -- Its row; source 0 stands for the events that came without one.
@@ -90,6 +90,7 @@ create table if not exists hookbox_event (
     source_id    integer references hookbox_source (id),
     type         text    not null check (length(type) between 1 and 128),
     -- The same key of the same source is the same event: hookbox_recent_key and hookbox_key find it.
+    -- Only the program writes those, so a row with a key comes from the program alone.
     key          text    check (length(key) between 1 and 256),
     received_ms  integer not null,
     content_type text,
@@ -123,6 +124,13 @@ create table if not exists hookbox_key (
     event_id integer not null,
     primary key (hash, event_id)
 ) strict, without rowid;
+
+-- How far the keys have moved, while they do: of the events up to this one, all up to this hash.
+create table if not exists hookbox_key_move (
+    id            integer primary key check (id = 1),
+    up_to_event   integer not null,
+    done_hash     integer not null
+) strict;
 
 -- One event owed to one endpoint.
 create table if not exists hookbox_delivery (

@@ -7,7 +7,9 @@
 //! fewer. The endpoint's `concurrency` is the most there can be.
 //!
 //! The rule is that of Netflix's concurrency-limits (`Gradient2`): the window shrinks by the ratio
-//! of the usual time to the last one, and grows by a fixed room for a queue.
+//! of the usual time to the last one, and grows by a fixed room for a queue. Only successes teach
+//! what is usual: a proxy that says 502 while its receiver restarts says it at once. A refusal
+//! makes the window a little smaller.
 
 use std::time::Duration;
 
@@ -23,16 +25,18 @@ const QUEUE: f64 = 1.0;
 /// How much one answer weighs in the window.
 const SMOOTHING: f64 = 0.2;
 
-/// How many answers make what is usual.
+/// How many answers make what is usual, and how many the first notion of it.
 const MEMORY: f64 = 600.0;
+const FIRST_FEW: f64 = 4.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Flow {
     window: f64,
     /// Doubling, until the first sign that it is enough.
     is_starting: bool,
-    /// What an answer usually takes, in seconds; none before the first.
-    usual: Option<f64>,
+    /// What a success usually takes, in seconds, and how many there were.
+    usual: f64,
+    answers: f64,
 }
 
 impl Flow {
@@ -40,7 +44,8 @@ impl Flow {
         Flow {
             window: 1.0,
             is_starting: true,
-            usual: None,
+            usual: 0.0,
+            answers: 0.0,
         }
     }
 
@@ -54,16 +59,25 @@ impl Flow {
         *self = Flow::new();
     }
 
-    /// An answer took so long, while so many requests were on the wire.
-    pub(super) fn answered(&mut self, took: Duration, on_wire: usize, concurrency: usize) {
+    /// A request was refused, or got no answer in time.
+    pub(super) fn refused(&mut self) {
+        self.is_starting = false;
+        self.window = (self.window * (1.0 - SMOOTHING * (1.0 - GRADIENT_MIN))).max(1.0);
+    }
+
+    /// A success took so long, while so many requests were on the wire.
+    pub(super) fn succeeded(&mut self, took: Duration, on_wire: usize, concurrency: usize) {
         let took = took.as_secs_f64().max(f64::MIN_POSITIVE);
-        let usual = match self.usual {
-            // After a bad spell it is soon as it was before.
-            Some(usual) if usual > 2.0 * took => usual * 0.95,
-            Some(usual) => usual + (took - usual) / MEMORY,
-            None => took,
+        self.answers += 1.0;
+        // The first few make a beginning; from then on what is usual changes slowly, or else a
+        // queue that builds up would soon be usual.
+        let memory = if self.answers <= FIRST_FEW {
+            self.answers
+        } else {
+            MEMORY
         };
-        self.usual = Some(usual);
+        self.usual += (took - self.usual) / memory;
+        let usual = self.usual;
         let gradient = (TOLERANCE * usual / took).clamp(GRADIENT_MIN, 1.0);
         if gradient < 1.0 {
             self.is_starting = false;
@@ -94,7 +108,7 @@ mod tests {
         for _ in 0..answers {
             let on_wire = flow.window(concurrency);
             let queued = on_wire.div_ceil(capacity) as u32;
-            flow.answered(10 * MS * queued, on_wire, concurrency);
+            flow.succeeded(10 * MS * queued, on_wire, concurrency);
         }
         flow.window(concurrency)
     }
@@ -107,7 +121,7 @@ mod tests {
             let window = flow.window(16);
             windows.push(window);
             for _ in 0..window {
-                flow.answered(10 * MS, window, 16);
+                flow.succeeded(10 * MS, window, 16);
             }
         }
         assert_eq!(windows, [1, 2, 4, 8, 16]);
@@ -132,7 +146,7 @@ mod tests {
         let mut flow = Flow::new();
         assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
         for _ in 0..20 {
-            flow.answered(200 * MS, flow.window(16), 16);
+            flow.succeeded(200 * MS, flow.window(16), 16);
         }
         let slowed = flow.window(16);
         assert!(slowed <= 4, "{slowed}");
@@ -143,8 +157,30 @@ mod tests {
     fn one_slow_answer_among_many_changes_little() {
         let mut flow = Flow::new();
         settle(&mut flow, 100, 16, 1_000);
-        flow.answered(10_000 * MS, 16, 16);
+        flow.succeeded(10_000 * MS, 16, 16);
         assert!(flow.window(16) >= 14, "{}", flow.window(16));
+    }
+
+    #[test]
+    fn refusals_make_it_smaller_and_teach_nothing_of_what_is_usual() {
+        let mut flow = Flow::new();
+        assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
+        let usual = flow.usual;
+        for _ in 0..100 {
+            flow.refused();
+        }
+        assert_eq!((flow.window(16), flow.usual), (1, usual));
+        assert_eq!(settle(&mut flow, 100, 16, 100), 16);
+    }
+
+    #[test]
+    fn a_receiver_with_quick_and_slow_answers_gets_all_that_is_allowed() {
+        let mut flow = Flow::new();
+        for round in 0..2_000 {
+            let took = if round % 2 == 0 { 5 * MS } else { 100 * MS };
+            flow.succeeded(took, flow.window(16), 16);
+        }
+        assert_eq!(flow.window(16), 16);
     }
 
     #[test]
@@ -153,7 +189,7 @@ mod tests {
         settle(&mut flow, 100, 16, 3);
         let window = flow.window(16);
         for _ in 0..1_000 {
-            flow.answered(MS, 1, 16);
+            flow.succeeded(MS, 1, 16);
         }
         assert_eq!(flow.window(16), window);
     }

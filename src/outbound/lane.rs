@@ -75,14 +75,20 @@ impl Lane {
         self.on_wire = self.on_wire.saturating_sub(1);
     }
 
-    /// The endpoint was reached, and a request took so long. Comes before [`Lane::off_wire`].
-    pub(super) fn reached(&mut self, took: Duration) {
+    /// The endpoint was reached; `took` says how long it worked on a request that it took. Comes
+    /// before [`Lane::off_wire`].
+    pub(super) fn reached(&mut self, took: Option<Duration>) {
         if self.circuit.probe_at().is_some() {
             self.flow.restart();
         }
         self.circuit.reached();
-        self.flow
-            .answered(took, self.on_wire, self.endpoint.concurrency as usize);
+        match took {
+            Some(took) => {
+                let concurrency = self.endpoint.concurrency as usize;
+                self.flow.succeeded(took, self.on_wire, concurrency);
+            }
+            None => self.flow.refused(),
+        }
     }
 
     /// How many requests may be on the wire, as far as the endpoint's pace goes.

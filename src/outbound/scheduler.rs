@@ -382,7 +382,11 @@ impl Scheduler {
                     lane.circuit
                         .unreachable(self.clock.elapsed(), self.chance.f64());
                 }
-                Outcome::Delivered | Outcome::Refused => lane.reached(exchange.timing.total),
+                // Without the time to connect, which says nothing of how busy the receiver is.
+                Outcome::Delivered => {
+                    lane.reached(Some(exchange.timing.wait + exchange.timing.read));
+                }
+                Outcome::Refused => lane.reached(None),
             }
             lane.off_wire();
             tell_of_outage(&verdict, was_open, &endpoint.name);

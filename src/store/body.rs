@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use zstd::bulk::{Compressor, Decompressor};
+use zstd::zstd_safe::CParameter;
 
 /// Bodies shorter than this are left alone, in bytes: there is little to win.
 const PACK_FROM: usize = 256;
@@ -37,7 +38,7 @@ pub(super) struct Packed {
 pub(super) fn pack(body: Vec<u8>) -> Packed {
     let body_bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
     if body.len() >= PACK_FROM
-        && let Ok(bytes) = PACKERS.with(|| Compressor::new(LEVEL), |packer| packer.compress(&body))
+        && let Ok(bytes) = PACKERS.with(packer, |packer| packer.compress(&body))
         && bytes.len() < body.len()
     {
         return Packed {
@@ -51,6 +52,13 @@ pub(super) fn pack(body: Vec<u8>) -> Packed {
         encoding: None,
         body_bytes,
     }
+}
+
+fn packer() -> io::Result<Compressor<'static>> {
+    let mut packer = Compressor::new(LEVEL)?;
+    // Four bytes, by which a body that the disk changed is found out.
+    packer.set_parameter(CParameter::ChecksumFlag(true))?;
+    Ok(packer)
 }
 
 /// The exact body of a row that has `body`, `encoding` and `bytes`.
@@ -145,15 +153,25 @@ mod tests {
 
     #[test]
     fn a_packed_body_that_was_damaged_is_an_error_not_another_body() {
+        let body = r#"{"id":1,"author":{"name":"Mira"}},"#.repeat(90).into_bytes();
+        let packed = pack(body.clone());
         let connection = Connection::open_in_memory().unwrap();
-        let read = |encoding: &str| {
+        let read = |bytes: &[u8], encoding: &str| {
             connection.query_row(
-                "select x'0102030405' as body, ?1 as encoding, 400 as bytes",
-                [encoding],
+                "select ?1 as body, ?2 as encoding, ?3 as bytes",
+                rusqlite::params![bytes, encoding, packed.body_bytes],
                 read_body,
             )
         };
-        assert!(read("zstd").is_err());
-        assert!(read("later").unwrap_err().to_string().contains("later"));
+        assert_eq!(read(&packed.bytes, "zstd").unwrap(), body);
+        for at in 0..packed.bytes.len() {
+            let mut damaged = packed.bytes.clone();
+            damaged[at] ^= 0x10;
+            let same = read(&damaged, "zstd").is_ok_and(|read| read == body);
+            let refused = read(&damaged, "zstd").is_err();
+            assert!(same || refused, "byte {at} of {}", damaged.len());
+        }
+        let unknown = read(&packed.bytes, "later").unwrap_err();
+        assert!(unknown.to_string().contains("later"));
     }
 }

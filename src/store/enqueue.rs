@@ -47,6 +47,7 @@ impl Store {
     /// ```
     pub fn accept(&self, event: NewEvent, now: Timestamp) -> Result<Accepted> {
         let (body, event) = set_apart(event);
+        self.inner.published.ask_for_keys();
         self.write(move |tx| accept(tx, &event, &body, now))
     }
 
@@ -59,6 +60,7 @@ impl Store {
         answer: impl FnOnce(Result<Accepted>) + Send + 'static,
     ) {
         let (body, event) = set_apart(event);
+        self.inner.published.ask_for_keys();
         self.submit(
             body.bytes.len(),
             true,

@@ -26,8 +26,11 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Jobs that somebody waits for: a group that has so many waits for no more.
 const COMPANY: usize = 8;
 
+/// Jobs of any kind that may come while somebody waits: those that nobody waits for come along.
+const COMPANY_JOBS: usize = 2 * COMPANY;
+
 /// How soon the next of them must come. Where fewer than 300 come a second nobody is kept
-/// waiting, and nobody ever longer than eight times this.
+/// waiting, and nobody ever longer than 16 times this.
 const COMPANY_PATIENCE: Duration = Duration::from_millis(3);
 
 /// Jobs that nobody waits for: a group that has so many of them alone waits for no more.
@@ -47,11 +50,14 @@ pub(super) struct Group {
     bytes: usize,
     /// How many of them somebody waits for.
     waited_for: usize,
+    /// How many came since the first of those did.
+    since_first: usize,
 }
 
 impl Group {
     pub(super) fn add(&mut self, job: Box<dyn Job>) {
         self.bytes += job.bytes();
+        self.since_first += usize::from(self.waited_for > 0);
         self.waited_for += usize::from(job.is_waited_for());
         self.jobs.push(job);
     }
@@ -83,7 +89,7 @@ impl Gathering {
 
     /// How long to wait for another job; `None` to commit what there is.
     pub(super) fn patience(&self, group: &Group) -> Option<Duration> {
-        if group.is_full() {
+        if group.is_full() || group.since_first >= COMPANY_JOBS {
             None
         } else if group.waited_for == 0 {
             (group.jobs.len() < UNHURRIED).then_some(UNHURRIED_PATIENCE)
@@ -97,13 +103,13 @@ impl Gathering {
         (self.company + one_more).min(COMPANY)
     }
 
-    /// The group is about to be committed; `in_vain` says that it waited and nobody came.
-    pub(super) fn done(&mut self, group: &Group, in_vain: bool) {
+    /// The group is about to be committed.
+    pub(super) fn done(&mut self, group: &Group) {
         if group.waited_for == 0 {
             return;
         }
-        if in_vain {
-            self.company = group.waited_for.min(COMPANY);
+        if group.waited_for < self.hoped_for() {
+            self.company = group.waited_for;
             self.caution = (self.caution + 1).min(CAUTION_MAX);
             self.skip = 1 << self.caution;
         } else if self.skip > 0 {
@@ -165,7 +171,7 @@ mod tests {
             let in_vain = gathering.patience(&group(came, 0)).is_some();
             vain += usize::from(in_vain);
             last = came;
-            gathering.done(&group(came, 0), in_vain);
+            gathering.done(&group(came, 0));
         }
         (vain, last)
     }
@@ -189,10 +195,10 @@ mod tests {
     fn when_fewer_come_fewer_are_waited_for() {
         let mut gathering = Gathering::new();
         for _ in 0..10 {
-            gathering.done(&group(COMPANY, 0), false);
+            gathering.done(&group(COMPANY, 0));
         }
         assert!(gathering.patience(&group(7, 0)).is_some());
-        gathering.done(&group(3, 0), true);
+        gathering.done(&group(3, 0));
         assert_eq!(gathering.patience(&group(3, 0)), None);
         assert_eq!(gathering.patience(&group(2, 0)), Some(COMPANY_PATIENCE));
     }
@@ -200,13 +206,23 @@ mod tests {
     #[test]
     fn what_nobody_waits_for_waits_and_hurries_when_somebody_does() {
         let mut gathering = Gathering::new();
-        gathering.done(&group(1, 0), true);
+        gathering.done(&group(1, 0));
         assert_eq!(gathering.patience(&group(0, 15)), Some(UNHURRIED_PATIENCE));
         assert_eq!(gathering.patience(&group(0, 16)), None);
         assert_eq!(gathering.patience(&group(1, 3)), None);
         // What nobody waits for teaches nothing about those who do.
-        gathering.done(&group(0, 3), true);
+        gathering.done(&group(0, 3));
         assert_eq!((gathering.caution, gathering.skip), (1, 2));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_keeps_nobody_waiting_long_and_counts_as_no_company() {
+        let mut gathering = Gathering::new();
+        assert!(gathering.patience(&group(1, COMPANY_JOBS - 1)).is_some());
+        assert_eq!(gathering.patience(&group(1, COMPANY_JOBS)), None);
+        gathering.done(&group(1, COMPANY_JOBS));
+        assert_eq!((gathering.company, gathering.caution), (1, 1));
+        assert_eq!(gathering.patience(&group(1, 0)), None);
     }
 
     #[test]

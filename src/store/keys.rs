@@ -37,8 +37,8 @@ const RECENT_SHARE: i64 = 32;
 const RECENT: RangeInclusive<i64> = 16_384..=262_144;
 
 /// Keys move in steps: one step after so many new ones, of so many keys. Moving is twice as fast
-/// as adding, so that what moves is gone before as many have come again; a step takes about a
-/// millisecond.
+/// as adding, so that what moves is gone before as many have come again. How far it went is in
+/// the file, so that processes that live shortly bring it on as well.
 const STEP_AFTER: usize = 256;
 const STEP_KEYS: usize = 2 * STEP_AFTER;
 
@@ -56,8 +56,10 @@ pub(super) struct Known {
 pub(super) struct Keys {
     /// None until the first key is asked for: most commands never ask.
     seed: Option<[u8; 16]>,
-    /// Whether what other processes added was looked for in this group.
+    /// Whether what other processes added was looked for in this transaction.
     is_current: bool,
+    /// Whether keys were moved in this transaction.
+    stepped: bool,
     recent: BTreeSet<Entry>,
     /// The keys that are on their way to the sorted table, until they are there.
     moving: BTreeSet<Entry>,
@@ -125,9 +127,25 @@ impl Keys {
         }
     }
 
-    /// The group is committed.
-    pub(super) fn committed(&mut self) {
+    /// A transaction begins: another process may have written since the last.
+    pub(super) fn begin(&mut self) {
         self.is_current = false;
+        self.stepped = false;
+    }
+
+    /// The transaction is rolled back.
+    pub(super) fn rolled_back(&mut self) {
+        self.undo_to(0);
+        self.is_current = false;
+        if self.stepped {
+            // What was taken out of memory is to be read again.
+            *self = Keys::default();
+        }
+    }
+
+    /// The transaction is committed.
+    pub(super) fn committed(&mut self) {
+        self.begin();
         self.since_step += self.added.len();
         if let Some((_, id)) = self.added.last() {
             self.newest = Some(*id);
@@ -140,11 +158,11 @@ impl Keys {
         if self.since_step < STEP_AFTER {
             return Ok(());
         }
-        self.since_step = 0;
         if self.moving.is_empty() && self.moved_to.is_none() {
             let events = self.newest.map_or(0, |id| id.0);
             let enough = (events / RECENT_SHARE).clamp(*RECENT.start(), *RECENT.end());
             if self.recent.len() < usize::try_from(enough).unwrap_or(usize::MAX) {
+                self.since_step = 0;
                 return Ok(());
             }
             // Those of this group may yet be undone; they stay.
@@ -155,17 +173,35 @@ impl Keys {
             }
             self.moved_to = self.newest;
         }
+        self.since_step -= STEP_AFTER;
+        self.stepped = true;
+        if self.moving.is_empty() {
+            return self.trim(connection);
+        }
+        let mut done = i64::MIN;
         for _ in 0..STEP_KEYS {
             let Some((hash, id)) = self.moving.pop_first() else {
-                return self.trim(connection);
+                break;
             };
-            // There already when an earlier move was cut short.
+            // There already when another process moves too.
             connection
                 .prepare_cached(
                     "insert or ignore into hookbox_key (hash, event_id) values (:hash, :id)",
                 )?
                 .execute(named_params! { ":hash": hash, ":id": id })?;
+            done = hash;
         }
+        // Of the same hash one may be left for the next step.
+        if self.moving.first().is_some_and(|(hash, _)| *hash == done) {
+            done -= 1;
+        }
+        connection
+            .prepare_cached(
+                "insert into hookbox_key_move (id, up_to_event, done_hash)
+                 values (1, :moved_to, :done)
+                 on conflict (id) do update set up_to_event = :moved_to, done_hash = :done",
+            )?
+            .execute(named_params! { ":moved_to": self.moved_to, ":done": done })?;
         Ok(())
     }
 
@@ -179,6 +215,9 @@ impl Keys {
             .query_row([], |row| row.get(0))?;
         let Some(first) = first.filter(|first| *first <= moved_to) else {
             self.moved_to = None;
+            connection
+                .prepare_cached("delete from hookbox_key_move")?
+                .execute([])?;
             return Ok(());
         };
         connection
@@ -190,6 +229,45 @@ impl Keys {
                 ":last": moved_to.0.min(first.0 + STEP_LOG_ROWS - 1),
             })?;
         Ok(())
+    }
+
+    /// Whether the log was read before.
+    pub(super) fn is_loaded(&self) -> bool {
+        self.newest.is_some()
+    }
+
+    /// Reads what is new in the log. The first time that may be all of it, so the writer does it
+    /// once before it takes the write lock; what came since is read under it.
+    pub(super) fn load(&mut self, connection: &Connection) -> Result<()> {
+        let mut done = i64::MIN;
+        if !self.is_loaded()
+            && let Some((up_to, hash)) = connection
+                .prepare_cached("select up_to_event, done_hash from hookbox_key_move")?
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?
+        {
+            self.moved_to = Some(up_to);
+            done = hash;
+        }
+        let mut log = connection.prepare_cached(NEWER_IN_LOG)?;
+        let mut log = log.query(named_params! { ":newest": self.newest })?;
+        while let Some(row) = log.next()? {
+            let entry: Entry = (row.get(0)?, row.get(1)?);
+            let (hash, id) = entry;
+            if self.is_after_move(id) {
+                self.recent.insert(entry);
+            } else if hash > done {
+                self.moving.insert(entry);
+            }
+            self.newest = Some(id);
+            self.since_step += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether an event of the log came after those that are on their way.
+    fn is_after_move(&self, id: EventId) -> bool {
+        self.moved_to.is_none_or(|moved_to| id > moved_to)
     }
 
     /// The hash of a key; sees to it first that all recent keys are in memory.
@@ -209,13 +287,7 @@ impl Keys {
         };
         self.seed = Some(seed);
         if !self.is_current {
-            let mut log = connection.prepare_cached(NEWER_IN_LOG)?;
-            let mut log = log.query(named_params! { ":newest": self.newest })?;
-            while let Some(row) = log.next()? {
-                let id = row.get(1)?;
-                self.recent.insert((row.get(0)?, id));
-                self.newest = Some(id);
-            }
+            self.load(connection)?;
             self.is_current = true;
         }
         let mut hasher = SipHasher13::new_with_key(&seed);
@@ -304,6 +376,7 @@ mod tests {
         /// One group of numbered keys; how many of them were known.
         fn group(&mut self, numbers: impl IntoIterator<Item = usize>) -> usize {
             self.connection.execute_batch("begin immediate").unwrap();
+            self.keys.begin();
             let known = numbers
                 .into_iter()
                 .filter(|number| self.take(None, &format!("key-{number}")).is_some())
@@ -354,7 +427,45 @@ mod tests {
     }
 
     #[test]
-    fn a_move_that_was_cut_short_is_done_again_and_loses_no_key() {
+    fn a_move_goes_on_where_another_process_left_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let mut taken = 0;
+        let (mut longest, mut trimmed) = (0, false);
+        // No process lives longer than a few groups: none of them moves all by itself.
+        for _ in 0..40 {
+            let mut process = Process::open(&path);
+            for _ in 0..4 {
+                assert_eq!(process.group(taken..taken + STEP_AFTER), 0);
+                taken += STEP_AFTER;
+            }
+            let in_log = process.rows("hookbox_recent_key");
+            trimmed |= in_log < longest;
+            longest = longest.max(in_log);
+        }
+        assert!(trimmed, "{longest} of {taken}");
+        assert!(longest <= 2 * *RECENT.start() as usize, "{longest}");
+        assert_eq!(Process::open(&path).group(0..taken), taken);
+    }
+
+    #[test]
+    fn what_another_process_takes_between_two_tries_is_known_to_the_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let (mut one, mut other) = (Process::open(&path), Process::open(&path));
+        one.group([1]);
+        one.connection.execute_batch("begin immediate").unwrap();
+        one.keys.begin();
+        one.take(None, "key-2");
+        one.connection.execute_batch("rollback").unwrap();
+        one.keys.rolled_back();
+        assert_eq!(other.group([2, 3]), 0);
+        assert_eq!(one.group([2, 3, 4]), 2);
+        assert_eq!(other.group([4]), 1);
+    }
+
+    #[test]
+    fn a_step_that_was_rolled_back_is_taken_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("h.db");
         let mut process = Process::open(&path);
@@ -363,15 +474,16 @@ mod tests {
             process.group(taken..taken + STEP_AFTER);
             taken += STEP_AFTER;
         }
-        assert!(!process.keys.moving.is_empty(), "it is in the middle");
-        drop(process);
-        let mut restarted = Process::open(&path);
-        assert_eq!(restarted.group(0..taken), taken);
-        while restarted.rows("hookbox_recent_key") >= taken {
-            restarted.group(taken..taken + STEP_AFTER);
-            taken += STEP_AFTER;
-        }
-        assert_eq!(restarted.group(0..taken), taken);
+        let moved = process.rows("hookbox_key");
+        process.keys.since_step = STEP_AFTER;
+        process.connection.execute_batch("begin immediate").unwrap();
+        process.keys.begin();
+        process.keys.step(&process.connection).unwrap();
+        process.connection.execute_batch("rollback").unwrap();
+        process.keys.rolled_back();
+        assert_eq!(process.group(0..taken), taken);
+        assert!(process.rows("hookbox_key") > moved);
+        assert_eq!(process.group(0..taken), taken);
     }
 
     #[test]

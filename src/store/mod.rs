@@ -9,6 +9,7 @@
 //! ask for, `query` and `report` are what they look at.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
@@ -84,6 +85,8 @@ struct Published {
     directory: RwLock<Arc<Directory>>,
     listeners: RwLock<Vec<Listener>>,
     groups: GroupCounter,
+    /// Whether anybody asked to take an event in: only then does the writer need the keys.
+    keys_asked_for: AtomicBool,
 }
 
 impl Published {
@@ -106,6 +109,14 @@ impl Published {
         *shown = directory.clone();
         drop(shown);
         self.tell(&Woken::All);
+    }
+
+    fn ask_for_keys(&self) {
+        self.keys_asked_for.store(true, Ordering::Relaxed);
+    }
+
+    fn are_keys_asked_for(&self) -> bool {
+        self.keys_asked_for.load(Ordering::Relaxed)
     }
 
     fn wake(&self, endpoints: &[EndpointId]) {
@@ -145,6 +156,7 @@ impl Store {
             directory: RwLock::new(Arc::new(load_directory(&connection)?)),
             listeners: RwLock::new(Vec::new()),
             groups: GroupCounter::default(),
+            keys_asked_for: AtomicBool::new(false),
         });
         let (jobs, messages) = channel();
         let writer = Writer::new(connection, published.clone(), &path)?;
@@ -174,7 +186,7 @@ impl Store {
         &self.inner.box_id
     }
 
-    /// The sources and endpoints, as last seen: at most some 25 milliseconds old.
+    /// The sources and endpoints, as last seen: 50 milliseconds old at most.
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory()
     }

@@ -3,6 +3,8 @@
 //! All of it comes from the counts kept beside the rows and from indexed lookups, so that an
 //! overview costs the same however long the history is.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
@@ -89,42 +91,50 @@ impl Store {
             std::fs::metadata(name).map_or(0, |metadata| metadata.len())
         };
         self.read(|connection| {
-            let deliveries = |state: State| total(connection, "endpoint", state.name());
-            let oldest_due = connection
+            // One statement, so that all of it is of one moment.
+            let stats = connection
                 .prepare_cached(
-                    "select min((
-                         select min(d.due_ms) from hookbox_delivery as d
-                         where d.endpoint_id = p.id and d.state = 'pending'
-                     )) from hookbox_endpoint as p",
+                    "select ifnull(sum(value) filter (where of = 'source' and what = 'events'), 0) as events,
+                            ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
+                            ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
+                            ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
+                            ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
+                            (select min((
+                                select min(d.due_ms) from hookbox_delivery as d
+                                where d.endpoint_id = p.id and d.state = 'pending'
+                            )) from hookbox_endpoint as p) as oldest_due_ms
+                     from hookbox_tally",
                 )?
-                .query_row([], |row| row.get(0))?;
-            Ok(Stats {
-                events: total(connection, "source", "events")?,
-                pending: deliveries(State::Pending)?,
-                delivered: deliveries(State::Delivered)?,
-                dead: deliveries(State::Dead)?,
-                cancelled: deliveries(State::Cancelled)?,
-                oldest_due,
-                db_bytes: bytes_of("") + bytes_of("-wal"),
-            })
+                .query_row([], |row| {
+                    Ok(Stats {
+                        events: row.get("events")?,
+                        pending: row.get("pending")?,
+                        delivered: row.get("delivered")?,
+                        dead: row.get("dead")?,
+                        cancelled: row.get("cancelled")?,
+                        oldest_due: row.get("oldest_due_ms")?,
+                        db_bytes: bytes_of("") + bytes_of("-wal"),
+                    })
+                })?;
+            Ok(stats)
         })
     }
 }
 
 fn report_source(connection: &Connection, source: &Source) -> Result<SourceReport> {
-    let count = |what| tally(connection, "source", source.id.0, what);
+    let tally = tally(connection, "source", source.id.0)?;
+    let count = |what| tally.get(what).copied();
     Ok(SourceReport {
         source: source.clone(),
-        events: count("events")?.unwrap_or(0),
-        refusals: count("refusals")?.unwrap_or(0),
-        last_event: count("last_event_ms")?.map(Timestamp),
+        events: count("events").unwrap_or(0),
+        refusals: count("refusals").unwrap_or(0),
+        last_event: count("last_event_ms").map(Timestamp),
     })
 }
 
 fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<EndpointReport> {
-    let count = |state: State| -> Result<i64> {
-        Ok(tally(connection, "endpoint", endpoint.id.0, state.name())?.unwrap_or(0))
-    };
+    let tally = tally(connection, "endpoint", endpoint.id.0)?;
+    let count = |state: State| tally.get(state.name()).copied().unwrap_or(0);
     let oldest_due = connection
         .prepare_cached(
             "select min(due_ms) from hookbox_delivery where endpoint_id = :id and state = 'pending'",
@@ -147,30 +157,27 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         .optional()?;
     Ok(EndpointReport {
         endpoint: endpoint.clone(),
-        pending: count(State::Pending)?,
-        delivered: count(State::Delivered)?,
-        dead: count(State::Dead)?,
-        cancelled: count(State::Cancelled)?,
+        pending: count(State::Pending),
+        delivered: count(State::Delivered),
+        dead: count(State::Dead),
+        cancelled: count(State::Cancelled),
         oldest_due,
         outage,
     })
 }
 
-/// One of the figures kept beside the rows; none while there was nothing to count.
-fn tally(connection: &Connection, of: &str, id: i64, what: &str) -> Result<Option<i64>> {
-    let value = connection
-        .prepare_cached(
-            "select value from hookbox_tally where of = :of and id = :id and what = :what",
-        )?
-        .query_row(
-            named_params! { ":of": of, ":id": id, ":what": what },
-            |row| row.get(0),
-        )
-        .optional()?;
-    Ok(value)
+/// The figures kept beside the rows of one source or endpoint; what was never counted is not there.
+fn tally(connection: &Connection, of: &str, id: i64) -> Result<HashMap<String, i64>> {
+    let tally = connection
+        .prepare_cached("select what, value from hookbox_tally where of = :of and id = :id")?
+        .query_map(named_params! { ":of": of, ":id": id }, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<HashMap<String, i64>>>()?;
+    Ok(tally)
 }
 
-/// The same over all sources or all endpoints.
+/// One figure over all sources or all endpoints.
 pub(super) fn total(connection: &Connection, of: &str, what: &str) -> Result<i64> {
     let sum = connection
         .prepare_cached(

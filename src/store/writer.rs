@@ -185,15 +185,11 @@ impl Writer {
         while !stopping {
             let mut group = Group::default();
             let mut patience = FOREIGN_PERIOD;
-            let mut in_vain = false;
             loop {
                 match messages.recv_timeout(patience) {
                     Ok(Message::Job(job)) => group.add(job),
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
-                    Err(RecvTimeoutError::Timeout) => {
-                        in_vain = true;
-                        break;
-                    }
+                    Err(RecvTimeoutError::Timeout) => break,
                 }
                 while !group.is_full() {
                     match messages.try_recv() {
@@ -207,7 +203,7 @@ impl Writer {
                     _ => break,
                 }
             }
-            gathering.done(&group, in_vain);
+            gathering.done(&group);
             if group.jobs.is_empty() {
                 self.look_for_others();
             } else {
@@ -239,7 +235,7 @@ impl Writer {
                 }
                 // What was loaded inside the transaction may never have been.
                 self.directory = self.published.directory();
-                self.keys = Keys::default();
+                self.keys.rolled_back();
                 for job in group {
                     job.answer(Some(&error));
                 }
@@ -249,17 +245,17 @@ impl Writer {
 
     /// One transaction over all jobs of the group.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
-        execute(&self.connection, "begin immediate")?;
-        self.notice_others()?;
-        self.refresh_directory()?;
+        if self.published.are_keys_asked_for() && !self.keys.is_loaded() {
+            self.keys.load(&self.connection)?;
+        }
+        self.begin()?;
         let changes = match self.run_all(group)? {
             Some(changes) => changes,
             None => {
                 execute(&self.connection, "rollback")?;
-                self.keys.undo_to(0);
+                self.keys.rolled_back();
                 self.directory = self.published.directory();
-                execute(&self.connection, "begin immediate")?;
-                self.refresh_directory()?;
+                self.begin()?;
                 self.run_each_apart(group)?
             }
         };
@@ -268,6 +264,14 @@ impl Writer {
         execute(&self.connection, "commit")?;
         self.keys.committed();
         Ok(changes)
+    }
+
+    /// Takes the write lock, and learns what others wrote before it was had.
+    fn begin(&mut self) -> Result<()> {
+        execute(&self.connection, "begin immediate")?;
+        self.keys.begin();
+        self.notice_others()?;
+        self.refresh_directory()
     }
 
     /// Runs every job; `None` when one failed after it had written, so that all must be undone.
@@ -336,8 +340,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Notices whether another process committed: the command line beside a running service, or
-    /// an application that inserts in its own transaction. SQLite tells nobody of a commit, so
+    /// Notices whether another process committed: the command line beside a running service,
+    /// say. SQLite tells nobody of a commit, so
     /// this asks; inside a transaction that costs next to nothing.
     fn notice_others(&mut self) -> Result<()> {
         let version = data_version(&self.connection)?;
