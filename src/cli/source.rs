@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
-use crate::model::source::{NewSource, OnRepeat, SourceKind, SourceReport};
+use crate::model::source::{NewSource, OnRepeat, Source, SourceKind, SourceReport};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourceCommand {
@@ -36,8 +36,9 @@ pub(super) enum SourceCommand {
 pub(super) struct AddArguments {
     /// Its name, which is also its path: /in/NAME
     name: String,
-    /// What posts to it: gogs, or generic (X-Hookbox-Type, X-Hookbox-Key; with
-    /// a secret, X-Hub-Signature-256)
+    /// What posts to it: gogs, gitee, gitea, forgejo, github, gitlab, standard
+    /// (Standard Webhooks), or generic (X-Hookbox-Type, X-Hookbox-Key; with a
+    /// secret, X-Hub-Signature-256)
     #[arg(long)]
     kind: SourceKind,
     #[command(flatten)]
@@ -46,7 +47,7 @@ pub(super) struct AddArguments {
     /// event is known: ignore, or replay. Replay sends the event again, if the
     /// repeat comes more than 10 seconds after the first (then a person pressed
     /// Redelivery) and nothing of the event is pending. Default: replay for
-    /// kind gogs, ignore for others
+    /// kinds gogs and github, ignore for others
     #[arg(long, value_name = "ignore|replay")]
     on_repeat: Option<OnRepeat>,
 }
@@ -70,9 +71,12 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
                 &objects,
             )
         }
-        SourceCommand::Show { name } => context
-            .out
-            .fields(&context.store()?.source_report(&name)?.json()),
+        SourceCommand::Show { name } => {
+            let report = context.store()?.source_report(&name)?;
+            context.out.fields(&report.json())?;
+            warn_of_unproved(context, &report.source);
+            Ok(())
+        }
         SourceCommand::Remove { name } => {
             context.store()?.remove_source(&name, context.now())?;
             let object = serde_json::json!({ "removed": name });
@@ -91,19 +95,21 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
         on_repeat: arguments.on_repeat,
     };
     crate::model::check_name(&new.name)?;
-    let signed = new.secret.is_some();
     let store = context.store_or_new()?;
     store.add_source(new, context.now())?;
-    if !signed {
-        context
-            .out
-            .note("warning: this source has no secret, so anybody who reaches it can post to it");
-    }
     let report = store.source_report(&arguments.name)?;
+    warn_of_unproved(context, &report.source);
     let text = format!(
         "added source {}; it takes events at {}, on the address that `serve --ingest` names",
         arguments.name,
         report.source.path()
     );
     context.out.object(&report.json(), &text)
+}
+
+/// Says plainly what this source's requests do not prove.
+fn warn_of_unproved(context: &Context, source: &Source) {
+    if let Some(what) = source.unproved() {
+        context.out.note(&format!("warning: {what}"));
+    }
 }

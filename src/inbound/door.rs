@@ -158,7 +158,7 @@ impl Door {
             headers: &headers,
             body: &body,
         };
-        if let Err(rejection) = verify(&source, &received) {
+        if let Err(rejection) = verify(&source, &received, self.clock.now()) {
             return Err(Refusal::new(
                 StatusCode::UNAUTHORIZED,
                 rejection.to_string(),

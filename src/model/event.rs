@@ -90,6 +90,11 @@ impl NewEvent {
     }
 }
 
+/// Whether a text can be an event's type.
+pub fn is_type(text: &str) -> bool {
+    check_text("event type", text, TYPE_BYTES_MAX).is_ok()
+}
+
 /// Checks one short text of an event.
 fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<()> {
     if text.trim().is_empty() {

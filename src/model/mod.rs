@@ -10,6 +10,7 @@ pub mod event;
 pub mod id;
 mod name;
 pub mod outage;
+pub mod redact;
 pub mod retry;
 pub mod source;
 pub mod stats;

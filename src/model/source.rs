@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
-use crate::signature::Secret;
+use crate::signature::{Secret, standard};
 use crate::time::Timestamp;
 
 /// What posts to a source, which decides how it is verified, typed and keyed.
@@ -15,29 +15,87 @@ use crate::time::Timestamp;
 pub enum SourceKind {
     /// A Gogs server.
     Gogs,
+    /// Gitee: repositories, enterprises and pipelines.
+    Gitee,
+    /// A Gitea server.
+    Gitea,
+    /// A Forgejo server.
+    Forgejo,
+    /// GitHub.
+    Github,
+    /// A GitLab server.
+    Gitlab,
+    /// Whatever signs as the Standard Webhooks specification says.
+    Standard,
     /// Anything that can POST.
     Generic,
 }
 
 impl SourceKind {
     /// Every kind, in the order of the help text.
-    pub const ALL: [SourceKind; 2] = [SourceKind::Gogs, SourceKind::Generic];
+    pub const ALL: [SourceKind; 8] = [
+        SourceKind::Gogs,
+        SourceKind::Gitee,
+        SourceKind::Gitea,
+        SourceKind::Forgejo,
+        SourceKind::Github,
+        SourceKind::Gitlab,
+        SourceKind::Standard,
+        SourceKind::Generic,
+    ];
 
     /// The name used on the command line, in SQL and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             SourceKind::Gogs => "gogs",
+            SourceKind::Gitee => "gitee",
+            SourceKind::Gitea => "gitea",
+            SourceKind::Forgejo => "forgejo",
+            SourceKind::Github => "github",
+            SourceKind::Gitlab => "gitlab",
+            SourceKind::Standard => "standard",
             SourceKind::Generic => "generic",
         }
     }
 
-    /// What a known key means unless the source says otherwise. A Gogs server repeats a key only
-    /// when a person presses Redelivery (or at once, after its own restart); other senders
+    /// What a known key means unless the source says otherwise. Gogs and GitHub repeat a key only
+    /// when a person presses Redelivery (Gogs also at once, after its own restart); other senders
     /// repeat by themselves when an answer got lost.
     pub fn default_on_repeat(self) -> OnRepeat {
         match self {
-            SourceKind::Gogs => OnRepeat::Replay,
-            SourceKind::Generic => OnRepeat::Ignore,
+            SourceKind::Gogs | SourceKind::Github => OnRepeat::Replay,
+            SourceKind::Gitee
+            | SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Gitlab
+            | SourceKind::Standard
+            | SourceKind::Generic => OnRepeat::Ignore,
+        }
+    }
+
+    /// The fields of a body in which this kind sends its secret, or what stands for it: they are
+    /// never shown. (Gogs before 0.11 sent its secret so.)
+    pub fn secret_fields(self) -> &'static [&'static str] {
+        match self {
+            SourceKind::Gitee => &["password", "sign"],
+            SourceKind::Gogs => &["secret"],
+            SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Github
+            | SourceKind::Gitlab
+            | SourceKind::Standard
+            | SourceKind::Generic => &[],
+        }
+    }
+
+    /// Checks that a secret is one that this kind can verify with.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is not, with a way to make one.
+    pub fn check_secret(self, secret: &Secret) -> Result<()> {
+        match self {
+            SourceKind::Standard => standard::check_verifying(secret),
+            _ => Ok(()),
         }
     }
 }
@@ -56,9 +114,8 @@ impl FromStr for SourceKind {
             .into_iter()
             .find(|kind| kind.name() == text)
             .ok_or_else(|| {
-                Error::misuse(format!(
-                    "unknown source kind `{text}`; one of gogs, generic"
-                ))
+                let names = SourceKind::ALL.map(SourceKind::name).join(", ");
+                Error::misuse(format!("unknown source kind `{text}`; one of {names}"))
             })
     }
 }
@@ -109,6 +166,28 @@ pub struct Source {
 }
 
 impl Source {
+    /// What a request that this source accepts does not prove, in plain words; `None` when its
+    /// signature proves the sender and the body.
+    pub fn unproved(&self) -> Option<&'static str> {
+        match (&self.secret, self.kind) {
+            (None, _) => {
+                Some("this source has no secret, so anybody who reaches it can post to it")
+            }
+            (Some(_), SourceKind::Gitee) => Some(
+                "Gitee's signature does not cover the body: whoever overhears one request can post any body for an hour, so let it come over TLS or a network of your own",
+            ),
+            (Some(secret), SourceKind::Gitlab) if !secret.expose().starts_with(b"whsec_") => Some(
+                "GitLab's token does not cover the body: whoever overhears one request can post any body, so let it come over TLS or a network of your own, or use a signing secret (whsec_...)",
+            ),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// Whether the signature covers the body, so that nobody changed it on the way.
+    pub fn is_body_signed(&self) -> bool {
+        self.unproved().is_none()
+    }
+
     /// The path that takes this source's requests.
     pub fn path(&self) -> String {
         format!("/in/{}", self.name)
@@ -149,6 +228,7 @@ impl SourceReport {
             "kind": self.source.kind.name(),
             "path": self.source.path(),
             "signed": self.source.secret.is_some(),
+            "body_signed": self.source.is_body_signed(),
             "on_repeat": self.source.on_repeat.name(),
             "last_event_at": self.last_event.map(|at| at.to_string()),
             "events": self.events,

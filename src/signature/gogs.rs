@@ -40,11 +40,22 @@ pub fn verify(
     body: &[u8],
     header: Option<&str>,
 ) -> Result<(), Rejection> {
+    verify_named(HEADER, secret, content_type, body, header)
+}
+
+/// The same under the header of a relative: Gitea's and Forgejo's signatures are made alike.
+pub(super) fn verify_named(
+    name: &'static str,
+    secret: &Secret,
+    content_type: Option<&str>,
+    body: &[u8],
+    header: Option<&str>,
+) -> Result<(), Rejection> {
     let value = header.map(str::trim).unwrap_or_default();
     if value.is_empty() {
-        return Err(Rejection::Missing { header: HEADER });
+        return Err(Rejection::Missing { header: name });
     }
-    let claimed = hex::decode(value).map_err(|_| Rejection::Malformed { header: HEADER })?;
+    let claimed = hex::decode(value).map_err(|_| Rejection::Malformed { header: name })?;
     let mut mac = hmac256(secret.expose());
     mac.update(&signed_bytes(content_type, body));
     mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)

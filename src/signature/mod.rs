@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
@@ -13,10 +14,13 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
+pub mod gitea;
+pub mod gitee;
 pub mod github;
 pub mod gogs;
 mod secret;
 pub mod standard;
+pub mod token;
 
 pub use secret::Secret;
 
@@ -142,6 +146,31 @@ pub enum Rejection {
     },
     /// The signature was made with another secret or over other bytes.
     Mismatch,
+    /// The signature is right and too old, or of the future.
+    Stale {
+        /// How far from now it was made, in seconds; negative for the future.
+        age_s: i64,
+        /// How far it may be, in seconds.
+        tolerance_s: u64,
+    },
+}
+
+impl Rejection {
+    /// Holds a signed time to now: what was overheard cannot be sent again much later.
+    pub(crate) fn unless_recent(
+        signed_at: Timestamp,
+        now: Timestamp,
+        tolerance: Duration,
+    ) -> std::result::Result<(), Rejection> {
+        let age_ms = now.0.saturating_sub(signed_at.0);
+        if u128::from(age_ms.unsigned_abs()) <= tolerance.as_millis() {
+            return Ok(());
+        }
+        Err(Rejection::Stale {
+            age_s: age_ms / 1000,
+            tolerance_s: tolerance.as_secs(),
+        })
+    }
 }
 
 impl fmt::Display for Rejection {
@@ -152,6 +181,10 @@ impl fmt::Display for Rejection {
                 "not signed: {header} is absent or empty; set this source's secret at the sender"
             ),
             Rejection::Malformed { header } => write!(f, "{header} is not a signature of this kind"),
+            Rejection::Stale { age_s, tolerance_s } => write!(
+                f,
+                "the signature was made {age_s} s ago, allowed are {tolerance_s} s either way; compare the clocks of both machines"
+            ),
             Rejection::Mismatch => f.write_str(
                 "signature does not match: the sender's secret is not this source's, or the body was changed on the way",
             ),

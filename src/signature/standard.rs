@@ -4,9 +4,12 @@
 //! Source: the Standard Webhooks specification, section "Signature scheme". The timestamp is that
 //! of the attempt, so a signature must be made for each attempt and never kept.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
+use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::Sha256;
 
 use super::{Rejection, Secret, Signable, hmac256};
@@ -14,6 +17,15 @@ use crate::error::{Error, Result};
 
 /// The header that carries the signatures.
 pub const HEADER: &str = "webhook-signature";
+
+/// The header that carries the message's id.
+pub const ID_HEADER: &str = "webhook-id";
+
+/// The header that carries the time of the attempt, in seconds since 1970.
+pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
+
+/// How far from now that time may be: what the reference libraries allow.
+pub const TOLERANCE: Duration = Duration::from_secs(300);
 
 /// Key lengths that the specification allows: 192 to 512 bits.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -88,6 +100,9 @@ pub fn verify(
     if value.is_empty() {
         return Err(Rejection::Missing { header: HEADER });
     }
+    if let Some(public) = public_key(secret) {
+        return verify_asymmetric(&public, message, value);
+    }
     let mac = mac(secret, message).map_err(|_| Rejection::Mismatch)?;
     let claimed: Vec<Vec<u8>> = value
         .split_ascii_whitespace()
@@ -103,6 +118,54 @@ pub fn verify(
         Ok(())
     } else {
         Err(Rejection::Mismatch)
+    }
+}
+
+/// Checks `v1a` signatures: ed25519 over the same bytes, by the sender's public key.
+fn verify_asymmetric(
+    public: &[u8],
+    message: &Signable<'_>,
+    value: &str,
+) -> std::result::Result<(), Rejection> {
+    let mut signed = format!("{}.{}.", message.id, message.timestamp.unix_seconds()).into_bytes();
+    signed.extend_from_slice(message.body);
+    let key = UnparsedPublicKey::new(&ED25519, public);
+    let mut claimed = value
+        .split_ascii_whitespace()
+        .filter_map(|item| STANDARD.decode(item.strip_prefix("v1a,")?).ok())
+        .peekable();
+    if claimed.peek().is_none() {
+        return Err(Rejection::Malformed { header: HEADER });
+    }
+    if claimed.any(|one| key.verify(&signed, &one).is_ok()) {
+        Ok(())
+    } else {
+        Err(Rejection::Mismatch)
+    }
+}
+
+/// The ed25519 public key of a secret that is `whpk_` and base64 of 32 bytes; `None` for others.
+fn public_key(secret: &Secret) -> Option<Vec<u8>> {
+    let key = STANDARD
+        .decode(secret.expose().strip_prefix(b"whpk_")?)
+        .ok()?;
+    (key.len() == 32).then_some(key)
+}
+
+/// Checks that a secret can verify: a shared one (see [`key`]) or a public key, `whpk_` and base64
+/// of 32 bytes.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is neither, with a way to make one.
+pub fn check_verifying(secret: &Secret) -> Result<()> {
+    if !secret.expose().starts_with(b"whpk_") {
+        return key(secret).map(|_| ());
+    }
+    match public_key(secret) {
+        Some(_) => Ok(()),
+        None => Err(Error::misuse(
+            "a Standard Webhooks public key is whpk_ and base64 of 32 bytes, this is not; copy it from the sender once more",
+        )),
     }
 }
 
@@ -200,6 +263,30 @@ mod tests {
                 "{malformed}"
             );
         }
+    }
+
+    #[test]
+    fn a_v1a_signature_is_verified_with_the_senders_public_key() {
+        // The key of RFC 8032's first test; the signature was computed apart from this program.
+        let public = Secret::new("whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=").unwrap();
+        let signed = "v1a,fldxM4gAKugP6nnt1hdz3sgGfZ6d99nzrMFnZOELIxbzEHoVmAb2ADpkJK7zgPePmPsle0zV9jSeGlHFG2NVAw==";
+        let message = |body: &'static [u8]| Signable {
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            timestamp: Timestamp(1_614_265_330_000),
+            content_type: None,
+            body,
+        };
+        let good = message(br#"{"test": 2432232314}"#);
+        assert_eq!(verify(&public, &good, Some(signed)), Ok(()));
+        let list = format!("v1,AAAA v2,x v1a,AAAA {signed}");
+        assert_eq!(verify(&public, &good, Some(&list)), Ok(()));
+        let changed = message(br#"{"test": 2432232315}"#);
+        assert_eq!(
+            verify(&public, &changed, Some(signed)),
+            Err(Rejection::Mismatch)
+        );
+        let malformed = Err(Rejection::Malformed { header: HEADER });
+        assert_eq!(verify(&public, &good, Some("v1,AAAA")), malformed);
     }
 
     #[test]

@@ -10,7 +10,10 @@ use super::gate::FORM_BYTES_MAX;
 use super::guard::{Guard, Refused};
 use super::page;
 use crate::error::{Error, Result};
+use crate::model::event::EventRecord;
 use crate::model::id::BoxId;
+use crate::model::redact::hide_fields;
+use crate::model::source::SourceKind;
 use crate::store::{DeliveryFilter, Store};
 use crate::time::{Clock, Timestamp};
 
@@ -159,7 +162,7 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
                 attempts: store.attempts(delivery.id)?,
                 replays: store.replays_of(&delivery)?,
                 endpoint: store.endpoint_of(&delivery)?,
-                body: store.event_body(event.id)?,
+                body: shown_body(store, &event)?,
                 delivery,
                 event,
             };
@@ -177,7 +180,7 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
                 ..DeliveryFilter::default()
             };
             let deliveries = store.deliveries(&of_event, ROWS)?;
-            let body = store.event_body(event.id)?;
+            let body = shown_body(store, &event)?;
             Ok(Reply::page(page::event(
                 &event,
                 &body,
@@ -290,4 +293,33 @@ fn post(router: &Router, path: &str, request: &mut Request) -> Result<Reply> {
         }
         _ => Err(Error::not_found(format!("no form at {path}"))),
     }
+}
+
+/// A body as it may be shown: without the secrets that its producer puts in it. Of a source that
+/// is removed any producer's are hidden.
+fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
+    let body = store.event_body(event.id)?;
+    let Some(name) = &event.source else {
+        return Ok(body);
+    };
+    let fields: Vec<&str> = match store.directory().source(name) {
+        Some(source) => source.kind.secret_fields().to_vec(),
+        None => SourceKind::ALL
+            .iter()
+            .flat_map(|kind| kind.secret_fields())
+            .copied()
+            .collect(),
+    };
+    let is_form = event
+        .content_type
+        .as_deref()
+        .is_some_and(|content_type| content_type.contains("form-urlencoded"));
+    let may_be_in_form = fields.iter().any(|field| {
+        body.windows(field.len())
+            .any(|part| part == field.as_bytes())
+    });
+    if is_form && may_be_in_form {
+        return Ok(b"(a form that holds a secret: not shown, but there to download)".to_vec());
+    }
+    Ok(hide_fields(&body, &fields).into_owned())
 }

@@ -23,6 +23,9 @@ impl Store {
     /// [`Error::Misuse`] when the name is not a name or is taken. Nothing is changed then.
     pub fn add_source(&self, source: NewSource, now: Timestamp) -> Result<SourceId> {
         check_name(&source.name)?;
+        if let Some(secret) = &source.secret {
+            source.kind.check_secret(secret)?;
+        }
         self.write(move |tx| {
             if tx.directory.source(&source.name).is_some() {
                 return Err(Error::misuse(format!(

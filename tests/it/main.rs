@@ -13,6 +13,7 @@ mod crash;
 mod door;
 mod file;
 mod layers;
+mod producers;
 mod readme;
 mod replay;
 mod schedule;

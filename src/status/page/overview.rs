@@ -129,7 +129,9 @@ fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
                 td data-label="Kind" { (row.source.kind) }
                 td.mono data-label="Path" { (row.source.path()) }
                 td data-label="Signature" {
-                    @if row.source.secret.is_some() { "required" } @else { "not checked" }
+                    @if row.source.secret.is_none() { "not checked" }
+                    @else if row.source.is_body_signed() { "required" }
+                    @else { "required, does not cover the body" }
                 }
                 td data-label="Events" { (row.events) }
                 td data-label="Last event" {

@@ -1,0 +1,23 @@
+//! Gitea: `X-Gitea-Event`, `X-Gitea-Delivery`, `X-Gitea-Signature`; JSON and form mode.
+//!
+//! A request also carries the headers of Gogs and GitHub; Gitea's own are read. The finer
+//! `X-Gitea-Event-Type` stays among the event's headers.
+
+use super::Received;
+use crate::signature::{Rejection, Secret, gitea};
+
+pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
+    gitea::verify(
+        secret,
+        request.header("content-type"),
+        request.body,
+        request.header(gitea::HEADER),
+    )
+}
+
+pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
+    (
+        request.header("x-gitea-event"),
+        request.header("x-gitea-delivery"),
+    )
+}

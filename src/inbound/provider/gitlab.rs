@@ -1,0 +1,60 @@
+//! GitLab: `X-Gitlab-Event`, `Idempotency-Key`, and either `X-Gitlab-Token` (the plain secret) or
+//! the headers of Standard Webhooks (a secret that begins with `whsec_`).
+//!
+//! Types are GitLab's own words without their dress: `Merge Request Hook` is `merge_request`, and
+//! a confidential issue is an `issue`. A `System Hook` says what it is in its body.
+
+use serde::Deserialize;
+
+use super::lenient::{Text, read};
+use super::{Received, standard as standard_webhooks};
+use crate::model::event::is_type;
+use crate::signature::{Rejection, Secret, standard, token};
+use crate::time::Timestamp;
+
+#[derive(Default, Deserialize)]
+struct Payload {
+    #[serde(default)]
+    object_kind: Text,
+    #[serde(default)]
+    event_name: Text,
+}
+
+pub(super) fn verify(
+    secret: &Secret,
+    request: &Received<'_>,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    // A hook with a signing secret sends no token.
+    if secret.expose().starts_with(b"whsec_") {
+        return standard_webhooks::verify(secret, request, now);
+    }
+    token::verify(
+        token::GITLAB_HEADER,
+        secret,
+        request.header(token::GITLAB_HEADER),
+    )
+}
+
+pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<String>, Option<&'a str>) {
+    let key = request
+        .header("idempotency-key")
+        .or_else(|| request.header(standard::ID_HEADER))
+        .or_else(|| request.header("x-gitlab-event-uuid"));
+    (event_type(request), key)
+}
+
+fn event_type(request: &Received<'_>) -> Option<String> {
+    let header = request.header("x-gitlab-event").unwrap_or_default();
+    let words = header.strip_suffix(" Hook").unwrap_or(header);
+    let name = words.to_ascii_lowercase().replace(' ', "_");
+    let name = name.strip_prefix("confidential_").unwrap_or(&name);
+    match name {
+        "" | "system" => {
+            let payload: Payload = read(request.body);
+            let named = payload.object_kind.0.or(payload.event_name.0);
+            named.filter(|name| is_type(name))
+        }
+        name => Some(name.to_owned()),
+    }
+}

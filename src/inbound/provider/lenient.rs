@@ -1,0 +1,163 @@
+//! Reading the few fields that matter from JSON of any size and any shape.
+//!
+//! What a producer sends is its own affair: a field that is missing, null or of another type than
+//! documented is no field, and a body that is no JSON has none. Nothing else of the body is kept
+//! in memory while it is read.
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// The fields that a type names; all of them empty when the body is no JSON object.
+pub(super) fn read<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> T {
+    serde_json::from_slice(body).unwrap_or_default()
+}
+
+/// A text or a number; `None` when it is anything else, or empty.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct Text(pub(super) Option<String>);
+
+/// An object; `None` when it is anything else.
+#[derive(Debug, Default)]
+pub(super) struct Object<T>(pub(super) Option<T>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
+        deserializer.deserialize_any(ObjectVisitor(std::marker::PhantomData))
+    }
+}
+
+/// What is read and thrown away, for a visitor that did not hope for it.
+macro_rules! nothing {
+    ($result:expr; $($visit:ident: $type:ty),+) => {$(
+        fn $visit<E: Error>(self, _: $type) -> Result<Self::Value, E> {
+            Ok($result)
+        }
+    )+};
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text((!text.is_empty()).then(|| text.to_owned())))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
+        Ok(Text(Some(number.to_string())))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
+        Ok(Text(Some(number.to_string())))
+    }
+
+    nothing!(Text(None); visit_bool: bool, visit_f64: f64);
+
+    fn visit_unit<E: Error>(self) -> Result<Text, E> {
+        Ok(Text(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Text, A::Error> {
+        while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Text(None))
+    }
+}
+
+struct ObjectVisitor<T>(std::marker::PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    nothing!(Object(None); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+
+    fn visit_unit<E: Error>(self) -> Result<Object<T>, E> {
+        Ok(Object(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Object<T>, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Object(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(fields)).map(|object| Object(Some(object)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, serde::Deserialize)]
+    struct Sample {
+        #[serde(default)]
+        name: Text,
+        #[serde(default)]
+        owner: Object<Owner>,
+    }
+
+    #[derive(Debug, Default, serde::Deserialize)]
+    struct Owner {
+        #[serde(default)]
+        id: Text,
+    }
+
+    #[test]
+    fn a_field_of_another_shape_is_no_field_and_spoils_no_other() {
+        for other in [
+            "null",
+            "true",
+            "1.5",
+            "[1,[2]]",
+            r#"{"a":{"b":[]}}"#,
+            r#""""#,
+        ] {
+            let json =
+                format!(r#"{{"name":{other},"owner":{{"id":7,"more":{other}}},"x":{other}}}"#);
+            let sample: Sample = read(json.as_bytes());
+            assert_eq!(sample.name, Text(None), "{json}");
+            assert_eq!(
+                sample.owner.0.unwrap().id,
+                Text(Some("7".to_owned())),
+                "{json}"
+            );
+        }
+        for other in ["null", "true", "-1", "1.5", "[{}]", r#""text""#] {
+            let json = format!(r#"{{"owner":{other},"name":"n"}}"#);
+            let sample: Sample = read(json.as_bytes());
+            assert!(sample.owner.0.is_none(), "{json}");
+            assert_eq!(sample.name, Text(Some("n".to_owned())), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_has_no_fields() {
+        let deep = "[".repeat(100_000);
+        for body in ["", "x", "[]", "7", "{", r#"{"name":"n""#, &deep] {
+            let sample: Sample = read(body.as_bytes());
+            assert_eq!(sample.name, Text(None), "{body:.20}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Standard Webhooks 1.0.0: `webhook-id` is the key, `webhook-signature` may list several, the
+//! type is the payload's `type`, as the specification recommends it.
+
+use serde::Deserialize;
+
+use super::Received;
+use super::lenient::{Text, read};
+use crate::model::event::is_type;
+use crate::signature::{Rejection, Secret, Signable, standard};
+use crate::time::Timestamp;
+
+#[derive(Default, Deserialize)]
+struct Payload {
+    #[serde(default, rename = "type")]
+    event_type: Text,
+}
+
+pub(super) fn verify(
+    secret: &Secret,
+    request: &Received<'_>,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let signature = request.header(standard::HEADER);
+    if signature.is_none() {
+        return Err(Rejection::Missing {
+            header: standard::HEADER,
+        });
+    }
+    let id = request
+        .header(standard::ID_HEADER)
+        .ok_or(Rejection::Missing {
+            header: standard::ID_HEADER,
+        })?;
+    let seconds = request
+        .header(standard::TIMESTAMP_HEADER)
+        .ok_or(Rejection::Missing {
+            header: standard::TIMESTAMP_HEADER,
+        })?;
+    let seconds: i64 = seconds.parse().map_err(|_| Rejection::Malformed {
+        header: standard::TIMESTAMP_HEADER,
+    })?;
+    let timestamp = Timestamp(seconds.saturating_mul(1000));
+    let message = Signable {
+        id,
+        timestamp,
+        content_type: request.header("content-type"),
+        body: request.body,
+    };
+    standard::verify(secret, &message, signature)?;
+    // Last, so that a stranger learns nothing of this machine's clock.
+    Rejection::unless_recent(timestamp, now, standard::TOLERANCE)
+}
+
+pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<String>, Option<&'a str>) {
+    let payload: Payload = read(request.body);
+    let event_type = payload
+        .event_type
+        .0
+        .filter(|name| is_type(name))
+        .or_else(|| request.header("x-hookbox-type").map(str::to_owned));
+    (event_type, request.header(standard::ID_HEADER))
+}
