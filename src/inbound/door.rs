@@ -165,7 +165,7 @@ impl Door {
             ));
         }
         let described = describe(&source, &received);
-        let content_type = received.header("content-type").map(str::to_owned);
+        let content_type = received.content_type().map(str::to_owned);
         let event = NewEvent {
             source: Some(source.id),
             event_type: described.event_type,

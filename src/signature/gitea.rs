@@ -12,7 +12,7 @@ pub const HEADER: &str = "X-Gitea-Signature";
 /// The header that carries Forgejo's signature.
 pub const FORGEJO_HEADER: &str = "X-Forgejo-Signature";
 
-/// Checks the value of `X-Gitea-Signature` in constant time.
+/// Checks the value of one of these headers in constant time.
 ///
 /// # Errors
 /// A [`Rejection`] when the value is absent or empty, not hex, or of another secret or body.
@@ -21,29 +21,17 @@ pub const FORGEJO_HEADER: &str = "X-Forgejo-Signature";
 /// use hookbox::signature::{Secret, gitea};
 /// let secret = Secret::new("topsecret")?;
 /// let body = br#"{"ref":"refs/heads/main"}"#;
-/// let header = "7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa";
-/// assert!(gitea::verify(&secret, Some("application/json"), body, Some(header)).is_ok());
-/// assert!(gitea::verify(&secret, Some("application/json"), body, None).is_err());
+/// let value = Some("7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa");
+/// assert!(gitea::verify(gitea::HEADER, &secret, Some("application/json"), body, value).is_ok());
+/// assert!(gitea::verify(gitea::HEADER, &secret, Some("application/json"), body, None).is_err());
 /// # Ok::<(), hookbox::Error>(())
 /// ```
 pub fn verify(
+    header: &'static str,
     secret: &Secret,
     content_type: Option<&str>,
     body: &[u8],
-    header: Option<&str>,
+    value: Option<&str>,
 ) -> Result<(), Rejection> {
-    gogs::verify_named(HEADER, secret, content_type, body, header)
-}
-
-/// Checks the value of `X-Forgejo-Signature` in constant time.
-///
-/// # Errors
-/// As [`verify`].
-pub fn verify_forgejo(
-    secret: &Secret,
-    content_type: Option<&str>,
-    body: &[u8],
-    header: Option<&str>,
-) -> Result<(), Rejection> {
-    gogs::verify_named(FORGEJO_HEADER, secret, content_type, body, header)
+    gogs::verify_named(header, secret, content_type, body, value)
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use hmac::Mac;
 
+use super::form::is_form;
 use super::{Rejection, Secret, hmac256};
 
 /// The header that carries the signature.
@@ -73,18 +74,6 @@ pub fn signed_bytes<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, [
         }
     }
     Cow::Borrowed(body)
-}
-
-/// Whether a content type is that of an HTML form; parameters and case are ignored.
-fn is_form(content_type: Option<&str>) -> bool {
-    let essence = content_type
-        .unwrap_or_default()
-        .split(';')
-        .next()
-        .unwrap_or_default();
-    essence
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 #[cfg(test)]

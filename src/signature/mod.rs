@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
+pub mod form;
 pub mod gitea;
 pub mod gitee;
 pub mod github;

@@ -14,6 +14,7 @@ use crate::model::event::EventRecord;
 use crate::model::id::BoxId;
 use crate::model::redact::hide_fields;
 use crate::model::source::SourceKind;
+use crate::signature::form::is_form;
 use crate::store::{DeliveryFilter, Store};
 use crate::time::{Clock, Timestamp};
 
@@ -310,15 +311,11 @@ fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
             .copied()
             .collect(),
     };
-    let is_form = event
-        .content_type
-        .as_deref()
-        .is_some_and(|content_type| content_type.contains("form-urlencoded"));
     let may_be_in_form = fields.iter().any(|field| {
         body.windows(field.len())
             .any(|part| part == field.as_bytes())
     });
-    if is_form && may_be_in_form {
+    if is_form(event.content_type.as_deref()) && may_be_in_form {
         return Ok(b"(a form that holds a secret: not shown, but there to download)".to_vec());
     }
     Ok(hide_fields(&body, &fields).into_owned())

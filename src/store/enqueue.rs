@@ -84,8 +84,12 @@ fn accept(tx: &mut Tx<'_>, event: &NewEvent, body: &Packed, now: Timestamp) -> R
             None => return Err(Error::not_found("the source was removed")),
         },
     };
-    if let Some(key) = &event.key
-        && let Some(known) = tx.keys.find(tx.connection, event.source, key)?
+    let hash = match &event.key {
+        None => None,
+        Some(key) => Some(tx.keys.hash(tx.connection, event.source, key)?),
+    };
+    if let (Some(key), Some(hash)) = (&event.key, hash)
+        && let Some(known) = tx.keys.find(tx.connection, hash, event.source, key)?
     {
         let asked = on_repeat == OnRepeat::Replay && now.since(known.received) > REPEAT_QUIET;
         let deliveries = if asked && !is_pending(tx, known.id)? {
@@ -117,12 +121,12 @@ fn accept(tx: &mut Tx<'_>, event: &NewEvent, body: &Packed, now: Timestamp) -> R
             ":content_type": event.content_type,
             ":headers": HeadersRef(&event.headers),
             ":body": body.bytes,
-        ":encoding": body.encoding,
-        ":bytes": body.body_bytes,
+            ":encoding": body.encoding,
+            ":bytes": body.body_bytes,
         })?;
     let id = EventId(tx.connection.last_insert_rowid());
-    if let Some(key) = &event.key {
-        tx.keys.add(tx.connection, id, event.source, key)?;
+    if let Some(hash) = hash {
+        tx.keys.add(tx.connection, id, hash)?;
     }
     tx.changes.event_added(event.source, now);
     let deliveries = route(tx, id, now)?;

@@ -74,14 +74,14 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The event that has this key.
+    /// The event that has this key, of this hash.
     pub(super) fn find(
-        &mut self,
+        &self,
         connection: &Connection,
+        hash: i64,
         source: Option<SourceId>,
         key: &str,
     ) -> Result<Option<Known>> {
-        let hash = self.hash(connection, source, key)?;
         let all = (hash, EventId(i64::MIN))..=(hash, EventId(i64::MAX));
         for (_, id) in self.recent.range(all.clone()).chain(self.moving.range(all)) {
             if let Some(known) = compare(connection, *id, source, key)? {
@@ -98,15 +98,8 @@ impl Keys {
         Ok(None)
     }
 
-    /// Remembers the key of a new event.
-    pub(super) fn add(
-        &mut self,
-        connection: &Connection,
-        id: EventId,
-        source: Option<SourceId>,
-        key: &str,
-    ) -> Result<()> {
-        let hash = self.hash(connection, source, key)?;
+    /// Remembers the hash of a new event's key.
+    pub(super) fn add(&mut self, connection: &Connection, id: EventId, hash: i64) -> Result<()> {
         connection
             .prepare_cached("insert into hookbox_recent_key (event_id, hash) values (:id, :hash)")?
             .execute(named_params! { ":id": id, ":hash": hash })?;
@@ -271,7 +264,7 @@ impl Keys {
     }
 
     /// The hash of a key; sees to it first that all recent keys are in memory.
-    fn hash(
+    pub(super) fn hash(
         &mut self,
         connection: &Connection,
         source: Option<SourceId>,
@@ -357,7 +350,8 @@ mod tests {
 
         fn take(&mut self, source: Option<SourceId>, key: &str) -> Option<EventId> {
             let connection = &self.connection;
-            if let Some(known) = self.keys.find(connection, source, key).unwrap() {
+            let hash = self.keys.hash(connection, source, key).unwrap();
+            if let Some(known) = self.keys.find(connection, hash, source, key).unwrap() {
                 return Some(known.id);
             }
             connection
@@ -369,7 +363,7 @@ mod tests {
                 .execute((source, key))
                 .unwrap();
             let id = EventId(connection.last_insert_rowid());
-            self.keys.add(connection, id, source, key).unwrap();
+            self.keys.add(connection, id, hash).unwrap();
             None
         }
 

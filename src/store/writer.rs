@@ -340,9 +340,9 @@ impl Writer {
         Ok(())
     }
 
-    /// Notices whether another process committed: the command line beside a running service,
-    /// say. SQLite tells nobody of a commit, so
-    /// this asks; inside a transaction that costs next to nothing.
+    /// Notices whether another process committed: the command line beside a running service, say.
+    /// SQLite tells nobody of a commit, so this asks; inside a transaction that costs next to
+    /// nothing.
     fn notice_others(&mut self) -> Result<()> {
         let version = data_version(&self.connection)?;
         self.others_wrote |= version != self.data_version;

@@ -4,11 +4,13 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use hookbox::model::attempt::Timing;
@@ -341,6 +343,35 @@ pub struct Got {
 }
 
 impl Got {
+    /// Reads one request; `None` at the connection's end.
+    fn read(stream: &mut impl BufRead) -> Option<Got> {
+        let mut line = String::new();
+        stream
+            .read_line(&mut line)
+            .ok()
+            .filter(|bytes| *bytes > 0)?;
+        let mut headers = Vec::new();
+        loop {
+            line.clear();
+            stream
+                .read_line(&mut line)
+                .ok()
+                .filter(|bytes| *bytes > 0)?;
+            let Some((name, value)) = line.trim_end().split_once(':') else {
+                break;
+            };
+            headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+        let mut got = Got {
+            headers,
+            body: Vec::new(),
+        };
+        let length = got.header("content-length")?.parse().ok()?;
+        got.body = vec![0; length];
+        stream.read_exact(&mut got.body).ok()?;
+        Some(got)
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         let of_name = self
             .headers
@@ -351,11 +382,15 @@ impl Got {
 }
 
 /// A real HTTP receiver that answers the given statuses in turn, the last one ever after.
+///
+/// A thread a connection, made here: `tiny_http` gives a connection that comes while another one
+/// is being handed to an idle thread to that same thread, where it waits until the other closes.
 pub struct Receiver {
     pub url: String,
     pub address: SocketAddr,
     got: Inbox<Got>,
-    server: Arc<tiny_http::Server>,
+    stopped: Arc<AtomicBool>,
+    listening: Option<JoinHandle<()>>,
 }
 
 impl Receiver {
@@ -365,36 +400,49 @@ impl Receiver {
 
     /// A receiver on a given address, for one that comes back where it was.
     pub fn on(address: &str, statuses: &[u16]) -> Receiver {
-        let server = Arc::new(tiny_http::Server::http(address).unwrap());
-        let address = server.server_addr().to_ip().unwrap();
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
         let (sender, got) = channel();
-        let mut statuses: VecDeque<u16> = statuses.iter().copied().collect();
-        let serving = server.clone();
-        std::thread::spawn(move || {
-            for mut request in serving.incoming_requests() {
-                let mut body = Vec::new();
-                let _ = request.as_reader().read_to_end(&mut body);
-                let headers = request
-                    .headers()
-                    .iter()
-                    .map(|header| (header.field.to_string(), header.value.to_string()))
-                    .collect();
-                let status = if statuses.len() > 1 {
-                    statuses.pop_front()
-                } else {
-                    statuses.front().copied()
-                };
-                let answer =
-                    tiny_http::Response::from_string("noted").with_status_code(status.unwrap());
-                let _ = request.respond(answer);
-                let _ = sender.send(Got { headers, body });
+        let statuses: VecDeque<u16> = statuses.iter().copied().collect();
+        let statuses = Arc::new(Mutex::new(statuses));
+        let stopped = Arc::new(AtomicBool::new(false));
+        let is_stopped = stopped.clone();
+        let listening = std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if is_stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (sender, statuses) = (sender.clone(), statuses.clone());
+                let is_stopped = is_stopped.clone();
+                std::thread::spawn(move || {
+                    let mut stream = BufReader::new(stream);
+                    while let Some(got) = Got::read(&mut stream) {
+                        if is_stopped.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let mut statuses = statuses.lock().unwrap();
+                        let status = match statuses.len() {
+                            1 => statuses[0],
+                            _ => statuses.pop_front().unwrap(),
+                        };
+                        drop(statuses);
+                        let body = if status == 204 { "" } else { "noted" };
+                        let answer = format!(
+                            "HTTP/1.1 {status} As Asked\r\nContent-Length: {}\r\n\r\n{body}",
+                            body.len()
+                        );
+                        let _ = stream.get_mut().write_all(answer.as_bytes());
+                        let _ = sender.send(got);
+                    }
+                });
             }
         });
         Receiver {
             url: format!("http://{address}/hook"),
             address,
             got,
-            server,
+            stopped,
+            listening: Some(listening),
         }
     }
 
@@ -409,8 +457,11 @@ impl Receiver {
 }
 
 impl Drop for Receiver {
+    /// Wakes the listening thread, which then gives the port free.
     fn drop(&mut self) {
-        self.server.unblock();
+        self.stopped.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(self.address);
+        let _ = self.listening.take().unwrap().join();
     }
 }
 

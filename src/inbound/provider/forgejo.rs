@@ -7,12 +7,7 @@ use crate::signature::{Rejection, Secret, gitea};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
     match request.header(gitea::FORGEJO_HEADER) {
-        Some(signature) => gitea::verify_forgejo(
-            secret,
-            request.header("content-type"),
-            request.body,
-            Some(signature),
-        ),
+        Some(_) => relative::verify_named(gitea::FORGEJO_HEADER, secret, request),
         None => relative::verify(secret, request),
     }
 }

@@ -7,12 +7,17 @@ use super::Received;
 use crate::signature::{Rejection, Secret, gitea};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
-    gitea::verify(
-        secret,
-        request.header("content-type"),
-        request.body,
-        request.header(gitea::HEADER),
-    )
+    verify_named(gitea::HEADER, secret, request)
+}
+
+/// The same under Forgejo's header.
+pub(super) fn verify_named(
+    header: &'static str,
+    secret: &Secret,
+    request: &Received<'_>,
+) -> Result<(), Rejection> {
+    let value = request.header(header);
+    gitea::verify(header, secret, request.content_type(), request.body, value)
 }
 
 pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {

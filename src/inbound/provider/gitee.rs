@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 use super::Received;
 use super::lenient::{Object, Text, read};
 use crate::model::event::is_type;
+use crate::signature::form::field;
 use crate::signature::{Rejection, Secret, gitee};
 use crate::time::Timestamp;
 
@@ -101,7 +102,7 @@ fn normalised(name: &str) -> String {
 
 /// The body's JSON; of a form hook that of its field `hook`.
 fn payload(request: &Received<'_>) -> Payload {
-    let body = match request.form_field("hook") {
+    let body = match field(request.content_type(), request.body, "hook") {
         Some(json) => Cow::Owned(json.into_bytes()),
         None => Cow::Borrowed(request.body),
     };

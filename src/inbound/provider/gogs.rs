@@ -9,7 +9,7 @@ use crate::signature::{Rejection, Secret, gogs};
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
     gogs::verify(
         secret,
-        request.header("content-type"),
+        request.content_type(),
         request.body,
         request.header(gogs::HEADER),
     )

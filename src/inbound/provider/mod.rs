@@ -37,15 +37,8 @@ impl<'a> Received<'a> {
             .filter(|value| !value.is_empty())
     }
 
-    /// A field of a form body, decoded; `None` when the body is no form or has no such field.
-    pub(super) fn form_field(&self, name: &str) -> Option<String> {
-        let essence = self.header("content-type")?.split(';').next()?.trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            return None;
-        }
-        form_urlencoded::parse(self.body)
-            .find(|(field, _)| field == name)
-            .map(|(_, value)| value.into_owned())
+    pub(super) fn content_type(&self) -> Option<&'a str> {
+        self.header("content-type")
     }
 }
 

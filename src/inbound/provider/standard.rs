@@ -43,7 +43,7 @@ pub(super) fn verify(
     let message = Signable {
         id,
         timestamp,
-        content_type: request.header("content-type"),
+        content_type: request.content_type(),
         body: request.body,
     };
     standard::verify(secret, &message, signature)?;
