@@ -85,22 +85,30 @@ begin update hookbox_meta set config_version = config_version + 1 where id = 1; 
 
 -- One fact, stored once, its bytes exact, never changed.
 create table if not exists hookbox_event (
-    id           integer primary key,
+    id            integer primary key,
     -- Null when it was put in from the command line.
-    source_id    integer references hookbox_source (id),
-    type         text    not null check (length(type) between 1 and 128),
+    source_id     integer references hookbox_source (id),
+    type          text    not null check (length(type) between 1 and 128),
+    -- The type in the producer's own spelling, where that is another.
+    original_type text,
     -- The same key of the same source is the same event: hookbox_recent_key and hookbox_key find it.
     -- Only the program writes those, so a row with a key comes from the program alone.
-    key          text    check (length(key) between 1 and 256),
-    received_ms  integer not null,
-    content_type text,
+    key           text    check (length(key) between 1 and 256),
+    received_ms   integer not null,
+    content_type  text,
+    -- Read from the body when it came: who did what to which repository, in one line; the short
+    -- name of the branch or tag that it is about; whether the body (of a form hook, its one field)
+    -- is JSON.
+    summary       text    check (length(summary) between 1 and 200),
+    branch        text    check (length(branch) between 1 and 255),
+    is_json       integer not null check (is_json in (0, 1)),
     -- The producer's headers in received order: a JSON array of [name, value].
-    headers      text    not null,
+    headers       text    not null,
     -- The body: as it came, or packed (zstd) where that is smaller; `hookbox event body` prints it.
-    body         blob    not null,
-    encoding     text    check (encoding = 'zstd'),
+    body          blob    not null,
+    encoding      text    check (encoding = 'zstd'),
     -- Size of the body as it came.
-    bytes        integer not null,
+    bytes         integer not null,
     check (encoding is not null or bytes = length(body))
 ) strict;
 

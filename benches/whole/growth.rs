@@ -121,8 +121,9 @@ fn preload_delivered(here: &Box, events: u64, body_bytes: usize) {
         connection
             .execute(
                 "with recursive n(i) as (select ?1 union all select i + 1 from n where i < ?2)
-                 insert into hookbox_event (source_id, type, key, received_ms, content_type, headers, body, bytes)
-                 select 1, 'push', lower(hex(randomblob(16))), 1772366400000 + i, 'application/json', '[]', ?3, length(?3) from n",
+                 insert into hookbox_event (source_id, type, key, received_ms, content_type, summary, branch, is_json, headers, body, bytes)
+                 select 1, 'push', lower(hex(randomblob(16))), 1772366400000 + i, 'application/json',
+                     'lighthouse/beacon: mira pushed 1 commit to main', 'main', 1, '[]', ?3, length(?3) from n",
                 rusqlite::params![first as i64, (first + batch).min(events) as i64 - 1, body],
             )
             .unwrap();

@@ -61,12 +61,10 @@ impl Box {
         let mut under_way = 0;
         for number in 0..events {
             let event = NewEvent {
-                source: None,
-                event_type: "push".to_owned(),
                 key: Some(format!("preloaded-{round}-{number}")),
                 content_type: Some("application/json".to_owned()),
                 headers: vec![("X-Gogs-Event".to_owned(), "push".to_owned())],
-                body: body.clone(),
+                ..NewEvent::new("push", body.as_slice())
             };
             let done = done.clone();
             self.store.accept_then(event, BEFORE, move |result| {

@@ -134,7 +134,7 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
         "state",
         "waiting",
         "type",
-        "source",
+        "summary",
         "endpoint",
         "tries",
         "due_at",

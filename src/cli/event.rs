@@ -82,11 +82,9 @@ pub(super) fn enqueue(context: &Context, arguments: EnqueueArguments) -> Result<
     };
     let event = NewEvent {
         source,
-        event_type: arguments.event_type,
         key: arguments.key,
         content_type: (!arguments.content_type.is_empty()).then_some(arguments.content_type),
-        headers: Vec::new(),
-        body,
+        ..NewEvent::new(arguments.event_type, body)
     };
     let accepted = store.accept(event, context.now())?;
     if accepted.duplicate {
@@ -128,7 +126,7 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
             })?;
             let objects: Vec<Value> = events.iter().map(|event| event.json(box_id)).collect();
             context.out.list(
-                &["id", "type", "source", "key", "received_at", "bytes"],
+                &["id", "type", "source", "summary", "received_at", "bytes"],
                 &objects,
             )
         }

@@ -169,6 +169,7 @@ impl Door {
         let event = NewEvent {
             source: Some(source.id),
             event_type: described.event_type,
+            original_type: described.original_type,
             key: described.key,
             content_type,
             headers,

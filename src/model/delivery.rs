@@ -121,6 +121,8 @@ pub struct DeliveryRecord {
     pub event_type: String,
     /// The name of the event's source.
     pub source: Option<String>,
+    /// What the event says happened, in one line.
+    pub summary: String,
     /// Its state.
     pub state: State,
     /// Tries spent: attempts that were refused, or that delivered it.
@@ -150,6 +152,7 @@ impl DeliveryRecord {
             "endpoint": self.endpoint,
             "type": self.event_type,
             "source": self.source,
+            "summary": self.summary,
             "state": self.state.name(),
             "tries": self.tries,
             "attempts": self.attempts,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::model::activity::Facts;
 use crate::model::id::{BoxId, EventId, SourceId};
 use crate::time::Timestamp;
 
@@ -59,6 +60,8 @@ pub struct NewEvent {
     pub source: Option<SourceId>,
     /// What kind of fact, such as `push` or `order.paid`.
     pub event_type: String,
+    /// The type in the producer's own spelling, where that is another.
+    pub original_type: Option<String>,
     /// The idempotency key: the same key of the same source is the same event.
     pub key: Option<String>,
     /// The producer's content type.
@@ -70,6 +73,19 @@ pub struct NewEvent {
 }
 
 impl NewEvent {
+    /// An event of this type and body, and nothing else.
+    pub fn new(event_type: impl Into<String>, body: impl Into<Vec<u8>>) -> NewEvent {
+        NewEvent {
+            source: None,
+            event_type: event_type.into(),
+            original_type: None,
+            key: None,
+            content_type: None,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+    }
+
     /// Checks what the store requires.
     ///
     /// # Errors
@@ -134,25 +150,37 @@ pub struct EventRecord {
     pub source: Option<String>,
     /// What kind of fact.
     pub event_type: String,
+    /// The type in the producer's own spelling, where that is another.
+    pub original_type: Option<String>,
     /// Its idempotency key.
     pub key: Option<String>,
     /// When it was accepted.
     pub received: Timestamp,
     /// The producer's content type.
     pub content_type: Option<String>,
+    /// What was read from the body.
+    pub facts: Facts,
     /// The producer's headers in received order.
     pub headers: Vec<Header>,
     /// Size of the body.
     pub bytes: i64,
 }
 
+/// One line for lists: who did what to which repository; of an event whose body does not say so,
+/// the type and where it came in.
+pub fn summary(read: Option<&str>, event_type: &str, source: Option<&str>) -> String {
+    match (read, source) {
+        (Some(summary), _) => summary.to_owned(),
+        (None, Some(source)) => format!("{event_type} from {source}"),
+        (None, None) => event_type.to_owned(),
+    }
+}
+
 impl EventRecord {
-    /// One line for lists: the type, and where it came in.
+    /// One line for lists; see [`summary`].
     pub fn summary(&self) -> String {
-        match &self.source {
-            Some(source) => format!("{} from {source}", self.event_type),
-            None => self.event_type.clone(),
-        }
+        let read = self.facts.summary.as_deref();
+        summary(read, &self.event_type, self.source.as_deref())
     }
 
     /// The contract's JSON object.
@@ -160,12 +188,15 @@ impl EventRecord {
         json!({
             "id": box_id.event(self.id),
             "type": self.event_type,
+            "original_type": self.original_type,
             "source": self.source,
             "key": self.key,
             "received_at": self.received.to_string(),
             "bytes": self.bytes,
             "content_type": self.content_type,
+            "json": self.facts.is_json,
             "summary": self.summary(),
+            "branch": self.facts.branch,
             "headers": shown_headers(&self.headers),
             "replay_of_event": null,
         })

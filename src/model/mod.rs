@@ -3,11 +3,13 @@
 //! Nothing here reads a clock, opens a file or speaks to a network. One file a noun; start with
 //! [`event`], then [`endpoint`] and [`delivery`].
 
+pub mod activity;
 pub mod attempt;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
 pub mod id;
+pub(crate) mod lenient;
 mod name;
 pub mod outage;
 pub mod redact;

@@ -1,5 +1,6 @@
 //! Taking an event in: stored once by its key, and owed to every endpoint that wants it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::named_params;
@@ -9,10 +10,11 @@ use super::body::{Packed, pack};
 use super::columns::HeadersRef;
 use super::writer::Tx;
 use crate::error::{Error, Result};
+use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::id::{DeliveryId, EndpointId, EventId};
-use crate::model::source::OnRepeat;
+use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::source::{OnRepeat, Source};
 use crate::time::Timestamp;
 
 /// How long after the first request a repeat is taken to be a machine's doing (a lost answer, a
@@ -33,12 +35,8 @@ impl Store {
     /// let folder = tempfile::tempdir()?;
     /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
     /// let order = NewEvent {
-    ///     source: None,
-    ///     event_type: "order.paid".to_owned(),
     ///     key: Some("order-1".to_owned()),
-    ///     content_type: Some("application/json".to_owned()),
-    ///     headers: Vec::new(),
-    ///     body: br#"{"id":1}"#.to_vec(),
+    ///     ..NewEvent::new("order.paid", br#"{"id":1}"#)
     /// };
     /// let first = store.accept(order.clone(), Timestamp(0))?;
     /// let again = store.accept(order, Timestamp(1))?;
@@ -46,9 +44,9 @@ impl Store {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn accept(&self, event: NewEvent, now: Timestamp) -> Result<Accepted> {
-        let (body, event) = set_apart(event);
+        let prepared = self.prepare(event)?;
         self.inner.published.ask_for_keys();
-        self.write(move |tx| accept(tx, &event, &body, now))
+        self.write(move |tx| accept(tx, &prepared, now))
     }
 
     /// As [`Store::accept`], without waiting: `answer` is called after the commit, on the
@@ -59,29 +57,64 @@ impl Store {
         now: Timestamp,
         answer: impl FnOnce(Result<Accepted>) + Send + 'static,
     ) {
-        let (body, event) = set_apart(event);
+        let prepared = match self.prepare(event) {
+            Ok(prepared) => prepared,
+            Err(error) => return answer(Err(error)),
+        };
         self.inner.published.ask_for_keys();
         self.submit(
-            body.bytes.len(),
+            prepared.body.bytes.len(),
             true,
-            move |tx| accept(tx, &event, &body, now),
+            move |tx| accept(tx, &prepared, now),
             answer,
         );
     }
+
+    /// Does all that can be done before the writer's turn, in the caller's thread.
+    fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
+        event.check()?;
+        let kind = match event.source {
+            None => None,
+            Some(id) => Some(self.source_of(id)?.kind),
+        };
+        let content_type = event.content_type.as_deref();
+        let facts = Facts::read(kind, &event.event_type, content_type, &event.body);
+        Ok(Prepared {
+            facts,
+            body: pack(std::mem::take(&mut event.body)),
+            event,
+        })
+    }
+
+    /// A source by its row; one that was added a moment ago counts.
+    fn source_of(&self, id: SourceId) -> Result<Arc<Source>> {
+        if let Some(source) = self.directory().source_by_id(id) {
+            return Ok(source.clone());
+        }
+        let directory = self.fresh_directory()?;
+        directory.source_by_id(id).cloned().ok_or_else(removed)
+    }
 }
 
-/// The body, packed in the caller's thread, and the rest of the event.
-fn set_apart(mut event: NewEvent) -> (Packed, NewEvent) {
-    (pack(std::mem::take(&mut event.body)), event)
+/// An event that is ready to be written.
+struct Prepared {
+    /// All but its body.
+    event: NewEvent,
+    body: Packed,
+    facts: Facts,
 }
 
-fn accept(tx: &mut Tx<'_>, event: &NewEvent, body: &Packed, now: Timestamp) -> Result<Accepted> {
-    event.check()?;
+fn removed() -> Error {
+    Error::not_found("the source was removed")
+}
+
+fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accepted> {
+    let Prepared { event, body, facts } = prepared;
     let on_repeat = match event.source {
         None => OnRepeat::Ignore,
         Some(id) => match tx.directory.source_by_id(id) {
             Some(source) => source.on_repeat,
-            None => return Err(Error::not_found("the source was removed")),
+            None => return Err(removed()),
         },
     };
     let hash = match &event.key {
@@ -108,17 +141,23 @@ fn accept(tx: &mut Tx<'_>, event: &NewEvent, body: &Packed, now: Timestamp) -> R
     tx.connection
         .prepare_cached(
             "insert into hookbox_event (
-                 source_id, type, key, received_ms, content_type, headers, body, encoding, bytes
+                 source_id, type, original_type, key, received_ms, content_type,
+                 summary, branch, is_json, headers, body, encoding, bytes
              ) values (
-                 :source, :type, :key, :now, :content_type, :headers, :body, :encoding, :bytes
+                 :source, :type, :original_type, :key, :now, :content_type,
+                 :summary, :branch, :is_json, :headers, :body, :encoding, :bytes
              )",
         )?
         .execute(named_params! {
             ":source": event.source,
             ":type": event.event_type,
+            ":original_type": event.original_type,
             ":key": event.key,
             ":now": now,
             ":content_type": event.content_type,
+            ":summary": facts.summary,
+            ":branch": facts.branch,
+            ":is_json": facts.is_json,
             ":headers": HeadersRef(&event.headers),
             ":body": body.bytes,
             ":encoding": body.encoding,

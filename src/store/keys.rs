@@ -356,8 +356,8 @@ mod tests {
             }
             connection
                 .prepare_cached(
-                    "insert into hookbox_event (source_id, type, key, received_ms, headers, body, bytes)
-                     values (?1, 't', ?2, 0, '[]', x'', 0)",
+                    "insert into hookbox_event (source_id, type, key, received_ms, is_json, headers, body, bytes)
+                     values (?1, 't', ?2, 0, 0, '[]', x'', 0)",
                 )
                 .unwrap()
                 .execute((source, key))

@@ -12,9 +12,10 @@ use super::columns::{Headers, Micros};
 use super::report::total;
 use super::setup::{no_endpoint, no_source};
 use crate::error::{Error, Result};
+use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::event::EventRecord;
+use crate::model::event::{EventRecord, summary};
 use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
 
@@ -92,14 +93,14 @@ fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
 }
 
 const EVENT_COLUMNS: &str =
-    "select e.id, s.name as source, e.type, e.key, e.received_ms, e.content_type, e.headers,
-        e.bytes
+    "select e.id, s.name as source, e.type, e.original_type, e.key, e.received_ms, e.content_type,
+        e.summary, e.branch, e.is_json, e.headers, e.bytes
      from hookbox_event as e
      left join hookbox_source as s on s.id = e.source_id";
 
 const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
-        d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
+        e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         o.id is not null as offline
      from hookbox_delivery as d";
 
@@ -321,9 +322,15 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         id: row.get("id")?,
         source: row.get("source")?,
         event_type: row.get("type")?,
+        original_type: row.get("original_type")?,
         key: row.get("key")?,
         received: row.get("received_ms")?,
         content_type: row.get("content_type")?,
+        facts: Facts {
+            summary: row.get("summary")?,
+            branch: row.get("branch")?,
+            is_json: row.get("is_json")?,
+        },
         headers: row.get::<_, Headers>("headers")?.0,
         bytes: row.get("bytes")?,
     })
@@ -332,13 +339,17 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
 fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     let state: State = row.get("state")?;
     let offline: bool = row.get("offline")?;
+    let event_type: String = row.get("type")?;
+    let source: Option<String> = row.get("source")?;
+    let read: Option<String> = row.get("summary")?;
     Ok(DeliveryRecord {
         id: row.get("id")?,
         event: row.get("event_id")?,
         endpoint_id: row.get("endpoint_id")?,
         endpoint: row.get("endpoint")?,
-        event_type: row.get("type")?,
-        source: row.get("source")?,
+        summary: summary(read.as_deref(), &event_type, source.as_deref()),
+        event_type,
+        source,
         state,
         tries: row.get("tries")?,
         attempts: row.get("attempts")?,

@@ -416,12 +416,8 @@ mod tests {
 
     fn event(key: &str) -> NewEvent {
         NewEvent {
-            source: None,
-            event_type: "t".to_owned(),
             key: Some(key.to_owned()),
-            content_type: None,
-            headers: Vec::new(),
-            body: Vec::new(),
+            ..NewEvent::new("t", "")
         }
     }
 

@@ -592,12 +592,8 @@ impl Bench {
 
 pub fn event(event_type: &str) -> NewEvent {
     NewEvent {
-        source: None,
-        event_type: event_type.to_owned(),
-        key: None,
         content_type: Some("application/json".to_owned()),
-        headers: Vec::new(),
-        body: PUSH.as_bytes().to_vec(),
+        ..NewEvent::new(event_type, PUSH)
     }
 }
 

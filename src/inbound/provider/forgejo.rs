@@ -2,7 +2,7 @@
 //!
 //! Gitea's headers are read where Forgejo's own are absent, as from servers that have just moved.
 
-use super::{Received, gitea as relative};
+use super::{Described, Received, gitea as relative};
 use crate::signature::{Rejection, Secret, gitea};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
@@ -12,10 +12,10 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Reje
     }
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    let (event_type, key) = relative::describe(request);
-    (
-        request.header("x-forgejo-event").or(event_type),
-        request.header("x-forgejo-delivery").or(key),
+pub(super) fn describe(request: &Received<'_>) -> Described {
+    let own_or = |name, relatives| request.header(name).or_else(|| request.header(relatives));
+    Described::new(
+        own_or("x-forgejo-event", "x-gitea-event"),
+        own_or("x-forgejo-delivery", "x-gitea-delivery"),
     )
 }

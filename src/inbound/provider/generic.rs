@@ -3,15 +3,15 @@
 //! With a secret, `X-Hub-Signature-256` must be `sha256=` and the hex of HMAC-SHA256 over the
 //! body, the form that GitHub made common.
 
-use super::Received;
+use super::{Described, Received};
 use crate::signature::{Rejection, Secret, github};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
     github::verify(secret, request.body, request.header(github::HEADER))
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    (
+pub(super) fn describe(request: &Received<'_>) -> Described {
+    Described::new(
         request.header("x-hookbox-type"),
         request.header("x-hookbox-key"),
     )

@@ -3,7 +3,7 @@
 //! A request also carries the headers of Gogs and GitHub; Gitea's own are read. The finer
 //! `X-Gitea-Event-Type` stays among the event's headers.
 
-use super::Received;
+use super::{Described, Received};
 use crate::signature::{Rejection, Secret, gitea};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
@@ -20,8 +20,8 @@ pub(super) fn verify_named(
     gitea::verify(header, secret, request.content_type(), request.body, value)
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    (
+pub(super) fn describe(request: &Received<'_>) -> Described {
+    Described::new(
         request.header("x-gitea-event"),
         request.header("x-gitea-delivery"),
     )

@@ -11,9 +11,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::Received;
-use super::lenient::{Object, Text, read};
+use super::{Described, Received};
 use crate::model::event::is_type;
+use crate::model::lenient::{Object, Text, read};
 use crate::signature::form::field;
 use crate::signature::{Rejection, Secret, gitee};
 use crate::time::Timestamp;
@@ -61,13 +61,18 @@ pub(super) fn verify(
     )
 }
 
-pub(super) fn describe(request: &Received<'_>) -> (Option<String>, Option<String>) {
+pub(super) fn describe(request: &Received<'_>) -> Described {
     let key = format!("sha256:{}", hex::encode(Sha256::digest(request.body)));
-    (event_type(request), Some(key))
+    let payload = payload(request);
+    let header = request
+        .header("x-gitee-event")
+        .or_else(|| request.header("x-git-oschina-event"));
+    let original = header.or(payload.hook_name.0.as_deref()).map(str::to_owned);
+    let event_type = event_type(payload, header);
+    Described::new(event_type, Some(key)).originally(original.as_deref())
 }
 
-fn event_type(request: &Received<'_>) -> Option<String> {
-    let payload = payload(request);
+fn event_type(payload: Payload, header: Option<&str>) -> Option<String> {
     if let Some(Job {
         pipeline_id: Text(Some(_)),
         status_code: Text(Some(status)),
@@ -80,14 +85,9 @@ fn event_type(request: &Received<'_>) -> Option<String> {
             _ => "pipeline".to_owned(),
         });
     }
-    let header = || {
-        request
-            .header("x-gitee-event")
-            .or_else(|| request.header("x-git-oschina-event"))
-            .map(str::to_owned)
-    };
     let named = payload.hook_name.0.filter(|name| is_type(name));
-    Some(normalised(&named.or_else(header)?)).filter(|name| is_type(name))
+    let named = named.as_deref().or(header)?;
+    Some(normalised(named)).filter(|name| is_type(name))
 }
 
 /// `Merge Request Hook` and `merge_request_hooks` are both `merge_request`.

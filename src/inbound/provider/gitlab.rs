@@ -6,9 +6,9 @@
 
 use serde::Deserialize;
 
-use super::lenient::{Text, read};
-use super::{Received, standard as standard_webhooks};
+use super::{Described, Received, standard as standard_webhooks};
 use crate::model::event::is_type;
+use crate::model::lenient::{Text, read};
 use crate::signature::{Rejection, Secret, standard, token};
 use crate::time::Timestamp;
 
@@ -36,12 +36,12 @@ pub(super) fn verify(
     )
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<String>, Option<&'a str>) {
+pub(super) fn describe(request: &Received<'_>) -> Described {
     let key = request
         .header("idempotency-key")
         .or_else(|| request.header(standard::ID_HEADER))
         .or_else(|| request.header("x-gitlab-event-uuid"));
-    (event_type(request), key)
+    Described::new(event_type(request), key).originally(request.header("x-gitlab-event"))
 }
 
 fn event_type(request: &Received<'_>) -> Option<String> {

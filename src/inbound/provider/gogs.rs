@@ -3,7 +3,7 @@
 //! The delivery id is a UUID that is made once a task: a Redelivery and a resend after Gogs'
 //! restart carry it again, so it is the idempotency key.
 
-use super::Received;
+use super::{Described, Received};
 use crate::signature::{Rejection, Secret, gogs};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
@@ -15,8 +15,8 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Reje
     )
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<&'a str>, Option<&'a str>) {
-    (
+pub(super) fn describe(request: &Received<'_>) -> Described {
+    Described::new(
         request.header("x-gogs-event"),
         request.header("x-gogs-delivery"),
     )

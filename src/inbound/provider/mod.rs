@@ -10,10 +10,9 @@ mod gitee;
 mod github;
 mod gitlab;
 mod gogs;
-mod lenient;
 mod standard;
 
-use crate::model::event::Header;
+use crate::model::event::{Header, is_type};
 use crate::model::source::{Source, SourceKind};
 use crate::signature::Rejection;
 use crate::time::Timestamp;
@@ -46,17 +45,29 @@ impl<'a> Received<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
     pub(super) event_type: String,
+    /// In the producer's own spelling, where that is another.
+    pub(super) original_type: Option<String>,
     pub(super) key: Option<String>,
 }
 
 impl Described {
     /// What the request says of type and key.
-    fn new<T: Into<String>, K: Into<String>>(
-        (event_type, key): (Option<T>, Option<K>),
-    ) -> Described {
+    fn new<T: Into<String>, K: Into<String>>(event_type: Option<T>, key: Option<K>) -> Described {
         Described {
             event_type: event_type.map_or_else(|| TYPE_UNKNOWN.to_owned(), Into::into),
+            original_type: None,
             key: key.map(Into::into),
+        }
+    }
+
+    /// With the type as the producer spelled it.
+    fn originally(self, original: Option<&str>) -> Described {
+        let original_type = original
+            .filter(|name| *name != self.event_type && is_type(name))
+            .map(str::to_owned);
+        Described {
+            original_type,
+            ..self
         }
     }
 }
@@ -88,21 +99,20 @@ pub(super) fn verify(
 /// Names the event.
 pub(super) fn describe(source: &Source, request: &Received<'_>) -> Described {
     match source.kind {
-        SourceKind::Gogs => Described::new(gogs::describe(request)),
-        SourceKind::Gitee => Described::new(gitee::describe(request)),
-        SourceKind::Gitea => Described::new(gitea::describe(request)),
-        SourceKind::Forgejo => Described::new(forgejo::describe(request)),
-        SourceKind::Github => Described::new(github::describe(request)),
-        SourceKind::Gitlab => Described::new(gitlab::describe(request)),
-        SourceKind::Standard => Described::new(standard::describe(request)),
-        SourceKind::Generic => Described::new(generic::describe(request)),
+        SourceKind::Gogs => gogs::describe(request),
+        SourceKind::Gitee => gitee::describe(request),
+        SourceKind::Gitea => gitea::describe(request),
+        SourceKind::Forgejo => forgejo::describe(request),
+        SourceKind::Github => github::describe(request),
+        SourceKind::Gitlab => gitlab::describe(request),
+        SourceKind::Standard => standard::describe(request),
+        SourceKind::Generic => generic::describe(request),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::event::is_type;
     use crate::model::id::SourceId;
     use crate::model::source::OnRepeat;
     use crate::signature::Secret;

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::Received;
-use super::lenient::{Text, read};
+use super::{Described, Received};
 use crate::model::event::is_type;
+use crate::model::lenient::{Text, read};
 use crate::signature::{Rejection, Secret, Signable, standard};
 use crate::time::Timestamp;
 
@@ -51,12 +51,12 @@ pub(super) fn verify(
     Rejection::unless_recent(timestamp, now, standard::TOLERANCE)
 }
 
-pub(super) fn describe<'a>(request: &Received<'a>) -> (Option<String>, Option<&'a str>) {
+pub(super) fn describe(request: &Received<'_>) -> Described {
     let payload: Payload = read(request.body);
     let event_type = payload
         .event_type
         .0
         .filter(|name| is_type(name))
         .or_else(|| request.header("x-hookbox-type").map(str::to_owned));
-    (event_type, request.header(standard::ID_HEADER))
+    Described::new(event_type, request.header(standard::ID_HEADER))
 }

@@ -79,6 +79,7 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
     let link = |id: &str| html! { a.mono href={ "/deliveries/" (id) } { (id) } };
     html! {
         dl.facts {
+            dt { "What" } dd { (delivery.summary) }
             dt { "Type" } dd { (delivery.event_type) }
             dt { "Source" } dd { (delivery.source.as_deref().unwrap_or("–")) }
             dt { "Endpoint" }

@@ -21,7 +21,13 @@ pub(in crate::status) fn event(
     let main = html! {
         div.heading { h1 { "Event " span.mono { (id) } } }
         dl.facts {
-            dt { "Type" } dd { (event.event_type) }
+            dt { "What" } dd { (event.summary()) }
+            dt { "Type" }
+            dd {
+                (event.event_type)
+                @if let Some(original) = &event.original_type { " " span.dim { "(sent as " (original) ")" } }
+            }
+            @if let Some(branch) = &event.facts.branch { dt { "Branch" } dd { (branch) } }
             dt { "Source" } dd { (event.source.as_deref().unwrap_or("–")) }
             dt { "Key" } dd.mono { (event.key.as_deref().unwrap_or("–")) }
             dt { "Received" } dd { (exact(event.received, now)) }
@@ -40,8 +46,16 @@ pub(in crate::status) fn event(
         }
         section {
             h2 { "Body" }
+            @if says_json(event) && !event.facts.is_json && event.bytes > 0 {
+                p { span.badge.waiting { "not JSON" } " though its content type says so; it is kept and sent as it came" }
+            }
             (body(bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
         }
     };
     frame(&format!("Event {}", event.id.0), "", &main)
+}
+
+fn says_json(event: &EventRecord) -> bool {
+    let content_type = event.content_type.as_deref().unwrap_or_default();
+    content_type.to_ascii_lowercase().contains("json")
 }

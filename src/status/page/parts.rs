@@ -116,7 +116,7 @@ pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Times
                     (badge(row.state, row.waiting))
                     @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
                 }
-                td data-label="Type" { (row.event_type) }
+                td data-label="What" { (row.summary) div.dim { (row.event_type) } }
                 td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
                 td data-label="Endpoint" { (row.endpoint) }
                 td data-label="Tries" { (row.tries) }
@@ -131,7 +131,7 @@ pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Times
         &[
             "Delivery",
             "State",
-            "Type",
+            "What",
             "Source",
             "Endpoint",
             "Tries",
