@@ -51,6 +51,12 @@ create table if not exists hookbox_endpoint (
     format      text    not null,
     sign        text    not null,
     secret      blob    check (length(secret) > 0),
+    -- Which events it wants, all where nothing is set: lists of patterns, separated by commas, and
+    -- a Jinja expression.
+    types       text,
+    sources     text,
+    branches    text,
+    when_true   text,
     timeout_ms  integer not null check (timeout_ms > 0),
     concurrency integer not null check (concurrency > 0),
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.
@@ -63,7 +69,8 @@ create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
 
 -- What has come through each source (events, refusals, last_event_ms), and how many deliveries of
--- each endpoint are in which state, so that nobody has to count ten million. Every commit changes
+-- each endpoint are in which state (and on how many events its expression failed: when_errors), so
+-- that nobody has to count ten million. Every commit changes
 -- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),
@@ -156,6 +163,8 @@ create table if not exists hookbox_delivery (
     -- Why it is dead or cancelled, or was last refused.
     reason      text,
     replay_of   integer references hookbox_delivery (id),
+    -- How the endpoint's expression failed on the event, which was sent for that.
+    when_error  text,
     check ((state = 'pending') = (due_ms is not null)),
     check ((state = 'pending') = (settled_ms is null)),
     check (state not in ('dead', 'cancelled') or reason is not null)

@@ -1,5 +1,6 @@
 //! `hookbox endpoint`: where events go.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -7,10 +8,12 @@ use serde_json::{Value, json};
 
 use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, Limit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
+use crate::model::expression::Expression;
+use crate::model::filter::{Check, Globs};
 use crate::model::retry::Retry;
-use crate::signature::Scheme;
+use crate::signature::{Scheme, Secret};
 use crate::time::parse_span;
 
 #[derive(Debug, Subcommand)]
@@ -28,6 +31,19 @@ pub(super) enum EndpointCommand {
     Show {
         /// Its name
         name: String,
+    },
+    /// Change one; what is not named stays as it is
+    #[command(
+        after_help = "Example: hookbox endpoint set ci --types push,tag* --branches main,release/*\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Set(Box<SetArguments>),
+    /// Say why an event goes to an endpoint or does not
+    #[command(after_help = EXIT_CODES)]
+    Match {
+        /// The endpoint's name
+        endpoint: String,
+        /// The event's id, or the bare number
+        event: String,
     },
     /// Remove one; its deliveries stay to be looked at
     #[command(visible_alias = "rm", after_help = EXIT_CODES)]
@@ -47,28 +63,127 @@ pub(super) struct AddArguments {
     name: String,
     /// Where events are POSTed: an absolute http or https URL
     url: EndpointUrl,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetArguments {
+    /// Its name
+    name: String,
+    /// Where events are POSTed from now on, also those that wait
+    #[arg(long)]
+    url: Option<EndpointUrl>,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+/// What can be set when an endpoint is made, and later.
+#[derive(Debug, Args)]
+struct Settings {
     /// The shape in which events are sent: raw (the producer's own bytes)
-    #[arg(long, default_value = "raw")]
-    format: Format,
-    /// How requests are signed: none, standard (Standard Webhooks), github, gogs
-    #[arg(long, default_value_t = Scheme::None)]
-    sign: Scheme,
+    /// [default: raw]
+    #[arg(long)]
+    format: Option<Format>,
+    /// How requests are signed: none, standard (Standard Webhooks), github,
+    /// gogs [default: none]
+    #[arg(long)]
+    sign: Option<Scheme>,
     #[command(flatten)]
     secret: SecretArguments,
-    /// How long one attempt may take in all, 5m at most
-    #[arg(long, value_name = "SPAN", default_value = "15s", value_parser = parse_span)]
-    timeout: Duration,
-    /// Requests at the same time, 64 at most
-    #[arg(long, value_name = "N", default_value_t = crate::model::endpoint::CONCURRENCY_DEFAULT)]
-    concurrency: u32,
+    /// Only events of these types, such as push,tag* (* is any text)
+    /// [default: all, which is also what an empty list means]
+    #[arg(long, value_name = "GLOB,...")]
+    types: Option<String>,
+    /// Only events from these sources
+    #[arg(long, value_name = "GLOB,...")]
+    sources: Option<String>,
+    /// Only events about these branches or tags (short names; of a pull request
+    /// the branch it goes into), and those about none
+    #[arg(long, value_name = "GLOB,...")]
+    branches: Option<String>,
+    /// Only events for which this Jinja expression is true, such as
+    /// "body.commits|length > 0"; it may use type, source, branch, headers, body
+    #[arg(long, value_name = "EXPR")]
+    when: Option<String>,
+    /// How long one attempt may take in all, 5m at most [default: 15s]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    timeout: Option<Duration>,
+    /// Requests at the same time, 64 at most [default: 8]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<u32>,
     /// Waits between tries, moved by up to 20 % at random; or cron:EXPR (six
     /// fields, seconds first, day of week 1 = Sunday, UTC)
-    #[arg(
-        long,
-        value_name = "LADDER",
-        default_value = "5s,5m,30m,2h,5h,10h,14h,20h,24h"
-    )]
-    retry: Retry,
+    /// [default: 5s,5m,30m,2h,5h,10h,14h,20h,24h]
+    #[arg(long, value_name = "LADDER")]
+    retry: Option<Retry>,
+}
+
+/// Settings that were read, to be put in the place of those that an endpoint has.
+struct Change {
+    url: Option<EndpointUrl>,
+    format: Option<Format>,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    /// `Some(None)` takes a filter away.
+    types: Option<Option<Globs>>,
+    sources: Option<Option<Globs>>,
+    branches: Option<Option<Globs>>,
+    when: Option<Option<Expression>>,
+    timeout: Option<Duration>,
+    concurrency: Option<u32>,
+    retry: Option<Retry>,
+}
+
+impl Settings {
+    fn read(self, context: &Context, url: Option<EndpointUrl>) -> Result<Change> {
+        Ok(Change {
+            url,
+            format: self.format,
+            scheme: self.sign,
+            secret: self.secret.read(context)?,
+            types: filter(self.types)?,
+            sources: filter(self.sources)?,
+            branches: filter(self.branches)?,
+            when: filter(self.when)?,
+            timeout: self.timeout,
+            concurrency: self.concurrency,
+            retry: self.retry,
+        })
+    }
+}
+
+/// A filter that was named: an empty one takes it away.
+fn filter<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
+    match text.as_deref().map(str::trim) {
+        None => Ok(None),
+        Some("") => Ok(Some(None)),
+        Some(text) => text.parse().map(|filter| Some(Some(filter))),
+    }
+}
+
+impl Change {
+    fn apply(&self, endpoint: &mut NewEndpoint) {
+        /// Puts a value that was given in the place of the one held.
+        fn put<T: Clone>(held: &mut T, given: &Option<T>) {
+            if let Some(given) = given {
+                held.clone_from(given);
+            }
+        }
+        put(&mut endpoint.url, &self.url);
+        put(&mut endpoint.format, &self.format);
+        put(&mut endpoint.scheme, &self.scheme);
+        if self.secret.is_some() || self.scheme == Some(Scheme::None) {
+            endpoint.secret.clone_from(&self.secret);
+        }
+        put(&mut endpoint.filters.types, &self.types);
+        put(&mut endpoint.filters.sources, &self.sources);
+        put(&mut endpoint.filters.branches, &self.branches);
+        put(&mut endpoint.filters.when, &self.when);
+        put(&mut endpoint.timeout, &self.timeout);
+        put(&mut endpoint.concurrency, &self.concurrency);
+        put(&mut endpoint.retry, &self.retry);
+    }
 }
 
 pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
@@ -92,6 +207,8 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
         EndpointCommand::Show { name } => context
             .out
             .fields(&context.store()?.endpoint_report(&name)?.json()),
+        EndpointCommand::Set(arguments) => set(context, *arguments),
+        EndpointCommand::Match { endpoint, event } => match_event(context, &endpoint, &event),
         EndpointCommand::Remove {
             name,
             cancel_pending,
@@ -110,16 +227,9 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
 }
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
-    let new = NewEndpoint {
-        name: arguments.name.clone(),
-        url: arguments.url,
-        format: arguments.format,
-        scheme: arguments.sign,
-        secret: arguments.secret.read(context)?,
-        timeout: arguments.timeout,
-        concurrency: arguments.concurrency,
-        retry: arguments.retry,
-    };
+    let change = arguments.settings.read(context, None)?;
+    let mut new = NewEndpoint::new(arguments.name.clone(), arguments.url);
+    change.apply(&mut new);
     new.check()?;
     let store = context.store_or_new()?;
     store.add_endpoint(new, context.now())?;
@@ -130,4 +240,56 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
         report.endpoint.url.redacted()
     );
     context.out.object(&report.json(), &text)
+}
+
+fn set(context: &Context, arguments: SetArguments) -> Result<()> {
+    let change = arguments.settings.read(context, arguments.url)?;
+    let store = context.store()?;
+    store.set_endpoint(
+        &arguments.name,
+        move |endpoint| change.apply(endpoint),
+        context.now(),
+    )?;
+    let report = store.endpoint_report(&arguments.name)?;
+    let text = format!("changed endpoint {}", arguments.name);
+    context.out.object(&report.json(), &text)
+}
+
+/// Says what each filter makes of an event, and whether it was owed.
+fn match_event(context: &Context, name: &str, event: &str) -> Result<()> {
+    let store = context.store()?;
+    let found = store.match_event(name, store.box_id().parse_event(event)?)?;
+    let event = store.box_id().event(found.event);
+    let owed: Vec<String> = found
+        .deliveries
+        .iter()
+        .map(|id| store.box_id().delivery(*id))
+        .collect();
+    let goes = found.checks.iter().all(|check| check.passes);
+    if context.out.is_json() {
+        let checks: Vec<Value> = found.checks.iter().map(Check::json).collect();
+        let object = json!({
+            "endpoint": name, "event": event, "matches": goes, "checks": checks, "deliveries": owed,
+        });
+        return context.out.line(&object.to_string());
+    }
+    let verb = if goes { "goes" } else { "does not go" };
+    context.out.line(&format!("{event} {verb} to {name}"))?;
+    if found.checks.is_empty() {
+        context
+            .out
+            .line("the endpoint has no filters: every event goes there")?;
+    } else {
+        let checks: Vec<Value> = found.checks.iter().map(Check::json).collect();
+        context
+            .out
+            .list(&["filter", "setting", "passes", "why"], &checks)?;
+    }
+    match (goes, owed.as_slice()) {
+        (true, []) => context.out.line(
+            "it was not owed: filters are asked when an event is accepted, and then the endpoint was not there, or set otherwise",
+        ),
+        (false, []) => Ok(()),
+        (_, owed) => context.out.line(&format!("it was owed: {}", owed.join(", "))),
+    }
 }

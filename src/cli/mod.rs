@@ -80,7 +80,7 @@ enum Command {
     /// Ways in: add, list, show, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
-    /// Where events go: add, list, show, remove
+    /// Where events go: add, list, show, set, match, remove
     #[command(subcommand)]
     Endpoint(endpoint::EndpointCommand),
     /// Put an event in from the command line

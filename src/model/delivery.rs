@@ -139,6 +139,8 @@ pub struct DeliveryRecord {
     pub reason: Option<String>,
     /// The delivery this one repeats.
     pub replay_of: Option<DeliveryId>,
+    /// How the endpoint's expression failed on the event, which was sent for that.
+    pub when_error: Option<String>,
     /// Why a pending one is not being sent: `offline`, or nothing.
     pub waiting: Option<&'static str>,
 }
@@ -162,6 +164,7 @@ impl DeliveryRecord {
             "reason": self.reason,
             "replay_of": self.replay_of.map(|id| box_id.delivery(id)),
             "replay": null,
+            "when_error": self.when_error,
             "waiting": self.waiting,
         })
     }

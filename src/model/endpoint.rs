@@ -8,6 +8,8 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::model::expression::Expression;
+use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
 use crate::model::retry::Retry;
@@ -143,6 +145,8 @@ pub struct Endpoint {
     pub scheme: Scheme,
     /// What they are signed with.
     pub secret: Option<Secret>,
+    /// Which events are wanted.
+    pub filters: Filters,
     /// How long one attempt may take in all.
     pub timeout: Duration,
     /// Requests at the same time, at most.
@@ -171,6 +175,8 @@ pub struct NewEndpoint {
     pub scheme: Scheme,
     /// What they are signed with.
     pub secret: Option<Secret>,
+    /// Which events are wanted.
+    pub filters: Filters,
     /// How long one attempt may take in all.
     pub timeout: Duration,
     /// Requests at the same time, at most.
@@ -179,8 +185,25 @@ pub struct NewEndpoint {
     pub retry: Retry,
 }
 
+impl From<&Endpoint> for NewEndpoint {
+    /// An endpoint as it is set now, to be changed.
+    fn from(held: &Endpoint) -> NewEndpoint {
+        NewEndpoint {
+            name: held.name.clone(),
+            url: held.url.clone(),
+            format: held.format,
+            scheme: held.scheme,
+            secret: held.secret.clone(),
+            filters: held.filters.clone(),
+            timeout: held.timeout,
+            concurrency: held.concurrency,
+            retry: held.retry.clone(),
+        }
+    }
+}
+
 impl NewEndpoint {
-    /// An endpoint with every default: raw, unsigned, the default ladder.
+    /// An endpoint with every default: all events, raw, unsigned, the default ladder.
     pub fn new(name: impl Into<String>, url: EndpointUrl) -> NewEndpoint {
         NewEndpoint {
             name: name.into(),
@@ -188,6 +211,7 @@ impl NewEndpoint {
             format: Format::Raw,
             scheme: Scheme::None,
             secret: None,
+            filters: Filters::default(),
             timeout: TIMEOUT_DEFAULT,
             concurrency: CONCURRENCY_DEFAULT,
             retry: Retry::default(),
@@ -231,6 +255,8 @@ pub struct EndpointReport {
     pub dead: i64,
     /// Deliveries called off.
     pub cancelled: i64,
+    /// Events on which its expression failed, and which were sent for that.
+    pub when_errors: i64,
     /// The due time of the pending delivery that is due first.
     pub oldest_due: Option<Timestamp>,
     /// The outage that goes on now.
@@ -241,15 +267,18 @@ impl EndpointReport {
     /// The contract's JSON object; never the secret.
     pub fn json(&self) -> Value {
         let endpoint = &self.endpoint;
+        let filters = &endpoint.filters;
+        let list = |globs: &Option<Globs>| globs.as_ref().map(Globs::patterns);
         json!({
             "name": endpoint.name,
             "url": endpoint.url.redacted(),
             "format": endpoint.format.name(),
             "sign": endpoint.scheme.name(),
-            "types": null,
-            "sources": null,
-            "branches": null,
-            "when": null,
+            "types": list(&filters.types),
+            "sources": list(&filters.sources),
+            "branches": list(&filters.branches),
+            "when": filters.when.as_ref().map(Expression::to_string),
+            "when_errors": self.when_errors,
             "rate": null,
             "concurrency": endpoint.concurrency,
             "ordered": false,

@@ -8,6 +8,8 @@ pub mod attempt;
 pub mod delivery;
 pub mod endpoint;
 pub mod event;
+pub mod expression;
+pub mod filter;
 pub mod id;
 pub(crate) mod lenient;
 mod name;

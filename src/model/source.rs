@@ -207,6 +207,18 @@ pub struct NewSource {
     pub on_repeat: Option<OnRepeat>,
 }
 
+impl NewSource {
+    /// A source with every default: unsigned, what its kind does with a repeat.
+    pub fn new(name: impl Into<String>, kind: SourceKind) -> NewSource {
+        NewSource {
+            name: name.into(),
+            kind,
+            secret: None,
+            on_repeat: None,
+        }
+    }
+}
+
 /// A source with what has come through it.
 #[derive(Debug, Clone)]
 pub struct SourceReport {

@@ -164,8 +164,12 @@ impl Lane {
         }
     }
 
-    /// Takes over a changed endpoint.
+    /// Takes over a changed endpoint. One that is now elsewhere is probed there at once.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
+        let moved = endpoint.url != self.endpoint.url;
+        if moved && self.circuit.probe_at().is_some() {
+            self.circuit = Circuit::reopened();
+        }
         self.endpoint = endpoint;
     }
 }

@@ -167,6 +167,7 @@ mod tests {
             format: new.format,
             scheme: new.scheme,
             secret: None,
+            filters: crate::model::filter::Filters::default(),
             timeout: new.timeout,
             concurrency: new.concurrency,
             retry: retry.parse().unwrap(),

@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 pub(super) struct Changes {
     sources: BTreeMap<i64, SourceChange>,
     endpoints: BTreeMap<EndpointId, [i64; 4]>,
+    /// Events on which an endpoint's expression failed.
+    when_errors: BTreeMap<EndpointId, i64>,
     /// Endpoints that have something new to send.
     woken: BTreeSet<EndpointId>,
     /// Whether a source or an endpoint is another than before.
@@ -47,6 +49,11 @@ impl Changes {
     pub(super) fn delivery_added(&mut self, endpoint: EndpointId) {
         self.count(endpoint, State::Pending, 1);
         self.woken.insert(endpoint);
+    }
+
+    /// An endpoint's expression failed on an event.
+    pub(super) fn when_failed(&mut self, endpoint: EndpointId) {
+        *self.when_errors.entry(endpoint).or_default() += 1;
     }
 
     /// Deliveries left one state for another.
@@ -88,6 +95,9 @@ impl Changes {
                 *total += count;
             }
         }
+        for (endpoint, count) in other.when_errors {
+            *self.when_errors.entry(endpoint).or_default() += count;
+        }
         self.woken.extend(other.woken);
         self.configured |= other.configured;
     }
@@ -117,6 +127,9 @@ impl Changes {
                     )?
                     .execute(named_params! { ":id": source, ":last": last })?;
             }
+        }
+        for (endpoint, count) in &self.when_errors {
+            add("endpoint", endpoint.0, "when_errors", *count)?;
         }
         for (endpoint, counts) in &self.endpoints {
             for state in State::ALL {

@@ -12,6 +12,8 @@ use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointUrl, Format};
 use crate::model::event::Header;
+use crate::model::expression::Expression;
+use crate::model::filter::Globs;
 use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::retry::Retry;
 use crate::model::source::{OnRepeat, SourceKind};
@@ -67,7 +69,9 @@ parsed_columns!(
     Format,
     Scheme,
     EndpointUrl,
-    Retry
+    Retry,
+    Globs,
+    Expression
 );
 
 impl FromSql for Outcome {

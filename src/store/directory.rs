@@ -10,6 +10,7 @@ use rusqlite::{Connection, Row};
 use super::columns::Millis;
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
+use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
 use crate::model::source::Source;
 use crate::signature::Secret;
@@ -23,6 +24,11 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// Another number when a source or an endpoint is another than before.
+    pub(super) fn version(&self) -> i64 {
+        self.version
+    }
+
     /// The sources, oldest first.
     pub fn sources(&self) -> &[Arc<Source>] {
         &self.sources
@@ -85,7 +91,8 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
         .collect::<rusqlite::Result<Vec<Arc<Source>>>>()?;
     let endpoints = connection
         .prepare_cached(
-            "select id, name, url, format, sign, secret, timeout_ms, concurrency, retry
+            "select id, name, url, format, sign, secret, types, sources, branches, when_true,
+                    timeout_ms, concurrency, retry
              from hookbox_endpoint
              where removed_ms is null
              order by id",
@@ -117,6 +124,12 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         format: row.get("format")?,
         scheme: row.get("sign")?,
         secret: read_secret(row)?,
+        filters: Filters {
+            types: row.get("types")?,
+            sources: row.get("sources")?,
+            branches: row.get("branches")?,
+            when: row.get("when_true")?,
+        },
         timeout: row.get::<_, Millis>("timeout_ms")?.0,
         concurrency: row.get("concurrency")?,
         retry: row.get("retry")?,

@@ -8,12 +8,15 @@ use rusqlite::named_params;
 use super::Store;
 use super::body::{Packed, pack};
 use super::columns::HeadersRef;
+use super::directory::Directory;
+use super::route::Routes;
 use super::writer::Tx;
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::expression::Scope;
+use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::source::{OnRepeat, Source};
 use crate::time::Timestamp;
 
@@ -73,26 +76,27 @@ impl Store {
     /// Does all that can be done before the writer's turn, in the caller's thread.
     fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
         event.check()?;
-        let kind = match event.source {
-            None => None,
-            Some(id) => Some(self.source_of(id)?.kind),
+        let mut directory = self.directory();
+        let is_known = |directory: &Directory| {
+            let source = event.source.map(|id| directory.source_by_id(id).is_some());
+            source.unwrap_or(true)
         };
+        if !is_known(&directory) {
+            // One that was added a moment ago counts.
+            directory = self.fresh_directory()?;
+        }
+        let source = source_of(&directory, &event)?;
+        let body = std::mem::take(&mut event.body);
         let content_type = event.content_type.as_deref();
-        let facts = Facts::read(kind, &event.event_type, content_type, &event.body);
+        let kind = source.map(|source| source.kind);
+        let facts = Facts::read(kind, &event.event_type, content_type, &body);
+        let routes = Routes::find(&directory, &scope(&event, source, &facts, &body));
         Ok(Prepared {
             facts,
-            body: pack(std::mem::take(&mut event.body)),
+            routes,
+            body: pack(body),
             event,
         })
-    }
-
-    /// A source by its row; one that was added a moment ago counts.
-    fn source_of(&self, id: SourceId) -> Result<Arc<Source>> {
-        if let Some(source) = self.directory().source_by_id(id) {
-            return Ok(source.clone());
-        }
-        let directory = self.fresh_directory()?;
-        directory.source_by_id(id).cloned().ok_or_else(removed)
     }
 }
 
@@ -102,6 +106,35 @@ struct Prepared {
     event: NewEvent,
     body: Packed,
     facts: Facts,
+    routes: Routes,
+}
+
+/// What the filters of endpoints may ask about.
+fn scope<'a>(
+    event: &'a NewEvent,
+    source: Option<&'a Arc<Source>>,
+    facts: &'a Facts,
+    body: &'a [u8],
+) -> Scope<'a> {
+    Scope {
+        kind: source.map(|source| source.kind),
+        branch: facts.branch.as_deref(),
+        headers: &event.headers,
+        content_type: event.content_type.as_deref(),
+        ..Scope::new(
+            &event.event_type,
+            source.map(|source| source.name.as_str()),
+            body,
+        )
+    }
+}
+
+/// The source of an event, where it has one.
+fn source_of<'d>(directory: &'d Directory, event: &NewEvent) -> Result<Option<&'d Arc<Source>>> {
+    match event.source {
+        None => Ok(None),
+        Some(id) => directory.source_by_id(id).map(Some).ok_or_else(removed),
+    }
 }
 
 fn removed() -> Error {
@@ -109,13 +142,21 @@ fn removed() -> Error {
 }
 
 fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accepted> {
-    let Prepared { event, body, facts } = prepared;
-    let on_repeat = match event.source {
-        None => OnRepeat::Ignore,
-        Some(id) => match tx.directory.source_by_id(id) {
-            Some(source) => source.on_repeat,
-            None => return Err(removed()),
-        },
+    let Prepared {
+        event, body, facts, ..
+    } = prepared;
+    let directory = tx.directory.clone();
+    let source = source_of(&directory, event)?;
+    let on_repeat = source.map_or(OnRepeat::Ignore, |source| source.on_repeat);
+    let found;
+    let routes = if prepared.routes.is_of(&directory) {
+        &prepared.routes
+    } else {
+        let body = body
+            .unpacked()
+            .map_err(|error| Error::io("unpack a body", error))?;
+        found = Routes::find(&directory, &scope(event, source, facts, &body));
+        &found
     };
     let hash = match &event.key {
         None => None,
@@ -126,7 +167,7 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
     {
         let asked = on_repeat == OnRepeat::Replay && now.since(known.received) > REPEAT_QUIET;
         let deliveries = if asked && !is_pending(tx, known.id)? {
-            route_again(tx, known.id, now)?
+            route_again(tx, known.id, routes, now)?
         } else {
             0
         };
@@ -168,7 +209,7 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
         tx.keys.add(tx.connection, id, hash)?;
     }
     tx.changes.event_added(event.source, now);
-    let deliveries = route(tx, id, now)?;
+    let deliveries = route(tx, id, routes, now)?;
     Ok(Accepted {
         id,
         duplicate: false,
@@ -177,26 +218,36 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
 }
 
 /// Makes a delivery of a new event for every endpoint that wants it.
-fn route(tx: &mut Tx<'_>, event: EventId, now: Timestamp) -> Result<usize> {
-    let directory = tx.directory.clone();
-    for endpoint in directory.endpoints() {
-        add_delivery(tx, event, endpoint.id, None, now)?;
+fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
+    for route in &routes.endpoints {
+        let new = NewDelivery {
+            event,
+            endpoint: route.endpoint,
+            replay_of: None,
+            when_error: route.when_error.as_deref(),
+        };
+        add_delivery(tx, &new, now)?;
     }
-    Ok(directory.endpoints().len())
+    Ok(routes.endpoints.len())
 }
 
 /// Makes a delivery of a known event for every endpoint that wants it now; where the endpoint was
 /// owed it before, the new one is a replay of the last.
-fn route_again(tx: &mut Tx<'_>, event: EventId, now: Timestamp) -> Result<usize> {
-    let directory = tx.directory.clone();
-    for endpoint in directory.endpoints() {
+fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
+    for route in &routes.endpoints {
         let last: Option<DeliveryId> = tx.connection.prepare_cached(LAST_DELIVERY)?.query_row(
-            named_params! { ":event": event, ":endpoint": endpoint.id },
+            named_params! { ":event": event, ":endpoint": route.endpoint },
             |row| row.get(0),
         )?;
-        add_delivery(tx, event, endpoint.id, last, now)?;
+        let new = NewDelivery {
+            event,
+            endpoint: route.endpoint,
+            replay_of: last,
+            when_error: route.when_error.as_deref(),
+        };
+        add_delivery(tx, &new, now)?;
     }
-    Ok(directory.endpoints().len())
+    Ok(routes.endpoints.len())
 }
 
 /// The index is named: by the endpoint's this would read all that the endpoint ever got.
@@ -204,27 +255,40 @@ const LAST_DELIVERY: &str = "select max(id)
      from hookbox_delivery indexed by hookbox_delivery_event
      where event_id = :event and endpoint_id = :endpoint";
 
+/// A delivery to be made.
+pub(super) struct NewDelivery<'a> {
+    pub(super) event: EventId,
+    pub(super) endpoint: EndpointId,
+    /// The delivery that it repeats.
+    pub(super) replay_of: Option<DeliveryId>,
+    /// How the endpoint's expression failed on the event.
+    pub(super) when_error: Option<&'a str>,
+}
+
 /// Adds one pending delivery, due at once.
 pub(super) fn add_delivery(
     tx: &mut Tx<'_>,
-    event: EventId,
-    endpoint: EndpointId,
-    replay_of: Option<DeliveryId>,
+    new: &NewDelivery<'_>,
     now: Timestamp,
 ) -> Result<DeliveryId> {
     tx.connection
         .prepare_cached(
-            "insert into hookbox_delivery (event_id, endpoint_id, state, created_ms, due_ms, replay_of)
-             values (:event, :endpoint, :pending, :now, :now, :replay_of)",
+            "insert into hookbox_delivery (
+                 event_id, endpoint_id, state, created_ms, due_ms, replay_of, when_error
+             ) values (:event, :endpoint, :pending, :now, :now, :replay_of, :when_error)",
         )?
         .execute(named_params! {
-                ":event": event,
-                ":endpoint": endpoint,
-                ":pending": State::Pending,
-                ":now": now,
-                ":replay_of": replay_of,
-            })?;
-    tx.changes.delivery_added(endpoint);
+            ":event": new.event,
+            ":endpoint": new.endpoint,
+            ":pending": State::Pending,
+            ":now": now,
+            ":replay_of": new.replay_of,
+            ":when_error": new.when_error,
+        })?;
+    tx.changes.delivery_added(new.endpoint);
+    if new.when_error.is_some() {
+        tx.changes.when_failed(new.endpoint);
+    }
     Ok(DeliveryId(tx.connection.last_insert_rowid()))
 }
 

@@ -36,6 +36,7 @@ mod readers;
 mod record;
 mod replay;
 mod report;
+mod route;
 mod setup;
 mod writer;
 
@@ -46,6 +47,7 @@ pub use lock::ServeLock;
 pub use open::Missing;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
 pub use record::Report;
+pub use route::Match;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;

@@ -101,6 +101,7 @@ const EVENT_COLUMNS: &str =
 const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
+        d.when_error,
         o.id is not null as offline
      from hookbox_delivery as d";
 
@@ -358,6 +359,7 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         settled: row.get("settled_ms")?,
         reason: row.get("reason")?,
         replay_of: row.get("replay_of")?,
+        when_error: row.get("when_error")?,
         waiting: (state == State::Pending && offline).then_some("offline"),
     })
 }

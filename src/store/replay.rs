@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
-use super::enqueue::add_delivery;
+use super::enqueue::{NewDelivery, add_delivery};
 use super::writer::{Tx, expect_one};
 use crate::error::{Error, Result};
 use crate::model::delivery::{Move, State, next_state};
@@ -72,7 +72,13 @@ fn replay_one(
             held.endpoint_name
         )));
     }
-    add_delivery(tx, held.event, held.endpoint, Some(id), now)
+    let new = NewDelivery {
+        event: held.event,
+        endpoint: held.endpoint,
+        replay_of: Some(id),
+        when_error: None,
+    };
+    add_delivery(tx, &new, now)
 }
 
 fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -> Result<()> {

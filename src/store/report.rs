@@ -161,6 +161,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         delivered: count(State::Delivered),
         dead: count(State::Dead),
         cancelled: count(State::Cancelled),
+        when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
     })

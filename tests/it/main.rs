@@ -12,6 +12,7 @@ mod cli;
 mod crash;
 mod door;
 mod file;
+mod filters;
 mod layers;
 mod producers;
 mod readme;

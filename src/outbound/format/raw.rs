@@ -121,6 +121,7 @@ mod tests {
             format: Format::Raw,
             scheme,
             secret: secret.map(|text| Secret::new(text).unwrap()),
+            filters: crate::model::filter::Filters::default(),
             timeout: new.timeout,
             concurrency: new.concurrency,
             retry: new.retry,

@@ -101,6 +101,10 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
                 dt { @if delivery.state == State::Pending { "Last refusal" } @else { "Reason" } }
                 dd { (reason) }
             }
+            @if let Some(error) = &delivery.when_error {
+                dt { "In doubt" }
+                dd { "the endpoint's --when failed on this event, so it was sent: " (error) }
+            }
             @if delivery.waiting.is_some() && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
                 dt { "Waiting" }
                 dd {

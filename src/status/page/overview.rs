@@ -84,7 +84,14 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
         @for row in rows {
             @let name = &row.endpoint.name;
             tr {
-                td data-label="Name" { a href={ "/deliveries?endpoint=" (name) } { (name) } }
+                @let filters = row.endpoint.filters.to_string();
+                td data-label="Name" {
+                    a href={ "/deliveries?endpoint=" (name) } { (name) }
+                    @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
+                    @if row.when_errors > 0 {
+                        div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
+                    }
+                }
                 td.mono data-label="URL" { (row.endpoint.url.redacted()) }
                 td data-label="Signed" { (row.endpoint.scheme) }
                 td data-label="Pending" {

@@ -1,0 +1,360 @@
+//! Jinja expressions over an event: `--when`, and how a generic source finds type and key.
+//!
+//! Pure and bounded: an expression that does too much fails, and never runs on. It must never
+//! decide what a failure means; its callers do.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use minijinja::value::{Object, Value};
+use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
+
+use crate::error::{Error, Result};
+use crate::model::activity::json_of;
+use crate::model::event::Header;
+use crate::model::source::SourceKind;
+use crate::signature::form::is_form;
+
+/// Steps an expression may take on one event; usual ones take ten to fifty.
+const FUEL: u64 = 1_000;
+
+/// Longest expression, in bytes.
+const TEXT_BYTES_MAX: usize = 4_096;
+
+/// What an expression may speak of.
+const NAMES: [&str; 5] = ["type", "source", "branch", "headers", "body"];
+
+/// The environment of all expressions. What is missing in an event is undefined, which is false,
+/// and so is whatever would be inside it: `body.pull_request.merged` is false for a push.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.add_filter("fromjson", from_json);
+    // Nothing may be larger than what came in: fuel does not count what a filter does inside.
+    for made in ["range", "dict", "namespace", "debug"] {
+        environment.remove_global(made);
+    }
+    environment
+});
+
+/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines.
+fn from_json(text: &str) -> std::result::Result<Value, JinjaError> {
+    serde_json::from_str(text)
+        .map_err(|_| JinjaError::new(ErrorKind::InvalidOperation, "the text is not JSON"))
+}
+
+/// A checked expression. Cheap to clone.
+#[derive(Clone)]
+pub struct Expression(Arc<Compiled>);
+
+struct Compiled {
+    text: String,
+    code: minijinja::Expression<'static, 'static>,
+    asks_headers: bool,
+    asks_body: bool,
+}
+
+impl Expression {
+    /// Reads an expression and tries it on an empty event.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is not well formed, or speaks of what no event has.
+    ///
+    /// ```
+    /// use hookbox::model::expression::{Expression, Scope};
+    /// let merged = Expression::parse("type == 'pull_request' and body.pull_request.merged")?;
+    /// let scope = Scope::new("pull_request", None, br#"{"pull_request":{"merged":true}}"#);
+    /// assert_eq!(merged.holds(&scope), Ok(true));
+    /// assert!(Expression::parse("bodi.merged").is_err());
+    /// # Ok::<(), hookbox::Error>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Expression> {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "the expression is {} bytes, limit is {TEXT_BYTES_MAX}",
+                text.len()
+            )));
+        }
+        let bad = |why: &str| Error::misuse(format!("`{text}` is not an expression: {why}"));
+        let code = ENVIRONMENT
+            .compile_expression_owned(text.to_owned())
+            .map_err(|error| bad(&told(&error)))?;
+        let asked = code.undeclared_variables(false);
+        if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(&name.as_str())) {
+            let why = format!("no event has `{unknown}`; there are {}", NAMES.join(", "));
+            return Err(bad(&why));
+        }
+        let expression = Expression(Arc::new(Compiled {
+            text: text.to_owned(),
+            code,
+            asks_headers: asked.contains("headers"),
+            asks_body: asked.contains("body"),
+        }));
+        match expression.run(&Scope::new("", None, b"{}")) {
+            Err(error) if is_mistake(&error) => Err(bad(&told(&error))),
+            _ => Ok(expression),
+        }
+    }
+
+    /// Whether it is true of this event.
+    ///
+    /// # Errors
+    /// What stopped it, in plain words.
+    pub fn holds(&self, scope: &Scope<'_>) -> std::result::Result<bool, String> {
+        self.run(scope)
+            .map(|value| value.is_true())
+            .map_err(|error| told(&error))
+    }
+
+    /// The text or number that it says of this event; `None` when that is neither, or empty, or
+    /// when it fails.
+    pub fn text(&self, scope: &Scope<'_>) -> Option<String> {
+        let value = self.run(scope).ok()?;
+        let text = match value.as_str() {
+            Some(text) => text.trim().to_owned(),
+            None if value.is_number() => value.to_string(),
+            None => return None,
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    fn run(&self, scope: &Scope<'_>) -> std::result::Result<Value, JinjaError> {
+        let mut context = BTreeMap::from([
+            ("type", Value::from(scope.event_type)),
+            ("source", Value::from(scope.source)),
+            ("branch", Value::from(scope.branch)),
+        ]);
+        if self.0.asks_headers {
+            let headers = Headers(scope.headers.to_vec());
+            context.insert("headers", Value::from_object(headers));
+        }
+        if self.0.asks_body {
+            context.insert("body", scope.body_value());
+        }
+        self.0.code.eval(context)
+    }
+}
+
+/// Whether it fails whatever the event.
+fn is_mistake(error: &JinjaError) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownTest
+            | ErrorKind::TooManyArguments
+            | ErrorKind::MissingArgument
+    )
+}
+
+/// What went wrong, without the place: an expression has one line.
+fn told(error: &JinjaError) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({})", self.0.text)
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl std::str::FromStr for Expression {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Expression> {
+        Expression::parse(text)
+    }
+}
+
+/// What of an event filters and expressions may ask about.
+#[derive(Debug, Clone)]
+pub struct Scope<'a> {
+    /// What kind of fact.
+    pub event_type: &'a str,
+    /// The name of its source.
+    pub source: Option<&'a str>,
+    /// The kind of that source, which says where a form body keeps its JSON.
+    pub kind: Option<SourceKind>,
+    /// The short name of the branch or tag that it is about.
+    pub branch: Option<&'a str>,
+    /// The producer's headers.
+    pub headers: &'a [Header],
+    /// The producer's content type.
+    pub content_type: Option<&'a str>,
+    /// The exact bytes.
+    pub body: &'a [u8],
+    /// The body as a value, once somebody asked.
+    pub(crate) parsed: OnceCell<Value>,
+}
+
+impl<'a> Scope<'a> {
+    /// A scope with nothing but type, source and body.
+    pub fn new(event_type: &'a str, source: Option<&'a str>, body: &'a [u8]) -> Scope<'a> {
+        Scope {
+            event_type,
+            source,
+            kind: None,
+            branch: None,
+            headers: &[],
+            content_type: None,
+            body,
+            parsed: OnceCell::new(),
+        }
+    }
+
+    /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
+    /// anything else as text.
+    fn body_value(&self) -> Value {
+        let parsed = self.parsed.get_or_init(|| {
+            let json = json_of(self.kind, self.content_type, self.body);
+            if let Ok(value) = serde_json::from_slice::<Value>(&json) {
+                return value;
+            }
+            if is_form(self.content_type) {
+                let fields = form_urlencoded::parse(self.body).into_owned();
+                return Value::from(fields.collect::<BTreeMap<String, String>>());
+            }
+            Value::from(String::from_utf8_lossy(self.body).into_owned())
+        });
+        parsed.clone()
+    }
+}
+
+/// Headers by name, in whatever case; the first of a name counts.
+#[derive(Debug)]
+struct Headers(Vec<Header>);
+
+impl Object for Headers {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let name = key.as_str()?;
+        let of_name = self
+            .0
+            .iter()
+            .find(|(held, _)| held.eq_ignore_ascii_case(name));
+        of_name.map(|(_, value)| Value::from(value.as_str()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUSH: &[u8] =
+        br#"{"ref":"refs/heads/main","commits":[{"id":"c1"}],"pusher":{"name":"mira"}}"#;
+
+    fn push() -> Scope<'static> {
+        Scope::new("push", Some("gogs"), PUSH)
+    }
+
+    #[test]
+    fn an_expression_may_ask_about_everything_that_an_event_has() {
+        let headers = [("X-Gogs-Event".to_owned(), "push".to_owned())];
+        let scope = Scope {
+            branch: Some("main"),
+            headers: &headers,
+            ..push()
+        };
+        for (text, holds) in [
+            ("type == 'push'", true),
+            ("source == 'gogs' and branch == 'main'", true),
+            ("headers['x-gogs-event'] == 'push'", true),
+            ("headers['X-Gogs-Event'] == 'push'", true),
+            ("headers['X-None'] is defined", false),
+            ("body.commits|length == 1", true),
+            ("body.pusher.name in ['tom', 'mira']", true),
+            ("body.pull_request.merged", false),
+            ("not body.pull_request.base.ref", true),
+        ] {
+            let expression = Expression::parse(text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(expression.holds(&scope), Ok(holds), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_work_is_refused_when_it_is_set() {
+        for (text, says) in [
+            ("", "syntax"),
+            ("type ==", "syntax"),
+            ("typ == 'push'", "no event has `typ`"),
+            ("body|frobnicate", "unknown filter"),
+            ("body is odder", "unknown test"),
+            ("frobnicate(body)", "no event has `frobnicate`"),
+            ("range(100000)|length", "no event has `range`"),
+        ] {
+            let error = Expression::parse(text).unwrap_err().to_string();
+            assert!(error.contains(says), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_values_fields_or_text() {
+        let form = Some("application/x-www-form-urlencoded");
+        for (content_type, kind, body, text) in [
+            (form, None, "a=1&b=x+y", "body.b == 'x y'"),
+            (
+                form,
+                Some(SourceKind::Gogs),
+                "payload=%7B%22ref%22%3A%22main%22%7D",
+                "body.ref == 'main'",
+            ),
+            (None, None, "<order id='7'/>", "'order' in body"),
+            (None, None, "[1,2]", "body[1] == 2"),
+            (
+                None,
+                None,
+                r#"{"p":"{\"BRANCH\":\"main\"}"}"#,
+                "(body.p|fromjson).BRANCH == 'main'",
+            ),
+        ] {
+            let scope = Scope {
+                content_type,
+                kind,
+                ..Scope::new("t", None, body.as_bytes())
+            };
+            let holds = Expression::parse(text).unwrap().holds(&scope);
+            assert_eq!(holds, Ok(true), "{text}");
+        }
+    }
+
+    #[test]
+    fn one_that_does_too_much_fails_and_one_that_is_too_long_is_refused() {
+        let sum = |terms| vec!["1"; terms].join("+");
+        let too_much = vec!["body.a"; 400].join(" or ");
+        let expression = Expression::parse(&too_much).unwrap();
+        let error = expression.holds(&push()).unwrap_err();
+        assert!(error.contains("fuel"), "{error}");
+        let error = Expression::parse(&sum(3_000)).unwrap_err().to_string();
+        assert!(error.contains("limit is 4096"), "{error}");
+        let deep = format!("{}1{}", "(".repeat(2_000), ")".repeat(2_000));
+        assert!(Expression::parse(&deep).is_err());
+    }
+
+    #[test]
+    fn a_text_is_what_is_text_or_number_and_not_empty() {
+        let scope = Scope::new("t", None, br#"{"id":7,"name":" x ","list":[],"none":null}"#);
+        for (text, expected) in [
+            ("body.id", Some("7")),
+            ("body.name", Some("x")),
+            ("'order.' ~ body.name|trim", Some("order.x")),
+            ("body.list", None),
+            ("body.none", None),
+            ("body.absent.deeper", None),
+            ("''", None),
+        ] {
+            let expression = Expression::parse(text).unwrap();
+            assert_eq!(expression.text(&scope).as_deref(), expected, "{text}");
+        }
+    }
+}

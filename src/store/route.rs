@@ -1,0 +1,110 @@
+//! Who wants an event: found before the writer's turn, in the thread that hands the event in; and
+//! why, for whoever asks.
+//!
+//! An expression may take a while, and while the writer's transaction is open nobody else gets
+//! anything stored. What is found holds for one version of the directory; the writer looks again
+//! in the rare case that an endpoint was changed meanwhile.
+
+use super::Store;
+use super::directory::Directory;
+use super::query::{DeliveryFilter, PAGE_MAX};
+use super::setup::no_endpoint;
+use crate::error::Result;
+use crate::model::expression::Scope;
+use crate::model::filter::{Check, Wanted};
+use crate::model::id::{DeliveryId, EndpointId, EventId};
+
+/// The endpoints that want an event.
+pub(super) struct Routes {
+    version: i64,
+    pub(super) endpoints: Vec<Route>,
+}
+
+/// One of them.
+pub(super) struct Route {
+    pub(super) endpoint: EndpointId,
+    /// How its expression failed, where it did.
+    pub(super) when_error: Option<String>,
+}
+
+impl Routes {
+    pub(super) fn find(directory: &Directory, scope: &Scope<'_>) -> Routes {
+        let mut endpoints = Vec::with_capacity(directory.endpoints().len());
+        for endpoint in directory.endpoints() {
+            let when_error = match endpoint.filters.wants(scope) {
+                Wanted::No => continue,
+                Wanted::Yes => None,
+                Wanted::InDoubt(error) => {
+                    tracing::warn!(
+                        endpoint = endpoint.name,
+                        event_type = scope.event_type,
+                        error,
+                        "endpoint.when_failed"
+                    );
+                    Some(error)
+                }
+            };
+            endpoints.push(Route {
+                endpoint: endpoint.id,
+                when_error,
+            });
+        }
+        Routes {
+            version: directory.version(),
+            endpoints,
+        }
+    }
+
+    /// Whether they were found in this very directory.
+    pub(super) fn is_of(&self, directory: &Directory) -> bool {
+        self.version == directory.version()
+    }
+}
+
+/// What an endpoint's filters say of a stored event.
+#[derive(Debug)]
+pub struct Match {
+    /// The event.
+    pub event: EventId,
+    /// What each filter says that is set.
+    pub checks: Vec<Check>,
+    /// The deliveries of the event to the endpoint, newest first.
+    pub deliveries: Vec<DeliveryId>,
+}
+
+impl Store {
+    /// Asks the filters of an endpoint about a stored event, as they are now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint or event.
+    pub fn match_event(&self, endpoint: &str, event: EventId) -> Result<Match> {
+        let directory = self.fresh_directory()?;
+        let held = directory
+            .endpoint(endpoint)
+            .ok_or_else(|| no_endpoint(endpoint))?;
+        let record = self.event(event)?;
+        let body = self.event_body(event)?;
+        let source = record.source.as_deref();
+        let kind = source
+            .and_then(|name| directory.source(name))
+            .map(|source| source.kind);
+        let scope = Scope {
+            kind,
+            branch: record.facts.branch.as_deref(),
+            headers: &record.headers,
+            content_type: record.content_type.as_deref(),
+            ..Scope::new(&record.event_type, source, &body)
+        };
+        let owed = DeliveryFilter {
+            event: Some(event),
+            endpoint: Some(endpoint.to_owned()),
+            ..DeliveryFilter::default()
+        };
+        let deliveries = self.deliveries(&owed, PAGE_MAX)?;
+        Ok(Match {
+            event,
+            checks: held.filters.checks(&scope),
+            deliveries: deliveries.iter().map(|delivery| delivery.id).collect(),
+        })
+    }
+}

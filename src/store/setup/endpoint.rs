@@ -1,0 +1,200 @@
+//! Adding, changing and removing endpoints.
+
+use rusqlite::{OptionalExtension, named_params};
+
+use super::no_endpoint;
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::endpoint::NewEndpoint;
+use crate::model::filter::Globs;
+use crate::model::id::EndpointId;
+use crate::store::Store;
+use crate::store::columns::Millis;
+use crate::store::writer::{Tx, expect_one};
+use crate::time::Timestamp;
+
+/// Deliveries cancelled in one transaction, so that nobody waits long for the writer.
+const CANCEL_BATCH: i64 = 1_000;
+
+impl Store {
+    /// Adds an endpoint: events accepted from now on are owed to it. One that was removed is
+    /// revived: its old deliveries can be replayed to where it is now.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when a part is out of its limits or the name is taken. Nothing is
+    /// changed then.
+    pub fn add_endpoint(&self, endpoint: NewEndpoint, now: Timestamp) -> Result<EndpointId> {
+        endpoint.check()?;
+        self.write(move |tx| {
+            if tx.directory.endpoint(&endpoint.name).is_some() {
+                return Err(Error::misuse(format!(
+                    "there is an endpoint named {} already; choose another name, or change that one with `hookbox endpoint set`",
+                    endpoint.name
+                )));
+            }
+            save(tx, &endpoint, now)
+        })
+    }
+
+    /// Changes an endpoint: what is pending goes where and as it is set from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when a part is out of
+    /// its limits. Nothing is changed then.
+    pub fn set_endpoint(
+        &self,
+        name: &str,
+        change: impl Fn(&mut NewEndpoint) + Send + 'static,
+        now: Timestamp,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let held = tx
+                .directory
+                .endpoint(&name)
+                .ok_or_else(|| no_endpoint(&name))?;
+            let mut endpoint = NewEndpoint::from(held.as_ref());
+            change(&mut endpoint);
+            endpoint.check()?;
+            save(tx, &endpoint, now).map(|_| ())
+        })
+    }
+
+    /// Removes an endpoint. Its deliveries stay to be looked at; pending ones are cancelled, with
+    /// the reason, if `cancel_pending` allows it. Returns how many were.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when deliveries are
+    /// pending and may not be cancelled.
+    pub fn remove_endpoint(&self, name: &str, cancel_pending: bool, now: Timestamp) -> Result<i64> {
+        let mut cancelled = 0;
+        loop {
+            let name = name.to_owned();
+            let (batch, done) =
+                self.write(move |tx| remove_endpoint_batch(tx, &name, cancel_pending, now))?;
+            cancelled += batch;
+            if done {
+                return Ok(cancelled);
+            }
+        }
+    }
+}
+
+/// Writes an endpoint: a new row, or that of its name.
+fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
+    let filters = &endpoint.filters;
+    check_sources(tx, filters.sources.as_ref())?;
+    let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
+    let id = tx
+        .connection
+        .prepare_cached(
+            "insert into hookbox_endpoint (
+                 name, url, format, sign, secret, types, sources, branches, when_true,
+                 timeout_ms, concurrency, retry, created_ms
+             ) values (
+                 :name, :url, :format, :sign, :secret, :types, :sources, :branches, :when,
+                 :timeout, :concurrency, :retry, :now
+             )
+             on conflict (name) do update set
+                 url = :url, format = :format, sign = :sign, secret = :secret,
+                 types = :types, sources = :sources, branches = :branches, when_true = :when,
+                 timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
+                 removed_ms = null
+             returning id",
+        )?
+        .query_row(
+            named_params! {
+                ":name": endpoint.name,
+                ":url": endpoint.url.as_text(),
+                ":format": endpoint.format,
+                ":sign": endpoint.scheme,
+                ":secret": endpoint.secret.as_ref().map(|secret| secret.expose()),
+                ":types": text(&filters.types),
+                ":sources": text(&filters.sources),
+                ":branches": text(&filters.branches),
+                ":when": filters.when.as_ref().map(ToString::to_string),
+                ":timeout": Millis(endpoint.timeout),
+                ":concurrency": endpoint.concurrency,
+                ":retry": endpoint.retry.to_string(),
+                ":now": now,
+            },
+            |row| row.get(0),
+        )?;
+    tx.changes.configured();
+    Ok(id)
+}
+
+/// A source that is not there is a slip of the pen, and would keep every event away.
+fn check_sources(tx: &Tx<'_>, sources: Option<&Globs>) -> Result<()> {
+    let Some(sources) = sources else {
+        return Ok(());
+    };
+    let held = tx.directory.sources();
+    match sources.first_idle(held.iter().map(|source| source.name.as_str())) {
+        None => Ok(()),
+        Some(pattern) => Err(Error::misuse(format!(
+            "no source matches `{pattern}` of --sources; `hookbox source list` shows what there is"
+        ))),
+    }
+}
+
+/// Cancels one batch; when none is left, removes the endpoint in the same transaction.
+fn remove_endpoint_batch(
+    tx: &mut Tx<'_>,
+    name: &str,
+    cancel_pending: bool,
+    now: Timestamp,
+) -> Result<(i64, bool)> {
+    let endpoint = tx
+        .directory
+        .endpoint(name)
+        .ok_or_else(|| no_endpoint(name))?
+        .clone();
+    let pending: Option<i64> = tx
+        .connection
+        .prepare_cached(
+            "select id from hookbox_delivery where endpoint_id = :endpoint and state = 'pending' limit 1",
+        )?
+        .query_row(named_params! { ":endpoint": endpoint.id }, |row| row.get(0))
+        .optional()?;
+    if pending.is_some() && !cancel_pending {
+        return Err(Error::misuse(format!(
+            "endpoint {name} has deliveries pending; to cancel them and remove it, add --cancel-pending"
+        )));
+    }
+    let batch = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_delivery
+             set state = 'cancelled', due_ms = null, settled_ms = :now, reason = 'the endpoint was removed'
+             where state = 'pending' and id in (
+                 select id from hookbox_delivery
+                 where endpoint_id = :endpoint and state = 'pending'
+                 limit :limit
+             )",
+        )?
+        .execute(named_params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH })?;
+    let batch = i64::try_from(batch).unwrap_or(CANCEL_BATCH);
+    if batch > 0 {
+        tx.changes
+            .deliveries_moved(endpoint.id, State::Pending, State::Cancelled, batch);
+    }
+    if batch == CANCEL_BATCH {
+        return Ok((batch, false));
+    }
+    // Nobody waits for it any more.
+    tx.connection
+        .prepare_cached(
+            "update hookbox_outage set ended_ms = :now where endpoint_id = :id and ended_ms is null",
+        )?
+        .execute(named_params! { ":now": now, ":id": endpoint.id })?;
+    let changed = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_endpoint set removed_ms = :now where id = :id and removed_ms is null",
+        )?
+        .execute(named_params! { ":now": now, ":id": endpoint.id })?;
+    expect_one(changed)?;
+    tx.changes.configured();
+    Ok((batch, true))
+}

@@ -1,0 +1,20 @@
+//! What people set up: sources and endpoints, added, changed and removed. One file a noun.
+
+mod endpoint;
+mod source;
+
+use crate::error::Error;
+
+/// The error for a source that is not there.
+pub(super) fn no_source(name: &str) -> Error {
+    Error::not_found(format!(
+        "no source named {name}; `hookbox source list` shows what there is"
+    ))
+}
+
+/// The error for an endpoint that is not there.
+pub(super) fn no_endpoint(name: &str) -> Error {
+    Error::not_found(format!(
+        "no endpoint named {name}; `hookbox endpoint list` shows what there is"
+    ))
+}
