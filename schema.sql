@@ -28,16 +28,49 @@ values (1, 1, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
-    id         integer primary key,
-    name       text    not null check (length(name) between 1 and 64),
-    kind       text    not null,
+    id           integer primary key,
+    name         text    not null check (length(name) between 1 and 64),
+    kind         text    not null,
     -- What requests must be signed with; null takes unsigned ones.
-    secret     blob    check (length(secret) > 0),
+    secret       blob    check (length(secret) > 0),
+    -- How far the signed time of a request may be from now; null is the kind's own, 0 takes any.
+    tolerance_ms integer check (tolerance_ms >= 0),
+    -- What follows the name in the path; null takes the name alone.
+    path_token   blob    check (length(path_token) > 0),
     -- What a request with a known key asks for besides the answer: ignore or replay.
-    on_repeat  text    not null check (on_repeat in ('ignore', 'replay')),
-    created_ms integer not null,
-    removed_ms integer
+    on_repeat    text    not null check (on_repeat in ('ignore', 'replay')),
+    -- For kind generic: where signature, type and key are, where not as usual; a JSON object.
+    generic      text,
+    created_ms   integer not null,
+    removed_ms   integer
 ) strict;
+
+-- Secrets of sources that were replaced. Each holds until its end, and is told apart from a wrong
+-- one until the next is replaced.
+create table if not exists hookbox_old_secret (
+    id        integer primary key,
+    source_id integer not null references hookbox_source (id),
+    secret    blob    not null check (length(secret) > 0),
+    ends_ms   integer not null
+) strict;
+
+create index if not exists hookbox_old_secret_source
+    on hookbox_old_secret (source_id);
+
+-- The latest requests that each source refused, a hundred at most, so that a wrong secret is found.
+-- Nothing of their bodies is kept.
+create table if not exists hookbox_refusal (
+    source_id integer not null references hookbox_source (id),
+    -- 1, 2, 3 and so on for each source.
+    number    integer not null,
+    at_ms     integer not null,
+    address   text    not null,
+    status    integer not null,
+    reason    text    not null,
+    -- A JSON array of [name, value], the values of credentials hidden.
+    headers   text    not null,
+    primary key (source_id, number)
+) strict, without rowid;
 
 -- A name belongs to one row for good: adding a removed one again revives it, with its history.
 create unique index if not exists hookbox_source_name
@@ -84,6 +117,10 @@ create table if not exists hookbox_tally (
 create trigger if not exists hookbox_source_insert after insert on hookbox_source
 begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
 create trigger if not exists hookbox_source_update after update on hookbox_source
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+create trigger if not exists hookbox_old_secret_insert after insert on hookbox_old_secret
+begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
+create trigger if not exists hookbox_old_secret_delete after delete on hookbox_old_secret
 begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
 create trigger if not exists hookbox_endpoint_insert after insert on hookbox_endpoint
 begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;

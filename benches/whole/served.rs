@@ -33,10 +33,8 @@ impl Box {
         let db = folder.path().join("hookbox.db");
         let store = Store::open(&db, Missing::Create).unwrap();
         let source = NewSource {
-            name: "gogs".to_owned(),
-            kind: SourceKind::Gogs,
             secret: Some(Secret::new(GOGS_SECRET).unwrap()),
-            on_repeat: None,
+            ..NewSource::new("gogs", SourceKind::Gogs)
         };
         store.add_source(source, BEFORE).unwrap();
         Box {

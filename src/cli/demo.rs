@@ -158,10 +158,8 @@ fn set_up(context: &Context, service: &Service, receiver: SocketAddr) -> Result<
     let now = context.now();
     service.store().add_source(
         NewSource {
-            name: "gogs".to_owned(),
-            kind: SourceKind::Gogs,
             secret: Some(Secret::new(GOGS_SECRET)?),
-            on_repeat: None,
+            ..NewSource::new("gogs", SourceKind::Gogs)
         },
         now,
     )?;

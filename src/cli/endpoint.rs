@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES, Limit};
+use super::{Context, EXIT_CODES, Limit, put};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
@@ -164,12 +164,6 @@ fn filter<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option
 
 impl Change {
     fn apply(&self, endpoint: &mut NewEndpoint) {
-        /// Puts a value that was given in the place of the one held.
-        fn put<T: Clone>(held: &mut T, given: &Option<T>) {
-            if let Some(given) = given {
-                held.clone_from(given);
-            }
-        }
         put(&mut endpoint.url, &self.url);
         put(&mut endpoint.format, &self.format);
         put(&mut endpoint.scheme, &self.scheme);

@@ -77,7 +77,7 @@ enum Command {
     /// Take events in, send them out, show the status page
     #[command(after_help = EXIT_CODES)]
     Serve(serve::ServeArguments),
-    /// Ways in: add, list, show, remove
+    /// Ways in: add, list, show, set, rotate-secret, refusals, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
     /// Where events go: add, list, show, set, match, remove
@@ -245,6 +245,13 @@ impl Limit {
     /// The newest of a list that is whole and oldest first.
     fn newest<T>(&self, rows: Vec<T>) -> Vec<T> {
         rows.into_iter().rev().take(self.limit).collect()
+    }
+}
+
+/// Puts a value that was given in the place of the one held.
+fn put<T: Clone>(held: &mut T, given: &Option<T>) {
+    if let Some(given) = given {
+        held.clone_from(given);
     }
 }
 

@@ -1,12 +1,21 @@
 //! `hookbox source`: ways in.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES, Limit};
-use crate::error::Result;
-use crate::model::source::{NewSource, OnRepeat, Source, SourceKind, SourceReport};
+use super::{Context, EXIT_CODES, Limit, put};
+use crate::error::{Error, Result};
+use crate::model::refusal::RefusalRecord;
+use crate::model::source::{
+    NewSource, OnRepeat, Origin, Source, SourceKind, SourceReport, Tolerance,
+};
+use crate::signature::Secret;
+use crate::signature::generic::{Algorithm, Encoding, Rules};
+use crate::time::parse_span;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourceCommand {
@@ -14,7 +23,7 @@ pub(super) enum SourceCommand {
     #[command(
         after_help = "Example: hookbox source add gogs --kind gogs --secret-file gogs.secret\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
     )]
-    Add(AddArguments),
+    Add(Box<AddArguments>),
     /// List them, with what came through
     #[command(after_help = EXIT_CODES)]
     List(Limit),
@@ -23,6 +32,22 @@ pub(super) enum SourceCommand {
     Show {
         /// Its name
         name: String,
+    },
+    /// Change one; what is not named stays as it is
+    #[command(after_help = EXIT_CODES)]
+    Set(Box<SetArguments>),
+    /// Give one a new secret; the old one holds a while longer
+    #[command(
+        after_help = "Example: hookbox source rotate-secret gogs --secret-file new.secret --overlap 24h\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    RotateSecret(RotateArguments),
+    /// List the latest requests that one refused, 100 at most, and why
+    #[command(after_help = EXIT_CODES)]
+    Refusals {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        limit: Limit,
     },
     /// Remove one; its path answers 404 from then on, its events stay
     #[command(visible_alias = "rm", after_help = EXIT_CODES)]
@@ -37,24 +62,170 @@ pub(super) struct AddArguments {
     /// Its name, which is also its path: /in/NAME
     name: String,
     /// What posts to it: gogs, gitee, gitea, forgejo, github, gitlab, standard
-    /// (Standard Webhooks), or generic (X-Hookbox-Type, X-Hookbox-Key; with a
-    /// secret, X-Hub-Signature-256)
+    /// (Standard Webhooks), or generic (anything that can POST)
     #[arg(long)]
     kind: SourceKind,
     #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetArguments {
+    /// Its name
+    name: String,
+    #[command(flatten)]
+    settings: Settings,
+    /// Take requests at /in/NAME again
+    #[arg(long, conflicts_with = "path_token")]
+    no_path_token: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RotateArguments {
+    /// Its name
+    name: String,
+    #[command(flatten)]
     secret: SecretArguments,
+    /// How long requests with the old secret are still taken
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = parse_span)]
+    overlap: Duration,
+}
+
+/// What can be set when a source is made, and later.
+#[derive(Debug, Args)]
+struct Settings {
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// How far the signed time of a request may be from now, or none to take
+    /// any [default: 1h for gitee, 5m for standard and gitlab]
+    #[arg(long, value_name = "SPAN|none")]
+    tolerance: Option<Tolerance>,
+    /// Draw a token that the path must end with: /in/NAME/TOKEN. For senders
+    /// that sign nothing, or not the body
+    #[arg(long)]
+    path_token: bool,
     /// What a request with a known key asks for, besides the answer that the
     /// event is known: ignore, or replay. Replay sends the event again, if the
     /// repeat comes more than 10 seconds after the first (then a person pressed
-    /// Redelivery) and nothing of the event is pending. Default: replay for
-    /// kinds gogs and github, ignore for others
+    /// Redelivery) and nothing of the event is pending [default: replay for
+    /// gogs and github, ignore for others]
     #[arg(long, value_name = "ignore|replay")]
     on_repeat: Option<OnRepeat>,
+    #[command(flatten)]
+    generic: GenericSettings,
+}
+
+/// How requests are read; an empty value means the usual again.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "For kind generic")]
+struct GenericSettings {
+    /// The header that carries the HMAC of the body
+    /// [default: X-Hub-Signature-256]
+    #[arg(long, value_name = "HEADER")]
+    signature_header: Option<String>,
+    /// sha1, sha256 or sha512 [default: sha256]
+    #[arg(long, value_name = "NAME")]
+    signature_algorithm: Option<Algorithm>,
+    /// hex or base64; `sha256=` and the like before it are left out
+    /// [default: hex]
+    #[arg(long, value_name = "NAME")]
+    signature_encoding: Option<Encoding>,
+    /// The header that names the type [default: X-Hookbox-Type]
+    #[arg(long, value_name = "HEADER", conflicts_with = "type_expr")]
+    type_header: Option<String>,
+    /// A Jinja expression that says the type, such as "'order.' ~ body.status"
+    #[arg(long, value_name = "EXPR")]
+    type_expr: Option<String>,
+    /// The header that holds the key [default: X-Hookbox-Key]
+    #[arg(long, value_name = "HEADER", conflicts_with = "key_expr")]
+    key_header: Option<String>,
+    /// A Jinja expression that says the key, such as "body.id"
+    #[arg(long, value_name = "EXPR")]
+    key_expr: Option<String>,
+}
+
+/// Settings that were read, to be put in the place of those that a source has.
+struct Change {
+    secret: Option<Secret>,
+    tolerance: Option<Tolerance>,
+    /// `Some(None)` takes the token away.
+    path_token: Option<Option<Secret>>,
+    on_repeat: Option<OnRepeat>,
+    signature_header: Option<String>,
+    signature_algorithm: Option<Algorithm>,
+    signature_encoding: Option<Encoding>,
+    /// `Some(None)` is the usual.
+    type_from: Option<Option<Origin>>,
+    key_from: Option<Option<Origin>>,
+}
+
+impl Settings {
+    fn read(self, context: &Context, no_path_token: bool) -> Result<Change> {
+        let path_token = match (self.path_token, no_path_token) {
+            (true, _) => Some(Some(draw_token()?)),
+            (false, true) => Some(None),
+            (false, false) => None,
+        };
+        let generic = self.generic;
+        let signature_header = generic.signature_header.map(|name| match name.as_str() {
+            "" => Rules::default().header.into_owned(),
+            _ => name,
+        });
+        Ok(Change {
+            secret: self.secret.read(context)?,
+            tolerance: self.tolerance,
+            path_token,
+            on_repeat: self.on_repeat,
+            signature_header,
+            signature_algorithm: generic.signature_algorithm,
+            signature_encoding: generic.signature_encoding,
+            type_from: origin(generic.type_header, generic.type_expr)?,
+            key_from: origin(generic.key_header, generic.key_expr)?,
+        })
+    }
+}
+
+/// Where a text comes from, if it was said.
+fn origin(header: Option<String>, expression: Option<String>) -> Result<Option<Option<Origin>>> {
+    match (header.as_deref(), expression.as_deref()) {
+        (None, None) => Ok(None),
+        (Some(""), _) | (None, Some("")) => Ok(Some(None)),
+        (Some(name), _) => Origin::header(name).map(|origin| Some(Some(origin))),
+        (None, Some(text)) => text.parse().map(|e| Some(Some(Origin::Expression(e)))),
+    }
+}
+
+/// 128 bits by chance, in a form that can stand in a path.
+fn draw_token() -> Result<Secret> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| {
+        let cause = std::io::Error::other(error.to_string());
+        Error::io("draw a token by chance", cause)
+    })?;
+    Secret::new(hex::encode(bytes))
+}
+
+impl Change {
+    fn apply(&self, source: &mut NewSource) {
+        put(&mut source.secret, &self.secret.clone().map(Some));
+        put(&mut source.tolerance, &self.tolerance);
+        put(&mut source.path_token, &self.path_token);
+        put(&mut source.on_repeat, &self.on_repeat.map(Some));
+        let generic = &mut source.generic;
+        let header = self.signature_header.clone().map(Cow::Owned);
+        put(&mut generic.signature.header, &header);
+        put(&mut generic.signature.algorithm, &self.signature_algorithm);
+        put(&mut generic.signature.encoding, &self.signature_encoding);
+        put(&mut generic.type_from, &self.type_from);
+        put(&mut generic.key_from, &self.key_from);
+    }
 }
 
 pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
     match command {
-        SourceCommand::Add(arguments) => add(context, arguments),
+        SourceCommand::Add(arguments) => add(context, *arguments),
+        SourceCommand::Set(arguments) => set(context, *arguments),
+        SourceCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         SourceCommand::List(limit) => {
             let reports = limit.newest(context.store()?.source_reports()?);
             let objects: Vec<Value> = reports.iter().map(SourceReport::json).collect();
@@ -73,8 +244,20 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
         }
         SourceCommand::Show { name } => {
             let report = context.store()?.source_report(&name)?;
-            context.out.fields(&report.json())?;
+            context.out.fields(&with_whole_path(&report))?;
             warn_of_unproved(context, &report.source);
+            Ok(())
+        }
+        SourceCommand::Refusals { name, limit } => {
+            let refusals = context.store()?.refusals(&name)?;
+            let shown = refusals.iter().take(limit.limit);
+            let objects: Vec<Value> = shown.map(RefusalRecord::json).collect();
+            context
+                .out
+                .list(&["at", "address", "status", "reason"], &objects)?;
+            if !objects.is_empty() && !context.out.is_json() {
+                context.out.note("--json shows their headers as well");
+            }
             Ok(())
         }
         SourceCommand::Remove { name } => {
@@ -88,13 +271,9 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
 }
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
-    let new = NewSource {
-        name: arguments.name.clone(),
-        kind: arguments.kind,
-        secret: arguments.secret.read(context)?,
-        on_repeat: arguments.on_repeat,
-    };
-    crate::model::check_name(&new.name)?;
+    let mut new = NewSource::new(arguments.name.clone(), arguments.kind);
+    arguments.settings.read(context, false)?.apply(&mut new);
+    new.check()?;
     let store = context.store_or_new()?;
     store.add_source(new, context.now())?;
     let report = store.source_report(&arguments.name)?;
@@ -104,7 +283,51 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
         arguments.name,
         report.source.path()
     );
+    context.out.object(&with_whole_path(&report), &text)
+}
+
+fn set(context: &Context, arguments: SetArguments) -> Result<()> {
+    let change = arguments.settings.read(context, arguments.no_path_token)?;
+    let store = context.store()?;
+    store.set_source(
+        &arguments.name,
+        move |source| change.apply(source),
+        context.now(),
+    )?;
+    let report = store.source_report(&arguments.name)?;
+    warn_of_unproved(context, &report.source);
+    let text = format!(
+        "changed source {}; it takes events at {}",
+        arguments.name,
+        report.source.path()
+    );
+    context.out.object(&with_whole_path(&report), &text)
+}
+
+fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
+    let secret = arguments.secret.read(context)?.ok_or_else(|| {
+        Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
+    })?;
+    let (name, overlap, now) = (&arguments.name, arguments.overlap, context.now());
+    let store = context.store()?;
+    store.rotate_source_secret(name, secret, overlap, now)?;
+    let report = store.source_report(name)?;
+    let text = match report.source.old_secrets.first() {
+        Some(old) if old.ends > now => format!(
+            "source {name} has a new secret; the old one holds until {}",
+            old.ends
+        ),
+        Some(_) => format!("source {name} has a new secret; the old one holds no longer"),
+        None => format!("source {name} has a secret now; unsigned requests are refused"),
+    };
     context.out.object(&report.json(), &text)
+}
+
+/// The source as whoever sets its sender up needs it: with the token in its path.
+fn with_whole_path(report: &SourceReport) -> Value {
+    let mut object = report.json();
+    object["path"] = report.source.path().into();
+    object
 }
 
 /// Says plainly what this source's requests do not prove.

@@ -4,32 +4,47 @@
 //! then the store. A 2xx is given only after the commit.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
 use crate::error::Error;
 use crate::model::check_name;
-use crate::model::event::{Accepted, NewEvent};
+use crate::model::event::{Accepted, Header, NewEvent};
 use crate::model::id::SourceId;
+use crate::model::refusal::RefusalRecord;
 use crate::model::source::Source;
-use crate::store::Store;
-use crate::time::Clock;
+use crate::store::{SourceRefusals, Store};
+use crate::time::{Clock, Timestamp};
 
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Bodies held in memory at a time, over all connections; further ones wait their turn.
 const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Refusals of a source of which more than the count is kept, in the second between two times that
+/// they are written down: a flood of bad requests must not become a flood of rows.
+const NOTED_MAX: usize = 10;
+
+/// Bodies from this size on are worked on by a thread of their own, in bytes: checking and packing
+/// takes a millisecond for every few of these, and all connections share one thread.
+const LARGE_BYTES: usize = 256 * 1024;
+
+/// How much of a body that is refused is read all the same.
+const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// What a sender is told to wait when nothing can be stored now.
 const RETRY_AFTER_S: u32 = 5;
@@ -54,8 +69,8 @@ pub(super) struct Door {
 /// Requests that were refused since the last time somebody asked.
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// How many of each source.
-    pub(super) counts: HashMap<SourceId, i64>,
+    /// Those of each source.
+    pub(super) of_sources: HashMap<SourceId, SourceRefusals>,
     /// How many in all, unknown sources too.
     pub(super) requests: u64,
     /// What the last one was told.
@@ -66,6 +81,8 @@ pub(super) struct Refusals {
 struct Refusal {
     status: StatusCode,
     text: String,
+    /// What the operator is told, where that is more.
+    reason: Option<&'static str>,
 }
 
 impl Refusal {
@@ -73,6 +90,37 @@ impl Refusal {
         Refusal {
             status,
             text: text.into(),
+            reason: None,
+        }
+    }
+
+    fn because(self, reason: &'static str) -> Refusal {
+        Refusal {
+            reason: Some(reason),
+            ..self
+        }
+    }
+}
+
+/// Where a request wants to go: what follows `/in/`.
+struct Way {
+    name: String,
+    token: Option<String>,
+}
+
+impl Way {
+    fn read(rest: &str) -> Way {
+        // A slash at the end is a slip of whoever typed the URL.
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        match rest.split_once('/') {
+            Some((name, token)) => Way {
+                name: name.to_owned(),
+                token: Some(token.to_owned()),
+            },
+            None => Way {
+                name: rest.to_owned(),
+                token: None,
+            },
         }
     }
 }
@@ -89,18 +137,24 @@ impl Door {
         }
     }
 
-    /// Answers one request.
-    pub(super) async fn answer(&self, request: Request<Incoming>, head: &Head) -> Reply {
+    /// Answers one request, which came from this address.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        head: &Head,
+        peer: SocketAddr,
+    ) -> Reply {
         let reply = match request.uri().path() {
             "/healthz" => health(request.method()),
             path => match path.strip_prefix("/in/") {
-                Some(name) => {
-                    // A slash at the end is a slip of whoever typed the URL.
-                    let name = name.strip_suffix('/').unwrap_or(name).to_owned();
-                    match self.take_in(&name, request, head).await {
+                Some(rest) => {
+                    let way = Way::read(rest);
+                    let (parts, body) = request.into_parts();
+                    let mut headers = head.take(&parts.headers);
+                    match self.take_in(&way, &parts, &mut headers, body).await {
                         Ok(accepted) => self.accepted(&accepted),
                         Err(refusal) => {
-                            self.note_refusal(&name, &refusal);
+                            self.note_refusal(&way.name, &refusal, &headers, peer);
                             refuse(&refusal)
                         }
                     }
@@ -115,24 +169,31 @@ impl Door {
         reply
     }
 
-    /// Takes an event in, or says why not.
+    /// Takes an event in, or says why not. The headers are the event's once it is stored.
     async fn take_in(
         &self,
-        name: &str,
-        request: Request<Incoming>,
-        head: &Head,
+        way: &Way,
+        parts: &Parts,
+        headers: &mut Vec<Header>,
+        mut body: Incoming,
     ) -> Result<Accepted, Refusal> {
-        let source = self.source(name)?;
-        if request.method() != Method::POST {
-            let text = format!("{} is not allowed here; POST the event", request.method());
+        let source = self.source(&way.name)?;
+        if !source.is_path_token(way.token.as_deref()) {
+            // A stranger is told no more than of a source that is not there.
+            return Err(no_source(&way.name).because("the path's token is missing or wrong"));
+        }
+        if parts.method != Method::POST {
+            let text = format!("{} is not allowed here; POST the event", parts.method);
             return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
         }
-        let (parts, body) = request.into_parts();
         let declared = declared_bytes(&parts.headers);
         if let Some(bytes) = declared.filter(|bytes| *bytes > self.body_bytes_max) {
+            // Who asks first whether to send it is told before it is sent.
+            if !parts.headers.contains_key(EXPECT) {
+                drain(&mut body).await;
+            }
             return Err(too_large(bytes, self.body_bytes_max));
         }
-        let headers = head.take(&parts.headers);
         let head_bytes: usize = headers
             .iter()
             .map(|(name, value)| name.len() + value.len() + 4)
@@ -144,8 +205,15 @@ impl Door {
                 text,
             ));
         }
-        let (body, _memory) = match timeout(BODY_DEADLINE, self.read_body(body, declared)).await {
-            Ok(read) => read?,
+        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared)).await;
+        let (body, _memory) = match read {
+            Ok(Err(refusal)) => {
+                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+                    drain(&mut body).await;
+                }
+                return Err(refusal);
+            }
+            Ok(Ok(read)) => read,
             Err(_) => {
                 let text = format!(
                     "the body did not arrive within {}s",
@@ -154,35 +222,30 @@ impl Door {
                 return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
             }
         };
-        let received = Received {
-            headers: &headers,
-            body: &body,
+        let (store, now) = (self.store.clone(), self.clock.now());
+        let stored = if body.len() < LARGE_BYTES {
+            admit(&store, &source, now, headers, body)
+        } else {
+            let (source, mut taken) = (source.clone(), std::mem::take(headers));
+            let admitted = spawn_blocking(move || {
+                let stored = admit(&store, &source, now, &mut taken, body);
+                (stored, taken)
+            });
+            let (stored, taken) = admitted
+                .await
+                .map_err(|_| unavailable("the listener stops"))?;
+            *headers = taken;
+            stored
         };
-        if let Err(rejection) = verify(&source, &received, self.clock.now()) {
-            return Err(Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                rejection.to_string(),
-            ));
-        }
-        let described = describe(&source, &received);
-        let content_type = received.content_type().map(str::to_owned);
-        let event = NewEvent {
-            source: Some(source.id),
-            event_type: described.event_type,
-            original_type: described.original_type,
-            key: described.key,
-            content_type,
-            headers,
-            body,
-        };
-        self.store_event(event, &source).await
+        let result = stored?.await.unwrap_or(Err(Error::Stopped));
+        result.map_err(|error| cannot_store(&error, &source))
     }
 
     /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, so that
     /// a sender who promises much and sends nothing keeps nobody out; it is held with the body.
     async fn read_body(
         &self,
-        mut body: Incoming,
+        body: &mut Incoming,
         declared: Option<usize>,
     ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Refusal> {
         let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_BYTES));
@@ -220,35 +283,6 @@ impl Door {
         Ok((bytes, memory))
     }
 
-    async fn store_event(&self, event: NewEvent, source: &Source) -> Result<Accepted, Refusal> {
-        let (sender, receiver) = oneshot::channel();
-        self.store
-            .accept_then(event, self.clock.now(), move |result| {
-                // The client may have gone meanwhile; the event is stored all the same.
-                let _ = sender.send(result);
-            });
-        let result = receiver.await.unwrap_or(Err(Error::Stopped));
-        result.map_err(|error| match &error {
-            Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
-            Error::NotFound(_) => no_source(&source.name),
-            _ => {
-                tracing::error!(
-                    source = source.name,
-                    error = error.chain(),
-                    "cannot store an event"
-                );
-                if error.is_unavailable() {
-                    unavailable("the event cannot be stored now")
-                } else {
-                    Refusal::new(
-                        StatusCode::INTERNAL_SERVER_ERROR,
-                        "the event could not be stored",
-                    )
-                }
-            }
-        })
-    }
-
     fn accepted(&self, accepted: &Accepted) -> Reply {
         let id = self.store.box_id().event(accepted.id);
         if accepted.duplicate {
@@ -276,15 +310,35 @@ impl Door {
         }
     }
 
-    fn note_refusal(&self, name: &str, refusal: &Refusal) {
+    fn note_refusal(&self, name: &str, refusal: &Refusal, headers: &[Header], peer: SocketAddr) {
+        let why = refusal.reason.unwrap_or(&refusal.text);
         let mut refusals = self
             .refusals
             .lock()
             .expect("nobody panics with the refusals locked");
         refusals.requests += 1;
-        refusals.last = format!("{} {}", refusal.status.as_u16(), refusal.text);
-        if let Some(source) = self.store.directory().source(name) {
-            *refusals.counts.entry(source.id).or_default() += 1;
+        refusals.last = format!("{} {why}", refusal.status.as_u16());
+        let directory = self.store.directory();
+        let Some(source) = directory.source(name) else {
+            return;
+        };
+        let of_source = refusals
+            .of_sources
+            .entry(source.id)
+            .or_insert_with(|| SourceRefusals {
+                source: source.id,
+                count: 0,
+                latest: Vec::new(),
+            });
+        of_source.count += 1;
+        if of_source.latest.len() < NOTED_MAX {
+            of_source.latest.push(RefusalRecord {
+                at: self.clock.now(),
+                address: peer.to_string(),
+                status: refusal.status.as_u16(),
+                reason: why.to_owned(),
+                headers: RefusalRecord::kept_headers(headers),
+            });
         }
     }
 
@@ -297,6 +351,83 @@ impl Door {
                 .lock()
                 .expect("nobody panics with the refusals locked"),
         )
+    }
+}
+
+/// Reads what is left of a body that is refused, and forgets it: a sender that is still sending when
+/// the connection closes sees a reset, and never the answer that says what is wrong.
+async fn drain(body: &mut Incoming) {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, Bytes::len);
+            if bytes > DRAINED_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    // Whoever takes longer has had its chance.
+    let _ = timeout(BODY_DEADLINE, read).await;
+}
+
+/// Verifies a request, names its event, and hands it to the store; what is returned says when it is
+/// on disk.
+fn admit(
+    store: &Store,
+    source: &Source,
+    now: Timestamp,
+    headers: &mut Vec<Header>,
+    body: Vec<u8>,
+) -> Result<oneshot::Receiver<crate::error::Result<Accepted>>, Refusal> {
+    let received = Received {
+        headers,
+        body: &body,
+    };
+    if let Err(rejection) = verify(source, &received, now) {
+        let text = rejection.to_string();
+        return Err(Refusal::new(StatusCode::UNAUTHORIZED, text));
+    }
+    let described = describe(source, &received);
+    let content_type = received.content_type().map(str::to_owned);
+    let mut event = NewEvent {
+        source: Some(source.id),
+        original_type: described.original_type,
+        key: described.key,
+        content_type,
+        ..NewEvent::new(described.event_type, body)
+    };
+    event
+        .check()
+        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    event.headers = std::mem::take(headers);
+    let (sender, receiver) = oneshot::channel();
+    store.accept_then(event, now, move |result| {
+        // The client may have gone meanwhile; the event is stored all the same.
+        let _ = sender.send(result);
+    });
+    Ok(receiver)
+}
+
+/// Why an event was not stored, for its sender.
+fn cannot_store(error: &Error, source: &Source) -> Refusal {
+    match error {
+        Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
+        Error::NotFound(_) => no_source(&source.name),
+        _ => {
+            tracing::error!(
+                source = source.name,
+                error = error.chain(),
+                "cannot store an event"
+            );
+            if error.is_unavailable() {
+                unavailable("the event cannot be stored now")
+            } else {
+                Refusal::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the event could not be stored",
+                )
+            }
+        }
     }
 }
 

@@ -18,8 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::door::Door;
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
-use crate::model::id::SourceId;
-use crate::store::Store;
+use crate::store::{SourceRefusals, Store};
 use crate::time::Clock;
 
 /// Connections at a time; further ones wait in the system's queue until one ends. Each may wait
@@ -167,8 +166,9 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => {
-                tokio::spawn(connection(stream, door.clone(), is_stopped.clone(), permit));
+            Ok((stream, peer)) => {
+                let (door, is_stopped) = (door.clone(), is_stopped.clone());
+                tokio::spawn(connection(stream, peer, door, is_stopped, permit));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
@@ -182,6 +182,7 @@ async fn accept(
 /// One connection, from its first request to its last.
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     door: Arc<Door>,
     mut stopped: watch::Receiver<bool>,
     _permit: OwnedSemaphorePermit,
@@ -196,7 +197,7 @@ async fn connection(
     let of_request = head.clone();
     let service = service_fn(move |request| {
         let (door, head) = (door.clone(), of_request.clone());
-        async move { Ok::<_, Infallible>(door.answer(request, &head).await) }
+        async move { Ok::<_, Infallible>(door.answer(request, &head, peer).await) }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -233,8 +234,8 @@ async fn note_refusals(store: Store, door: Arc<Door>) {
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         period.tick().await;
-        if let Some(counts) = tell_refusals(&door) {
-            store.count_refusals_then(counts, |result| {
+        if let Some(refusals) = tell_refusals(&door) {
+            store.note_refusals_then(refusals, |result| {
                 if let Err(error) = result {
                     tracing::warn!(error = error.chain(), "cannot write refusals down");
                 }
@@ -244,7 +245,7 @@ async fn note_refusals(store: Store, door: Arc<Door>) {
 }
 
 /// Logs what was refused since the last time in one line; returns what is to be written down.
-fn tell_refusals(door: &Door) -> Option<Vec<(SourceId, i64)>> {
+fn tell_refusals(door: &Door) -> Option<Vec<SourceRefusals>> {
     let refusals = door.take_refusals();
     if refusals.requests > 0 {
         tracing::warn!(
@@ -253,11 +254,11 @@ fn tell_refusals(door: &Door) -> Option<Vec<(SourceId, i64)>> {
             "event.refused"
         );
     }
-    let counts: Vec<(SourceId, i64)> = refusals.counts.into_iter().collect();
-    (!counts.is_empty()).then_some(counts)
+    let of_sources: Vec<SourceRefusals> = refusals.of_sources.into_values().collect();
+    (!of_sources.is_empty()).then_some(of_sources)
 }
 
 /// Writes the last refusals down, waiting for the commit.
 fn write_refusals(store: &Store, door: &Door) -> Result<()> {
-    tell_refusals(door).map_or(Ok(()), |counts| store.count_refusals(counts))
+    tell_refusals(door).map_or(Ok(()), |refusals| store.note_refusals(refusals))
 }

@@ -10,6 +10,15 @@ use crate::time::Timestamp;
 /// One header, name and value, as it came.
 pub type Header = (String, String);
 
+/// The first value of a header, trimmed; `None` when it is absent or empty.
+pub fn first_value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
+    let mut of_name = headers
+        .iter()
+        .filter(|(held, _)| held.eq_ignore_ascii_case(name));
+    let (_, value) = of_name.next()?;
+    Some(value.trim()).filter(|value| !value.is_empty())
+}
+
 /// Whether a header's value is a credential by its name (`Authorization`, `Cookie`,
 /// `X-Gitlab-Token`, `X-Api-Key` and the like): never shown on a page, never passed on.
 pub fn holds_secret(name: &str) -> bool {
@@ -109,6 +118,11 @@ impl NewEvent {
 /// Whether a text can be an event's type.
 pub fn is_type(text: &str) -> bool {
     check_text("event type", text, TYPE_BYTES_MAX).is_ok()
+}
+
+/// Whether a text can be an event's key.
+pub fn is_key(text: &str) -> bool {
+    check_text("key", text, KEY_BYTES_MAX).is_ok()
 }
 
 /// Checks one short text of an event.

@@ -13,7 +13,7 @@ use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
 
 use crate::error::{Error, Result};
 use crate::model::activity::json_of;
-use crate::model::event::Header;
+use crate::model::event::{Header, first_value};
 use crate::model::source::SourceKind;
 use crate::signature::form::is_form;
 
@@ -212,6 +212,11 @@ impl<'a> Scope<'a> {
             body,
             parsed: OnceCell::new(),
         }
+    }
+
+    /// The first value of a header, trimmed; `None` when it is absent or empty.
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        first_value(self.headers, name)
     }
 
     /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,

@@ -15,6 +15,7 @@ pub(crate) mod lenient;
 mod name;
 pub mod outage;
 pub mod redact;
+pub mod refusal;
 pub mod retry;
 pub mod source;
 pub mod stats;

@@ -48,16 +48,17 @@ pub fn sign(secret: &Secret, timestamp_ms: &str) -> String {
 ///
 /// # Errors
 /// A [`Rejection`] when the token is absent or empty, of another secret or moment, or signed
-/// longer than [`TOLERANCE`] before or after `now`.
+/// longer than `tolerance` before or after `now` (`None` takes any time).
 pub fn verify(
     secret: &Secret,
     token: Option<&str>,
     timestamp_ms: Option<&str>,
     now: Timestamp,
+    tolerance: Option<Duration>,
 ) -> Result<(), Rejection> {
     let token = token.map(str::trim).unwrap_or_default();
     if token.is_empty() {
-        return Err(Rejection::Missing { header: HEADER });
+        return Err(Rejection::missing(HEADER));
     }
     if token.as_bytes().ct_eq(secret.expose()).into() {
         return Ok(());
@@ -69,10 +70,10 @@ pub fn verify(
     if !bool::from(token.as_bytes().ct_eq(expected.as_bytes())) {
         return Err(Rejection::Mismatch);
     }
-    let signed_at: i64 = timestamp_ms.parse().map_err(|_| Rejection::Malformed {
-        header: TIMESTAMP_HEADER,
-    })?;
-    Rejection::unless_recent(Timestamp(signed_at), now, TOLERANCE)
+    let signed_at: i64 = timestamp_ms
+        .parse()
+        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER))?;
+    Rejection::unless_recent(Timestamp(signed_at), now, tolerance)
 }
 
 #[cfg(test)]
@@ -109,7 +110,13 @@ mod tests {
                 (-3_600_001, false),
             ] {
                 let now = Timestamp(signed_at + away_ms);
-                let verdict = verify(&secret(), Some(signature), Some(timestamp), now);
+                let verdict = verify(
+                    &secret(),
+                    Some(signature),
+                    Some(timestamp),
+                    now,
+                    Some(TOLERANCE),
+                );
                 assert_eq!(verdict.is_ok(), accepted, "{away_ms} ms away: {verdict:?}");
             }
         }
@@ -121,29 +128,53 @@ mod tests {
         let now = Timestamp(1_633_679_083_917);
         let refused = Err(Rejection::Mismatch);
         assert_eq!(
-            verify(&secret(), Some(signature), Some("1633679083917"), now),
+            verify(
+                &secret(),
+                Some(signature),
+                Some("1633679083917"),
+                now,
+                Some(TOLERANCE)
+            ),
             refused
         );
         let other = Secret::new("other").unwrap();
         assert_eq!(
-            verify(&other, Some(signature), Some(SIGNED[0].0), now),
+            verify(
+                &other,
+                Some(signature),
+                Some(SIGNED[0].0),
+                now,
+                Some(TOLERANCE)
+            ),
             refused
         );
-        assert_eq!(verify(&secret(), Some(signature), None, now), refused);
+        assert_eq!(
+            verify(&secret(), Some(signature), None, now, Some(TOLERANCE)),
+            refused
+        );
     }
 
     #[test]
     fn the_password_is_accepted_at_any_time_and_nothing_near_it() {
         let secret = Secret::new("pass word").unwrap();
         let now = Timestamp(0);
-        assert_eq!(verify(&secret, Some("pass word"), Some("1"), now), Ok(()));
-        assert_eq!(verify(&secret, Some("pass word"), None, now), Ok(()));
+        assert_eq!(
+            verify(&secret, Some("pass word"), Some("1"), now, Some(TOLERANCE)),
+            Ok(())
+        );
+        assert_eq!(
+            verify(&secret, Some("pass word"), None, now, Some(TOLERANCE)),
+            Ok(())
+        );
         for wrong in ["pass", "pass wordy", "Pass word"] {
-            assert!(verify(&secret, Some(wrong), Some("1"), now).is_err());
+            assert!(verify(&secret, Some(wrong), Some("1"), now, Some(TOLERANCE)).is_err());
         }
         for empty in [None, Some(""), Some("  ")] {
-            let missing = Err(Rejection::Missing { header: HEADER });
-            assert_eq!(verify(&secret, empty, Some("1"), now), missing);
+            let missing = Err(Rejection::missing(HEADER));
+            assert_eq!(
+                verify(&secret, empty, Some("1"), now, Some(TOLERANCE)),
+                missing
+            );
         }
     }
 }

@@ -1,16 +1,18 @@
-//! GitHub: `X-Hub-Signature-256` is `sha256=` and the lower-case hex of HMAC-SHA256 over the body.
+//! GitHub: `X-Hub-Signature-256` is `sha256=` and the lower-case hex of HMAC-SHA256 over the body;
+//! older servers send `X-Hub-Signature` alone, the same with SHA-1.
 //!
-//! Source: GitHub's page "Validating webhook deliveries", which publishes the vector below.
+//! Source: GitHub's page "Validating webhook deliveries", which publishes the first vector below.
 
-use hmac::Mac;
+use std::borrow::Cow;
 
-use super::{Rejection, Secret, hmac256};
+use super::generic::{Algorithm, Encoding, Rules};
+use super::{Rejection, Secret};
 
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Hub-Signature-256";
 
-/// What stands before the hex.
-const PREFIX: &str = "sha256=";
+/// The header that carries the older one.
+pub const SHA1_HEADER: &str = "X-Hub-Signature";
 
 /// Signs the body.
 ///
@@ -24,27 +26,39 @@ const PREFIX: &str = "sha256=";
 /// # Ok::<(), hookbox::Error>(())
 /// ```
 pub fn sign(secret: &Secret, body: &[u8]) -> String {
-    let mut mac = hmac256(secret.expose());
-    mac.update(body);
-    format!("{PREFIX}{}", hex::encode(mac.finalize().into_bytes()))
+    let digest = Algorithm::Sha256.hmac(secret, body);
+    format!("{}={}", Algorithm::Sha256, hex::encode(digest))
 }
 
-/// Checks the header's value in constant time.
+/// Checks the value of `X-Hub-Signature-256` in constant time; where a request has none, that of
+/// `X-Hub-Signature`.
 ///
 /// # Errors
-/// A [`Rejection`] when the value is absent or empty (or, as Gitea sends it without a secret, a
-/// bare `sha256=`), not of the form, or of another secret or body.
-pub fn verify(secret: &Secret, body: &[u8], header: Option<&str>) -> Result<(), Rejection> {
-    let value = header.map(str::trim).unwrap_or_default();
-    if value.is_empty() || value == PREFIX {
-        return Err(Rejection::Missing { header: HEADER });
+/// A [`Rejection`] when both are absent or empty (or, as Gitea sends it without a secret, a bare
+/// `sha256=`), or the one is not of the form, or of another secret or body.
+pub fn verify(
+    secret: &Secret,
+    body: &[u8],
+    sha256: Option<&str>,
+    sha1: Option<&str>,
+) -> Result<(), Rejection> {
+    let check = |header, algorithm: Algorithm, value: Option<&str>| {
+        // The algorithm's name must be there: it tells the two apart.
+        let value = value.map(str::trim).unwrap_or_default();
+        if !value.is_empty() && !value.starts_with(algorithm.name()) {
+            return Err(Rejection::malformed(header));
+        }
+        let rules = Rules {
+            header: Cow::Borrowed(header),
+            algorithm,
+            encoding: Encoding::Hex,
+        };
+        rules.verify(secret, body, Some(value))
+    };
+    match (sha256, sha1) {
+        (None, Some(older)) => check(SHA1_HEADER, Algorithm::Sha1, Some(older)),
+        (value, _) => check(HEADER, Algorithm::Sha256, value),
     }
-    let malformed = Rejection::Malformed { header: HEADER };
-    let digits = value.strip_prefix(PREFIX).ok_or(malformed)?;
-    let claimed = hex::decode(digits).map_err(|_| malformed)?;
-    let mut mac = hmac256(secret.expose());
-    mac.update(body);
-    mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)
 }
 
 #[cfg(test)]
@@ -56,23 +70,50 @@ mod tests {
         let secret = Secret::new("It's a Secret to Everybody").unwrap();
         let body = b"Hello, World!";
         let good = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
-        assert_eq!(verify(&secret, body, Some(good)), Ok(()));
+        assert_eq!(verify(&secret, body, Some(good), None), Ok(()));
         assert_eq!(
-            verify(&secret, b"Hello", Some(good)),
+            verify(&secret, b"Hello", Some(good), None),
             Err(Rejection::Mismatch)
         );
         for missing in [None, Some(""), Some("sha256=")] {
             assert_eq!(
-                verify(&secret, body, missing),
-                Err(Rejection::Missing { header: HEADER })
+                verify(&secret, body, missing, None),
+                Err(Rejection::missing(HEADER))
             );
         }
         for malformed in ["757107", "sha256=xyz", "sha1=00"] {
-            let rejection = Err(Rejection::Malformed { header: HEADER });
+            let rejection = Err(Rejection::malformed(HEADER));
             assert_eq!(
-                verify(&secret, body, Some(malformed)),
+                verify(&secret, body, Some(malformed), None),
                 rejection,
                 "{malformed}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_older_value_counts_only_where_the_newer_is_absent() {
+        let secret = Secret::new("It's a Secret to Everybody").unwrap();
+        let body = b"Hello, World!";
+        // Recomputed with Python's hmac and with OpenSSL.
+        let older = Some("sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59");
+        assert_eq!(verify(&secret, body, None, older), Ok(()));
+        assert_eq!(verify(&secret, b"x", None, older), Err(Rejection::Mismatch));
+        let wrong = format!("sha256={}", "0".repeat(64));
+        assert_eq!(
+            verify(&secret, body, Some(&wrong), older),
+            Err(Rejection::Mismatch)
+        );
+        for bare in ["sha1=", ""] {
+            assert_eq!(
+                verify(&secret, body, None, Some(bare)),
+                Err(Rejection::missing(SHA1_HEADER))
+            );
+        }
+        for malformed in ["01dc10d0", "sha256=00"] {
+            assert_eq!(
+                verify(&secret, body, None, Some(malformed)),
+                Err(Rejection::malformed(SHA1_HEADER))
             );
         }
     }

@@ -54,9 +54,9 @@ pub(super) fn verify_named(
 ) -> Result<(), Rejection> {
     let value = header.map(str::trim).unwrap_or_default();
     if value.is_empty() {
-        return Err(Rejection::Missing { header: name });
+        return Err(Rejection::missing(name));
     }
-    let claimed = hex::decode(value).map_err(|_| Rejection::Malformed { header: name })?;
+    let claimed = hex::decode(value).map_err(|_| Rejection::malformed(name))?;
     let mut mac = hmac256(secret.expose());
     mac.update(&signed_bytes(content_type, body));
     mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)
@@ -118,10 +118,10 @@ mod tests {
 
     #[test]
     fn absent_empty_malformed_and_foreign_signatures_are_told_apart() {
-        let missing = Err(Rejection::Missing { header: HEADER });
+        let missing = Err(Rejection::missing(HEADER));
         assert_eq!(verify(&secret(), JSON, BODY, None), missing);
         assert_eq!(verify(&secret(), JSON, BODY, Some("  ")), missing);
-        let malformed = Err(Rejection::Malformed { header: HEADER });
+        let malformed = Err(Rejection::malformed(HEADER));
         assert_eq!(verify(&secret(), JSON, BODY, Some("sha256=xyz")), malformed);
         let other = Secret::new("othersecret").unwrap();
         assert_eq!(

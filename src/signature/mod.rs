@@ -4,6 +4,7 @@
 //! must never store a signature or read a clock: schemes that cover the time of the attempt are
 //! given it ([`Signable::timestamp`]), so a retry or replay is always signed anew.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
 pub mod form;
+pub mod generic;
 pub mod gitea;
 pub mod gitee;
 pub mod github;
@@ -133,17 +135,17 @@ pub struct Signable<'a> {
 }
 
 /// Why a signature was not accepted. Shown to the sender with 401.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rejection {
     /// The header is absent or empty: the request is unsigned, which is not "valid".
     Missing {
         /// The header that should carry the signature.
-        header: &'static str,
+        header: Cow<'static, str>,
     },
     /// The header is there and is not of the scheme's form.
     Malformed {
         /// The header that carries it.
-        header: &'static str,
+        header: Cow<'static, str>,
     },
     /// The signature was made with another secret or over other bytes.
     Mismatch,
@@ -154,15 +156,38 @@ pub enum Rejection {
         /// How far it may be, in seconds.
         tolerance_s: u64,
     },
+    /// The signature is right, but its secret was replaced and holds no longer.
+    Ended {
+        /// Until when it held.
+        ended: Timestamp,
+    },
 }
 
 impl Rejection {
-    /// Holds a signed time to now: what was overheard cannot be sent again much later.
+    /// That a header is absent or empty.
+    pub(crate) fn missing(header: impl Into<Cow<'static, str>>) -> Rejection {
+        Rejection::Missing {
+            header: header.into(),
+        }
+    }
+
+    /// That a header is not of the scheme's form.
+    pub(crate) fn malformed(header: impl Into<Cow<'static, str>>) -> Rejection {
+        Rejection::Malformed {
+            header: header.into(),
+        }
+    }
+
+    /// Holds a signed time to now: what was overheard cannot be sent again much later. `None`
+    /// takes any time.
     pub(crate) fn unless_recent(
         signed_at: Timestamp,
         now: Timestamp,
-        tolerance: Duration,
+        tolerance: Option<Duration>,
     ) -> std::result::Result<(), Rejection> {
+        let Some(tolerance) = tolerance else {
+            return Ok(());
+        };
         let age_ms = now.0.saturating_sub(signed_at.0);
         if u128::from(age_ms.unsigned_abs()) <= tolerance.as_millis() {
             return Ok(());
@@ -185,6 +210,10 @@ impl fmt::Display for Rejection {
             Rejection::Stale { age_s, tolerance_s } => write!(
                 f,
                 "the signature was made {age_s} s ago, allowed are {tolerance_s} s either way; compare the clocks of both machines"
+            ),
+            Rejection::Ended { ended } => write!(
+                f,
+                "signed with the old secret, which held until {ended}; set the new one at the sender"
             ),
             Rejection::Mismatch => f.write_str(
                 "signature does not match: the sender's secret is not this source's, or the body was changed on the way",

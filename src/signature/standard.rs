@@ -98,7 +98,7 @@ pub fn verify(
 ) -> std::result::Result<(), Rejection> {
     let value = header.map(str::trim).unwrap_or_default();
     if value.is_empty() {
-        return Err(Rejection::Missing { header: HEADER });
+        return Err(Rejection::missing(HEADER));
     }
     if let Some(public) = public_key(secret) {
         return verify_asymmetric(&public, message, value);
@@ -109,7 +109,7 @@ pub fn verify(
         .filter_map(|item| STANDARD.decode(item.strip_prefix("v1,")?).ok())
         .collect();
     if claimed.is_empty() {
-        return Err(Rejection::Malformed { header: HEADER });
+        return Err(Rejection::malformed(HEADER));
     }
     let matches = claimed
         .iter()
@@ -135,7 +135,7 @@ fn verify_asymmetric(
         .filter_map(|item| STANDARD.decode(item.strip_prefix("v1a,")?).ok())
         .peekable();
     if claimed.peek().is_none() {
-        return Err(Rejection::Malformed { header: HEADER });
+        return Err(Rejection::malformed(HEADER));
     }
     if claimed.any(|one| key.verify(&signed, &one).is_ok()) {
         Ok(())
@@ -253,10 +253,10 @@ mod tests {
         );
         assert_eq!(
             verify(&secret, &message, None),
-            Err(Rejection::Missing { header: HEADER })
+            Err(Rejection::missing(HEADER))
         );
         for malformed in ["v2,AAAA", "nonsense", "v1,!"] {
-            let rejection = Err(Rejection::Malformed { header: HEADER });
+            let rejection = Err(Rejection::malformed(HEADER));
             assert_eq!(
                 verify(&secret, &message, Some(malformed)),
                 rejection,
@@ -285,7 +285,7 @@ mod tests {
             verify(&public, &changed, Some(signed)),
             Err(Rejection::Mismatch)
         );
-        let malformed = Err(Rejection::Malformed { header: HEADER });
+        let malformed = Err(Rejection::malformed(HEADER));
         assert_eq!(verify(&public, &good, Some("v1,AAAA")), malformed);
     }
 

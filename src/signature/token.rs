@@ -25,7 +25,7 @@ pub const GITLAB_HEADER: &str = "X-Gitlab-Token";
 pub fn verify(header: &'static str, secret: &Secret, value: Option<&str>) -> Result<(), Rejection> {
     let value = value.map(str::trim).unwrap_or_default();
     if value.is_empty() {
-        return Err(Rejection::Missing { header });
+        return Err(Rejection::missing(header));
     }
     if value.as_bytes().ct_eq(secret.expose()).into() {
         Ok(())

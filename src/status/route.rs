@@ -202,6 +202,11 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
             reply.headers.push(("Content-Disposition", name));
             Ok(reply)
         }
+        ["sources", name] => {
+            let report = store.source_report(name)?;
+            let refusals = store.refusals(name)?;
+            Ok(Reply::page(page::source(&report, &refusals, now)))
+        }
         ["style.css"] => Ok(Reply::with_type(
             200,
             "text/css; charset=utf-8",

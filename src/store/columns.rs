@@ -16,7 +16,7 @@ use crate::model::expression::Expression;
 use crate::model::filter::Globs;
 use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::retry::Retry;
-use crate::model::source::{OnRepeat, SourceKind};
+use crate::model::source::{GenericRules, OnRepeat, SourceKind, Tolerance};
 use crate::signature::Scheme;
 use crate::time::Timestamp;
 
@@ -81,6 +81,50 @@ impl FromSql for Outcome {
             .into_iter()
             .find(|outcome| outcome.name() == text)
             .ok_or(FromSqlError::InvalidType)
+    }
+}
+
+impl FromSql for Tolerance {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Tolerance> {
+        Ok(match Option::<i64>::column_result(value)? {
+            None => Tolerance::Usual,
+            Some(0) => Tolerance::Any,
+            Some(_) => Tolerance::Within(Millis::column_result(value)?.0),
+        })
+    }
+}
+
+impl ToSql for Tolerance {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Tolerance::Usual => Ok(ToSqlOutput::Owned(Value::Null)),
+            Tolerance::Any => Ok(ToSqlOutput::from(0)),
+            Tolerance::Within(span) => {
+                let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+                Ok(ToSqlOutput::from(millis.max(1)))
+            }
+        }
+    }
+}
+
+impl FromSql for GenericRules {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<GenericRules> {
+        let Some(text) = Option::<String>::column_result(value)? else {
+            return Ok(GenericRules::default());
+        };
+        let other = |error| FromSqlError::Other(error);
+        let value = serde_json::from_str(&text).map_err(|error| other(Box::new(error)))?;
+        GenericRules::from_json(&value).map_err(|error| other(Box::new(error)))
+    }
+}
+
+impl ToSql for GenericRules {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(if self.is_usual() {
+            Value::Null
+        } else {
+            Value::Text(self.json().to_string())
+        }))
     }
 }
 

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, named_params};
 
 use super::columns::Millis;
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
-use crate::model::source::Source;
+use crate::model::source::{OldSecret, Source};
 use crate::signature::Secret;
 
 /// Every source and endpoint that is not removed, in the order they were made.
@@ -82,13 +82,14 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let version = current_version(connection)?;
     let sources = connection
         .prepare_cached(
-            "select id, name, kind, secret, on_repeat
+            "select id, name, kind, secret, tolerance_ms, path_token, on_repeat, generic
              from hookbox_source
              where removed_ms is null
              order by id",
         )?
-        .query_map([], |row| read_source(row).map(Arc::new))?
-        .collect::<rusqlite::Result<Vec<Arc<Source>>>>()?;
+        .query_map([], read_source)?
+        .collect::<rusqlite::Result<Vec<Source>>>()?;
+    let sources = with_old_secrets(connection, sources)?;
     let endpoints = connection
         .prepare_cached(
             "select id, name, url, format, sign, secret, types, sources, branches, when_true,
@@ -111,9 +112,32 @@ fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
         id: row.get("id")?,
         name: row.get("name")?,
         kind: row.get("kind")?,
-        secret: read_secret(row)?,
+        secret: read_secret(row, "secret")?,
+        old_secrets: Vec::new(),
+        tolerance: row.get("tolerance_ms")?,
+        path_token: read_secret(row, "path_token")?,
         on_repeat: row.get("on_repeat")?,
+        generic: row.get("generic")?,
     })
+}
+
+/// The sources, each with the secrets that were replaced.
+fn with_old_secrets(connection: &Connection, sources: Vec<Source>) -> Result<Vec<Arc<Source>>> {
+    let mut old = connection.prepare_cached(
+        "select secret, ends_ms from hookbox_old_secret where source_id = :source order by id desc",
+    )?;
+    let mut complete = Vec::with_capacity(sources.len());
+    for mut source in sources {
+        let mut rows = old.query(named_params! { ":source": source.id })?;
+        while let Some(row) = rows.next()? {
+            if let Some(secret) = read_secret(row, "secret")? {
+                let ends = row.get("ends_ms")?;
+                source.old_secrets.push(OldSecret { secret, ends });
+            }
+        }
+        complete.push(Arc::new(source));
+    }
+    Ok(complete)
 }
 
 fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
@@ -123,7 +147,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         url: row.get("url")?,
         format: row.get("format")?,
         scheme: row.get("sign")?,
-        secret: read_secret(row)?,
+        secret: read_secret(row, "secret")?,
         filters: Filters {
             types: row.get("types")?,
             sources: row.get("sources")?,
@@ -137,7 +161,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
 }
 
 /// A secret, or none; the table's check keeps empty ones out.
-fn read_secret(row: &Row<'_>) -> rusqlite::Result<Option<Secret>> {
-    let bytes: Option<Vec<u8>> = row.get("secret")?;
+fn read_secret(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Secret>> {
+    let bytes: Option<Vec<u8>> = row.get(column)?;
     Ok(bytes.and_then(|bytes| Secret::new(bytes).ok()))
 }

@@ -5,8 +5,8 @@
 //! or speaks to a network, and no transaction outlives a call.
 //!
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
-//! `due` finds what to send, `record` writes what came of it, `replay` and `setup` are what people
-//! ask for, `query` and `report` are what they look at.
+//! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `replay`
+//! and `setup` are what people ask for, `query` and `report` are what they look at.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +34,7 @@ mod plan;
 mod query;
 mod readers;
 mod record;
+mod refusal;
 mod replay;
 mod report;
 mod route;
@@ -47,6 +48,7 @@ pub use lock::ServeLock;
 pub use open::Missing;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
 pub use record::Report;
+pub use refusal::SourceRefusals;
 pub use route::Match;
 pub use writer::GroupStats;
 

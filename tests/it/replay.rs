@@ -100,10 +100,8 @@ fn several_are_replayed_or_none() {
 fn repeated(on_repeat: Option<OnRepeat>, kind: SourceKind) -> (Bench, SourceId) {
     let mut bench = Bench::new(Script::default().forever(replied(200)));
     let source = NewSource {
-        name: "in".to_owned(),
-        kind,
-        secret: None,
         on_repeat,
+        ..NewSource::new("in", kind)
     };
     let source = bench.store.add_source(source, bench.now()).unwrap();
     bench.endpoint("ci");

@@ -96,7 +96,7 @@ fn the_github_signature_checks() {
     here.json(&["enqueue", "--type", "order.paid", "--data", "{\"id\":1}"]);
     let got = receiver.next();
     let secret = Secret::new("s").unwrap();
-    github::verify(&secret, &got.body, got.header("X-Hub-Signature-256")).unwrap();
+    github::verify(&secret, &got.body, got.header("X-Hub-Signature-256"), None).unwrap();
     assert_eq!(got.header("X-GitHub-Event"), Some("order.paid"));
     drop(served);
 }

@@ -1,18 +1,41 @@
-//! Anything that can POST: the type in `X-Hookbox-Type`, the key in `X-Hookbox-Key`.
+//! Anything that can POST: where signature, type and key are is set with the source.
 //!
-//! With a secret, `X-Hub-Signature-256` must be `sha256=` and the hex of HMAC-SHA256 over the
-//! body, the form that GitHub made common.
+//! Unless set otherwise the type is in `X-Hookbox-Type`, the key in `X-Hookbox-Key`, and with a
+//! secret `X-Hub-Signature-256` must be `sha256=` and the hex of HMAC-SHA256 over the body, the
+//! form that GitHub made common. The body may be anything.
+
+use sha2::{Digest, Sha256};
 
 use super::{Described, Received};
-use crate::signature::{Rejection, Secret, github};
+use crate::model::event::{is_key, is_type};
+use crate::model::expression::Scope;
+use crate::model::source::{GenericRules, Source};
+use crate::signature::{Rejection, Secret};
 
-pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
-    github::verify(secret, request.body, request.header(github::HEADER))
+pub(super) fn verify(
+    secret: &Secret,
+    request: &Received<'_>,
+    rules: &GenericRules,
+) -> Result<(), Rejection> {
+    let value = request.header(&rules.signature.header);
+    rules.signature.verify(secret, request.body, value)
 }
 
-pub(super) fn describe(request: &Received<'_>) -> Described {
-    Described::new(
-        request.header("x-hookbox-type"),
-        request.header("x-hookbox-key"),
-    )
+pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
+    let scope = Scope {
+        headers: request.headers,
+        content_type: request.content_type(),
+        ..Scope::new("", Some(&source.name), request.body)
+    };
+    let rules = &source.generic;
+    // A sender that speaks hookbox's own headers is told what is wrong with them. What is read
+    // from elsewhere is no fault of the sender's, and nothing is refused for it.
+    let event_type = rules
+        .event_type(&scope)
+        .filter(|name| rules.type_from.is_none() || is_type(name));
+    let key = rules.key(&scope).map(|key| match rules.key_from {
+        Some(_) if !is_key(&key) => format!("sha256:{}", hex::encode(Sha256::digest(&key))),
+        _ => key,
+    });
+    Described::new(event_type, key)
 }

@@ -11,12 +11,11 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::{Described, Received};
+use super::{Described, Received, When};
 use crate::model::event::is_type;
 use crate::model::lenient::{Object, Text, read};
 use crate::signature::form::field;
 use crate::signature::{Rejection, Secret, gitee};
-use crate::time::Timestamp;
 
 #[derive(Default, Deserialize)]
 struct Payload {
@@ -41,14 +40,10 @@ struct Job {
     status_code: Text,
 }
 
-pub(super) fn verify(
-    secret: &Secret,
-    request: &Received<'_>,
-    now: Timestamp,
-) -> Result<(), Rejection> {
+pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     if let Some(token) = request.header(gitee::HEADER) {
         let timestamp = request.header(gitee::TIMESTAMP_HEADER);
-        return gitee::verify(secret, Some(token), timestamp, now);
+        return gitee::verify(secret, Some(token), timestamp, when.now, when.tolerance);
     }
     // The form hooks of before 2019 have no such header; the body says the same.
     let payload = payload(request);
@@ -57,7 +52,8 @@ pub(super) fn verify(
         secret,
         token.as_deref(),
         payload.timestamp.0.as_deref(),
-        now,
+        when.now,
+        when.tolerance,
     )
 }
 

@@ -1,13 +1,28 @@
-//! GitHub: `X-GitHub-Event`, `X-GitHub-Delivery`, `X-Hub-Signature-256`; JSON and form mode.
+//! GitHub: `X-GitHub-Event`, `X-GitHub-Delivery`, `X-Hub-Signature-256` (of older servers
+//! `X-Hub-Signature` alone); JSON and form mode.
 //!
 //! The delivery id is that of the event: two hooks of one repository or organisation send the
 //! same one, so the hook's id is part of the key. A redelivery carries both again.
 
+use std::borrow::Cow;
+
 use super::{Described, Received};
+use crate::signature::gogs::signed_bytes;
 use crate::signature::{Rejection, Secret, github};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
-    github::verify(secret, request.body, request.header(github::HEADER))
+    let check = |body: &[u8]| {
+        let newer = request.header(github::HEADER);
+        github::verify(secret, body, newer, request.header(github::SHA1_HEADER))
+    };
+    check(request.body).or_else(|rejection| {
+        // In form mode the body is signed as it is; servers that descend from Gogs and call
+        // themselves GitHub sign the field inside.
+        match signed_bytes(request.content_type(), request.body) {
+            Cow::Owned(payload) => check(&payload),
+            Cow::Borrowed(_) => Err(rejection),
+        }
+    })
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {

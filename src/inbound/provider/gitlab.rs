@@ -6,11 +6,10 @@
 
 use serde::Deserialize;
 
-use super::{Described, Received, standard as standard_webhooks};
+use super::{Described, Received, When, standard as standard_webhooks};
 use crate::model::event::is_type;
 use crate::model::lenient::{Text, read};
 use crate::signature::{Rejection, Secret, standard, token};
-use crate::time::Timestamp;
 
 #[derive(Default, Deserialize)]
 struct Payload {
@@ -20,14 +19,10 @@ struct Payload {
     event_name: Text,
 }
 
-pub(super) fn verify(
-    secret: &Secret,
-    request: &Received<'_>,
-    now: Timestamp,
-) -> Result<(), Rejection> {
+pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     // A hook with a signing secret sends no token.
     if secret.expose().starts_with(b"whsec_") {
-        return standard_webhooks::verify(secret, request, now);
+        return standard_webhooks::verify(secret, request, when);
     }
     token::verify(
         token::GITLAB_HEADER,

@@ -12,9 +12,11 @@ mod gitlab;
 mod gogs;
 mod standard;
 
-use crate::model::event::{Header, is_type};
+use std::time::Duration;
+
+use crate::model::event::{Header, first_value, is_type};
 use crate::model::source::{Source, SourceKind};
-use crate::signature::Rejection;
+use crate::signature::{Rejection, Secret};
 use crate::time::Timestamp;
 
 /// A request as it came.
@@ -27,13 +29,7 @@ pub(super) struct Received<'a> {
 impl<'a> Received<'a> {
     /// The first value of a header, trimmed; `None` when it is absent or empty.
     pub(super) fn header(&self, name: &str) -> Option<&'a str> {
-        let of_name = self
-            .headers
-            .iter()
-            .find(|(held, _)| held.eq_ignore_ascii_case(name));
-        of_name
-            .map(|(_, value)| value.trim())
-            .filter(|value| !value.is_empty())
+        first_value(self.headers, name)
     }
 
     pub(super) fn content_type(&self) -> Option<&'a str> {
@@ -75,7 +71,8 @@ impl Described {
 /// The type of an event whose request does not name one.
 const TYPE_UNKNOWN: &str = "unknown";
 
-/// Checks the signature, where the source has a secret.
+/// Checks the signature, where the source has a secret. While a secret is being replaced, any of
+/// them will do.
 pub(super) fn verify(
     source: &Source,
     request: &Received<'_>,
@@ -84,16 +81,49 @@ pub(super) fn verify(
     let Some(secret) = &source.secret else {
         return Ok(());
     };
+    let mut rejection = match verify_with(secret, source, request, now) {
+        Ok(()) => return Ok(()),
+        Err(rejection) => rejection,
+    };
+    for old in &source.old_secrets {
+        match verify_with(&old.secret, source, request, now) {
+            Ok(()) if now < old.ends => return Ok(()),
+            Ok(()) => rejection = Rejection::Ended { ended: old.ends },
+            // It says more than that the new one does not match.
+            Err(stale @ Rejection::Stale { .. }) if now < old.ends => rejection = stale,
+            Err(_) => {}
+        }
+    }
+    Err(rejection)
+}
+
+fn verify_with(
+    secret: &Secret,
+    source: &Source,
+    request: &Received<'_>,
+    now: Timestamp,
+) -> Result<(), Rejection> {
+    let when = When {
+        now,
+        tolerance: source.tolerance(),
+    };
     match source.kind {
         SourceKind::Gogs => gogs::verify(secret, request),
-        SourceKind::Gitee => gitee::verify(secret, request, now),
+        SourceKind::Gitee => gitee::verify(secret, request, when),
         SourceKind::Gitea => gitea::verify(secret, request),
         SourceKind::Forgejo => forgejo::verify(secret, request),
         SourceKind::Github => github::verify(secret, request),
-        SourceKind::Gitlab => gitlab::verify(secret, request, now),
-        SourceKind::Standard => standard::verify(secret, request, now),
-        SourceKind::Generic => generic::verify(secret, request),
+        SourceKind::Gitlab => gitlab::verify(secret, request, when),
+        SourceKind::Standard => standard::verify(secret, request, when),
+        SourceKind::Generic => generic::verify(secret, request, &source.generic),
     }
+}
+
+/// When a request is looked at, and how far its signed time may be from that.
+#[derive(Debug, Clone, Copy)]
+struct When {
+    now: Timestamp,
+    tolerance: Option<Duration>,
 }
 
 /// Names the event.
@@ -106,7 +136,7 @@ pub(super) fn describe(source: &Source, request: &Received<'_>) -> Described {
         SourceKind::Github => github::describe(request),
         SourceKind::Gitlab => gitlab::describe(request),
         SourceKind::Standard => standard::describe(request),
-        SourceKind::Generic => generic::describe(request),
+        SourceKind::Generic => generic::describe(request, source),
     }
 }
 
@@ -114,8 +144,7 @@ pub(super) fn describe(source: &Source, request: &Received<'_>) -> Described {
 mod tests {
     use super::*;
     use crate::model::id::SourceId;
-    use crate::model::source::OnRepeat;
-    use crate::signature::Secret;
+    use crate::model::source::{GenericRules, OnRepeat, Tolerance};
 
     const BODIES: [&str; 5] = [
         r#"{"ref":"refs/heads/main","commits":[{"id":"ab"}],"repository":{"full_name":"a/b"}}"#,
@@ -193,7 +222,11 @@ mod tests {
                     name: "in".to_owned(),
                     kind,
                     secret: Some(Secret::new(secrets[case % secrets.len()]).unwrap()),
+                    old_secrets: Vec::new(),
+                    tolerance: Tolerance::Usual,
+                    path_token: None,
                     on_repeat: OnRepeat::Ignore,
+                    generic: GenericRules::default(),
                 };
                 let headers: Vec<Header> = (0..random.usize(0..8))
                     .map(|_| {

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::{Described, Received};
+use super::{Described, Received, When};
 use crate::model::event::is_type;
 use crate::model::lenient::{Text, read};
 use crate::signature::{Rejection, Secret, Signable, standard};
@@ -15,30 +15,20 @@ struct Payload {
     event_type: Text,
 }
 
-pub(super) fn verify(
-    secret: &Secret,
-    request: &Received<'_>,
-    now: Timestamp,
-) -> Result<(), Rejection> {
+pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     let signature = request.header(standard::HEADER);
     if signature.is_none() {
-        return Err(Rejection::Missing {
-            header: standard::HEADER,
-        });
+        return Err(Rejection::missing(standard::HEADER));
     }
     let id = request
         .header(standard::ID_HEADER)
-        .ok_or(Rejection::Missing {
-            header: standard::ID_HEADER,
-        })?;
+        .ok_or(Rejection::missing(standard::ID_HEADER))?;
     let seconds = request
         .header(standard::TIMESTAMP_HEADER)
-        .ok_or(Rejection::Missing {
-            header: standard::TIMESTAMP_HEADER,
-        })?;
-    let seconds: i64 = seconds.parse().map_err(|_| Rejection::Malformed {
-        header: standard::TIMESTAMP_HEADER,
-    })?;
+        .ok_or(Rejection::missing(standard::TIMESTAMP_HEADER))?;
+    let seconds: i64 = seconds
+        .parse()
+        .map_err(|_| Rejection::malformed(standard::TIMESTAMP_HEADER))?;
     let timestamp = Timestamp(seconds.saturating_mul(1000));
     let message = Signable {
         id,
@@ -48,7 +38,7 @@ pub(super) fn verify(
     };
     standard::verify(secret, &message, signature)?;
     // Last, so that a stranger learns nothing of this machine's clock.
-    Rejection::unless_recent(timestamp, now, standard::TOLERANCE)
+    Rejection::unless_recent(timestamp, when.now, when.tolerance)
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {

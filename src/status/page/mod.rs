@@ -8,6 +8,7 @@ mod delivery;
 mod event;
 mod overview;
 mod parts;
+mod source;
 
 use maud::{DOCTYPE, Markup, html};
 
@@ -15,6 +16,7 @@ pub(super) use deliveries::{DeliveriesView, deliveries};
 pub(super) use delivery::{DeliveryView, delivery};
 pub(super) use event::event;
 pub(super) use overview::{OverviewView, overview};
+pub(super) use source::source;
 
 /// The one style sheet.
 pub(super) const STYLE: &str = include_str!("style.css");

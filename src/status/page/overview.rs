@@ -132,19 +132,19 @@ fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
         @for row in rows {
             @let name = &row.source.name;
             tr {
-                td data-label="Name" { a href={ "/deliveries?source=" (name) } { (name) } }
+                td data-label="Name" { a href={ "/sources/" (name) } { (name) } }
                 td data-label="Kind" { (row.source.kind) }
-                td.mono data-label="Path" { (row.source.path()) }
+                td.mono data-label="Path" { (row.source.shown_path()) }
                 td data-label="Signature" {
                     @if row.source.secret.is_none() { "not checked" }
                     @else if row.source.is_body_signed() { "required" }
                     @else { "required, does not cover the body" }
                 }
-                td data-label="Events" { (row.events) }
+                td data-label="Events" { a href={ "/deliveries?source=" (name) } { (row.events) } }
                 td data-label="Last event" {
                     @match row.last_event { Some(at) => (moment(at, now)), None => "never" }
                 }
-                td data-label="Refused" { (row.refusals) }
+                td data-label="Refused" { a href={ "/sources/" (name) } { (row.refusals) } }
             }
         }
     };

@@ -1,12 +1,15 @@
 //! Adding, changing and removing sources.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rusqlite::named_params;
 
 use super::no_source;
 use crate::error::{Error, Result};
-use crate::model::check_name;
 use crate::model::id::SourceId;
-use crate::model::source::NewSource;
+use crate::model::source::{NewSource, Source};
+use crate::signature::Secret;
 use crate::store::Store;
 use crate::store::writer::{Tx, expect_one};
 use crate::time::Timestamp;
@@ -17,38 +20,85 @@ impl Store {
     /// # Errors
     /// [`Error::Misuse`] when the name is not a name or is taken. Nothing is changed then.
     pub fn add_source(&self, source: NewSource, now: Timestamp) -> Result<SourceId> {
-        check_name(&source.name)?;
-        if let Some(secret) = &source.secret {
-            source.kind.check_secret(secret)?;
-        }
+        source.check()?;
         self.write(move |tx| {
             if tx.directory.source(&source.name).is_some() {
                 return Err(Error::misuse(format!(
-                    "there is a source named {} already; choose another name, or remove that one",
+                    "there is a source named {} already; choose another name, or change that one with `hookbox source set`",
                     source.name
                 )));
             }
-            let id = tx
-                .connection
-                .prepare_cached(
-                    "insert into hookbox_source (name, kind, secret, on_repeat, created_ms)
-                     values (:name, :kind, :secret, :on_repeat, :now)
-                     on conflict (name) do update set
-                         kind = :kind, secret = :secret, on_repeat = :on_repeat, removed_ms = null
-                     returning id",
-                )?
-                .query_row(
-                    named_params! {
-                        ":name": source.name,
-                        ":kind": source.kind,
-                        ":secret": source.secret.as_ref().map(|secret| secret.expose()),
-                        ":on_repeat": source.on_repeat.unwrap_or(source.kind.default_on_repeat()),
-                        ":now": now,
-                    },
-                    |row| row.get(0),
-                )?;
-            tx.changes.configured();
+            let id = save(tx, &source, now)?;
+            // Those of the one that was removed.
+            forget_old_secrets(tx, id, Timestamp(i64::MAX))?;
             Ok(id)
+        })
+    }
+
+    /// Changes a source, from the next request on. A secret that is changed so holds no longer;
+    /// see [`Store::rotate_source_secret`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such source; [`Error::Misuse`] when the parts do not
+    /// fit together. Nothing is changed then.
+    pub fn set_source(
+        &self,
+        name: &str,
+        change: impl Fn(&mut NewSource) + Send + 'static,
+        now: Timestamp,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let held = held(tx, &name)?;
+            let mut source = NewSource::from(held.as_ref());
+            change(&mut source);
+            source.check()?;
+            save(tx, &source, now)?;
+            if source.secret != held.secret {
+                forget_old_secrets(tx, held.id, Timestamp(i64::MAX))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives a source a new secret; the one it had holds for `overlap` longer, so that the sender
+    /// can be changed in the meantime.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such source; [`Error::Misuse`] when the secret does not
+    /// fit its kind, or is the one it has.
+    pub fn rotate_source_secret(
+        &self,
+        name: &str,
+        secret: Secret,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let held = held(tx, &name)?;
+            let mut source = NewSource::from(held.as_ref());
+            let old = source.secret.replace(secret.clone());
+            source.check()?;
+            if old.as_ref() == Some(&secret) {
+                return Err(Error::misuse(format!(
+                    "this is the secret that source {name} has already; give another one"
+                )));
+            }
+            forget_old_secrets(tx, held.id, now)?;
+            if let Some(old) = old {
+                tx.connection
+                    .prepare_cached(
+                        "insert into hookbox_old_secret (source_id, secret, ends_ms)
+                         values (:source, :secret, :ends)",
+                    )?
+                    .execute(named_params! {
+                        ":source": held.id,
+                        ":secret": old.expose(),
+                        ":ends": now.plus(overlap),
+                    })?;
+            }
+            save(tx, &source, now).map(|_| ())
         })
     }
 
@@ -69,29 +119,53 @@ impl Store {
             expect_one(changed)
         })
     }
-
-    /// Counts requests that were refused at the door, so that a wrong secret is seen.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when it cannot be stored.
-    pub fn count_refusals(&self, counts: Vec<(SourceId, i64)>) -> Result<()> {
-        self.write(move |tx| count_refusals(tx, &counts))
-    }
-
-    /// As [`Store::count_refusals`], without waiting: `answer` is called after the commit, on the
-    /// writer's thread.
-    pub fn count_refusals_then(
-        &self,
-        counts: Vec<(SourceId, i64)>,
-        answer: impl FnOnce(Result<()>) + Send + 'static,
-    ) {
-        self.submit(0, false, move |tx| count_refusals(tx, &counts), answer);
-    }
 }
 
-fn count_refusals(tx: &mut Tx<'_>, counts: &[(SourceId, i64)]) -> Result<()> {
-    for (source, count) in counts {
-        tx.changes.refused(*source, *count);
-    }
+/// The source of this name.
+fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Source>> {
+    let held = tx.directory.source(name).cloned();
+    held.ok_or_else(|| no_source(name))
+}
+
+/// Writes a source: a new row, or that of its name.
+fn save(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId> {
+    let id = tx
+        .connection
+        .prepare_cached(
+            "insert into hookbox_source (
+                 name, kind, secret, tolerance_ms, path_token, on_repeat, generic, created_ms
+             ) values (
+                 :name, :kind, :secret, :tolerance, :path_token, :on_repeat, :generic, :now
+             )
+             on conflict (name) do update set
+                 kind = :kind, secret = :secret, tolerance_ms = :tolerance,
+                 path_token = :path_token, on_repeat = :on_repeat, generic = :generic,
+                 removed_ms = null
+             returning id",
+        )?
+        .query_row(
+            named_params! {
+                ":name": source.name,
+                ":kind": source.kind,
+                ":secret": source.secret.as_ref().map(Secret::expose),
+                ":tolerance": source.tolerance,
+                ":path_token": source.path_token.as_ref().map(Secret::expose),
+                ":on_repeat": source.on_repeat.unwrap_or(source.kind.default_on_repeat()),
+                ":generic": source.generic,
+                ":now": now,
+            },
+            |row| row.get(0),
+        )?;
+    tx.changes.configured();
+    Ok(id)
+}
+
+/// Removes the replaced secrets of a source that ended by then.
+fn forget_old_secrets(tx: &Tx<'_>, source: SourceId, by: Timestamp) -> Result<()> {
+    tx.connection
+        .prepare_cached(
+            "delete from hookbox_old_secret where source_id = :source and ends_ms <= :by",
+        )?
+        .execute(named_params! { ":source": source, ":by": by })?;
     Ok(())
 }

@@ -1,0 +1,74 @@
+//! A refusal: a request that a source did not take.
+
+use serde_json::{Value, json};
+
+use crate::model::event::{Header, shown_headers};
+use crate::time::Timestamp;
+
+/// Refusals kept of each source, the latest: enough to see what is wrong.
+pub const REFUSALS_KEPT: usize = 100;
+
+/// Most bytes of headers that are kept of one refusal; a stranger decides how many there are.
+const HEADER_BYTES_KEPT: usize = 4 * 1024;
+
+/// A request that was refused. Nothing of its body is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRecord {
+    /// When it was refused.
+    pub at: Timestamp,
+    /// The address it came from; behind a proxy that is the proxy's.
+    pub address: String,
+    /// The status that was answered.
+    pub status: u16,
+    /// Why, in plain words.
+    pub reason: String,
+    /// Its headers in received order, the values of credentials hidden.
+    pub headers: Vec<Header>,
+}
+
+impl RefusalRecord {
+    /// What of a request's headers is kept: credentials hidden, and no more than 4 KiB.
+    pub fn kept_headers(headers: &[Header]) -> Vec<Header> {
+        let mut left = HEADER_BYTES_KEPT;
+        let mut kept = Vec::new();
+        for (name, value) in shown_headers(headers) {
+            let bytes = name.len() + value.len();
+            if bytes > left {
+                break;
+            }
+            left -= bytes;
+            kept.push((name.to_owned(), value.to_owned()));
+        }
+        kept
+    }
+
+    /// The JSON object that is listed.
+    pub fn json(&self) -> Value {
+        json!({
+            "at": self.at.to_string(),
+            "address": self.address,
+            "status": self.status,
+            "reason": self.reason,
+            "headers": self.headers,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_hidden_and_a_flood_of_headers_is_cut() {
+        let mut headers = vec![
+            ("X-Gitee-Token".to_owned(), "s3cret".to_owned()),
+            ("X-Gogs-Event".to_owned(), "push".to_owned()),
+        ];
+        headers.extend((0..100).map(|n| (format!("X-{n}"), "x".repeat(100))));
+        let kept = RefusalRecord::kept_headers(&headers);
+        assert_eq!(kept[0].1, "[hidden]");
+        assert_eq!(kept[1].1, "push");
+        let bytes: usize = kept.iter().map(|(n, v)| n.len() + v.len()).sum();
+        assert!((3_900..=HEADER_BYTES_KEPT).contains(&bytes), "{bytes}");
+    }
+}

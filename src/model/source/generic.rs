@@ -1,0 +1,176 @@
+//! How a generic source reads its requests: where the signature is, where type and key are.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result};
+use crate::model::expression::{Expression, Scope};
+use crate::signature::generic::Rules;
+
+/// The header that names the type unless set otherwise.
+pub const TYPE_HEADER: &str = "X-Hookbox-Type";
+
+/// The header that names the key unless set otherwise.
+pub const KEY_HEADER: &str = "X-Hookbox-Key";
+
+/// How a generic source reads its requests.
+#[derive(Debug, Clone, Default)]
+pub struct GenericRules {
+    /// Where the signature is and how it is made.
+    pub signature: Rules,
+    /// What says the type; `None` is [`TYPE_HEADER`].
+    pub type_from: Option<Origin>,
+    /// What says the key; `None` is [`KEY_HEADER`].
+    pub key_from: Option<Origin>,
+}
+
+/// Where a text comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A header of this name.
+    Header(String),
+    /// What this expression says of the request.
+    Expression(Expression),
+}
+
+impl Origin {
+    /// Reads the name of a header.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when no header can have it (RFC 9110, section 5.1).
+    pub fn header(name: &str) -> Result<Origin> {
+        check_header(name).map(|()| Origin::Header(name.to_owned()))
+    }
+
+    /// The text, if the request has one.
+    pub fn text(&self, scope: &Scope<'_>) -> Option<String> {
+        match self {
+            Origin::Header(name) => scope.header(name).map(str::to_owned),
+            Origin::Expression(expression) => expression.text(scope),
+        }
+    }
+}
+
+/// Checks that a text can be the name of a header.
+///
+/// # Errors
+/// [`Error::Misuse`] when it cannot.
+pub fn check_header(name: &str) -> Result<()> {
+    match http::HeaderName::try_from(name) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::misuse(format!(
+            "`{name}` is not the name of a header; write such as X-Signature"
+        ))),
+    }
+}
+
+impl GenericRules {
+    /// The type that a request names.
+    pub fn event_type(&self, scope: &Scope<'_>) -> Option<String> {
+        read(self.type_from.as_ref(), TYPE_HEADER, scope)
+    }
+
+    /// The key that a request names.
+    pub fn key(&self, scope: &Scope<'_>) -> Option<String> {
+        read(self.key_from.as_ref(), KEY_HEADER, scope)
+    }
+
+    /// As it is stored and shown: one JSON object, what is not set left out.
+    pub fn json(&self) -> Value {
+        let usual = Rules::default();
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                object.insert(name.to_owned(), value.into());
+            }
+        };
+        let set = &self.signature;
+        let unusual = |is: bool, text: &str| is.then(|| text.to_owned());
+        put(
+            "signature_header",
+            unusual(set.header != usual.header, &set.header),
+        );
+        put(
+            "signature_algorithm",
+            unusual(set.algorithm != usual.algorithm, set.algorithm.name()),
+        );
+        put(
+            "signature_encoding",
+            unusual(set.encoding != usual.encoding, set.encoding.name()),
+        );
+        for (what, origin) in [("type", &self.type_from), ("key", &self.key_from)] {
+            match origin {
+                None => {}
+                Some(Origin::Header(name)) => put(&format!("{what}_header"), Some(name.clone())),
+                Some(Origin::Expression(expression)) => {
+                    put(&format!("{what}_expr"), Some(expression.to_string()));
+                }
+            }
+        }
+        Value::Object(object)
+    }
+
+    /// Reads what [`GenericRules::json`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when a part is not one.
+    pub fn from_json(value: &Value) -> Result<GenericRules> {
+        let text = |name: &str| value[name].as_str();
+        let mut rules = GenericRules::default();
+        if let Some(header) = text("signature_header") {
+            rules.signature.header = header.to_owned().into();
+        }
+        if let Some(algorithm) = text("signature_algorithm") {
+            rules.signature.algorithm = algorithm.parse()?;
+        }
+        if let Some(encoding) = text("signature_encoding") {
+            rules.signature.encoding = encoding.parse()?;
+        }
+        let origin = |header: &str, expression: &str| match (text(header), text(expression)) {
+            (Some(name), _) => Origin::header(name).map(Some),
+            (None, Some(text)) => Expression::parse(text).map(|e| Some(Origin::Expression(e))),
+            (None, None) => Ok(None),
+        };
+        rules.type_from = origin("type_header", "type_expr")?;
+        rules.key_from = origin("key_header", "key_expr")?;
+        Ok(rules)
+    }
+
+    /// Whether everything is as usual.
+    pub fn is_usual(&self) -> bool {
+        self.json().as_object().is_none_or(Map::is_empty)
+    }
+}
+
+fn read(origin: Option<&Origin>, usual: &str, scope: &Scope<'_>) -> Option<String> {
+    match origin {
+        Some(origin) => origin.text(scope),
+        None => scope.header(usual).map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::generic::{Algorithm, Encoding};
+
+    #[test]
+    fn rules_are_read_as_they_were_written() {
+        assert!(GenericRules::default().is_usual());
+        let rules = GenericRules {
+            signature: Rules {
+                header: "X-Sig".into(),
+                algorithm: Algorithm::Sha512,
+                encoding: Encoding::Base64,
+            },
+            type_from: Some(Origin::Expression(
+                "'order.' ~ body.status".parse().unwrap(),
+            )),
+            key_from: Some(Origin::header("X-Request-Id").unwrap()),
+        };
+        assert!(!rules.is_usual());
+        let again = GenericRules::from_json(&rules.json()).unwrap();
+        assert_eq!(again.json(), rules.json());
+        assert_eq!(again.signature, rules.signature);
+        assert!(Origin::header("X Sig").is_err());
+    }
+}

@@ -1,0 +1,134 @@
+//! What posts to a source: a closed set of kinds, and what each of them takes for granted.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::OnRepeat;
+use crate::error::{Error, Result};
+use crate::signature::{Secret, gitee, standard};
+
+/// What posts to a source, which decides how it is verified, typed and keyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// A Gogs server.
+    Gogs,
+    /// Gitee: repositories, enterprises and pipelines.
+    Gitee,
+    /// A Gitea server.
+    Gitea,
+    /// A Forgejo server.
+    Forgejo,
+    /// GitHub.
+    Github,
+    /// A GitLab server.
+    Gitlab,
+    /// Whatever signs as the Standard Webhooks specification says.
+    Standard,
+    /// Anything that can POST.
+    Generic,
+}
+
+impl SourceKind {
+    /// Every kind, in the order of the help text.
+    pub const ALL: [SourceKind; 8] = [
+        SourceKind::Gogs,
+        SourceKind::Gitee,
+        SourceKind::Gitea,
+        SourceKind::Forgejo,
+        SourceKind::Github,
+        SourceKind::Gitlab,
+        SourceKind::Standard,
+        SourceKind::Generic,
+    ];
+
+    /// The name used on the command line, in SQL and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            SourceKind::Gogs => "gogs",
+            SourceKind::Gitee => "gitee",
+            SourceKind::Gitea => "gitea",
+            SourceKind::Forgejo => "forgejo",
+            SourceKind::Github => "github",
+            SourceKind::Gitlab => "gitlab",
+            SourceKind::Standard => "standard",
+            SourceKind::Generic => "generic",
+        }
+    }
+
+    /// What a known key means unless the source says otherwise. Gogs and GitHub repeat a key only
+    /// when a person presses Redelivery (Gogs also at once, after its own restart); other senders
+    /// repeat by themselves when an answer got lost.
+    pub fn default_on_repeat(self) -> OnRepeat {
+        match self {
+            SourceKind::Gogs | SourceKind::Github => OnRepeat::Replay,
+            SourceKind::Gitee
+            | SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Gitlab
+            | SourceKind::Standard
+            | SourceKind::Generic => OnRepeat::Ignore,
+        }
+    }
+
+    /// How far a signed time may be from now, unless the source says otherwise; `None` for kinds
+    /// whose requests carry no signed time. Gitee's pages say an hour, the libraries of Standard
+    /// Webhooks (which GitLab signs with, too) take five minutes.
+    pub fn default_tolerance(self) -> Option<Duration> {
+        match self {
+            SourceKind::Gitee => Some(gitee::TOLERANCE),
+            SourceKind::Gitlab | SourceKind::Standard => Some(standard::TOLERANCE),
+            SourceKind::Gogs
+            | SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Github
+            | SourceKind::Generic => None,
+        }
+    }
+
+    /// The fields of a body in which this kind sends its secret, or what stands for it: they are
+    /// never shown. (Gogs before 0.11 sent its secret so.)
+    pub fn secret_fields(self) -> &'static [&'static str] {
+        match self {
+            SourceKind::Gitee => &["password", "sign"],
+            SourceKind::Gogs => &["secret"],
+            SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Github
+            | SourceKind::Gitlab
+            | SourceKind::Standard
+            | SourceKind::Generic => &[],
+        }
+    }
+
+    /// Checks that a secret is one that this kind can verify with.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is not, with a way to make one.
+    pub fn check_secret(self, secret: &Secret) -> Result<()> {
+        match self {
+            SourceKind::Standard => standard::check_verifying(secret),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for SourceKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for SourceKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<SourceKind> {
+        SourceKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == text)
+            .ok_or_else(|| {
+                let names = SourceKind::ALL.map(SourceKind::name).join(", ");
+                Error::misuse(format!("unknown source kind `{text}`; one of {names}"))
+            })
+    }
+}

@@ -1,0 +1,293 @@
+//! A source: a verified way in, with a kind, a path and a secret.
+
+mod generic;
+mod kind;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use subtle::ConstantTimeEq;
+
+use crate::error::{Error, Result};
+use crate::model::check_name;
+use crate::model::id::SourceId;
+use crate::signature::Secret;
+use crate::time::{Timestamp, parse_span, show_span};
+
+pub use generic::{GenericRules, KEY_HEADER, Origin, TYPE_HEADER, check_header};
+pub use kind::SourceKind;
+
+/// What a request with a known key asks for, besides the answer that the event is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRepeat {
+    /// Nothing.
+    Ignore,
+    /// A replay, when it comes long enough after the first and nothing of the event is pending.
+    Replay,
+}
+
+impl OnRepeat {
+    /// The name used on the command line and in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnRepeat::Ignore => "ignore",
+            OnRepeat::Replay => "replay",
+        }
+    }
+}
+
+impl FromStr for OnRepeat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<OnRepeat> {
+        [OnRepeat::Ignore, OnRepeat::Replay]
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| Error::misuse(format!("unknown --on-repeat `{text}`; ignore or replay")))
+    }
+}
+
+/// A source as it is configured.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its row.
+    pub id: SourceId,
+    /// Its name, which is also its path under `/in/`.
+    pub name: String,
+    /// What posts to it.
+    pub kind: SourceKind,
+    /// What requests must be signed with; `None` takes unsigned ones.
+    pub secret: Option<Secret>,
+    /// Secrets that were replaced, newest first; each holds until its end.
+    pub old_secrets: Vec<OldSecret>,
+    /// How far a signed time may be from now.
+    pub tolerance: Tolerance,
+    /// What follows the name in the path; `None` takes the name alone.
+    pub path_token: Option<Secret>,
+    /// What a known key asks for.
+    pub on_repeat: OnRepeat,
+    /// How requests are read, for kind generic.
+    pub generic: GenericRules,
+}
+
+/// A secret that was replaced.
+#[derive(Debug, Clone)]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// Until when it holds.
+    pub ends: Timestamp,
+}
+
+/// How far the signed time of a request may be from now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerance {
+    /// What the kind has by default.
+    Usual,
+    /// This far, either way.
+    Within(Duration),
+    /// Any time is taken.
+    Any,
+}
+
+impl FromStr for Tolerance {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Tolerance> {
+        if text == "none" {
+            return Ok(Tolerance::Any);
+        }
+        match parse_span(text) {
+            Ok(span) if !span.is_zero() => Ok(Tolerance::Within(span)),
+            _ => Err(Error::misuse(format!(
+                "`{text}` is not a tolerance; write a span such as 5m, or none to take any time"
+            ))),
+        }
+    }
+}
+
+impl Source {
+    /// What a request that this source accepts does not prove, in plain words; `None` when its
+    /// signature proves the sender and the body.
+    pub fn unproved(&self) -> Option<&'static str> {
+        match (&self.secret, self.kind) {
+            (None, _) if self.path_token.is_some() => Some(
+                "this source has no secret: whoever knows its path can post to it, so keep that to yourself, and let requests come over TLS or a network of your own",
+            ),
+            (None, _) => {
+                Some("this source has no secret, so anybody who reaches it can post to it")
+            }
+            (Some(_), SourceKind::Gitee) => Some(
+                "Gitee's signature does not cover the body: whoever overhears one request can post any body for an hour, so let it come over TLS or a network of your own",
+            ),
+            (Some(secret), SourceKind::Gitlab) if !secret.expose().starts_with(b"whsec_") => Some(
+                "GitLab's token does not cover the body: whoever overhears one request can post any body, so let it come over TLS or a network of your own, or use a signing secret (whsec_...)",
+            ),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// Whether the signature covers the body, so that nobody changed it on the way.
+    pub fn is_body_signed(&self) -> bool {
+        self.unproved().is_none()
+    }
+
+    /// How far a signed time may be from now; `None` takes any, or the kind signs none.
+    pub fn tolerance(&self) -> Option<Duration> {
+        match self.tolerance {
+            Tolerance::Usual => self.kind.default_tolerance(),
+            Tolerance::Within(span) => Some(span),
+            Tolerance::Any => None,
+        }
+    }
+
+    /// The path that takes this source's requests, with its token: for whoever sets the sender up.
+    pub fn path(&self) -> String {
+        match &self.path_token {
+            None => format!("/in/{}", self.name),
+            Some(token) => {
+                let token = String::from_utf8_lossy(token.expose());
+                format!("/in/{}/{token}", self.name)
+            }
+        }
+    }
+
+    /// The path with its token hidden, for lists and pages.
+    pub fn shown_path(&self) -> String {
+        match &self.path_token {
+            None => self.path(),
+            Some(_) => format!("/in/{}/***", self.name),
+        }
+    }
+
+    /// Whether this is what follows the name in the path, in constant time.
+    pub fn is_path_token(&self, given: Option<&str>) -> bool {
+        match (&self.path_token, given) {
+            (None, None) => true,
+            (Some(token), Some(given)) => given.as_bytes().ct_eq(token.expose()).into(),
+            (None, Some(_)) | (Some(_), None) => false,
+        }
+    }
+}
+
+/// A source to be made.
+#[derive(Debug, Clone)]
+pub struct NewSource {
+    /// See [`check_name`](crate::model::check_name).
+    pub name: String,
+    /// What will post to it.
+    pub kind: SourceKind,
+    /// What requests must be signed with; `None` takes unsigned ones.
+    pub secret: Option<Secret>,
+    /// How far a signed time may be from now.
+    pub tolerance: Tolerance,
+    /// What follows the name in the path; `None` takes the name alone.
+    pub path_token: Option<Secret>,
+    /// `None` takes the kind's default.
+    pub on_repeat: Option<OnRepeat>,
+    /// How requests are read, for kind generic.
+    pub generic: GenericRules,
+}
+
+impl From<&Source> for NewSource {
+    /// A source as it is set now, to be changed.
+    fn from(held: &Source) -> NewSource {
+        NewSource {
+            name: held.name.clone(),
+            kind: held.kind,
+            secret: held.secret.clone(),
+            tolerance: held.tolerance,
+            path_token: held.path_token.clone(),
+            on_repeat: Some(held.on_repeat),
+            generic: held.generic.clone(),
+        }
+    }
+}
+
+impl NewSource {
+    /// A source with every default: unsigned, what its kind does with a repeat.
+    pub fn new(name: impl Into<String>, kind: SourceKind) -> NewSource {
+        NewSource {
+            name: name.into(),
+            kind,
+            secret: None,
+            tolerance: Tolerance::Usual,
+            path_token: None,
+            on_repeat: None,
+            generic: GenericRules::default(),
+        }
+    }
+
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] with the part that does not.
+    pub fn check(&self) -> Result<()> {
+        check_name(&self.name)?;
+        if let Some(secret) = &self.secret {
+            self.kind.check_secret(secret)?;
+        }
+        if self.tolerance != Tolerance::Usual && self.kind.default_tolerance().is_none() {
+            return Err(Error::misuse(format!(
+                "requests of kind {} carry no signed time; leave --tolerance out",
+                self.kind
+            )));
+        }
+        if self.kind != SourceKind::Generic && !self.generic.is_usual() {
+            return Err(Error::misuse(format!(
+                "how signature, type and key are read can be set for kind generic, not for {}",
+                self.kind
+            )));
+        }
+        check_header(&self.generic.signature.header)
+    }
+}
+
+/// A source with what has come through it.
+#[derive(Debug, Clone)]
+pub struct SourceReport {
+    /// As configured.
+    pub source: Source,
+    /// Events accepted.
+    pub events: i64,
+    /// Requests refused: a bad signature, a body too large, and so on.
+    pub refusals: i64,
+    /// When the last event was accepted.
+    pub last_event: Option<Timestamp>,
+}
+
+impl SourceReport {
+    /// The contract's JSON object; never the secret.
+    pub fn json(&self) -> Value {
+        let ends: Vec<String> = self
+            .source
+            .old_secrets
+            .iter()
+            .map(|old| old.ends.to_string())
+            .collect();
+        json!({
+            "name": self.source.name,
+            "kind": self.source.kind.name(),
+            "path": self.source.shown_path(),
+            "signed": self.source.secret.is_some(),
+            "body_signed": self.source.is_body_signed(),
+            "tolerance": self.tolerance(),
+            "old_secrets_end_at": ends,
+            "on_repeat": self.source.on_repeat.name(),
+            "reading": (self.source.kind == SourceKind::Generic).then(|| self.source.generic.json()),
+            "last_event_at": self.last_event.map(|at| at.to_string()),
+            "events": self.events,
+            "refusals": self.refusals,
+        })
+    }
+
+    /// How far a signed time may be from now, as it is set; nothing for kinds that sign none.
+    fn tolerance(&self) -> Option<String> {
+        self.source.kind.default_tolerance()?;
+        Some(match self.source.tolerance() {
+            Some(span) => show_span(span),
+            None => "none".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! Requests that were refused at the door: counted, and the latest kept.
+
+use rusqlite::{Row, named_params};
+
+use super::Store;
+use super::columns::{Headers, HeadersRef};
+use super::setup::no_source;
+use super::writer::Tx;
+use crate::error::Result;
+use crate::model::id::SourceId;
+use crate::model::refusal::{REFUSALS_KEPT, RefusalRecord};
+
+/// What a source refused since it was last written down.
+#[derive(Debug, Clone)]
+pub struct SourceRefusals {
+    /// The source.
+    pub source: SourceId,
+    /// How many.
+    pub count: i64,
+    /// The latest of them, oldest first.
+    pub latest: Vec<RefusalRecord>,
+}
+
+impl Store {
+    /// Writes refusals down, so that a wrong secret is seen.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when they cannot be stored.
+    pub fn note_refusals(&self, refusals: Vec<SourceRefusals>) -> Result<()> {
+        self.write(move |tx| note(tx, &refusals))
+    }
+
+    /// As [`Store::note_refusals`], without waiting: `answer` is called after the commit, on the
+    /// writer's thread.
+    pub fn note_refusals_then(
+        &self,
+        refusals: Vec<SourceRefusals>,
+        answer: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        self.submit(0, false, move |tx| note(tx, &refusals), answer);
+    }
+
+    /// The latest requests that a source refused, newest first; a hundred at most.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such source.
+    pub fn refusals(&self, source: &str) -> Result<Vec<RefusalRecord>> {
+        let directory = self.fresh_directory()?;
+        let source = directory
+            .source(source)
+            .ok_or_else(|| no_source(source))?
+            .id;
+        self.read(|connection| {
+            let rows = connection
+                .prepare_cached(
+                    "select at_ms, address, status, reason, headers
+                     from hookbox_refusal
+                     where source_id = :source
+                     order by number desc",
+                )?
+                .query_map(named_params! { ":source": source }, read_refusal)?
+                .collect::<rusqlite::Result<Vec<RefusalRecord>>>()?;
+            Ok(rows)
+        })
+    }
+}
+
+fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
+    for of_source in refusals {
+        tx.changes.refused(of_source.source, of_source.count);
+        let mut number: i64 = tx
+            .connection
+            .prepare_cached(
+                "select ifnull(max(number), 0) from hookbox_refusal where source_id = :source",
+            )?
+            .query_row(named_params! { ":source": of_source.source }, |row| {
+                row.get(0)
+            })?;
+        for refusal in &of_source.latest {
+            number += 1;
+            tx.connection
+                .prepare_cached(
+                    "insert into hookbox_refusal (
+                         source_id, number, at_ms, address, status, reason, headers
+                     ) values (:source, :number, :at, :address, :status, :reason, :headers)",
+                )?
+                .execute(named_params! {
+                    ":source": of_source.source,
+                    ":number": number,
+                    ":at": refusal.at,
+                    ":address": refusal.address,
+                    ":status": refusal.status,
+                    ":reason": refusal.reason,
+                    ":headers": HeadersRef(&refusal.headers),
+                })?;
+        }
+        tx.connection
+            .prepare_cached(
+                "delete from hookbox_refusal
+                 where source_id = :source and number <= :last - :kept",
+            )?
+            .execute(named_params! {
+                ":source": of_source.source,
+                ":last": number,
+                ":kept": REFUSALS_KEPT as i64,
+            })?;
+    }
+    Ok(())
+}
+
+fn read_refusal(row: &Row<'_>) -> rusqlite::Result<RefusalRecord> {
+    Ok(RefusalRecord {
+        at: row.get("at_ms")?,
+        address: row.get("address")?,
+        status: row.get("status")?,
+        reason: row.get("reason")?,
+        headers: row.get::<_, Headers>("headers")?.0,
+    })
+}
