@@ -13,8 +13,9 @@
 //! ```
 //!
 //! 1. [`inbound`] reads a request, verifies its signature, names its type and key.
-//! 2. [`store`] writes the event and one delivery an endpoint in one transaction, fsyncs, and only
-//!    then lets `inbound` answer 202.
+//! 2. [`store`] reads what the body says happened ([`model::activity`]) and asks the endpoints'
+//!    filters ([`model::filter`]), writes the event and one delivery an endpoint that wants it in
+//!    one transaction, fsyncs, and only then lets `inbound` answer 202.
 //! 3. [`outbound`]'s scheduler finds what is due, renders and signs it, sends it, and judges what
 //!    comes back; the store records the attempt and moves the delivery.
 //! 4. [`status`] and [`cli`] show what is in the store and ask it for replays.
@@ -48,6 +49,8 @@
 //!   costs no write, and a crash leaves deliveries pending.
 //! - Unreachable is not refused: it spends no tries, and one outage row stands for all probes.
 //! - A settled delivery never changes; a replay is a new delivery.
+//! - No expression of a user's runs inside the writer's transaction, but where an endpoint changed
+//!   while an event was on its way; one that fails lets its event pass.
 //! - Time, chance and the network are arguments: [`time::Clock`], a seed,
 //!   [`outbound::Transport`].
 //!
@@ -56,8 +59,11 @@
 //! | word | means |
 //! | --- | --- |
 //! | source | a verified way in: a kind, a path, a secret |
+//! | refusal | a request that a source did not take: why, from where, with which headers |
 //! | event | one fact, stored once, bytes exact, never changed |
-//! | endpoint | where events go: URL, format, signature scheme, retry policy |
+//! | activity | what an event's body says happened: who did what to which repository |
+//! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
+//! | filter | what an endpoint asks of an event before it is owed it |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | attempt | one HTTP try of a delivery, with what was sent and what came back |
 //! | retry | the scheduler tries a delivery again, by itself |

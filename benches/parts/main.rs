@@ -15,8 +15,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
+use hookbox::model::activity::Facts;
+use hookbox::model::expression::Scope;
+use hookbox::model::filter::Filters;
 use hookbox::model::id::BoxId;
 use hookbox::model::retry::Retry;
+use hookbox::model::source::SourceKind;
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
 use hookbox::time::{Timestamp, parse_span};
 use sha2::Sha256;
@@ -66,6 +70,42 @@ fn signatures(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What is read from a payload when it comes, beside reading all of it and keeping nothing.
+fn payloads(criterion: &mut Criterion) {
+    let body = payload::push(3_081);
+    let mut group = criterion.benchmark_group("payload of 3,081 bytes");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+    group.bench_function("bare read of JSON", |bencher| {
+        bencher.iter(|| {
+            serde_json::from_slice::<serde::de::IgnoredAny>(black_box(&body)).unwrap();
+        });
+    });
+    group.bench_function("summary and branch", |bencher| {
+        bencher.iter(|| Facts::read(Some(SourceKind::Gogs), "push", None, black_box(&body)));
+    });
+    let when = Filters {
+        when: Some(
+            "type == 'push' and body.commits|length > 0"
+                .parse()
+                .unwrap(),
+        ),
+        ..Filters::default()
+    };
+    group.bench_function("an expression over the body", |bencher| {
+        bencher.iter(|| when.wants(&Scope::new("push", None, black_box(&body))));
+    });
+    let lists = Filters {
+        types: Some("push,tag*".parse().unwrap()),
+        branches: Some("main,release/*".parse().unwrap()),
+        ..Filters::default()
+    };
+    let scope = Scope::new("push", None, &body);
+    group.bench_function("types and branches", |bencher| {
+        bencher.iter(|| lists.wants(black_box(&scope)));
+    });
+    group.finish();
+}
+
 fn schedules(criterion: &mut Criterion) {
     let ladder: Retry = "5s,5m,30m,2h,5h,10h,14h,20h,24h".parse().unwrap();
     criterion.bench_function("next moment of a ladder", |bencher| {
@@ -94,5 +134,5 @@ fn texts(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, signatures, schedules, texts);
+criterion_group!(parts, signatures, payloads, schedules, texts);
 criterion_main!(parts);

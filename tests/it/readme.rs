@@ -44,7 +44,10 @@ fn every_command_that_the_readme_shows_is_one() {
         let path: Vec<&str> = words
             .iter()
             .take(2)
-            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+            .take_while(|word| {
+                word.starts_with(|c: char| c.is_ascii_lowercase())
+                    && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            })
             .copied()
             .collect();
         let mut arguments = path.clone();

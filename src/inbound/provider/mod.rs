@@ -143,8 +143,9 @@ pub(super) fn describe(source: &Source, request: &Received<'_>) -> Described {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::activity::Facts;
     use crate::model::id::SourceId;
-    use crate::model::source::{GenericRules, OnRepeat, Tolerance};
+    use crate::model::source::{GenericRules, OldSecret, OnRepeat, Origin, Tolerance};
 
     const BODIES: [&str; 5] = [
         r#"{"ref":"refs/heads/main","commits":[{"id":"ab"}],"repository":{"full_name":"a/b"}}"#,
@@ -194,9 +195,22 @@ mod tests {
         "\u{e4}\u{65e5}",
     ];
 
+    /// The bodies above, and every sample payload.
+    fn bodies() -> Vec<Vec<u8>> {
+        let mut bodies: Vec<Vec<u8>> = BODIES.map(|body| body.as_bytes().to_vec()).into();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/payloads");
+        let mut samples: Vec<_> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        samples.sort();
+        bodies.extend(samples.iter().map(|path| std::fs::read(path).unwrap()));
+        bodies
+    }
+
     /// A body with a few bytes changed, cut off or doubled.
-    fn spoiled(random: &mut fastrand::Rng) -> Vec<u8> {
-        let mut body = BODIES[random.usize(0..BODIES.len())].as_bytes().to_vec();
+    fn spoiled(bodies: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
+        let mut body = bodies[random.usize(0..bodies.len())].clone();
         for _ in 0..random.usize(0..4) {
             let at = random.usize(0..body.len().max(1));
             match random.u8(0..4) {
@@ -214,6 +228,12 @@ mod tests {
     #[test]
     fn no_request_however_spoiled_makes_a_kind_panic_or_pass() {
         let mut random = fastrand::Rng::with_seed(4);
+        let bodies = bodies();
+        let generic = GenericRules {
+            type_from: Some(Origin::Expression("body.type".parse().unwrap())),
+            key_from: Some(Origin::Expression("body.commits[0].id".parse().unwrap())),
+            ..GenericRules::default()
+        };
         let secrets = ["correct horse", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"];
         for kind in SourceKind::ALL {
             for case in 0..4_000 {
@@ -222,11 +242,14 @@ mod tests {
                     name: "in".to_owned(),
                     kind,
                     secret: Some(Secret::new(secrets[case % secrets.len()]).unwrap()),
-                    old_secrets: Vec::new(),
+                    old_secrets: vec![OldSecret {
+                        secret: Secret::new("battery staple").unwrap(),
+                        ends: Timestamp(i64::MAX),
+                    }],
                     tolerance: Tolerance::Usual,
                     path_token: None,
                     on_repeat: OnRepeat::Ignore,
-                    generic: GenericRules::default(),
+                    generic: generic.clone(),
                 };
                 let headers: Vec<Header> = (0..random.usize(0..8))
                     .map(|_| {
@@ -235,7 +258,7 @@ mod tests {
                         (name.to_owned(), value.to_owned())
                     })
                     .collect();
-                let body = spoiled(&mut random);
+                let body = spoiled(&bodies, &mut random);
                 let request = Received {
                     headers: &headers,
                     body: &body,
@@ -246,7 +269,14 @@ mod tests {
                     "{kind}: {headers:?}"
                 );
                 let described = describe(&source, &request);
-                assert!(is_type(&described.event_type), "{kind}: {headers:?}");
+                let name = &described.event_type;
+                assert!(is_type(name), "{kind}: {headers:?}");
+                let facts = Facts::read(Some(kind), name, request.content_type(), &body);
+                let summary = facts.summary.unwrap_or_default();
+                assert!(summary.chars().count() <= 200, "{kind}: {summary}");
+                assert!(!summary.chars().any(char::is_control), "{kind}: {summary}");
+                let branch = facts.branch.unwrap_or_default();
+                assert!(!branch.chars().any(char::is_control), "{kind}: {branch}");
             }
         }
     }

@@ -119,7 +119,7 @@ impl Source {
                 Some("this source has no secret, so anybody who reaches it can post to it")
             }
             (Some(_), SourceKind::Gitee) => Some(
-                "Gitee's signature does not cover the body: whoever overhears one request can post any body for an hour, so let it come over TLS or a network of your own",
+                "Gitee's signature does not cover the body: whoever overhears one request can post any body (for an hour, or as --tolerance says; with a password at any time), so let it come over TLS or a network of your own, and think of --path-token",
             ),
             (Some(secret), SourceKind::Gitlab) if !secret.expose().starts_with(b"whsec_") => Some(
                 "GitLab's token does not cover the body: whoever overhears one request can post any body, so let it come over TLS or a network of your own, or use a signing secret (whsec_...)",
@@ -174,7 +174,7 @@ impl Source {
 /// A source to be made.
 #[derive(Debug, Clone)]
 pub struct NewSource {
-    /// See [`check_name`](crate::model::check_name).
+    /// See [`check_name`].
     pub name: String,
     /// What will post to it.
     pub kind: SourceKind,
