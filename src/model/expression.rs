@@ -33,6 +33,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.add_filter("fromjson", from_json);
+    environment.add_filter("length", length);
+    environment.add_filter("count", length);
     // Nothing may be larger than what came in: fuel does not count what a filter does inside.
     for made in ["range", "dict", "namespace", "debug"] {
         environment.remove_global(made);
@@ -44,6 +46,18 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
 fn from_json(text: &str) -> std::result::Result<Value, JinjaError> {
     serde_json::from_str(text)
         .map_err(|_| JinjaError::new(ErrorKind::InvalidOperation, "the text is not JSON"))
+}
+
+/// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
+/// event without commits `body.commits|length > 0` is false.
+fn length(value: &Value) -> std::result::Result<usize, JinjaError> {
+    if value.is_undefined() || value.is_none() {
+        return Ok(0);
+    }
+    value.len().ok_or_else(|| {
+        let detail = format!("a {} has no length", value.kind());
+        JinjaError::new(ErrorKind::InvalidOperation, detail)
+    })
 }
 
 /// A checked expression. Cheap to clone.
@@ -278,6 +292,8 @@ mod tests {
             ("headers['X-Gogs-Event'] == 'push'", true),
             ("headers['X-None'] is defined", false),
             ("body.commits|length == 1", true),
+            ("body.absent|length > 0", false),
+            ("body.absent.deeper|count == 0", true),
             ("body.pusher.name in ['tom', 'mira']", true),
             ("body.pull_request.merged", false),
             ("not body.pull_request.base.ref", true),

@@ -95,7 +95,8 @@ fn an_event_goes_to_the_endpoints_whose_filters_it_passes_and_match_says_why() {
 fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
     let here = Box::new();
     let receiver = Receiver::answering(&[200]);
-    here.add_endpoint("ci", &receiver.url, &["--when", "body.commits|length > 0"]);
+    let urgent = "(body.meta|fromjson).urgent";
+    here.add_endpoint("ci", &receiver.url, &["--when", urgent]);
     let served = here.serve();
     let enqueued = here.run(&["enqueue", "--type", "fork", "--data", "{}"]);
     assert!(enqueued.stderr.contains("endpoint.when_failed"));
@@ -111,7 +112,7 @@ fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
     let matched = here.run(&["endpoint", "match", "ci", "1"]);
     assert!(matched.text().contains("it fails"), "{}", matched.text());
     // One on which it does not fail and is not true is not sent.
-    here.json(&["enqueue", "--type", "push", "--data", r#"{"commits":[]}"#]);
+    here.json(&["enqueue", "--type", "push", "--data", r#"{"meta":"{}"}"#]);
     assert_eq!(owed(&here, "2"), Vec::<String>::new());
 }
 
