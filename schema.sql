@@ -45,17 +45,19 @@ create table if not exists hookbox_source (
     removed_ms   integer
 ) strict;
 
--- Secrets of sources that were replaced. Each holds until its end, and is told apart from a wrong
--- one until the next is replaced.
+-- Secrets of sources and endpoints that were replaced. Each holds until its end: a source still
+-- takes it, an endpoint still signs with it where its scheme allows several signatures. A source's
+-- is told apart from a wrong one until the next is replaced.
 create table if not exists hookbox_old_secret (
-    id        integer primary key,
-    source_id integer not null references hookbox_source (id),
-    secret    blob    not null check (length(secret) > 0),
-    ends_ms   integer not null
+    id       integer primary key,
+    of       text    not null check (of in ('source', 'endpoint')),
+    owner_id integer not null,
+    secret   blob    not null check (length(secret) > 0),
+    ends_ms  integer not null
 ) strict;
 
-create index if not exists hookbox_old_secret_source
-    on hookbox_old_secret (source_id);
+create index if not exists hookbox_old_secret_owner
+    on hookbox_old_secret (of, owner_id);
 
 -- The latest requests that each source refused, a hundred at most, so that a wrong secret is found.
 -- Nothing of their bodies is kept.
@@ -84,6 +86,9 @@ create table if not exists hookbox_endpoint (
     format      text    not null,
     sign        text    not null,
     secret      blob    check (length(secret) > 0),
+    -- For scheme generic: where the signature goes and how it is made, where not as usual; a JSON
+    -- object.
+    signature   text,
     -- Which events it wants, all where nothing is set: lists of patterns, separated by commas, and
     -- a Jinja expression.
     types       text,

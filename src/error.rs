@@ -19,6 +19,8 @@ pub enum Error {
     Misuse(String),
     /// There is no such thing. Nothing was changed.
     NotFound(String),
+    /// What was to be checked did not hold: a signature that does not match. The text says why.
+    Refused(String),
     /// There is no database at this path. Make one with `hookbox init`.
     NoDatabase(PathBuf),
     /// The file is there and is not a SQLite database. Give another path.
@@ -135,7 +137,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Misuse(text) | Error::NotFound(text) => f.write_str(text),
+            Error::Misuse(text) | Error::NotFound(text) | Error::Refused(text) => f.write_str(text),
             Error::NoDatabase(path) => write!(
                 f,
                 "no database at {}; make one with `hookbox init --db {}`, or name another with --db",

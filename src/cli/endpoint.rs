@@ -6,13 +6,15 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::secret::SecretArguments;
+use super::secret::{RotateArguments, SecretArguments};
+use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, put};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
 use crate::model::filter::{Check, Globs};
 use crate::model::retry::Retry;
+use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
 use crate::time::parse_span;
 
@@ -37,6 +39,10 @@ pub(super) enum EndpointCommand {
         after_help = "Example: hookbox endpoint set ci --types push,tag* --branches main,release/*\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
     )]
     Set(Box<SetArguments>),
+    /// Give one a new secret; for a while it is signed with the old one as well,
+    /// where the scheme allows several signatures (standard)
+    #[command(after_help = EXIT_CODES)]
+    RotateSecret(RotateArguments),
     /// Say why an event goes to an endpoint or does not
     #[command(after_help = EXIT_CODES)]
     Match {
@@ -86,7 +92,7 @@ struct Settings {
     #[arg(long)]
     format: Option<Format>,
     /// How requests are signed: none, standard (Standard Webhooks), github,
-    /// gogs [default: none]
+    /// gogs, gitea, gitee, or generic [default: none]
     #[arg(long)]
     sign: Option<Scheme>,
     #[command(flatten)]
@@ -117,6 +123,8 @@ struct Settings {
     /// [default: 5s,5m,30m,2h,5h,10h,14h,20h,24h]
     #[arg(long, value_name = "LADDER")]
     retry: Option<Retry>,
+    #[command(flatten)]
+    rules: RuleArguments,
 }
 
 /// Settings that were read, to be put in the place of those that an endpoint has.
@@ -125,6 +133,7 @@ struct Change {
     format: Option<Format>,
     scheme: Option<Scheme>,
     secret: Option<Secret>,
+    rules: RuleChange,
     /// `Some(None)` takes a filter away.
     types: Option<Option<Globs>>,
     sources: Option<Option<Globs>>,
@@ -142,6 +151,7 @@ impl Settings {
             format: self.format,
             scheme: self.sign,
             secret: self.secret.read(context)?,
+            rules: self.rules.read()?,
             types: filter(self.types)?,
             sources: filter(self.sources)?,
             branches: filter(self.branches)?,
@@ -170,6 +180,10 @@ impl Change {
         if self.secret.is_some() || self.scheme == Some(Scheme::None) {
             endpoint.secret.clone_from(&self.secret);
         }
+        if self.scheme.is_some_and(|scheme| scheme != Scheme::Generic) {
+            endpoint.signature = Rules::default();
+        }
+        self.rules.apply(&mut endpoint.signature);
         put(&mut endpoint.filters.types, &self.types);
         put(&mut endpoint.filters.sources, &self.sources);
         put(&mut endpoint.filters.branches, &self.branches);
@@ -202,6 +216,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             .out
             .fields(&context.store()?.endpoint_report(&name)?.json()),
         EndpointCommand::Set(arguments) => set(context, *arguments),
+        EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         EndpointCommand::Match { endpoint, event } => match_event(context, &endpoint, &event),
         EndpointCommand::Remove {
             name,
@@ -246,6 +261,22 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
     )?;
     let report = store.endpoint_report(&arguments.name)?;
     let text = format!("changed endpoint {}", arguments.name);
+    context.out.object(&report.json(), &text)
+}
+
+fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
+    let secret = arguments.read(context)?;
+    let (name, overlap, now) = (&arguments.name, arguments.overlap, context.now());
+    let store = context.store()?;
+    store.rotate_endpoint_secret(name, secret, overlap, now)?;
+    let report = store.endpoint_report(name)?;
+    let text = match report.endpoint.old_secrets.first() {
+        Some(old) if old.ends > now && report.endpoint.scheme == Scheme::Standard => format!(
+            "endpoint {name} has a new secret; it is signed with the old one as well until {}",
+            old.ends
+        ),
+        _ => format!("endpoint {name} has a new secret; it is signed with that one from now on"),
+    };
     context.out.object(&report.json(), &text)
 }
 

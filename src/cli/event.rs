@@ -140,7 +140,7 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
 }
 
 /// The body as given: a text, a file's bytes, or standard input's.
-fn read_data(data: &str) -> Result<Vec<u8>> {
+pub(super) fn read_data(data: &str) -> Result<Vec<u8>> {
     // A lone dash means standard input elsewhere, so it does here.
     let data = if data == "-" { "@-" } else { data };
     match data.strip_prefix('@') {

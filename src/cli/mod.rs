@@ -10,6 +10,7 @@ mod event;
 mod output;
 mod secret;
 mod serve;
+mod signature;
 mod source;
 
 use std::io::IsTerminal;
@@ -98,6 +99,9 @@ enum Command {
     /// Send settled deliveries again, as new ones
     #[command(visible_aliases = ["resend", "redeliver"], after_help = EXIT_CODES)]
     Replay(delivery::ReplayArguments),
+    /// Sign and verify by hand
+    #[command(subcommand)]
+    Signature(signature::SignatureCommand),
     /// Totals
     #[command(after_help = EXIT_CODES)]
     Stats,
@@ -176,6 +180,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Delivery(command) => delivery::run(context, command),
         Command::Attempt(command) => delivery::attempts(context, &command),
         Command::Replay(arguments) => delivery::replay(context, &arguments),
+        Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -2,12 +2,14 @@
 
 use std::io::Read;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::Context;
 use crate::error::{Error, Result};
 use crate::signature::Secret;
+use crate::time::parse_span;
 
 #[derive(Debug, Args)]
 #[group(multiple = false)]
@@ -22,6 +24,27 @@ pub(super) struct SecretArguments {
     /// itself, which then stands in your shell's history
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     secret: Option<String>,
+}
+
+/// A new secret in the place of an old one.
+#[derive(Debug, Args)]
+pub(super) struct RotateArguments {
+    /// Its name
+    pub(super) name: String,
+    #[command(flatten)]
+    secret: SecretArguments,
+    /// How long the old secret still holds
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = parse_span)]
+    pub(super) overlap: Duration,
+}
+
+impl RotateArguments {
+    /// The new secret.
+    pub(super) fn read(&self, context: &Context) -> Result<Secret> {
+        self.secret.read(context)?.ok_or_else(|| {
+            Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
+        })
+    }
 }
 
 impl SecretArguments {

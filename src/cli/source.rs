@@ -1,12 +1,10 @@
 //! `hookbox source`: ways in.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::secret::SecretArguments;
+use super::secret::{RotateArguments, SecretArguments};
+use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, put};
 use crate::error::{Error, Result};
 use crate::model::refusal::RefusalRecord;
@@ -14,8 +12,6 @@ use crate::model::source::{
     NewSource, OnRepeat, Origin, Source, SourceKind, SourceReport, Tolerance,
 };
 use crate::signature::Secret;
-use crate::signature::generic::{Algorithm, Encoding, Rules};
-use crate::time::parse_span;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourceCommand {
@@ -80,17 +76,6 @@ pub(super) struct SetArguments {
     no_path_token: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct RotateArguments {
-    /// Its name
-    name: String,
-    #[command(flatten)]
-    secret: SecretArguments,
-    /// How long requests with the old secret are still taken
-    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = parse_span)]
-    overlap: Duration,
-}
-
 /// What can be set when a source is made, and later.
 #[derive(Debug, Args)]
 struct Settings {
@@ -112,24 +97,15 @@ struct Settings {
     #[arg(long, value_name = "ignore|replay")]
     on_repeat: Option<OnRepeat>,
     #[command(flatten)]
+    rules: RuleArguments,
+    #[command(flatten)]
     generic: GenericSettings,
 }
 
-/// How requests are read; an empty value means the usual again.
+/// Where type and key are; an empty value means the usual again.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "For kind generic")]
 struct GenericSettings {
-    /// The header that carries the HMAC of the body
-    /// [default: X-Hub-Signature-256]
-    #[arg(long, value_name = "HEADER")]
-    signature_header: Option<String>,
-    /// sha1, sha256 or sha512 [default: sha256]
-    #[arg(long, value_name = "NAME")]
-    signature_algorithm: Option<Algorithm>,
-    /// hex or base64; `sha256=` and the like before it are left out
-    /// [default: hex]
-    #[arg(long, value_name = "NAME")]
-    signature_encoding: Option<Encoding>,
     /// The header that names the type [default: X-Hookbox-Type]
     #[arg(long, value_name = "HEADER", conflicts_with = "type_expr")]
     type_header: Option<String>,
@@ -151,9 +127,7 @@ struct Change {
     /// `Some(None)` takes the token away.
     path_token: Option<Option<Secret>>,
     on_repeat: Option<OnRepeat>,
-    signature_header: Option<String>,
-    signature_algorithm: Option<Algorithm>,
-    signature_encoding: Option<Encoding>,
+    rules: RuleChange,
     /// `Some(None)` is the usual.
     type_from: Option<Option<Origin>>,
     key_from: Option<Option<Origin>>,
@@ -167,18 +141,12 @@ impl Settings {
             (false, false) => None,
         };
         let generic = self.generic;
-        let signature_header = generic.signature_header.map(|name| match name.as_str() {
-            "" => Rules::default().header.into_owned(),
-            _ => name,
-        });
         Ok(Change {
             secret: self.secret.read(context)?,
             tolerance: self.tolerance,
             path_token,
             on_repeat: self.on_repeat,
-            signature_header,
-            signature_algorithm: generic.signature_algorithm,
-            signature_encoding: generic.signature_encoding,
+            rules: self.rules.read()?,
             type_from: origin(generic.type_header, generic.type_expr)?,
             key_from: origin(generic.key_header, generic.key_expr)?,
         })
@@ -212,10 +180,7 @@ impl Change {
         put(&mut source.path_token, &self.path_token);
         put(&mut source.on_repeat, &self.on_repeat.map(Some));
         let generic = &mut source.generic;
-        let header = self.signature_header.clone().map(Cow::Owned);
-        put(&mut generic.signature.header, &header);
-        put(&mut generic.signature.algorithm, &self.signature_algorithm);
-        put(&mut generic.signature.encoding, &self.signature_encoding);
+        self.rules.apply(&mut generic.signature);
         put(&mut generic.type_from, &self.type_from);
         put(&mut generic.key_from, &self.key_from);
     }
@@ -305,9 +270,7 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
 }
 
 fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
-    let secret = arguments.secret.read(context)?.ok_or_else(|| {
-        Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
-    })?;
+    let secret = arguments.read(context)?;
     let (name, overlap, now) = (&arguments.name, arguments.overlap, context.now());
     let store = context.store()?;
     store.rotate_source_secret(name, secret, overlap, now)?;

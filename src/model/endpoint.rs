@@ -13,7 +13,8 @@ use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
 use crate::model::retry::Retry;
-use crate::signature::{Scheme, Secret};
+use crate::signature::generic::Rules;
+use crate::signature::{OldSecret, Scheme, Secret};
 use crate::time::{Timestamp, show_span};
 
 /// How long one attempt may take in all, unless set otherwise. Standard Webhooks advises 15 to
@@ -145,6 +146,10 @@ pub struct Endpoint {
     pub scheme: Scheme,
     /// What they are signed with.
     pub secret: Option<Secret>,
+    /// Secrets that were replaced, newest first; each holds until its end.
+    pub old_secrets: Vec<OldSecret>,
+    /// Where the signature goes and how it is made, for scheme generic.
+    pub signature: Rules,
     /// Which events are wanted.
     pub filters: Filters,
     /// How long one attempt may take in all.
@@ -156,6 +161,15 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
+    /// The secrets that hold at this moment, the newest first.
+    pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
+        let old = self.old_secrets.iter().filter(|old| now < old.ends);
+        self.secret
+            .iter()
+            .chain(old.map(|old| &old.secret))
+            .collect()
+    }
+
     /// Tries before a delivery is given up: the first and one a step of the ladder.
     pub fn tries_max(&self) -> u32 {
         self.retry.tries_max()
@@ -175,6 +189,8 @@ pub struct NewEndpoint {
     pub scheme: Scheme,
     /// What they are signed with.
     pub secret: Option<Secret>,
+    /// Where the signature goes and how it is made, for scheme generic.
+    pub signature: Rules,
     /// Which events are wanted.
     pub filters: Filters,
     /// How long one attempt may take in all.
@@ -194,6 +210,7 @@ impl From<&Endpoint> for NewEndpoint {
             format: held.format,
             scheme: held.scheme,
             secret: held.secret.clone(),
+            signature: held.signature.clone(),
             filters: held.filters.clone(),
             timeout: held.timeout,
             concurrency: held.concurrency,
@@ -211,6 +228,7 @@ impl NewEndpoint {
             format: Format::Raw,
             scheme: Scheme::None,
             secret: None,
+            signature: Rules::default(),
             filters: Filters::default(),
             timeout: TIMEOUT_DEFAULT,
             concurrency: CONCURRENCY_DEFAULT,
@@ -225,6 +243,13 @@ impl NewEndpoint {
     pub fn check(&self) -> Result<()> {
         crate::model::check_name(&self.name)?;
         self.scheme.check_secret(self.secret.as_ref())?;
+        if self.scheme != Scheme::Generic && self.signature != Rules::default() {
+            return Err(Error::misuse(format!(
+                "where the signature goes and how it is made can be set for --sign generic, not for {}",
+                self.scheme
+            )));
+        }
+        self.signature.check()?;
         if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
             return Err(Error::misuse(format!(
                 "--timeout is {}, allowed is 1ms to {}",
@@ -274,6 +299,8 @@ impl EndpointReport {
             "url": endpoint.url.redacted(),
             "format": endpoint.format.name(),
             "sign": endpoint.scheme.name(),
+            "signature": (endpoint.scheme == Scheme::Generic).then(|| endpoint.signature.json()),
+            "old_secrets_end_at": endpoint.old_secrets.iter().map(|old| old.ends.to_string()).collect::<Vec<String>>(),
             "types": list(&filters.types),
             "sources": list(&filters.sources),
             "branches": list(&filters.branches),

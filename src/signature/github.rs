@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::generic::{Algorithm, Encoding, Rules};
-use super::{Rejection, Secret};
+use super::{Rejection, Secret, Signable};
 
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Hub-Signature-256";
@@ -26,8 +26,14 @@ pub const SHA1_HEADER: &str = "X-Hub-Signature";
 /// # Ok::<(), hookbox::Error>(())
 /// ```
 pub fn sign(secret: &Secret, body: &[u8]) -> String {
-    let digest = Algorithm::Sha256.hmac(secret, body);
+    let digest = Algorithm::Sha256.hmac(secret, &[body]);
     format!("{}={}", Algorithm::Sha256, hex::encode(digest))
+}
+
+/// Signs the body as older receivers expect it.
+pub fn sign_sha1(secret: &Secret, body: &[u8]) -> String {
+    let digest = Algorithm::Sha1.hmac(secret, &[body]);
+    format!("{}={}", Algorithm::Sha1, hex::encode(digest))
 }
 
 /// Checks the value of `X-Hub-Signature-256` in constant time; where a request has none, that of
@@ -52,8 +58,9 @@ pub fn verify(
             header: Cow::Borrowed(header),
             algorithm,
             encoding: Encoding::Hex,
+            ..Rules::default()
         };
-        rules.verify(secret, body, Some(value))
+        rules.verify(secret, &Signable::of(body), Some(value))
     };
     match (sha256, sha1) {
         (None, Some(older)) => check(SHA1_HEADER, Algorithm::Sha1, Some(older)),

@@ -25,24 +25,38 @@ mod secret;
 pub mod standard;
 pub mod token;
 
-pub use secret::Secret;
+pub use secret::{OldSecret, Secret};
 
 /// How requests to an endpoint are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
     /// Not at all.
     None,
-    /// Standard Webhooks 1.0.0: `webhook-signature: v1,BASE64`.
+    /// Standard Webhooks 1.0.0: `webhook-signature: v1,BASE64`, or `v1a,BASE64` with a private key.
     Standard,
-    /// As GitHub does: `X-Hub-Signature-256: sha256=HEX`.
+    /// As GitHub does: `X-Hub-Signature-256: sha256=HEX`, and the older `X-Hub-Signature`.
     Github,
     /// As Gogs does: `X-Gogs-Signature: HEX`.
     Gogs,
+    /// As Gitea does: `X-Gitea-Signature: HEX`, and those of Gogs and GitHub.
+    Gitea,
+    /// As Gitee does in its signing mode: `X-Gitee-Token` and `X-Gitee-Timestamp`.
+    Gitee,
+    /// An HMAC in a header of the user's choice.
+    Generic,
 }
 
 impl Scheme {
     /// Every scheme, in the order of the help text.
-    pub const ALL: [Scheme; 4] = [Scheme::None, Scheme::Standard, Scheme::Github, Scheme::Gogs];
+    pub const ALL: [Scheme; 7] = [
+        Scheme::None,
+        Scheme::Standard,
+        Scheme::Github,
+        Scheme::Gogs,
+        Scheme::Gitea,
+        Scheme::Gitee,
+        Scheme::Generic,
+    ];
 
     /// The name used on the command line, in SQL and in JSON.
     pub fn name(self) -> &'static str {
@@ -51,6 +65,9 @@ impl Scheme {
             Scheme::Standard => "standard",
             Scheme::Github => "github",
             Scheme::Gogs => "gogs",
+            Scheme::Gitea => "gitea",
+            Scheme::Gitee => "gitee",
+            Scheme::Generic => "generic",
         }
     }
 
@@ -61,11 +78,12 @@ impl Scheme {
     /// form of secret and this is not of it.
     pub fn check_secret(self, secret: Option<&Secret>) -> Result<()> {
         match (self, secret) {
-            (Scheme::None, None) | (Scheme::Github | Scheme::Gogs, Some(_)) => Ok(()),
+            (Scheme::None, None) => Ok(()),
             (Scheme::None, Some(_)) => Err(Error::misuse(
-                "a secret was given but nothing to sign with it; add --sign standard, github or gogs",
+                "a secret was given but nothing to sign with it; add --sign standard, github, gogs, gitea, gitee or generic",
             )),
-            (Scheme::Standard, Some(secret)) => standard::key(secret).map(|_| ()),
+            (Scheme::Standard, Some(secret)) => standard::check_signing(secret),
+            (_, Some(_)) => Ok(()),
             (_, None) => Err(Error::misuse(format!(
                 "--sign {} needs a secret; give it with --secret-file, --secret-env or --secret -",
                 self.name()
@@ -73,29 +91,105 @@ impl Scheme {
         }
     }
 
-    /// The headers that prove to the receiver who sent this request.
+    /// Checks what a request of this scheme proves, in constant time.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the secret does not fit the scheme; [`Scheme::check_secret`] has
+    /// A [`Rejection`] when it is unsigned, or signed with another secret, over another body, or
+    /// too long ago. Scheme none proves nothing and rejects nothing.
+    pub fn verify(
+        self,
+        secret: &Secret,
+        rules: &generic::Rules,
+        request: &Signed<'_>,
+    ) -> std::result::Result<(), Rejection> {
+        let header = request.header;
+        let (content_type, body) = (header("content-type"), request.body);
+        match self {
+            Scheme::None => Ok(()),
+            Scheme::Standard => standard::verify_request(secret, request),
+            Scheme::Github => {
+                let newer = header(github::HEADER);
+                github::verify(secret, body, newer, header(github::SHA1_HEADER))
+            }
+            Scheme::Gogs => gogs::verify(secret, content_type, body, header(gogs::HEADER)),
+            Scheme::Gitea => {
+                let value = header(gitea::HEADER);
+                gitea::verify(gitea::HEADER, secret, content_type, body, value)
+            }
+            Scheme::Gitee => {
+                let (token, stamp) = (header(gitee::HEADER), header(gitee::TIMESTAMP_HEADER));
+                gitee::verify(secret, token, stamp, request.now, request.tolerance)
+            }
+            Scheme::Generic => {
+                let seconds = header(standard::TIMESTAMP_HEADER);
+                let seconds: i64 = seconds.and_then(|text| text.parse().ok()).unwrap_or(0);
+                let message = Signable {
+                    id: header(standard::ID_HEADER).unwrap_or_default(),
+                    timestamp: Timestamp(seconds.saturating_mul(1_000)),
+                    content_type,
+                    body,
+                };
+                rules.verify(secret, &message, header(&rules.header))
+            }
+        }
+    }
+
+    /// The headers that prove to the receiver who sent this request. `secrets` are those that
+    /// hold now, the newest first: where the scheme allows several signatures there is one of
+    /// each, else one of the newest.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when a secret does not fit the scheme; [`Scheme::check_secret`] has
     /// ruled that out for a stored endpoint.
     pub fn sign(
         self,
-        secret: Option<&Secret>,
+        secrets: &[&Secret],
+        rules: &generic::Rules,
         message: &Signable<'_>,
-    ) -> Result<Vec<(&'static str, String)>> {
-        let Some(secret) = secret else {
+    ) -> Result<Vec<(Cow<'static, str>, String)>> {
+        let Some(newest) = secrets.first() else {
             return Ok(Vec::new());
+        };
+        let body = message.body;
+        let known = |headers: Vec<(&'static str, String)>| {
+            let named = headers.into_iter();
+            named.map(|(name, value)| (name.into(), value)).collect()
         };
         Ok(match self {
             Scheme::None => Vec::new(),
-            Scheme::Standard => vec![(standard::HEADER, standard::sign(secret, message)?)],
-            Scheme::Github => vec![(github::HEADER, github::sign(secret, message.body))],
-            Scheme::Gogs => {
-                vec![(
-                    gogs::HEADER,
-                    gogs::sign(secret, message.content_type, message.body),
-                )]
+            Scheme::Standard => {
+                let all = secrets.iter().map(|secret| standard::sign(secret, message));
+                let list = all.collect::<Result<Vec<String>>>()?.join(" ");
+                known(vec![(standard::HEADER, list)])
             }
+            Scheme::Github => known(vec![
+                (github::HEADER, github::sign(newest, body)),
+                (github::SHA1_HEADER, github::sign_sha1(newest, body)),
+            ]),
+            Scheme::Gogs => {
+                let value = gogs::sign(newest, message.content_type, body);
+                known(vec![(gogs::HEADER, value)])
+            }
+            Scheme::Gitea => {
+                // All of them cover the JSON text, also in form mode.
+                let signed = gogs::signed_bytes(message.content_type, body);
+                let value = gogs::sign(newest, None, &signed);
+                known(vec![
+                    (gitea::HEADER, value.clone()),
+                    (gogs::HEADER, value),
+                    (github::HEADER, github::sign(newest, &signed)),
+                    (github::SHA1_HEADER, github::sign_sha1(newest, &signed)),
+                ])
+            }
+            Scheme::Gitee => {
+                let stamp = message.timestamp.0.to_string();
+                let token = gitee::sign(newest, &stamp);
+                known(vec![
+                    (gitee::HEADER, token),
+                    (gitee::TIMESTAMP_HEADER, stamp),
+                ])
+            }
+            Scheme::Generic => vec![(rules.header.clone(), rules.sign(newest, message))],
         })
     }
 }
@@ -114,9 +208,8 @@ impl FromStr for Scheme {
             .into_iter()
             .find(|scheme| scheme.name() == text)
             .ok_or_else(|| {
-                Error::misuse(format!(
-                    "unknown signature scheme `{text}`; one of none, standard, github, gogs"
-                ))
+                let names = Scheme::ALL.map(Scheme::name).join(", ");
+                Error::misuse(format!("unknown signature scheme `{text}`; one of {names}"))
             })
     }
 }
@@ -132,6 +225,37 @@ pub struct Signable<'a> {
     pub content_type: Option<&'a str>,
     /// The bytes that are sent.
     pub body: &'a [u8],
+}
+
+impl<'a> Signable<'a> {
+    /// A body, for what covers nothing else.
+    pub fn of(body: &'a [u8]) -> Signable<'a> {
+        Signable {
+            id: "",
+            timestamp: Timestamp(0),
+            content_type: None,
+            body,
+        }
+    }
+}
+
+/// A request whose signature is to be checked.
+#[derive(Clone, Copy)]
+pub struct Signed<'a> {
+    /// The first value of a header, trimmed; `None` when it is absent or empty.
+    pub header: &'a dyn Fn(&str) -> Option<&'a str>,
+    /// The bytes that came.
+    pub body: &'a [u8],
+    /// When it is looked at.
+    pub now: Timestamp,
+    /// How far from now a signed time may be; `None` takes any.
+    pub tolerance: Option<Duration>,
+}
+
+impl fmt::Debug for Signed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signed").finish_non_exhaustive()
+    }
 }
 
 /// Why a signature was not accepted. Shown to the sender with 401.

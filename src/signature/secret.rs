@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Error, Result};
+use crate::time::Timestamp;
 
 /// A shared secret, as the bytes that were given.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,6 +35,15 @@ impl Secret {
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
+}
+
+/// A secret that was replaced.
+#[derive(Debug, Clone)]
+pub struct OldSecret {
+    /// The secret.
+    pub secret: Secret,
+    /// Until when it holds.
+    pub ends: Timestamp,
 }
 
 impl fmt::Debug for Secret {

@@ -9,11 +9,12 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac};
-use ring::signature::{ED25519, UnparsedPublicKey};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use sha2::Sha256;
 
-use super::{Rejection, Secret, Signable, hmac256};
+use super::{Rejection, Secret, Signable, Signed, hmac256};
 use crate::error::{Error, Result};
+use crate::time::Timestamp;
 
 /// The header that carries the signatures.
 pub const HEADER: &str = "webhook-signature";
@@ -26,6 +27,9 @@ pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 
 /// How far from now that time may be: what the reference libraries allow.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
+
+/// What a private key begins with.
+const PRIVATE_PREFIX: &[u8] = b"whsk_";
 
 /// Key lengths that the specification allows: 192 to 512 bits.
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -52,11 +56,65 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// # Ok::<(), hookbox::Error>(())
 /// ```
 pub fn sign(secret: &Secret, message: &Signable<'_>) -> Result<String> {
+    if secret.expose().starts_with(PRIVATE_PREFIX) {
+        let pair = key_pair(secret)?;
+        let signature = pair.sign(&signed_text(message));
+        return Ok(format!("v1a,{}", STANDARD.encode(signature)));
+    }
     let mac = mac(secret, message)?;
     Ok(format!(
         "v1,{}",
         STANDARD.encode(mac.finalize().into_bytes())
     ))
+}
+
+/// The text `ID.TIMESTAMP.BODY`.
+fn signed_text(message: &Signable<'_>) -> Vec<u8> {
+    let head = format!("{}.{}.", message.id, message.timestamp.unix_seconds());
+    [head.as_bytes(), message.body].concat()
+}
+
+/// The key pair of a secret that is `whsk_` and base64 of 32 bytes (a seed, RFC 8032) or of 64
+/// (the seed and its public key): the specification does not say which of them it is.
+fn key_pair(secret: &Secret) -> Result<Ed25519KeyPair> {
+    let bad = || {
+        Error::misuse(
+            "a Standard Webhooks private key is whsk_ and base64 of 32 or 64 bytes, this is not; make one with: echo \"whsk_$(openssl rand -base64 32)\"",
+        )
+    };
+    let text = secret.expose().strip_prefix(PRIVATE_PREFIX);
+    let key = STANDARD.decode(text.ok_or_else(bad)?).map_err(|_| bad())?;
+    let pair = match key.split_at_checked(32) {
+        Some((seed, [])) => Ed25519KeyPair::from_seed_unchecked(seed),
+        Some((seed, public)) => Ed25519KeyPair::from_seed_and_public_key(seed, public),
+        None => return Err(bad()),
+    };
+    pair.map_err(|_| bad())
+}
+
+/// The public key that receivers verify with, `whpk_` and base64, of a private one; `None` for a
+/// shared secret.
+///
+/// # Errors
+/// [`Error::Misuse`] when it begins as a private key and is none.
+///
+/// ```
+/// use hookbox::signature::{Secret, standard};
+/// // RFC 8032, section 7.1, test 1.
+/// let seed = Secret::new("whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=")?;
+/// assert_eq!(
+///     standard::public_key_of(&seed)?.as_deref(),
+///     Some("whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="),
+/// );
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn public_key_of(secret: &Secret) -> Result<Option<String>> {
+    if !secret.expose().starts_with(PRIVATE_PREFIX) {
+        return Ok(None);
+    }
+    let pair = key_pair(secret)?;
+    let public = STANDARD.encode(pair.public_key());
+    Ok(Some(format!("whpk_{public}")))
 }
 
 /// The HMAC over `ID.TIMESTAMP.BODY`.
@@ -121,14 +179,36 @@ pub fn verify(
     }
 }
 
+/// Checks a whole request: id, time and signature.
+///
+/// # Errors
+/// As [`verify`], and when id or time are absent, or the time is too far from now.
+pub fn verify_request(secret: &Secret, request: &Signed<'_>) -> std::result::Result<(), Rejection> {
+    let needed = |name| (request.header)(name).ok_or_else(|| Rejection::missing(name));
+    let signature = needed(HEADER)?;
+    let id = needed(ID_HEADER)?;
+    let seconds: i64 = needed(TIMESTAMP_HEADER)?
+        .parse()
+        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER))?;
+    let timestamp = Timestamp(seconds.saturating_mul(1000));
+    let message = Signable {
+        id,
+        timestamp,
+        content_type: None,
+        body: request.body,
+    };
+    verify(secret, &message, Some(signature))?;
+    // Last, so that a stranger learns nothing of this machine's clock.
+    Rejection::unless_recent(timestamp, request.now, request.tolerance)
+}
+
 /// Checks `v1a` signatures: ed25519 over the same bytes, by the sender's public key.
 fn verify_asymmetric(
     public: &[u8],
     message: &Signable<'_>,
     value: &str,
 ) -> std::result::Result<(), Rejection> {
-    let mut signed = format!("{}.{}.", message.id, message.timestamp.unix_seconds()).into_bytes();
-    signed.extend_from_slice(message.body);
+    let signed = signed_text(message);
     let key = UnparsedPublicKey::new(&ED25519, public);
     let mut claimed = value
         .split_ascii_whitespace()
@@ -150,6 +230,23 @@ fn public_key(secret: &Secret) -> Option<Vec<u8>> {
         .decode(secret.expose().strip_prefix(b"whpk_")?)
         .ok()?;
     (key.len() == 32).then_some(key)
+}
+
+/// Checks that a secret can sign: a shared one (see [`key`]) or a private key, `whsk_` and base64
+/// of 32 or 64 bytes.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is neither, with a way to make one.
+pub fn check_signing(secret: &Secret) -> Result<()> {
+    if secret.expose().starts_with(PRIVATE_PREFIX) {
+        return key_pair(secret).map(|_| ());
+    }
+    if secret.expose().starts_with(b"whpk_") {
+        return Err(Error::misuse(
+            "this is a public key, which verifies and cannot sign; give the private one (whsk_...)",
+        ));
+    }
+    key(secret).map(|_| ())
 }
 
 /// Checks that a secret can verify: a shared one (see [`key`]) or a public key, `whpk_` and base64
@@ -194,7 +291,6 @@ pub fn key(secret: &Secret) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     #[test]
     fn the_published_vectors_are_made() {
@@ -287,6 +383,26 @@ mod tests {
         );
         let malformed = Err(Rejection::malformed(HEADER));
         assert_eq!(verify(&public, &good, Some("v1,AAAA")), malformed);
+        // And made with the private key, in both of its lengths.
+        let seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
+        let mut pair = STANDARD.decode(seed).unwrap();
+        pair.extend(STANDARD.decode(&public.expose()[5..]).unwrap());
+        for private in [
+            format!("whsk_{seed}"),
+            format!("whsk_{}", STANDARD.encode(pair)),
+        ] {
+            let private = Secret::new(private).unwrap();
+            assert_eq!(check_signing(&private).map_err(|e| e.to_string()), Ok(()));
+            assert_eq!(sign(&private, &good).unwrap(), signed);
+        }
+        for bad in [
+            "whsk_AAAA",
+            "whsk_",
+            "whsk_!",
+            "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+        ] {
+            assert!(check_signing(&Secret::new(bad).unwrap()).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::retry::Retry;
 use crate::model::source::{GenericRules, OnRepeat, SourceKind, Tolerance};
 use crate::signature::Scheme;
+use crate::signature::generic::Rules;
 use crate::time::Timestamp;
 
 macro_rules! integer_columns {
@@ -56,7 +57,7 @@ macro_rules! parsed_columns {
     ($($name:ident),+) => {$(
         impl FromSql for $name {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
-                value.as_str()?.parse().map_err(|error| FromSqlError::Other(Box::new(error)))
+                value.as_str()?.parse().map_err(other)
             }
         }
     )+};
@@ -109,12 +110,10 @@ impl ToSql for Tolerance {
 
 impl FromSql for GenericRules {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<GenericRules> {
-        let Some(text) = Option::<String>::column_result(value)? else {
-            return Ok(GenericRules::default());
-        };
-        let other = |error| FromSqlError::Other(error);
-        let value = serde_json::from_str(&text).map_err(|error| other(Box::new(error)))?;
-        GenericRules::from_json(&value).map_err(|error| other(Box::new(error)))
+        Ok(match optional_json(value)? {
+            None => GenericRules::default(),
+            Some(object) => GenericRules::from_json(&object).map_err(other)?,
+        })
     }
 }
 
@@ -126,6 +125,37 @@ impl ToSql for GenericRules {
             Value::Text(self.json().to_string())
         }))
     }
+}
+
+impl FromSql for Rules {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Rules> {
+        Ok(match optional_json(value)? {
+            None => Rules::default(),
+            Some(object) => Rules::from_json(&object).map_err(other)?,
+        })
+    }
+}
+
+impl ToSql for Rules {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(if *self == Rules::default() {
+            Value::Null
+        } else {
+            Value::Text(self.json().to_string())
+        }))
+    }
+}
+
+/// A column that holds JSON, or nothing.
+fn optional_json(value: ValueRef<'_>) -> FromSqlResult<Option<serde_json::Value>> {
+    match Option::<String>::column_result(value)? {
+        None => Ok(None),
+        Some(text) => serde_json::from_str(&text).map(Some).map_err(other),
+    }
+}
+
+fn other(error: impl std::error::Error + Send + Sync + 'static) -> FromSqlError {
+    FromSqlError::Other(Box::new(error))
 }
 
 /// A span in a `*_ms` column.
@@ -172,6 +202,6 @@ impl FromSql for Headers {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Headers> {
         serde_json::from_str(value.as_str()?)
             .map(Headers)
-            .map_err(|error| FromSqlError::Other(Box::new(error)))
+            .map_err(other)
     }
 }

@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
-use crate::model::source::{OldSecret, Source};
-use crate::signature::Secret;
+use crate::model::source::Source;
+use crate::signature::{OldSecret, Secret};
 
 /// Every source and endpoint that is not removed, in the order they were made.
 #[derive(Debug, Default)]
@@ -89,17 +89,28 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
         )?
         .query_map([], read_source)?
         .collect::<rusqlite::Result<Vec<Source>>>()?;
-    let sources = with_old_secrets(connection, sources)?;
+    let mut complete = Vec::with_capacity(sources.len());
+    for mut source in sources {
+        source.old_secrets = old_secrets(connection, "source", source.id.0)?;
+        complete.push(Arc::new(source));
+    }
+    let sources = complete;
     let endpoints = connection
         .prepare_cached(
-            "select id, name, url, format, sign, secret, types, sources, branches, when_true,
+            "select id, name, url, format, sign, secret, signature, types, sources, branches, when_true,
                     timeout_ms, concurrency, retry
              from hookbox_endpoint
              where removed_ms is null
              order by id",
         )?
-        .query_map([], |row| read_endpoint(row).map(Arc::new))?
-        .collect::<rusqlite::Result<Vec<Arc<Endpoint>>>>()?;
+        .query_map([], read_endpoint)?
+        .collect::<rusqlite::Result<Vec<Endpoint>>>()?;
+    let mut complete = Vec::with_capacity(endpoints.len());
+    for mut endpoint in endpoints {
+        endpoint.old_secrets = old_secrets(connection, "endpoint", endpoint.id.0)?;
+        complete.push(Arc::new(endpoint));
+    }
+    let endpoints = complete;
     Ok(Directory {
         version,
         sources,
@@ -121,23 +132,23 @@ fn read_source(row: &Row<'_>) -> rusqlite::Result<Source> {
     })
 }
 
-/// The sources, each with the secrets that were replaced.
-fn with_old_secrets(connection: &Connection, sources: Vec<Source>) -> Result<Vec<Arc<Source>>> {
-    let mut old = connection.prepare_cached(
-        "select secret, ends_ms from hookbox_old_secret where source_id = :source order by id desc",
+/// The replaced secrets of a source or endpoint, newest first.
+fn old_secrets(connection: &Connection, of: &str, owner: i64) -> Result<Vec<OldSecret>> {
+    let mut rows = connection.prepare_cached(
+        "select secret, ends_ms
+         from hookbox_old_secret
+         where of = :of and owner_id = :owner
+         order by id desc",
     )?;
-    let mut complete = Vec::with_capacity(sources.len());
-    for mut source in sources {
-        let mut rows = old.query(named_params! { ":source": source.id })?;
-        while let Some(row) = rows.next()? {
-            if let Some(secret) = read_secret(row, "secret")? {
-                let ends = row.get("ends_ms")?;
-                source.old_secrets.push(OldSecret { secret, ends });
-            }
+    let mut rows = rows.query(named_params! { ":of": of, ":owner": owner })?;
+    let mut old = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(secret) = read_secret(row, "secret")? {
+            let ends = row.get("ends_ms")?;
+            old.push(OldSecret { secret, ends });
         }
-        complete.push(Arc::new(source));
     }
-    Ok(complete)
+    Ok(old)
 }
 
 fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
@@ -148,6 +159,8 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         format: row.get("format")?,
         scheme: row.get("sign")?,
         secret: read_secret(row, "secret")?,
+        old_secrets: Vec::new(),
+        signature: row.get("signature")?,
         filters: Filters {
             types: row.get("types")?,
             sources: row.get("sources")?,

@@ -20,6 +20,7 @@ mod readme;
 mod replay;
 mod schedule;
 mod sending;
+mod signing;
 mod sources;
 mod status;
 mod support;

@@ -2,14 +2,17 @@
 //!
 //! Gitea's headers are read where Forgejo's own are absent, as from servers that have just moved.
 
-use super::{Described, Received, gitea as relative};
+use super::{Described, Received};
 use crate::signature::{Rejection, Secret, gitea};
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
-    match request.header(gitea::FORGEJO_HEADER) {
-        Some(_) => relative::verify_named(gitea::FORGEJO_HEADER, secret, request),
-        None => relative::verify(secret, request),
-    }
+    let own = gitea::FORGEJO_HEADER;
+    let header = match request.header(own) {
+        Some(_) => own,
+        None => gitea::HEADER,
+    };
+    let value = request.header(header);
+    gitea::verify(header, secret, request.content_type(), request.body, value)
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {

@@ -9,17 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Described, Received};
 use crate::model::event::{is_key, is_type};
 use crate::model::expression::Scope;
-use crate::model::source::{GenericRules, Source};
-use crate::signature::{Rejection, Secret};
-
-pub(super) fn verify(
-    secret: &Secret,
-    request: &Received<'_>,
-    rules: &GenericRules,
-) -> Result<(), Rejection> {
-    let value = request.header(&rules.signature.header);
-    rules.signature.verify(secret, request.body, value)
-}
+use crate::model::source::Source;
 
 pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
     let scope = Scope {

@@ -6,10 +6,11 @@
 
 use serde::Deserialize;
 
-use super::{Described, Received, When, standard as standard_webhooks};
+use super::{Described, Received, When};
 use crate::model::event::is_type;
 use crate::model::lenient::{Text, read};
-use crate::signature::{Rejection, Secret, standard, token};
+use crate::signature::generic::Rules;
+use crate::signature::{Rejection, Scheme, Secret, standard, token};
 
 #[derive(Default, Deserialize)]
 struct Payload {
@@ -22,7 +23,7 @@ struct Payload {
 pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     // A hook with a signing secret sends no token.
     if secret.expose().starts_with(b"whsec_") {
-        return standard_webhooks::verify(secret, request, when);
+        return request.verify(Scheme::Standard, secret, &Rules::default(), when);
     }
     token::verify(
         token::GITLAB_HEADER,

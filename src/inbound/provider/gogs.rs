@@ -4,16 +4,6 @@
 //! restart carry it again, so it is the idempotency key.
 
 use super::{Described, Received};
-use crate::signature::{Rejection, Secret, gogs};
-
-pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Rejection> {
-    gogs::verify(
-        secret,
-        request.content_type(),
-        request.body,
-        request.header(gogs::HEADER),
-    )
-}
 
 pub(super) fn describe(request: &Received<'_>) -> Described {
     Described::new(

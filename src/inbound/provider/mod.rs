@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use crate::model::event::{Header, first_value, is_type};
 use crate::model::source::{Source, SourceKind};
-use crate::signature::{Rejection, Secret};
+use crate::signature::generic::Rules;
+use crate::signature::{Rejection, Scheme, Secret, Signed};
 use crate::time::Timestamp;
 
 /// A request as it came.
@@ -34,6 +35,23 @@ impl<'a> Received<'a> {
 
     pub(super) fn content_type(&self) -> Option<&'a str> {
         self.header("content-type")
+    }
+
+    /// Checks the request as one of this scheme.
+    fn verify(
+        &self,
+        scheme: Scheme,
+        secret: &Secret,
+        rules: &Rules,
+        when: When,
+    ) -> Result<(), Rejection> {
+        let signed = Signed {
+            header: &|name| self.header(name),
+            body: self.body,
+            now: when.now,
+            tolerance: when.tolerance,
+        };
+        scheme.verify(secret, rules, &signed)
     }
 }
 
@@ -107,15 +125,18 @@ fn verify_with(
         now,
         tolerance: source.tolerance(),
     };
+    let usual = &Rules::default();
     match source.kind {
-        SourceKind::Gogs => gogs::verify(secret, request),
+        SourceKind::Gogs => request.verify(Scheme::Gogs, secret, usual, when),
         SourceKind::Gitee => gitee::verify(secret, request, when),
-        SourceKind::Gitea => gitea::verify(secret, request),
+        SourceKind::Gitea => request.verify(Scheme::Gitea, secret, usual, when),
         SourceKind::Forgejo => forgejo::verify(secret, request),
         SourceKind::Github => github::verify(secret, request),
         SourceKind::Gitlab => gitlab::verify(secret, request, when),
-        SourceKind::Standard => standard::verify(secret, request, when),
-        SourceKind::Generic => generic::verify(secret, request, &source.generic),
+        SourceKind::Standard => request.verify(Scheme::Standard, secret, usual, when),
+        SourceKind::Generic => {
+            request.verify(Scheme::Generic, secret, &source.generic.signature, when)
+        }
     }
 }
 
@@ -145,7 +166,8 @@ mod tests {
     use super::*;
     use crate::model::activity::Facts;
     use crate::model::id::SourceId;
-    use crate::model::source::{GenericRules, OldSecret, OnRepeat, Origin, Tolerance};
+    use crate::model::source::{GenericRules, OnRepeat, Origin, Tolerance};
+    use crate::signature::OldSecret;
 
     const BODIES: [&str; 5] = [
         r#"{"ref":"refs/heads/main","commits":[{"id":"ab"}],"repository":{"full_name":"a/b"}}"#,

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::expression::{Expression, Scope};
-use crate::signature::generic::Rules;
+use crate::signature::generic::{Rules, check_header};
 
 /// The header that names the type unless set otherwise.
 pub const TYPE_HEADER: &str = "X-Hookbox-Type";
@@ -50,19 +50,6 @@ impl Origin {
     }
 }
 
-/// Checks that a text can be the name of a header.
-///
-/// # Errors
-/// [`Error::Misuse`] when it cannot.
-pub fn check_header(name: &str) -> Result<()> {
-    match http::HeaderName::try_from(name) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::misuse(format!(
-            "`{name}` is not the name of a header; write such as X-Signature"
-        ))),
-    }
-}
-
 impl GenericRules {
     /// The type that a request names.
     pub fn event_type(&self, scope: &Scope<'_>) -> Option<String> {
@@ -76,33 +63,17 @@ impl GenericRules {
 
     /// As it is stored and shown: one JSON object, what is not set left out.
     pub fn json(&self) -> Value {
-        let usual = Rules::default();
         let mut object = Map::new();
-        let mut put = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                object.insert(name.to_owned(), value.into());
-            }
-        };
-        let set = &self.signature;
-        let unusual = |is: bool, text: &str| is.then(|| text.to_owned());
-        put(
-            "signature_header",
-            unusual(set.header != usual.header, &set.header),
-        );
-        put(
-            "signature_algorithm",
-            unusual(set.algorithm != usual.algorithm, set.algorithm.name()),
-        );
-        put(
-            "signature_encoding",
-            unusual(set.encoding != usual.encoding, set.encoding.name()),
-        );
+        self.signature.put(&mut object);
+        let mut put = |name: String, text: String| object.insert(name, text.into());
         for (what, origin) in [("type", &self.type_from), ("key", &self.key_from)] {
             match origin {
                 None => {}
-                Some(Origin::Header(name)) => put(&format!("{what}_header"), Some(name.clone())),
+                Some(Origin::Header(name)) => {
+                    put(format!("{what}_header"), name.clone());
+                }
                 Some(Origin::Expression(expression)) => {
-                    put(&format!("{what}_expr"), Some(expression.to_string()));
+                    put(format!("{what}_expr"), expression.to_string());
                 }
             }
         }
@@ -115,16 +86,10 @@ impl GenericRules {
     /// [`Error::Misuse`] when a part is not one.
     pub fn from_json(value: &Value) -> Result<GenericRules> {
         let text = |name: &str| value[name].as_str();
-        let mut rules = GenericRules::default();
-        if let Some(header) = text("signature_header") {
-            rules.signature.header = header.to_owned().into();
-        }
-        if let Some(algorithm) = text("signature_algorithm") {
-            rules.signature.algorithm = algorithm.parse()?;
-        }
-        if let Some(encoding) = text("signature_encoding") {
-            rules.signature.encoding = encoding.parse()?;
-        }
+        let mut rules = GenericRules {
+            signature: Rules::from_json(value)?,
+            ..GenericRules::default()
+        };
         let origin = |header: &str, expression: &str| match (text(header), text(expression)) {
             (Some(name), _) => Origin::header(name).map(Some),
             (None, Some(text)) => Expression::parse(text).map(|e| Some(Origin::Expression(e))),
@@ -161,6 +126,7 @@ mod tests {
                 header: "X-Sig".into(),
                 algorithm: Algorithm::Sha512,
                 encoding: Encoding::Base64,
+                ..Rules::default()
             },
             type_from: Some(Origin::Expression(
                 "'order.' ~ body.status".parse().unwrap(),

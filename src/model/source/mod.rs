@@ -12,10 +12,10 @@ use subtle::ConstantTimeEq;
 use crate::error::{Error, Result};
 use crate::model::check_name;
 use crate::model::id::SourceId;
-use crate::signature::Secret;
+use crate::signature::{OldSecret, Secret};
 use crate::time::{Timestamp, parse_span, show_span};
 
-pub use generic::{GenericRules, KEY_HEADER, Origin, TYPE_HEADER, check_header};
+pub use generic::{GenericRules, KEY_HEADER, Origin, TYPE_HEADER};
 pub use kind::SourceKind;
 
 /// What a request with a known key asks for, besides the answer that the event is known.
@@ -69,15 +69,6 @@ pub struct Source {
     pub on_repeat: OnRepeat,
     /// How requests are read, for kind generic.
     pub generic: GenericRules,
-}
-
-/// A secret that was replaced.
-#[derive(Debug, Clone)]
-pub struct OldSecret {
-    /// The secret.
-    pub secret: Secret,
-    /// Until when it holds.
-    pub ends: Timestamp,
 }
 
 /// How far the signed time of a request may be from now.
@@ -240,7 +231,7 @@ impl NewSource {
                 self.kind
             )));
         }
-        check_header(&self.generic.signature.header)
+        self.generic.signature.check()
     }
 }
 

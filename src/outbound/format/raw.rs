@@ -42,9 +42,15 @@ pub(super) fn render(
         content_type: event.content_type.as_deref(),
         body: &event.body,
     };
-    for (name, value) in endpoint.scheme.sign(endpoint.secret.as_ref(), &message)? {
-        headers.push((name.to_owned(), value));
-    }
+    let secrets = endpoint.secrets_at(now);
+    let signed = endpoint
+        .scheme
+        .sign(&secrets, &endpoint.signature, &message)?;
+    headers.extend(
+        signed
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value)),
+    );
     Ok(OutboundRequest {
         url: endpoint.url.clone(),
         headers,
@@ -81,7 +87,7 @@ fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, w
     // Whatever came in however, a receiver finds its type in one place.
     let mut style = vec![("X-Hookbox-Type", event_type)];
     match scheme {
-        Scheme::None | Scheme::Standard => {}
+        Scheme::None | Scheme::Standard | Scheme::Generic => {}
         Scheme::Github => style.extend([
             ("X-GitHub-Event", event_type),
             ("X-GitHub-Delivery", delivery),
@@ -92,6 +98,21 @@ fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, w
             ("X-Gogs-Delivery", delivery),
             ("X-GitHub-Event", event_type),
             ("X-GitHub-Delivery", delivery),
+        ]),
+        // Gitea sends its own set, Gogs' and GitHub's.
+        Scheme::Gitea => style.extend([
+            ("X-Gitea-Event", event_type),
+            ("X-Gitea-Event-Type", event_type),
+            ("X-Gitea-Delivery", delivery),
+            ("X-Gogs-Event", event_type),
+            ("X-Gogs-Delivery", delivery),
+            ("X-GitHub-Event", event_type),
+            ("X-GitHub-Delivery", delivery),
+        ]),
+        Scheme::Gitee => style.extend([
+            ("X-Gitee-Event", event_type),
+            ("X-Git-Oschina-Event", event_type),
+            ("X-Gitee-Ping", "false"),
         ]),
     }
     for (name, value) in style {
@@ -121,7 +142,9 @@ mod tests {
             format: Format::Raw,
             scheme,
             secret: secret.map(|text| Secret::new(text).unwrap()),
-            filters: crate::model::filter::Filters::default(),
+            old_secrets: Vec::new(),
+            signature: new.signature,
+            filters: new.filters,
             timeout: new.timeout,
             concurrency: new.concurrency,
             retry: new.retry,

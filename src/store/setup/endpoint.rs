@@ -1,13 +1,18 @@
 //! Adding, changing and removing endpoints.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, named_params};
 
 use super::no_endpoint;
+use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
-use crate::model::endpoint::NewEndpoint;
+use crate::model::endpoint::{Endpoint, NewEndpoint};
 use crate::model::filter::Globs;
 use crate::model::id::EndpointId;
+use crate::signature::Secret;
 use crate::store::Store;
 use crate::store::columns::Millis;
 use crate::store::writer::{Tx, expect_one};
@@ -32,7 +37,10 @@ impl Store {
                     endpoint.name
                 )));
             }
-            save(tx, &endpoint, now)
+            let id = save(tx, &endpoint, now)?;
+            // Those of the one that was removed.
+            forget_all(tx, owner(id))?;
+            Ok(id)
         })
     }
 
@@ -49,13 +57,38 @@ impl Store {
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let held = tx
-                .directory
-                .endpoint(&name)
-                .ok_or_else(|| no_endpoint(&name))?;
+            let held = held(tx, &name)?;
             let mut endpoint = NewEndpoint::from(held.as_ref());
             change(&mut endpoint);
             endpoint.check()?;
+            save(tx, &endpoint, now)?;
+            if endpoint.secret != held.secret || endpoint.scheme != held.scheme {
+                forget_all(tx, owner(held.id))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Gives an endpoint a new secret. For `overlap` longer it is signed with the old one as well,
+    /// where the scheme allows several signatures; else with the new one alone from now on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when it signs nothing,
+    /// or the secret does not fit its scheme or is the one it has.
+    pub fn rotate_endpoint_secret(
+        &self,
+        name: &str,
+        secret: Secret,
+        overlap: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let held = held(tx, &name)?;
+            let mut endpoint = NewEndpoint::from(held.as_ref());
+            let old = endpoint.secret.replace(secret.clone());
+            endpoint.check()?;
+            keep(tx, owner(held.id), old.as_ref(), &secret, overlap, now)?;
             save(tx, &endpoint, now).map(|_| ())
         })
     }
@@ -80,6 +113,19 @@ impl Store {
     }
 }
 
+/// The endpoint of this name.
+fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
+    let held = tx.directory.endpoint(name).cloned();
+    held.ok_or_else(|| no_endpoint(name))
+}
+
+fn owner(id: EndpointId) -> Owner {
+    Owner {
+        of: "endpoint",
+        id: id.0,
+    }
+}
+
 /// Writes an endpoint: a new row, or that of its name.
 fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
     let filters = &endpoint.filters;
@@ -89,14 +135,15 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .connection
         .prepare_cached(
             "insert into hookbox_endpoint (
-                 name, url, format, sign, secret, types, sources, branches, when_true,
+                 name, url, format, sign, secret, signature, types, sources, branches, when_true,
                  timeout_ms, concurrency, retry, created_ms
              ) values (
-                 :name, :url, :format, :sign, :secret, :types, :sources, :branches, :when,
+                 :name, :url, :format, :sign, :secret, :signature, :types, :sources, :branches, :when,
                  :timeout, :concurrency, :retry, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, sign = :sign, secret = :secret,
+                 signature = :signature,
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
                  removed_ms = null
@@ -109,6 +156,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":format": endpoint.format,
                 ":sign": endpoint.scheme,
                 ":secret": endpoint.secret.as_ref().map(|secret| secret.expose()),
+                ":signature": endpoint.signature,
                 ":types": text(&filters.types),
                 ":sources": text(&filters.sources),
                 ":branches": text(&filters.branches),
@@ -145,11 +193,7 @@ fn remove_endpoint_batch(
     cancel_pending: bool,
     now: Timestamp,
 ) -> Result<(i64, bool)> {
-    let endpoint = tx
-        .directory
-        .endpoint(name)
-        .ok_or_else(|| no_endpoint(name))?
-        .clone();
+    let endpoint = held(tx, name)?;
     let pending: Option<i64> = tx
         .connection
         .prepare_cached(

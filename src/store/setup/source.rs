@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::named_params;
 
 use super::no_source;
+use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
 use crate::model::source::{NewSource, Source};
@@ -30,7 +31,7 @@ impl Store {
             }
             let id = save(tx, &source, now)?;
             // Those of the one that was removed.
-            forget_old_secrets(tx, id, Timestamp(i64::MAX))?;
+            forget_all(tx, owner(id))?;
             Ok(id)
         })
     }
@@ -55,7 +56,7 @@ impl Store {
             source.check()?;
             save(tx, &source, now)?;
             if source.secret != held.secret {
-                forget_old_secrets(tx, held.id, Timestamp(i64::MAX))?;
+                forget_all(tx, owner(held.id))?;
             }
             Ok(())
         })
@@ -80,24 +81,7 @@ impl Store {
             let mut source = NewSource::from(held.as_ref());
             let old = source.secret.replace(secret.clone());
             source.check()?;
-            if old.as_ref() == Some(&secret) {
-                return Err(Error::misuse(format!(
-                    "this is the secret that source {name} has already; give another one"
-                )));
-            }
-            forget_old_secrets(tx, held.id, now)?;
-            if let Some(old) = old {
-                tx.connection
-                    .prepare_cached(
-                        "insert into hookbox_old_secret (source_id, secret, ends_ms)
-                         values (:source, :secret, :ends)",
-                    )?
-                    .execute(named_params! {
-                        ":source": held.id,
-                        ":secret": old.expose(),
-                        ":ends": now.plus(overlap),
-                    })?;
-            }
+            keep(tx, owner(held.id), old.as_ref(), &secret, overlap, now)?;
             save(tx, &source, now).map(|_| ())
         })
     }
@@ -160,12 +144,9 @@ fn save(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId>
     Ok(id)
 }
 
-/// Removes the replaced secrets of a source that ended by then.
-fn forget_old_secrets(tx: &Tx<'_>, source: SourceId, by: Timestamp) -> Result<()> {
-    tx.connection
-        .prepare_cached(
-            "delete from hookbox_old_secret where source_id = :source and ends_ms <= :by",
-        )?
-        .execute(named_params! { ":source": source, ":by": by })?;
-    Ok(())
+fn owner(id: SourceId) -> Owner {
+    Owner {
+        of: "source",
+        id: id.0,
+    }
 }

@@ -1,0 +1,68 @@
+//! Secrets that were replaced and hold a while longer, of sources and endpoints alike.
+
+use std::time::Duration;
+
+use rusqlite::named_params;
+
+use crate::error::{Error, Result};
+use crate::signature::Secret;
+use crate::store::writer::Tx;
+use crate::time::Timestamp;
+
+/// Whose secrets.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner {
+    /// `source` or `endpoint`.
+    pub(super) of: &'static str,
+    pub(super) id: i64,
+}
+
+/// Keeps the secret that is replaced by `new` for `overlap` longer; those that ended before are
+/// forgotten.
+pub(super) fn keep(
+    tx: &Tx<'_>,
+    owner: Owner,
+    old: Option<&Secret>,
+    new: &Secret,
+    overlap: Duration,
+    now: Timestamp,
+) -> Result<()> {
+    if old == Some(new) {
+        return Err(Error::misuse(format!(
+            "this is the secret that the {} has already; give another one",
+            owner.of
+        )));
+    }
+    forget(tx, owner, now)?;
+    let Some(old) = old else {
+        return Ok(());
+    };
+    tx.connection
+        .prepare_cached(
+            "insert into hookbox_old_secret (of, owner_id, secret, ends_ms)
+             values (:of, :owner, :secret, :ends)",
+        )?
+        .execute(named_params! {
+            ":of": owner.of,
+            ":owner": owner.id,
+            ":secret": old.expose(),
+            ":ends": now.plus(overlap),
+        })?;
+    Ok(())
+}
+
+/// Forgets the replaced secrets that ended by then.
+pub(super) fn forget(tx: &Tx<'_>, owner: Owner, by: Timestamp) -> Result<()> {
+    tx.connection
+        .prepare_cached(
+            "delete from hookbox_old_secret
+             where of = :of and owner_id = :owner and ends_ms <= :by",
+        )?
+        .execute(named_params! { ":of": owner.of, ":owner": owner.id, ":by": by })?;
+    Ok(())
+}
+
+/// Forgets all of them.
+pub(super) fn forget_all(tx: &Tx<'_>, owner: Owner) -> Result<()> {
+    forget(tx, owner, Timestamp(i64::MAX))
+}
