@@ -24,7 +24,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 1, lower(hex(randomblob(5))), randomblob(16));
+values (1, 2, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -66,6 +66,8 @@ create table if not exists hookbox_refusal (
     -- 1, 2, 3 and so on for each source.
     number    integer not null,
     at_ms     integer not null,
+    -- Those that came from one address for one reason are one row, which moves to the end.
+    count     integer not null check (count > 0),
     address   text    not null,
     status    integer not null,
     reason    text    not null,

@@ -36,6 +36,16 @@ pub enum Error {
         /// The newest version this program knows.
         known: i64,
     },
+    /// The file was made before the first release, by a version whose files are not carried over.
+    /// Use another file.
+    OlderSchema {
+        /// The database file.
+        path: PathBuf,
+        /// The schema version found in it.
+        found: i64,
+        /// The version this program works with.
+        needed: i64,
+    },
     /// Another `serve` already works on this file.
     AlreadyServing {
         /// The database file.
@@ -160,6 +170,15 @@ impl fmt::Display for Error {
             Error::NewerSchema { path, found, known } => write!(
                 f,
                 "{} has schema version {found}, this hookbox knows up to {known}; use the newer hookbox",
+                path.display()
+            ),
+            Error::OlderSchema {
+                path,
+                found,
+                needed,
+            } => write!(
+                f,
+                "{} has schema version {found} of before the first release, this hookbox works with {needed}; move it away and begin with a new file",
                 path.display()
             ),
             Error::AlreadyServing {

@@ -19,8 +19,8 @@ use hookbox::model::activity::Facts;
 use hookbox::model::expression::Scope;
 use hookbox::model::filter::Filters;
 use hookbox::model::id::BoxId;
+use hookbox::model::kind::SourceKind;
 use hookbox::model::retry::Retry;
-use hookbox::model::source::SourceKind;
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
 use hookbox::time::{Timestamp, parse_span};
 use sha2::Sha256;
@@ -81,7 +81,7 @@ fn payloads(criterion: &mut Criterion) {
         });
     });
     group.bench_function("summary and branch", |bencher| {
-        bencher.iter(|| Facts::read(Some(SourceKind::Gogs), "push", None, black_box(&body)));
+        bencher.iter(|| Facts::read(Some(SourceKind::Gogs), "push", None, &[], black_box(&body)));
     });
     let when = Filters {
         when: Some(

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::model::event::NewEvent;
-use hookbox::model::source::{NewSource, SourceKind};
+use hookbox::model::kind::SourceKind;
+use hookbox::model::source::NewSource;
 use hookbox::signature::Secret;
 use hookbox::store::{Missing, Store};
 use hookbox::time::Timestamp;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, put};
+use super::{Context, EXIT_CODES, Limit, nothing_named, put};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
@@ -97,8 +97,8 @@ struct Settings {
     sign: Option<Scheme>,
     #[command(flatten)]
     secret: SecretArguments,
-    /// Only events of these types, such as push,tag* (* is any text)
-    /// [default: all, which is also what an empty list means]
+    /// Only events of these types, such as push,tag* (* is any text); empty for
+    /// all, as with each of these filters [default: all]
     #[arg(long, value_name = "GLOB,...")]
     types: Option<String>,
     /// Only events from these sources
@@ -109,7 +109,8 @@ struct Settings {
     #[arg(long, value_name = "GLOB,...")]
     branches: Option<String>,
     /// Only events for which this Jinja expression is true, such as
-    /// "body.commits|length > 0"; it may use type, source, branch, headers, body
+    /// "type == 'push' and body.forced"; it may use type, source, branch,
+    /// headers, body
     #[arg(long, value_name = "EXPR")]
     when: Option<String>,
     /// How long one attempt may take in all, 5m at most [default: 15s]
@@ -173,6 +174,21 @@ fn filter<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option
 }
 
 impl Change {
+    fn is_nothing(&self) -> bool {
+        self.url.is_none()
+            && self.format.is_none()
+            && self.scheme.is_none()
+            && self.secret.is_none()
+            && self.rules.is_nothing()
+            && self.types.is_none()
+            && self.sources.is_none()
+            && self.branches.is_none()
+            && self.when.is_none()
+            && self.timeout.is_none()
+            && self.concurrency.is_none()
+            && self.retry.is_none()
+    }
+
     fn apply(&self, endpoint: &mut NewEndpoint) {
         put(&mut endpoint.url, &self.url);
         put(&mut endpoint.format, &self.format);
@@ -253,6 +269,9 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
 
 fn set(context: &Context, arguments: SetArguments) -> Result<()> {
     let change = arguments.settings.read(context, arguments.url)?;
+    if change.is_nothing() {
+        return Err(nothing_named());
+    }
     let store = context.store()?;
     store.set_endpoint(
         &arguments.name,

@@ -94,7 +94,11 @@ pub(super) fn enqueue(context: &Context, arguments: EnqueueArguments) -> Result<
     } else if accepted.deliveries == 0 {
         context
             .out
-            .note("there is no endpoint, so the event is stored and sent nowhere");
+            .note(if store.directory().endpoints().is_empty() {
+                "there is no endpoint, so the event is stored and sent nowhere"
+            } else {
+                "no endpoint wants it, so the event is stored and sent nowhere; `hookbox endpoint match ENDPOINT EVENT` says why"
+            });
     } else {
         context.note_if_not_served(&store);
     }

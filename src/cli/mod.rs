@@ -253,6 +253,11 @@ impl Limit {
     }
 }
 
+/// The error for a `set` that names nothing.
+fn nothing_named() -> Error {
+    Error::misuse("nothing to change was named; --help lists what can be set")
+}
+
 /// Puts a value that was given in the place of the one held.
 fn put<T: Clone>(held: &mut T, given: &Option<T>) {
     if let Some(given) = given {

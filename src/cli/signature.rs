@@ -10,7 +10,7 @@ use super::event::read_data;
 use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, put};
 use crate::error::{Error, Result};
-use crate::model::event::{Header, first_value};
+use crate::model::header::{Header, first_value};
 use crate::signature::generic::{Algorithm, Encoding, Over, Rules};
 use crate::signature::{Scheme, Secret, Signable, Signed, gitee, standard};
 use crate::time::Timestamp;
@@ -123,6 +123,14 @@ pub(super) struct RuleChange {
 }
 
 impl RuleChange {
+    pub(super) fn is_nothing(&self) -> bool {
+        self.header.is_none()
+            && self.algorithm.is_none()
+            && self.encoding.is_none()
+            && self.prefix.is_none()
+            && self.over.is_none()
+    }
+
     pub(super) fn apply(&self, rules: &mut Rules) {
         put(&mut rules.header, &self.header);
         put(&mut rules.algorithm, &self.algorithm);

@@ -5,12 +5,11 @@ use serde_json::Value;
 
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, put};
+use super::{Context, EXIT_CODES, Limit, nothing_named, put};
 use crate::error::{Error, Result};
+use crate::model::kind::{OnRepeat, SourceKind};
 use crate::model::refusal::RefusalRecord;
-use crate::model::source::{
-    NewSource, OnRepeat, Origin, Source, SourceKind, SourceReport, Tolerance,
-};
+use crate::model::source::{NewSource, Origin, Source, SourceReport, Tolerance};
 use crate::signature::Secret;
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +73,9 @@ pub(super) struct SetArguments {
     /// Take requests at /in/NAME again
     #[arg(long, conflicts_with = "path_token")]
     no_path_token: bool,
+    /// Take unsigned requests
+    #[arg(long, conflicts_with_all = ["secret_file", "secret_env", "secret"])]
+    no_secret: bool,
 }
 
 /// What can be set when a source is made, and later.
@@ -86,7 +88,7 @@ struct Settings {
     #[arg(long, value_name = "SPAN|none")]
     tolerance: Option<Tolerance>,
     /// Draw a token that the path must end with: /in/NAME/TOKEN. For senders
-    /// that sign nothing, or not the body
+    /// that sign nothing, or not the body. A source that has one keeps it
     #[arg(long)]
     path_token: bool,
     /// What a request with a known key asks for, besides the answer that the
@@ -109,7 +111,7 @@ struct GenericSettings {
     /// The header that names the type [default: X-Hookbox-Type]
     #[arg(long, value_name = "HEADER", conflicts_with = "type_expr")]
     type_header: Option<String>,
-    /// A Jinja expression that says the type, such as "'order.' ~ body.status"
+    /// A Jinja expression that says the type, such as "body.event.name"
     #[arg(long, value_name = "EXPR")]
     type_expr: Option<String>,
     /// The header that holds the key [default: X-Hookbox-Key]
@@ -122,9 +124,10 @@ struct GenericSettings {
 
 /// Settings that were read, to be put in the place of those that a source has.
 struct Change {
-    secret: Option<Secret>,
+    /// `Some(None)` takes the secret away.
+    secret: Option<Option<Secret>>,
     tolerance: Option<Tolerance>,
-    /// `Some(None)` takes the token away.
+    /// `Some(None)` takes the token away; one that there is stays.
     path_token: Option<Option<Secret>>,
     on_repeat: Option<OnRepeat>,
     rules: RuleChange,
@@ -134,7 +137,7 @@ struct Change {
 }
 
 impl Settings {
-    fn read(self, context: &Context, no_path_token: bool) -> Result<Change> {
+    fn read(self, context: &Context, no_path_token: bool, no_secret: bool) -> Result<Change> {
         let path_token = match (self.path_token, no_path_token) {
             (true, _) => Some(Some(draw_token()?)),
             (false, true) => Some(None),
@@ -142,7 +145,10 @@ impl Settings {
         };
         let generic = self.generic;
         Ok(Change {
-            secret: self.secret.read(context)?,
+            secret: match self.secret.read(context)? {
+                Some(secret) => Some(Some(secret)),
+                None => no_secret.then_some(None),
+            },
             tolerance: self.tolerance,
             path_token,
             on_repeat: self.on_repeat,
@@ -174,10 +180,22 @@ fn draw_token() -> Result<Secret> {
 }
 
 impl Change {
+    fn is_nothing(&self) -> bool {
+        self.secret.is_none()
+            && self.tolerance.is_none()
+            && self.path_token.is_none()
+            && self.on_repeat.is_none()
+            && self.rules.is_nothing()
+            && self.type_from.is_none()
+            && self.key_from.is_none()
+    }
+
     fn apply(&self, source: &mut NewSource) {
-        put(&mut source.secret, &self.secret.clone().map(Some));
+        put(&mut source.secret, &self.secret);
         put(&mut source.tolerance, &self.tolerance);
-        put(&mut source.path_token, &self.path_token);
+        if source.path_token.is_none() || self.path_token == Some(None) {
+            put(&mut source.path_token, &self.path_token);
+        }
         put(&mut source.on_repeat, &self.on_repeat.map(Some));
         let generic = &mut source.generic;
         self.rules.apply(&mut generic.signature);
@@ -193,7 +211,10 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
         SourceCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         SourceCommand::List(limit) => {
             let reports = limit.newest(context.store()?.source_reports()?);
-            let objects: Vec<Value> = reports.iter().map(SourceReport::json).collect();
+            let objects: Vec<Value> = reports
+                .iter()
+                .map(|report| report.json(context.now()))
+                .collect();
             context.out.list(
                 &[
                     "name",
@@ -209,7 +230,7 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
         }
         SourceCommand::Show { name } => {
             let report = context.store()?.source_report(&name)?;
-            context.out.fields(&with_whole_path(&report))?;
+            context.out.fields(&with_whole_path(context, &report))?;
             warn_of_unproved(context, &report.source);
             Ok(())
         }
@@ -219,14 +240,29 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
             let objects: Vec<Value> = shown.map(RefusalRecord::json).collect();
             context
                 .out
-                .list(&["at", "address", "status", "reason"], &objects)?;
+                .list(&["at", "count", "address", "status", "reason"], &objects)?;
             if !objects.is_empty() && !context.out.is_json() {
                 context.out.note("--json shows their headers as well");
             }
             Ok(())
         }
         SourceCommand::Remove { name } => {
-            context.store()?.remove_source(&name, context.now())?;
+            let store = context.store()?;
+            store.remove_source(&name, context.now())?;
+            let directory = store.fresh_directory()?;
+            for endpoint in directory.endpoints() {
+                let sources = endpoint.filters.sources.as_ref();
+                let left = directory
+                    .sources()
+                    .iter()
+                    .map(|source| source.name.as_str());
+                if let Some(pattern) = sources.and_then(|globs| globs.first_idle(left)) {
+                    let name = &endpoint.name;
+                    context.out.note(&format!(
+                        "endpoint {name} has --sources with {pattern}, which matches no source now"
+                    ));
+                }
+            }
             let object = serde_json::json!({ "removed": name });
             context
                 .out
@@ -237,7 +273,10 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     let mut new = NewSource::new(arguments.name.clone(), arguments.kind);
-    arguments.settings.read(context, false)?.apply(&mut new);
+    arguments
+        .settings
+        .read(context, false, false)?
+        .apply(&mut new);
     new.check()?;
     let store = context.store_or_new()?;
     store.add_source(new, context.now())?;
@@ -248,11 +287,17 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
         arguments.name,
         report.source.path()
     );
-    context.out.object(&with_whole_path(&report), &text)
+    context
+        .out
+        .object(&with_whole_path(context, &report), &text)
 }
 
 fn set(context: &Context, arguments: SetArguments) -> Result<()> {
-    let change = arguments.settings.read(context, arguments.no_path_token)?;
+    let (no_path_token, no_secret) = (arguments.no_path_token, arguments.no_secret);
+    let change = arguments.settings.read(context, no_path_token, no_secret)?;
+    if change.is_nothing() {
+        return Err(nothing_named());
+    }
     let store = context.store()?;
     store.set_source(
         &arguments.name,
@@ -266,7 +311,9 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
         arguments.name,
         report.source.path()
     );
-    context.out.object(&with_whole_path(&report), &text)
+    context
+        .out
+        .object(&with_whole_path(context, &report), &text)
 }
 
 fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
@@ -283,19 +330,19 @@ fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
         Some(_) => format!("source {name} has a new secret; the old one holds no longer"),
         None => format!("source {name} has a secret now; unsigned requests are refused"),
     };
-    context.out.object(&report.json(), &text)
+    context.out.object(&report.json(now), &text)
 }
 
 /// The source as whoever sets its sender up needs it: with the token in its path.
-fn with_whole_path(report: &SourceReport) -> Value {
-    let mut object = report.json();
+fn with_whole_path(context: &Context, report: &SourceReport) -> Value {
+    let mut object = report.json(context.now());
     object["path"] = report.source.path().into();
     object
 }
 
 /// Says plainly what this source's requests do not prove.
 fn warn_of_unproved(context: &Context, source: &Source) {
-    if let Some(what) = source.unproved() {
+    if let Some(what) = source.unproved(context.now()) {
         context.out.note(&format!("warning: {what}"));
     }
 }

@@ -22,10 +22,12 @@ use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
 use crate::error::Error;
 use crate::model::check_name;
-use crate::model::event::{Accepted, Header, NewEvent};
+use crate::model::event::{Accepted, NewEvent};
+use crate::model::header::Header;
 use crate::model::id::SourceId;
 use crate::model::refusal::RefusalRecord;
 use crate::model::source::Source;
+use crate::signature::{Rejection, Secret};
 use crate::store::{SourceRefusals, Store};
 use crate::time::{Clock, Timestamp};
 
@@ -35,13 +37,16 @@ const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Bodies held in memory at a time, over all connections; further ones wait their turn.
 const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Refusals of a source of which more than the count is kept, in the second between two times that
-/// they are written down: a flood of bad requests must not become a flood of rows.
+/// Different refusals of a source, the latest, of which more than the count is kept in the second
+/// between two times that they are written down: a flood must not become a flood of rows.
 const NOTED_MAX: usize = 10;
 
 /// Bodies from this size on are worked on by a thread of their own, in bytes: checking and packing
 /// takes a millisecond for every few of these, and all connections share one thread.
 const LARGE_BYTES: usize = 256 * 1024;
+
+/// Large bodies that are worked on at a time: one a core of a small box.
+const LARGE_AT_A_TIME: usize = 2;
 
 /// How much of a body that is refused is read all the same.
 const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -63,6 +68,8 @@ pub(super) struct Door {
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
     memory: Semaphore,
+    /// Large bodies that are worked on at a time.
+    large: Semaphore,
     refusals: Mutex<Refusals>,
 }
 
@@ -83,6 +90,8 @@ struct Refusal {
     text: String,
     /// What the operator is told, where that is more.
     reason: Option<&'static str>,
+    /// The header that is no signature, where one is not: somebody may have pasted a secret there.
+    malformed: Option<String>,
 }
 
 impl Refusal {
@@ -91,6 +100,7 @@ impl Refusal {
             status,
             text: text.into(),
             reason: None,
+            malformed: None,
         }
     }
 
@@ -133,6 +143,7 @@ impl Door {
             clock,
             body_bytes_max,
             memory: Semaphore::new(memory),
+            large: Semaphore::new(LARGE_AT_A_TIME),
             refusals: Mutex::default(),
         }
     }
@@ -180,7 +191,10 @@ impl Door {
         let source = self.source(&way.name)?;
         if !source.is_path_token(way.token.as_deref()) {
             // A stranger is told no more than of a source that is not there.
-            return Err(no_source(&way.name).because("the path's token is missing or wrong"));
+            return Err(no_source(&way.name).because(match source.path_token {
+                Some(_) => "the path's token is missing or wrong",
+                None => "the path goes on after the source's name, and the source has no token",
+            }));
         }
         if parts.method != Method::POST {
             let text = format!("{} is not allowed here; POST the event", parts.method);
@@ -226,6 +240,8 @@ impl Door {
         let stored = if body.len() < LARGE_BYTES {
             admit(&store, &source, now, headers, body)
         } else {
+            // Held until it is done: what is read from a large body takes many times its size.
+            let _turn = self.large.acquire().await;
             let (source, mut taken) = (source.clone(), std::mem::take(headers));
             let admitted = spawn_blocking(move || {
                 let stored = admit(&store, &source, now, &mut taken, body);
@@ -331,14 +347,32 @@ impl Door {
                 latest: Vec::new(),
             });
         of_source.count += 1;
-        if of_source.latest.len() < NOTED_MAX {
-            of_source.latest.push(RefusalRecord {
-                at: self.clock.now(),
-                address: peer.to_string(),
-                status: refusal.status.as_u16(),
-                reason: why.to_owned(),
-                headers: RefusalRecord::kept_headers(headers),
-            });
+        let mut secrets: Vec<&Secret> = source.secret.iter().chain(&source.path_token).collect();
+        secrets.extend(source.old_secrets.iter().map(|old| &old.secret));
+        let record = RefusalRecord {
+            at: self.clock.now(),
+            count: 1,
+            address: peer.ip().to_string(),
+            status: refusal.status.as_u16(),
+            reason: why.to_owned(),
+            headers: RefusalRecord::kept_headers(headers, &secrets, refusal.malformed.as_deref()),
+        };
+        let latest = &mut of_source.latest;
+        let same = latest.iter().position(|held| {
+            (&held.address, held.status, &held.reason)
+                == (&record.address, record.status, &record.reason)
+        });
+        match same {
+            Some(index) => {
+                let count = latest.remove(index).count + 1;
+                latest.push(RefusalRecord { count, ..record });
+            }
+            None => {
+                if latest.len() == NOTED_MAX {
+                    latest.remove(0);
+                }
+                latest.push(record);
+            }
         }
     }
 
@@ -385,7 +419,14 @@ fn admit(
     };
     if let Err(rejection) = verify(source, &received, now) {
         let text = rejection.to_string();
-        return Err(Refusal::new(StatusCode::UNAUTHORIZED, text));
+        let malformed = match rejection {
+            Rejection::Malformed { header, .. } => Some(header.into_owned()),
+            _ => None,
+        };
+        return Err(Refusal {
+            malformed,
+            ..Refusal::new(StatusCode::UNAUTHORIZED, text)
+        });
     }
     let described = describe(source, &received);
     let content_type = received.content_type().map(str::to_owned);

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use hyper::HeaderMap;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::model::event::Header;
+use crate::model::header::Header;
 
 /// Most headers of a request; hyper's own limit.
 pub(super) const HEADERS_MAX: usize = 100;

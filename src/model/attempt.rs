@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::model::event::Header;
+use crate::model::header::Header;
 use crate::model::id::{AttemptId, BoxId, DeliveryId};
 use crate::time::Timestamp;
 

@@ -4,54 +4,9 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
+use crate::model::header::{Header, shown_headers};
 use crate::model::id::{BoxId, EventId, SourceId};
 use crate::time::Timestamp;
-
-/// One header, name and value, as it came.
-pub type Header = (String, String);
-
-/// The first value of a header, trimmed; `None` when it is absent or empty.
-pub fn first_value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
-    let mut of_name = headers
-        .iter()
-        .filter(|(held, _)| held.eq_ignore_ascii_case(name));
-    let (_, value) = of_name.next()?;
-    Some(value.trim()).filter(|value| !value.is_empty())
-}
-
-/// Whether a header's value is a credential by its name (`Authorization`, `Cookie`,
-/// `X-Gitlab-Token`, `X-Api-Key` and the like): never shown on a page, never passed on.
-pub fn holds_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    let words = [
-        "token",
-        "authorization",
-        "auth-",
-        "cookie",
-        "password",
-        "secret",
-        "api-key",
-        "apikey",
-    ];
-    words.iter().any(|word| name.contains(word))
-}
-
-/// Headers as they are shown: the values of credentials hidden.
-pub fn shown_headers(headers: &[Header]) -> Vec<(&str, &str)> {
-    headers
-        .iter()
-        .map(|(name, value)| {
-            (
-                name.as_str(),
-                if holds_secret(name) {
-                    "[hidden]"
-                } else {
-                    value.as_str()
-                },
-            )
-        })
-        .collect()
-}
 
 /// Longest event type, in bytes: it is shown in lists and sent in headers.
 pub const TYPE_BYTES_MAX: usize = 128;

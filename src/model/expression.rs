@@ -13,8 +13,8 @@ use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
 
 use crate::error::{Error, Result};
 use crate::model::activity::json_of;
-use crate::model::event::{Header, first_value};
-use crate::model::source::SourceKind;
+use crate::model::header::{Header, first_value};
+use crate::model::kind::SourceKind;
 use crate::signature::form::is_form;
 
 /// Steps an expression may take on one event; usual ones take ten to fifty.
@@ -22,6 +22,10 @@ const FUEL: u64 = 1_000;
 
 /// Longest expression, in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
+
+/// Largest body that an expression reads, in bytes: as values it takes up to twenty-five times as
+/// much memory.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// What an expression may speak of.
 const NAMES: [&str; 5] = ["type", "source", "branch", "headers", "body"];
@@ -42,10 +46,15 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     environment
 });
 
-/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines.
-fn from_json(text: &str) -> std::result::Result<Value, JinjaError> {
-    serde_json::from_str(text)
-        .map_err(|_| JinjaError::new(ErrorKind::InvalidOperation, "the text is not JSON"))
+/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines. Of what is not there
+/// it makes nothing.
+fn from_json(value: &Value) -> std::result::Result<Value, JinjaError> {
+    if value.is_undefined() || value.is_none() {
+        return Ok(Value::UNDEFINED);
+    }
+    let bad = |what| JinjaError::new(ErrorKind::InvalidOperation, what);
+    let text = value.as_str().ok_or_else(|| bad("fromjson reads a text"))?;
+    serde_json::from_str(text).map_err(|_| bad("the text is not JSON"))
 }
 
 /// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
@@ -104,12 +113,15 @@ impl Expression {
         let expression = Expression(Arc::new(Compiled {
             text: text.to_owned(),
             code,
-            asks_headers: asked.contains("headers"),
-            asks_body: asked.contains("body"),
+            // By the letter: what stands inside a slice (`body.ref[:5]`) is not among those asked.
+            asks_headers: text.contains("headers"),
+            asks_body: text.contains("body"),
         }));
         match expression.run(&Scope::new("", None, b"{}")) {
             Err(error) if is_mistake(&error) => Err(bad(&told(&error))),
-            _ => Ok(expression),
+            _ => check_parts(text)
+                .map_err(|why| bad(&why))
+                .map(|()| expression),
         }
     }
 
@@ -123,30 +135,31 @@ impl Expression {
             .map_err(|error| told(&error))
     }
 
-    /// The text or number that it says of this event; `None` when that is neither, or empty, or
-    /// when it fails.
-    pub fn text(&self, scope: &Scope<'_>) -> Option<String> {
-        let value = self.run(scope).ok()?;
+    /// The text or number that it says of this event; `None` when that is neither, or empty.
+    ///
+    /// # Errors
+    /// What stopped it, in plain words.
+    pub fn text(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
+        let value = self.run(scope).map_err(|error| told(&error))?;
         let text = match value.as_str() {
             Some(text) => text.trim().to_owned(),
             None if value.is_number() => value.to_string(),
-            None => return None,
+            None => return Ok(None),
         };
-        (!text.is_empty()).then_some(text)
+        Ok((!text.is_empty()).then_some(text))
     }
 
     fn run(&self, scope: &Scope<'_>) -> std::result::Result<Value, JinjaError> {
-        let mut context = BTreeMap::from([
-            ("type", Value::from(scope.event_type)),
-            ("source", Value::from(scope.source)),
-            ("branch", Value::from(scope.branch)),
-        ]);
+        let mut context = BTreeMap::from([("type", Value::from(scope.event_type))]);
+        // What is not there is undefined, not none: nothing can be looked up in none.
+        context.extend(scope.source.map(|name| ("source", Value::from(name))));
+        context.extend(scope.branch.map(|name| ("branch", Value::from(name))));
         if self.0.asks_headers {
             let headers = Headers(scope.headers.to_vec());
             context.insert("headers", Value::from_object(headers));
         }
         if self.0.asks_body {
-            context.insert("body", scope.body_value());
+            context.insert("body", scope.body_value()?);
         }
         self.0.code.eval(context)
     }
@@ -159,9 +172,55 @@ fn is_mistake(error: &JinjaError) -> bool {
         ErrorKind::UnknownFilter
             | ErrorKind::UnknownFunction
             | ErrorKind::UnknownTest
+            | ErrorKind::UnknownMethod
             | ErrorKind::TooManyArguments
             | ErrorKind::MissingArgument
     )
+}
+
+/// Checks that every filter (`|name`) and test (`is name`) is one. They are looked up when they are
+/// reached, and behind an `and` the trial on an empty event reaches none.
+fn check_parts(text: &str) -> std::result::Result<(), String> {
+    let mut unquoted = String::new();
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (None, '\'' | '"') => quote = Some(c),
+            (Some(_), '\\') => drop(chars.next()),
+            (Some(open), c) if open == c => quote = None,
+            (Some(_), _) => {}
+            // A bar stands by itself, so that it is a word.
+            (None, '|') => unquoted.push_str(" | "),
+            (None, c) if c.is_alphanumeric() || c == '_' => unquoted.push(c),
+            (None, c) => unquoted.extend([' ', c, ' ']),
+        }
+    }
+    let mut words = unquoted.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let name = match word {
+            "|" => words.peek(),
+            "is" => {
+                words.next_if_eq(&"not");
+                words.peek()
+            }
+            _ => continue,
+        };
+        let Some(name) = name else { continue };
+        let alone = format!("none {word} {name}");
+        let tried = ENVIRONMENT
+            .compile_expression(&alone)
+            .and_then(|code| code.eval(()));
+        if let Err(error) = tried
+            && matches!(
+                error.kind(),
+                ErrorKind::UnknownFilter | ErrorKind::UnknownTest
+            )
+        {
+            return Err(told(&error));
+        }
+    }
+    Ok(())
 }
 
 /// What went wrong, without the place: an expression has one line.
@@ -235,7 +294,14 @@ impl<'a> Scope<'a> {
 
     /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
     /// anything else as text.
-    fn body_value(&self) -> Value {
+    fn body_value(&self) -> std::result::Result<Value, JinjaError> {
+        if self.body.len() > BODY_BYTES_MAX {
+            let detail = format!(
+                "the body is {} bytes, expressions read {BODY_BYTES_MAX} at most",
+                self.body.len()
+            );
+            return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
+        }
         let parsed = self.parsed.get_or_init(|| {
             let json = json_of(self.kind, self.content_type, self.body);
             if let Ok(value) = serde_json::from_slice::<Value>(&json) {
@@ -247,7 +313,7 @@ impl<'a> Scope<'a> {
             }
             Value::from(String::from_utf8_lossy(self.body).into_owned())
         });
-        parsed.clone()
+        Ok(parsed.clone())
     }
 }
 
@@ -297,6 +363,12 @@ mod tests {
             ("body.pusher.name in ['tom', 'mira']", true),
             ("body.pull_request.merged", false),
             ("not body.pull_request.base.ref", true),
+            ("body.ref[:11] == 'refs/heads/'", true),
+            ("body['ref'][11:] == 'main'", true),
+            ("headers['X-Gogs-Event'][:2] == 'pu'", true),
+            ("body.ref is startingwith 'refs/heads/'", true),
+            ("'ma' in branch and 'x' not in body.absent", true),
+            ("(body.absent|fromjson).deeper", false),
         ] {
             let expression = Expression::parse(text).unwrap_or_else(|error| panic!("{error}"));
             assert_eq!(expression.holds(&scope), Ok(holds), "{text}");
@@ -311,6 +383,9 @@ mod tests {
             ("typ == 'push'", "no event has `typ`"),
             ("body|frobnicate", "unknown filter"),
             ("body is odder", "unknown test"),
+            ("type == 'push' and body|lenght > 0", "unknown filter"),
+            ("type == 'x|y is z' and body.a is not odder", "unknown test"),
+            ("body.ref.startswith('refs/')", "unknown method"),
             ("frobnicate(body)", "no event has `frobnicate`"),
             ("range(100000)|length", "no event has `range`"),
         ] {
@@ -372,10 +447,29 @@ mod tests {
             ("body.list", None),
             ("body.none", None),
             ("body.absent.deeper", None),
+            ("'order.' ~ body.status if body.status", None),
             ("''", None),
         ] {
             let expression = Expression::parse(text).unwrap();
-            assert_eq!(expression.text(&scope).as_deref(), expected, "{text}");
+            let said = expression.text(&scope).unwrap();
+            assert_eq!(said.as_deref(), expected, "{text}");
         }
+        let failing = Expression::parse("body.name + 1").unwrap();
+        assert!(failing.text(&scope).is_err());
+    }
+
+    #[test]
+    fn a_body_that_is_too_large_to_read_is_said_to_be() {
+        let body = vec![b' '; BODY_BYTES_MAX + 1];
+        let scope = Scope::new("t", None, &body);
+        let error = Expression::parse("body.a")
+            .unwrap()
+            .holds(&scope)
+            .unwrap_err();
+        assert!(error.contains("1048576"), "{error}");
+        assert_eq!(
+            Expression::parse("type == 't'").unwrap().holds(&scope),
+            Ok(true)
+        );
     }
 }

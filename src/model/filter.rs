@@ -183,6 +183,11 @@ impl FromStr for Globs {
     /// Reads patterns that are separated by commas.
     fn from_str(text: &str) -> Result<Globs> {
         let patterns: Vec<&str> = text.split(',').map(str::trim).collect();
+        if let Some(full) = patterns.iter().find(|pattern| pattern.starts_with("refs/")) {
+            return Err(Error::misuse(format!(
+                "`{full}` is a full reference; branches and tags go by their short names, such as main"
+            )));
+        }
         if patterns.iter().any(|pattern| pattern.is_empty()) {
             return Err(Error::misuse(format!(
                 "`{text}` has an empty pattern; write such as push,tag*"
@@ -247,9 +252,9 @@ mod tests {
     #[test]
     fn an_expression_that_fails_lets_the_event_pass_and_says_why() {
         let filters = filters("", "", "", "(body.meta|fromjson).urgent");
-        let scope = Scope::new("fork", None, b"{}");
+        let scope = Scope::new("fork", None, br#"{"meta":"no JSON"}"#);
         let Wanted::InDoubt(why) = filters.wants(&scope) else {
-            panic!("there is no text to read");
+            panic!("the text is not JSON");
         };
         let checks = filters.checks(&scope);
         assert!(checks[0].passes && checks[0].why.contains(&why), "{why}");
@@ -268,7 +273,7 @@ mod tests {
             filters.to_string(),
             "types push,tag* · branches main · when type == 'push'"
         );
-        for bad in ["", ",", "push,,tag"] {
+        for bad in ["", ",", "push,,tag", "refs/heads/main"] {
             assert!(bad.parse::<Globs>().is_err(), "{bad}");
         }
     }

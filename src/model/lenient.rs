@@ -7,8 +7,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// The fields that a type names; all of them empty when the body is no JSON object.
 pub(crate) fn read<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> T {
@@ -55,6 +56,10 @@ pub(crate) struct List<T> {
     pub(crate) first: Vec<T>,
     pub(crate) len: usize,
 }
+
+/// An object of which only matters that it is there.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Nothing {}
 
 /// Items of a list that are kept: the lists that are read here have a few.
 const ITEMS_KEPT: usize = 16;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::model::event::{Header, shown_headers};
+use crate::model::header::{HIDDEN, Header, shown_headers};
+use crate::signature::Secret;
 use crate::time::Timestamp;
 
 /// Refusals kept of each source, the latest: enough to see what is wrong.
@@ -11,27 +12,41 @@ pub const REFUSALS_KEPT: usize = 100;
 /// Most bytes of headers that are kept of one refusal; a stranger decides how many there are.
 const HEADER_BYTES_KEPT: usize = 4 * 1024;
 
-/// A request that was refused. Nothing of its body is kept.
+/// A request that was refused. Nothing of its body is kept. Those that came from one address for
+/// one reason are one record, so that a scanner pushes nobody else out of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusalRecord {
-    /// When it was refused.
+    /// When it was refused, the last time.
     pub at: Timestamp,
+    /// How often.
+    pub count: i64,
     /// The address it came from; behind a proxy that is the proxy's.
     pub address: String,
     /// The status that was answered.
     pub status: u16,
     /// Why, in plain words.
     pub reason: String,
-    /// Its headers in received order, the values of credentials hidden.
+    /// Its headers in received order, of the last time, the values of credentials hidden.
     pub headers: Vec<Header>,
 }
 
 impl RefusalRecord {
-    /// What of a request's headers is kept: credentials hidden, and no more than 4 KiB.
-    pub fn kept_headers(headers: &[Header]) -> Vec<Header> {
+    /// What of a request's headers is kept: credentials hidden, and no more than 4 KiB. Hidden are
+    /// also values in which one of `secrets` stands, and the header `malformed`: who pastes a
+    /// secret where a signature belongs has told it.
+    pub fn kept_headers(
+        headers: &[Header],
+        secrets: &[&Secret],
+        malformed: Option<&str>,
+    ) -> Vec<Header> {
         let mut left = HEADER_BYTES_KEPT;
         let mut kept = Vec::new();
         for (name, value) in shown_headers(headers) {
+            let tells = secrets.iter().any(|secret| {
+                std::str::from_utf8(secret.expose()).is_ok_and(|secret| value.contains(secret))
+            });
+            let is_malformed = malformed.is_some_and(|header| header.eq_ignore_ascii_case(name));
+            let value = if tells || is_malformed { HIDDEN } else { value };
             let bytes = name.len() + value.len();
             if bytes > left {
                 break;
@@ -46,6 +61,7 @@ impl RefusalRecord {
     pub fn json(&self) -> Value {
         json!({
             "at": self.at.to_string(),
+            "count": self.count,
             "address": self.address,
             "status": self.status,
             "reason": self.reason,
@@ -63,11 +79,14 @@ mod tests {
         let mut headers = vec![
             ("X-Gitee-Token".to_owned(), "s3cret".to_owned()),
             ("X-Gogs-Event".to_owned(), "push".to_owned()),
+            ("X-Sig".to_owned(), "correct horse".to_owned()),
+            ("X-Note".to_owned(), "at /in/gogs/0123token".to_owned()),
         ];
         headers.extend((0..100).map(|n| (format!("X-{n}"), "x".repeat(100))));
-        let kept = RefusalRecord::kept_headers(&headers);
-        assert_eq!(kept[0].1, "[hidden]");
-        assert_eq!(kept[1].1, "push");
+        let token = Secret::new("0123token").unwrap();
+        let kept = RefusalRecord::kept_headers(&headers, &[&token], Some("x-sig"));
+        let values: Vec<&str> = kept[..4].iter().map(|(_, value)| value.as_str()).collect();
+        assert_eq!(values, ["[hidden]", "push", "[hidden]", "[hidden]"]);
         let bytes: usize = kept.iter().map(|(n, v)| n.len() + v.len()).sum();
         assert!((3_900..=HEADER_BYTES_KEPT).contains(&bytes), "{bytes}");
     }

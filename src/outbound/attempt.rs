@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
-use crate::model::event::Header;
+use crate::model::header::Header;
 use crate::model::id::DeliveryId;
 use crate::store::SendableEvent;
 use crate::time::{Clock, Timestamp};

@@ -21,7 +21,7 @@ use ureq::unversioned::transport::{
 
 use crate::model::attempt::Timing;
 use crate::model::endpoint::{Endpoint, EndpointUrl};
-use crate::model::event::Header;
+use crate::model::header::Header;
 use crate::model::id::EndpointId;
 use crate::time::Clock;
 

@@ -326,6 +326,19 @@ impl Rules {
         format!("{}{}", self.prefix, self.encoding.encode(&digest))
     }
 
+    /// What a signature looks like, for whoever sent another.
+    fn form(&self) -> String {
+        let bytes = match self.algorithm {
+            Algorithm::Sha1 => 20,
+            Algorithm::Sha256 => 32,
+            Algorithm::Sha512 => 64,
+        };
+        match self.encoding {
+            Encoding::Hex => format!("{} hex digits", 2 * bytes),
+            Encoding::Base64 => format!("the base64 of {bytes} bytes"),
+        }
+    }
+
     fn digest(&self, secret: &Secret, message: &Signable<'_>) -> Vec<u8> {
         let seconds = message.timestamp.unix_seconds().to_string();
         let texts = self.over.0.iter().map(|part| match part {
@@ -375,7 +388,7 @@ impl Rules {
         let claimed = self
             .encoding
             .decode(digits)
-            .ok_or_else(|| Rejection::malformed(self.header.clone()))?;
+            .ok_or_else(|| Rejection::malformed(self.header.clone(), self.form()))?;
         let expected = self.digest(secret, message);
         if claimed.ct_eq(&expected).into() {
             Ok(())
@@ -492,7 +505,10 @@ mod tests {
             let rejection = rules
                 .verify(&secret, &Signable::of(BODY), Some(malformed))
                 .unwrap_err();
-            assert_eq!(rejection, Rejection::malformed("X-Sig"), "{malformed}");
+            assert!(
+                rejection.to_string().contains("64 hex digits"),
+                "{rejection}"
+            );
         }
         // A part of the right one is not the right one.
         let part = &PUBLISHED[1].1[..32];

@@ -64,15 +64,15 @@ pub fn verify(
         return Ok(());
     }
     let Some(timestamp_ms) = timestamp_ms.map(str::trim) else {
-        return Err(Rejection::Mismatch);
+        return Err(Rejection::WrongToken { header: HEADER });
     };
     let expected = sign(secret, timestamp_ms);
     if !bool::from(token.as_bytes().ct_eq(expected.as_bytes())) {
-        return Err(Rejection::Mismatch);
+        return Err(Rejection::WrongToken { header: HEADER });
     }
     let signed_at: i64 = timestamp_ms
         .parse()
-        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER))?;
+        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER, "milliseconds since 1970"))?;
     Rejection::unless_recent(Timestamp(signed_at), now, tolerance)
 }
 
@@ -126,7 +126,7 @@ mod tests {
     fn a_signature_of_another_moment_or_secret_does_not_match() {
         let (_, signature) = SIGNED[0];
         let now = Timestamp(1_633_679_083_917);
-        let refused = Err(Rejection::Mismatch);
+        let refused = Err(Rejection::WrongToken { header: HEADER });
         assert_eq!(
             verify(
                 &secret(),

@@ -56,7 +56,7 @@ pub(super) fn verify_named(
     if value.is_empty() {
         return Err(Rejection::missing(name));
     }
-    let claimed = hex::decode(value).map_err(|_| Rejection::malformed(name))?;
+    let claimed = hex::decode(value).map_err(|_| Rejection::malformed(name, "64 hex digits"))?;
     let mut mac = hmac256(secret.expose());
     mac.update(&signed_bytes(content_type, body));
     mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)
@@ -121,7 +121,7 @@ mod tests {
         let missing = Err(Rejection::missing(HEADER));
         assert_eq!(verify(&secret(), JSON, BODY, None), missing);
         assert_eq!(verify(&secret(), JSON, BODY, Some("  ")), missing);
-        let malformed = Err(Rejection::malformed(HEADER));
+        let malformed = Err(Rejection::malformed(HEADER, "64 hex digits"));
         assert_eq!(verify(&secret(), JSON, BODY, Some("sha256=xyz")), malformed);
         let other = Secret::new("othersecret").unwrap();
         assert_eq!(

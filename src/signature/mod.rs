@@ -270,6 +270,13 @@ pub enum Rejection {
     Malformed {
         /// The header that carries it.
         header: Cow<'static, str>,
+        /// What it should be.
+        expected: Cow<'static, str>,
+    },
+    /// A plain secret, or a signature that covers no body, is not the right one.
+    WrongToken {
+        /// The header that carries it.
+        header: &'static str,
     },
     /// The signature was made with another secret or over other bytes.
     Mismatch,
@@ -295,10 +302,14 @@ impl Rejection {
         }
     }
 
-    /// That a header is not of the scheme's form.
-    pub(crate) fn malformed(header: impl Into<Cow<'static, str>>) -> Rejection {
+    /// That a header is not of the scheme's form, which is this.
+    pub(crate) fn malformed(
+        header: impl Into<Cow<'static, str>>,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> Rejection {
         Rejection::Malformed {
             header: header.into(),
+            expected: expected.into(),
         }
     }
 
@@ -330,11 +341,23 @@ impl fmt::Display for Rejection {
                 f,
                 "not signed: {header} is absent or empty; set this source's secret at the sender"
             ),
-            Rejection::Malformed { header } => write!(f, "{header} is not a signature of this kind"),
-            Rejection::Stale { age_s, tolerance_s } => write!(
+            Rejection::Malformed { header, expected } => {
+                write!(f, "{header} is malformed: it should be {expected}")
+            }
+            Rejection::WrongToken { header } => write!(
                 f,
-                "the signature was made {age_s} s ago, allowed are {tolerance_s} s either way; compare the clocks of both machines"
+                "{header} does not match this source's secret; set the same at the sender"
             ),
+            Rejection::Stale { age_s, tolerance_s } => {
+                let (distance, place) = match age_s {
+                    0.. => (*age_s, "ago"),
+                    _ => (-age_s, "in the future"),
+                };
+                write!(
+                    f,
+                    "the signature was made {distance} s {place}, allowed are {tolerance_s} s either way; compare the clocks of both machines"
+                )
+            }
             Rejection::Ended { ended } => write!(
                 f,
                 "signed with the old secret, which held until {ended}; set the new one at the sender"

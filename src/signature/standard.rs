@@ -28,6 +28,10 @@ pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// How far from now that time may be: what the reference libraries allow.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
+/// What the signature should look like, with a shared secret and with a public key.
+const EXPECTED: &str = "v1, and base64, or several of them separated by spaces";
+const EXPECTED_ASYMMETRIC: &str = "v1a, and base64, or several of them separated by spaces";
+
 /// What a private key begins with.
 const PRIVATE_PREFIX: &[u8] = b"whsk_";
 
@@ -167,7 +171,7 @@ pub fn verify(
         .filter_map(|item| STANDARD.decode(item.strip_prefix("v1,")?).ok())
         .collect();
     if claimed.is_empty() {
-        return Err(Rejection::malformed(HEADER));
+        return Err(Rejection::malformed(HEADER, EXPECTED));
     }
     let matches = claimed
         .iter()
@@ -189,7 +193,7 @@ pub fn verify_request(secret: &Secret, request: &Signed<'_>) -> std::result::Res
     let id = needed(ID_HEADER)?;
     let seconds: i64 = needed(TIMESTAMP_HEADER)?
         .parse()
-        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER))?;
+        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER, "seconds since 1970"))?;
     let timestamp = Timestamp(seconds.saturating_mul(1000));
     let message = Signable {
         id,
@@ -215,7 +219,7 @@ fn verify_asymmetric(
         .filter_map(|item| STANDARD.decode(item.strip_prefix("v1a,")?).ok())
         .peekable();
     if claimed.peek().is_none() {
-        return Err(Rejection::malformed(HEADER));
+        return Err(Rejection::malformed(HEADER, EXPECTED_ASYMMETRIC));
     }
     if claimed.any(|one| key.verify(&signed, &one).is_ok()) {
         Ok(())
@@ -352,7 +356,7 @@ mod tests {
             Err(Rejection::missing(HEADER))
         );
         for malformed in ["v2,AAAA", "nonsense", "v1,!"] {
-            let rejection = Err(Rejection::malformed(HEADER));
+            let rejection = Err(Rejection::malformed(HEADER, EXPECTED));
             assert_eq!(
                 verify(&secret, &message, Some(malformed)),
                 rejection,
@@ -381,7 +385,7 @@ mod tests {
             verify(&public, &changed, Some(signed)),
             Err(Rejection::Mismatch)
         );
-        let malformed = Err(Rejection::malformed(HEADER));
+        let malformed = Err(Rejection::malformed(HEADER, EXPECTED_ASYMMETRIC));
         assert_eq!(verify(&public, &good, Some("v1,AAAA")), malformed);
         // And made with the private key, in both of its lengths.
         let seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";

@@ -30,6 +30,6 @@ pub fn verify(header: &'static str, secret: &Secret, value: Option<&str>) -> Res
     if value.as_bytes().ct_eq(secret.expose()).into() {
         Ok(())
     } else {
-        Err(Rejection::Mismatch)
+        Err(Rejection::WrongToken { header })
     }
 }

@@ -12,8 +12,8 @@ use super::page;
 use crate::error::{Error, Result};
 use crate::model::event::EventRecord;
 use crate::model::id::BoxId;
+use crate::model::kind::SourceKind;
 use crate::model::redact::hide_fields;
-use crate::model::source::SourceKind;
 use crate::signature::form::is_form;
 use crate::store::{DeliveryFilter, Store};
 use crate::time::{Clock, Timestamp};
@@ -301,21 +301,18 @@ fn post(router: &Router, path: &str, request: &mut Request) -> Result<Reply> {
     }
 }
 
-/// A body as it may be shown: without the secrets that its producer puts in it. Of a source that
-/// is removed any producer's are hidden.
+/// A body as it may be shown: without the secrets that producers put in it. Those of every kind are
+/// hidden: a source that was removed may have come back as another kind.
 fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
     let body = store.event_body(event.id)?;
-    let Some(name) = &event.source else {
+    if event.source.is_none() {
         return Ok(body);
-    };
-    let fields: Vec<&str> = match store.directory().source(name) {
-        Some(source) => source.kind.secret_fields().to_vec(),
-        None => SourceKind::ALL
-            .iter()
-            .flat_map(|kind| kind.secret_fields())
-            .copied()
-            .collect(),
-    };
+    }
+    let fields: Vec<&str> = SourceKind::ALL
+        .iter()
+        .flat_map(|kind| kind.secret_fields())
+        .copied()
+        .collect();
     let may_be_in_form = fields.iter().any(|field| {
         body.windows(field.len())
             .any(|part| part == field.as_bytes())

@@ -11,12 +11,13 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, 
 use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointUrl, Format};
-use crate::model::event::Header;
 use crate::model::expression::Expression;
 use crate::model::filter::Globs;
+use crate::model::header::Header;
 use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::kind::{OnRepeat, SourceKind};
 use crate::model::retry::Retry;
-use crate::model::source::{GenericRules, OnRepeat, SourceKind, Tolerance};
+use crate::model::source::{GenericRules, Tolerance};
 use crate::signature::Scheme;
 use crate::signature::generic::Rules;
 use crate::time::Timestamp;

@@ -9,7 +9,7 @@ use super::Store;
 use super::body::read_body;
 use super::columns::Headers;
 use crate::error::Result;
-use crate::model::event::Header;
+use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::time::Timestamp;
 

@@ -17,7 +17,8 @@ use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
 use crate::model::expression::Scope;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
-use crate::model::source::{OnRepeat, Source};
+use crate::model::kind::OnRepeat;
+use crate::model::source::Source;
 use crate::time::Timestamp;
 
 /// How long after the first request a repeat is taken to be a machine's doing (a lost answer, a
@@ -89,8 +90,9 @@ impl Store {
         let body = std::mem::take(&mut event.body);
         let content_type = event.content_type.as_deref();
         let kind = source.map(|source| source.kind);
-        let facts = Facts::read(kind, &event.event_type, content_type, &body);
+        let facts = Facts::read(kind, &event.event_type, content_type, &event.headers, &body);
         let routes = Routes::find(&directory, &scope(&event, source, &facts, &body));
+        routes.tell_of_failures(&directory, &event.event_type);
         Ok(Prepared {
             facts,
             routes,

@@ -10,7 +10,7 @@ use super::writer::{Tx, expect_one};
 use crate::error::Result;
 use crate::model::attempt::{Outcome, Timing};
 use crate::model::delivery::{Move, State, next_state};
-use crate::model::event::Header;
+use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 

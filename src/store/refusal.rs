@@ -1,6 +1,6 @@
 //! Requests that were refused at the door: counted, and the latest kept.
 
-use rusqlite::{Row, named_params};
+use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::columns::{Headers, HeadersRef};
@@ -53,7 +53,7 @@ impl Store {
         self.read(|connection| {
             let rows = connection
                 .prepare_cached(
-                    "select at_ms, address, status, reason, headers
+                    "select at_ms, count, address, status, reason, headers
                      from hookbox_refusal
                      where source_id = :source
                      order by number desc",
@@ -78,16 +78,35 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
             })?;
         for refusal in &of_source.latest {
             number += 1;
+            let before: Option<i64> = tx
+                .connection
+                .prepare_cached(
+                    "delete from hookbox_refusal
+                     where source_id = :source and address = :address and status = :status
+                       and reason = :reason
+                     returning count",
+                )?
+                .query_row(
+                    named_params! {
+                        ":source": of_source.source,
+                        ":address": refusal.address,
+                        ":status": refusal.status,
+                        ":reason": refusal.reason,
+                    },
+                    |row| row.get(0),
+                )
+                .optional()?;
             tx.connection
                 .prepare_cached(
                     "insert into hookbox_refusal (
-                         source_id, number, at_ms, address, status, reason, headers
-                     ) values (:source, :number, :at, :address, :status, :reason, :headers)",
+                         source_id, number, at_ms, count, address, status, reason, headers
+                     ) values (:source, :number, :at, :count, :address, :status, :reason, :headers)",
                 )?
                 .execute(named_params! {
                     ":source": of_source.source,
                     ":number": number,
                     ":at": refusal.at,
+                    ":count": refusal.count + before.unwrap_or(0),
                     ":address": refusal.address,
                     ":status": refusal.status,
                     ":reason": refusal.reason,
@@ -97,11 +116,15 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
         tx.connection
             .prepare_cached(
                 "delete from hookbox_refusal
-                 where source_id = :source and number <= :last - :kept",
+                 where source_id = :source and number not in (
+                     select number from hookbox_refusal
+                     where source_id = :source
+                     order by number desc
+                     limit :kept
+                 )",
             )?
             .execute(named_params! {
                 ":source": of_source.source,
-                ":last": number,
                 ":kept": REFUSALS_KEPT as i64,
             })?;
     }
@@ -111,6 +134,7 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
 fn read_refusal(row: &Row<'_>) -> rusqlite::Result<RefusalRecord> {
     Ok(RefusalRecord {
         at: row.get("at_ms")?,
+        count: row.get("count")?,
         address: row.get("address")?,
         status: row.get("status")?,
         reason: row.get("reason")?,

@@ -29,29 +29,33 @@ pub(super) struct Route {
 
 impl Routes {
     pub(super) fn find(directory: &Directory, scope: &Scope<'_>) -> Routes {
-        let mut endpoints = Vec::with_capacity(directory.endpoints().len());
-        for endpoint in directory.endpoints() {
+        let wanted = directory.endpoints().iter().filter_map(|endpoint| {
             let when_error = match endpoint.filters.wants(scope) {
-                Wanted::No => continue,
+                Wanted::No => return None,
                 Wanted::Yes => None,
-                Wanted::InDoubt(error) => {
-                    tracing::warn!(
-                        endpoint = endpoint.name,
-                        event_type = scope.event_type,
-                        error,
-                        "endpoint.when_failed"
-                    );
-                    Some(error)
-                }
+                Wanted::InDoubt(error) => Some(error),
             };
-            endpoints.push(Route {
+            Some(Route {
                 endpoint: endpoint.id,
                 when_error,
-            });
-        }
+            })
+        });
+        let endpoints = wanted.collect();
         Routes {
             version: directory.version(),
             endpoints,
+        }
+    }
+
+    /// Tells of every expression that failed.
+    pub(super) fn tell_of_failures(&self, directory: &Directory, event_type: &str) {
+        for route in &self.endpoints {
+            if let Some(error) = &route.when_error
+                && let Some(endpoint) = directory.endpoint_by_id(route.endpoint)
+            {
+                let endpoint = endpoint.name.as_str();
+                tracing::warn!(endpoint, event_type, error, "endpoint.when_failed");
+            }
         }
     }
 

@@ -107,16 +107,17 @@ fn another_programs_database_is_refused_unless_asked_for() {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
+fn a_schema_that_is_newer_or_of_before_the_first_release_is_refused() {
     let here = Box::new();
     here.json(&["init"]);
-    sql(
-        &here.db,
-        "update hookbox_meta set schema_version = 99 where id = 1",
-    );
-    let ran = here.run(&["stats"]);
-    assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("schema version 99"), "{}", ran.stderr);
+    for (version, says) in [(99, "use the newer hookbox"), (1, "begin with a new file")] {
+        let set = format!("update hookbox_meta set schema_version = {version} where id = 1");
+        sql(&here.db, &set);
+        let ran = here.run(&["stats"]);
+        assert_eq!(ran.code, 1);
+        let named = ran.stderr.contains(&format!("schema version {version}"));
+        assert!(named && ran.stderr.contains(says), "{}", ran.stderr);
+    }
 }
 
 #[test]

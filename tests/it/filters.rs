@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::support::{Bench, Box, NOON, PUSH, Receiver, Script, Served, event, replied};
 use hookbox::model::endpoint::NewEndpoint;
-use hookbox::model::source::{NewSource, SourceKind};
+use hookbox::model::kind::SourceKind;
+use hookbox::model::source::NewSource;
 use hookbox::store::{Missing, Store};
 
 fn gitea(served: &Served, event_type: &str, key: &str, body: &str) -> String {
@@ -98,7 +99,13 @@ fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
     let urgent = "(body.meta|fromjson).urgent";
     here.add_endpoint("ci", &receiver.url, &["--when", urgent]);
     let served = here.serve();
-    let enqueued = here.run(&["enqueue", "--type", "fork", "--data", "{}"]);
+    let enqueued = here.run(&[
+        "enqueue",
+        "--type",
+        "fork",
+        "--data",
+        r#"{"meta":"no JSON"}"#,
+    ]);
     assert!(enqueued.stderr.contains("endpoint.when_failed"));
     receiver.next();
     let delivery = here.wait_for_state("1", "delivered");

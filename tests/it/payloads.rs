@@ -63,7 +63,7 @@ fn headers_of(kind: &str) -> (&'static str, &'static str) {
         "gitea" => ("X-Gitea-Event", "X-Gitea-Delivery"),
         "forgejo" => ("X-Forgejo-Event", "X-Forgejo-Delivery"),
         "github" => ("X-GitHub-Event", "X-GitHub-Delivery"),
-        "gitlab" => ("X-Gitlab-Event", "X-Gitlab-Event-UUID"),
+        "gitlab" => ("X-Gitlab-Event", "Idempotency-Key"),
         // It sends no id; the body's hash stands for one.
         "gitee" => ("X-Gitee-Event", "X-Request-ID"),
         "standard" => ("X-None", "webhook-id"),

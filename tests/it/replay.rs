@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::SourceId;
-use hookbox::model::source::{NewSource, OnRepeat, SourceKind};
+use hookbox::model::kind::{OnRepeat, SourceKind};
+use hookbox::model::source::NewSource;
 use hookbox::store::DeliveryFilter;
 use serde_json::Value;
 

@@ -57,7 +57,7 @@ fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
     assert_eq!(push(&served, "/in/in", "third", "3").0, 401);
     let shown = here.json(&["source", "show", "in"]);
     assert_eq!(shown["old_secrets_end_at"].as_array().unwrap().len(), 1);
-    // Without overlap the one before holds no longer, and the one of an hour ago still does.
+    // Without overlap none that was replaced holds any longer: one of them has leaked.
     ok(here.run_with_input(
         &[
             "source",
@@ -73,11 +73,12 @@ fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
     wait_until("the new secret to be known", || {
         (push(&served, "/in/in", "third", "4").0 == 202).then_some(())
     });
-    let (status, answer) = push(&served, "/in/in", "second", "5");
-    assert_eq!(status, 401);
-    let error = answer["error"].as_str().unwrap();
-    assert!(error.contains("old secret, which held until"), "{error}");
-    assert_eq!(push(&served, "/in/in", "first", "6").0, 202);
+    for old in ["first", "second"] {
+        let (status, answer) = push(&served, "/in/in", old, "5");
+        assert_eq!(status, 401);
+        let error = answer["error"].as_str().unwrap();
+        assert!(error.contains("old secret, which held until"), "{error}");
+    }
     // One that is set holds alone.
     ok(here.run_with_input(&["source", "set", "in", "--secret", "-"], b"fourth"));
     wait_until("the set secret to be known", || {
@@ -109,6 +110,19 @@ fn a_rotation_that_makes_no_sense_changes_nothing() {
         assert_eq!(ran.code, code, "{input}");
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
+    let long = here.run_with_input(
+        &[
+            "source",
+            "rotate-secret",
+            "in",
+            "--secret",
+            "-",
+            "--overlap",
+            "400d",
+        ],
+        b"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    );
+    assert_eq!(long.code, 2, "{}", long.stderr);
     let none = here.run(&["source", "rotate-secret", "in"]);
     assert_eq!(none.code, 2, "{}", none.stderr);
     let unknown = here.run_with_input(&["source", "rotate-secret", "x", "--secret", "-"], b"s");
@@ -154,16 +168,19 @@ fn a_source_with_a_path_token_takes_requests_there_only_and_a_stranger_learns_no
     let log = served.stop_and_read_log();
     assert!(!log.contains(token), "{log}");
     let refusals = here.list(&["source", "refusals", "in"]);
-    assert_eq!(refusals.len(), 5);
+    assert_eq!(refusals.len(), 1);
+    assert_eq!(refusals[0]["count"], 5);
     assert_eq!(
         refusals[0]["reason"],
         "the path's token is missing or wrong"
     );
-    // Another one is drawn, and taken away again.
-    let other = here.json(&["source", "set", "in", "--path-token"]);
-    assert_ne!(other["path"], path.as_str());
+    // One that there is stays; another one is drawn when it was taken away.
+    let same = here.json(&["source", "set", "in", "--path-token"]);
+    assert_eq!(same["path"], path.as_str());
     let none = here.json(&["source", "set", "in", "--no-path-token"]);
     assert_eq!(none["path"], "/in/in");
+    let other = here.json(&["source", "set", "in", "--path-token"]);
+    assert_ne!(other["path"], path.as_str());
     assert_eq!(here.run(&["source", "set", "x", "--path-token"]).code, 3);
 }
 
@@ -240,7 +257,7 @@ fn a_generic_source_reads_signature_type_and_key_where_it_is_told_to() {
             "--signature-encoding",
             "base64",
             "--type-expr",
-            "'order.' ~ body.status",
+            "'order.' ~ body.status if body.status",
             "--key-header",
             "X-Shop-Id",
         ],
@@ -265,7 +282,7 @@ fn a_generic_source_reads_signature_type_and_key_where_it_is_told_to() {
     let unnamed = br#"{"id":2}"#;
     let (status, _) = post(&sha1_base64("s3cret", unnamed), "shop-3", unnamed);
     assert_eq!(status, 202);
-    assert_eq!(here.json(&["event", "show", "2"])["type"], "order.");
+    assert_eq!(here.json(&["event", "show", "2"])["type"], "unknown");
     // A key of any length names its event.
     let long = "k".repeat(400);
     assert_eq!(post(&good, &long, body).0, 202);
@@ -377,7 +394,7 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
         .collect();
     assert_eq!(statuses, [405, 413, 401], "newest first");
     let first = &refusals[2];
-    assert!(first["address"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(first["address"], "127.0.0.1");
     assert!(first["at"].as_str().unwrap().starts_with("20"));
     let reason = first["reason"].as_str().unwrap();
     assert!(reason.contains("does not match"), "{reason}");
@@ -403,20 +420,46 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
 }
 
 #[test]
-fn a_flood_of_bad_requests_is_counted_whole_and_kept_in_part() {
+fn a_flood_of_bad_requests_is_counted_and_pushes_nothing_else_out_of_the_list() {
     let here = Box::new();
     add(&here, "gogs", "s3cret", &[]);
     let served = here.serve();
+    let unsigned = served.post("/in/in", &[("X-Gogs-Event", "push")], b"{}");
+    assert_eq!(unsigned.0, 401);
     for _ in 0..500 {
         assert_eq!(push(&served, "/in/in", "wrong", "k").0, 401);
     }
     wait_until("all to be counted", || {
-        (here.json(&["source", "show", "in"])["refusals"] == 500).then_some(())
+        (here.json(&["source", "show", "in"])["refusals"] == 501).then_some(())
     });
-    let kept = here
-        .list(&["source", "refusals", "in", "--limit", "1000"])
-        .len();
-    assert!((10..=100).contains(&kept), "{kept}");
+    let kept = here.list(&["source", "refusals", "in"]);
+    let counts: Vec<i64> = kept.iter().map(|r| r["count"].as_i64().unwrap()).collect();
+    assert_eq!(counts, [500, 1]);
+}
+
+#[test]
+fn a_secret_that_was_pasted_where_a_signature_belongs_is_not_kept() {
+    let here = Box::new();
+    add(&here, "gogs", "correct horse", &[]);
+    let served = here.serve();
+    for headers in [
+        [("X-Gogs-Signature", "another secret")],
+        [("X-Note", "the secret is correct horse")],
+    ] {
+        assert_eq!(served.post("/in/in", &headers, b"{}").0, 401);
+    }
+    let kept = wait_until("both to be written down", || {
+        let listed = here.list(&["source", "refusals", "in"]);
+        (listed.len() == 2).then_some(listed)
+    });
+    for refusal in kept {
+        let text = refusal.to_string();
+        assert!(text.contains("[hidden]"), "{text}");
+        assert!(
+            !text.contains("correct horse") && !text.contains("another secret"),
+            "{text}"
+        );
+    }
 }
 
 #[test]
@@ -449,4 +492,66 @@ fn a_body_of_25_mb_is_refused_unless_allowed_and_then_kept_exactly() {
     let id = answer["id"].as_str().unwrap();
     assert_eq!(here.run(&["event", "body", id]).stdout, body);
     assert_eq!(here.json(&["event", "show", id])["branch"], "main");
+}
+
+#[test]
+fn no_more_than_eight_replaced_secrets_hold_at_a_time() {
+    let here = Box::new();
+    add(&here, "gogs", "0", &[]);
+    let rotate = |secret: &str, overlap: &str| {
+        here.run_with_input(
+            &[
+                "source",
+                "rotate-secret",
+                "in",
+                "--secret",
+                "-",
+                "--overlap",
+                overlap,
+            ],
+            secret.as_bytes(),
+        )
+    };
+    for number in 1..=8 {
+        ok(rotate(&number.to_string(), "1h"));
+    }
+    let ninth = rotate("9", "1h");
+    assert_eq!(ninth.code, 2);
+    assert!(ninth.stderr.contains("--overlap 0s"), "{}", ninth.stderr);
+    ok(rotate("9", "0s"));
+}
+
+#[test]
+fn a_source_is_changed_as_it_is_told_and_a_change_of_nothing_is_refused() {
+    let here = Box::new();
+    add(&here, "gogs", "s3cret", &[]);
+    let nothing = here.run(&["source", "set", "in"]);
+    assert_eq!(nothing.code, 2);
+    assert!(
+        nothing.stderr.contains("nothing to change"),
+        "{}",
+        nothing.stderr
+    );
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &["--sources", "in"]);
+    assert_eq!(here.run(&["endpoint", "set", "ci"]).code, 2);
+    let open = here.json(&[
+        "source",
+        "set",
+        "in",
+        "--no-secret",
+        "--on-repeat",
+        "ignore",
+    ]);
+    assert_eq!(open["signed"], false);
+    assert_eq!(open["on_repeat"], "ignore");
+    // A secret that GitLab could not have made is a slip.
+    let gitlab = here.run_with_input(
+        &["source", "add", "gl", "--kind", "gitlab", "--secret", "-"],
+        b"whsec_oops",
+    );
+    assert_eq!(gitlab.code, 2, "{}", gitlab.stderr);
+    // Whoever filters by a source that goes is named, and can still be changed.
+    let removed = ok(here.run(&["source", "remove", "in"]));
+    assert!(removed.stderr.contains("endpoint ci"), "{}", removed.stderr);
+    ok(here.run(&["endpoint", "set", "ci", "--timeout", "3s"]));
 }

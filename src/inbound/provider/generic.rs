@@ -20,10 +20,16 @@ pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
     let rules = &source.generic;
     // A sender that speaks hookbox's own headers is told what is wrong with them. What is read
     // from elsewhere is no fault of the sender's, and nothing is refused for it.
-    let event_type = rules
-        .event_type(&scope)
+    let told = |what, read: Result<Option<String>, String>| {
+        read.unwrap_or_else(|error| {
+            let source = source.name.as_str();
+            tracing::warn!(source, what, error, "source.expression_failed");
+            None
+        })
+    };
+    let event_type = told("type", rules.event_type(&scope))
         .filter(|name| rules.type_from.is_none() || is_type(name));
-    let key = rules.key(&scope).map(|key| match rules.key_from {
+    let key = told("key", rules.key(&scope)).map(|key| match rules.key_from {
         Some(_) if !is_key(&key) => format!("sha256:{}", hex::encode(Sha256::digest(&key))),
         _ => key,
     });

@@ -5,6 +5,7 @@
 //! a confidential issue is an `issue`. A `System Hook` says what it is in its body.
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::{Described, Received, When};
 use crate::model::event::is_type;
@@ -33,10 +34,17 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Res
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {
+    // The id that is under the signature goes first; in real requests the two are the same.
     let key = request
-        .header("idempotency-key")
-        .or_else(|| request.header(standard::ID_HEADER))
-        .or_else(|| request.header("x-gitlab-event-uuid"));
+        .header(standard::ID_HEADER)
+        .or_else(|| request.header("idempotency-key"));
+    // Servers before 17.4 have neither. The UUID alone will not do: a hook that another hook set
+    // off carries the same.
+    let key = key.map(str::to_owned).or_else(|| {
+        let uuid = request.header("x-gitlab-event-uuid")?;
+        let hash = hex::encode(Sha256::digest(request.body));
+        Some(format!("{uuid}/{hash}"))
+    });
     Described::new(event_type(request), key).originally(request.header("x-gitlab-event"))
 }
 

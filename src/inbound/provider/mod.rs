@@ -14,8 +14,10 @@ mod standard;
 
 use std::time::Duration;
 
-use crate::model::event::{Header, first_value, is_type};
-use crate::model::source::{Source, SourceKind};
+use crate::model::event::is_type;
+use crate::model::header::{Header, first_value};
+use crate::model::kind::SourceKind;
+use crate::model::source::Source;
 use crate::signature::generic::Rules;
 use crate::signature::{Rejection, Scheme, Secret, Signed};
 use crate::time::Timestamp;
@@ -166,7 +168,8 @@ mod tests {
     use super::*;
     use crate::model::activity::Facts;
     use crate::model::id::SourceId;
-    use crate::model::source::{GenericRules, OnRepeat, Origin, Tolerance};
+    use crate::model::kind::OnRepeat;
+    use crate::model::source::{GenericRules, Origin, Tolerance};
     use crate::signature::OldSecret;
 
     const BODIES: [&str; 5] = [
@@ -293,7 +296,7 @@ mod tests {
                 let described = describe(&source, &request);
                 let name = &described.event_type;
                 assert!(is_type(name), "{kind}: {headers:?}");
-                let facts = Facts::read(Some(kind), name, request.content_type(), &body);
+                let facts = Facts::read(Some(kind), name, request.content_type(), &headers, &body);
                 let summary = facts.summary.unwrap_or_default();
                 assert!(summary.chars().count() <= 200, "{kind}: {summary}");
                 assert!(!summary.chars().any(char::is_control), "{kind}: {summary}");

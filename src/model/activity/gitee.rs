@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use super::{Activity, Push, past};
-use crate::model::lenient::{self, List, Object, Text, read_marked};
+use crate::model::lenient::{self, List, Nothing, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -35,9 +35,6 @@ struct Payload {
     job: Object<Job>,
     sources: List<Trigger>,
 }
-
-#[derive(Default, Deserialize)]
-struct Nothing {}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]

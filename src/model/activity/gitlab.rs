@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Activity, Push, past};
-use crate::model::lenient::{List, Object, Text, read_marked};
+use crate::model::lenient::{List, Nothing, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -18,6 +18,8 @@ struct Payload {
     tag: Text,
     build_name: Text,
     build_status: Text,
+    environment: Text,
+    status: Text,
     user_username: Text,
     user_name: Text,
     user: Object<User>,
@@ -29,9 +31,6 @@ struct Payload {
     merge_request: Object<Subject>,
     commit: Object<Commit>,
 }
-
-#[derive(Default, Deserialize)]
-struct Nothing {}
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -190,6 +189,12 @@ fn tell(event_type: &str, payload: Payload) -> Told {
             let name = payload.build_name.0.unwrap_or_default();
             let status = payload.build_status.0.as_deref().unwrap_or("changed");
             Told::by_machine(format!("job {name} {status}"), payload.reference.0)
+        }
+        "deployment" => {
+            let status = payload.status.0.as_deref().unwrap_or("changed");
+            let place = payload.environment.0.unwrap_or_default();
+            let deed = format!("deployment to {place} {status}");
+            Told::by_machine(deed, payload.reference.0)
         }
         "release" => {
             let verb = past(payload.action.0.as_deref().unwrap_or("create"));

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::{Activity, Push, past};
-use crate::model::lenient::{Flag, List, Object, Text, read_marked};
+use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
 
 /// How many commits a list of five or more stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,13 +36,11 @@ struct Payload {
     workflow_run: Object<Run>,
     workflow_job: Object<Run>,
     check_suite: Object<Run>,
+    check_run: Object<CheckRun>,
     repository: Object<Repository>,
     sender: Object<User>,
     pusher: Object<User>,
 }
-
-#[derive(Default, Deserialize)]
-struct Nothing {}
 
 /// An issue or a pull request.
 #[derive(Default, Deserialize)]
@@ -75,6 +73,12 @@ struct Release {
 #[serde(default)]
 struct Run {
     head_branch: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CheckRun {
+    check_suite: Object<Run>,
 }
 
 #[derive(Default, Deserialize)]
@@ -235,6 +239,7 @@ impl Said<'_> {
             payload.workflow_run.0.take(),
             payload.workflow_job.0.take(),
             payload.check_suite.0.take(),
+            payload.check_run.0.take().and_then(|run| run.check_suite.0),
         ];
         let branch = runs.into_iter().flatten().find_map(|run| run.head_branch.0);
         let branch = branch.or_else(|| self.base());

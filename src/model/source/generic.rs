@@ -36,15 +36,15 @@ impl Origin {
     /// Reads the name of a header.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when no header can have it (RFC 9110, section 5.1).
+    /// [`Error::Misuse`](crate::Error::Misuse) when no header can have it (RFC 9110, section 5.1).
     pub fn header(name: &str) -> Result<Origin> {
         check_header(name).map(|()| Origin::Header(name.to_owned()))
     }
 
     /// The text, if the request has one.
-    pub fn text(&self, scope: &Scope<'_>) -> Option<String> {
+    fn text(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         match self {
-            Origin::Header(name) => scope.header(name).map(str::to_owned),
+            Origin::Header(name) => Ok(scope.header(name).map(str::to_owned)),
             Origin::Expression(expression) => expression.text(scope),
         }
     }
@@ -52,12 +52,18 @@ impl Origin {
 
 impl GenericRules {
     /// The type that a request names.
-    pub fn event_type(&self, scope: &Scope<'_>) -> Option<String> {
+    ///
+    /// # Errors
+    /// How its expression failed.
+    pub fn event_type(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         read(self.type_from.as_ref(), TYPE_HEADER, scope)
     }
 
     /// The key that a request names.
-    pub fn key(&self, scope: &Scope<'_>) -> Option<String> {
+    ///
+    /// # Errors
+    /// How its expression failed.
+    pub fn key(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         read(self.key_from.as_ref(), KEY_HEADER, scope)
     }
 
@@ -83,7 +89,7 @@ impl GenericRules {
     /// Reads what [`GenericRules::json`] wrote.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a part is not one.
+    /// [`Error::Misuse`](crate::Error::Misuse) when a part is not one.
     pub fn from_json(value: &Value) -> Result<GenericRules> {
         let text = |name: &str| value[name].as_str();
         let mut rules = GenericRules {
@@ -106,10 +112,14 @@ impl GenericRules {
     }
 }
 
-fn read(origin: Option<&Origin>, usual: &str, scope: &Scope<'_>) -> Option<String> {
+fn read(
+    origin: Option<&Origin>,
+    usual: &str,
+    scope: &Scope<'_>,
+) -> std::result::Result<Option<String>, String> {
     match origin {
         Some(origin) => origin.text(scope),
-        None => scope.header(usual).map(str::to_owned),
+        None => Ok(scope.header(usual).map(str::to_owned)),
     }
 }
 

@@ -1,7 +1,6 @@
 //! A source: a verified way in, with a kind, a path and a secret.
 
 mod generic;
-mod kind;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,41 +11,11 @@ use subtle::ConstantTimeEq;
 use crate::error::{Error, Result};
 use crate::model::check_name;
 use crate::model::id::SourceId;
+use crate::model::kind::{OnRepeat, SourceKind};
 use crate::signature::{OldSecret, Secret};
 use crate::time::{Timestamp, parse_span, show_span};
 
 pub use generic::{GenericRules, KEY_HEADER, Origin, TYPE_HEADER};
-pub use kind::SourceKind;
-
-/// What a request with a known key asks for, besides the answer that the event is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnRepeat {
-    /// Nothing.
-    Ignore,
-    /// A replay, when it comes long enough after the first and nothing of the event is pending.
-    Replay,
-}
-
-impl OnRepeat {
-    /// The name used on the command line and in SQL.
-    pub fn name(self) -> &'static str {
-        match self {
-            OnRepeat::Ignore => "ignore",
-            OnRepeat::Replay => "replay",
-        }
-    }
-}
-
-impl FromStr for OnRepeat {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<OnRepeat> {
-        [OnRepeat::Ignore, OnRepeat::Replay]
-            .into_iter()
-            .find(|choice| choice.name() == text)
-            .ok_or_else(|| Error::misuse(format!("unknown --on-repeat `{text}`; ignore or replay")))
-    }
-}
 
 /// A source as it is configured.
 #[derive(Debug, Clone)]
@@ -100,28 +69,32 @@ impl FromStr for Tolerance {
 
 impl Source {
     /// What a request that this source accepts does not prove, in plain words; `None` when its
-    /// signature proves the sender and the body.
-    pub fn unproved(&self) -> Option<&'static str> {
-        match (&self.secret, self.kind) {
-            (None, _) if self.path_token.is_some() => Some(
-                "this source has no secret: whoever knows its path can post to it, so keep that to yourself, and let requests come over TLS or a network of your own",
+    /// signature proves the sender and the body. A secret that was replaced counts while it holds.
+    pub fn unproved(&self, now: Timestamp) -> Option<&'static str> {
+        let Some(secret) = &self.secret else {
+            return Some(match self.path_token {
+                Some(_) => {
+                    "this source has no secret: whoever knows its path can post to it, so keep that to yourself, and let requests come over TLS or a network of your own"
+                }
+                None => "this source has no secret, so anybody who reaches it can post to it",
+            });
+        };
+        let old = self.old_secrets.iter().filter(|old| now < old.ends);
+        let mut secrets = old.map(|old| &old.secret).chain([secret]);
+        match self.kind {
+            SourceKind::Gitee => Some(
+                "Gitee's signature does not cover the body, and in password mode the password stands in every body and goes to every endpoint with it: whoever has seen one request can post any body (for an hour or as --tolerance says; with a password at any time). Use the signing mode, and let requests come over TLS or a network of your own, at a path with a token",
             ),
-            (None, _) => {
-                Some("this source has no secret, so anybody who reaches it can post to it")
-            }
-            (Some(_), SourceKind::Gitee) => Some(
-                "Gitee's signature does not cover the body: whoever overhears one request can post any body (for an hour, or as --tolerance says; with a password at any time), so let it come over TLS or a network of your own, and think of --path-token",
-            ),
-            (Some(secret), SourceKind::Gitlab) if !secret.expose().starts_with(b"whsec_") => Some(
+            SourceKind::Gitlab if secrets.any(|one| !one.expose().starts_with(b"whsec_")) => Some(
                 "GitLab's token does not cover the body: whoever overhears one request can post any body, so let it come over TLS or a network of your own, or use a signing secret (whsec_...)",
             ),
-            (Some(_), _) => None,
+            _ => None,
         }
     }
 
     /// Whether the signature covers the body, so that nobody changed it on the way.
-    pub fn is_body_signed(&self) -> bool {
-        self.unproved().is_none()
+    pub fn is_body_signed(&self, now: Timestamp) -> bool {
+        self.unproved(now).is_none()
     }
 
     /// How far a signed time may be from now; `None` takes any, or the kind signs none.
@@ -249,20 +222,16 @@ pub struct SourceReport {
 }
 
 impl SourceReport {
-    /// The contract's JSON object; never the secret.
-    pub fn json(&self) -> Value {
-        let ends: Vec<String> = self
-            .source
-            .old_secrets
-            .iter()
-            .map(|old| old.ends.to_string())
-            .collect();
+    /// The contract's JSON object, as of now; never the secret.
+    pub fn json(&self, now: Timestamp) -> Value {
+        let old = self.source.old_secrets.iter();
+        let ends: Vec<String> = old.map(|old| old.ends.to_string()).collect();
         json!({
             "name": self.source.name,
             "kind": self.source.kind.name(),
             "path": self.source.shown_path(),
             "signed": self.source.secret.is_some(),
-            "body_signed": self.source.is_body_signed(),
+            "body_signed": self.source.is_body_signed(now),
             "tolerance": self.tolerance(),
             "old_secrets_end_at": ends,
             "on_repeat": self.source.on_repeat.name(),

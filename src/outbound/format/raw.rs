@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
-use crate::model::event::{Header, holds_secret};
+use crate::model::header::{Header, holds_secret};
 use crate::signature::{Scheme, Signable};
 use crate::store::SendableEvent;
 use crate::time::Timestamp;
@@ -75,7 +75,11 @@ fn passes(name: &str) -> bool {
         || rest.starts_with("request-")
         || rest.starts_with("amzn-")
         || rest.starts_with("envoy-");
-    let made_anew = rest.contains("signature") || rest.contains("timestamp");
+    let made_anew = rest.contains("signature")
+        || rest.contains("hmac")
+        || rest.ends_with("-sig")
+        || rest.contains("timestamp")
+        || rest.starts_with("hookbox-");
     !of_connection && !made_anew && !holds_secret(&name)
 }
 
@@ -166,6 +170,10 @@ mod tests {
                 header("X-Gitee-Token", "hunter2"),
                 header("X-Api-Key", "hunter2"),
                 header("X-Forwarded-For", "192.0.2.1"),
+                header("X-Original-URI", "/in/gogs/hunter2"),
+                header("X-Shop-Hmac-Sha256", "0000"),
+                header("X-Shop-Sig", "0000"),
+                header("X-Hookbox-Type", "of another"),
                 header("Authorization", "Basic aHVudGVyMg=="),
             ],
             body: br#"{"ref":"refs/heads/main"}"#.to_vec(),
@@ -190,6 +198,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(value(&request, "x-gogs-event"), ["push"]);
+        assert_eq!(value(&request, "x-hookbox-type"), ["push"]);
         assert_eq!(value(&request, "content-type"), ["application/json"]);
         assert_eq!(value(&request, "webhook-id"), ["evt_x_7"]);
         assert_eq!(value(&request, "webhook-timestamp"), ["1"]);
@@ -199,6 +208,9 @@ mod tests {
             "x-gitee-token",
             "x-api-key",
             "x-forwarded-for",
+            "x-original-uri",
+            "x-shop-hmac-sha256",
+            "x-shop-sig",
             "authorization",
         ] {
             assert!(value(&request, name).is_empty(), "{name}");

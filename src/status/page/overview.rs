@@ -88,7 +88,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                 td data-label="Name" {
                     a href={ "/deliveries?endpoint=" (name) } { (name) }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
-                    @if row.when_errors > 0 {
+                    @if row.when_errors > 0 && row.endpoint.filters.when.is_some() {
                         div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
                     }
                 }
@@ -137,7 +137,7 @@ fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
                 td.mono data-label="Path" { (row.source.shown_path()) }
                 td data-label="Signature" {
                     @if row.source.secret.is_none() { "not checked" }
-                    @else if row.source.is_body_signed() { "required" }
+                    @else if row.source.is_body_signed(now) { "required" }
                     @else { "required, does not cover the body" }
                 }
                 td data-label="Events" { a href={ "/deliveries?source=" (name) } { (row.events) } }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::event::{Header, holds_secret};
+use crate::model::header::{Header, holds_secret};
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 

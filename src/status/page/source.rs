@@ -16,7 +16,7 @@ pub(in crate::status) fn source(
     let source = &report.source;
     let main = html! {
         div.heading { h1 { "Source " (source.name) } }
-        @if let Some(what) = source.unproved() { p.note { (what) "." } }
+        @if let Some(what) = source.unproved(now) { p.note { (what) "." } }
         (facts(report, now))
         section {
             h2 { "Refused requests" }
@@ -24,8 +24,8 @@ pub(in crate::status) fn source(
                 p.empty { "None." }
             } @else {
                 p.dim {
-                    (report.refusals) " in all; the latest " (refusals.len())
-                    ", newest first. Their bodies are not kept."
+                    (report.refusals) " in all, newest first; those from one address for one reason "
+                    "stand together. Bodies are not kept."
                 }
             }
             @for (index, refusal) in refusals.iter().enumerate() {
@@ -60,6 +60,7 @@ fn one_refusal(refusal: &RefusalRecord, open: bool, now: Timestamp) -> Markup {
             summary {
                 span.badge.dead { (refusal.status) } " " (moment(refusal.at, now))
                 " " span.mono.dim { (refusal.address) }
+                @if refusal.count > 1 { " " span.dim { (refusal.count) " times" } }
             }
             p.problem { (refusal.reason) }
             (headers(&refusal.headers))

@@ -10,7 +10,7 @@ use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::endpoint::{Endpoint, NewEndpoint};
-use crate::model::filter::Globs;
+use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::signature::Secret;
 use crate::store::Store;
@@ -37,6 +37,7 @@ impl Store {
                     endpoint.name
                 )));
             }
+            check_sources(tx, endpoint.filters.sources.as_ref())?;
             let id = save(tx, &endpoint, now)?;
             // Those of the one that was removed.
             forget_all(tx, owner(id))?;
@@ -61,6 +62,11 @@ impl Store {
             let mut endpoint = NewEndpoint::from(held.as_ref());
             change(&mut endpoint);
             endpoint.check()?;
+            let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
+            // One that was removed meanwhile is no fault of this change.
+            if sources(&endpoint.filters) != sources(&held.filters) {
+                check_sources(tx, endpoint.filters.sources.as_ref())?;
+            }
             save(tx, &endpoint, now)?;
             if endpoint.secret != held.secret || endpoint.scheme != held.scheme {
                 forget_all(tx, owner(held.id))?;
@@ -129,7 +135,6 @@ fn owner(id: EndpointId) -> Owner {
 /// Writes an endpoint: a new row, or that of its name.
 fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
     let filters = &endpoint.filters;
-    check_sources(tx, filters.sources.as_ref())?;
     let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
     let id = tx
         .connection

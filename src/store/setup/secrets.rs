@@ -9,6 +9,12 @@ use crate::signature::Secret;
 use crate::store::writer::Tx;
 use crate::time::Timestamp;
 
+/// Longest overlap: who has not changed a sender in a year has forgotten it.
+const OVERLAP_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
+
+/// Replaced secrets that hold at a time: each is tried for a request that matches no newer one.
+const OLD_MAX: i64 = 8;
+
 /// Whose secrets.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Owner {
@@ -18,7 +24,7 @@ pub(super) struct Owner {
 }
 
 /// Keeps the secret that is replaced by `new` for `overlap` longer; those that ended before are
-/// forgotten.
+/// forgotten. Without overlap those that were replaced earlier end as well: a secret leaked.
 pub(super) fn keep(
     tx: &Tx<'_>,
     owner: Owner,
@@ -33,7 +39,33 @@ pub(super) fn keep(
             owner.of
         )));
     }
+    if overlap > OVERLAP_MAX {
+        return Err(Error::misuse("--overlap is 366d at most"));
+    }
     forget(tx, owner, now)?;
+    if overlap.is_zero() {
+        tx.connection
+            .prepare_cached(
+                "update hookbox_old_secret set ends_ms = :now
+                 where of = :of and owner_id = :owner and ends_ms > :now",
+            )?
+            .execute(named_params! { ":now": now, ":of": owner.of, ":owner": owner.id })?;
+    }
+    let holding: i64 = tx
+        .connection
+        .prepare_cached(
+            "select count(*) from hookbox_old_secret
+             where of = :of and owner_id = :owner and ends_ms > :now",
+        )?
+        .query_row(
+            named_params! { ":now": now, ":of": owner.of, ":owner": owner.id },
+            |row| row.get(0),
+        )?;
+    if holding >= OLD_MAX {
+        return Err(Error::misuse(format!(
+            "{holding} replaced secrets still hold; with --overlap 0s all of them end"
+        )));
+    }
     let Some(old) = old else {
         return Ok(());
     };

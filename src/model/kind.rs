@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::OnRepeat;
 use crate::error::{Error, Result};
 use crate::signature::{Secret, gitee, standard};
 
@@ -56,16 +55,15 @@ impl SourceKind {
         }
     }
 
-    /// What a known key means unless the source says otherwise. Gogs and GitHub repeat a key only
-    /// when a person presses Redelivery (Gogs also at once, after its own restart); other senders
-    /// repeat by themselves when an answer got lost.
+    /// What a known key means unless the source says otherwise. Gogs, GitHub and GitLab repeat a
+    /// key when a person presses Redelivery or Resend (Gogs also at once, after its own restart);
+    /// other senders repeat by themselves when an answer got lost.
     pub fn default_on_repeat(self) -> OnRepeat {
         match self {
-            SourceKind::Gogs | SourceKind::Github => OnRepeat::Replay,
+            SourceKind::Gogs | SourceKind::Github | SourceKind::Gitlab => OnRepeat::Replay,
             SourceKind::Gitee
             | SourceKind::Gitea
             | SourceKind::Forgejo
-            | SourceKind::Gitlab
             | SourceKind::Standard
             | SourceKind::Generic => OnRepeat::Ignore,
         }
@@ -108,6 +106,9 @@ impl SourceKind {
     pub fn check_secret(self, secret: &Secret) -> Result<()> {
         match self {
             SourceKind::Standard => standard::check_verifying(secret),
+            SourceKind::Gitlab if secret.expose().starts_with(b"whsec_") => {
+                standard::check_verifying(secret)
+            }
             _ => Ok(()),
         }
     }
@@ -130,5 +131,35 @@ impl FromStr for SourceKind {
                 let names = SourceKind::ALL.map(SourceKind::name).join(", ");
                 Error::misuse(format!("unknown source kind `{text}`; one of {names}"))
             })
+    }
+}
+
+/// What a request with a known key asks for, besides the answer that the event is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRepeat {
+    /// Nothing.
+    Ignore,
+    /// A replay, when it comes long enough after the first and nothing of the event is pending.
+    Replay,
+}
+
+impl OnRepeat {
+    /// The name used on the command line and in SQL.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnRepeat::Ignore => "ignore",
+            OnRepeat::Replay => "replay",
+        }
+    }
+}
+
+impl FromStr for OnRepeat {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<OnRepeat> {
+        [OnRepeat::Ignore, OnRepeat::Replay]
+            .into_iter()
+            .find(|choice| choice.name() == text)
+            .ok_or_else(|| Error::misuse(format!("unknown --on-repeat `{text}`; ignore or replay")))
     }
 }
