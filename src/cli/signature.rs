@@ -11,7 +11,8 @@ use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, put};
 use crate::error::{Error, Result};
 use crate::model::header::{Header, first_value};
-use crate::signature::generic::{Algorithm, Encoding, Over, Rules};
+use crate::signature::digest::{Algorithm, Encoding};
+use crate::signature::generic::{Over, Rules};
 use crate::signature::{Scheme, Secret, Signable, Signed, gitee, standard};
 use crate::time::Timestamp;
 

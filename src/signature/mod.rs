@@ -15,6 +15,7 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
+pub mod digest;
 pub mod form;
 pub mod generic;
 pub mod gitea;

@@ -14,7 +14,7 @@
 
 use std::time::Duration;
 
-use super::writer::Job;
+use super::job::Job;
 
 /// Most jobs in one commit. Beyond a hundred or so the fsync is spread thin enough, and a larger
 /// group only makes the first in it wait longer.
@@ -125,7 +125,7 @@ impl Gathering {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::store::writer::Tx;
+    use crate::store::job::Tx;
 
     struct Idle {
         waited_for: bool,

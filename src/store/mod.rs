@@ -26,6 +26,7 @@ mod directory;
 mod due;
 mod enqueue;
 mod gather;
+mod job;
 mod keys;
 mod lock;
 mod open;
@@ -53,8 +54,9 @@ pub use route::Match;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;
+use job::{Message, Task, Tx};
 use readers::Readers;
-use writer::{GroupCounter, Message, Task, Tx, Writer};
+use writer::{GroupCounter, Writer};
 
 /// A handle to an open store. Clones share one writer; it stops with the last of them, or with
 /// [`Store::close`].

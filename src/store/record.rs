@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
 use super::columns::{HeadersRef, Micros};
-use super::writer::{Tx, expect_one};
+use super::job::Tx;
+use super::writer::expect_one;
 use crate::error::Result;
 use crate::model::attempt::{Outcome, Timing};
 use crate::model::delivery::{Move, State, next_state};

@@ -4,8 +4,8 @@ use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::columns::{Headers, HeadersRef};
+use super::job::Tx;
 use super::setup::no_source;
-use super::writer::Tx;
 use crate::error::Result;
 use crate::model::id::SourceId;
 use crate::model::refusal::{REFUSALS_KEPT, RefusalRecord};

@@ -6,7 +6,8 @@ use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
 use super::enqueue::{NewDelivery, add_delivery};
-use super::writer::{Tx, expect_one};
+use super::job::Tx;
+use super::writer::expect_one;
 use crate::error::{Error, Result};
 use crate::model::delivery::{Move, State, next_state};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};

@@ -1,6 +1,7 @@
 //! How requests are signed on the way out: every scheme, secrets that are replaced, and by hand.
 
-use hookbox::signature::generic::{Algorithm, Encoding, Rules};
+use hookbox::signature::digest::{Algorithm, Encoding};
+use hookbox::signature::generic::Rules;
 use hookbox::signature::{Rejection, Scheme, Secret, Signed, gitee, standard};
 use hookbox::time::{Clock, SystemClock};
 use serde_json::Value;

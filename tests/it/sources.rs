@@ -1,7 +1,7 @@
 //! Sources as people set them: secrets that are replaced, paths with a token, tolerance, how a
 //! generic source reads, what was refused and why.
 
-use hookbox::signature::generic::Algorithm;
+use hookbox::signature::digest::Algorithm;
 use hookbox::signature::{Secret, gitee, gogs};
 use hookbox::time::{Clock, SystemClock, Timestamp};
 use serde_json::Value;

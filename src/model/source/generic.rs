@@ -126,7 +126,7 @@ fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::signature::generic::{Algorithm, Encoding};
+    use crate::signature::digest::{Algorithm, Encoding};
 
     #[test]
     fn rules_are_read_as_they_were_written() {

@@ -15,7 +15,8 @@ use crate::model::id::EndpointId;
 use crate::signature::Secret;
 use crate::store::Store;
 use crate::store::columns::Millis;
-use crate::store::writer::{Tx, expect_one};
+use crate::store::job::Tx;
+use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
 /// Deliveries cancelled in one transaction, so that nobody waits long for the writer.

@@ -6,7 +6,7 @@ use rusqlite::named_params;
 
 use crate::error::{Error, Result};
 use crate::signature::Secret;
-use crate::store::writer::Tx;
+use crate::store::job::Tx;
 use crate::time::Timestamp;
 
 /// Longest overlap: who has not changed a sender in a year has forgotten it.

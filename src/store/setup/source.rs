@@ -12,7 +12,8 @@ use crate::model::id::SourceId;
 use crate::model::source::{NewSource, Source};
 use crate::signature::Secret;
 use crate::store::Store;
-use crate::store::writer::{Tx, expect_one};
+use crate::store::job::Tx;
+use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
 impl Store {

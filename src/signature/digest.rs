@@ -1,0 +1,138 @@
+//! The HMAC that most schemes are made of: which hash is under it, and how it is written.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+
+use super::Secret;
+use crate::error::{Error, Result};
+
+/// The hash under the HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Algorithm {
+    /// Still sound for this use; old senders have nothing else.
+    Sha1,
+    /// What nearly everybody uses.
+    Sha256,
+    /// The longer one.
+    Sha512,
+}
+
+/// How the HMAC is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Hexadecimal digits, in either case.
+    Hex,
+    /// Base64 in the standard alphabet, with padding.
+    Base64,
+}
+
+impl Algorithm {
+    /// Every algorithm, in the order of the help text.
+    pub const ALL: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+
+    /// The name used on the command line, and by senders before the equals sign.
+    pub fn name(self) -> &'static str {
+        match self {
+            Algorithm::Sha1 => "sha1",
+            Algorithm::Sha256 => "sha256",
+            Algorithm::Sha512 => "sha512",
+        }
+    }
+
+    /// The HMAC of these texts, one after the other (RFC 2104).
+    pub(super) fn hmac(self, secret: &Secret, texts: &[&[u8]]) -> Vec<u8> {
+        fn run<M: Mac + KeyInit>(key: &[u8], texts: &[&[u8]]) -> Vec<u8> {
+            let mut mac =
+                <M as KeyInit>::new_from_slice(key).expect("HMAC takes a key of any length");
+            for text in texts {
+                mac.update(text);
+            }
+            mac.finalize().into_bytes().to_vec()
+        }
+        match self {
+            Algorithm::Sha1 => run::<Hmac<Sha1>>(secret.expose(), texts),
+            Algorithm::Sha256 => run::<Hmac<Sha256>>(secret.expose(), texts),
+            Algorithm::Sha512 => run::<Hmac<Sha512>>(secret.expose(), texts),
+        }
+    }
+}
+
+impl Encoding {
+    /// Every encoding, in the order of the help text.
+    pub const ALL: [Encoding; 2] = [Encoding::Hex, Encoding::Base64];
+
+    /// The name used on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Encoding::Hex => "hex",
+            Encoding::Base64 => "base64",
+        }
+    }
+
+    /// What a digest looks like, for whoever sent something else.
+    pub(super) fn form(self, algorithm: Algorithm) -> String {
+        let bytes = match algorithm {
+            Algorithm::Sha1 => 20,
+            Algorithm::Sha256 => 32,
+            Algorithm::Sha512 => 64,
+        };
+        match self {
+            Encoding::Hex => format!("{} hex digits", 2 * bytes),
+            Encoding::Base64 => format!("the base64 of {bytes} bytes"),
+        }
+    }
+
+    pub(super) fn encode(self, bytes: &[u8]) -> String {
+        match self {
+            Encoding::Hex => hex::encode(bytes),
+            Encoding::Base64 => STANDARD.encode(bytes),
+        }
+    }
+
+    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Encoding::Hex => hex::decode(text).ok(),
+            Encoding::Base64 => STANDARD.decode(text).ok(),
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Algorithm> {
+        let named = Algorithm::ALL.into_iter().find(|one| one.name() == text);
+        named.ok_or_else(|| {
+            Error::misuse(format!(
+                "unknown algorithm `{text}`; one of sha1, sha256, sha512"
+            ))
+        })
+    }
+}
+
+impl FromStr for Encoding {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Encoding> {
+        let named = Encoding::ALL.into_iter().find(|one| one.name() == text);
+        named.ok_or_else(|| Error::misuse(format!("unknown encoding `{text}`; hex or base64")))
+    }
+}

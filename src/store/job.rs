@@ -1,0 +1,82 @@
+//! A piece of work for the writer, and what it works on.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::changes::Changes;
+use super::directory::Directory;
+use super::keys::Keys;
+use crate::error::{Error, Result};
+
+/// What a job works on: the open transaction, the directory as of it, and the sums to keep.
+pub(super) struct Tx<'c> {
+    pub(super) connection: &'c Connection,
+    pub(super) directory: Arc<Directory>,
+    pub(super) keys: &'c mut Keys,
+    pub(super) changes: Changes,
+}
+
+/// One piece of work for the writer.
+pub(super) trait Job: Send {
+    /// Does the work inside the group's transaction; false when it failed. It may be run again,
+    /// after all that it did was rolled back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+
+    /// Tells the caller, after the commit, or with what stopped it.
+    fn answer(self: Box<Self>, stopped: Option<&Error>);
+
+    /// Roughly how much it writes.
+    fn bytes(&self) -> usize;
+
+    /// Whether somebody waits for its answer.
+    fn is_waited_for(&self) -> bool;
+}
+
+/// What is sent to the writer's thread.
+pub(super) enum Message {
+    Job(Box<dyn Job>),
+    Stop,
+}
+
+/// A job made of two closures: one runs in the transaction, one takes the result afterwards.
+pub(super) struct Task<T, O, A> {
+    pub(super) operation: O,
+    pub(super) result: Option<Result<T>>,
+    pub(super) answer: A,
+    pub(super) bytes: usize,
+    pub(super) is_waited_for: bool,
+}
+
+impl<T, O, A> Job for Task<T, O, A>
+where
+    T: Send,
+    O: Fn(&mut Tx<'_>) -> Result<T> + Send,
+    A: FnOnce(Result<T>) + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+        let result = (self.operation)(tx);
+        let fine = result.is_ok();
+        self.result = Some(result);
+        fine
+    }
+
+    fn answer(self: Box<Self>, stopped: Option<&Error>) {
+        let result = match (self.result, stopped) {
+            (Some(Ok(value)), None) => Ok(value),
+            // Its own error says more than the group's.
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(error)) => Err(error.clone()),
+            (None, None) => Err(Error::Stopped),
+        };
+        (self.answer)(result);
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.is_waited_for
+    }
+}
