@@ -91,6 +91,8 @@ create table if not exists hookbox_endpoint (
     -- For scheme generic: where the signature goes and how it is made, where not as usual; a JSON
     -- object.
     signature   text,
+    -- Method, headers, credentials, certificates, proxy, where not as usual; a JSON object.
+    connection  text,
     -- Which events it wants, all where nothing is set: lists of patterns, separated by commas, and
     -- a Jinja expression.
     types       text,

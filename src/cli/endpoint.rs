@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::connection::{ConnectionArguments, ConnectionChange};
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, nothing_named, put};
@@ -126,6 +127,8 @@ struct Settings {
     retry: Option<Retry>,
     #[command(flatten)]
     rules: RuleArguments,
+    #[command(flatten)]
+    connection: ConnectionArguments,
 }
 
 /// Settings that were read, to be put in the place of those that an endpoint has.
@@ -135,6 +138,7 @@ struct Change {
     scheme: Option<Scheme>,
     secret: Option<Secret>,
     rules: RuleChange,
+    connection: ConnectionChange,
     /// `Some(None)` takes a filter away.
     types: Option<Option<Globs>>,
     sources: Option<Option<Globs>>,
@@ -153,6 +157,7 @@ impl Settings {
             scheme: self.sign,
             secret: self.secret.read(context)?,
             rules: self.rules.read()?,
+            connection: self.connection.read(context)?,
             types: filter(self.types)?,
             sources: filter(self.sources)?,
             branches: filter(self.branches)?,
@@ -180,6 +185,7 @@ impl Change {
             && self.scheme.is_none()
             && self.secret.is_none()
             && self.rules.is_nothing()
+            && self.connection.is_nothing()
             && self.types.is_none()
             && self.sources.is_none()
             && self.branches.is_none()
@@ -200,6 +206,7 @@ impl Change {
             endpoint.signature = Rules::default();
         }
         self.rules.apply(&mut endpoint.signature);
+        self.connection.apply(&mut endpoint.connection);
         put(&mut endpoint.filters.types, &self.types);
         put(&mut endpoint.filters.sources, &self.sources);
         put(&mut endpoint.filters.branches, &self.branches);

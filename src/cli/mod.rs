@@ -3,6 +3,7 @@
 //! Parsing yields plain values; each command checks them once, asks the store, and prints.
 //! Results go to stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
+mod connection;
 mod delivery;
 mod demo;
 mod endpoint;

@@ -49,12 +49,30 @@ impl RotateArguments {
 
 impl SecretArguments {
     pub(super) fn read(&self, context: &Context) -> Result<Option<Secret>> {
-        if let Some(path) = &self.secret_file {
+        let from = From {
+            file: self.secret_file.as_ref(),
+            variable: self.secret_env.as_ref(),
+            text: self.secret.as_ref(),
+        };
+        from.read(context)
+    }
+}
+
+/// Where a secret is read from.
+pub(super) struct From<'a> {
+    pub(super) file: Option<&'a PathBuf>,
+    pub(super) variable: Option<&'a String>,
+    pub(super) text: Option<&'a String>,
+}
+
+impl From<'_> {
+    pub(super) fn read(&self, context: &Context) -> Result<Option<Secret>> {
+        if let Some(path) = self.file {
             let bytes = std::fs::read(path)
                 .map_err(|error| Error::io_at("read the secret from", path, error))?;
             return without_newline(bytes).map(Some);
         }
-        if let Some(variable) = &self.secret_env {
+        if let Some(variable) = self.variable {
             let value = std::env::var(variable).map_err(|_| {
                 Error::misuse(format!(
                     "the environment has no variable {variable}; set it, or use --secret-file"
@@ -62,7 +80,7 @@ impl SecretArguments {
             })?;
             return without_newline(value.into_bytes()).map(Some);
         }
-        match self.secret.as_deref() {
+        match self.text.map(String::as_str) {
             None => Ok(None),
             Some("-") => {
                 let mut bytes = Vec::new();

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::connection::read_header;
 use super::event::read_data;
 use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, put};
@@ -233,17 +234,5 @@ fn verify(context: &Context, arguments: VerifyArguments) -> Result<()> {
             .out
             .object(&json!({ "verified": true }), "the signature matches"),
         Err(rejection) => Err(Error::Refused(rejection.to_string())),
-    }
-}
-
-/// Reads `Name: value`.
-fn read_header(line: &str) -> Result<Header> {
-    match line.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err(Error::misuse(format!(
-            "`{line}` is not a header; write `Name: value`"
-        ))),
     }
 }

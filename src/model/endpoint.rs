@@ -8,6 +8,7 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::model::connection::Connection;
 use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
@@ -150,6 +151,8 @@ pub struct Endpoint {
     pub old_secrets: Vec<OldSecret>,
     /// Where the signature goes and how it is made, for scheme generic.
     pub signature: Rules,
+    /// How requests are made.
+    pub connection: Connection,
     /// Which events are wanted.
     pub filters: Filters,
     /// How long one attempt may take in all.
@@ -191,6 +194,8 @@ pub struct NewEndpoint {
     pub secret: Option<Secret>,
     /// Where the signature goes and how it is made, for scheme generic.
     pub signature: Rules,
+    /// How requests are made.
+    pub connection: Connection,
     /// Which events are wanted.
     pub filters: Filters,
     /// How long one attempt may take in all.
@@ -211,6 +216,7 @@ impl From<&Endpoint> for NewEndpoint {
             scheme: held.scheme,
             secret: held.secret.clone(),
             signature: held.signature.clone(),
+            connection: held.connection.clone(),
             filters: held.filters.clone(),
             timeout: held.timeout,
             concurrency: held.concurrency,
@@ -229,6 +235,7 @@ impl NewEndpoint {
             scheme: Scheme::None,
             secret: None,
             signature: Rules::default(),
+            connection: Connection::default(),
             filters: Filters::default(),
             timeout: TIMEOUT_DEFAULT,
             concurrency: CONCURRENCY_DEFAULT,
@@ -250,6 +257,7 @@ impl NewEndpoint {
             )));
         }
         self.signature.check()?;
+        self.connection.check()?;
         if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
             return Err(Error::misuse(format!(
                 "--timeout is {}, allowed is 1ms to {}",
@@ -301,6 +309,7 @@ impl EndpointReport {
             "sign": endpoint.scheme.name(),
             "signature": (endpoint.scheme == Scheme::Generic).then(|| endpoint.signature.json()),
             "old_secrets_end_at": endpoint.old_secrets.iter().map(|old| old.ends.to_string()).collect::<Vec<String>>(),
+            "connection": endpoint.connection.shown(),
             "types": list(&filters.types),
             "sources": list(&filters.sources),
             "branches": list(&filters.branches),

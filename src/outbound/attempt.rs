@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
-use crate::model::header::Header;
+use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
 use crate::store::SendableEvent;
 use crate::time::{Clock, Timestamp};
@@ -42,7 +42,10 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
     let started = clock.now();
     let (exchange, request_headers) =
         match render(&job.endpoint, job.event, &job.webhook_id, started) {
-            Ok(request) => (Ok(transport.send(&job.endpoint, &request)), request.headers),
+            Ok(request) => {
+                let exchange = transport.send(&job.endpoint, &request);
+                (Ok(exchange), without_secrets(request.headers))
+            }
             Err(error) => (Err(error), Vec::new()),
         };
     Finished {
@@ -55,4 +58,17 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         request_headers,
         exchange,
     }
+}
+
+/// What of a request's headers is recorded: credentials are not.
+fn without_secrets(headers: Vec<Header>) -> Vec<Header> {
+    let hide = |(name, value): Header| {
+        let value = if holds_secret(&name) {
+            HIDDEN.to_owned()
+        } else {
+            value
+        };
+        (name, value)
+    };
+    headers.into_iter().map(hide).collect()
 }

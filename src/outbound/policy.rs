@@ -169,6 +169,7 @@ mod tests {
             secret: None,
             old_secrets: Vec::new(),
             signature: new.signature,
+            connection: new.connection,
             filters: new.filters,
             timeout: new.timeout,
             concurrency: new.concurrency,

@@ -12,18 +12,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Uri;
-use ureq::Agent;
 use ureq::config::Config;
+use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as UreqConnection,
 };
+use ureq::{Agent, Proxy};
 
 use crate::model::attempt::Timing;
+use crate::model::connection::{Connection, Method};
 use crate::model::endpoint::{Endpoint, EndpointUrl};
 use crate::model::header::Header;
 use crate::model::id::EndpointId;
-use crate::time::Clock;
+use crate::time::{Clock, show_span};
 
 /// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
 /// enough that a chatty receiver does not fill the disk.
@@ -102,7 +104,21 @@ pub trait Transport: Send + Sync + 'static {
 /// Blocking HTTP/1.1 by ureq, with connections kept alive per endpoint.
 pub struct UreqTransport {
     clock: Arc<dyn Clock>,
-    agents: Mutex<HashMap<EndpointId, (Duration, u32, Agent)>>,
+    agents: Mutex<HashMap<EndpointId, (AgentSettings, Agent)>>,
+}
+
+/// What of an endpoint an agent is made for; another needs another agent.
+struct AgentSettings {
+    timeout: Duration,
+    concurrency: u32,
+    connection: Connection,
+}
+
+impl AgentSettings {
+    fn are_of(&self, endpoint: &Endpoint) -> bool {
+        (self.timeout, self.concurrency) == (endpoint.timeout, endpoint.concurrency)
+            && self.connection == endpoint.connection
+    }
 }
 
 impl UreqTransport {
@@ -114,14 +130,20 @@ impl UreqTransport {
         }
     }
 
-    /// The endpoint's agent, made anew when its settings changed.
-    fn agent(&self, endpoint: &Endpoint) -> Agent {
+    /// The endpoint's agent, made anew when its settings changed; or why there can be none.
+    fn agent(&self, endpoint: &Endpoint) -> Result<Agent, String> {
         let mut agents = self.agents.lock().expect("no holder of the agents panics");
-        if let Some((timeout, concurrency, agent)) = agents.get(&endpoint.id)
-            && (*timeout, *concurrency) == (endpoint.timeout, endpoint.concurrency)
+        if let Some((held, agent)) = agents.get(&endpoint.id)
+            && held.are_of(endpoint)
         {
-            return agent.clone();
+            return Ok(agent.clone());
         }
+        let connection = &endpoint.connection;
+        let proxy = match &connection.proxy {
+            // The environment's proxy is for people at a terminal, not for a service.
+            None => None,
+            Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
+        };
         let connections = endpoint.concurrency as usize;
         let config = Agent::config_builder()
             // Every status is an answer, to be stored and judged.
@@ -130,10 +152,11 @@ impl UreqTransport {
             // is not for another.
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // The environment's proxy is for people at a terminal, not for a service.
-            .proxy(None)
+            .proxy(proxy)
+            .tls_config(tls(connection)?)
             // ureq has no time-out by default.
             .timeout_global(Some(endpoint.timeout))
+            .timeout_connect(connection.connect_timeout)
             .max_response_header_size(REPLY_HEAD_BYTES_MAX)
             .input_buffer_size(INPUT_BYTES)
             .output_buffer_size(OUTPUT_BYTES)
@@ -150,20 +173,55 @@ impl UreqTransport {
             clock: self.clock.clone(),
         };
         let agent = Agent::with_parts(config, connector, resolver);
-        agents.insert(
-            endpoint.id,
-            (endpoint.timeout, endpoint.concurrency, agent.clone()),
-        );
-        agent
+        let settings = AgentSettings {
+            timeout: endpoint.timeout,
+            concurrency: endpoint.concurrency,
+            connection: connection.clone(),
+        };
+        agents.insert(endpoint.id, (settings, agent.clone()));
+        Ok(agent)
     }
+}
+
+/// Whom an endpoint is checked against, and what is shown to it.
+fn tls(connection: &Connection) -> Result<TlsConfig, String> {
+    let mut config = TlsConfig::builder();
+    if let Some(ca) = &connection.ca {
+        let roots = ca.certificates();
+        let roots: Vec<Certificate<'static>> = roots
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect();
+        config = config.root_certs(RootCerts::new_with_certs(&roots));
+    }
+    if let Some(certificate) = &connection.client_cert {
+        let chain: Vec<Certificate<'static>> = certificate
+            .chain()
+            .iter()
+            .map(|certificate| Certificate::from_der(certificate).to_owned())
+            .collect();
+        let key = PrivateKey::from_pem(certificate.pem()).map_err(|error| error.to_string())?;
+        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
+    }
+    Ok(config.build())
 }
 
 impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
-        let agent = self.agent(endpoint);
+        let agent = match self.agent(endpoint) {
+            Ok(agent) => agent,
+            Err(error) => {
+                let answer = Answer::Broken { error };
+                let timing = Timing::default();
+                return Exchange { timing, answer };
+            }
+        };
         PROGRESS.set(Progress::NONE);
         let began = self.clock.elapsed();
-        let mut builder = agent.post(request.url.uri());
+        let mut builder = match endpoint.connection.method {
+            Method::Post => agent.post(request.url.uri()),
+            Method::Put => agent.put(request.url.uri()),
+        };
         for (name, value) in &request.headers {
             // `raw` keeps the case of the name: some receivers look for it.
             builder = builder.header_raw(name, value.as_bytes());
@@ -172,7 +230,7 @@ impl Transport for UreqTransport {
         let head_at = self.clock.elapsed();
         let answer = match result {
             Ok(response) => Answer::Replied(read_reply(response)),
-            Err(error) => judge_error(&error, PROGRESS.get(), endpoint.timeout),
+            Err(error) => judge_error(&error, PROGRESS.get(), endpoint),
         };
         let ended = self.clock.elapsed();
         let progress = PROGRESS.get();
@@ -259,9 +317,16 @@ thread_local! {
     static PROGRESS: Cell<Progress> = const { Cell::new(Progress::NONE) };
 }
 
-fn judge_error(error: &ureq::Error, progress: Progress, timeout: Duration) -> Answer {
+fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> Answer {
     let said = |what: &str| match error {
-        ureq::Error::Timeout(_) => format!("{what} within {}", crate::time::show_span(timeout)),
+        ureq::Error::Timeout(which) => {
+            let whole = endpoint.timeout;
+            let span = match which {
+                ureq::Timeout::Connect => endpoint.connection.connect_timeout.unwrap_or(whole),
+                _ => whole,
+            };
+            format!("{what} within {}", show_span(span))
+        }
         other => format!("{what}: {}", plain(other)),
     };
     match progress.step {

@@ -9,6 +9,7 @@ use rusqlite::ToSql;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, ValueRef};
 
 use crate::model::attempt::Outcome;
+use crate::model::connection::Connection;
 use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointUrl, Format};
 use crate::model::expression::Expression;
@@ -143,6 +144,25 @@ impl ToSql for Rules {
             Value::Null
         } else {
             Value::Text(self.json().to_string())
+        }))
+    }
+}
+
+impl FromSql for Connection {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Connection> {
+        Ok(match optional_json(value)? {
+            None => Connection::default(),
+            Some(object) => Connection::from_stored(&object).map_err(other)?,
+        })
+    }
+}
+
+impl ToSql for Connection {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(if *self == Connection::default() {
+            Value::Null
+        } else {
+            Value::Text(self.stored().to_string())
         }))
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let sources = complete;
     let endpoints = connection
         .prepare_cached(
-            "select id, name, url, format, sign, secret, signature, types, sources, branches, when_true,
+            "select id, name, url, format, sign, secret, signature, connection, types, sources, branches, when_true,
                     timeout_ms, concurrency, retry
              from hookbox_endpoint
              where removed_ms is null
@@ -161,6 +161,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         secret: read_secret(row, "secret")?,
         old_secrets: Vec::new(),
         signature: row.get("signature")?,
+        connection: row.get("connection")?,
         filters: Filters {
             types: row.get("types")?,
             sources: row.get("sources")?,

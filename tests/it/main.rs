@@ -9,6 +9,7 @@
 
 mod browser;
 mod cli;
+mod connection;
 mod crash;
 mod door;
 mod file;

@@ -338,18 +338,20 @@ pub fn raw(address: SocketAddr, request: &[u8]) -> String {
 /// What a receiver got.
 #[derive(Debug)]
 pub struct Got {
+    pub method: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 impl Got {
     /// Reads one request; `None` at the connection's end.
-    fn read(stream: &mut impl BufRead) -> Option<Got> {
+    pub fn read(stream: &mut impl BufRead) -> Option<Got> {
         let mut line = String::new();
         stream
             .read_line(&mut line)
             .ok()
             .filter(|bytes| *bytes > 0)?;
+        let method = line.split(' ').next()?.to_owned();
         let mut headers = Vec::new();
         loop {
             line.clear();
@@ -363,6 +365,7 @@ impl Got {
             headers.push((name.to_owned(), value.trim().to_owned()));
         }
         let mut got = Got {
+            method,
             headers,
             body: Vec::new(),
         };

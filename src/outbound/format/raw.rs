@@ -30,6 +30,16 @@ pub(super) fn render(
             .filter(|(name, _)| passes(name))
             .cloned(),
     );
+    let connection = &endpoint.connection;
+    let is_own = |name: &str| {
+        let mut own = connection.headers.iter();
+        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    };
+    headers.retain(|(name, _)| !is_own(name));
+    headers.extend(connection.headers.iter().cloned());
+    if let Some(auth) = &connection.auth {
+        headers.push(("Authorization".to_owned(), auth.header()));
+    }
     add_style(&mut headers, endpoint.scheme, &event, webhook_id);
     headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
     headers.push((
@@ -148,6 +158,7 @@ mod tests {
             secret: secret.map(|text| Secret::new(text).unwrap()),
             old_secrets: Vec::new(),
             signature: new.signature,
+            connection: new.connection,
             filters: new.filters,
             timeout: new.timeout,
             concurrency: new.concurrency,

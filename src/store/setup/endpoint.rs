@@ -141,15 +141,15 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .connection
         .prepare_cached(
             "insert into hookbox_endpoint (
-                 name, url, format, sign, secret, signature, types, sources, branches, when_true,
+                 name, url, format, sign, secret, signature, connection, types, sources, branches, when_true,
                  timeout_ms, concurrency, retry, created_ms
              ) values (
-                 :name, :url, :format, :sign, :secret, :signature, :types, :sources, :branches, :when,
+                 :name, :url, :format, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
                  :timeout, :concurrency, :retry, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, sign = :sign, secret = :secret,
-                 signature = :signature,
+                 signature = :signature, connection = :connection,
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
                  removed_ms = null
@@ -163,6 +163,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":sign": endpoint.scheme,
                 ":secret": endpoint.secret.as_ref().map(|secret| secret.expose()),
                 ":signature": endpoint.signature,
+                ":connection": endpoint.connection,
                 ":types": text(&filters.types),
                 ":sources": text(&filters.sources),
                 ":branches": text(&filters.branches),

@@ -1,0 +1,472 @@
+//! How requests to an endpoint are made: method, headers, credentials, time to connect, TLS, proxy.
+//!
+//! What of it is secret is never shown: [`Connection::shown`] is for lists and pages,
+//! [`Connection::stored`] for the file alone.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, HeaderValue, Uri};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Map, Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::header::{Header, shown_headers};
+use crate::signature::Secret;
+use crate::time::show_span;
+
+/// Headers of an endpoint, at most.
+const HEADERS_MAX: usize = 32;
+
+/// How requests to an endpoint are made. By default a plain POST.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Connection {
+    /// The method.
+    pub method: Method,
+    /// Headers that every request has, in the place of the event's own of the same name.
+    pub headers: Vec<Header>,
+    /// Credentials in `Authorization`.
+    pub auth: Option<Auth>,
+    /// How long it may take to connect, TLS included; within the time-out of the whole.
+    pub connect_timeout: Option<Duration>,
+    /// Certificate authorities that the endpoint is checked against, instead of those built in.
+    pub ca: Option<Authorities>,
+    /// The certificate and key that are shown to the endpoint.
+    pub client_cert: Option<ClientCertificate>,
+    /// Where connections go through.
+    pub proxy: Option<ProxyUrl>,
+}
+
+/// How an event is sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Method {
+    /// As webhooks are.
+    #[default]
+    Post,
+    /// For receivers that file what they get under its URL.
+    Put,
+}
+
+impl Method {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Put => "PUT",
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Method> {
+        match text.to_ascii_uppercase().as_str() {
+            "POST" => Ok(Method::Post),
+            "PUT" => Ok(Method::Put),
+            _ => Err(Error::misuse(format!(
+                "`{text}` is not a method that events are sent with; POST or PUT"
+            ))),
+        }
+    }
+}
+
+/// Credentials in `Authorization`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// A user name and a password (RFC 7617).
+    Basic {
+        /// The user name; it has no colon.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
+    /// A token (RFC 6750).
+    Bearer(Secret),
+}
+
+impl Auth {
+    /// The header's value.
+    pub fn header(&self) -> String {
+        match self {
+            Auth::Basic { user, password } => {
+                let pair = [user.as_bytes(), b":", password.expose()].concat();
+                format!("Basic {}", STANDARD.encode(pair))
+            }
+            Auth::Bearer(token) => {
+                format!("Bearer {}", String::from_utf8_lossy(token.expose()))
+            }
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        match self {
+            Auth::Basic { user, .. } if user.contains(':') || user.is_empty() => {
+                Err(Error::misuse(
+                    "the user name of basic authentication is empty or has a colon (RFC 7617)",
+                ))
+            }
+            _ if HeaderValue::from_str(&self.header()).is_err() => Err(Error::misuse(
+                "the token cannot stand in a header; give it without line breaks",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Without the secret.
+    fn shown(&self) -> String {
+        match self {
+            Auth::Basic { user, .. } => format!("basic {user}"),
+            Auth::Bearer(_) => "bearer".to_owned(),
+        }
+    }
+}
+
+/// Certificate authorities, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorities(String);
+
+impl Authorities {
+    /// The certificates.
+    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        certificates(self.0.as_bytes())
+    }
+}
+
+impl FromStr for Authorities {
+    type Err = Error;
+
+    fn from_str(pem: &str) -> Result<Authorities> {
+        if certificates(pem.as_bytes()).is_empty() {
+            return Err(Error::misuse(
+                "there is no certificate in it; give the authority's certificate in PEM form (-----BEGIN CERTIFICATE-----)",
+            ));
+        }
+        Ok(Authorities(pem.to_owned()))
+    }
+}
+
+fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+    CertificateDer::pem_slice_iter(pem)
+        .filter_map(std::result::Result::ok)
+        .collect()
+}
+
+/// A certificate chain and its private key, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate(Secret);
+
+impl ClientCertificate {
+    /// The chain.
+    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
+        certificates(self.0.expose())
+    }
+
+    /// Chain and key. Do not show it.
+    pub fn pem(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+impl FromStr for ClientCertificate {
+    type Err = Error;
+
+    fn from_str(pem: &str) -> Result<ClientCertificate> {
+        let certificate = ClientCertificate(Secret::new(pem)?);
+        let what = if certificate.chain().is_empty() {
+            "certificate"
+        } else if PrivateKeyDer::from_pem_slice(pem.as_bytes()).is_err() {
+            "private key without a passphrase"
+        } else {
+            return Ok(certificate);
+        };
+        Err(Error::misuse(format!(
+            "there is no {what} in it; give certificate and key in one PEM file"
+        )))
+    }
+}
+
+/// The URL of a proxy: `http://[USER:PASSWORD@]HOST:PORT` or `socks5://...`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ProxyUrl(String);
+
+impl ProxyUrl {
+    /// The URL with its password. Do not show it: see [`ProxyUrl::redacted`].
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The URL without user name and password.
+    pub fn redacted(&self) -> String {
+        match (self.0.split_once("://"), self.0.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
+            _ => self.0.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted())
+    }
+}
+
+impl FromStr for ProxyUrl {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ProxyUrl> {
+        let bad = || {
+            // Not echoed: it may hold a password.
+            Error::misuse(
+                "this is not a proxy's URL; write http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host where it asks for them",
+            )
+        };
+        let uri: Uri = text.parse().map_err(|_| bad())?;
+        let is_known = matches!(uri.scheme_str(), Some("http" | "socks5"));
+        let authority = uri.authority().ok_or_else(bad)?;
+        if !is_known || authority.host().is_empty() || authority.port_u16().is_none() {
+            return Err(bad());
+        }
+        Ok(ProxyUrl(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Connection({})", self.shown())
+    }
+}
+
+impl Connection {
+    /// Checks that headers and credentials can be sent.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] with the part that cannot.
+    pub fn check(&self) -> Result<()> {
+        if self.headers.len() > HEADERS_MAX {
+            return Err(Error::misuse(format!(
+                "{} headers were given, limit is {HEADERS_MAX}",
+                self.headers.len()
+            )));
+        }
+        for (name, value) in &self.headers {
+            check_header(name, value)?;
+        }
+        if self.connect_timeout.is_some_and(|span| span.is_zero()) {
+            return Err(Error::misuse("--connect-timeout must be more than 0"));
+        }
+        match &self.auth {
+            Some(auth) => auth.check(),
+            None => Ok(()),
+        }
+    }
+
+    /// For lists and pages: without anything secret.
+    pub fn shown(&self) -> Value {
+        json!({
+            "method": self.method.name(),
+            "headers": shown_headers(&self.headers),
+            "auth": self.auth.as_ref().map(Auth::shown),
+            "connect_timeout": self.connect_timeout.map(show_span),
+            "ca": self.ca.as_ref().map(|ca| ca.certificates().len()),
+            "client_cert": self.client_cert.is_some(),
+            "proxy": self.proxy.as_ref().map(ProxyUrl::redacted),
+        })
+    }
+
+    /// For the file: all of it, what is as usual left out.
+    pub fn stored(&self) -> Value {
+        let mut object = Map::new();
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                object.insert(name.to_owned(), value);
+            }
+        };
+        let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        let is_put = self.method != Method::Post;
+        put("method", is_put.then(|| self.method.name().into()));
+        let has_headers = !self.headers.is_empty();
+        put("headers", has_headers.then(|| json!(self.headers)));
+        put(
+            "auth",
+            self.auth.as_ref().map(|auth| match auth {
+                Auth::Basic { user, password } => json!({ "user": user, "secret": text(password) }),
+                Auth::Bearer(token) => json!({ "secret": text(token) }),
+            }),
+        );
+        let millis = |span: Duration| json!(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+        put("connect_timeout_ms", self.connect_timeout.map(millis));
+        put("ca", self.ca.as_ref().map(|ca| ca.0.clone().into()));
+        let pem = |certificate: &ClientCertificate| text(&certificate.0).into();
+        put("client_cert", self.client_cert.as_ref().map(pem));
+        put("proxy", self.proxy.as_ref().map(|url| url.0.clone().into()));
+        Value::Object(object)
+    }
+
+    /// Reads what [`Connection::stored`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when a part is not one.
+    pub fn from_stored(object: &Value) -> Result<Connection> {
+        let text = |name: &str| object[name].as_str();
+        let auth = match (&object["auth"]["user"], object["auth"]["secret"].as_str()) {
+            (_, None) => None,
+            (Value::String(user), Some(secret)) => Some(Auth::Basic {
+                user: user.clone(),
+                password: Secret::new(secret)?,
+            }),
+            (_, Some(secret)) => Some(Auth::Bearer(Secret::new(secret)?)),
+        };
+        let headers = match &object["headers"] {
+            Value::Null => Vec::new(),
+            list => serde_json::from_value(list.clone())
+                .map_err(|_| Error::misuse("an endpoint's headers are no list of pairs"))?,
+        };
+        let millis = object["connect_timeout_ms"].as_u64();
+        Ok(Connection {
+            method: text("method")
+                .map(str::parse)
+                .transpose()?
+                .unwrap_or_default(),
+            headers,
+            auth,
+            connect_timeout: millis.map(Duration::from_millis),
+            ca: text("ca").map(str::parse).transpose()?,
+            client_cert: text("client_cert").map(str::parse).transpose()?,
+            proxy: text("proxy").map(str::parse).transpose()?,
+        })
+    }
+}
+
+/// Headers that are made for each request, or belong to the connection.
+const OWN_HEADERS: [&str; 14] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "upgrade",
+    "te",
+    "trailer",
+    "expect",
+    "authorization",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+    "x-hookbox-type",
+];
+
+fn check_header(name: &str, value: &str) -> Result<()> {
+    if HeaderName::from_str(name).is_err() || HeaderValue::from_str(value).is_err() {
+        // The value is not echoed: it may be a secret.
+        return Err(Error::misuse(format!(
+            "header `{name}` cannot be sent; write it as `Name: value`, in one line"
+        )));
+    }
+    let lower = name.to_ascii_lowercase();
+    match lower.as_str() {
+        "authorization" => Err(Error::misuse(
+            "give credentials with --auth basic:USER or --auth bearer, so that they are kept as a secret",
+        )),
+        own if OWN_HEADERS.contains(&own) => Err(Error::misuse(format!(
+            "header `{name}` is made for each request and cannot be set"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, value: &str) -> Header {
+        (name.to_owned(), value.to_owned())
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again_and_what_is_shown_has_no_secret() {
+        let connection = Connection {
+            method: Method::Put,
+            headers: vec![header("X-Env", "prod"), header("X-Api-Key", "hunter2")],
+            auth: Some(Auth::Basic {
+                user: "mira".to_owned(),
+                password: Secret::new("hunter2").unwrap(),
+            }),
+            connect_timeout: Some(Duration::from_secs(3)),
+            proxy: Some("socks5://u:hunter2@127.0.0.1:1080".parse().unwrap()),
+            ..Connection::default()
+        };
+        connection.check().unwrap();
+        assert_eq!(
+            Connection::from_stored(&connection.stored()).unwrap(),
+            connection
+        );
+        let usual = Connection::default();
+        assert_eq!(usual.stored(), json!({}));
+        assert_eq!(Connection::from_stored(&json!({})).unwrap(), usual);
+        let shown = format!("{} {connection:?}", connection.shown());
+        assert!(shown.contains("prod") && shown.contains("basic mira"));
+        assert!(shown.contains("socks5://***@127.0.0.1:1080"), "{shown}");
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn credentials_are_written_as_their_standards_say() {
+        // RFC 7617, section 2: the user Aladdin with the password "open sesame".
+        let basic = Auth::Basic {
+            user: "Aladdin".to_owned(),
+            password: Secret::new("open sesame").unwrap(),
+        };
+        assert_eq!(basic.header(), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        let bearer = Auth::Bearer(Secret::new("mF_9.B5f-4.1JqM").unwrap());
+        assert_eq!(bearer.header(), "Bearer mF_9.B5f-4.1JqM");
+    }
+
+    #[test]
+    fn what_cannot_be_sent_or_is_made_by_itself_is_refused() {
+        for (name, value) in [
+            ("", "x"),
+            ("X Y", "x"),
+            ("X-A", "a\nb"),
+            ("Host", "h"),
+            ("Content-Length", "3"),
+            ("Authorization", "Bearer x"),
+            ("webhook-id", "x"),
+        ] {
+            let connection = Connection {
+                headers: vec![header(name, value)],
+                ..Connection::default()
+            };
+            assert!(connection.check().is_err(), "{name}");
+        }
+        for auth in [
+            Auth::Basic {
+                user: "a:b".to_owned(),
+                password: Secret::new("x").unwrap(),
+            },
+            Auth::Bearer(Secret::new("a\nb").unwrap()),
+        ] {
+            let connection = Connection {
+                auth: Some(auth),
+                ..Connection::default()
+            };
+            assert!(connection.check().is_err());
+        }
+        for url in ["", "127.0.0.1:80", "ftp://h:1", "http://h", "http://"] {
+            assert!(url.parse::<ProxyUrl>().is_err(), "{url}");
+        }
+        for pem in [
+            "",
+            "nonsense",
+            "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(pem.parse::<Authorities>().is_err(), "{pem}");
+            assert!(pem.parse::<ClientCertificate>().is_err(), "{pem}");
+        }
+        assert!("GET".parse::<Method>().is_err());
+    }
+}

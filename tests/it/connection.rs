@@ -1,0 +1,326 @@
+//! How requests are made: headers, credentials, methods, certificates, proxies, the time to connect.
+
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver as Inbox, channel};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+
+use crate::support::{Box, Got, PATIENCE, Receiver, wait_until};
+
+#[test]
+fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_recorded() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    let added = here.run_with_input(
+        &[
+            "endpoint",
+            "add",
+            "ci",
+            &receiver.url,
+            "--method",
+            "put",
+            "--header",
+            "X-Env: prod",
+            "--header",
+            "X-Api-Key: k-hunter2",
+            "--auth",
+            "basic:mira",
+            "--auth-secret",
+            "-",
+        ],
+        b"p-hunter2",
+    );
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    let got = receiver.next();
+    assert_eq!(got.method, "PUT");
+    assert_eq!(got.header("X-Env"), Some("prod"));
+    assert_eq!(got.header("X-Api-Key"), Some("k-hunter2"));
+    let basic = "Basic bWlyYTpwLWh1bnRlcjI=";
+    assert_eq!(got.header("Authorization"), Some(basic));
+    here.wait_for_state("1", "delivered");
+    let shown = here.json(&["endpoint", "show", "ci"]);
+    assert_eq!(shown["connection"]["method"], "PUT");
+    assert_eq!(shown["connection"]["auth"], "basic mira");
+    let attempts = here.run(&["attempt", "list", "1", "--json"]);
+    let pages: String = ["/", "/deliveries/1"]
+        .map(|path| served.page(path).2)
+        .concat();
+    for text in [
+        &shown.to_string(),
+        attempts.text(),
+        added.text(),
+        &pages,
+        &served.log(),
+    ] {
+        for secret in ["hunter2", "bWlyYTpw"] {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+    // Nor does the record of the attempt hold them.
+    let recorded: String = rusqlite::Connection::open(&here.db)
+        .unwrap()
+        .query_row("select request_headers from hookbox_attempt", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert!(
+        !recorded.contains("hunter2") && !recorded.contains("bWlyYTpw"),
+        "{recorded}"
+    );
+    // All of it is taken away again.
+    let usual = here.json(&[
+        "endpoint", "set", "ci", "--method", "post", "--header", "", "--auth", "none",
+    ]);
+    assert_eq!(usual["connection"]["headers"], serde_json::json!([]));
+    assert_eq!(usual["connection"]["auth"], serde_json::Value::Null);
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_when_it_is_set() {
+    let here = Box::new();
+    let folder = here.folder.path();
+    std::fs::write(folder.join("empty.pem"), "nothing").unwrap();
+    let empty = folder.join("empty.pem");
+    for (arguments, says) in [
+        (&["--header", "Host: x"][..], "made for each request"),
+        (&["--header", "Authorization: Bearer x"], "--auth"),
+        (&["--header", "nonsense"], "Name: value"),
+        (
+            &["--auth", "digest", "--auth-secret", "x"],
+            "basic:USER, bearer or none",
+        ),
+        (&["--auth", "bearer"], "--auth-secret-file"),
+        (&["--method", "GET"], "POST or PUT"),
+        (&["--proxy", "h:1"], "proxy's URL"),
+        (&["--connect-timeout", "0s"], "more than 0"),
+        (&["--ca", empty.to_str().unwrap()], "no certificate"),
+        (
+            &["--client-cert", empty.to_str().unwrap()],
+            "no certificate",
+        ),
+    ] {
+        let mut all = vec!["endpoint", "add", "x", "http://h/"];
+        all.extend_from_slice(arguments);
+        let ran = here.run(&all);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+    assert!(!here.db.exists(), "nothing was made");
+}
+
+/// A certificate authority, a server that it vouches for, and a client that it vouches for.
+struct Authority {
+    ca_pem: String,
+    server: (String, String),
+    client_pem: String,
+}
+
+impl Authority {
+    fn new() -> Authority {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let signed = |name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, &ca).unwrap();
+            (certificate.pem(), key.serialize_pem())
+        };
+        let (certificate, key) = signed("client");
+        Authority {
+            ca_pem: ca.pem(),
+            server: signed("127.0.0.1"),
+            client_pem: format!("{certificate}{key}"),
+        }
+    }
+
+    /// A receiver behind TLS, which asks for the client's certificate or does not.
+    fn serve(&self, asks: bool) -> (SocketAddr, Inbox<Got>) {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        let ca = rustls::pki_types::CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap();
+        roots.add(ca).unwrap();
+        let builder = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if asks {
+            let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
+            builder.with_client_cert_verifier(verifier.build().unwrap())
+        } else {
+            builder.with_no_client_auth()
+        };
+        let (certificate, key) = &self.server;
+        let chain = rustls::pki_types::CertificateDer::pem_slice_iter(certificate.as_bytes())
+            .map(Result::unwrap)
+            .collect();
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+        let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (sender, got) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let connection = ServerConnection::new(config.clone()).unwrap();
+                let mut stream = BufReader::new(StreamOwned::new(connection, stream));
+                if let Some(request) = Got::read(&mut stream) {
+                    let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+                    let _ = stream.get_mut().write_all(answer);
+                    stream.get_mut().conn.send_close_notify();
+                    let _ = stream.get_mut().flush();
+                    let _ = sender.send(request);
+                }
+            }
+        });
+        (address, got)
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_endpoint_of_a_private_authority_is_reached_when_that_is_given_and_not_otherwise() {
+    let here = Box::new();
+    let authority = Authority::new();
+    let ca = write(here.folder.path(), "ca.pem", &authority.ca_pem);
+    let (address, got) = authority.serve(false);
+    here.add_endpoint("tls", &format!("https://{address}/"), &[]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    wait_until("the outage", || {
+        let shown = here.json(&["endpoint", "show", "tls"]);
+        let error = shown["outage"]["error"].as_str()?.to_owned();
+        assert!(error.contains("certificate"), "{error}");
+        Some(())
+    });
+    let set = here.json(&["endpoint", "set", "tls", "--ca", &ca]);
+    assert_eq!(set["connection"]["ca"], 1);
+    got.recv_timeout(PATIENCE).unwrap();
+    here.wait_for_state("1", "delivered");
+}
+
+#[test]
+fn an_endpoint_that_asks_for_a_certificate_is_shown_one() {
+    let here = Box::new();
+    let authority = Authority::new();
+    let ca = write(here.folder.path(), "ca.pem", &authority.ca_pem);
+    let client = write(here.folder.path(), "client.pem", &authority.client_pem);
+    let (address, got) = authority.serve(true);
+    let url = format!("https://{address}/");
+    here.add_endpoint("tls", &url, &["--ca", &ca, "--client-cert", &client]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    got.recv_timeout(PATIENCE).unwrap();
+    here.wait_for_state("1", "delivered");
+    let shown = here.run(&["endpoint", "show", "tls", "--json"]);
+    assert!(
+        shown.text().contains("\"client_cert\":true"),
+        "{}",
+        shown.text()
+    );
+    assert!(!shown.text().contains("PRIVATE KEY"));
+}
+
+/// A proxy that connects wherever it is asked to, and tells where that was.
+fn proxy(greet: fn(&mut TcpStream) -> String) -> (SocketAddr, Inbox<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, asked) = channel();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let target = greet(&mut stream);
+            let mut onward = TcpStream::connect(&target).unwrap();
+            let _ = sender.send(target);
+            let (mut back, mut on) = (stream.try_clone().unwrap(), onward.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut stream, &mut on));
+            std::thread::spawn(move || std::io::copy(&mut onward, &mut back));
+        }
+    });
+    (address, asked)
+}
+
+fn http_connect(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    assert!(
+        head.to_lowercase()
+            .contains("proxy-authorization: basic dtpodw50zxiy"),
+        "{head}"
+    );
+    stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
+    head.split(' ').nth(1).unwrap().to_owned()
+}
+
+/// RFC 1928, without authentication and for IPv4 addresses.
+fn socks5(stream: &mut TcpStream) -> String {
+    let mut head = [0; 2];
+    stream.read_exact(&mut head).unwrap();
+    let mut methods = vec![0; head[1].into()];
+    stream.read_exact(&mut methods).unwrap();
+    stream.write_all(&[5, 0]).unwrap();
+    let mut request = [0; 10];
+    stream.read_exact(&mut request).unwrap();
+    assert_eq!(&request[..4], &[5, 1, 0, 1]);
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).unwrap();
+    let [.., a, b, c, d, high, low] = request;
+    format!("{a}.{b}.{c}.{d}:{}", u16::from_be_bytes([high, low]))
+}
+
+#[test]
+fn requests_go_through_the_proxy_that_is_set() {
+    for (scheme, greet) in [
+        (
+            "http://u:hunter2@",
+            http_connect as fn(&mut TcpStream) -> String,
+        ),
+        ("socks5://", socks5),
+    ] {
+        let here = Box::new();
+        let receiver = Receiver::answering(&[200]);
+        let (address, asked) = proxy(greet);
+        let url = format!("{scheme}{address}");
+        here.add_endpoint("far", &receiver.url, &["--proxy", &url]);
+        let served = here.serve();
+        here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+        let target = asked.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(target, receiver.address.to_string(), "{scheme}");
+        receiver.next();
+        here.wait_for_state("1", "delivered");
+        let shown = here.run(&["endpoint", "show", "far", "--json"]);
+        assert!(!shown.text().contains("hunter2") && !served.log().contains("hunter2"));
+    }
+}
+
+#[test]
+fn an_endpoint_that_does_not_let_itself_be_connected_to_in_time_is_unreachable() {
+    let here = Box::new();
+    // It accepts and says nothing, so TLS does not come up.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/", silent.local_addr().unwrap());
+    here.add_endpoint("tls", &url, &["--connect-timeout", "200ms"]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    wait_until("the outage", || {
+        let shown = here.json(&["endpoint", "show", "tls"]);
+        let error = shown["outage"]["error"].as_str()?.to_owned();
+        assert_eq!(error, "cannot connect within 200ms");
+        Some(())
+    });
+    assert_eq!(here.json(&["delivery", "show", "1"])["tries"], 0);
+}
