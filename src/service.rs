@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig};
-use crate::outbound::{RunningScheduler, Scheduler, UreqTransport};
+use crate::outbound::{Egress, RunningScheduler, Scheduler, UreqTransport};
 use crate::status::{StatusConfig, StatusServer};
 use crate::store::{Missing, ServeLock, Store};
 use crate::time::Clock;
@@ -24,6 +24,8 @@ pub struct ServiceConfig {
     pub ingest: IngestConfig,
     /// The status page.
     pub status: StatusConfig,
+    /// Where requests may go.
+    pub egress: Egress,
 }
 
 /// A running service: the way in, the scheduler, the status page, on one file.
@@ -46,7 +48,7 @@ impl Service {
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
         let store = Store::open(&config.database, Missing::Create)?;
         let lock = store.lock_for_serving()?;
-        let transport = Arc::new(UreqTransport::new(clock.clone()));
+        let transport = Arc::new(UreqTransport::new(clock.clone(), config.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let status = StatusServer::start(store.clone(), clock.clone(), &config.status)?;

@@ -20,6 +20,7 @@ use crate::model::endpoint::NewEndpoint;
 use crate::model::event::BODY_BYTES_MAX;
 use crate::model::kind::SourceKind;
 use crate::model::source::NewSource;
+use crate::outbound::Egress;
 use crate::service::{Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
@@ -149,6 +150,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
             connections_max: CONNECTIONS_MAX,
         },
         status: StatusConfig { address: status },
+        egress: Egress::default(),
     };
     // The usual ports read better; a service that runs already has them.
     Service::start(&config(usual(8420), usual(8421)), context.clock.clone())

@@ -1,8 +1,9 @@
 //! `hookbox serve`: the service in the foreground, until a signal.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::Args;
+use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -11,6 +12,7 @@ use super::{Context, parse_size};
 use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
+use crate::outbound::{Egress, Scope};
 use crate::service::{Service, ServiceConfig};
 use crate::status::StatusConfig;
 
@@ -25,6 +27,16 @@ pub(super) struct ServeArguments {
     /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     body_max: Option<usize>,
+    /// Where requests may go: any (but link-local and cloud metadata addresses)
+    /// or public (the internet only)
+    #[arg(long, value_name = "any|public", default_value = "any")]
+    egress: Scope,
+    /// Networks that requests may go to besides, such as 10.1.0.0/16
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = parse_network)]
+    egress_allow: Vec<IpNet>,
+    /// Networks that requests may not go to
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = parse_network)]
+    egress_deny: Vec<IpNet>,
 }
 
 pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
@@ -38,6 +50,11 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         },
         status: StatusConfig {
             address: arguments.status,
+        },
+        egress: Egress {
+            scope: arguments.egress,
+            allow: arguments.egress_allow.clone(),
+            deny: arguments.egress_deny.clone(),
         },
     };
     if !context.db.exists() {
@@ -90,6 +107,16 @@ fn room_for_connections() -> usize {
     usize::try_from(left)
         .unwrap_or(usize::MAX)
         .min(CONNECTIONS_MAX)
+}
+
+fn parse_network(text: &str) -> Result<IpNet> {
+    let network = text.parse::<IpNet>();
+    let network = network.or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| {
+        Error::misuse(format!(
+            "`{text}` is not a network; write such as 10.1.0.0/16 or fd12::/16"
+        ))
+    })
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr> {

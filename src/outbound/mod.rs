@@ -8,10 +8,12 @@
 //!
 //! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit` and its
 //! `flow`; `pool` runs each `attempt`, which `format`s and signs the event and hands it to the
-//! [`Transport`]; `policy` turns what came back into a move of the delivery.
+//! [`Transport`]; `egress` says where that may go; `policy` turns what came back into a move of the
+//! delivery.
 
 mod attempt;
 mod circuit;
+mod egress;
 mod flow;
 mod format;
 mod lane;
@@ -21,6 +23,7 @@ mod pool;
 mod scheduler;
 mod transport;
 
+pub use egress::{Egress, Forbidden, Scope};
 pub use policy::RETRY_AFTER_MAX;
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{

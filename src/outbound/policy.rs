@@ -69,6 +69,14 @@ pub(super) fn judge(
             error: Some(error.clone()),
             change: retry_or_give_up(endpoint, error, tries, now, chance, None),
         },
+        // Trying again would not move it; whoever moves it can replay.
+        Answer::Forbidden { error } => Verdict {
+            outcome: Outcome::Refused,
+            error: Some(error.clone()),
+            change: Move::GiveUp {
+                reason: error.clone(),
+            },
+        },
         Answer::Unreachable { error } => Verdict {
             outcome: Outcome::Unreachable,
             error: Some(error.clone()),

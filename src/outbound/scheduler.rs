@@ -393,7 +393,7 @@ impl Scheduler {
         }
         let (status, reply) = match exchange.answer {
             Answer::Replied(reply) => (Some(reply.status), reply),
-            Answer::Broken { .. } | Answer::Unreachable { .. } => (
+            Answer::Broken { .. } | Answer::Forbidden { .. } | Answer::Unreachable { .. } => (
                 None,
                 Reply {
                     status: 0,

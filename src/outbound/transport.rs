@@ -27,6 +27,8 @@ use crate::model::header::Header;
 use crate::model::id::EndpointId;
 use crate::time::{Clock, show_span};
 
+use super::egress::{Egress, Forbidden};
+
 /// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
 /// enough that a chatty receiver does not fill the disk.
 pub const REPLY_BYTES_MAX: usize = 16 * 1024;
@@ -73,6 +75,11 @@ pub enum Answer {
         /// What happened, in plain words.
         error: String,
     },
+    /// Nothing was sent: the endpoint is at an address that requests may not go to.
+    Forbidden {
+        /// Which, and why.
+        error: String,
+    },
     /// The endpoint could not be reached, so it cannot have seen the request: no DNS, no route,
     /// connection refused, TLS not up.
     Unreachable {
@@ -104,6 +111,7 @@ pub trait Transport: Send + Sync + 'static {
 /// Blocking HTTP/1.1 by ureq, with connections kept alive per endpoint.
 pub struct UreqTransport {
     clock: Arc<dyn Clock>,
+    egress: Arc<Egress>,
     agents: Mutex<HashMap<EndpointId, (AgentSettings, Agent)>>,
 }
 
@@ -122,10 +130,11 @@ impl AgentSettings {
 }
 
 impl UreqTransport {
-    /// A transport that measures with this clock.
-    pub fn new(clock: Arc<dyn Clock>) -> UreqTransport {
+    /// A transport that measures with this clock, and sends where it may.
+    pub fn new(clock: Arc<dyn Clock>, egress: Egress) -> UreqTransport {
         UreqTransport {
             clock,
+            egress: Arc::new(egress),
             agents: Mutex::new(HashMap::new()),
         }
     }
@@ -167,10 +176,12 @@ impl UreqTransport {
         let connector = TimedConnector {
             inner: DefaultConnector::default(),
             clock: self.clock.clone(),
+            egress: self.egress.clone(),
         };
         let resolver = TimedResolver {
             inner: DefaultResolver::default(),
             clock: self.clock.clone(),
+            egress: self.egress.clone(),
         };
         let agent = Agent::with_parts(config, connector, resolver);
         let settings = AgentSettings {
@@ -208,13 +219,21 @@ fn tls(connection: &Connection) -> Result<TlsConfig, String> {
 
 impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
+        let unsent = |answer| Exchange {
+            timing: Timing::default(),
+            answer,
+        };
+        // A proxy connects by itself; what it is asked to connect to is known here only as far as
+        // it is an address.
+        if let Some(address) = literal_address(request.url.uri())
+            && let Err(forbidden) = self.egress.check(address.ip())
+        {
+            let error = forbidden.to_string();
+            return unsent(Answer::Forbidden { error });
+        }
         let agent = match self.agent(endpoint) {
             Ok(agent) => agent,
-            Err(error) => {
-                let answer = Answer::Broken { error };
-                let timing = Timing::default();
-                return Exchange { timing, answer };
-            }
+            Err(error) => return unsent(Answer::Broken { error }),
         };
         PROGRESS.set(Progress::NONE);
         let began = self.clock.elapsed();
@@ -318,6 +337,12 @@ thread_local! {
 }
 
 fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> Answer {
+    if let ureq::Error::Other(inner) = error
+        && let Some(forbidden) = inner.downcast_ref::<Forbidden>()
+    {
+        let error = forbidden.to_string();
+        return Answer::Forbidden { error };
+    }
     let said = |what: &str| match error {
         ureq::Error::Timeout(which) => {
             let whole = endpoint.timeout;
@@ -356,10 +381,11 @@ fn plain(error: &ureq::Error) -> String {
         .to_owned()
 }
 
-/// Resolves and notes how long it took.
+/// Resolves, notes how long it took, and leaves out addresses that requests may not go to.
 struct TimedResolver {
     inner: DefaultResolver,
     clock: Arc<dyn Clock>,
+    egress: Arc<Egress>,
 }
 
 impl fmt::Debug for TimedResolver {
@@ -403,7 +429,23 @@ impl Resolver for TimedResolver {
             resolve,
             ..PROGRESS.get()
         });
-        result
+        let found = result?;
+        // What a proxy is asked for is resolved by the proxy, or its own address is asked for here.
+        if config.proxy().is_some() {
+            return Ok(found);
+        }
+        let mut allowed = self.inner.empty();
+        let mut forbidden = None;
+        for address in found.iter() {
+            match self.egress.check(address.ip()) {
+                Ok(()) => allowed.push(*address),
+                Err(why) => forbidden = Some(why),
+            }
+        }
+        match forbidden {
+            Some(why) if allowed.is_empty() => Err(ureq::Error::Other(why.into())),
+            _ => Ok(allowed),
+        }
     }
 }
 
@@ -425,10 +467,11 @@ fn literal_address(uri: &Uri) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Connects, TLS included, and notes how long it took and whether it came to an end.
+/// Connects, TLS included, where it may, and notes how long it took and whether it came to an end.
 struct TimedConnector {
     inner: DefaultConnector,
     clock: Arc<dyn Clock>,
+    egress: Arc<Egress>,
 }
 
 impl fmt::Debug for TimedConnector {
@@ -445,6 +488,12 @@ impl Connector<()> for TimedConnector {
         details: &ConnectionDetails,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
+        if details.config.proxy().is_none() {
+            for address in details.addrs.iter() {
+                let checked = self.egress.check(address.ip());
+                checked.map_err(|why| ureq::Error::Other(why.into()))?;
+            }
+        }
         PROGRESS.set(Progress {
             step: Step::Connecting,
             ..PROGRESS.get()

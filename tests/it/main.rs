@@ -12,6 +12,7 @@ mod cli;
 mod connection;
 mod crash;
 mod door;
+mod egress;
 mod file;
 mod filters;
 mod layers;

@@ -1,0 +1,266 @@
+//! Which addresses requests may go to: pure.
+//!
+//! Whoever can add an endpoint can make this machine send requests from inside its network, so the
+//! addresses at which clouds give out credentials are never sent to, whatever is set. It is asked
+//! about every address that a name resolves to, and once more when a connection is made; names are
+//! never judged, since they can point anywhere tomorrow.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::IpNet;
+
+use crate::error::{Error, Result};
+
+/// Where requests may go.
+#[derive(Debug, Clone, Default)]
+pub struct Egress {
+    /// The addresses in general.
+    pub scope: Scope,
+    /// Networks that are allowed besides.
+    pub allow: Vec<IpNet>,
+    /// Networks that are refused besides; this goes before what is allowed.
+    pub deny: Vec<IpNet>,
+}
+
+/// The addresses that are allowed in general.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// All but link-local ones and those of cloud metadata: receivers are often on the same machine
+    /// or network.
+    #[default]
+    Any,
+    /// Only those of the public internet.
+    Public,
+}
+
+impl FromStr for Scope {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Scope> {
+        match text {
+            "any" => Ok(Scope::Any),
+            "public" => Ok(Scope::Public),
+            _ => Err(Error::misuse(format!(
+                "unknown --egress `{text}`; any or public"
+            ))),
+        }
+    }
+}
+
+/// Why an address is not sent to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forbidden {
+    address: IpAddr,
+    why: &'static str,
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not sent: {} is {}", self.address, self.why)
+    }
+}
+
+impl std::error::Error for Forbidden {}
+
+/// Addresses at which clouds give credentials to the machines they run, besides the link-local ones:
+/// AWS over IPv6, Alibaba Cloud, Oracle Cloud.
+const METADATA: [IpAddr; 3] = [
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+];
+
+impl Egress {
+    /// Says whether requests may go to an address.
+    ///
+    /// # Errors
+    /// [`Forbidden`] with why they may not.
+    ///
+    /// ```
+    /// use hookbox::outbound::Egress;
+    /// let egress = Egress::default();
+    /// assert!(egress.check("127.0.0.1".parse()?).is_ok());
+    /// assert!(egress.check("169.254.169.254".parse()?).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
+        let forbidden = |why| Err(Forbidden { address, why });
+        let real = without_disguise(address);
+        let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&real));
+        if METADATA.contains(&real) {
+            return forbidden("where a cloud gives out credentials, which is never sent to");
+        }
+        if is_link_local(real) {
+            return forbidden("a link-local address, which is never sent to");
+        }
+        if is_in(&self.deny) {
+            return forbidden("in a network that --egress-deny names");
+        }
+        if self.scope == Scope::Any || is_in(&self.allow) || is_public(real) {
+            return Ok(());
+        }
+        forbidden("not a public address, and --egress is public; --egress-allow makes exceptions")
+    }
+}
+
+/// The IPv4 address inside one that only looks like IPv6: mapped (RFC 4291), translated (RFC 6052)
+/// or tunnelled (RFC 3056).
+fn without_disguise(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let inner = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+    };
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => inner(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
+        [0x2002, high, low, ..] => inner(high, low),
+        _ => address,
+    }
+}
+
+fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    }
+}
+
+/// Whether an address can be reached from everywhere (the registries of RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            let is_special = v4.is_private()
+                || v4.is_loopback()
+                || v4.is_multicast()
+                || v4.is_broadcast()
+                || v4.is_documentation()
+                || a == 0
+                || a >= 240
+                // Between a provider and its customers (RFC 6598).
+                || (a == 100 && (64..128).contains(&b))
+                // Protocol assignments, and for benchmarks (RFC 2544).
+                || (a == 192 && b == 0 && c == 0)
+                || (a == 198 && (18..20).contains(&b));
+            !is_special
+        }
+        IpAddr::V6(v6) => {
+            // All that is given out is in 2000::/3.
+            let [first, second, ..] = v6.segments();
+            first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0x0db8)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn egress(scope: Scope, allow: &str, deny: &str) -> Egress {
+        let networks = |text: &str| {
+            let parts = text.split(',').filter(|part| !part.is_empty());
+            parts.map(|part| part.parse().unwrap()).collect()
+        };
+        Egress {
+            scope,
+            allow: networks(allow),
+            deny: networks(deny),
+        }
+    }
+
+    #[test]
+    fn link_local_and_metadata_addresses_are_refused_whatever_is_set_and_however_disguised() {
+        for address in [
+            "169.254.169.254",
+            "169.254.0.1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "192.0.0.192",
+            "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            for egress in [
+                egress(Scope::Any, "", ""),
+                egress(Scope::Public, "0.0.0.0/0,::/0", ""),
+            ] {
+                let error = egress.check(address).unwrap_err().to_string();
+                assert!(error.contains("never sent to"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn private_addresses_are_allowed_unless_only_public_ones_are() {
+        let private = [
+            "127.0.0.1",
+            "127.8.8.8",
+            "0.0.0.0",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "100.64.0.1",
+            "198.18.0.1",
+            "192.0.2.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "240.0.0.1",
+            "::1",
+            "::",
+            "fc00::1",
+            "ff02::1",
+            "2001:db8::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ];
+        let public = [
+            "1.1.1.1",
+            "93.184.216.34",
+            "100.128.0.1",
+            "172.32.0.1",
+            "2606:4700::1111",
+            "::ffff:1.1.1.1",
+        ];
+        for (addresses, is_public) in [(&private[..], false), (&public[..], true)] {
+            for address in addresses {
+                let address: IpAddr = address.parse().unwrap();
+                assert!(
+                    egress(Scope::Any, "", "").check(address).is_ok(),
+                    "{address}"
+                );
+                let checked = egress(Scope::Public, "", "").check(address);
+                assert_eq!(checked.is_ok(), is_public, "{address}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_denied_goes_before_what_is_allowed() {
+        let set = egress(
+            Scope::Public,
+            "10.0.0.0/8,::1/128",
+            "10.9.0.0/16,1.1.1.0/24",
+        );
+        for (address, allowed) in [
+            ("10.1.1.1", true),
+            ("::ffff:10.1.1.1", true),
+            ("::1", true),
+            ("10.9.1.1", false),
+            ("1.1.1.1", false),
+            ("8.8.8.8", true),
+            ("192.168.1.1", false),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(set.check(address).is_ok(), allowed, "{address}");
+        }
+    }
+}
