@@ -85,7 +85,9 @@ create table if not exists hookbox_endpoint (
     id          integer primary key,
     name        text    not null check (length(name) between 1 and 64),
     url         text    not null,
-    format      text    not null,
+    format      text    not null check (format in ('raw', 'template')),
+    -- Of format template: the file's name, its text and the content type of what it makes; JSON.
+    template    text    check ((format = 'template') = (template is not null)),
     sign        text    not null,
     secret      blob    check (length(secret) > 0),
     -- For scheme generic: where the signature goes and how it is made, where not as usual; a JSON

@@ -63,6 +63,7 @@
 //! | event | one fact, stored once, bytes exact, never changed |
 //! | activity | what an event's body says happened: who did what to which repository |
 //! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
+//! | format | the shape in which an event is sent: raw, or what a template makes of it |
 //! | filter | what an endpoint asks of an event before it is owed it |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | attempt | one HTTP try of a delivery, with what was sent and what came back |

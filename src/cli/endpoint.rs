@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::connection::{ConnectionArguments, ConnectionChange};
+use super::format::{preview, read_format, try_template};
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, nothing_named, put};
@@ -44,6 +45,17 @@ pub(super) enum EndpointCommand {
     /// where the scheme allows several signatures (standard)
     #[command(after_help = EXIT_CODES)]
     RotateSecret(RotateArguments),
+    /// Print what would be sent of an event now; nothing is sent
+    #[command(after_help = EXIT_CODES)]
+    Preview {
+        /// The endpoint's name
+        endpoint: String,
+        /// The event's id, or the bare number
+        event: String,
+        /// Show signatures and credentials, too
+        #[arg(long)]
+        signed: bool,
+    },
     /// Say why an event goes to an endpoint or does not
     #[command(after_help = EXIT_CODES)]
     Match {
@@ -88,10 +100,14 @@ pub(super) struct SetArguments {
 /// What can be set when an endpoint is made, and later.
 #[derive(Debug, Args)]
 struct Settings {
-    /// The shape in which events are sent: raw (the producer's own bytes)
+    /// The shape in which events are sent: raw (the producer's own bytes), or
+    /// template:FILE (what a Jinja template makes of them; its text is kept)
     /// [default: raw]
-    #[arg(long)]
-    format: Option<Format>,
+    #[arg(long, value_name = "raw|template:FILE")]
+    format: Option<String>,
+    /// The content type of what a template makes [default: application/json]
+    #[arg(long, value_name = "TYPE")]
+    content_type: Option<String>,
     /// How requests are signed: none, standard (Standard Webhooks), github,
     /// gogs, gitea, gitee, or generic [default: none]
     #[arg(long)]
@@ -153,7 +169,7 @@ impl Settings {
     fn read(self, context: &Context, url: Option<EndpointUrl>) -> Result<Change> {
         Ok(Change {
             url,
-            format: self.format,
+            format: read_format(self.format.as_deref(), self.content_type.as_deref())?,
             scheme: self.sign,
             secret: self.secret.read(context)?,
             rules: self.rules.read()?,
@@ -240,6 +256,11 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             .fields(&context.store()?.endpoint_report(&name)?.json()),
         EndpointCommand::Set(arguments) => set(context, *arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
+        EndpointCommand::Preview {
+            endpoint,
+            event,
+            signed,
+        } => preview(context, &endpoint, &event, signed),
         EndpointCommand::Match { endpoint, event } => match_event(context, &endpoint, &event),
         EndpointCommand::Remove {
             name,
@@ -264,6 +285,7 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     change.apply(&mut new);
     new.check()?;
     let store = context.store_or_new()?;
+    try_template(&store, new.format.template())?;
     store.add_endpoint(new, context.now())?;
     let report = store.endpoint_report(&arguments.name)?;
     let text = format!(
@@ -280,6 +302,7 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
         return Err(nothing_named());
     }
     let store = context.store()?;
+    try_template(&store, change.format.as_ref().and_then(Format::template))?;
     store.set_endpoint(
         &arguments.name,
         move |endpoint| change.apply(endpoint),

@@ -8,6 +8,7 @@ mod delivery;
 mod demo;
 mod endpoint;
 mod event;
+mod format;
 mod output;
 mod secret;
 mod serve;

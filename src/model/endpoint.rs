@@ -14,6 +14,7 @@ use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
 use crate::model::retry::Retry;
+use crate::model::template::Template;
 use crate::signature::generic::Rules;
 use crate::signature::{OldSecret, Scheme, Secret};
 use crate::time::{Timestamp, show_span};
@@ -33,30 +34,38 @@ pub const CONCURRENCY_DEFAULT: u32 = 8;
 pub const CONCURRENCY_MAX: u32 = 64;
 
 /// The shape in which an event is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Format {
     /// The producer's own bytes, content type and event headers.
     Raw,
+    /// What a template makes of the event.
+    Template(Template),
 }
 
 impl Format {
-    /// The name used on the command line, in SQL and in JSON.
-    pub fn name(self) -> &'static str {
+    /// The name used in SQL.
+    pub fn name(&self) -> &'static str {
         match self {
             Format::Raw => "raw",
+            Format::Template(_) => "template",
+        }
+    }
+
+    /// The template, where there is one.
+    pub fn template(&self) -> Option<&Template> {
+        match self {
+            Format::Raw => None,
+            Format::Template(template) => Some(template),
         }
     }
 }
 
-impl FromStr for Format {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Format> {
-        match text {
-            "raw" => Ok(Format::Raw),
-            _ => Err(Error::misuse(format!(
-                "unknown format `{text}`; the one there is: raw"
-            ))),
+impl fmt::Display for Format {
+    /// As it is written on the command line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Format::Raw => f.write_str("raw"),
+            Format::Template(template) => write!(f, "template:{}", template.file()),
         }
     }
 }
@@ -212,7 +221,7 @@ impl From<&Endpoint> for NewEndpoint {
         NewEndpoint {
             name: held.name.clone(),
             url: held.url.clone(),
-            format: held.format,
+            format: held.format.clone(),
             scheme: held.scheme,
             secret: held.secret.clone(),
             signature: held.signature.clone(),
@@ -305,7 +314,8 @@ impl EndpointReport {
         json!({
             "name": endpoint.name,
             "url": endpoint.url.redacted(),
-            "format": endpoint.format.name(),
+            "format": endpoint.format.to_string(),
+            "content_type": endpoint.format.template().map(Template::content_type),
             "sign": endpoint.scheme.name(),
             "signature": (endpoint.scheme == Scheme::Generic).then(|| endpoint.signature.json()),
             "old_secrets_end_at": endpoint.old_secrets.iter().map(|old| old.ends.to_string()).collect::<Vec<String>>(),

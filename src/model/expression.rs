@@ -3,19 +3,15 @@
 //! Pure and bounded: an expression that does too much fails, and never runs on. It must never
 //! decide what a failure means; its callers do.
 
-use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-use minijinja::value::{Object, Value};
-use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
+use minijinja::value::Value;
+use minijinja::{Environment, Error as JinjaError, ErrorKind};
 
 use crate::error::{Error, Result};
-use crate::model::activity::json_of;
-use crate::model::header::{Header, first_value};
-use crate::model::kind::SourceKind;
-use crate::signature::form::is_form;
+use crate::model::jinja::{environment, told};
+use crate::model::scope::Scope;
 
 /// Steps an expression may take on one event; usual ones take ten to fifty.
 const FUEL: u64 = 1_000;
@@ -23,51 +19,11 @@ const FUEL: u64 = 1_000;
 /// Longest expression, in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
 
-/// Largest body that an expression reads, in bytes: as values it takes up to twenty-five times as
-/// much memory.
-const BODY_BYTES_MAX: usize = 1024 * 1024;
-
 /// What an expression may speak of.
 const NAMES: [&str; 5] = ["type", "source", "branch", "headers", "body"];
 
-/// The environment of all expressions. What is missing in an event is undefined, which is false,
-/// and so is whatever would be inside it: `body.pull_request.merged` is false for a push.
-static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
-    let mut environment = Environment::new();
-    environment.set_fuel(Some(FUEL));
-    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.add_filter("fromjson", from_json);
-    environment.add_filter("length", length);
-    environment.add_filter("count", length);
-    // Nothing may be larger than what came in: fuel does not count what a filter does inside.
-    for made in ["range", "dict", "namespace", "debug"] {
-        environment.remove_global(made);
-    }
-    environment
-});
-
-/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines. Of what is not there
-/// it makes nothing.
-fn from_json(value: &Value) -> std::result::Result<Value, JinjaError> {
-    if value.is_undefined() || value.is_none() {
-        return Ok(Value::UNDEFINED);
-    }
-    let bad = |what| JinjaError::new(ErrorKind::InvalidOperation, what);
-    let text = value.as_str().ok_or_else(|| bad("fromjson reads a text"))?;
-    serde_json::from_str(text).map_err(|_| bad("the text is not JSON"))
-}
-
-/// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
-/// event without commits `body.commits|length > 0` is false.
-fn length(value: &Value) -> std::result::Result<usize, JinjaError> {
-    if value.is_undefined() || value.is_none() {
-        return Ok(0);
-    }
-    value.len().ok_or_else(|| {
-        let detail = format!("a {} has no length", value.kind());
-        JinjaError::new(ErrorKind::InvalidOperation, detail)
-    })
-}
+/// The environment of all expressions.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL));
 
 /// A checked expression. Cheap to clone.
 #[derive(Clone)]
@@ -87,7 +43,8 @@ impl Expression {
     /// [`Error::Misuse`] when it is not well formed, or speaks of what no event has.
     ///
     /// ```
-    /// use hookbox::model::expression::{Expression, Scope};
+    /// use hookbox::model::expression::Expression;
+    /// use hookbox::model::scope::Scope;
     /// let merged = Expression::parse("type == 'pull_request' and body.pull_request.merged")?;
     /// let scope = Scope::new("pull_request", None, br#"{"pull_request":{"merged":true}}"#);
     /// assert_eq!(merged.holds(&scope), Ok(true));
@@ -150,13 +107,9 @@ impl Expression {
     }
 
     fn run(&self, scope: &Scope<'_>) -> std::result::Result<Value, JinjaError> {
-        let mut context = BTreeMap::from([("type", Value::from(scope.event_type))]);
-        // What is not there is undefined, not none: nothing can be looked up in none.
-        context.extend(scope.source.map(|name| ("source", Value::from(name))));
-        context.extend(scope.branch.map(|name| ("branch", Value::from(name))));
+        let mut context = scope.context();
         if self.0.asks_headers {
-            let headers = Headers(scope.headers.to_vec());
-            context.insert("headers", Value::from_object(headers));
+            context.insert("headers", scope.headers_value(|_| true));
         }
         if self.0.asks_body {
             context.insert("body", scope.body_value()?);
@@ -223,14 +176,6 @@ fn check_parts(text: &str) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// What went wrong, without the place: an expression has one line.
-fn told(error: &JinjaError) -> String {
-    match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
-    }
-}
-
 impl fmt::Debug for Expression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Expression({})", self.0.text)
@@ -251,90 +196,11 @@ impl std::str::FromStr for Expression {
     }
 }
 
-/// What of an event filters and expressions may ask about.
-#[derive(Debug, Clone)]
-pub struct Scope<'a> {
-    /// What kind of fact.
-    pub event_type: &'a str,
-    /// The name of its source.
-    pub source: Option<&'a str>,
-    /// The kind of that source, which says where a form body keeps its JSON.
-    pub kind: Option<SourceKind>,
-    /// The short name of the branch or tag that it is about.
-    pub branch: Option<&'a str>,
-    /// The producer's headers.
-    pub headers: &'a [Header],
-    /// The producer's content type.
-    pub content_type: Option<&'a str>,
-    /// The exact bytes.
-    pub body: &'a [u8],
-    /// The body as a value, once somebody asked.
-    pub(crate) parsed: OnceCell<Value>,
-}
-
-impl<'a> Scope<'a> {
-    /// A scope with nothing but type, source and body.
-    pub fn new(event_type: &'a str, source: Option<&'a str>, body: &'a [u8]) -> Scope<'a> {
-        Scope {
-            event_type,
-            source,
-            kind: None,
-            branch: None,
-            headers: &[],
-            content_type: None,
-            body,
-            parsed: OnceCell::new(),
-        }
-    }
-
-    /// The first value of a header, trimmed; `None` when it is absent or empty.
-    pub fn header(&self, name: &str) -> Option<&'a str> {
-        first_value(self.headers, name)
-    }
-
-    /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
-    /// anything else as text.
-    fn body_value(&self) -> std::result::Result<Value, JinjaError> {
-        if self.body.len() > BODY_BYTES_MAX {
-            let detail = format!(
-                "the body is {} bytes, expressions read {BODY_BYTES_MAX} at most",
-                self.body.len()
-            );
-            return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
-        }
-        let parsed = self.parsed.get_or_init(|| {
-            let json = json_of(self.kind, self.content_type, self.body);
-            if let Ok(value) = serde_json::from_slice::<Value>(&json) {
-                return value;
-            }
-            if is_form(self.content_type) {
-                let fields = form_urlencoded::parse(self.body).into_owned();
-                return Value::from(fields.collect::<BTreeMap<String, String>>());
-            }
-            Value::from(String::from_utf8_lossy(self.body).into_owned())
-        });
-        Ok(parsed.clone())
-    }
-}
-
-/// Headers by name, in whatever case; the first of a name counts.
-#[derive(Debug)]
-struct Headers(Vec<Header>);
-
-impl Object for Headers {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        let name = key.as_str()?;
-        let of_name = self
-            .0
-            .iter()
-            .find(|(held, _)| held.eq_ignore_ascii_case(name));
-        of_name.map(|(_, value)| Value::from(value.as_str()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::kind::SourceKind;
+    use crate::model::scope::BODY_BYTES_MAX;
 
     const PUSH: &[u8] =
         br#"{"ref":"refs/heads/main","commits":[{"id":"c1"}],"pusher":{"name":"mira"}}"#;

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use wildmatch::WildMatch;
 
 use crate::error::{Error, Result};
-use crate::model::expression::{Expression, Scope};
+use crate::model::expression::Expression;
+use crate::model::scope::Scope;
 
 /// Which events an endpoint wants; by default all.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +59,7 @@ impl Filters {
     /// Whether the event passes all of them.
     ///
     /// ```
-    /// use hookbox::model::expression::Scope;
+    /// use hookbox::model::scope::Scope;
     /// use hookbox::model::filter::{Filters, Wanted};
     /// let filters = Filters {
     ///     types: Some("push,pull_*".parse()?),

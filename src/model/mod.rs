@@ -13,6 +13,7 @@ pub mod expression;
 pub mod filter;
 pub mod header;
 pub mod id;
+mod jinja;
 pub mod kind;
 pub(crate) mod lenient;
 mod name;
@@ -20,7 +21,9 @@ pub mod outage;
 pub mod redact;
 pub mod refusal;
 pub mod retry;
+pub mod scope;
 pub mod source;
 pub mod stats;
+pub mod template;
 
 pub use name::check_name;

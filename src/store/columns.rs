@@ -11,7 +11,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, Value, 
 use crate::model::attempt::Outcome;
 use crate::model::connection::Connection;
 use crate::model::delivery::State;
-use crate::model::endpoint::{EndpointUrl, Format};
+use crate::model::endpoint::EndpointUrl;
 use crate::model::expression::Expression;
 use crate::model::filter::Globs;
 use crate::model::header::Header;
@@ -19,6 +19,7 @@ use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::kind::{OnRepeat, SourceKind};
 use crate::model::retry::Retry;
 use crate::model::source::{GenericRules, Tolerance};
+use crate::model::template::Template;
 use crate::signature::Scheme;
 use crate::signature::generic::Rules;
 use crate::time::Timestamp;
@@ -53,7 +54,7 @@ macro_rules! named_columns {
     )+};
 }
 
-named_columns!(State, Outcome, SourceKind, OnRepeat, Format, Scheme);
+named_columns!(State, Outcome, SourceKind, OnRepeat, Scheme);
 
 macro_rules! parsed_columns {
     ($($name:ident),+) => {$(
@@ -69,7 +70,6 @@ parsed_columns!(
     State,
     SourceKind,
     OnRepeat,
-    Format,
     Scheme,
     EndpointUrl,
     Retry,
@@ -164,6 +164,19 @@ impl ToSql for Connection {
         } else {
             Value::Text(self.stored().to_string())
         }))
+    }
+}
+
+impl FromSql for Template {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Template> {
+        let object = serde_json::from_str(value.as_str()?).map_err(other)?;
+        Template::from_stored(&object).map_err(other)
+    }
+}
+
+impl ToSql for Template {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Owned(Value::Text(self.stored().to_string())))
     }
 }
 

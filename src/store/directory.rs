@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::columns::Millis;
 use crate::error::Result;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Format};
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
 use crate::model::source::Source;
@@ -97,7 +97,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let sources = complete;
     let endpoints = connection
         .prepare_cached(
-            "select id, name, url, format, sign, secret, signature, connection, types, sources, branches, when_true,
+            "select id, name, url, template, sign, secret, signature, connection, types, sources, branches, when_true,
                     timeout_ms, concurrency, retry
              from hookbox_endpoint
              where removed_ms is null
@@ -156,7 +156,10 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         id: row.get("id")?,
         name: row.get("name")?,
         url: row.get("url")?,
-        format: row.get("format")?,
+        format: match row.get("template")? {
+            Some(template) => Format::Template(template),
+            None => Format::Raw,
+        },
         scheme: row.get("sign")?,
         secret: read_secret(row, "secret")?,
         old_secrets: Vec::new(),

@@ -8,9 +8,11 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::Store;
 use super::body::read_body;
 use super::columns::Headers;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::activity::Facts;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::kind::SourceKind;
 use crate::time::Timestamp;
 
 /// A delivery that is due.
@@ -33,6 +35,12 @@ pub struct SendableEvent {
     pub event_type: String,
     /// Its idempotency key.
     pub key: Option<String>,
+    /// The name of its source, and the kind.
+    pub source: Option<(String, SourceKind)>,
+    /// When it was accepted.
+    pub received: Timestamp,
+    /// What was read from the body.
+    pub facts: Facts,
     /// The producer's content type.
     pub content_type: Option<String>,
     /// The producer's headers in received order.
@@ -99,23 +107,49 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
     pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
-        self.read(|connection| read_sendable(connection, delivery))
+        self.read(|connection| read_sendable(connection, OF_DELIVERY, delivery.0))
+    }
+
+    /// What an event's deliveries carry, to look at it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such event.
+    pub fn sendable_event(&self, event: EventId) -> Result<SendableEvent> {
+        let found = self.read(|connection| read_sendable(connection, OF_EVENT, event.0))?;
+        found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))
     }
 }
 
-fn read_sendable(connection: &Connection, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
+const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
+        e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
+        e.encoding, e.bytes";
+
+const OF_DELIVERY: &str = "from hookbox_delivery as d
+     join hookbox_event as e on e.id = d.event_id
+     left join hookbox_source as s on s.id = e.source_id
+     where d.id = :id and d.state = 'pending'";
+
+const OF_EVENT: &str = "from hookbox_event as e
+     left join hookbox_source as s on s.id = e.source_id
+     where e.id = :id";
+
+fn read_sendable(connection: &Connection, place: &str, id: i64) -> Result<Option<SendableEvent>> {
     let event = connection
-        .prepare_cached(
-            "select e.id, e.type, e.key, e.content_type, e.headers, e.body, e.encoding, e.bytes
-             from hookbox_delivery as d
-             join hookbox_event as e on e.id = d.event_id
-             where d.id = :delivery and d.state = 'pending'",
-        )?
-        .query_row(named_params! { ":delivery": delivery }, |row| {
+        .prepare_cached(&format!("{SENDABLE_COLUMNS} {place}"))?
+        .query_row(named_params! { ":id": id }, |row| {
+            let source: Option<String> = row.get("source")?;
+            let kind: Option<SourceKind> = row.get("kind")?;
             Ok(SendableEvent {
                 id: row.get("id")?,
                 event_type: row.get("type")?,
                 key: row.get("key")?,
+                source: source.zip(kind),
+                received: row.get("received_ms")?,
+                facts: Facts {
+                    summary: row.get("summary")?,
+                    branch: row.get("branch")?,
+                    is_json: row.get("is_json")?,
+                },
                 content_type: row.get("content_type")?,
                 headers: row.get::<_, Headers>("headers")?.0,
                 body: read_body(row)?,

@@ -15,9 +15,9 @@ use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::expression::Scope;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::kind::OnRepeat;
+use crate::model::scope::Scope;
 use crate::model::source::Source;
 use crate::time::Timestamp;
 

@@ -10,9 +10,9 @@ use super::directory::Directory;
 use super::query::{DeliveryFilter, PAGE_MAX};
 use super::setup::no_endpoint;
 use crate::error::Result;
-use crate::model::expression::Scope;
 use crate::model::filter::{Check, Wanted};
 use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::scope::Scope;
 
 /// The endpoints that want an event.
 pub(super) struct Routes {

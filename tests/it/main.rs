@@ -26,4 +26,5 @@ mod signing;
 mod sources;
 mod status;
 mod support;
+mod template;
 mod verifiers;

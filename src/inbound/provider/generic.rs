@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Described, Received};
 use crate::model::event::{is_key, is_type};
-use crate::model::expression::Scope;
+use crate::model::scope::Scope;
 use crate::model::source::Source;
 
 pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {

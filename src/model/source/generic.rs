@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use crate::error::Result;
-use crate::model::expression::{Expression, Scope};
+use crate::model::expression::Expression;
+use crate::model::scope::Scope;
 use crate::signature::generic::{Rules, check_header};
 
 /// The header that names the type unless set otherwise.

@@ -1,25 +1,188 @@
-//! The shapes in which an event is sent, one file each.
+//! The shapes in which an event is sent, one file each, and the envelope around them.
 //!
 //! Rendering is pure and happens at every attempt: signatures that cover the time of the attempt
 //! are never stored and never used twice.
 
+mod envelope;
 mod raw;
+mod template;
 
 use crate::error::Result;
 use crate::model::endpoint::{Endpoint, Format};
+use crate::model::header::Header;
+use crate::model::template::Template;
 use crate::store::SendableEvent;
 use crate::time::Timestamp;
 
 use super::transport::OutboundRequest;
 
-/// The request that carries an event to an endpoint at this moment.
-pub(super) fn render(
+/// What a format makes of an event.
+struct Content {
+    content_type: Option<String>,
+    /// Headers that belong to the content.
+    headers: Vec<Header>,
+    body: Vec<u8>,
+}
+
+/// What a template makes of an event.
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
+pub fn fill(template: &Template, event: &SendableEvent, webhook_id: &str) -> Result<Vec<u8>> {
+    template::content(template, event, webhook_id).map(|content| content.body)
+}
+
+/// The request that carries an event to an endpoint at this moment. It blocks on nothing and
+/// changes nothing, so it can be looked at as well.
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) when the endpoint's template fails on the event, or its
+/// secret does not fit its scheme.
+pub fn render(
     endpoint: &Endpoint,
-    event: SendableEvent,
+    mut event: SendableEvent,
     webhook_id: &str,
     now: Timestamp,
 ) -> Result<OutboundRequest> {
-    match endpoint.format {
-        Format::Raw => raw::render(endpoint, event, webhook_id, now),
+    let content = match &endpoint.format {
+        Format::Raw => raw::content(&mut event),
+        Format::Template(template) => template::content(template, &event, webhook_id)?,
+    };
+    envelope::wrap(endpoint, &event, content, webhook_id, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::activity::Facts;
+    use crate::model::endpoint::{Format, NewEndpoint};
+    use crate::model::id::{EndpointId, EventId};
+    use crate::signature::{Scheme, Secret, gogs};
+
+    fn endpoint(scheme: Scheme, secret: Option<&str>) -> Endpoint {
+        let new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
+        Endpoint {
+            id: EndpointId(1),
+            name: new.name,
+            url: new.url,
+            format: Format::Raw,
+            scheme,
+            secret: secret.map(|text| Secret::new(text).unwrap()),
+            old_secrets: Vec::new(),
+            signature: new.signature,
+            connection: new.connection,
+            filters: new.filters,
+            timeout: new.timeout,
+            concurrency: new.concurrency,
+            retry: new.retry,
+        }
+    }
+
+    fn event() -> SendableEvent {
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        SendableEvent {
+            id: EventId(7),
+            event_type: "push".to_owned(),
+            key: Some("b1c9a7f2-1111-4222-8333-444455556666".to_owned()),
+            source: None,
+            received: Timestamp(0),
+            facts: Facts::default(),
+            content_type: Some("application/json".to_owned()),
+            headers: vec![
+                header("Host", "hooks.example.org"),
+                header("X-Gogs-Delivery", "b1c9a7f2-1111-4222-8333-444455556666"),
+                header("X-Gogs-Event", "push"),
+                header("X-Gogs-Signature", "0000"),
+                header("X-Gitee-Token", "hunter2"),
+                header("X-Api-Key", "hunter2"),
+                header("X-Forwarded-For", "192.0.2.1"),
+                header("X-Original-URI", "/in/gogs/hunter2"),
+                header("X-Shop-Hmac-Sha256", "0000"),
+                header("X-Shop-Sig", "0000"),
+                header("X-Hookbox-Type", "of another"),
+                header("Authorization", "Basic aHVudGVyMg=="),
+            ],
+            body: br#"{"ref":"refs/heads/main"}"#.to_vec(),
+        }
+    }
+
+    fn value<'a>(request: &'a OutboundRequest, name: &str) -> Vec<&'a str> {
+        let of_name = request
+            .headers
+            .iter()
+            .filter(|(held, _)| held.eq_ignore_ascii_case(name));
+        of_name.map(|(_, value)| value.as_str()).collect()
+    }
+
+    #[test]
+    fn event_headers_pass_and_secrets_and_connection_headers_do_not() {
+        let request = render(
+            &endpoint(Scheme::None, None),
+            event(),
+            "evt_x_7",
+            Timestamp(1_999),
+        )
+        .unwrap();
+        assert_eq!(value(&request, "x-gogs-event"), ["push"]);
+        assert_eq!(value(&request, "x-hookbox-type"), ["push"]);
+        assert_eq!(value(&request, "content-type"), ["application/json"]);
+        assert_eq!(value(&request, "webhook-id"), ["evt_x_7"]);
+        assert_eq!(value(&request, "webhook-timestamp"), ["1"]);
+        for name in [
+            "host",
+            "x-gogs-signature",
+            "x-gitee-token",
+            "x-api-key",
+            "x-forwarded-for",
+            "x-original-uri",
+            "x-shop-hmac-sha256",
+            "x-shop-sig",
+            "authorization",
+        ] {
+            assert!(value(&request, name).is_empty(), "{name}");
+        }
+        assert!(!format!("{:?}", request.headers).contains("hunter2"));
+    }
+
+    #[test]
+    fn the_signature_is_made_anew_with_the_endpoints_secret() {
+        let secret = "endpoint-secret";
+        let request = render(
+            &endpoint(Scheme::Gogs, Some(secret)),
+            event(),
+            "evt_x_7",
+            Timestamp(0),
+        )
+        .unwrap();
+        let [signature] = value(&request, "x-gogs-signature")[..] else {
+            panic!("one signature")
+        };
+        let secret = Secret::new(secret).unwrap();
+        gogs::verify(
+            &secret,
+            Some("application/json"),
+            &request.body,
+            Some(signature),
+        )
+        .unwrap();
+        assert_eq!(value(&request, "x-gogs-event"), ["push"]);
+    }
+
+    #[test]
+    fn a_style_brings_its_event_headers_where_the_producer_had_none() {
+        let plain = SendableEvent {
+            headers: Vec::new(),
+            key: None,
+            ..event()
+        };
+        let request = render(
+            &endpoint(Scheme::Github, Some("s")),
+            plain,
+            "evt_x_7",
+            Timestamp(0),
+        )
+        .unwrap();
+        assert_eq!(value(&request, "X-GitHub-Event"), ["push"]);
+        assert_eq!(value(&request, "X-GitHub-Delivery"), ["evt_x_7"]);
     }
 }

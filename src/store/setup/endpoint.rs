@@ -141,14 +141,14 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .connection
         .prepare_cached(
             "insert into hookbox_endpoint (
-                 name, url, format, sign, secret, signature, connection, types, sources, branches, when_true,
+                 name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
                  timeout_ms, concurrency, retry, created_ms
              ) values (
-                 :name, :url, :format, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
+                 :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
                  :timeout, :concurrency, :retry, :now
              )
              on conflict (name) do update set
-                 url = :url, format = :format, sign = :sign, secret = :secret,
+                 url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
                  signature = :signature, connection = :connection,
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
@@ -159,7 +159,8 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
             named_params! {
                 ":name": endpoint.name,
                 ":url": endpoint.url.as_text(),
-                ":format": endpoint.format,
+                ":format": endpoint.format.name(),
+                ":template": endpoint.format.template(),
                 ":sign": endpoint.scheme,
                 ":secret": endpoint.secret.as_ref().map(|secret| secret.expose()),
                 ":signature": endpoint.signature,

@@ -1,0 +1,132 @@
+//! The shape in which events are sent: read from the command line, tried, and looked at.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::model::activity::Facts;
+use crate::model::endpoint::Format;
+use crate::model::header::{HIDDEN, Header, holds_secret};
+use crate::model::id::EventId;
+use crate::model::kind::SourceKind;
+use crate::model::template::{CONTENT_TYPE, Template};
+use crate::outbound::{fill, render};
+use crate::signature::Signable;
+use crate::store::{EventFilter, SendableEvent, Store};
+use crate::time::Timestamp;
+
+/// The format that was named; a template is read and checked.
+pub(super) fn read_format(
+    format: Option<&str>,
+    content_type: Option<&str>,
+) -> Result<Option<Format>> {
+    let path = match format {
+        None if content_type.is_some() => {
+            return Err(Error::misuse(
+                "--content-type goes with --format template:FILE; name the template once more",
+            ));
+        }
+        None => return Ok(None),
+        Some("raw") => return Ok(Some(Format::Raw)),
+        Some(format) => format.strip_prefix("template:").ok_or_else(|| {
+            Error::misuse(format!("unknown format `{format}`; raw or template:FILE"))
+        })?,
+    };
+    let path = Path::new(path);
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io_at("read", path, error))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let content_type = content_type.unwrap_or(CONTENT_TYPE);
+    let template = Template::parse(&name, &text, content_type)?;
+    Ok(Some(Format::Template(template)))
+}
+
+/// Tries a template on a sample, so that it does not fail on the first event: the newest event
+/// that there is, else a push as Gogs sends it.
+pub(super) fn try_template(store: &Store, template: Option<&Template>) -> Result<()> {
+    let Some(template) = template else {
+        return Ok(());
+    };
+    let newest = store.events(&EventFilter::default(), 1)?;
+    let (sample, what) = match newest.first() {
+        Some(event) => {
+            let id = store.box_id().event(event.id);
+            let what = format!("the newest event, {id}");
+            (store.sendable_event(event.id)?, what)
+        }
+        None => (sample_push(), "a sample push".to_owned()),
+    };
+    let id = store.box_id().event(sample.id);
+    fill(template, &sample, &id)
+        .map(|_| ())
+        .map_err(|error| Error::misuse(format!("{error}; it was tried on {what}")))
+}
+
+/// A push as Gogs sends it.
+fn sample_push() -> SendableEvent {
+    let body = include_bytes!("../../examples/payloads/gogs-push.json").to_vec();
+    SendableEvent {
+        id: EventId(1),
+        event_type: "push".to_owned(),
+        key: None,
+        source: Some(("gogs".to_owned(), SourceKind::Gogs)),
+        received: Timestamp(0),
+        facts: Facts::read(Some(SourceKind::Gogs), "push", None, &[], &body),
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body,
+    }
+}
+
+/// Prints what would be sent of an event now.
+pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) -> Result<()> {
+    let store = context.store()?;
+    let id = store.box_id().parse_event(event)?;
+    let sendable = store.sendable_event(id)?;
+    let report = store.endpoint_report(name)?;
+    let endpoint = &report.endpoint;
+    let request = render(endpoint, sendable, &store.box_id().event(id), context.now())?;
+    let message = Signable::of(&request.body);
+    let proofs = endpoint.scheme.sign(
+        &endpoint.secrets_at(context.now()),
+        &endpoint.signature,
+        &message,
+    )?;
+    let is_proof = |name: &str| {
+        let mut proofs = proofs.iter();
+        holds_secret(name) || proofs.any(|(proof, _)| proof.eq_ignore_ascii_case(name))
+    };
+    let shown = |(name, value): &Header| match !signed && is_proof(name) {
+        true => (name.clone(), HIDDEN.to_owned()),
+        false => (name.clone(), value.clone()),
+    };
+    let headers: Vec<Header> = request.headers.iter().map(shown).collect();
+    let method = endpoint.connection.method.name();
+    let url = if signed {
+        endpoint.url.as_text()
+    } else {
+        endpoint.url.redacted()
+    };
+    if context.out.is_json() {
+        let object = json!({
+            "method": method,
+            "url": url,
+            "headers": headers,
+            "body": String::from_utf8_lossy(&request.body),
+        });
+        return context.out.line(&object.to_string());
+    }
+    let lines = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"));
+    let head: String = lines.collect();
+    context
+        .out
+        .bytes(format!("{method} {url}\n{head}\n").as_bytes())?;
+    context.out.bytes(&request.body)?;
+    if !request.body.ends_with(b"\n") {
+        context.out.bytes(b"\n")?;
+    }
+    Ok(())
+}

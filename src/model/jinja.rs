@@ -1,0 +1,53 @@
+//! Jinja as expressions and templates have it: bounded, without anything from outside.
+//!
+//! What is missing in an event is undefined, which is false and prints nothing, and so is whatever
+//! would be inside it: `body.pull_request.merged` is false for a push.
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
+
+/// An environment in which so many steps may be taken.
+pub(super) fn environment(fuel: u64) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(fuel));
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.add_filter("fromjson", from_json);
+    environment.add_filter("length", length);
+    environment.add_filter("count", length);
+    // Nothing may be larger than what came in: fuel does not count what a filter does inside.
+    for made in ["range", "dict", "namespace", "debug"] {
+        environment.remove_global(made);
+    }
+    environment
+}
+
+/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines. Of what is not there
+/// it makes nothing.
+fn from_json(value: &Value) -> std::result::Result<Value, JinjaError> {
+    if value.is_undefined() || value.is_none() {
+        return Ok(Value::UNDEFINED);
+    }
+    let bad = |what| JinjaError::new(ErrorKind::InvalidOperation, what);
+    let text = value.as_str().ok_or_else(|| bad("fromjson reads a text"))?;
+    serde_json::from_str(text).map_err(|_| bad("the text is not JSON"))
+}
+
+/// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
+/// event without commits `body.commits|length > 0` is false.
+fn length(value: &Value) -> std::result::Result<usize, JinjaError> {
+    if value.is_undefined() || value.is_none() {
+        return Ok(0);
+    }
+    value.len().ok_or_else(|| {
+        let detail = format!("a {} has no length", value.kind());
+        JinjaError::new(ErrorKind::InvalidOperation, detail)
+    })
+}
+
+/// What went wrong, in plain words.
+pub(super) fn told(error: &JinjaError) -> String {
+    match error.detail() {
+        Some(detail) => format!("{}: {detail}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}

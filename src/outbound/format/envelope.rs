@@ -1,0 +1,113 @@
+//! What is around the content, whatever its format: the endpoint's own headers, the event's id and
+//! time, and the signature, which covers what is sent.
+
+use super::Content;
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::model::header::Header;
+use crate::signature::{Scheme, Signable};
+use crate::store::SendableEvent;
+use crate::time::Timestamp;
+
+use super::super::transport::OutboundRequest;
+
+/// What hookbox calls itself, in `User-Agent`.
+const USER_AGENT: &str = concat!("hookbox/", env!("CARGO_PKG_VERSION"));
+
+pub(super) fn wrap(
+    endpoint: &Endpoint,
+    event: &SendableEvent,
+    content: Content,
+    webhook_id: &str,
+    now: Timestamp,
+) -> Result<OutboundRequest> {
+    let mut headers: Vec<Header> = Vec::new();
+    if let Some(content_type) = &content.content_type {
+        headers.push(("Content-Type".to_owned(), content_type.clone()));
+    }
+    headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
+    headers.extend(content.headers);
+    let connection = &endpoint.connection;
+    let is_own = |name: &str| {
+        let mut own = connection.headers.iter();
+        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    };
+    headers.retain(|(name, _)| !is_own(name));
+    headers.extend(connection.headers.iter().cloned());
+    if let Some(auth) = &connection.auth {
+        headers.push(("Authorization".to_owned(), auth.header()));
+    }
+    add_style(&mut headers, endpoint.scheme, event, webhook_id);
+    headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
+    headers.push((
+        "webhook-timestamp".to_owned(),
+        now.unix_seconds().to_string(),
+    ));
+    let message = Signable {
+        id: webhook_id,
+        timestamp: now,
+        content_type: content.content_type.as_deref(),
+        body: &content.body,
+    };
+    let secrets = endpoint.secrets_at(now);
+    let signed = endpoint
+        .scheme
+        .sign(&secrets, &endpoint.signature, &message)?;
+    headers.extend(
+        signed
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), value)),
+    );
+    Ok(OutboundRequest {
+        url: endpoint.url.clone(),
+        headers,
+        body: content.body,
+    })
+}
+
+/// The type of the event, and the event headers that receivers of a signature style look for, where
+/// the producer's own did not bring them.
+fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, webhook_id: &str) {
+    let event_type = event.event_type.as_str();
+    let delivery = event.key.as_deref().unwrap_or(webhook_id);
+    // Whatever came in however, a receiver finds its type in one place.
+    let mut style = vec![("X-Hookbox-Type", event_type)];
+    match scheme {
+        Scheme::None | Scheme::Standard | Scheme::Generic => {}
+        Scheme::Github => style.extend([
+            ("X-GitHub-Event", event_type),
+            ("X-GitHub-Delivery", delivery),
+        ]),
+        // Gogs sends its own pair and GitHub's.
+        Scheme::Gogs => style.extend([
+            ("X-Gogs-Event", event_type),
+            ("X-Gogs-Delivery", delivery),
+            ("X-GitHub-Event", event_type),
+            ("X-GitHub-Delivery", delivery),
+        ]),
+        // Gitea sends its own set, Gogs' and GitHub's.
+        Scheme::Gitea => style.extend([
+            ("X-Gitea-Event", event_type),
+            ("X-Gitea-Event-Type", event_type),
+            ("X-Gitea-Delivery", delivery),
+            ("X-Gogs-Event", event_type),
+            ("X-Gogs-Delivery", delivery),
+            ("X-GitHub-Event", event_type),
+            ("X-GitHub-Delivery", delivery),
+        ]),
+        Scheme::Gitee => style.extend([
+            ("X-Gitee-Event", event_type),
+            ("X-Git-Oschina-Event", event_type),
+            ("X-Gitee-Ping", "false"),
+        ]),
+    }
+    for (name, value) in style {
+        let there = headers
+            .iter()
+            .any(|(held, _)| held.eq_ignore_ascii_case(name));
+        // A type or key may hold any letter; a header may not.
+        if !there && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+    }
+}
