@@ -103,6 +103,8 @@ create table if not exists hookbox_endpoint (
     when_true   text,
     timeout_ms  integer not null check (timeout_ms > 0),
     concurrency integer not null check (concurrency > 0),
+    -- How many requests in how much time: 20/m, or 5/s,100/m; null for any.
+    rate        text,
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.
     retry       text    not null,
     created_ms  integer not null,

@@ -71,6 +71,7 @@
 //! | replay | a person asks for it again: a new delivery, linked by `replay_of` |
 //! | outage | the time in which an endpoint cannot be reached: one row that grows |
 //! | circuit | what the scheduler knows of an outage: when the next probe may go |
+//! | pace | what the scheduler knows of an endpoint's rate: when requests ended |
 //! | lane | an endpoint's place in the scheduler: what is ready, what is in flight |
 
 pub mod cli;

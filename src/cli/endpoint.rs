@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
 use crate::model::filter::{Check, Globs};
+use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
@@ -136,6 +137,10 @@ struct Settings {
     /// Requests at the same time, 64 at most [default: 8]
     #[arg(long, value_name = "N")]
     concurrency: Option<u32>,
+    /// Requests in any span of time, such as 20/m, or 5/s,100/m; what waits for
+    /// that spends no tries; empty for any [default: any]
+    #[arg(long, value_name = "COUNT/SPAN,...")]
+    rate: Option<String>,
     /// Waits between tries, moved by up to 20 % at random; or cron:EXPR (six
     /// fields, seconds first, day of week 1 = Sunday, UTC)
     /// [default: 5s,5m,30m,2h,5h,10h,14h,20h,24h]
@@ -162,6 +167,7 @@ struct Change {
     when: Option<Option<Expression>>,
     timeout: Option<Duration>,
     concurrency: Option<u32>,
+    rate: Option<Option<Rates>>,
     retry: Option<Retry>,
 }
 
@@ -174,19 +180,20 @@ impl Settings {
             secret: self.secret.read(context)?,
             rules: self.rules.read()?,
             connection: self.connection.read(context)?,
-            types: filter(self.types)?,
-            sources: filter(self.sources)?,
-            branches: filter(self.branches)?,
-            when: filter(self.when)?,
+            types: optional(self.types)?,
+            sources: optional(self.sources)?,
+            branches: optional(self.branches)?,
+            when: optional(self.when)?,
             timeout: self.timeout,
             concurrency: self.concurrency,
+            rate: optional(self.rate)?,
             retry: self.retry,
         })
     }
 }
 
-/// A filter that was named: an empty one takes it away.
-fn filter<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
+/// A setting that can be taken away, by an empty text.
+fn optional<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
     match text.as_deref().map(str::trim) {
         None => Ok(None),
         Some("") => Ok(Some(None)),
@@ -208,6 +215,7 @@ impl Change {
             && self.when.is_none()
             && self.timeout.is_none()
             && self.concurrency.is_none()
+            && self.rate.is_none()
             && self.retry.is_none()
     }
 
@@ -229,6 +237,7 @@ impl Change {
         put(&mut endpoint.filters.when, &self.when);
         put(&mut endpoint.timeout, &self.timeout);
         put(&mut endpoint.concurrency, &self.concurrency);
+        put(&mut endpoint.rate, &self.rate);
         put(&mut endpoint.retry, &self.retry);
     }
 }

@@ -13,6 +13,7 @@ use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
+use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::model::template::Template;
 use crate::signature::generic::Rules;
@@ -168,6 +169,8 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// Requests at the same time, at most.
     pub concurrency: u32,
+    /// Requests in a span of time, at most.
+    pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
 }
@@ -211,6 +214,8 @@ pub struct NewEndpoint {
     pub timeout: Duration,
     /// Requests at the same time, at most.
     pub concurrency: u32,
+    /// Requests in a span of time, at most.
+    pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
 }
@@ -229,6 +234,7 @@ impl From<&Endpoint> for NewEndpoint {
             filters: held.filters.clone(),
             timeout: held.timeout,
             concurrency: held.concurrency,
+            rate: held.rate.clone(),
             retry: held.retry.clone(),
         }
     }
@@ -248,6 +254,7 @@ impl NewEndpoint {
             filters: Filters::default(),
             timeout: TIMEOUT_DEFAULT,
             concurrency: CONCURRENCY_DEFAULT,
+            rate: None,
             retry: Retry::default(),
         }
     }
@@ -325,7 +332,7 @@ impl EndpointReport {
             "branches": list(&filters.branches),
             "when": filters.when.as_ref().map(Expression::to_string),
             "when_errors": self.when_errors,
-            "rate": null,
+            "rate": endpoint.rate.as_ref().map(Rates::to_string),
             "concurrency": endpoint.concurrency,
             "ordered": false,
             "retry": endpoint.retry.to_string(),

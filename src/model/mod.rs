@@ -18,6 +18,7 @@ pub mod kind;
 pub(crate) mod lenient;
 mod name;
 pub mod outage;
+pub mod rate;
 pub mod redact;
 pub mod refusal;
 pub mod retry;

@@ -14,6 +14,7 @@ use crate::time::Timestamp;
 
 use super::circuit::Circuit;
 use super::flow::Flow;
+use super::pace::Pace;
 
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
@@ -23,6 +24,7 @@ pub(super) struct Lane {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) circuit: Circuit,
     flow: Flow,
+    pace: Pace,
     ready: VecDeque<DueDelivery>,
     /// On the wire, or answered and not yet recorded: still pending and due in the file.
     in_flight: HashSet<DeliveryId>,
@@ -41,6 +43,7 @@ impl Lane {
             endpoint,
             circuit,
             flow: Flow::new(),
+            pace: Pace::default(),
             ready: VecDeque::new(),
             in_flight: HashSet::new(),
             on_wire: 0,
@@ -73,6 +76,11 @@ impl Lane {
     /// A request is on the wire no more: it was answered or broken off, or never made.
     pub(super) fn off_wire(&mut self) {
         self.on_wire = self.on_wire.saturating_sub(1);
+    }
+
+    /// A request ended that the endpoint has seen: its rates count it.
+    pub(super) fn spent(&mut self, elapsed: Duration) {
+        self.pace.ended(elapsed, self.endpoint.rate.as_ref());
     }
 
     /// The endpoint was reached; `took` says how long it worked on a request that it took. Comes
@@ -110,7 +118,8 @@ impl Lane {
         elapsed: Duration,
     ) -> Result<Option<DueDelivery>> {
         let allowed = self.circuit.allowed(elapsed, self.window());
-        if self.on_wire >= allowed {
+        let rate = self.endpoint.rate.as_ref();
+        if self.on_wire >= allowed || self.pace.room(elapsed, self.on_wire, rate) == 0 {
             return Ok(None);
         }
         if self.ready.is_empty() {
@@ -157,6 +166,8 @@ impl Lane {
         } else {
             self.next_due.map(|due| due.since(now))
         }?;
+        let rate = self.endpoint.rate.as_ref();
+        let work = work.max(self.pace.wait(elapsed, self.on_wire, rate)?);
         match self.circuit.probe_at() {
             None => Some(work),
             Some(_) if self.on_wire > 0 => None,

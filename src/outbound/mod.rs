@@ -6,8 +6,8 @@
 //! wire. It must not know how events come in or how they are looked at: it meets those in the
 //! store.
 //!
-//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit` and its
-//! `flow`; `pool` runs each `attempt`, which `format`s and signs the event and hands it to the
+//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`, its
+//! `flow` and its `pace`; `pool` runs each `attempt`, which `format`s and signs the event and hands it to the
 //! [`Transport`]; `egress` says where that may go; `policy` turns what came back into a move of the
 //! delivery.
 
@@ -18,6 +18,7 @@ mod flow;
 mod format;
 mod lane;
 mod mailbox;
+mod pace;
 mod policy;
 mod pool;
 mod scheduler;

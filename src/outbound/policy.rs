@@ -181,6 +181,7 @@ mod tests {
             filters: new.filters,
             timeout: new.timeout,
             concurrency: new.concurrency,
+            rate: new.rate,
             retry: retry.parse().unwrap(),
         }
     }

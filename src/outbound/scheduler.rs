@@ -389,6 +389,9 @@ impl Scheduler {
                 Outcome::Refused => lane.reached(None),
             }
             lane.off_wire();
+            if verdict.outcome != Outcome::Unreachable {
+                lane.spent(self.clock.elapsed());
+            }
             tell_of_outage(&verdict, was_open, &endpoint.name);
         }
         let (status, reply) = match exchange.answer {

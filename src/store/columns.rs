@@ -17,6 +17,7 @@ use crate::model::filter::Globs;
 use crate::model::header::Header;
 use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::kind::{OnRepeat, SourceKind};
+use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::model::source::{GenericRules, Tolerance};
 use crate::model::template::Template;
@@ -74,7 +75,8 @@ parsed_columns!(
     EndpointUrl,
     Retry,
     Globs,
-    Expression
+    Expression,
+    Rates
 );
 
 impl FromSql for Outcome {

@@ -98,7 +98,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let endpoints = connection
         .prepare_cached(
             "select id, name, url, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                    timeout_ms, concurrency, retry
+                    timeout_ms, concurrency, rate, retry
              from hookbox_endpoint
              where removed_ms is null
              order by id",
@@ -173,6 +173,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         },
         timeout: row.get::<_, Millis>("timeout_ms")?.0,
         concurrency: row.get("concurrency")?,
+        rate: row.get("rate")?,
         retry: row.get("retry")?,
     })
 }

@@ -63,7 +63,7 @@ impl Store {
     /// The deliveries of an endpoint that are due, the longest due first, `limit` at most.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    /// [`Error::Sqlite`] when the file cannot be read.
     pub fn due(
         &self,
         endpoint: EndpointId,
@@ -91,7 +91,7 @@ impl Store {
     /// When the next delivery of an endpoint becomes due after `now`.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    /// [`Error::Sqlite`] when the file cannot be read.
     pub fn next_due(&self, endpoint: EndpointId, now: Timestamp) -> Result<Option<Timestamp>> {
         self.read(|connection| {
             let next = connection.prepare_cached(NEXT_DUE_OF_ENDPOINT)?.query_row(
@@ -105,7 +105,7 @@ impl Store {
     /// What a delivery carries, for sending; `None` when it is pending no more.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    /// [`Error::Sqlite`] when the file cannot be read.
     pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
         self.read(|connection| read_sendable(connection, OF_DELIVERY, delivery.0))
     }
@@ -113,7 +113,7 @@ impl Store {
     /// What an event's deliveries carry, to look at it.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such event.
+    /// [`Error::NotFound`] when there is no such event.
     pub fn sendable_event(&self, event: EventId) -> Result<SendableEvent> {
         let found = self.read(|connection| read_sendable(connection, OF_EVENT, event.0))?;
         found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))

@@ -16,6 +16,7 @@ mod egress;
 mod file;
 mod filters;
 mod layers;
+mod pace;
 mod payloads;
 mod producers;
 mod readme;

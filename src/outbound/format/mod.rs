@@ -74,6 +74,7 @@ mod tests {
             filters: new.filters,
             timeout: new.timeout,
             concurrency: new.concurrency,
+            rate: new.rate,
             retry: new.retry,
         }
     }

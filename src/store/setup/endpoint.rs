@@ -142,16 +142,17 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .prepare_cached(
             "insert into hookbox_endpoint (
                  name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                 timeout_ms, concurrency, retry, created_ms
+                 timeout_ms, concurrency, rate, retry, created_ms
              ) values (
                  :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                 :timeout, :concurrency, :retry, :now
+                 :timeout, :concurrency, :rate, :retry, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
                  signature = :signature, connection = :connection,
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
-                 timeout_ms = :timeout, concurrency = :concurrency, retry = :retry,
+                 timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
+                 retry = :retry,
                  removed_ms = null
              returning id",
         )?
@@ -171,6 +172,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":when": filters.when.as_ref().map(ToString::to_string),
                 ":timeout": Millis(endpoint.timeout),
                 ":concurrency": endpoint.concurrency,
+                ":rate": endpoint.rate.as_ref().map(ToString::to_string),
                 ":retry": endpoint.retry.to_string(),
                 ":now": now,
             },

@@ -1,0 +1,162 @@
+//! The pace of an endpoint: when it may get the next request, as far as its rates go. Pure.
+//!
+//! A limit is of any span, not of the clock's minutes: the moments at which requests ended are
+//! remembered, and a request counts from when it is sent until its span after it ended. Wherever
+//! between the two the receiver counted it, no span of its own holds more. Times are on the clock
+//! that never jumps.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::model::rate::Rates;
+
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    /// When requests ended, oldest first.
+    ended: VecDeque<Duration>,
+}
+
+impl Pace {
+    /// A request ended that the endpoint has seen.
+    pub(super) fn ended(&mut self, now: Duration, rates: Option<&Rates>) {
+        let Some(rates) = rates else {
+            self.ended.clear();
+            return;
+        };
+        self.ended.push_back(now);
+        let longest = rates.limits().iter().map(|rate| rate.span).max();
+        let forgotten = now.saturating_sub(longest.unwrap_or_default());
+        while self.ended.front().is_some_and(|at| *at < forgotten) {
+            self.ended.pop_front();
+        }
+    }
+
+    /// How many more requests may be sent now, beside those on the wire.
+    pub(super) fn room(&self, now: Duration, on_wire: usize, rates: Option<&Rates>) -> usize {
+        let limits = rates.map_or(&[][..], Rates::limits).iter();
+        let rooms = limits.map(|rate| {
+            let counted = self.counted_since(now, rate.span) + on_wire;
+            (rate.count as usize).saturating_sub(counted)
+        });
+        rooms.min().unwrap_or(usize::MAX)
+    }
+
+    /// How long until there is room again, if that is a matter of time alone: what is on the wire
+    /// must end first.
+    pub(super) fn wait(
+        &self,
+        now: Duration,
+        on_wire: usize,
+        rates: Option<&Rates>,
+    ) -> Option<Duration> {
+        let limits = rates.map_or(&[][..], Rates::limits).iter();
+        let mut longest = Duration::ZERO;
+        for rate in limits {
+            let count = rate.count as usize;
+            let counted = self.counted_since(now, rate.span);
+            if counted + on_wire < count {
+                continue;
+            }
+            // The one that must leave the span for the next to have room.
+            let index = (counted + on_wire - count).checked_add(self.ended.len() - counted)?;
+            let leaves = *self.ended.get(index)? + rate.span;
+            longest = longest.max(leaves.saturating_sub(now));
+        }
+        Some(longest)
+    }
+
+    /// How many ended less than a span ago.
+    fn counted_since(&self, now: Duration, span: Duration) -> usize {
+        let recent = self.ended.iter().rev();
+        recent.take_while(|at| **at + span > now).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rates(text: &str) -> Rates {
+        text.parse().unwrap()
+    }
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn no_span_holds_more_requests_than_it_may_wherever_they_were_counted() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for text in ["20/m", "5/s,100/m", "1/s", "3/500ms,4/s"] {
+            let rates = rates(text);
+            let mut pace = Pace::default();
+            let mut on_wire: Vec<(Duration, Duration)> = Vec::new();
+            // When the receiver counted each: some time between its start and its end.
+            let mut counted = Vec::new();
+            let mut now = ms(1);
+            while counted.len() < 400 {
+                on_wire.retain(|(started, ends)| {
+                    if *ends > now {
+                        return true;
+                    }
+                    pace.ended(now, Some(&rates));
+                    counted.push(*started + (*ends - *started).mul_f64(random.f64()));
+                    false
+                });
+                let room = pace.room(now, on_wire.len(), Some(&rates));
+                for _ in 0..room.min(8 - on_wire.len()) {
+                    on_wire.push((now, now + ms(random.u64(1..2_000))));
+                }
+                now += ms(random.u64(1..50));
+            }
+            counted.sort();
+            for limit in rates.limits() {
+                for window in counted.windows(limit.count as usize + 1) {
+                    let [first, .., last] = window else { continue };
+                    assert!(
+                        *last - *first >= limit.span,
+                        "{text}: {first:?} to {last:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_wait_ends_when_there_is_room_and_not_before() {
+        let rates = rates("2/s,3/m");
+        let mut pace = Pace::default();
+        assert_eq!(pace.room(ms(0), 0, Some(&rates)), 2);
+        assert_eq!(pace.wait(ms(0), 0, Some(&rates)), Some(ms(0)));
+        // Both on the wire: only an answer helps.
+        assert_eq!(pace.room(ms(0), 2, Some(&rates)), 0);
+        assert_eq!(pace.wait(ms(0), 2, Some(&rates)), None);
+        pace.ended(ms(100), Some(&rates));
+        pace.ended(ms(300), Some(&rates));
+        assert_eq!(pace.wait(ms(400), 0, Some(&rates)), Some(ms(700)));
+        assert_eq!(pace.room(ms(1_099), 0, Some(&rates)), 0);
+        assert_eq!(pace.room(ms(1_100), 0, Some(&rates)), 1);
+        assert_eq!(pace.wait(ms(1_100), 0, Some(&rates)), Some(ms(0)));
+        pace.ended(ms(1_200), Some(&rates));
+        // Now the minute is full.
+        assert_eq!(pace.room(ms(5_000), 0, Some(&rates)), 0);
+        assert_eq!(pace.wait(ms(5_000), 0, Some(&rates)), Some(ms(55_100)));
+    }
+
+    #[test]
+    fn without_a_rate_there_is_always_room_and_nothing_is_remembered() {
+        let mut pace = Pace::default();
+        for at in 0..1_000 {
+            pace.ended(ms(at), None);
+        }
+        assert!(pace.ended.is_empty());
+        assert_eq!(pace.room(ms(9), 64, None), usize::MAX);
+        assert_eq!(pace.wait(ms(9), 64, None), Some(ms(0)));
+        // What is remembered is bounded by the longest span.
+        let rates = rates("1000/s");
+        for at in 0..10_000 {
+            pace.ended(ms(at), Some(&rates));
+        }
+        assert!(pace.ended.len() <= 1_001);
+    }
+}
