@@ -8,13 +8,13 @@ use crate::support::{Box, Receiver};
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Delivers an event for real and gives what arrived, as JSON, to a program that must exit 0.
-fn verified_by(program: &str, arguments: &[&str]) -> bool {
+fn verified_by(scheme: &str, program: &str, arguments: &[&str]) -> bool {
     let here = Box::new();
     let receiver = Receiver::answering(&[204]);
     here.add_endpoint(
         "app",
         &receiver.url,
-        &["--sign", "standard", "--secret", SECRET],
+        &["--sign", scheme, "--secret", SECRET],
     );
     let _served = here.serve();
     here.json(&[
@@ -59,7 +59,7 @@ fn the_python_library_accepts_the_signature() {
     ) {
         return;
     }
-    assert!(verified_by("python3", &["verify.py"]));
+    assert!(verified_by("standard", "python3", &["verify.py"]));
 }
 
 #[test]
@@ -68,5 +68,14 @@ fn the_node_library_accepts_the_signature() {
     if crate::support::is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
         return;
     }
-    assert!(verified_by("node", &["verify.js"]));
+    assert!(verified_by("standard", "node", &["verify.js"]));
+}
+
+#[test]
+fn githubs_own_library_accepts_the_signature() {
+    let probe = "require('node:fs').accessSync('node_modules/@octokit/webhooks-methods')";
+    if crate::support::is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
+        return;
+    }
+    assert!(verified_by("github", "node", &["verify-github.mjs"]));
 }
