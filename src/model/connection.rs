@@ -10,12 +10,13 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Uri};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::header::{Header, shown_headers};
+use crate::model::header::{HIDDEN, Header};
 use crate::signature::Secret;
 use crate::time::show_span;
 
@@ -110,6 +111,11 @@ impl Auth {
                     "the user name of basic authentication is empty or has a colon (RFC 7617)",
                 ))
             }
+            Auth::Basic { password, .. } if std::str::from_utf8(password.expose()).is_err() => {
+                Err(Error::misuse(
+                    "the password is not UTF-8 (RFC 7617, section 2.1); save it as UTF-8",
+                ))
+            }
             _ if HeaderValue::from_str(&self.header()).is_err() => Err(Error::misuse(
                 "the token cannot stand in a header; give it without line breaks",
             )),
@@ -177,16 +183,25 @@ impl FromStr for ClientCertificate {
 
     fn from_str(pem: &str) -> Result<ClientCertificate> {
         let certificate = ClientCertificate(Secret::new(pem)?);
-        let what = if certificate.chain().is_empty() {
-            "certificate"
-        } else if PrivateKeyDer::from_pem_slice(pem.as_bytes()).is_err() {
-            "private key without a passphrase"
-        } else {
-            return Ok(certificate);
+        let chain = certificate.chain();
+        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes());
+        let missing = |what: &str| {
+            Error::misuse(format!(
+                "there is no {what} in it; give certificate and key in one PEM file"
+            ))
         };
-        Err(Error::misuse(format!(
-            "there is no {what} in it; give certificate and key in one PEM file"
-        )))
+        if chain.is_empty() {
+            return Err(missing("certificate"));
+        }
+        let key = key.map_err(|_| missing("private key without a passphrase"))?;
+        // Two that do not belong together would only be found out by the first connection.
+        let provider = rustls::crypto::ring::default_provider();
+        CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
+            Error::misuse(format!(
+                "certificate and key cannot be used together ({error}); put the endpoint's certificate first, and its own key"
+            ))
+        })?;
+        Ok(certificate)
     }
 }
 
@@ -269,7 +284,7 @@ impl Connection {
     pub fn shown(&self) -> Value {
         json!({
             "method": self.method.name(),
-            "headers": shown_headers(&self.headers),
+            "headers": self.headers.iter().map(|(name, _)| (name, HIDDEN)).collect::<Vec<_>>(),
             "auth": self.auth.as_ref().map(Auth::shown),
             "connect_timeout": self.connect_timeout.map(show_span),
             "ca": self.ca.as_ref().map(|ca| ca.certificates().len()),
@@ -360,6 +375,12 @@ const OWN_HEADERS: [&str; 14] = [
     "x-hookbox-type",
 ];
 
+/// Whether a header is made for each request, or belongs to the connection or the content.
+pub fn is_own_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "content-type" || OWN_HEADERS.contains(&name.as_str())
+}
+
 fn check_header(name: &str, value: &str) -> Result<()> {
     if HeaderName::from_str(name).is_err() || HeaderValue::from_str(value).is_err() {
         // The value is not echoed: it may be a secret.
@@ -409,7 +430,7 @@ mod tests {
         assert_eq!(usual.stored(), json!({}));
         assert_eq!(Connection::from_stored(&json!({})).unwrap(), usual);
         let shown = format!("{} {connection:?}", connection.shown());
-        assert!(shown.contains("prod") && shown.contains("basic mira"));
+        assert!(shown.contains("X-Env") && shown.contains("basic mira"));
         assert!(shown.contains("socks5://***@127.0.0.1:1080"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
@@ -447,6 +468,10 @@ mod tests {
             Auth::Basic {
                 user: "a:b".to_owned(),
                 password: Secret::new("x").unwrap(),
+            },
+            Auth::Basic {
+                user: "mira".to_owned(),
+                password: Secret::new(b"\xe4".to_vec()).unwrap(),
             },
             Auth::Bearer(Secret::new("a\nb").unwrap()),
         ] {

@@ -8,7 +8,7 @@ use http::Uri;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::connection::Connection;
+use crate::model::connection::{Connection, is_own_header};
 use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
@@ -273,6 +273,12 @@ impl NewEndpoint {
             )));
         }
         self.signature.check()?;
+        if self.scheme == Scheme::Generic && is_own_header(&self.signature.header) {
+            return Err(Error::misuse(format!(
+                "header `{}` is made for each request and cannot carry the signature; choose another, such as X-Signature",
+                self.signature.header
+            )));
+        }
         self.connection.check()?;
         if self.timeout.is_zero() || self.timeout > TIMEOUT_MAX {
             return Err(Error::misuse(format!(

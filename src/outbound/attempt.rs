@@ -44,7 +44,10 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         match render(&job.endpoint, job.event, &job.webhook_id, started) {
             Ok(request) => {
                 let exchange = transport.send(&job.endpoint, &request);
-                (Ok(exchange), without_secrets(request.headers))
+                (
+                    Ok(exchange),
+                    without_secrets(request.headers, &job.endpoint),
+                )
             }
             Err(error) => (Err(error), Vec::new()),
         };
@@ -60,10 +63,15 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
     }
 }
 
-/// What of a request's headers is recorded: credentials are not.
-fn without_secrets(headers: Vec<Header>) -> Vec<Header> {
+/// What of a request's headers is recorded: credentials are not, nor are the values that were set
+/// for the endpoint.
+fn without_secrets(headers: Vec<Header>, endpoint: &Endpoint) -> Vec<Header> {
+    let is_own = |name: &str| {
+        let mut own = endpoint.connection.headers.iter();
+        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    };
     let hide = |(name, value): Header| {
-        let value = if holds_secret(&name) {
+        let value = if holds_secret(&name) || is_own(&name) {
             HIDDEN.to_owned()
         } else {
             value

@@ -64,12 +64,17 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-/// Addresses at which clouds give credentials to the machines they run, besides the link-local ones:
-/// AWS over IPv6, Alibaba Cloud, Oracle Cloud.
-const METADATA: [IpAddr; 3] = [
+/// Addresses at which clouds give credentials to the machines they run, besides the link-local ones.
+const METADATA: [IpAddr; 7] = [
+    // AWS, Google Cloud, Oracle Cloud and Scaleway over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042)),
+    // Alibaba Cloud, Oracle Cloud, Azure.
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
 
 impl Egress {
@@ -86,27 +91,42 @@ impl Egress {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn check(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
+        self.check_proxy(address)?;
+        let real = without_disguise(address);
+        let is_allowed = self.allow.iter().any(|network| network.contains(&real));
+        if self.scope == Scope::Any || is_allowed || is_public(real) {
+            return Ok(());
+        }
+        Err(Forbidden {
+            address,
+            why: "not a public address, and --egress is public; --egress-allow makes exceptions",
+        })
+    }
+
+    /// The same of the address of an endpoint's proxy, which may be private: the operator has set
+    /// it.
+    ///
+    /// # Errors
+    /// [`Forbidden`] with why requests may not go there.
+    pub fn check_proxy(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
         let forbidden = |why| Err(Forbidden { address, why });
         let real = without_disguise(address);
-        let is_in = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&real));
+        let is_denied = |network: &IpNet| network.contains(&real) || network.contains(&address);
         if METADATA.contains(&real) {
             return forbidden("where a cloud gives out credentials, which is never sent to");
         }
         if is_link_local(real) {
             return forbidden("a link-local address, which is never sent to");
         }
-        if is_in(&self.deny) {
+        if self.deny.iter().any(is_denied) {
             return forbidden("in a network that --egress-deny names");
         }
-        if self.scope == Scope::Any || is_in(&self.allow) || is_public(real) {
-            return Ok(());
-        }
-        forbidden("not a public address, and --egress is public; --egress-allow makes exceptions")
+        Ok(())
     }
 }
 
-/// The IPv4 address inside one that only looks like IPv6: mapped (RFC 4291), translated (RFC 6052)
-/// or tunnelled (RFC 3056).
+/// The IPv4 address inside one that only looks like IPv6: mapped (RFC 4291), translated (RFC 6052,
+/// RFC 7915, RFC 8215) or tunnelled (RFC 3056).
 fn without_disguise(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -118,7 +138,8 @@ fn without_disguise(address: IpAddr) -> IpAddr {
     };
     match v6.segments() {
         [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => inner(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => inner(high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => inner(high, low),
+        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => inner(high, low),
         [0x2002, high, low, ..] => inner(high, low),
         _ => address,
     }
@@ -151,9 +172,10 @@ fn is_public(address: IpAddr) -> bool {
             !is_special
         }
         IpAddr::V6(v6) => {
-            // All that is given out is in 2000::/3.
+            // All that is given out is in 2000::/3, but for examples (RFC 3849) and Teredo, which
+            // leads to whatever is inside (RFC 4380).
             let [first, second, ..] = v6.segments();
-            first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0x0db8)
+            first & 0xe000 == 0x2000 && !(first == 0x2001 && matches!(second, 0x0db8 | 0))
         }
     }
 }
@@ -187,6 +209,12 @@ mod tests {
             "::169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
+            "::ffff:0:a9fe:a9fe",
+            "64:ff9b:1::a9fe:a9fe",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "168.63.129.16",
         ] {
             let address: IpAddr = address.parse().unwrap();
             for egress in [
@@ -219,6 +247,7 @@ mod tests {
             "fc00::1",
             "ff02::1",
             "2001:db8::1",
+            "2001:0:1::1",
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
         ];
@@ -261,6 +290,18 @@ mod tests {
         ] {
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(set.check(address).is_ok(), allowed, "{address}");
+        }
+        // By the network around it as well as by the address inside.
+        let tunnels = egress(Scope::Any, "", "2002::/16");
+        assert!(tunnels.check("2002:101:101::1".parse().unwrap()).is_err());
+        // A proxy may be on a private network, and may not be where nothing may.
+        for (address, allowed) in [
+            ("192.168.1.1", true),
+            ("10.9.1.1", false),
+            ("169.254.169.254", false),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(set.check_proxy(address).is_ok(), allowed, "{address}");
         }
     }
 }

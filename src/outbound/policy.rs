@@ -69,12 +69,16 @@ pub(super) fn judge(
             error: Some(error.clone()),
             change: retry_or_give_up(endpoint, error, tries, now, chance, None),
         },
-        // Trying again would not move it; whoever moves it can replay.
-        Answer::Forbidden { error } => Verdict {
+        Answer::Unsent { error, is_final } => Verdict {
             outcome: Outcome::Refused,
             error: Some(error.clone()),
-            change: Move::GiveUp {
-                reason: error.clone(),
+            // Where trying again would change nothing: whoever changes it can replay.
+            change: if *is_final {
+                Move::GiveUp {
+                    reason: error.clone(),
+                }
+            } else {
+                retry_or_give_up(endpoint, error, tries, now, chance, None)
             },
         },
         Answer::Unreachable { error } => Verdict {

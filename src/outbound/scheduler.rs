@@ -360,8 +360,9 @@ impl Scheduler {
             // The stored endpoint cannot be used, e.g. its secret was edited by hand.
             Err(error) => Exchange {
                 timing: Default::default(),
-                answer: Answer::Broken {
+                answer: Answer::Unsent {
                     error: error.chain(),
+                    is_final: false,
                 },
             },
         };
@@ -374,6 +375,7 @@ impl Scheduler {
             self.chance.f64(),
         );
         let mut probe = false;
+        let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
             let was_open = lane.circuit.probe_at().is_some();
             match verdict.outcome {
@@ -386,17 +388,20 @@ impl Scheduler {
                 Outcome::Delivered => {
                     lane.reached(Some(exchange.timing.wait + exchange.timing.read));
                 }
-                Outcome::Refused => lane.reached(None),
+                Outcome::Refused if is_sent => lane.reached(None),
+                Outcome::Refused => {}
             }
             lane.off_wire();
-            if verdict.outcome != Outcome::Unreachable {
+            if is_sent && verdict.outcome != Outcome::Unreachable {
                 lane.spent(self.clock.elapsed());
             }
-            tell_of_outage(&verdict, was_open, &endpoint.name);
+            if is_sent {
+                tell_of_outage(&verdict, was_open, &endpoint.name);
+            }
         }
         let (status, reply) = match exchange.answer {
             Answer::Replied(reply) => (Some(reply.status), reply),
-            Answer::Broken { .. } | Answer::Forbidden { .. } | Answer::Unreachable { .. } => (
+            Answer::Broken { .. } | Answer::Unsent { .. } | Answer::Unreachable { .. } => (
                 None,
                 Reply {
                     status: 0,
@@ -436,6 +441,7 @@ impl Scheduler {
             started: attempt.started,
             ended: attempt.ended,
             timing: exchange.timing,
+            reached: is_sent && verdict.outcome != Outcome::Unreachable,
             outcome: verdict.outcome,
             status,
             error: verdict.error,

@@ -75,10 +75,12 @@ pub enum Answer {
         /// What happened, in plain words.
         error: String,
     },
-    /// Nothing was sent: the endpoint is at an address that requests may not go to.
-    Forbidden {
-        /// Which, and why.
+    /// Nothing was sent: the request could not be made, or may not go where the endpoint is.
+    Unsent {
+        /// Why, in plain words.
         error: String,
+        /// Whether trying again is of no use as things are set.
+        is_final: bool,
     },
     /// The endpoint could not be reached, so it cannot have seen the request: no DNS, no route,
     /// connection refused, TLS not up.
@@ -153,6 +155,12 @@ impl UreqTransport {
             None => None,
             Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
         };
+        let gate = Gate {
+            egress: self.egress.clone(),
+            proxy: proxy
+                .as_ref()
+                .map(|proxy| (proxy.host().to_owned(), proxy.port())),
+        };
         let connections = endpoint.concurrency as usize;
         let config = Agent::config_builder()
             // Every status is an answer, to be stored and judged.
@@ -176,12 +184,12 @@ impl UreqTransport {
         let connector = TimedConnector {
             inner: DefaultConnector::default(),
             clock: self.clock.clone(),
-            egress: self.egress.clone(),
+            gate: gate.clone(),
         };
         let resolver = TimedResolver {
             inner: DefaultResolver::default(),
             clock: self.clock.clone(),
-            egress: self.egress.clone(),
+            gate,
         };
         let agent = Agent::with_parts(config, connector, resolver);
         let settings = AgentSettings {
@@ -219,21 +227,25 @@ fn tls(connection: &Connection) -> Result<TlsConfig, String> {
 
 impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
-        let unsent = |answer| Exchange {
+        let unsent = |error, is_final| Exchange {
             timing: Timing::default(),
-            answer,
+            answer: Answer::Unsent { error, is_final },
         };
-        // A proxy connects by itself; what it is asked to connect to is known here only as far as
-        // it is an address.
+        // A proxy that resolves names connects by itself; what it is asked to connect to is known
+        // here only as far as it is an address.
+        if endpoint.connection.proxy.is_some() && is_number(request.url.uri()) {
+            let error = "not sent: the host is a number; write its address as a.b.c.d".to_owned();
+            return unsent(error, true);
+        }
         if let Some(address) = literal_address(request.url.uri())
             && let Err(forbidden) = self.egress.check(address.ip())
         {
             let error = forbidden.to_string();
-            return unsent(Answer::Forbidden { error });
+            return unsent(error, true);
         }
         let agent = match self.agent(endpoint) {
             Ok(agent) => agent,
-            Err(error) => return unsent(Answer::Broken { error }),
+            Err(error) => return unsent(error, false),
         };
         PROGRESS.set(Progress::NONE);
         let began = self.clock.elapsed();
@@ -340,8 +352,10 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
     if let ureq::Error::Other(inner) = error
         && let Some(forbidden) = inner.downcast_ref::<Forbidden>()
     {
-        let error = forbidden.to_string();
-        return Answer::Forbidden { error };
+        return Answer::Unsent {
+            error: forbidden.to_string(),
+            is_final: true,
+        };
     }
     let said = |what: &str| match error {
         ureq::Error::Timeout(which) => {
@@ -385,7 +399,27 @@ fn plain(error: &ureq::Error) -> String {
 struct TimedResolver {
     inner: DefaultResolver,
     clock: Arc<dyn Clock>,
+    gate: Gate,
+}
+
+/// Which addresses an agent may connect to.
+#[derive(Clone)]
+struct Gate {
     egress: Arc<Egress>,
+    /// Host and port of its proxy, which the operator has set: it may be on a private network.
+    proxy: Option<(String, u16)>,
+}
+
+impl Gate {
+    fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Forbidden> {
+        let place = (uri.host().unwrap_or_default().to_owned(), uri.port_u16());
+        match &self.proxy {
+            Some((host, port)) if place == (host.clone(), Some(*port)) => {
+                self.egress.check_proxy(address)
+            }
+            _ => self.egress.check(address),
+        }
+    }
 }
 
 impl fmt::Debug for TimedResolver {
@@ -404,6 +438,8 @@ impl Resolver for TimedResolver {
         // ureq resolves before it looks for a kept-alive connection, on a thread of its own when
         // there is a time-out. An address needs neither.
         if let Some(address) = literal_address(uri) {
+            let checked = self.gate.check(uri, address.ip());
+            checked.map_err(|why| ureq::Error::Other(why.into()))?;
             let mut addresses = self.inner.empty();
             addresses.push(address);
             PROGRESS.set(Progress {
@@ -430,14 +466,10 @@ impl Resolver for TimedResolver {
             ..PROGRESS.get()
         });
         let found = result?;
-        // What a proxy is asked for is resolved by the proxy, or its own address is asked for here.
-        if config.proxy().is_some() {
-            return Ok(found);
-        }
         let mut allowed = self.inner.empty();
         let mut forbidden = None;
         for address in found.iter() {
-            match self.egress.check(address.ip()) {
+            match self.gate.check(uri, address.ip()) {
                 Ok(()) => allowed.push(*address),
                 Err(why) => forbidden = Some(why),
             }
@@ -447,6 +479,19 @@ impl Resolver for TimedResolver {
             _ => Ok(allowed),
         }
     }
+}
+
+/// Whether a URL's host is a number, which systems take for an address in disguise.
+fn is_number(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default().trim_end_matches('.');
+    if host.parse::<IpAddr>().is_ok() {
+        return host.len() != uri.host().unwrap_or_default().len();
+    }
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = last.strip_prefix("0x").unwrap_or(last);
+    !digits.is_empty()
+        && (last.bytes().all(|byte| byte.is_ascii_digit())
+            || (digits.len() < last.len() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())))
 }
 
 /// The socket address of a URL whose host is an IP address.
@@ -471,7 +516,7 @@ fn literal_address(uri: &Uri) -> Option<SocketAddr> {
 struct TimedConnector {
     inner: DefaultConnector,
     clock: Arc<dyn Clock>,
-    egress: Arc<Egress>,
+    gate: Gate,
 }
 
 impl fmt::Debug for TimedConnector {
@@ -488,9 +533,10 @@ impl Connector<()> for TimedConnector {
         details: &ConnectionDetails,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
+        // Where a proxy resolves the name, there is no address here.
         if details.config.proxy().is_none() {
             for address in details.addrs.iter() {
-                let checked = self.egress.check(address.ip());
+                let checked = self.gate.check(details.uri, address.ip());
                 checked.map_err(|why| ureq::Error::Other(why.into()))?;
             }
         }

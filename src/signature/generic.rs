@@ -63,6 +63,18 @@ impl Default for Over {
     }
 }
 
+impl Over {
+    /// Whether the time is covered.
+    pub fn has_time(&self) -> bool {
+        self.0.contains(&Part::Timestamp)
+    }
+
+    /// Whether the id is covered.
+    pub fn has_id(&self) -> bool {
+        self.0.contains(&Part::Id)
+    }
+}
+
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {

@@ -122,15 +122,28 @@ impl Scheme {
                 gitee::verify(secret, token, stamp, request.now, request.tolerance)
             }
             Scheme::Generic => {
-                let seconds = header(standard::TIMESTAMP_HEADER);
-                let seconds: i64 = seconds.and_then(|text| text.parse().ok()).unwrap_or(0);
+                let needed =
+                    |name: &'static str| header(name).ok_or_else(|| Rejection::missing(name));
+                let timestamp = match rules.over.has_time() {
+                    false => None,
+                    true => Some(standard::read_timestamp(needed(
+                        standard::TIMESTAMP_HEADER,
+                    )?)?),
+                };
                 let message = Signable {
-                    id: header(standard::ID_HEADER).unwrap_or_default(),
-                    timestamp: Timestamp(seconds.saturating_mul(1_000)),
+                    id: match rules.over.has_id() {
+                        false => "",
+                        true => needed(standard::ID_HEADER)?,
+                    },
+                    timestamp: timestamp.unwrap_or(Timestamp(0)),
                     content_type,
                     body,
                 };
-                rules.verify(secret, &message, header(&rules.header))
+                rules.verify(secret, &message, header(&rules.header))?;
+                match timestamp {
+                    Some(at) => Rejection::unless_recent(at, request.now, request.tolerance),
+                    None => Ok(()),
+                }
             }
         }
     }

@@ -183,6 +183,14 @@ pub fn verify(
     }
 }
 
+/// Reads the value of `webhook-timestamp`.
+pub(super) fn read_timestamp(value: &str) -> std::result::Result<Timestamp, Rejection> {
+    let seconds: i64 = value
+        .parse()
+        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER, "seconds since 1970"))?;
+    Ok(Timestamp(seconds.saturating_mul(1_000)))
+}
+
 /// Checks a whole request: id, time and signature.
 ///
 /// # Errors
@@ -191,10 +199,7 @@ pub fn verify_request(secret: &Secret, request: &Signed<'_>) -> std::result::Res
     let needed = |name| (request.header)(name).ok_or_else(|| Rejection::missing(name));
     let signature = needed(HEADER)?;
     let id = needed(ID_HEADER)?;
-    let seconds: i64 = needed(TIMESTAMP_HEADER)?
-        .parse()
-        .map_err(|_| Rejection::malformed(TIMESTAMP_HEADER, "seconds since 1970"))?;
-    let timestamp = Timestamp(seconds.saturating_mul(1000));
+    let timestamp = read_timestamp(needed(TIMESTAMP_HEADER)?)?;
     let message = Signable {
         id,
         timestamp,
@@ -259,6 +264,11 @@ pub fn check_signing(secret: &Secret) -> Result<()> {
 /// # Errors
 /// [`Error::Misuse`] when it is neither, with a way to make one.
 pub fn check_verifying(secret: &Secret) -> Result<()> {
+    if secret.expose().starts_with(PRIVATE_PREFIX) {
+        return Err(Error::misuse(
+            "this is a private key, which signs; verify with its public one (whpk_...)",
+        ));
+    }
     if !secret.expose().starts_with(b"whpk_") {
         return key(secret).map(|_| ());
     }

@@ -31,6 +31,8 @@ pub struct Report {
     pub ended: Timestamp,
     /// Where the time went.
     pub timing: Timing,
+    /// Whether the endpoint was reached: it can be refused here, with nothing sent.
+    pub reached: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// The reply's status.
@@ -66,7 +68,9 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     let found_outage = match report.outcome {
         Outcome::Unreachable => grow_outage(tx, report)?,
         Outcome::Delivered | Outcome::Refused => {
-            end_outage(tx, report)?;
+            if report.reached {
+                end_outage(tx, report)?;
+            }
             false
         }
     };

@@ -214,6 +214,33 @@ fn an_endpoint_of_a_private_authority_is_reached_when_that_is_given_and_not_othe
 fn an_endpoint_that_asks_for_a_certificate_is_shown_one() {
     let here = Box::new();
     let authority = Authority::new();
+    // A key of somebody else's would be found out by the first connection only, and there by a
+    // panic of the library.
+    let stranger = Authority::new();
+    let (certificate, _) = authority
+        .client_pem
+        .split_once("-----BEGIN PRIVATE")
+        .unwrap();
+    let (_, key) = stranger
+        .client_pem
+        .split_once("-----BEGIN PRIVATE")
+        .unwrap();
+    let mixed = format!("{certificate}-----BEGIN PRIVATE{key}");
+    let mixed = write(here.folder.path(), "mixed.pem", &mixed);
+    let refused = here.run(&[
+        "endpoint",
+        "add",
+        "x",
+        "https://h/",
+        "--client-cert",
+        &mixed,
+    ]);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("cannot be used together"),
+        "{}",
+        refused.stderr
+    );
     let ca = write(here.folder.path(), "ca.pem", &authority.ca_pem);
     let client = write(here.folder.path(), "client.pem", &authority.client_pem);
     let (address, got) = authority.serve(true);

@@ -70,3 +70,40 @@ fn a_network_that_is_none_is_refused_when_serving_starts() {
         assert!(ran.stderr.contains(value), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn a_proxy_may_be_private_but_is_no_way_around_what_may_not_be_sent_to() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    let by_name = receiver.url.replace("127.0.0.1", "localhost");
+    let far = "http://127.0.0.1:9";
+    for (name, url, proxy) in [
+        // SOCKS proxies are given addresses, so the name is resolved here.
+        ("name", by_name.as_str(), "socks5://127.0.0.1:9"),
+        ("number", "http://2852039166/", far),
+        ("hexadecimal", "http://0xa9fea9fe/", far),
+        ("proxy", "http://example.org/", "http://169.254.169.254:80"),
+        ("socks", "http://192.0.2.7/", "socks5://169.254.169.254:80"),
+    ] {
+        here.add_endpoint(name, url, &["--proxy", proxy]);
+    }
+    // The proxy is private, and nobody listens there: an outage, not a refusal.
+    here.add_endpoint("offline", "http://93.184.216.34/", &["--proxy", far]);
+    let _served = here.serve_with(&["--egress", "public", "--egress-allow", "192.0.2.0/24"]);
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    for (delivery, says) in [
+        ("1", "--egress is public"),
+        ("2", "the host is a number"),
+        ("3", "the host is a number"),
+        ("4", "never sent to"),
+        ("5", "never sent to"),
+    ] {
+        let reason = dead_reason(&here, delivery);
+        assert!(reason.contains(says), "{delivery}: {reason}");
+    }
+    crate::support::wait_until("the outage", || {
+        let shown = here.json(&["endpoint", "show", "offline"]);
+        shown["outage"].is_object().then_some(())
+    });
+    assert_eq!(here.json(&["delivery", "show", "6"])["tries"], 0);
+}

@@ -290,6 +290,22 @@ fn a_signing_secret_that_cannot_work_is_refused_and_nothing_is_changed() {
                 "--secret",
                 "-",
                 "--signature-header",
+                "Content-Type",
+            ],
+            "x",
+            "cannot carry the signature",
+        ),
+        (
+            &[
+                "endpoint",
+                "add",
+                "g",
+                "http://h/",
+                "--sign",
+                "generic",
+                "--secret",
+                "-",
+                "--signature-header",
                 "X S",
             ],
             "x",
@@ -394,4 +410,33 @@ fn what_is_signed_by_hand_is_verified_by_hand() {
         assert_eq!(ran.code, 2, "{arguments:?}");
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
+}
+
+#[test]
+fn a_producers_header_does_not_stand_before_the_signature_of_that_name() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[200]);
+    let settings = [
+        "--sign",
+        "generic",
+        "--secret",
+        SECRET,
+        "--signature-header",
+        "X-GitHub-Event",
+    ];
+    here.add_endpoint("ci", &receiver.url, &settings);
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    let got = receiver.next();
+    let of_name = got
+        .headers
+        .iter()
+        .filter(|(name, _)| name.eq_ignore_ascii_case("x-github-event"));
+    assert_eq!(of_name.count(), 1);
+    let rules = Rules {
+        header: "X-GitHub-Event".into(),
+        ..Rules::default()
+    };
+    assert_eq!(check(Scheme::Generic, SECRET, &rules, &got), Ok(()));
 }

@@ -168,3 +168,34 @@ fn an_event_on_which_a_template_fails_is_sent_once_the_template_is_mended() {
     here.wait_for_state("1", "delivered");
     assert!(Path::new(&here.db).exists());
 }
+
+#[test]
+fn an_event_that_cannot_be_made_into_a_request_ends_no_outage() {
+    // Nothing is sent, so nothing is learned of the endpoint.
+    let here = Box::new();
+    let format = file(&here, "t.j2", "{{ (body.meta|fromjson).x }}");
+    let closed = format!("http://127.0.0.1:{}/", crate::support::closed_port());
+    let settings = [
+        "--format",
+        &format,
+        "--content-type",
+        "text/plain",
+        "--retry",
+        "none",
+    ];
+    here.add_endpoint("x", &closed, &settings);
+    let served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    let outage = || here.json(&["endpoint", "show", "x"])["outage"].clone();
+    wait_until("the outage", || outage().is_object().then_some(()));
+    // The first is taken away, so that the next one is the probe.
+    here.json(&["delivery", "cancel", "1"]);
+    here.json(&["enqueue", "--type", "x", "--data", r#"{"meta":"no JSON"}"#]);
+    here.wait_for_state("2", "dead");
+    assert!(outage().is_object());
+    assert!(
+        !served.log().contains("endpoint.reached"),
+        "{}",
+        served.log()
+    );
+}

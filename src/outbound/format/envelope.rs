@@ -4,7 +4,7 @@
 use super::Content;
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
-use crate::model::header::Header;
+use crate::model::header::{Header, first_value};
 use crate::signature::{Scheme, Signable};
 use crate::store::SendableEvent;
 use crate::time::Timestamp;
@@ -43,16 +43,24 @@ pub(super) fn wrap(
         "webhook-timestamp".to_owned(),
         now.unix_seconds().to_string(),
     ));
+    // The type that is sent, which may be the endpoint's own.
+    let content_type = first_value(&headers, "content-type").map(str::to_owned);
     let message = Signable {
         id: webhook_id,
         timestamp: now,
-        content_type: content.content_type.as_deref(),
+        content_type: content_type.as_deref(),
         body: &content.body,
     };
     let secrets = endpoint.secrets_at(now);
     let signed = endpoint
         .scheme
         .sign(&secrets, &endpoint.signature, &message)?;
+    // Else the receiver might read what the producer sent under that name.
+    let is_signature = |name: &str| {
+        let mut made = signed.iter();
+        made.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    };
+    headers.retain(|(name, _)| !is_signature(name));
     headers.extend(
         signed
             .into_iter()
