@@ -15,7 +15,6 @@ use crate::model::header::{Header, first_value};
 use crate::signature::digest::{Algorithm, Encoding};
 use crate::signature::generic::{Over, Rules};
 use crate::signature::{Scheme, Secret, Signable, Signed, gitee, standard};
-use crate::time::Timestamp;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SignatureCommand {
@@ -226,7 +225,7 @@ fn verify(context: &Context, arguments: VerifyArguments) -> Result<()> {
     let signed = Signed {
         header: &header,
         body: &what.body,
-        now: at.unwrap_or_else(|| Timestamp(context.now().0)),
+        now: at.unwrap_or_else(|| context.now()),
         tolerance,
     };
     match what.scheme.verify(&what.secret, &what.rules, &signed) {

@@ -259,6 +259,27 @@ impl NewEndpoint {
         }
     }
 
+    /// The endpoint that it becomes in a store.
+    #[cfg(test)]
+    pub(crate) fn stored_as(self, id: EndpointId) -> Endpoint {
+        Endpoint {
+            id,
+            name: self.name,
+            url: self.url,
+            format: self.format,
+            scheme: self.scheme,
+            secret: self.secret,
+            old_secrets: Vec::new(),
+            signature: self.signature,
+            connection: self.connection,
+            filters: self.filters,
+            timeout: self.timeout,
+            concurrency: self.concurrency,
+            rate: self.rate,
+            retry: self.retry,
+        }
+    }
+
     /// Checks that the parts fit together and are within their limits.
     ///
     /// # Errors

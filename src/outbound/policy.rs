@@ -171,23 +171,9 @@ mod tests {
     const NOW: Timestamp = Timestamp(784_111_777_000);
 
     fn endpoint(retry: &str) -> Endpoint {
-        let new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
-        Endpoint {
-            id: EndpointId(1),
-            name: new.name,
-            url: new.url,
-            format: new.format,
-            scheme: new.scheme,
-            secret: None,
-            old_secrets: Vec::new(),
-            signature: new.signature,
-            connection: new.connection,
-            filters: new.filters,
-            timeout: new.timeout,
-            concurrency: new.concurrency,
-            rate: new.rate,
-            retry: retry.parse().unwrap(),
-        }
+        let mut new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
+        new.retry = retry.parse().unwrap();
+        new.stored_as(EndpointId(1))
     }
 
     fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {

@@ -376,6 +376,7 @@ impl Scheduler {
         );
         let mut probe = false;
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
+        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
             let was_open = lane.circuit.probe_at().is_some();
             match verdict.outcome {
@@ -388,11 +389,11 @@ impl Scheduler {
                 Outcome::Delivered => {
                     lane.reached(Some(exchange.timing.wait + exchange.timing.read));
                 }
-                Outcome::Refused if is_sent => lane.reached(None),
+                Outcome::Refused if reached => lane.reached(None),
                 Outcome::Refused => {}
             }
             lane.off_wire();
-            if is_sent && verdict.outcome != Outcome::Unreachable {
+            if reached {
                 lane.spent(self.clock.elapsed());
             }
             if is_sent {
@@ -441,7 +442,7 @@ impl Scheduler {
             started: attempt.started,
             ended: attempt.ended,
             timing: exchange.timing,
-            reached: is_sent && verdict.outcome != Outcome::Unreachable,
+            reached,
             outcome: verdict.outcome,
             status,
             error: verdict.error,

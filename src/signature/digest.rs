@@ -8,8 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq;
 
-use super::Secret;
+use super::{Rejection, Secret};
 use crate::error::{Error, Result};
 
 /// The hash under the HMAC.
@@ -61,6 +62,24 @@ impl Algorithm {
             Algorithm::Sha512 => run::<Hmac<Sha512>>(secret.expose(), texts),
         }
     }
+
+    /// Compares a digest as it is written with that of these texts, in constant time; `malformed`
+    /// is said of one that is not written so.
+    pub(super) fn check(
+        self,
+        encoding: Encoding,
+        digits: &str,
+        secret: &Secret,
+        texts: &[&[u8]],
+        malformed: impl FnOnce() -> Rejection,
+    ) -> std::result::Result<(), Rejection> {
+        let claimed = encoding.decode(digits).ok_or_else(malformed)?;
+        if claimed.ct_eq(&self.hmac(secret, texts)).into() {
+            Ok(())
+        } else {
+            Err(Rejection::Mismatch)
+        }
+    }
 }
 
 impl Encoding {
@@ -95,7 +114,7 @@ impl Encoding {
         }
     }
 
-    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
+    fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Encoding::Hex => hex::decode(text).ok(),
             Encoding::Base64 => STANDARD.decode(text).ok(),

@@ -8,7 +8,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
-use subtle::ConstantTimeEq;
 
 use super::digest::{Algorithm, Encoding};
 use super::{Rejection, Secret, Signable, github};
@@ -67,6 +66,18 @@ impl Over {
     /// Whether the time is covered.
     pub fn has_time(&self) -> bool {
         self.0.contains(&Part::Timestamp)
+    }
+
+    /// Gives the texts that are covered, one after the other.
+    fn with_texts<T>(&self, message: &Signable<'_>, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        let seconds = message.timestamp.unix_seconds().to_string();
+        let texts = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.as_bytes(),
+            Part::Id => message.id.as_bytes(),
+            Part::Timestamp => seconds.as_bytes(),
+            Part::Body => message.body,
+        });
+        take(&texts.collect::<Vec<&[u8]>>())
     }
 
     /// Whether the id is covered.
@@ -218,19 +229,10 @@ impl Rules {
 
     /// Signs one attempt: the header's value.
     pub fn sign(&self, secret: &Secret, message: &Signable<'_>) -> String {
-        let digest = self.digest(secret, message);
+        let digest = self
+            .over
+            .with_texts(message, |texts| self.algorithm.hmac(secret, texts));
         format!("{}{}", self.prefix, self.encoding.encode(&digest))
-    }
-
-    fn digest(&self, secret: &Secret, message: &Signable<'_>) -> Vec<u8> {
-        let seconds = message.timestamp.unix_seconds().to_string();
-        let texts = self.over.0.iter().map(|part| match part {
-            Part::Text(text) => text.as_bytes(),
-            Part::Id => message.id.as_bytes(),
-            Part::Timestamp => seconds.as_bytes(),
-            Part::Body => message.body,
-        });
-        self.algorithm.hmac(secret, &texts.collect::<Vec<&[u8]>>())
     }
 
     /// Checks the header's value in constant time.
@@ -269,15 +271,13 @@ impl Rules {
         if digits.is_empty() {
             return Err(Rejection::missing(self.header.clone()));
         }
-        let claimed = self.encoding.decode(digits).ok_or_else(|| {
-            Rejection::malformed(self.header.clone(), self.encoding.form(self.algorithm))
-        })?;
-        let expected = self.digest(secret, message);
-        if claimed.ct_eq(&expected).into() {
-            Ok(())
-        } else {
-            Err(Rejection::Mismatch)
-        }
+        self.over.with_texts(message, |texts| {
+            self.algorithm
+                .check(self.encoding, digits, secret, texts, || {
+                    let form = self.encoding.form(self.algorithm);
+                    Rejection::malformed(self.header.clone(), form)
+                })
+        })
     }
 }
 

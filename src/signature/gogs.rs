@@ -6,19 +6,17 @@
 
 use std::borrow::Cow;
 
-use hmac::Mac;
-
+use super::digest::{Algorithm, Encoding};
 use super::form::is_form;
-use super::{Rejection, Secret, hmac256};
+use super::{Rejection, Secret};
 
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Gogs-Signature";
 
 /// Signs a body that will be sent with this content type.
 pub fn sign(secret: &Secret, content_type: Option<&str>, body: &[u8]) -> String {
-    let mut mac = hmac256(secret.expose());
-    mac.update(&signed_bytes(content_type, body));
-    hex::encode(mac.finalize().into_bytes())
+    let signed = signed_bytes(content_type, body);
+    hex::encode(Algorithm::Sha256.hmac(secret, &[&signed]))
 }
 
 /// Checks the header's value in constant time.
@@ -56,10 +54,11 @@ pub(super) fn verify_named(
     if value.is_empty() {
         return Err(Rejection::missing(name));
     }
-    let claimed = hex::decode(value).map_err(|_| Rejection::malformed(name, "64 hex digits"))?;
-    let mut mac = hmac256(secret.expose());
-    mac.update(&signed_bytes(content_type, body));
-    mac.verify_slice(&claimed).map_err(|_| Rejection::Mismatch)
+    let (algorithm, encoding) = (Algorithm::Sha256, Encoding::Hex);
+    let signed = signed_bytes(content_type, body);
+    algorithm.check(encoding, value, secret, &[&signed], || {
+        Rejection::malformed(name, encoding.form(algorithm))
+    })
 }
 
 /// The bytes that the signature covers: in form mode the decoded `payload`, else the body. A form

@@ -112,62 +112,34 @@ impl ToSql for Tolerance {
     }
 }
 
-impl FromSql for GenericRules {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<GenericRules> {
-        Ok(match optional_json(value)? {
-            None => GenericRules::default(),
-            Some(object) => GenericRules::from_json(&object).map_err(other)?,
-        })
-    }
+/// Settings that are stored as one JSON object of what is not as usual; null where all is.
+macro_rules! settings_columns {
+    ($($name:ident, $read:ident, $write:ident);+) => {$(
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<$name> {
+                let object = match Option::<String>::column_result(value)? {
+                    None => serde_json::Value::Null,
+                    Some(text) => serde_json::from_str(&text).map_err(other)?,
+                };
+                $name::$read(&object).map_err(other)
+            }
+        }
+
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                let object = self.$write();
+                let is_usual = object.as_object().is_some_and(|object| object.is_empty());
+                Ok(ToSqlOutput::Owned(if is_usual {
+                    Value::Null
+                } else {
+                    Value::Text(object.to_string())
+                }))
+            }
+        }
+    )+};
 }
 
-impl ToSql for GenericRules {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(if self.is_usual() {
-            Value::Null
-        } else {
-            Value::Text(self.json().to_string())
-        }))
-    }
-}
-
-impl FromSql for Rules {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Rules> {
-        Ok(match optional_json(value)? {
-            None => Rules::default(),
-            Some(object) => Rules::from_json(&object).map_err(other)?,
-        })
-    }
-}
-
-impl ToSql for Rules {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(if *self == Rules::default() {
-            Value::Null
-        } else {
-            Value::Text(self.json().to_string())
-        }))
-    }
-}
-
-impl FromSql for Connection {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Connection> {
-        Ok(match optional_json(value)? {
-            None => Connection::default(),
-            Some(object) => Connection::from_stored(&object).map_err(other)?,
-        })
-    }
-}
-
-impl ToSql for Connection {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(if *self == Connection::default() {
-            Value::Null
-        } else {
-            Value::Text(self.stored().to_string())
-        }))
-    }
-}
+settings_columns!(GenericRules, from_json, json; Rules, from_json, json; Connection, from_stored, stored);
 
 impl FromSql for Template {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Template> {
@@ -179,14 +151,6 @@ impl FromSql for Template {
 impl ToSql for Template {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Owned(Value::Text(self.stored().to_string())))
-    }
-}
-
-/// A column that holds JSON, or nothing.
-fn optional_json(value: ValueRef<'_>) -> FromSqlResult<Option<serde_json::Value>> {
-    match Option::<String>::column_result(value)? {
-        None => Ok(None),
-        Some(text) => serde_json::from_str(&text).map(Some).map_err(other),
     }
 }
 

@@ -78,11 +78,7 @@ impl Store {
     fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
         event.check()?;
         let mut directory = self.directory();
-        let is_known = |directory: &Directory| {
-            let source = event.source.map(|id| directory.source_by_id(id).is_some());
-            source.unwrap_or(true)
-        };
-        if !is_known(&directory) {
+        if source_of(&directory, &event).is_err() {
             // One that was added a moment ago counts.
             directory = self.fresh_directory()?;
         }

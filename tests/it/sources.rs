@@ -23,6 +23,20 @@ fn add(here: &Box, kind: &str, secret: &str, more: &[&str]) -> Value {
     serde_json::from_slice(&ran.stdout).unwrap()
 }
 
+/// Gives the source another secret.
+fn rotate(here: &Box, secret: &str, overlap: &str) -> Ran {
+    let arguments = [
+        "source",
+        "rotate-secret",
+        "in",
+        "--secret",
+        "-",
+        "--overlap",
+        overlap,
+    ];
+    here.run_with_input(&arguments, secret.as_bytes())
+}
+
 /// A Gogs push of this key, signed with this secret.
 fn push(served: &Served, path: &str, secret: &str, key: &str) -> (u16, Value) {
     let signature = gogs::sign(&Secret::new(secret).unwrap(), None, PUSH.as_bytes());
@@ -38,18 +52,7 @@ fn push(served: &Served, path: &str, secret: &str, key: &str) -> (u16, Value) {
 fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
     let here = Box::new();
     add(&here, "gogs", "first", &[]);
-    let rotated = ok(here.run_with_input(
-        &[
-            "source",
-            "rotate-secret",
-            "in",
-            "--secret",
-            "-",
-            "--overlap",
-            "1h",
-        ],
-        b"second",
-    ));
+    let rotated = ok(rotate(&here, "second", "1h"));
     assert!(rotated.text().contains("holds until"), "{}", rotated.text());
     let served = here.serve();
     assert_eq!(push(&served, "/in/in", "first", "1").0, 202);
@@ -58,18 +61,7 @@ fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
     let shown = here.json(&["source", "show", "in"]);
     assert_eq!(shown["old_secrets_end_at"].as_array().unwrap().len(), 1);
     // Without overlap none that was replaced holds any longer: one of them has leaked.
-    ok(here.run_with_input(
-        &[
-            "source",
-            "rotate-secret",
-            "in",
-            "--secret",
-            "-",
-            "--overlap",
-            "0s",
-        ],
-        b"third",
-    ));
+    ok(rotate(&here, "third", "0s"));
     wait_until("the new secret to be known", || {
         (push(&served, "/in/in", "third", "4").0 == 202).then_some(())
     });
@@ -110,18 +102,7 @@ fn a_rotation_that_makes_no_sense_changes_nothing() {
         assert_eq!(ran.code, code, "{input}");
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
-    let long = here.run_with_input(
-        &[
-            "source",
-            "rotate-secret",
-            "in",
-            "--secret",
-            "-",
-            "--overlap",
-            "400d",
-        ],
-        b"whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-    );
+    let long = rotate(&here, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "400d");
     assert_eq!(long.code, 2, "{}", long.stderr);
     let none = here.run(&["source", "rotate-secret", "in"]);
     assert_eq!(none.code, 2, "{}", none.stderr);
@@ -498,27 +479,13 @@ fn a_body_of_25_mb_is_refused_unless_allowed_and_then_kept_exactly() {
 fn no_more_than_eight_replaced_secrets_hold_at_a_time() {
     let here = Box::new();
     add(&here, "gogs", "0", &[]);
-    let rotate = |secret: &str, overlap: &str| {
-        here.run_with_input(
-            &[
-                "source",
-                "rotate-secret",
-                "in",
-                "--secret",
-                "-",
-                "--overlap",
-                overlap,
-            ],
-            secret.as_bytes(),
-        )
-    };
     for number in 1..=8 {
-        ok(rotate(&number.to_string(), "1h"));
+        ok(rotate(&here, &number.to_string(), "1h"));
     }
-    let ninth = rotate("9", "1h");
+    let ninth = rotate(&here, "9", "1h");
     assert_eq!(ninth.code, 2);
     assert!(ninth.stderr.contains("--overlap 0s"), "{}", ninth.stderr);
-    ok(rotate("9", "0s"));
+    ok(rotate(&here, "9", "0s"));
 }
 
 #[test]

@@ -55,28 +55,15 @@ pub fn render(
 mod tests {
     use super::*;
     use crate::model::activity::Facts;
-    use crate::model::endpoint::{Format, NewEndpoint};
+    use crate::model::endpoint::NewEndpoint;
     use crate::model::id::{EndpointId, EventId};
     use crate::signature::{Scheme, Secret, gogs};
 
     fn endpoint(scheme: Scheme, secret: Option<&str>) -> Endpoint {
-        let new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
-        Endpoint {
-            id: EndpointId(1),
-            name: new.name,
-            url: new.url,
-            format: Format::Raw,
-            scheme,
-            secret: secret.map(|text| Secret::new(text).unwrap()),
-            old_secrets: Vec::new(),
-            signature: new.signature,
-            connection: new.connection,
-            filters: new.filters,
-            timeout: new.timeout,
-            concurrency: new.concurrency,
-            rate: new.rate,
-            retry: new.retry,
-        }
+        let mut new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
+        new.scheme = scheme;
+        new.secret = secret.map(|text| Secret::new(text).unwrap());
+        new.stored_as(EndpointId(1))
     }
 
     fn event() -> SendableEvent {
