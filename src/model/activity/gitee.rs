@@ -3,20 +3,22 @@
 
 use serde::Deserialize;
 
-use super::{Activity, Push, past};
-use crate::model::lenient::{self, List, Nothing, Object, Text, read_marked};
+use super::reading::Reading;
+use super::{Activity, Commit, Details, Push, Tone, ended, past};
+use crate::model::lenient::{self, List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Payload {
+#[serde(default, bound = "R: Reading")]
+struct Payload<R: Reading> {
     /// The form hooks of before 2019 have all the rest in here.
-    push_data: Object<Box<Payload>>,
+    push_data: Object<Box<Payload<R>>>,
     #[serde(rename = "ref")]
     reference: Text,
     before: Text,
     after: Text,
-    commits: List<Nothing>,
+    commits: List<R::Detail<PushedCommit>>,
     total_commits_count: Text,
+    compare: R::Detail<Text>,
     user_name: Text,
     action: Text,
     action_desc: Text,
@@ -24,33 +26,100 @@ struct Payload {
     number: Text,
     title: Text,
     state: Text,
+    source_branch: R::Detail<Text>,
     target_branch: Text,
     noteable_type: Text,
     per_iid: Text,
     short_commit_id: Text,
-    project: Object<Repository>,
-    repository: Object<Repository>,
-    sender: Object<User>,
-    author: Object<User>,
+    /// The page of the issue, request or comment.
+    url: R::Detail<Text>,
+    /// Of a request to merge.
+    body: R::Detail<Text>,
+    /// Of an issue.
+    description: R::Detail<Text>,
+    /// Of a comment.
+    note: R::Detail<Text>,
+    issue: R::Detail<Object<Subject>>,
+    pull_request: R::Detail<Object<Subject>>,
+    comment: R::Detail<Object<Comment>>,
+    project: Object<Repository<R>>,
+    repository: Object<Repository<R>>,
+    sender: Object<User<R>>,
+    author: Object<User<R>>,
     job: Object<Job>,
     sources: List<Trigger>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Repository {
-    /// A path always; `full_name` is a display name in the vendor's pages.
-    path_with_namespace: Text,
-    full_name: Text,
+struct PushedCommit {
+    id: Text,
+    message: Text,
+    url: Text,
+    author: Object<Author>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Author {
+    name: Text,
+}
+
+/// An issue or a request to merge.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Subject {
+    html_url: Text,
+    labels: List<Label>,
+    assignee: Object<Assignee>,
+    milestone: Object<Milestone>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Label {
     name: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct User {
+struct Assignee {
+    login: Text,
+    name: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Milestone {
+    title: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Comment {
+    html_url: Text,
+    body: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "R: Reading")]
+struct Repository<R: Reading> {
+    /// A path always; `full_name` is a display name in the vendor's pages.
+    path_with_namespace: Text,
+    full_name: Text,
+    name: Text,
+    html_url: R::Detail<Text>,
+    url: R::Detail<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "R: Reading")]
+struct User<R: Reading> {
     login: Text,
     user_name: Text,
     name: Text,
+    html_url: R::Detail<Text>,
+    url: R::Detail<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -61,6 +130,7 @@ struct Job {
     stage_name: Text,
     job_name: Text,
     status_code: Text,
+    pipeline_url: Text,
 }
 
 /// What set a pipeline off.
@@ -80,27 +150,33 @@ struct UpParams {
     gitee_branch: Text,
 }
 
-impl Repository {
-    fn shown(self) -> Option<String> {
-        self.path_with_namespace
+/// A name and its page.
+type Named = (Option<String>, Option<String>);
+
+impl<R: Reading> Repository<R> {
+    fn shown(self) -> Named {
+        let name = self
+            .path_with_namespace
             .0
             .or(self.full_name.0)
-            .or(self.name.0)
+            .or(self.name.0);
+        (name, R::open(self.html_url).0.or(R::open(self.url).0))
     }
 }
 
-impl User {
-    fn shown(self) -> Option<String> {
-        self.login.0.or(self.user_name.0).or(self.name.0)
+impl<R: Reading> User<R> {
+    fn shown(self) -> Named {
+        let name = self.login.0.or(self.user_name.0).or(self.name.0);
+        (name, R::open(self.html_url).0.or(R::open(self.url).0))
     }
 }
 
-pub(super) fn read(event_type: &str, json: &[u8]) -> (Activity, bool) {
-    let (payload, is_json): (Payload, bool) = read_marked(json);
+pub(super) fn read<R: Reading>(event_type: &str, json: &[u8]) -> (Activity, bool) {
+    let (payload, is_json): (Payload<R>, bool) = read_marked(json);
     (activity(event_type, payload), is_json)
 }
 
-fn activity(event_type: &str, mut payload: Payload) -> Activity {
+fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
     if let Some(job) = payload.job.0.take()
         && event_type.starts_with("pipeline")
     {
@@ -110,75 +186,130 @@ fn activity(event_type: &str, mut payload: Payload) -> Activity {
         payload = *data;
     }
     let actor = payload.sender.0.take().or_else(|| payload.author.0.take());
-    let actor = actor
-        .and_then(User::shown)
-        .or_else(|| payload.user_name.0.take());
-    let (deed, branch) = match event_type {
-        "push" | "tag_push" => pushed(&payload),
-        "merge_request" => {
-            let verb = match (
-                payload.action.0.as_deref(),
-                payload.action_desc.0.as_deref(),
-            ) {
-                (Some("update"), Some("update_label")) => past("update_label"),
-                (action, _) => past(action.unwrap_or("update")),
-            };
-            let number = payload.iid.0.as_ref().or(payload.number.0.as_ref());
-            let number = number.map_or_else(String::new, |number| format!(" !{number}"));
-            let deed = format!("{verb} merge request{number}");
-            (deed, payload.target_branch.0.take())
-        }
-        "issue" => (issue(&payload), None),
-        "note" => (noted(&payload), None),
-        other => (other.replace('_', " "), None),
+    let (actor, actor_url) = actor.map(User::shown).unwrap_or_default();
+    let (project, repository) = (payload.project.0.take(), payload.repository.0.take());
+    let repository = project.or(repository).map(Repository::shown);
+    let (repository, repository_url) = repository.unwrap_or_default();
+    let mut activity = Activity {
+        actor: actor.or_else(|| payload.user_name.0.take()),
+        repository,
+        title: payload.title.0.take(),
+        details: Details {
+            actor_url,
+            repository_url,
+            url: R::open(std::mem::take(&mut payload.url)).0,
+            ..Details::default()
+        },
+        ..Activity::default()
     };
-    let repository = payload
-        .project
-        .0
-        .take()
-        .or_else(|| payload.repository.0.take());
-    Activity {
-        actor,
-        deed,
-        repository: repository.and_then(Repository::shown),
-        title: payload.title.0,
-        branch,
+    match event_type {
+        "push" | "tag_push" => push(&mut activity, payload),
+        "merge_request" => merge_request(&mut activity, payload),
+        "issue" => issue(&mut activity, payload),
+        "note" => note(&mut activity, payload),
+        other => activity.deed = other.replace('_', " "),
     }
+    activity
 }
 
-fn pushed(payload: &Payload) -> (String, Option<String>) {
+fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
+    let listed = payload.commits;
     let push = Push {
         reference: payload.reference.0.as_deref(),
         before: payload.before.0.as_deref(),
         after: payload.after.0.as_deref(),
-        commits: payload
-            .total_commits_count
-            .number()
-            .unwrap_or(payload.commits.len),
+        commits: payload.total_commits_count.number().unwrap_or(listed.len),
         or_more: false,
     };
-    push.told()
+    let details = &mut activity.details;
+    (activity.deed, activity.branch, details.tone) = push.told();
+    let commits = listed.first.into_iter().map(|commit| {
+        let commit = R::open(commit);
+        Commit {
+            id: commit.id.0,
+            url: commit.url.0,
+            message: commit.message.0,
+            author: commit.author.0.and_then(|author| author.name.0),
+        }
+    });
+    details.tell_commits(commits.collect(), push.commits, false);
+    details.url = R::open(payload.compare).0;
 }
 
-fn issue(payload: &Payload) -> String {
+fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
+    let action = payload.action.0.as_deref().unwrap_or("update");
+    let action = match payload.action_desc.0.as_deref() {
+        Some("update_label") if action == "update" => "update_label",
+        _ => action,
+    };
+    let number = payload.iid.0.as_ref().or(payload.number.0.as_ref());
+    let number = number.map_or_else(String::new, |number| format!(" !{number}"));
+    activity.deed = format!("{} merge request{number}", past(action));
+    let details = &mut activity.details;
+    details.tone = match action {
+        "close" => Tone::Bad,
+        action => Tone::of_action(action),
+    };
+    if action == "open" {
+        details.text = R::open(payload.body).0;
+    }
+    let source = R::open(payload.source_branch).0;
+    if let (Some(source), Some(target)) = (source, &payload.target_branch.0) {
+        details.tell("Branches", [Some(format!("{source} → {target}"))]);
+    }
+    subject(details, R::open(payload.pull_request).0);
+    activity.branch = payload.target_branch.0;
+}
+
+fn issue<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     let issue = match &payload.iid.0 {
         Some(number) => format!("issue #{number}"),
         None => "an issue".to_owned(),
     };
-    match (payload.action.0.as_deref(), &payload.state.0) {
-        (Some("state_change"), Some(state)) => format!("changed {issue} to {state}"),
-        (action, _) => format!("{} {issue}", past(action.unwrap_or("update"))),
+    let action = payload.action.0.as_deref().unwrap_or("update");
+    let details = &mut activity.details;
+    (activity.deed, details.tone) = match (action, payload.state.0.as_deref()) {
+        ("state_change", Some(state)) => {
+            let tone = match state {
+                "closed" | "rejected" => Tone::Done,
+                _ => Tone::Plain,
+            };
+            (format!("changed {issue} to {state}"), tone)
+        }
+        (action, _) => (format!("{} {issue}", past(action)), Tone::of_action(action)),
+    };
+    if action == "open" {
+        details.text = R::open(payload.description).0;
     }
+    subject(details, R::open(payload.issue).0);
 }
 
-fn noted(payload: &Payload) -> String {
+fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     let verb = past(payload.action.0.as_deref().unwrap_or("comment"));
     let of_commit = payload.noteable_type.0.as_deref() == Some("Commit");
-    match (&payload.per_iid.0, &payload.short_commit_id.0) {
+    activity.deed = match (&payload.per_iid.0, &payload.short_commit_id.0) {
         (_, Some(commit)) if of_commit => format!("{verb} commit {commit}"),
         (Some(number), _) => format!("{verb} {number}"),
         _ => format!("{verb} something"),
-    }
+    };
+    let comment = R::open(payload.comment).0.unwrap_or_default();
+    let details = &mut activity.details;
+    details.text = comment.body.0.or(R::open(payload.note).0);
+    details.url = comment.html_url.0.or(details.url.take());
+}
+
+/// Tells what is known of the issue or the request to merge itself.
+fn subject(details: &mut Details, subject: Option<Subject>) {
+    let Some(subject) = subject else {
+        return;
+    };
+    details.url = subject.html_url.0.or(details.url.take());
+    let labels = subject.labels.first.into_iter();
+    details.tell("Labels", labels.map(|label| label.name.0));
+    let assignee = subject.assignee.0.unwrap_or_default();
+    details.tell("Assignee", [assignee.login.0.or(assignee.name.0)]);
+    let milestone = subject.milestone.0.unwrap_or_default();
+    details.tell("Milestone", [milestone.title.0]);
 }
 
 /// A job of a pipeline came to an end. The status' own name is in the reader's language, so the
@@ -191,14 +322,11 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
     if let Some(number) = &job.build_number.0 {
         deed = format!("{deed} #{number}");
     }
-    let ended = match job.status_code.0.as_deref() {
-        Some("SUCC") => "succeeded",
-        Some("FAIL") => "failed",
-        Some("CANCEL") => "was cancelled",
-        Some("SKIP") => "was skipped",
-        _ => "changed",
+    let (words, tone) = match job.status_code.0.as_deref() {
+        Some(status @ ("SUCC" | "FAIL" | "CANCEL" | "SKIP")) => ended(status),
+        _ => ("changed".to_owned(), Tone::Plain),
     };
-    deed = format!("{deed} {ended}");
+    deed = format!("{deed} {words}");
     let place: Vec<String> = [job.stage_name.0, job.job_name.0]
         .into_iter()
         .flatten()
@@ -207,7 +335,7 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         deed = format!("{deed} at {}", place.join(" / "));
     }
     let mut repository = None;
-    let mut branch = None;
+    let mut branch: Option<String> = None;
     for trigger in triggers.first {
         let up: UpParams = trigger
             .up_params
@@ -217,11 +345,18 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         repository = repository.or(trigger.repo_path.0).or(up.gitee_repo.0);
         branch = branch.or(trigger.branch.0).or(up.gitee_branch.0);
     }
+    let mut details = Details {
+        tone,
+        url: job.pipeline_url.0,
+        ..Details::default()
+    };
+    details.tell("Branch", [branch.clone()]);
     Activity {
         actor: None,
         repository,
         deed,
         title: None,
         branch,
+        details,
     }
 }

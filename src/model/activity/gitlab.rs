@@ -2,34 +2,52 @@
 
 use serde::Deserialize;
 
-use super::{Activity, Push, past};
-use crate::model::lenient::{List, Nothing, Object, Text, read_marked};
+use super::reading::Reading;
+use super::{Activity, Commit, Details, Push, Tone, ended, is_zero, past};
+use crate::model::lenient::{List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Payload {
+#[serde(default, bound = "R: Reading")]
+struct Payload<R: Reading> {
     action: Text,
     #[serde(rename = "ref")]
     reference: Text,
     before: Text,
     after: Text,
-    commits: List<Nothing>,
+    commits: List<R::Detail<PushedCommit>>,
     total_commits_count: Text,
     tag: Text,
+    build_id: R::Detail<Text>,
     build_name: Text,
     build_status: Text,
     environment: Text,
+    deployable_url: R::Detail<Text>,
     status: Text,
     user_username: Text,
     user_name: Text,
     user: Object<User>,
-    project: Object<Project>,
+    project: Object<Project<R>>,
     /// System hooks have it on top.
     path_with_namespace: Text,
-    object_attributes: Object<Attributes>,
+    object_attributes: Object<Attributes<R>>,
     issue: Object<Subject>,
     merge_request: Object<Subject>,
-    commit: Object<Commit>,
+    commit: Object<NotedCommit>,
+    labels: R::Detail<List<Label>>,
+    assignees: R::Detail<List<User>>,
+    /// Of a release.
+    name: R::Detail<Text>,
+    url: R::Detail<Text>,
+    description: R::Detail<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PushedCommit {
+    id: Text,
+    message: Text,
+    url: Text,
+    author: Object<User>,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,21 +59,33 @@ struct User {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Project {
-    path_with_namespace: Text,
+struct Label {
+    title: Text,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Attributes {
+#[serde(default, bound = "R: Reading")]
+struct Project<R: Reading> {
+    path_with_namespace: Text,
+    web_url: R::Detail<Text>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "R: Reading")]
+struct Attributes<R: Reading> {
     id: Text,
     iid: Text,
     title: Text,
     action: Text,
+    source_branch: R::Detail<Text>,
     target_branch: Text,
     #[serde(rename = "ref")]
     reference: Text,
     status: Text,
+    url: R::Detail<Text>,
+    description: R::Detail<Text>,
+    /// Of a comment.
+    note: R::Detail<Text>,
 }
 
 /// The issue or merge request that a note is on.
@@ -68,18 +98,18 @@ struct Subject {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Commit {
+struct NotedCommit {
     id: Text,
 }
 
-pub(super) fn read(event_type: &str, json: &[u8]) -> (Activity, bool) {
-    let (payload, is_json): (Payload, bool) = read_marked(json);
+pub(super) fn read<R: Reading>(event_type: &str, json: &[u8]) -> (Activity, bool) {
+    let (payload, is_json): (Payload<R>, bool) = read_marked(json);
     (activity(event_type, payload), is_json)
 }
 
-fn activity(event_type: &str, mut payload: Payload) -> Activity {
-    let project = payload.project.0.take();
-    let repository = project.and_then(|project| project.path_with_namespace.0);
+fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
+    let project = payload.project.0.take().unwrap_or_default();
+    let repository = project.path_with_namespace.0;
     let repository = repository.or_else(|| payload.path_with_namespace.0.take());
     let user = payload.user.0.take().unwrap_or_default();
     let actor = [
@@ -88,124 +118,200 @@ fn activity(event_type: &str, mut payload: Payload) -> Activity {
         payload.user_name.0.take(),
         user.name.0,
     ];
-    let actor = actor.into_iter().flatten().next();
-    let told = tell(event_type, payload);
-    let of_machine = |actor| match actor {
-        Some(actor) if told.is_of_machine => format!("{}, by {actor}", told.deed),
-        _ => told.deed.clone(),
-    };
-    Activity {
-        deed: of_machine(actor.as_ref()),
-        actor: actor.filter(|_| !told.is_of_machine),
+    let mut activity = Activity {
+        actor: actor.into_iter().flatten().next(),
         repository,
-        title: told.title,
-        branch: told.branch,
+        details: Details {
+            repository_url: R::open(project.web_url).0,
+            ..Details::default()
+        },
+        ..Activity::default()
+    };
+    tell(event_type, payload, &mut activity);
+    activity
+}
+
+/// Somebody did something.
+fn by_person(activity: &mut Activity, deed: String, action: &str) {
+    activity.deed = deed;
+    activity.details.tone = Tone::of_action(action);
+}
+
+/// A machine did it, on somebody's behalf.
+fn by_machine(activity: &mut Activity, what: &str, status: Option<&str>, page: Option<String>) {
+    let (words, tone) = ended(status.unwrap_or("changed"));
+    activity.deed = format!("{what} {words}");
+    name_person_last(activity);
+    activity.details.tone = tone;
+    activity.details.url = page;
+    let branch = activity.branch.clone();
+    activity.details.tell("Branch", [branch]);
+}
+
+fn name_person_last(activity: &mut Activity) {
+    if let Some(actor) = activity.actor.take() {
+        activity.deed = format!("{}, by {actor}", activity.deed);
     }
 }
 
-/// What happened, before it is said who did it.
-struct Told {
-    deed: String,
-    title: Option<String>,
-    branch: Option<String>,
-    /// Whether a machine did it, on somebody's behalf.
-    is_of_machine: bool,
-}
-
-impl Told {
-    fn by_person(deed: String, title: Option<String>, branch: Option<String>) -> Told {
-        Told {
-            deed,
-            title,
-            branch,
-            is_of_machine: false,
-        }
-    }
-
-    fn by_machine(deed: String, branch: Option<String>) -> Told {
-        Told {
-            deed,
-            title: None,
-            branch,
-            is_of_machine: true,
-        }
-    }
-}
-
-fn tell(event_type: &str, payload: Payload) -> Told {
-    let about = payload.object_attributes.0.unwrap_or_default();
-    let numbered = |what: &str, sign: char, number: Option<&String>| match number {
+fn numbered(what: &str, sign: char, number: Option<&String>) -> String {
+    match number {
         Some(number) => format!("{what} {sign}{number}"),
         None => what.to_owned(),
+    }
+}
+
+fn tell<R: Reading>(event_type: &str, mut payload: Payload<R>, activity: &mut Activity) {
+    let mut about = payload.object_attributes.0.take().unwrap_or_default();
+    let action = about.action.0.take();
+    let action = action.as_deref().unwrap_or("update");
+    let page = |activity: &Activity, rest: &str, id: Option<String>| {
+        let project = activity.details.repository_url.as_ref()?;
+        Some(format!("{project}/-/{rest}/{}", id?))
     };
     match event_type {
-        "push" | "tag_push" => {
-            let total = payload.total_commits_count.number();
-            let push = Push {
-                reference: payload.reference.0.as_deref(),
-                before: payload.before.0.as_deref(),
-                after: payload.after.0.as_deref(),
-                commits: total.unwrap_or(payload.commits.len),
-                or_more: false,
-            };
-            let (deed, branch) = push.told();
-            Told::by_person(deed, None, branch)
-        }
+        "push" | "tag_push" => push(activity, payload),
         "issue" | "work_item" => {
-            let verb = past(about.action.0.as_deref().unwrap_or("update"));
             let what = numbered("issue", '#', about.iid.0.as_ref());
-            Told::by_person(format!("{verb} {what}"), about.title.0, None)
+            by_person(activity, format!("{} {what}", past(action)), action);
+            subject(activity, action, about, payload);
         }
         "merge_request" => {
-            let verb = past(about.action.0.as_deref().unwrap_or("update"));
             let what = numbered("merge request", '!', about.iid.0.as_ref());
-            Told::by_person(
-                format!("{verb} {what}"),
-                about.title.0,
-                about.target_branch.0,
-            )
+            by_person(activity, format!("{} {what}", past(action)), action);
+            if action == "close" {
+                activity.details.tone = Tone::Bad;
+            }
+            subject(activity, action, about, payload);
         }
-        "note" => {
-            let (what, subject) = match (payload.merge_request.0, payload.issue.0) {
-                (Some(on), _) => (numbered("merge request", '!', on.iid.0.as_ref()), on),
-                (None, Some(on)) => (numbered("issue", '#', on.iid.0.as_ref()), on),
-                (None, None) => {
-                    let commit = payload.commit.0.and_then(|commit| commit.id.0);
-                    let short = commit.map_or_else(
-                        || "something".to_owned(),
-                        |id| format!("commit {}", id.chars().take(8).collect::<String>()),
-                    );
-                    (short, Subject::default())
-                }
-            };
-            Told::by_person(format!("commented on {what}"), subject.title.0, None)
-        }
+        "note" => note(activity, about, payload),
         "pipeline" => {
             let what = numbered("pipeline", '#', about.id.0.as_ref());
-            let status = about.status.0.as_deref().unwrap_or("changed");
-            Told::by_machine(format!("{what} {status}"), about.reference.0)
+            activity.branch = about.reference.0;
+            let url = R::open(about.url).0;
+            let url = url.or_else(|| page(activity, "pipelines", about.id.0));
+            by_machine(activity, &what, about.status.0.as_deref(), url);
         }
         "job" | "build" => {
             let name = payload.build_name.0.unwrap_or_default();
-            let status = payload.build_status.0.as_deref().unwrap_or("changed");
-            Told::by_machine(format!("job {name} {status}"), payload.reference.0)
+            activity.branch = payload.reference.0;
+            let url = page(activity, "jobs", R::open(payload.build_id).0);
+            let status = payload.build_status.0.as_deref();
+            by_machine(activity, &format!("job {name}"), status, url);
         }
         "deployment" => {
-            let status = payload.status.0.as_deref().unwrap_or("changed");
             let place = payload.environment.0.unwrap_or_default();
-            let deed = format!("deployment to {place} {status}");
-            Told::by_machine(deed, payload.reference.0)
+            activity.branch = payload.reference.0;
+            let url = R::open(payload.deployable_url).0;
+            let status = payload.status.0.as_deref();
+            by_machine(activity, &format!("deployment to {place}"), status, url);
         }
         "release" => {
-            let verb = past(payload.action.0.as_deref().unwrap_or("create"));
+            let action = payload.action.0.as_deref().unwrap_or("create");
             let tag = payload.tag.0;
-            let deed = format!("{verb} release {}", tag.as_deref().unwrap_or_default());
-            Told::by_person(deed.trim_end().to_owned(), None, tag)
+            let deed = format!(
+                "{} release {}",
+                past(action),
+                tag.as_deref().unwrap_or_default()
+            );
+            by_person(activity, deed.trim_end().to_owned(), action);
+            let details = &mut activity.details;
+            details.url = R::open(payload.url).0;
+            details.text = R::open(payload.description).0;
+            let name = R::open(payload.name)
+                .0
+                .filter(|name| Some(name) != tag.as_ref());
+            details.tell("Name", [name]);
+            activity.branch = tag;
         }
         "wiki_page" => {
-            let verb = past(about.action.0.as_deref().unwrap_or("update"));
-            Told::by_person(format!("{verb} a wiki page"), about.title.0, None)
+            by_person(activity, format!("{} a wiki page", past(action)), action);
+            activity.details.url = R::open(about.url).0;
+            activity.title = about.title.0;
         }
-        other => Told::by_machine(other.replace('_', " "), None),
+        other => {
+            activity.deed = other.replace('_', " ");
+            name_person_last(activity);
+        }
     }
+}
+
+fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
+    let listed = payload.commits;
+    let (before, after) = (payload.before.0.as_deref(), payload.after.0.as_deref());
+    let push = Push {
+        reference: payload.reference.0.as_deref(),
+        before,
+        after,
+        commits: payload.total_commits_count.number().unwrap_or(listed.len),
+        or_more: false,
+    };
+    let details = &mut activity.details;
+    (activity.deed, activity.branch, details.tone) = push.told();
+    let commits = listed.first.into_iter().map(|commit| {
+        let commit = R::open(commit);
+        Commit {
+            id: commit.id.0,
+            url: commit.url.0,
+            message: commit.message.0,
+            author: commit.author.0.and_then(|author| author.name.0),
+        }
+    });
+    details.tell_commits(commits.collect(), push.commits, false);
+    if let (Some(project), Some(before), Some(after)) = (&details.repository_url, before, after)
+        && !is_zero(Some(after))
+    {
+        details.url = Some(if is_zero(Some(before)) {
+            format!("{project}/-/commits/{after}")
+        } else {
+            format!("{project}/-/compare/{before}...{after}")
+        });
+    }
+}
+
+/// An issue or a request to merge.
+fn subject<R: Reading>(
+    activity: &mut Activity,
+    action: &str,
+    about: Attributes<R>,
+    payload: Payload<R>,
+) {
+    let details = &mut activity.details;
+    details.url = R::open(about.url).0;
+    if action == "open" {
+        details.text = R::open(about.description).0;
+    }
+    let source = R::open(about.source_branch).0;
+    if let (Some(source), Some(target)) = (source, &about.target_branch.0) {
+        details.tell("Branches", [Some(format!("{source} → {target}"))]);
+    }
+    let labels = R::open(payload.labels).first.into_iter();
+    details.tell("Labels", labels.map(|label| label.title.0));
+    let assignees = R::open(payload.assignees).first.into_iter();
+    details.tell(
+        "Assignee",
+        assignees.map(|user| user.username.0.or(user.name.0)),
+    );
+    activity.title = about.title.0;
+    activity.branch = about.target_branch.0;
+}
+
+fn note<R: Reading>(activity: &mut Activity, about: Attributes<R>, payload: Payload<R>) {
+    let (what, title) = match (payload.merge_request.0, payload.issue.0) {
+        (Some(on), _) => (
+            numbered("merge request", '!', on.iid.0.as_ref()),
+            on.title.0,
+        ),
+        (None, Some(on)) => (numbered("issue", '#', on.iid.0.as_ref()), on.title.0),
+        (None, None) => {
+            let commit = payload.commit.0.and_then(|commit| commit.id.0);
+            let short =
+                commit.map(|id| format!("commit {}", id.chars().take(8).collect::<String>()));
+            (short.unwrap_or_else(|| "something".to_owned()), None)
+        }
+    };
+    activity.deed = format!("commented on {what}");
+    activity.title = title;
+    activity.details.url = R::open(about.url).0;
+    activity.details.text = R::open(about.note).0;
 }

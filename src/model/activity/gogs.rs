@@ -5,21 +5,34 @@
 
 use serde::Deserialize;
 
-use super::{Activity, Push, past};
+use super::reading::Reading;
+use super::{Activity, Commit, Details, Push, Tone, ended, past, path};
 use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
 
-/// How many commits a list of five or more stands for.
+/// Whose payload it is, where that makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Commits {
-    /// Possibly more.
-    CutToFive,
-    /// As many as there are, or the total beside it.
-    All,
+pub(super) enum Dialect {
+    Gogs,
+    /// And Forgejo's.
+    Gitea,
+    Github,
+}
+
+impl Dialect {
+    /// The page of a branch or tag.
+    fn tree(self, repository: &str, what: &str, name: &str) -> String {
+        let name = path(name);
+        match self {
+            Dialect::Gogs => format!("{repository}/src/{name}"),
+            Dialect::Gitea => format!("{repository}/src/{what}/{name}"),
+            Dialect::Github => format!("{repository}/tree/{name}"),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Payload {
+#[serde(default, bound = "R: Reading")]
+struct Payload<R: Reading> {
     action: Text,
     number: Text,
     #[serde(rename = "ref")]
@@ -27,234 +40,442 @@ struct Payload {
     ref_type: Text,
     before: Text,
     after: Text,
-    commits: List<Nothing>,
+    commits: List<R::Detail<PushedCommit>>,
     total_commits: Text,
-    issue: Object<Subject>,
-    pull_request: Object<Subject>,
-    release: Object<Release>,
-    forkee: Object<Repository>,
+    compare_url: R::Detail<Text>,
+    /// GitHub's name for it.
+    compare: R::Detail<Text>,
+    issue: Object<Subject<R>>,
+    pull_request: Object<Subject<R>>,
+    comment: R::Detail<Object<Comment>>,
+    review: R::Detail<Object<Comment>>,
+    release: Object<Release<R>>,
+    forkee: Object<Repository<R>>,
     workflow_run: Object<Run>,
     workflow_job: Object<Run>,
     check_suite: Object<Run>,
     check_run: Object<CheckRun>,
-    repository: Object<Repository>,
-    sender: Object<User>,
-    pusher: Object<User>,
+    repository: Object<Repository<R>>,
+    sender: Object<User<R>>,
+    pusher: Object<User<R>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct PushedCommit {
+    id: Text,
+    message: Text,
+    url: Text,
+    author: Object<Author>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Author {
+    name: Text,
+    username: Text,
 }
 
 /// An issue or a pull request.
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Subject {
+#[serde(default, bound = "R: Reading")]
+struct Subject<R: Reading> {
     number: Text,
     title: Text,
     merged: Flag,
     /// Gogs'.
     base_branch: Text,
-    base: Object<Base>,
+    base: Object<Branch>,
     /// An issue that is a pull request says so by having one.
     pull_request: Object<Nothing>,
+    html_url: R::Detail<Text>,
+    body: R::Detail<Text>,
+    labels: R::Detail<List<Label>>,
+    assignee: R::Detail<Object<Assignee>>,
+    milestone: R::Detail<Object<Milestone>>,
+    /// Gogs'.
+    head_branch: R::Detail<Text>,
+    head: R::Detail<Object<Branch>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Base {
+struct Branch {
     #[serde(rename = "ref")]
     reference: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Release {
+struct Label {
+    name: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Assignee {
+    login: Text,
+    username: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Milestone {
+    title: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Comment {
+    id: Text,
+    html_url: Text,
+    body: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "R: Reading")]
+struct Release<R: Reading> {
     tag_name: Text,
+    name: R::Detail<Text>,
+    body: R::Detail<Text>,
+    html_url: R::Detail<Text>,
+    prerelease: Flag,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Run {
     head_branch: Text,
+    name: Text,
+    conclusion: Text,
+    html_url: Text,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CheckRun {
+    name: Text,
+    conclusion: Text,
+    html_url: Text,
     check_suite: Object<Run>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Repository {
+#[serde(default, bound = "R: Reading")]
+struct Repository<R: Reading> {
     full_name: Text,
     name: Text,
+    html_url: R::Detail<Text>,
 }
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct User {
+#[serde(default, bound = "R: Reading")]
+struct User<R: Reading> {
     login: Text,
     username: Text,
     name: Text,
+    html_url: R::Detail<Text>,
 }
 
-impl Repository {
-    fn shown(self) -> Option<String> {
-        self.full_name.0.or(self.name.0)
+/// A name and its page.
+type Named = (Option<String>, Option<String>);
+
+impl<R: Reading> Repository<R> {
+    fn shown(self) -> Named {
+        (self.full_name.0.or(self.name.0), R::open(self.html_url).0)
     }
 }
 
-impl User {
-    fn shown(self) -> Option<String> {
-        self.login.0.or(self.username.0).or(self.name.0)
+impl<R: Reading> User<R> {
+    fn shown(self) -> Named {
+        let name = self.login.0.or(self.username.0).or(self.name.0);
+        (name, R::open(self.html_url).0)
     }
 }
 
-pub(super) fn read(event_type: &str, json: &[u8], counted: Commits) -> (Activity, bool) {
-    let (payload, is_json): (Payload, bool) = read_marked(json);
-    let payload = Said {
-        event_type,
-        counted,
+pub(super) fn read<R: Reading>(
+    event_type: &str,
+    json: &[u8],
+    dialect: Dialect,
+) -> (Activity, bool) {
+    let (mut payload, is_json): (Payload<R>, bool) = read_marked(json);
+    let repository = payload.repository.0.take().map(Repository::shown);
+    let (repository, repository_url) = repository.unwrap_or_default();
+    let (pusher, sender) = (payload.pusher.0.take(), payload.sender.0.take());
+    let actor = [sender, pusher]
+        .into_iter()
+        .flatten()
+        .map(User::shown)
+        .find(|(name, _)| name.is_some());
+    let (actor, actor_url) = actor.unwrap_or_default();
+    let told = Told {
+        activity: Activity {
+            actor,
+            repository,
+            details: Details {
+                actor_url,
+                repository_url,
+                ..Details::default()
+            },
+            ..Activity::default()
+        },
+        dialect,
         payload,
     };
-    (payload.activity(), is_json)
+    (told.tell(event_type), is_json)
 }
 
-struct Said<'a> {
-    event_type: &'a str,
-    counted: Commits,
-    payload: Payload,
+/// A payload that is being told.
+struct Told<R: Reading> {
+    activity: Activity,
+    dialect: Dialect,
+    payload: Payload<R>,
 }
 
-impl Said<'_> {
-    fn activity(mut self) -> Activity {
-        let payload = &mut self.payload;
-        let repository = payload.repository.0.take().and_then(Repository::shown);
-        let actor = payload.sender.0.take().and_then(User::shown);
-        let actor = actor.or_else(|| payload.pusher.0.take().and_then(User::shown));
-        let (deed, branch) = match self.event_type {
-            "push" => self.pushed(),
-            "create" | "delete" => self.made_or_removed(),
-            "fork" => self.forked(),
-            "issues" | "issue_comment" | "pull_request" => self.discussed(),
-            "release" => self.released(),
-            _ => {
-                return self.something(actor, repository);
-            }
-        };
-        Activity {
-            actor,
-            deed,
-            repository,
-            title: self.title(),
-            branch,
+impl<R: Reading> Told<R> {
+    fn tell(mut self, event_type: &str) -> Activity {
+        match event_type {
+            "push" => self.push(),
+            "create" | "delete" => self.make_or_remove(event_type),
+            "fork" => self.fork(),
+            "issues" | "issue_comment" | "pull_request" => self.discuss(event_type),
+            "release" => self.release(),
+            _ => self.something(event_type),
         }
+        self.activity
     }
 
-    fn pushed(&self) -> (String, Option<String>) {
-        let payload = &self.payload;
+    /// A page of the repository.
+    fn page(&self, rest: &str) -> Option<String> {
+        let repository = self.activity.details.repository_url.as_ref()?;
+        Some(format!("{repository}/{rest}"))
+    }
+
+    fn push(&mut self) {
+        let payload = &mut self.payload;
         let total = payload.total_commits.number();
-        let listed = payload.commits.len;
+        let listed = std::mem::take(&mut payload.commits);
         let push = Push {
             reference: payload.reference.0.as_deref(),
             before: payload.before.0.as_deref(),
             after: payload.after.0.as_deref(),
-            commits: total.unwrap_or(listed),
-            or_more: total.is_none() && listed >= 5 && self.counted == Commits::CutToFive,
+            commits: total.unwrap_or(listed.len),
+            or_more: total.is_none() && listed.len >= 5 && self.dialect == Dialect::Gogs,
         };
-        push.told()
+        let (count, or_more) = (push.commits, push.or_more);
+        let details = &mut self.activity.details;
+        (self.activity.deed, self.activity.branch, details.tone) = push.told();
+        let compare_url = R::open(std::mem::take(&mut payload.compare_url)).0;
+        let compare = R::open(std::mem::take(&mut payload.compare)).0;
+        let commits = listed.first.into_iter().map(|commit| {
+            let commit = R::open(commit);
+            let author = commit.author.0.unwrap_or_default();
+            Commit {
+                id: commit.id.0,
+                url: commit.url.0,
+                message: commit.message.0,
+                author: author.name.0.or(author.username.0),
+            }
+        });
+        details.tell_commits(commits.collect(), count, or_more);
+        details.url = compare_url
+            .or(compare)
+            .or_else(|| details.commits.first()?.url.clone());
     }
 
-    fn made_or_removed(&mut self) -> (String, Option<String>) {
-        let verb = past(self.event_type);
+    fn make_or_remove(&mut self, event_type: &str) {
+        let verb = past(event_type);
         let what = self.payload.ref_type.0.as_deref().unwrap_or("branch");
         let name = self.payload.reference.0.take();
         let deed = format!("{verb} {what} {}", name.as_deref().unwrap_or_default());
-        (deed.trim_end().to_owned(), name)
-    }
-
-    fn forked(&mut self) -> (String, Option<String>) {
-        let forkee = self.payload.forkee.0.take().and_then(Repository::shown);
-        match forkee {
-            Some(forkee) => (format!("forked it to {forkee}"), None),
-            None => ("forked it".to_owned(), None),
+        self.activity.deed = deed.trim_end().to_owned();
+        let details = &mut self.activity.details;
+        details.tone = Tone::of_action(event_type);
+        if event_type == "create"
+            && let (Some(repository), Some(name)) = (&details.repository_url, &name)
+        {
+            details.url = Some(self.dialect.tree(repository, what, name));
         }
+        self.activity.branch = name;
     }
 
-    fn discussed(&mut self) -> (String, Option<String>) {
+    fn fork(&mut self) {
+        let forkee = self.payload.forkee.0.take().map(Repository::shown);
+        let (forkee, url) = forkee.unwrap_or_default();
+        self.activity.deed = match forkee {
+            Some(forkee) => format!("forked it to {forkee}"),
+            None => "forked it".to_owned(),
+        };
+        self.activity.details.tone = Tone::Good;
+        self.activity.details.url = url;
+    }
+
+    fn discuss(&mut self, event_type: &str) {
         let payload = &mut self.payload;
-        let action = payload.action.0.as_deref().unwrap_or("update");
+        let action = payload.action.0.take();
+        let action = action.as_deref().unwrap_or("update");
+        let comment = R::open(std::mem::take(&mut payload.comment)).0;
         let of_issue = payload.issue.0.as_ref();
         let is_pull = payload.pull_request.0.is_some()
             || of_issue.is_some_and(|issue| issue.pull_request.0.is_some());
         let subject = payload.pull_request.0.as_ref().or(of_issue);
         let is_merged = action == "closed" && subject.is_some_and(|subject| subject.merged.0);
-        let verb = match (self.event_type, action) {
-            ("issue_comment", "created") => "commented on".to_owned(),
-            ("issue_comment", action) => format!("{} a comment on", past(action)),
+        let is_comment = event_type == "issue_comment";
+        let verb = match action {
+            "created" if is_comment => "commented on".to_owned(),
+            action if is_comment => format!("{} a comment on", past(action)),
             _ if is_merged => "merged".to_owned(),
-            (_, action) => past(action),
+            action => past(action),
         };
         let what = if is_pull { "pull request" } else { "issue" };
-        let deed = match self.number() {
+        let number = self.number().map(str::to_owned);
+        self.activity.deed = match &number {
             Some(number) => format!("{verb} {what} #{number}"),
             None => format!("{verb} {what}"),
         };
-        (deed, self.base())
-    }
-
-    /// The branch that a pull request goes into.
-    fn base(&mut self) -> Option<String> {
-        let pull = self.payload.pull_request.0.as_mut()?;
-        let base = pull.base.0.take().and_then(|base| base.reference.0);
-        pull.base_branch.0.take().or(base)
-    }
-
-    fn released(&mut self) -> (String, Option<String>) {
-        let verb = past(self.payload.action.0.as_deref().unwrap_or("published"));
-        let tag = self
-            .payload
-            .release
-            .0
-            .take()
-            .and_then(|release| release.tag_name.0);
-        match tag {
-            Some(tag) => (format!("{verb} release {tag}"), Some(tag)),
-            None => (format!("{verb} a release"), None),
+        self.activity.details.tone = match action {
+            "deleted" if is_comment => Tone::Quiet,
+            _ if is_comment => Tone::Plain,
+            "closed" if is_pull && !is_merged => Tone::Bad,
+            action => Tone::of_action(action),
+        };
+        if let Some(number) = number {
+            let pages = if is_pull { "pulls" } else { "issues" };
+            self.activity.details.url = self.page(&format!("{pages}/{number}"));
         }
+        self.subject(!is_comment && is_of_words(action));
+        if let Some(comment) = comment {
+            self.comment(comment, is_of_words(action));
+        }
+    }
+
+    /// Takes over what is known of the issue or pull request itself: its text, where that is what
+    /// the event is about.
+    fn subject(&mut self, with_text: bool) {
+        let pull = self.payload.pull_request.0.take();
+        let Some(subject) = pull.or_else(|| self.payload.issue.0.take()) else {
+            return;
+        };
+        let base = subject.base.0.and_then(|base| base.reference.0);
+        let base = subject.base_branch.0.or(base);
+        let head = R::open(subject.head).0.and_then(|head| head.reference.0);
+        let head = R::open(subject.head_branch).0.or(head);
+        let details = &mut self.activity.details;
+        let url = R::open(subject.html_url).0;
+        details.url = url.or(details.url.take());
+        if with_text {
+            details.text = R::open(subject.body).0;
+        }
+        if let (Some(head), Some(base)) = (head, &base) {
+            details.tell("Branches", [Some(format!("{head} → {base}"))]);
+        }
+        let labels = R::open(subject.labels).first.into_iter();
+        details.tell("Labels", labels.map(|label| label.name.0));
+        let assignee = R::open(subject.assignee).0.unwrap_or_default();
+        details.tell("Assignee", [assignee.login.0.or(assignee.username.0)]);
+        let milestone = R::open(subject.milestone).0.unwrap_or_default();
+        details.tell("Milestone", [milestone.title.0]);
+        self.activity.branch = base;
+        self.activity.title = subject.title.0;
+    }
+
+    fn comment(&mut self, comment: Comment, with_text: bool) {
+        let details = &mut self.activity.details;
+        // Some versions of Gogs leave the comment's id out.
+        let url = match (comment.html_url.0, comment.id.0) {
+            (Some(url), Some(id)) if url.ends_with("#issuecomment-") => Some(format!("{url}{id}")),
+            (url, _) => url,
+        };
+        details.url = url.or(details.url.take());
+        if with_text {
+            details.text = comment.body.0;
+        }
+        // They were told when they were set.
+        details.fields.clear();
+    }
+
+    fn release(&mut self) {
+        let action = self.payload.action.0.take();
+        let action = action.as_deref().unwrap_or("published");
+        let verb = past(action);
+        let Some(release) = self.payload.release.0.take() else {
+            self.activity.deed = format!("{verb} a release");
+            return;
+        };
+        let tag = release.tag_name.0;
+        let kind = if release.prerelease.0 {
+            "pre-release"
+        } else {
+            "release"
+        };
+        self.activity.deed = match &tag {
+            Some(tag) => format!("{verb} {kind} {tag}"),
+            None => format!("{verb} a {kind}"),
+        };
+        let details = &mut self.activity.details;
+        details.tone = Tone::of_action(action);
+        details.url = R::open(release.html_url).0;
+        details.text = R::open(release.body).0;
+        let name = R::open(release.name)
+            .0
+            .filter(|name| Some(name) != tag.as_ref());
+        details.tell("Name", [name]);
+        if details.url.is_none()
+            && let (Some(repository), Some(tag)) = (&details.repository_url, &tag)
+        {
+            details.url = Some(self.dialect.tree(repository, "tag", tag));
+        }
+        self.activity.branch = tag;
     }
 
     /// An event of a type that has no sentence of its own here.
-    fn something(mut self, actor: Option<String>, repository: Option<String>) -> Activity {
-        let mut deed = self.event_type.replace('_', " ");
-        if let Some(action) = &self.payload.action.0 {
-            deed = format!("{deed} {}", action.replace('_', " "));
-        }
-        if let Some(number) = self.number() {
-            deed = format!("{deed} #{number}");
-        }
-        if let Some(actor) = actor {
-            deed = format!("{deed}, by {actor}");
-        }
+    fn something(&mut self, event_type: &str) {
+        let mut deed = event_type.replace('_', " ");
         let payload = &mut self.payload;
+        let check = payload.check_run.0.take().map(|check| Run {
+            head_branch: check.check_suite.0.unwrap_or_default().head_branch,
+            name: check.name,
+            conclusion: check.conclusion,
+            html_url: check.html_url,
+        });
         let runs = [
             payload.workflow_run.0.take(),
             payload.workflow_job.0.take(),
             payload.check_suite.0.take(),
-            payload.check_run.0.take().and_then(|run| run.check_suite.0),
+            check,
         ];
-        let branch = runs.into_iter().flatten().find_map(|run| run.head_branch.0);
-        let branch = branch.or_else(|| self.base());
-        Activity {
-            actor: None,
-            // Without a repository there is nothing to tell but the type.
-            deed: if repository.is_some() {
-                deed
-            } else {
-                String::new()
-            },
-            repository,
-            title: self.title(),
-            branch,
+        let run = runs.into_iter().flatten().next().unwrap_or_default();
+        let comment = R::open(std::mem::take(&mut payload.comment)).0;
+        let comment = comment.or(R::open(std::mem::take(&mut payload.review)).0);
+        if let Some(name) = &run.name.0 {
+            deed = format!("{deed} {name}");
         }
+        match (&run.conclusion.0, &payload.action.0) {
+            (Some(conclusion), _) => {
+                let (words, tone) = ended(conclusion);
+                deed = format!("{deed} {words}");
+                self.activity.details.tone = tone;
+            }
+            (None, Some(action)) => deed = format!("{deed} {}", action.replace('_', " ")),
+            (None, None) => {}
+        }
+        if let Some(number) = self.number() {
+            deed = format!("{deed} #{number}");
+        }
+        if let Some(actor) = self.activity.actor.take() {
+            deed = format!("{deed}, by {actor}");
+        }
+        // Without a repository there is nothing to tell but the type.
+        if self.activity.repository.is_some() {
+            self.activity.deed = deed;
+        }
+        self.subject(false);
+        if let Some(comment) = comment {
+            self.comment(comment, true);
+        }
+        self.activity.branch = run.head_branch.0.or(self.activity.branch.take());
+        let details = &mut self.activity.details;
+        details.url = run.html_url.0.or(details.url.take());
     }
 
     fn number(&self) -> Option<&str> {
@@ -268,12 +489,9 @@ impl Said<'_> {
             .or_else(|| pull.and_then(|pull| pull.number.0.as_deref()))
             .or_else(|| issue.and_then(|issue| issue.number.0.as_deref()))
     }
+}
 
-    /// The title of the issue or pull request.
-    fn title(&mut self) -> Option<String> {
-        let payload = &mut self.payload;
-        let pull = payload.pull_request.0.take();
-        pull.or_else(|| payload.issue.0.take())
-            .and_then(|subject| subject.title.0)
-    }
+/// Whether an action is about what was written.
+fn is_of_words(action: &str) -> bool {
+    matches!(action, "opened" | "edited" | "created")
 }

@@ -2,18 +2,26 @@
 //!
 //! Pure, and lenient: a field that is missing or of another shape is not told of, and no body is
 //! ever refused here. One file a dialect: `gogs` (with Gitea, Forgejo and GitHub, whose payloads
-//! descend from one another), `gitee`, `gitlab`.
+//! descend from one another), `gitee`, `gitlab`. Each is read at two depths: [`Facts`] when an event
+//! comes in, a few fields of it; an [`Activity`] with its [`Details`] when it is told in a chat.
 
 use std::borrow::Cow;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
 use crate::model::lenient;
 use crate::signature::form;
 
+mod details;
 mod gitee;
 mod gitlab;
 mod gogs;
+mod reading;
+
+pub use details::{Commit, Details, Tone};
+use reading::{Glance, Study};
 
 /// Longest summary, in characters: one line of a list.
 const SUMMARY_CHARS_MAX: usize = 200;
@@ -34,6 +42,8 @@ pub struct Activity {
     pub title: Option<String>,
     /// The short name of the branch or tag that it is about; of a merge, the one merged into.
     pub branch: Option<String>,
+    /// What a chat tells besides; empty unless it was asked for.
+    pub details: Details,
 }
 
 /// What the store keeps of it beside the body.
@@ -71,22 +81,13 @@ impl Facts {
     ) -> Facts {
         let json = json_of(kind, content_type, body);
         let (activity, is_json) = match kind {
-            Some(SourceKind::Gogs) => gogs::read(event_type, &json, gogs::Commits::CutToFive),
-            Some(SourceKind::Gitea | SourceKind::Forgejo | SourceKind::Github) => {
-                gogs::read(event_type, &json, gogs::Commits::All)
-            }
-            Some(SourceKind::Gitee) => gitee::read(event_type, &json),
-            Some(SourceKind::Gitlab) => gitlab::read(event_type, &json),
-            Some(SourceKind::Standard | SourceKind::Generic) | None => {
-                (Activity::default(), lenient::is_json(&json))
-            }
+            Some(kind) => read::<Glance>(kind, event_type, &json)
+                .unwrap_or_else(|| (Activity::default(), lenient::is_json(&json))),
+            None => (Activity::default(), lenient::is_json(&json)),
         };
-        // Gitee's Test button sends what looks like the real thing.
-        let is_test =
-            kind == Some(SourceKind::Gitee) && first_value(headers, "x-gitee-ping") == Some("true");
         let summary = activity.summary();
         Facts {
-            summary: if is_test {
+            summary: if is_test(kind, headers) {
                 summary.map(|line| one_line(&format!("test: {line}")))
             } else {
                 summary
@@ -95,6 +96,31 @@ impl Facts {
             is_json,
         }
     }
+}
+
+/// What a git server's event says, of one of these dialects.
+fn read<R: reading::Reading>(
+    kind: SourceKind,
+    event_type: &str,
+    json: &[u8],
+) -> Option<(Activity, bool)> {
+    use gogs::Dialect;
+    let read = match kind {
+        SourceKind::Gogs => gogs::read::<R>(event_type, json, Dialect::Gogs),
+        SourceKind::Gitea | SourceKind::Forgejo => {
+            gogs::read::<R>(event_type, json, Dialect::Gitea)
+        }
+        SourceKind::Github => gogs::read::<R>(event_type, json, Dialect::Github),
+        SourceKind::Gitee => gitee::read::<R>(event_type, json),
+        SourceKind::Gitlab => gitlab::read::<R>(event_type, json),
+        SourceKind::Standard | SourceKind::Generic => return None,
+    };
+    Some(read)
+}
+
+/// Whether it was sent by a button for trying a hook. Gitee's sends what looks like the real thing.
+fn is_test(kind: Option<SourceKind>, headers: &[Header]) -> bool {
+    kind == Some(SourceKind::Gitee) && first_value(headers, "x-gitee-ping") == Some("true")
 }
 
 /// The JSON of a body: of a form hook, the field that holds it.
@@ -114,11 +140,47 @@ pub fn json_of<'a>(
 }
 
 impl Activity {
+    /// What an event of a git server says, with its details; `None` for any other, and where
+    /// nothing can be read from it.
+    ///
+    /// ```
+    /// use hookbox::model::activity::{Activity, Tone};
+    /// use hookbox::model::kind::SourceKind;
+    /// let body = br#"{"action":"opened","number":5,"sender":{"login":"mira"},
+    ///     "issue":{"number":5,"title":"The lamp is dark","body":"Since Monday."},
+    ///     "repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/l/b"}}"#;
+    /// let activity = Activity::read(SourceKind::Gogs, "issues", None, &[], body).expect("is told");
+    /// assert_eq!(activity.deed, "opened issue #5");
+    /// assert_eq!(activity.details.text.as_deref(), Some("Since Monday."));
+    /// assert_eq!(activity.details.url.as_deref(), Some("https://git.example.org/l/b/issues/5"));
+    /// assert_eq!(activity.details.tone, Tone::Good);
+    /// ```
+    pub fn read(
+        kind: SourceKind,
+        event_type: &str,
+        content_type: Option<&str>,
+        headers: &[Header],
+        body: &[u8],
+    ) -> Option<Activity> {
+        let json = json_of(Some(kind), content_type, body);
+        let (mut activity, _) = read::<Study>(kind, event_type, &json)?;
+        if is_test(Some(kind), headers) {
+            activity.deed = format!("tried the hook: {}", activity.deed);
+            activity.details.tone = Tone::Quiet;
+        }
+        activity.is_known().then_some(activity)
+    }
+
+    /// Whether there is something to tell: what was done, and by whom or where.
+    fn is_known(&self) -> bool {
+        let known = [&self.actor, &self.repository, &self.branch];
+        !self.deed.is_empty() && known.iter().any(|part| part.is_some())
+    }
+
     /// One line: `lighthouse/beacon: mira opened issue #5: The lamp is dark`. `None` when
     /// neither who nor where is known.
     pub fn summary(&self) -> Option<String> {
-        let known = [&self.actor, &self.repository, &self.branch];
-        if self.deed.is_empty() || known.iter().all(|part| part.is_none()) {
+        if !self.is_known() {
             return None;
         }
         let mut line = String::new();
@@ -168,8 +230,8 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
-    /// What was done, and the short name of the branch or tag.
-    fn told(&self) -> (String, Option<String>) {
+    /// What was done, the short name of the branch or tag, and how it is to be taken.
+    fn told(&self) -> (String, Option<String>, Tone) {
         let reference = self.reference.unwrap_or_default();
         let (what, name) = match reference.strip_prefix("refs/tags/") {
             Some(tag) => ("tag", tag),
@@ -179,7 +241,7 @@ impl Push<'_> {
             }
         };
         if name.is_empty() {
-            return ("pushed".to_owned(), None);
+            return ("pushed".to_owned(), None, Tone::Plain);
         }
         let commits = match self.commits {
             0 => None,
@@ -187,19 +249,19 @@ impl Push<'_> {
             count if self.or_more => Some(format!("{count} or more commits")),
             count => Some(format!("{count} commits")),
         };
-        let deed = match (is_zero(self.before), is_zero(self.after), commits) {
-            (false, true, _) => format!("deleted {what} {name}"),
+        let (deed, tone) = match (is_zero(self.before), is_zero(self.after), commits) {
+            (false, true, _) => (format!("deleted {what} {name}"), Tone::Bad),
             (false, false, _) if self.before.is_some() && self.before == self.after => {
-                format!("sent a test push to {name}")
+                (format!("sent a test push to {name}"), Tone::Quiet)
             }
             (true, _, Some(commits)) if what == "branch" => {
-                format!("created branch {name} with {commits}")
+                (format!("created branch {name} with {commits}"), Tone::Good)
             }
-            (true, _, _) => format!("created {what} {name}"),
-            (false, false, Some(commits)) => format!("pushed {commits} to {name}"),
-            (false, false, None) => format!("pushed to {name}"),
+            (true, _, _) => (format!("created {what} {name}"), Tone::Good),
+            (false, false, Some(commits)) => (format!("pushed {commits} to {name}"), Tone::Plain),
+            (false, false, None) => (format!("pushed to {name}"), Tone::Plain),
         };
-        (deed, Some(name.to_owned()))
+        (deed, Some(name.to_owned()), tone)
     }
 }
 
@@ -211,6 +273,31 @@ fn is_branch(name: &str) -> bool {
 /// Whether a commit's id is all zeros: there is none before the first and after the last.
 fn is_zero(commit: Option<&str>) -> bool {
     commit.is_some_and(|id| !id.is_empty() && id.bytes().all(|digit| digit == b'0'))
+}
+
+/// The name of a branch or tag as a part of a URL's path, which it may be several segments of.
+fn path(name: &str) -> String {
+    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~')
+        .remove(b'/');
+    utf8_percent_encode(name, KEPT).to_string()
+}
+
+/// How a run of a machine ended, in words; a word that is not known is told as it is.
+fn ended(status: &str) -> (String, Tone) {
+    let (words, tone) = match status {
+        "success" | "succeeded" | "SUCC" => ("succeeded", Tone::Good),
+        "failure" | "failed" | "error" | "FAIL" => ("failed", Tone::Bad),
+        "timed_out" => ("ran out of time", Tone::Bad),
+        "canceled" | "cancelled" | "CANCEL" => ("was cancelled", Tone::Quiet),
+        "skipped" | "SKIP" => ("was skipped", Tone::Quiet),
+        "running" => ("began", Tone::Plain),
+        other => return (other.replace('_', " "), Tone::Plain),
+    };
+    (words.to_owned(), tone)
 }
 
 /// An action as producers name it, in the past tense and in words.
@@ -537,14 +624,14 @@ mod tests {
                 Gitlab,
                 "job",
                 r#"{"object_kind":"build","ref":"main","build_name":"test","build_status":"success","user":{"username":"tom"},"project":{"path_with_namespace":"l/b"}}"#,
-                Some("l/b: job test success, by tom"),
+                Some("l/b: job test succeeded, by tom"),
                 Some("main"),
             ),
             (
                 Gitlab,
                 "deployment",
                 r#"{"object_kind":"deployment","ref":"main","status":"success","environment":"staging","user":{"username":"tom"},"project":{"path_with_namespace":"l/b"}}"#,
-                Some("l/b: deployment to staging success, by tom"),
+                Some("l/b: deployment to staging succeeded, by tom"),
                 Some("main"),
             ),
             (
@@ -562,6 +649,40 @@ mod tests {
                 None,
             ),
         ]);
+    }
+
+    #[test]
+    fn both_depths_tell_the_same() {
+        let mut told = 0;
+        for entry in std::fs::read_dir("examples/payloads").unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let Some((kind, rest)) = name.split_once('-') else {
+                panic!("{name}")
+            };
+            let Ok(kind) = kind.parse::<SourceKind>() else {
+                panic!("{name}")
+            };
+            let body = std::fs::read(&path).unwrap();
+            for event_type in [
+                "push",
+                "issues",
+                "pull_request",
+                "merge_request",
+                "note",
+                rest,
+            ] {
+                let content_type = name
+                    .contains(".form.")
+                    .then_some("application/x-www-form-urlencoded");
+                let facts = Facts::read(Some(kind), event_type, content_type, &[], &body);
+                let activity = Activity::read(kind, event_type, content_type, &[], &body);
+                let summary = activity.as_ref().and_then(Activity::summary);
+                assert_eq!(summary, facts.summary, "{name} as {event_type}");
+                told += usize::from(activity.is_some());
+            }
+        }
+        assert!(told > 100, "{told}");
     }
 
     #[test]

@@ -1,0 +1,98 @@
+//! What a chat tells of an activity besides who did what: where to click, what was written, which
+//! commits, and in which colour.
+
+/// Most labels and the like that are told; more are a wall of text.
+const NAMES_MAX: usize = 8;
+
+/// What a chat tells besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Details {
+    /// How it is to be taken.
+    pub tone: Tone,
+    /// The page of what it is about.
+    pub url: Option<String>,
+    /// The page of whoever did it.
+    pub actor_url: Option<String>,
+    /// The repository's page.
+    pub repository_url: Option<String>,
+    /// What was written: of an issue, a comment, a release.
+    pub text: Option<String>,
+    /// The first of the commits, in the order in which the producer lists them.
+    pub commits: Vec<Commit>,
+    /// How many commits there are besides.
+    pub commits_unlisted: usize,
+    /// Whether there may be more than that.
+    pub commits_or_more: bool,
+    /// Labels, milestone and the like: name and value.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// A commit of a push.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Its whole id.
+    pub id: Option<String>,
+    /// Its page.
+    pub url: Option<String>,
+    /// Its message, of which a chat tells the first line.
+    pub message: Option<String>,
+    /// Who wrote it.
+    pub author: Option<String>,
+}
+
+/// How something is to be taken; chats show it as a colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// It happened: a push, a comment.
+    #[default]
+    Plain,
+    /// Something began or went well: opened, created, published, succeeded.
+    Good,
+    /// Something is finished: merged, closed.
+    Done,
+    /// Something is gone or went wrong: deleted, failed, closed without a merge.
+    Bad,
+    /// It hardly matters: labels, a test, cancelled, skipped.
+    Quiet,
+}
+
+impl Tone {
+    /// The tone of an action on an issue, a request to merge or the like, as producers name it.
+    pub(super) fn of_action(action: &str) -> Tone {
+        match action {
+            "open" | "opened" | "reopen" | "reopened" | "create" | "created" | "published"
+            | "released" | "approved" => Tone::Good,
+            "close" | "closed" | "merge" | "merged" => Tone::Done,
+            "delete" | "deleted" | "destroy" | "unpublished" => Tone::Bad,
+            "label_updated" | "label_cleared" | "labeled" | "unlabeled" | "milestoned"
+            | "demilestoned" | "assign" | "assigned" | "unassigned" | "update_label" => Tone::Quiet,
+            _ => Tone::Plain,
+        }
+    }
+}
+
+impl Details {
+    /// Takes over the commits that were listed, of so many in all.
+    pub(super) fn tell_commits(&mut self, listed: Vec<Commit>, all: usize, or_more: bool) {
+        self.commits_unlisted = all.saturating_sub(listed.len());
+        self.commits_or_more = or_more;
+        self.commits = listed;
+    }
+
+    /// Tells of a field that has these values, if there are any.
+    pub(super) fn tell(
+        &mut self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<String>>,
+    ) {
+        let mut values: Vec<String> = values.into_iter().flatten().collect();
+        let more = values.len().saturating_sub(NAMES_MAX);
+        values.truncate(NAMES_MAX);
+        if more > 0 {
+            values.push(format!("{more} more"));
+        }
+        if !values.is_empty() {
+            self.fields.push((name, values.join(", ")));
+        }
+    }
+}
