@@ -24,7 +24,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 2, lower(hex(randomblob(5))), randomblob(16));
+values (1, 3, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -85,7 +85,9 @@ create table if not exists hookbox_endpoint (
     id          integer primary key,
     name        text    not null check (length(name) between 1 and 64),
     url         text    not null,
-    format      text    not null check (format in ('raw', 'template')),
+    format      text    not null check (
+                    format in ('raw', 'slack', 'discord', 'dingtalk', 'wecom', 'feishu', 'template')
+                ),
     -- Of format template: the file's name, its text and the content type of what it makes; JSON.
     template    text    check ((format = 'template') = (template is not null)),
     sign        text    not null,
@@ -102,17 +104,31 @@ create table if not exists hookbox_endpoint (
     branches    text,
     when_true   text,
     timeout_ms  integer not null check (timeout_ms > 0),
-    concurrency integer not null check (concurrency > 0),
-    -- How many requests in how much time: 20/m, or 5/s,100/m; null for any.
+    -- Requests at the same time, and how many in how much time (20/m, or 5/s,100/m); null for what
+    -- the format has.
+    concurrency integer check (concurrency > 0),
     rate        text,
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.
     retry       text    not null,
     created_ms  integer not null,
-    removed_ms  integer
+    removed_ms  integer,
+    -- Since when, and why, nothing is sent there though everything is kept for it; null otherwise.
+    held_ms     integer,
+    held_reason text,
+    check ((held_ms is null) = (held_reason is null))
 ) strict;
 
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
+
+-- What an endpoint with a rate was sent lately, so that a restart begins no new span.
+create table if not exists hookbox_pace (
+    endpoint_id integer primary key references hookbox_endpoint (id),
+    -- When requests ended, the latest ones, in milliseconds: a JSON array.
+    ended       text    not null,
+    -- Nothing is sent before, since its rate is used up or a reply asked to wait.
+    until_ms    integer not null
+) strict;
 
 -- What has come through each source (events, refusals, last_event_ms), and how many deliveries of
 -- each endpoint are in which state (and on how many events its expression failed: when_errors), so

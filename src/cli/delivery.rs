@@ -82,12 +82,12 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
             let id = store.box_id().parse_delivery(&id)?;
             context
                 .out
-                .fields(&store.delivery(id)?.json(store.box_id()))
+                .fields(&store.delivery(id)?.json(store.box_id(), context.now()))
         }
         DeliveryCommand::Cancel { id } => {
             let id = store.box_id().parse_delivery(&id)?;
             store.cancel(id, context.now())?;
-            let shown = store.delivery(id)?.json(store.box_id());
+            let shown = store.delivery(id)?.json(store.box_id(), context.now());
             context.out.object(
                 &shown,
                 &format!("cancelled {}", store.box_id().delivery(id)),
@@ -125,9 +125,10 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
         filter.before = page.last().map(|delivery| delivery.id);
         Ok(page)
     })?;
+    let now = context.now();
     let objects: Vec<Value> = deliveries
         .iter()
-        .map(|delivery| delivery.json(box_id))
+        .map(|delivery| delivery.json(box_id, now))
         .collect();
     let columns = [
         "id",

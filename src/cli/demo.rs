@@ -126,7 +126,9 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
     );
     if context.out.is_json() {
         let store = service.store();
-        context.out.fields(&delivery.json(store.box_id()))?;
+        context
+            .out
+            .fields(&delivery.json(store.box_id(), context.now()))?;
     }
     if arguments.exit {
         say("done: accepted, retried, delivered, verified")?;

@@ -46,6 +46,21 @@ pub(super) enum EndpointCommand {
     /// where the scheme allows several signatures (standard)
     #[command(after_help = EXIT_CODES)]
     RotateSecret(RotateArguments),
+    /// Stop sending to one; everything that it is owed waits
+    #[command(after_help = EXIT_CODES)]
+    Hold {
+        /// Its name
+        name: String,
+        /// Why, for whoever looks at it later
+        #[arg(long, default_value = "held by hand")]
+        reason: String,
+    },
+    /// Go on sending to one that is held
+    #[command(after_help = EXIT_CODES)]
+    Resume {
+        /// Its name
+        name: String,
+    },
     /// Print what would be sent of an event now; nothing is sent
     #[command(after_help = EXIT_CODES)]
     Preview {
@@ -101,16 +116,17 @@ pub(super) struct SetArguments {
 /// What can be set when an endpoint is made, and later.
 #[derive(Debug, Args)]
 struct Settings {
-    /// The shape in which events are sent: raw (the producer's own bytes), or
-    /// template:FILE (what a Jinja template makes of them; its text is kept)
-    /// [default: raw]
-    #[arg(long, value_name = "raw|template:FILE")]
+    /// The shape in which events are sent: raw (the producer's own bytes), a
+    /// message in slack, discord, dingtalk, wecom or feishu, or template:FILE
+    /// (what a Jinja template makes of them; its text is kept) [default: raw]
+    #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
     /// The content type of what a template makes [default: application/json]
     #[arg(long, value_name = "TYPE")]
     content_type: Option<String>,
     /// How requests are signed: none, standard (Standard Webhooks), github,
-    /// gogs, gitea, gitee, or generic [default: none]
+    /// gogs, gitea, gitee, or generic; chats have signatures of their own
+    /// [default: none]
     #[arg(long)]
     sign: Option<Scheme>,
     #[command(flatten)]
@@ -134,11 +150,12 @@ struct Settings {
     /// How long one attempt may take in all, 5m at most [default: 15s]
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     timeout: Option<Duration>,
-    /// Requests at the same time, 64 at most [default: 8]
+    /// Requests at the same time, 64 at most [default: 8; to a chat 1]
     #[arg(long, value_name = "N")]
     concurrency: Option<u32>,
     /// Requests in any span of time, such as 20/m, or 5/s,100/m; what waits for
-    /// that spends no tries; empty for any [default: any]
+    /// that spends no tries; empty for the default [default: any; to a chat as
+    /// many as it allows]
     #[arg(long, value_name = "COUNT/SPAN,...")]
     rate: Option<String>,
     /// Waits between tries, moved by up to 20 % at random; or cron:EXPR (six
@@ -236,7 +253,9 @@ impl Change {
         put(&mut endpoint.filters.branches, &self.branches);
         put(&mut endpoint.filters.when, &self.when);
         put(&mut endpoint.timeout, &self.timeout);
-        put(&mut endpoint.concurrency, &self.concurrency);
+        if self.concurrency.is_some() {
+            endpoint.concurrency = self.concurrency;
+        }
         put(&mut endpoint.rate, &self.rate);
         put(&mut endpoint.retry, &self.retry);
     }
@@ -251,7 +270,9 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             let columns = [
                 "name",
                 "url",
+                "format",
                 "sign",
+                "held",
                 "circuit",
                 "pending",
                 "oldest_due_at",
@@ -265,6 +286,8 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             .fields(&context.store()?.endpoint_report(&name)?.json()),
         EndpointCommand::Set(arguments) => set(context, *arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
+        EndpointCommand::Hold { name, reason } => hold(context, &name, &reason),
+        EndpointCommand::Resume { name } => resume(context, &name),
         EndpointCommand::Preview {
             endpoint,
             event,
@@ -334,6 +357,48 @@ fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
             old.ends
         ),
         _ => format!("endpoint {name} has a new secret; it is signed with that one from now on"),
+    };
+    context.out.object(&report.json(), &text)
+}
+
+fn hold(context: &Context, name: &str, reason: &str) -> Result<()> {
+    let store = context.store()?;
+    let reason = check_reason(reason)?;
+    let is_new = store.hold_endpoint(name, reason, context.now())?;
+    let report = store.endpoint_report(name)?;
+    let text = if is_new {
+        format!(
+            "endpoint {name} is held; what it is owed waits until `hookbox endpoint resume {name}`"
+        )
+    } else {
+        format!("endpoint {name} was held already; it has the new reason")
+    };
+    context.out.object(&report.json(), &text)
+}
+
+/// A reason is a line of lists and pages.
+fn check_reason(reason: &str) -> Result<&str> {
+    const CHARS_MAX: usize = 200;
+    let reason = reason.trim();
+    let fits = (1..=CHARS_MAX).contains(&reason.chars().count());
+    if !fits || reason.chars().any(char::is_control) {
+        return Err(Error::misuse(format!(
+            "--reason is one line of 1 to {CHARS_MAX} characters"
+        )));
+    }
+    Ok(reason)
+}
+
+fn resume(context: &Context, name: &str) -> Result<()> {
+    let store = context.store()?;
+    let was_held = store.resume_endpoint(name)?;
+    let report = store.endpoint_report(name)?;
+    let text = match (was_held, report.pending) {
+        (false, _) => format!("endpoint {name} was not held"),
+        (true, 1) => format!("endpoint {name} is sent to again; 1 delivery waits for it"),
+        (true, pending) => {
+            format!("endpoint {name} is sent to again; {pending} deliveries wait for it")
+        }
     };
     context.out.object(&report.json(), &text)
 }

@@ -11,8 +11,9 @@ use crate::model::endpoint::Format;
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::EventId;
 use crate::model::kind::SourceKind;
+use crate::model::redact::hide_fields;
 use crate::model::template::{CONTENT_TYPE, Template};
-use crate::outbound::{fill, render};
+use crate::outbound::{Occasion, fill, render};
 use crate::signature::Signable;
 use crate::store::{EventFilter, SendableEvent, Store};
 use crate::time::Timestamp;
@@ -29,10 +30,22 @@ pub(super) fn read_format(
             ));
         }
         None => return Ok(None),
-        Some("raw") => return Ok(Some(Format::Raw)),
-        Some(format) => format.strip_prefix("template:").ok_or_else(|| {
-            Error::misuse(format!("unknown format `{format}`; raw or template:FILE"))
-        })?,
+        Some(format) => match format.strip_prefix("template:") {
+            Some(path) => path,
+            None if content_type.is_some() => {
+                return Err(Error::misuse(format!(
+                    "--content-type goes with --format template:FILE; {format} brings its own"
+                )));
+            }
+            None => {
+                let known = Format::of_name(format, None).ok_or_else(|| {
+                    Error::misuse(format!(
+                        "unknown format `{format}`; raw, slack, discord, dingtalk, wecom, feishu or template:FILE"
+                    ))
+                })?;
+                return Ok(Some(known));
+            }
+        },
     };
     let path = Path::new(path);
     let text = std::fs::read_to_string(path).map_err(|error| Error::io_at("read", path, error))?;
@@ -86,7 +99,12 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let sendable = store.sendable_event(id)?;
     let report = store.endpoint_report(name)?;
     let endpoint = &report.endpoint;
-    let request = render(endpoint, sendable, &store.box_id().event(id), context.now())?;
+    let occasion = Occasion {
+        webhook_id: &store.box_id().event(id),
+        delivery: None,
+        now: context.now(),
+    };
+    let request = render(endpoint, sendable, &occasion)?;
     let message = Signable::of(&request.body);
     let proofs = endpoint.scheme.sign(
         &endpoint.secrets_at(context.now()),
@@ -107,16 +125,21 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let headers: Vec<Header> = request.headers.iter().map(shown).collect();
     let method = endpoint.connection.method.name();
     let url = if signed {
-        endpoint.url.as_text()
+        request.url.as_text()
     } else {
-        endpoint.url.redacted()
+        request.url.redacted()
     };
+    let secret_fields = match endpoint.format.chat() {
+        Some(chat) if !signed => chat.secret_fields(),
+        _ => &[],
+    };
+    let body = hide_fields(&request.body, secret_fields);
     if context.out.is_json() {
         let object = json!({
             "method": method,
             "url": url,
             "headers": headers,
-            "body": String::from_utf8_lossy(&request.body),
+            "body": String::from_utf8_lossy(&body),
         });
         return context.out.line(&object.to_string());
     }
@@ -127,8 +150,8 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     context
         .out
         .bytes(format!("{method} {url}\n{head}\n").as_bytes())?;
-    context.out.bytes(&request.body)?;
-    if !request.body.ends_with(b"\n") {
+    context.out.bytes(&body)?;
+    if !body.ends_with(b"\n") {
         context.out.bytes(b"\n")?;
     }
     Ok(())

@@ -141,13 +141,40 @@ pub struct DeliveryRecord {
     pub replay_of: Option<DeliveryId>,
     /// How the endpoint's expression failed on the event, which was sent for that.
     pub when_error: Option<String>,
-    /// Why a pending one is not being sent: `offline`, or nothing.
-    pub waiting: Option<&'static str>,
+    /// How its endpoint fares.
+    pub endpoint_waits: EndpointWaits,
+}
+
+/// Why an endpoint gets nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EndpointWaits {
+    /// A person or its last answer stopped it.
+    pub is_held: bool,
+    /// It cannot be reached.
+    pub is_offline: bool,
+    /// Its rate is used up, or it asked to wait: nothing is sent before.
+    pub paced_until: Option<Timestamp>,
 }
 
 impl DeliveryRecord {
-    /// The contract's JSON object.
-    pub fn json(&self, box_id: &BoxId) -> Value {
+    /// Why a pending one is not being sent at this moment: `held`, `offline`, or `pace` for one that
+    /// is due.
+    pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
+        let endpoint = self.endpoint_waits;
+        let due = self.due.filter(|_| self.state == State::Pending)?;
+        if endpoint.is_held {
+            Some("held")
+        } else if endpoint.is_offline {
+            Some("offline")
+        } else if due <= now && endpoint.paced_until.is_some_and(|until| until > now) {
+            Some("pace")
+        } else {
+            None
+        }
+    }
+
+    /// The contract's JSON object, as of a moment.
+    pub fn json(&self, box_id: &BoxId, now: Timestamp) -> Value {
         json!({
             "id": box_id.delivery(self.id),
             "event": box_id.event(self.event),
@@ -165,7 +192,7 @@ impl DeliveryRecord {
             "replay_of": self.replay_of.map(|id| box_id.delivery(id)),
             "replay": null,
             "when_error": self.when_error,
-            "waiting": self.waiting,
+            "waiting": self.waiting(now),
         })
     }
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use form_urlencoded::byte_serialize;
 use http::Uri;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
+use crate::model::chat::{self, Chat};
 use crate::model::connection::{Connection, is_own_header};
 use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
@@ -39,6 +41,8 @@ pub const CONCURRENCY_MAX: u32 = 64;
 pub enum Format {
     /// The producer's own bytes, content type and event headers.
     Raw,
+    /// A message in a chat.
+    Chat(Chat),
     /// What a template makes of the event.
     Template(Template),
 }
@@ -48,14 +52,33 @@ impl Format {
     pub fn name(&self) -> &'static str {
         match self {
             Format::Raw => "raw",
+            Format::Chat(chat) => chat.name(),
             Format::Template(_) => "template",
+        }
+    }
+
+    /// The format that SQL names so; `template` needs its template.
+    pub fn of_name(name: &str, template: Option<Template>) -> Option<Format> {
+        match (name, template) {
+            ("raw", None) => Some(Format::Raw),
+            ("template", Some(template)) => Some(Format::Template(template)),
+            (name, None) => Chat::of_name(name).map(Format::Chat),
+            _ => None,
+        }
+    }
+
+    /// The chat that it writes to, if it is one.
+    pub fn chat(&self) -> Option<Chat> {
+        match self {
+            Format::Chat(chat) => Some(*chat),
+            Format::Raw | Format::Template(_) => None,
         }
     }
 
     /// The template, where there is one.
     pub fn template(&self) -> Option<&Template> {
         match self {
-            Format::Raw => None,
+            Format::Raw | Format::Chat(_) => None,
             Format::Template(template) => Some(template),
         }
     }
@@ -65,14 +88,14 @@ impl fmt::Display for Format {
     /// As it is written on the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Format::Raw => f.write_str("raw"),
+            Format::Raw | Format::Chat(_) => f.write_str(self.name()),
             Format::Template(template) => write!(f, "template:{}", template.file()),
         }
     }
 }
 
-/// An absolute `http` or `https` URL. `Debug` and [`EndpointUrl::redacted`] hide the query, where
-/// chat systems and the like keep their tokens.
+/// An absolute `http` or `https` URL. `Debug` and [`EndpointUrl::redacted`] hide the values of its
+/// query and what in its path looks like a token: that is where chat systems and the like keep them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(Uri);
 
@@ -87,21 +110,75 @@ impl EndpointUrl {
         self.0.to_string()
     }
 
-    /// The URL with the values of its query hidden, for lists, pages, logs and errors.
-    pub fn redacted(&self) -> String {
-        match self.0.query() {
-            None => self.0.to_string(),
-            Some(query) => {
-                let whole = self.0.to_string();
-                let shown: Vec<String> = query
-                    .split('&')
-                    .map(|pair| format!("{}=***", pair.split('=').next().unwrap_or_default()))
-                    .collect();
-                let head = whole.split('?').next().unwrap_or_default();
-                format!("{head}?{}", shown.join("&"))
-            }
+    /// The URL with these parameters, in the place of any of their names that it has.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it becomes too long for a URL.
+    pub fn with_query(&self, parameters: &[(&'static str, String)]) -> Result<EndpointUrl> {
+        if parameters.is_empty() {
+            return Ok(self.clone());
         }
+        let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+        let is_new = |pair: &&str| !parameters.iter().any(|(name, _)| name_of(pair) == *name);
+        let held = self.0.query().unwrap_or_default();
+        let held = held.split('&').filter(|pair| !pair.is_empty());
+        let mut pairs: Vec<String> = held.filter(is_new).map(str::to_owned).collect();
+        for (name, value) in parameters {
+            let value: String = byte_serialize(value.as_bytes()).collect();
+            pairs.push(format!("{name}={value}"));
+        }
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let url = format!("{head}?{}", pairs.join("&"));
+        url.parse()
+            .map(EndpointUrl)
+            .map_err(|_| Error::misuse("the endpoint's URL is too long"))
     }
+
+    /// The URL with the values of its query hidden, and what in its path looks like a token, for
+    /// lists, pages, logs and errors. The path of a chat's robot ends with its token, whatever it
+    /// looks like.
+    pub fn redacted(&self) -> String {
+        let path = self.0.path();
+        let is_robot = Chat::of_host(&self.0).is_some();
+        let last = path.rfind('/').map_or(0, |slash| slash + 1);
+        let mut shown = String::new();
+        for segment in path.split_inclusive('/') {
+            let name = segment.trim_end_matches('/');
+            let begins = segment.as_ptr() as usize - path.as_ptr() as usize;
+            let is_token = looks_like_token(name) || (is_robot && begins == last);
+            shown.push_str(if is_token && !name.is_empty() {
+                "***"
+            } else {
+                name
+            });
+            shown.push_str(&segment[name.len()..]);
+        }
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let host = head.strip_suffix(path).unwrap_or(head);
+        let mut url = format!("{host}{shown}");
+        if let Some(query) = self.0.query() {
+            let names = query.split('&').map(|pair| pair.split('=').next());
+            let hidden = names.map(|name| format!("{}=***", name.unwrap_or_default()));
+            url.push('?');
+            url.push_str(&hidden.collect::<Vec<String>>().join("&"));
+        }
+        url
+    }
+}
+
+/// Whether a part of a path was drawn rather than chosen: long, and of letters and digits mixed.
+fn looks_like_token(segment: &str) -> bool {
+    const LENGTH_MIN: usize = 16;
+    let has = |is: fn(&u8) -> bool| segment.bytes().any(|byte| is(&byte));
+    let is_plain = segment
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    segment.len() >= LENGTH_MIN
+        && is_plain
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
 }
 
 impl fmt::Debug for EndpointUrl {
@@ -167,15 +244,40 @@ pub struct Endpoint {
     pub filters: Filters,
     /// How long one attempt may take in all.
     pub timeout: Duration,
-    /// Requests at the same time, at most.
-    pub concurrency: u32,
-    /// Requests in a span of time, at most.
-    pub rate: Option<Rates>,
+    /// Requests at the same time, at most, where set; see [`Endpoint::concurrency`].
+    pub own_concurrency: Option<u32>,
+    /// Requests in a span of time, at most, where set; see [`Endpoint::rate`].
+    pub own_rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
+    /// Since when, and why, nothing is sent there, though everything is kept for it.
+    pub held: Option<Hold>,
+}
+
+/// That an endpoint is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why: as a person said, or what the endpoint answered.
+    pub reason: String,
 }
 
 impl Endpoint {
+    /// Requests at the same time, at most: as set, else as its format has it.
+    pub fn concurrency(&self) -> u32 {
+        self.own_concurrency.unwrap_or(match self.format {
+            Format::Chat(_) => chat::CONCURRENCY,
+            Format::Raw | Format::Template(_) => CONCURRENCY_DEFAULT,
+        })
+    }
+
+    /// Requests in a span of time, at most: as set, else as its format has it; `None` for any.
+    pub fn rate(&self) -> Option<&Rates> {
+        let of_format = || self.format.chat().and_then(Chat::rates);
+        self.own_rate.as_ref().or_else(of_format)
+    }
+
     /// The secrets that hold at this moment, the newest first.
     pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
         let old = self.old_secrets.iter().filter(|old| now < old.ends);
@@ -212,9 +314,9 @@ pub struct NewEndpoint {
     pub filters: Filters,
     /// How long one attempt may take in all.
     pub timeout: Duration,
-    /// Requests at the same time, at most.
-    pub concurrency: u32,
-    /// Requests in a span of time, at most.
+    /// Requests at the same time, at most; `None` for what its format has.
+    pub concurrency: Option<u32>,
+    /// Requests in a span of time, at most; `None` for what its format has.
     pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
@@ -233,8 +335,8 @@ impl From<&Endpoint> for NewEndpoint {
             connection: held.connection.clone(),
             filters: held.filters.clone(),
             timeout: held.timeout,
-            concurrency: held.concurrency,
-            rate: held.rate.clone(),
+            concurrency: held.own_concurrency,
+            rate: held.own_rate.clone(),
             retry: held.retry.clone(),
         }
     }
@@ -253,7 +355,7 @@ impl NewEndpoint {
             connection: Connection::default(),
             filters: Filters::default(),
             timeout: TIMEOUT_DEFAULT,
-            concurrency: CONCURRENCY_DEFAULT,
+            concurrency: None,
             rate: None,
             retry: Retry::default(),
         }
@@ -274,9 +376,10 @@ impl NewEndpoint {
             connection: self.connection,
             filters: self.filters,
             timeout: self.timeout,
-            concurrency: self.concurrency,
-            rate: self.rate,
+            own_concurrency: self.concurrency,
+            own_rate: self.rate,
             retry: self.retry,
+            held: None,
         }
     }
 
@@ -286,7 +389,10 @@ impl NewEndpoint {
     /// [`Error::Misuse`] with the part and its limit.
     pub fn check(&self) -> Result<()> {
         crate::model::check_name(&self.name)?;
-        self.scheme.check_secret(self.secret.as_ref())?;
+        match &self.format {
+            Format::Chat(chat) => chat.check(self.url.uri(), self.scheme, self.secret.as_ref())?,
+            Format::Raw | Format::Template(_) => self.scheme.check_secret(self.secret.as_ref())?,
+        }
         if self.scheme != Scheme::Generic && self.signature != Rules::default() {
             return Err(Error::misuse(format!(
                 "where the signature goes and how it is made can be set for --sign generic, not for {}",
@@ -308,10 +414,11 @@ impl NewEndpoint {
                 show_span(TIMEOUT_MAX)
             )));
         }
-        if self.concurrency == 0 || self.concurrency > CONCURRENCY_MAX {
+        if let Some(concurrency) = self.concurrency
+            && !(1..=CONCURRENCY_MAX).contains(&concurrency)
+        {
             return Err(Error::misuse(format!(
-                "--concurrency is {}, allowed is 1 to {CONCURRENCY_MAX}",
-                self.concurrency
+                "--concurrency is {concurrency}, allowed is 1 to {CONCURRENCY_MAX}"
             )));
         }
         Ok(())
@@ -359,15 +466,17 @@ impl EndpointReport {
             "branches": list(&filters.branches),
             "when": filters.when.as_ref().map(Expression::to_string),
             "when_errors": self.when_errors,
-            "rate": endpoint.rate.as_ref().map(Rates::to_string),
-            "concurrency": endpoint.concurrency,
+            "rate": endpoint.rate().map(Rates::to_string),
+            "concurrency": endpoint.concurrency(),
             "ordered": false,
             "retry": endpoint.retry.to_string(),
             "tries_max": endpoint.tries_max(),
             "timeout": show_span(endpoint.timeout),
             "window": null,
             "expire": null,
-            "held": false,
+            "held": endpoint.held.is_some(),
+            "held_since": endpoint.held.as_ref().map(|hold| hold.since.to_string()),
+            "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
             "pending": self.pending,
@@ -416,5 +525,57 @@ mod tests {
         let url: EndpointUrl = "https://h/send?access_token=T0K&x=1".parse().unwrap();
         assert_eq!(url.redacted(), "https://h/send?access_token=***&x=***");
         assert!(!format!("{url:?}").contains("T0K"));
+    }
+
+    #[test]
+    fn tokens_in_the_path_are_hidden() {
+        for (url, shown) in [
+            ("https://h/", "https://h/"),
+            (
+                "https://h/hooks/deliveries-2024/x/",
+                "https://h/hooks/deliveries-2024/x/",
+            ),
+            (
+                "https://h/in/incoming-deliveries/push",
+                "https://h/in/incoming-deliveries/push",
+            ),
+            (
+                "https://h/hooks/x8mz1d3k5pfn9qr7stu2vw4yab?a=b",
+                "https://h/hooks/***?a=***",
+            ),
+            (
+                "https://h/a/3f2b8c1e-9d4a-4e6f-8b7c-1a2b3c4d5e6f/b/",
+                "https://h/a/***/b/",
+            ),
+            (
+                "https://hooks.slack.com/services/T01/B02/abcdefg",
+                "https://hooks.slack.com/services/T01/B02/***",
+            ),
+            (
+                "https://open.feishu.cn/open-apis/bot/v2/hook/x",
+                "https://open.feishu.cn/open-apis/bot/v2/hook/***",
+            ),
+        ] {
+            let url: EndpointUrl = url.parse().unwrap();
+            assert_eq!(url.redacted(), shown);
+        }
+    }
+
+    #[test]
+    fn parameters_are_encoded_once_and_take_the_place_of_those_of_their_name() {
+        let url: EndpointUrl = "https://h/send?access_token=T&sign=old&timestamp=1"
+            .parse()
+            .unwrap();
+        let signed = url
+            .with_query(&[("timestamp", "2".to_owned()), ("sign", "a+b/c=".to_owned())])
+            .unwrap();
+        assert_eq!(
+            signed.as_text(),
+            "https://h/send?access_token=T&timestamp=2&sign=a%2Bb%2Fc%3D"
+        );
+        let plain: EndpointUrl = "https://h".parse().unwrap();
+        let with = plain.with_query(&[("wait", "true".to_owned())]).unwrap();
+        assert_eq!(with.as_text(), "https://h/?wait=true");
+        assert_eq!(plain.with_query(&[]).unwrap(), plain);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod attempt;
+pub mod chat;
 pub mod connection;
 pub mod delivery;
 pub mod endpoint;

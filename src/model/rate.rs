@@ -1,5 +1,6 @@
 //! How many requests an endpoint may get in how much time: `20/m`, `5/s,100/m`.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,7 +20,7 @@ const SPAN: std::ops::RangeInclusive<Duration> =
 
 /// Limits that hold together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rates(Vec<Rate>);
+pub struct Rates(Cow<'static, [Rate]>);
 
 /// At most so many requests in any span of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +31,21 @@ pub struct Rate {
     pub span: Duration,
 }
 
+impl Rate {
+    pub(crate) const fn new(count: u32, span_ms: u64) -> Rate {
+        Rate {
+            count,
+            span: Duration::from_millis(span_ms),
+        }
+    }
+}
+
 impl Rates {
+    /// Limits that are known beforehand.
+    pub(crate) const fn of(limits: &'static [Rate]) -> Rates {
+        Rates(Cow::Borrowed(limits))
+    }
+
     /// The limits.
     pub fn limits(&self) -> &[Rate] {
         &self.0
@@ -96,7 +111,7 @@ impl FromStr for Rates {
         if limits.len() > LIMITS_MAX {
             return Err(bad("it has more than 4 limits"));
         }
-        Ok(Rates(limits))
+        Ok(Rates(limits.into()))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::model::id::DeliveryId;
 use crate::store::SendableEvent;
 use crate::time::{Clock, Timestamp};
 
-use super::format::render;
+use super::format::{Occasion, render};
 use super::transport::{Exchange, Transport};
 
 /// A delivery to be tried once.
@@ -22,6 +22,8 @@ pub(super) struct Job {
     pub(super) event: SendableEvent,
     /// The event's outer id; the same over all retries and replays.
     pub(super) webhook_id: String,
+    /// The delivery's outer id.
+    pub(super) delivery_id: String,
 }
 
 /// An attempt that was made.
@@ -40,17 +42,21 @@ pub(super) struct Finished {
 
 pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Finished {
     let started = clock.now();
-    let (exchange, request_headers) =
-        match render(&job.endpoint, job.event, &job.webhook_id, started) {
-            Ok(request) => {
-                let exchange = transport.send(&job.endpoint, &request);
-                (
-                    Ok(exchange),
-                    without_secrets(request.headers, &job.endpoint),
-                )
-            }
-            Err(error) => (Err(error), Vec::new()),
-        };
+    let occasion = Occasion {
+        webhook_id: &job.webhook_id,
+        delivery: Some(&job.delivery_id),
+        now: started,
+    };
+    let (exchange, request_headers) = match render(&job.endpoint, job.event, &occasion) {
+        Ok(request) => {
+            let exchange = transport.send(&job.endpoint, &request);
+            (
+                Ok(exchange),
+                without_secrets(request.headers, &job.endpoint),
+            )
+        }
+        Err(error) => (Err(error), Vec::new()),
+    };
     Finished {
         delivery: job.delivery,
         tries: job.tries,

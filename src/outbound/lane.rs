@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::id::DeliveryId;
-use crate::store::{DueDelivery, Store};
+use crate::store::{DueDelivery, RecentPace, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
@@ -18,6 +18,10 @@ use super::pace::Pace;
 
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
+
+/// Moments that are remembered over a restart: more than a limit of minutes has, and a limit of
+/// seconds is over by then.
+const PACE_KEPT: usize = 128;
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -35,15 +39,18 @@ pub(super) struct Lane {
     stale: bool,
     /// When the next delivery becomes due, as far as known.
     next_due: Option<Timestamp>,
+    /// Answers that say that the endpoint is no more, and are not on disk yet.
+    holds: usize,
 }
 
 impl Lane {
-    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit) -> Lane {
+    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit, pace: Pace) -> Lane {
         Lane {
             endpoint,
             circuit,
             flow: Flow::new(),
-            pace: Pace::default(),
+            pace,
+            holds: 0,
             ready: VecDeque::new(),
             in_flight: HashSet::new(),
             on_wire: 0,
@@ -78,9 +85,42 @@ impl Lane {
         self.on_wire = self.on_wire.saturating_sub(1);
     }
 
-    /// A request ended that the endpoint has seen: its rates count it.
-    pub(super) fn spent(&mut self, elapsed: Duration) {
-        self.pace.ended(elapsed, self.endpoint.rate.as_ref());
+    /// A request ended that the endpoint has seen: its rates count it. It may have asked to be left
+    /// alone for a while.
+    pub(super) fn spent(&mut self, elapsed: Duration, pause: Option<Duration>) {
+        self.pace.ended(elapsed, self.endpoint.rate());
+        if let Some(pause) = pause {
+            self.pace.pause(elapsed, pause);
+        }
+    }
+
+    /// What the next process must know of the endpoint's pace; `None` while nothing limits it.
+    pub(super) fn recent_pace(&self, now: Timestamp, elapsed: Duration) -> Option<RecentPace> {
+        let rate = self.endpoint.rate();
+        let wait = self.pace.wait(elapsed, self.on_wire, rate);
+        if rate.is_none() && wait == Some(Duration::ZERO) {
+            return None;
+        }
+        let ages: Vec<Duration> = self.pace.ages(elapsed).collect();
+        let latest = &ages[ages.len().saturating_sub(PACE_KEPT)..];
+        Some(RecentPace {
+            ended: latest.iter().map(|age| now.minus(*age)).collect(),
+            until: now.plus(wait.unwrap_or_default()),
+        })
+    }
+
+    /// An answer said that the endpoint is no more: nothing is sent while that is written.
+    pub(super) fn hold(&mut self) {
+        self.holds += 1;
+    }
+
+    /// It was written.
+    pub(super) fn hold_written(&mut self) {
+        self.holds = self.holds.saturating_sub(1);
+    }
+
+    fn is_held(&self) -> bool {
+        self.holds > 0 || self.endpoint.held.is_some()
     }
 
     /// The endpoint was reached; `took` says how long it worked on a request that it took. Comes
@@ -92,7 +132,7 @@ impl Lane {
         self.circuit.reached();
         match took {
             Some(took) => {
-                let concurrency = self.endpoint.concurrency as usize;
+                let concurrency = self.endpoint.concurrency() as usize;
                 self.flow.succeeded(took, self.on_wire, concurrency);
             }
             None => self.flow.refused(),
@@ -101,7 +141,7 @@ impl Lane {
 
     /// How many requests may be on the wire, as far as the endpoint's pace goes.
     fn window(&self) -> usize {
-        self.flow.window(self.endpoint.concurrency as usize)
+        self.flow.window(self.endpoint.concurrency() as usize)
     }
 
     /// The delivery was recorded, or its attempt was called off.
@@ -117,8 +157,11 @@ impl Lane {
         now: Timestamp,
         elapsed: Duration,
     ) -> Result<Option<DueDelivery>> {
+        if self.is_held() {
+            return Ok(None);
+        }
         let allowed = self.circuit.allowed(elapsed, self.window());
-        let rate = self.endpoint.rate.as_ref();
+        let rate = self.endpoint.rate();
         if self.on_wire >= allowed || self.pace.room(elapsed, self.on_wire, rate) == 0 {
             return Ok(None);
         }
@@ -158,7 +201,7 @@ impl Lane {
     /// How long until this lane may have something to do by itself; `None` when only an event, an
     /// answer or a change can give it something.
     pub(super) fn wait(&self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
-        if self.on_wire >= self.window() {
+        if self.is_held() || self.on_wire >= self.window() {
             return None;
         }
         let work = if !self.ready.is_empty() || self.stale {
@@ -166,7 +209,7 @@ impl Lane {
         } else {
             self.next_due.map(|due| due.since(now))
         }?;
-        let rate = self.endpoint.rate.as_ref();
+        let rate = self.endpoint.rate();
         let work = work.max(self.pace.wait(elapsed, self.on_wire, rate)?);
         match self.circuit.probe_at() {
             None => Some(work),

@@ -25,7 +25,7 @@ mod scheduler;
 mod transport;
 
 pub use egress::{Egress, Forbidden, Scope};
-pub use format::{fill, render};
+pub use format::{Occasion, fill, render};
 pub use policy::RETRY_AFTER_MAX;
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{

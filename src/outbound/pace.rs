@@ -3,36 +3,72 @@
 //! A limit is of any span, not of the clock's minutes: the moments at which requests ended are
 //! remembered, and a request counts from when it is sent until its span after it ended. Wherever
 //! between the two the receiver counted it, no span of its own holds more. Times are on the clock
-//! that never jumps.
+//! that never jumps; what a former process sent was before its beginning.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::rate::Rates;
 
+/// A moment, in nanoseconds since the clock began, or before.
+type Nanos = i128;
+
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     /// When requests ended, oldest first.
-    ended: VecDeque<Duration>,
+    ended: VecDeque<Nanos>,
+    /// The endpoint asked for nothing before.
+    not_before: Nanos,
+}
+
+fn nanos(span: Duration) -> Nanos {
+    // 300 years fit many times.
+    span.as_nanos() as Nanos
+}
+
+fn span(nanos: Nanos) -> Duration {
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 impl Pace {
+    /// What a former process knew: how long ago requests ended, oldest first, and how long the
+    /// endpoint is to be left alone.
+    pub(super) fn remembered(now: Duration, ages: &[Duration], pause: Duration) -> Pace {
+        Pace {
+            ended: ages.iter().map(|age| nanos(now) - nanos(*age)).collect(),
+            not_before: nanos(now) + nanos(pause),
+        }
+    }
+
+    /// How long ago requests ended, oldest first.
+    pub(super) fn ages(&self, now: Duration) -> impl Iterator<Item = Duration> {
+        self.ended.iter().map(move |at| span(nanos(now) - at))
+    }
+
     /// A request ended that the endpoint has seen.
     pub(super) fn ended(&mut self, now: Duration, rates: Option<&Rates>) {
         let Some(rates) = rates else {
             self.ended.clear();
             return;
         };
-        self.ended.push_back(now);
+        self.ended.push_back(nanos(now));
         let longest = rates.limits().iter().map(|rate| rate.span).max();
-        let forgotten = now.saturating_sub(longest.unwrap_or_default());
+        let forgotten = nanos(now) - nanos(longest.unwrap_or_default());
         while self.ended.front().is_some_and(|at| *at < forgotten) {
             self.ended.pop_front();
         }
     }
 
+    /// The endpoint asked to be left alone for so long.
+    pub(super) fn pause(&mut self, now: Duration, pause: Duration) {
+        self.not_before = self.not_before.max(nanos(now) + nanos(pause));
+    }
+
     /// How many more requests may be sent now, beside those on the wire.
     pub(super) fn room(&self, now: Duration, on_wire: usize, rates: Option<&Rates>) -> usize {
+        if self.not_before > nanos(now) {
+            return 0;
+        }
         let limits = rates.map_or(&[][..], Rates::limits).iter();
         let rooms = limits.map(|rate| {
             let counted = self.counted_since(now, rate.span) + on_wire;
@@ -50,7 +86,7 @@ impl Pace {
         rates: Option<&Rates>,
     ) -> Option<Duration> {
         let limits = rates.map_or(&[][..], Rates::limits).iter();
-        let mut longest = Duration::ZERO;
+        let mut longest = span(self.not_before - nanos(now));
         for rate in limits {
             let count = rate.count as usize;
             let counted = self.counted_since(now, rate.span);
@@ -59,8 +95,8 @@ impl Pace {
             }
             // The one that must leave the span for the next to have room.
             let index = (counted + on_wire - count).checked_add(self.ended.len() - counted)?;
-            let leaves = *self.ended.get(index)? + rate.span;
-            longest = longest.max(leaves.saturating_sub(now));
+            let leaves = *self.ended.get(index)? + nanos(rate.span);
+            longest = longest.max(span(leaves - nanos(now)));
         }
         Some(longest)
     }
@@ -68,7 +104,9 @@ impl Pace {
     /// How many ended less than a span ago.
     fn counted_since(&self, now: Duration, span: Duration) -> usize {
         let recent = self.ended.iter().rev();
-        recent.take_while(|at| **at + span > now).count()
+        recent
+            .take_while(|at| **at + nanos(span) > nanos(now))
+            .count()
     }
 }
 
@@ -141,6 +179,31 @@ mod tests {
         // Now the minute is full.
         assert_eq!(pace.room(ms(5_000), 0, Some(&rates)), 0);
         assert_eq!(pace.wait(ms(5_000), 0, Some(&rates)), Some(ms(55_100)));
+    }
+
+    #[test]
+    fn an_endpoint_that_asks_for_it_is_left_alone_and_the_longest_wish_counts() {
+        let rates = rates("1000/s");
+        let mut pace = Pace::default();
+        pace.pause(ms(10), ms(500));
+        pace.pause(ms(20), ms(100));
+        for rates in [None, Some(&rates)] {
+            assert_eq!(pace.room(ms(509), 0, rates), 0);
+            assert_eq!(pace.wait(ms(500), 0, rates), Some(ms(10)));
+            assert!(pace.room(ms(510), 0, rates) > 0);
+        }
+    }
+
+    #[test]
+    fn what_a_former_process_sent_still_counts() {
+        let rates = rates("2/m");
+        let mut pace = Pace::remembered(ms(5), &[ms(50_000), ms(20_000)], ms(0));
+        assert_eq!(pace.room(ms(5), 0, Some(&rates)), 0);
+        assert_eq!(pace.wait(ms(5), 0, Some(&rates)), Some(ms(10_000)));
+        assert_eq!(pace.room(ms(10_005), 0, Some(&rates)), 1);
+        pace.ended(ms(10_005), Some(&rates));
+        let ages: Vec<Duration> = pace.ages(ms(10_005)).collect();
+        assert_eq!(ages, [ms(60_000), ms(30_000), ms(0)]);
     }
 
     #[test]

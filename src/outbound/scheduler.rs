@@ -22,6 +22,7 @@ use super::attempt::{Finished, Job, run};
 use super::circuit::Circuit;
 use super::lane::Lane;
 use super::mailbox::{Mail, Mailbox};
+use super::pace::Pace;
 use super::policy::{Verdict, judge};
 use super::pool::Pool;
 use super::transport::{Answer, Exchange, Reply, Transport};
@@ -41,6 +42,9 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
 /// itself does not count while a machine is suspended, so what is due is looked at now and then.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// Longest wait that is taken over from a former process, whose clock may have been another.
+const PAUSE_REMEMBERED_MAX: Duration = Duration::from_secs(3_600);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -104,11 +108,25 @@ impl Scheduler {
                 Circuit::default()
             };
             let endpoint = Arc::new(report.endpoint);
+            let pace = scheduler.recent_pace(endpoint.id)?;
             scheduler
                 .lanes
-                .insert(endpoint.id, Lane::new(endpoint, circuit));
+                .insert(endpoint.id, Lane::new(endpoint, circuit, pace));
         }
         Ok(scheduler)
+    }
+
+    /// The pace of an endpoint as the last process left it. What seems to lie in the future was
+    /// written by another clock.
+    fn recent_pace(&self, endpoint: EndpointId) -> Result<Pace> {
+        let Some(recent) = self.store.recent_pace(endpoint)? else {
+            return Ok(Pace::default());
+        };
+        let now = self.clock.now();
+        let past = recent.ended.iter().filter(|at| **at <= now);
+        let ages: Vec<Duration> = past.map(|at| now.since(*at)).collect();
+        let pause = recent.until.since(now).min(PAUSE_REMEMBERED_MAX);
+        Ok(Pace::remembered(self.clock.elapsed(), &ages, pause))
     }
 
     /// Does all that is due at the clock's time, one attempt after the other on this thread, and
@@ -251,8 +269,10 @@ impl Scheduler {
             match self.lanes.get_mut(&endpoint.id) {
                 Some(lane) => lane.replace(endpoint.clone()),
                 None => {
-                    self.lanes
-                        .insert(endpoint.id, Lane::new(endpoint.clone(), Circuit::default()));
+                    self.lanes.insert(
+                        endpoint.id,
+                        Lane::new(endpoint.clone(), Circuit::default(), Pace::default()),
+                    );
                 }
             }
         }
@@ -327,6 +347,7 @@ impl Scheduler {
                 tries: due.tries,
                 endpoint: lane.endpoint.clone(),
                 webhook_id: self.store.box_id().event(event.id),
+                delivery_id: self.store.box_id().delivery(due.id),
                 event,
             }));
         }
@@ -375,6 +396,7 @@ impl Scheduler {
             self.chance.f64(),
         );
         let mut probe = false;
+        let mut pace = None;
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
         let reached = is_sent && verdict.outcome != Outcome::Unreachable;
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
@@ -394,7 +416,11 @@ impl Scheduler {
             }
             lane.off_wire();
             if reached {
-                lane.spent(self.clock.elapsed());
+                lane.spent(self.clock.elapsed(), verdict.pause);
+                pace = lane.recent_pace(attempt.ended, self.clock.elapsed());
+            }
+            if verdict.hold.is_some() {
+                lane.hold();
             }
             if is_sent {
                 tell_of_outage(&verdict, was_open, &endpoint.name);
@@ -427,6 +453,9 @@ impl Scheduler {
                 "delivery.attempted"
             );
         }
+        if let Some(reason) = &verdict.hold {
+            tracing::warn!(endpoint = endpoint.name, reason, "endpoint.held");
+        }
         if let Move::GiveUp { reason } = &verdict.change {
             tracing::warn!(
                 event = attempt.webhook_id,
@@ -451,6 +480,9 @@ impl Scheduler {
             response_body: reply.body,
             response_truncated: reply.truncated,
             change: verdict.change,
+            hold: verdict.hold,
+            pace,
+            url: endpoint.url.clone(),
         };
         self.record(Arc::new(report));
     }
@@ -502,6 +534,9 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return;
         };
+        if report.as_ref().is_some_and(|report| report.hold.is_some()) {
+            lane.hold_written();
+        }
         match report.as_ref().map(|report| &report.change) {
             Some(Move::Postpone) => lane.put_back(delivery),
             Some(Move::Retry { due }) => {

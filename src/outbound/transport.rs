@@ -126,7 +126,7 @@ struct AgentSettings {
 
 impl AgentSettings {
     fn are_of(&self, endpoint: &Endpoint) -> bool {
-        (self.timeout, self.concurrency) == (endpoint.timeout, endpoint.concurrency)
+        (self.timeout, self.concurrency) == (endpoint.timeout, endpoint.concurrency())
             && self.connection == endpoint.connection
     }
 }
@@ -161,7 +161,7 @@ impl UreqTransport {
                 .as_ref()
                 .map(|proxy| (proxy.host().to_owned(), proxy.port())),
         };
-        let connections = endpoint.concurrency as usize;
+        let connections = endpoint.concurrency() as usize;
         let config = Agent::config_builder()
             // Every status is an answer, to be stored and judged.
             .http_status_as_error(false)
@@ -194,7 +194,7 @@ impl UreqTransport {
         let agent = Agent::with_parts(config, connector, resolver);
         let settings = AgentSettings {
             timeout: endpoint.timeout,
-            concurrency: endpoint.concurrency,
+            concurrency: endpoint.concurrency(),
             connection: connection.clone(),
         };
         agents.insert(endpoint.id, (settings, agent.clone()));

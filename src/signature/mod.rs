@@ -16,6 +16,8 @@ use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
 pub mod digest;
+pub mod dingtalk;
+pub mod feishu;
 pub mod form;
 pub mod generic;
 pub mod gitea;

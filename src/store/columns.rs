@@ -184,6 +184,23 @@ macro_rules! span_columns {
 
 span_columns!(Millis, from_millis, as_millis; Micros, from_micros, as_micros);
 
+/// Moments in a column: a JSON array of milliseconds.
+pub(super) struct Moments(pub(super) Vec<Timestamp>);
+
+impl ToSql for Moments {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let moments: serde_json::Value = self.0.iter().map(|at| at.0).collect();
+        Ok(ToSqlOutput::Owned(Value::Text(moments.to_string())))
+    }
+}
+
+impl FromSql for Moments {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Moments> {
+        let moments: Vec<i64> = serde_json::from_str(value.as_str()?).map_err(other)?;
+        Ok(Moments(moments.into_iter().map(Timestamp).collect()))
+    }
+}
+
 /// Headers read from a column: a JSON array of `[name, value]`.
 pub(super) struct Headers(pub(super) Vec<Header>);
 

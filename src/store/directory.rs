@@ -5,11 +5,12 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, Row, named_params};
 
 use super::columns::Millis;
-use crate::error::Result;
-use crate::model::endpoint::{Endpoint, Format};
+use crate::error::{Error, Result};
+use crate::model::endpoint::{Endpoint, Format, Hold};
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
 use crate::model::source::Source;
@@ -97,8 +98,8 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let sources = complete;
     let endpoints = connection
         .prepare_cached(
-            "select id, name, url, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                    timeout_ms, concurrency, rate, retry
+            "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
+                    timeout_ms, concurrency, rate, retry, held_ms, held_reason
              from hookbox_endpoint
              where removed_ms is null
              order by id",
@@ -156,10 +157,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         id: row.get("id")?,
         name: row.get("name")?,
         url: row.get("url")?,
-        format: match row.get("template")? {
-            Some(template) => Format::Template(template),
-            None => Format::Raw,
-        },
+        format: read_format(row)?,
         scheme: row.get("sign")?,
         secret: read_secret(row, "secret")?,
         old_secrets: Vec::new(),
@@ -172,9 +170,24 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
             when: row.get("when_true")?,
         },
         timeout: row.get::<_, Millis>("timeout_ms")?.0,
-        concurrency: row.get("concurrency")?,
-        rate: row.get("rate")?,
+        own_concurrency: row.get("concurrency")?,
+        own_rate: row.get("rate")?,
         retry: row.get("retry")?,
+        held: match row.get("held_ms")? {
+            Some(since) => Some(Hold {
+                since,
+                reason: row.get("held_reason")?,
+            }),
+            None => None,
+        },
+    })
+}
+
+fn read_format(row: &Row<'_>) -> rusqlite::Result<Format> {
+    let name: String = row.get("format")?;
+    Format::of_name(&name, row.get("template")?).ok_or_else(|| {
+        let error = Error::misuse(format!("no format named {name}")).into();
+        rusqlite::Error::FromSqlConversionFailure(0, Type::Text, error)
     })
 }
 

@@ -30,6 +30,7 @@ mod job;
 mod keys;
 mod lock;
 mod open;
+mod pace;
 #[cfg(test)]
 mod plan;
 mod query;
@@ -47,6 +48,7 @@ pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub use lock::ServeLock;
 pub use open::Missing;
+pub use pace::RecentPace;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
 pub use record::Report;
 pub use refusal::SourceRefusals;

@@ -14,7 +14,7 @@ use super::setup::{no_endpoint, no_source};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
-use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::delivery::{DeliveryRecord, EndpointWaits, State};
 use crate::model::event::{EventRecord, summary};
 use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
@@ -102,13 +102,14 @@ const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error,
-        o.id is not null as offline
+        p.held_ms is not null as held, o.id is not null as offline, q.until_ms as paced_until_ms
      from hookbox_delivery as d";
 
 const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
      join hookbox_endpoint as p on p.id = d.endpoint_id
      left join hookbox_source as s on s.id = e.source_id
-     left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null";
+     left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null
+     left join hookbox_pace as q on q.endpoint_id = d.endpoint_id";
 
 const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :name";
 
@@ -339,7 +340,6 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
 
 fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     let state: State = row.get("state")?;
-    let offline: bool = row.get("offline")?;
     let event_type: String = row.get("type")?;
     let source: Option<String> = row.get("source")?;
     let read: Option<String> = row.get("summary")?;
@@ -360,7 +360,11 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         reason: row.get("reason")?,
         replay_of: row.get("replay_of")?,
         when_error: row.get("when_error")?,
-        waiting: (state == State::Pending && offline).then_some("offline"),
+        endpoint_waits: EndpointWaits {
+            is_held: row.get("held")?,
+            is_offline: row.get("offline")?,
+            paced_until: row.get("paced_until_ms")?,
+        },
     })
 }
 

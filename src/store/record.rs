@@ -7,10 +7,13 @@ use rusqlite::{OptionalExtension, named_params};
 use super::Store;
 use super::columns::{HeadersRef, Micros};
 use super::job::Tx;
+use super::pace::{self, RecentPace};
+use super::setup::hold::hold;
 use super::writer::expect_one;
 use crate::error::Result;
 use crate::model::attempt::{Outcome, Timing};
 use crate::model::delivery::{Move, State, next_state};
+use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
@@ -49,6 +52,12 @@ pub struct Report {
     pub response_truncated: bool,
     /// What happens to the delivery.
     pub change: Move,
+    /// Why nothing more is to be sent to the endpoint, if that is so.
+    pub hold: Option<String>,
+    /// What the endpoint was sent lately, if its pace is limited.
+    pub pace: Option<RecentPace>,
+    /// Where the request went: a hold is not for an endpoint that is elsewhere by now.
+    pub url: EndpointUrl,
 }
 
 impl Store {
@@ -74,6 +83,16 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
             false
         }
     };
+    if let Some(pace) = &report.pace {
+        pace::write(tx, report.endpoint, pace)?;
+    }
+    if let Some(reason) = &report.hold
+        && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
+        && endpoint.url == report.url
+        && endpoint.held.is_none()
+    {
+        hold(tx, report.endpoint, reason, report.ended)?;
+    }
     // While an outage lasts, its row stands for all its probes.
     if report.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());

@@ -153,8 +153,8 @@ fn a_person_finds_the_dead_delivery_and_presses_replay() {
     }
     let here = Box::new();
     here.add_gogs();
-    let receiver = Receiver::answering(&[410, 200]);
-    here.add_endpoint("ci", &receiver.url, &[]);
+    let receiver = Receiver::answering(&[500, 200]);
+    here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);
     let served = here.serve();
     served.push("k1", PUSH.as_bytes());
     here.wait_for_state("1", "dead");
@@ -165,7 +165,7 @@ fn a_person_finds_the_dead_delivery_and_presses_replay() {
     browser.click("li.dead a");
     assert!(browser.url().contains("state=dead"));
     browser.click("table.rows tbody a");
-    assert!(browser.text("main").contains("410 Gone"));
+    assert!(browser.text("main").contains("500 Internal Server Error"));
     assert!(
         browser
             .text("section:last-of-type pre")

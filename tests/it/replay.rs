@@ -14,8 +14,9 @@ use crate::support::{Bench, Box, PUSH, Receiver, Script, event, replied};
 #[test]
 fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
     let here = Box::new();
-    let receiver = Receiver::answering(&[410, 200]);
-    here.add_endpoint("ci", &receiver.url, &["--sign", "gogs", "--secret", "s"]);
+    let receiver = Receiver::answering(&[500, 200]);
+    let settings = ["--sign", "gogs", "--secret", "s", "--retry", "none"];
+    here.add_endpoint("ci", &receiver.url, &settings);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "push", "--data", PUSH]);
     let before = here.wait_for_state("1", "dead");

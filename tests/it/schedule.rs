@@ -1,15 +1,18 @@
 //! When things are sent: the ladder, outages, fairness, bounds. No threads, no waiting: a manual
 //! clock and a scripted transport.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use hookbox::model::attempt::Timing;
 use hookbox::model::delivery::State;
+use hookbox::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::retry::LADDER_DEFAULT;
-use hookbox::outbound::{Answer, Scheduler};
-use hookbox::store::DeliveryFilter;
+use hookbox::outbound::{Answer, Exchange, OutboundRequest, Scheduler, Transport};
+use hookbox::store::{DeliveryFilter, Store};
 
-use crate::support::{Bench, Script, event, replied, replied_with, unreachable};
+use crate::support::{Bench, NOON, Script, event, replied, replied_with, unreachable};
 
 fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
@@ -133,7 +136,7 @@ fn a_week_offline_spends_no_tries_and_grows_one_row() {
     assert!(
         waiting
             .iter()
-            .all(|delivery| delivery.tries == 0 && delivery.waiting == Some("offline"))
+            .all(|delivery| delivery.tries == 0 && delivery.endpoint_waits.is_offline)
     );
     let attempts: usize = waiting
         .iter()
@@ -331,4 +334,62 @@ fn the_counts_beside_the_rows_equal_the_rows() {
         32
     );
     assert!(stats.dead > 0 && stats.cancelled > 0);
+}
+
+#[test]
+fn what_a_held_endpoint_is_owed_waits_and_spends_nothing_and_others_go_on() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint("held");
+    bench.endpoint("other");
+    bench
+        .store
+        .hold_endpoint("held", "being moved", bench.now())
+        .unwrap();
+    for _ in 0..5 {
+        bench.event();
+    }
+    assert_eq!(bench.run_due(), 5);
+    bench.advance(secs(7 * 86_400));
+    assert_eq!(bench.run_due(), 0);
+    assert!(
+        !bench
+            .store
+            .hold_endpoint("held", "still", bench.now())
+            .unwrap()
+    );
+    let report = bench.store.endpoint_report("held").unwrap();
+    let hold = report.endpoint.held.unwrap();
+    assert_eq!(
+        (hold.since, hold.reason.as_str(), report.pending),
+        (NOON, "still", 5)
+    );
+    assert!(bench.store.resume_endpoint("held").unwrap());
+    assert!(!bench.store.resume_endpoint("held").unwrap());
+    assert_eq!(bench.run_due(), 5);
+    let report = bench.store.endpoint_report("held").unwrap();
+    assert_eq!((report.pending, report.delivered), (0, 5));
+}
+
+#[test]
+fn a_hold_is_not_for_an_endpoint_that_is_elsewhere_by_now() {
+    /// While it is asked, a person changes its URL.
+    struct Moved(Store);
+    impl Transport for Moved {
+        fn send(&self, endpoint: &Endpoint, _: &OutboundRequest) -> Exchange {
+            let elsewhere: EndpointUrl = "http://127.0.0.1:9/new".parse().unwrap();
+            let change = move |set: &mut NewEndpoint| set.url = elsewhere.clone();
+            self.0.set_endpoint(&endpoint.name, change, NOON).unwrap();
+            Exchange {
+                timing: Timing::default(),
+                answer: replied(410),
+            }
+        }
+    }
+    let mut bench = Bench::over(|store, _| Arc::new(Moved(store.clone())));
+    bench.endpoint("ci");
+    bench.event();
+    assert_eq!(bench.run_due(), 1);
+    let report = bench.store.endpoint_report("ci").unwrap();
+    assert!(report.endpoint.held.is_none());
+    assert_eq!(report.dead, 1);
 }

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 use hookbox::signature::{Secret, github, gogs};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Box, PUSH, Receiver, closed_port, wait_until};
 
@@ -183,15 +183,32 @@ fn a_redirect_is_refused_and_not_followed() {
 }
 
 #[test]
-fn a_410_is_dead_at_once() {
+fn a_410_is_dead_at_once_and_holds_the_endpoint_until_a_person_resumes_it() {
     let here = Box::new();
-    let receiver = Receiver::answering(&[410]);
+    let receiver = Receiver::answering(&[410, 200]);
     here.add_endpoint("gone", &receiver.url, &[]);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "x"]);
     let dead = here.wait_for_state("1", "dead");
     assert_eq!(dead["tries"], 1);
     assert!(dead["reason"].as_str().unwrap().starts_with("410 Gone"));
+    let held = here.json(&["endpoint", "show", "gone"]);
+    assert_eq!(held["held"], true);
+    assert_eq!(held["held_reason"], dead["reason"]);
+    receiver.next();
+    here.json(&["enqueue", "--type", "x"]);
+    let waiting = here.json(&["delivery", "show", "2"]);
+    assert_eq!(
+        (&waiting["state"], &waiting["waiting"]),
+        (&json!("pending"), &json!("held"))
+    );
+    let resumed = here.json(&["endpoint", "resume", "gone"]);
+    assert_eq!(
+        (&resumed["held"], &resumed["held_reason"]),
+        (&json!(false), &Value::Null)
+    );
+    here.wait_for_state("2", "delivered");
+    assert_eq!(here.json(&["delivery", "show", "1"]), dead);
 }
 
 #[test]

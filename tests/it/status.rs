@@ -8,11 +8,18 @@ use crate::support::{Box, GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, raw, wa
 fn with_one_dead_delivery() -> (Box, Served, Receiver) {
     let here = Box::new();
     here.add_gogs();
-    let receiver = Receiver::answering(&[410, 200]);
+    let receiver = Receiver::answering(&[500, 200]);
     here.add_endpoint(
         "ci",
         &format!("{}?token=T0K3N", receiver.url),
-        &["--sign", "gogs", "--secret", "endpoint-s3cret"],
+        &[
+            "--sign",
+            "gogs",
+            "--secret",
+            "endpoint-s3cret",
+            "--retry",
+            "none",
+        ],
     );
     let served = here.serve();
     served.push("k1", PUSH.as_bytes());
@@ -39,7 +46,7 @@ fn every_page_shows_what_it_is_for() {
             format!("/deliveries/{id}"),
             vec![
                 id,
-                "410 Gone",
+                "500 Internal Server Error",
                 "Replay",
                 "X-Gogs-Event",
                 "lighthouse/beacon",

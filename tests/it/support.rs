@@ -547,23 +547,45 @@ pub struct Bench {
     pub store: Store,
     pub clock: Arc<ManualClock>,
     pub script: Script,
+    pub transport: Arc<dyn Transport>,
     pub scheduler: Scheduler,
 }
 
 impl Bench {
     pub fn new(script: Script) -> Bench {
+        let mut bench = Bench::over(|_, _| Arc::new(script.clone()));
+        bench.script = script;
+        bench
+    }
+
+    /// A bench with a transport of the test's own, which may use the store and the clock.
+    pub fn over(transport: impl FnOnce(&Store, &Arc<ManualClock>) -> Arc<dyn Transport>) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create).unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
-        let scheduler =
-            Scheduler::new(store.clone(), clock.clone(), Arc::new(script.clone()), 7).unwrap();
+        let transport = transport(&store, &clock);
+        let scheduler = Scheduler::new(store.clone(), clock.clone(), transport.clone(), 7).unwrap();
         Bench {
             _folder: folder,
             store,
             clock,
-            script,
+            script: Script::default(),
+            transport,
             scheduler,
         }
+    }
+
+    /// The process ends and another begins, with a clock of its own beginning.
+    pub fn restart(&mut self) {
+        let now = self.now();
+        self.clock = Arc::new(ManualClock::at(now));
+        self.scheduler = Scheduler::new(
+            self.store.clone(),
+            self.clock.clone(),
+            self.transport.clone(),
+            8,
+        )
+        .unwrap();
     }
 
     pub fn endpoint(&self, name: &str) -> EndpointId {

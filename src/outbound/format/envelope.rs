@@ -1,13 +1,12 @@
 //! What is around the content, whatever its format: the endpoint's own headers, the event's id and
 //! time, and the signature, which covers what is sent.
 
-use super::Content;
+use super::{Content, Occasion};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{Header, first_value};
 use crate::signature::{Scheme, Signable};
 use crate::store::SendableEvent;
-use crate::time::Timestamp;
 
 use super::super::transport::OutboundRequest;
 
@@ -18,25 +17,10 @@ pub(super) fn wrap(
     endpoint: &Endpoint,
     event: &SendableEvent,
     content: Content,
-    webhook_id: &str,
-    now: Timestamp,
+    occasion: &Occasion<'_>,
 ) -> Result<OutboundRequest> {
-    let mut headers: Vec<Header> = Vec::new();
-    if let Some(content_type) = &content.content_type {
-        headers.push(("Content-Type".to_owned(), content_type.clone()));
-    }
-    headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
-    headers.extend(content.headers);
-    let connection = &endpoint.connection;
-    let is_own = |name: &str| {
-        let mut own = connection.headers.iter();
-        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
-    };
-    headers.retain(|(name, _)| !is_own(name));
-    headers.extend(connection.headers.iter().cloned());
-    if let Some(auth) = &connection.auth {
-        headers.push(("Authorization".to_owned(), auth.header()));
-    }
+    let (webhook_id, now) = (occasion.webhook_id, occasion.now);
+    let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     add_style(&mut headers, endpoint.scheme, event, webhook_id);
     headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
     headers.push((
@@ -71,6 +55,46 @@ pub(super) fn wrap(
         headers,
         body: content.body,
     })
+}
+
+/// A request to a chat, which reads no headers of events: its URL with these parameters, in the
+/// place of any of their names that it has.
+pub(super) fn address(
+    endpoint: &Endpoint,
+    content: Content,
+    query: &[(&'static str, String)],
+) -> Result<OutboundRequest> {
+    Ok(OutboundRequest {
+        url: endpoint.url.with_query(query)?,
+        headers: own_headers(endpoint, content.content_type.as_ref(), content.headers),
+        body: content.body,
+    })
+}
+
+/// What a request is, who sends it, and the headers that were set for the endpoint, which go before
+/// all others of their names.
+fn own_headers(
+    endpoint: &Endpoint,
+    content_type: Option<&String>,
+    others: Vec<Header>,
+) -> Vec<Header> {
+    let mut headers: Vec<Header> = Vec::new();
+    if let Some(content_type) = content_type {
+        headers.push(("Content-Type".to_owned(), content_type.clone()));
+    }
+    headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
+    headers.extend(others);
+    let connection = &endpoint.connection;
+    let is_own = |name: &str| {
+        let mut own = connection.headers.iter();
+        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    };
+    headers.retain(|(name, _)| !is_own(name));
+    headers.extend(connection.headers.iter().cloned());
+    if let Some(auth) = &connection.auth {
+        headers.push(("Authorization".to_owned(), auth.header()));
+    }
+    headers
 }
 
 /// The type of the event, and the event headers that receivers of a signature style look for, where

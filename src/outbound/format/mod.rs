@@ -3,6 +3,7 @@
 //! Rendering is pure and happens at every attempt: signatures that cover the time of the attempt
 //! are never stored and never used twice.
 
+mod chat;
 mod envelope;
 mod raw;
 mod template;
@@ -24,6 +25,17 @@ struct Content {
     body: Vec<u8>,
 }
 
+/// For which attempt a request is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// The event's outer id, which stays the same over all retries and replays.
+    pub webhook_id: &'a str,
+    /// The delivery's outer id; `None` for a look at what would be sent.
+    pub delivery: Option<&'a str>,
+    /// The time of the attempt.
+    pub now: Timestamp,
+}
+
 /// What a template makes of an event.
 ///
 /// # Errors
@@ -41,14 +53,17 @@ pub fn fill(template: &Template, event: &SendableEvent, webhook_id: &str) -> Res
 pub fn render(
     endpoint: &Endpoint,
     mut event: SendableEvent,
-    webhook_id: &str,
-    now: Timestamp,
+    occasion: &Occasion<'_>,
 ) -> Result<OutboundRequest> {
     let content = match &endpoint.format {
         Format::Raw => raw::content(&mut event),
-        Format::Template(template) => template::content(template, &event, webhook_id)?,
+        Format::Template(template) => template::content(template, &event, occasion.webhook_id)?,
+        Format::Chat(chat) => {
+            let post = chat::post(*chat, endpoint, &event, occasion);
+            return envelope::address(endpoint, post.content, &post.query);
+        }
     };
-    envelope::wrap(endpoint, &event, content, webhook_id, now)
+    envelope::wrap(endpoint, &event, content, occasion)
 }
 
 #[cfg(test)]
@@ -64,6 +79,14 @@ mod tests {
         new.scheme = scheme;
         new.secret = secret.map(|text| Secret::new(text).unwrap());
         new.stored_as(EndpointId(1))
+    }
+
+    fn at(now_ms: i64) -> Occasion<'static> {
+        Occasion {
+            webhook_id: "evt_x_7",
+            delivery: Some("dlv_x_7"),
+            now: Timestamp(now_ms),
+        }
     }
 
     fn event() -> SendableEvent {
@@ -104,13 +127,7 @@ mod tests {
 
     #[test]
     fn event_headers_pass_and_secrets_and_connection_headers_do_not() {
-        let request = render(
-            &endpoint(Scheme::None, None),
-            event(),
-            "evt_x_7",
-            Timestamp(1_999),
-        )
-        .unwrap();
+        let request = render(&endpoint(Scheme::None, None), event(), &at(1_999)).unwrap();
         assert_eq!(value(&request, "x-gogs-event"), ["push"]);
         assert_eq!(value(&request, "x-hookbox-type"), ["push"]);
         assert_eq!(value(&request, "content-type"), ["application/json"]);
@@ -135,13 +152,7 @@ mod tests {
     #[test]
     fn the_signature_is_made_anew_with_the_endpoints_secret() {
         let secret = "endpoint-secret";
-        let request = render(
-            &endpoint(Scheme::Gogs, Some(secret)),
-            event(),
-            "evt_x_7",
-            Timestamp(0),
-        )
-        .unwrap();
+        let request = render(&endpoint(Scheme::Gogs, Some(secret)), event(), &at(0)).unwrap();
         let [signature] = value(&request, "x-gogs-signature")[..] else {
             panic!("one signature")
         };
@@ -163,13 +174,7 @@ mod tests {
             key: None,
             ..event()
         };
-        let request = render(
-            &endpoint(Scheme::Github, Some("s")),
-            plain,
-            "evt_x_7",
-            Timestamp(0),
-        )
-        .unwrap();
+        let request = render(&endpoint(Scheme::Github, Some("s")), plain, &at(0)).unwrap();
         assert_eq!(value(&request, "X-GitHub-Event"), ["push"]);
         assert_eq!(value(&request, "X-GitHub-Delivery"), ["evt_x_7"]);
     }

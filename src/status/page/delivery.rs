@@ -32,7 +32,7 @@ pub(in crate::status) fn delivery(
     let main = html! {
         div.heading {
             h1 { "Delivery " span.mono { (id) } }
-            (badge(view.delivery.state, view.delivery.waiting))
+            (badge(view.delivery.state, view.delivery.waiting(now)))
             (actions(view, &id, token))
         }
         (facts(view, box_id, now))
@@ -105,7 +105,18 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
                 dt { "In doubt" }
                 dd { "the endpoint's --when failed on this event, so it was sent: " (error) }
             }
-            @if delivery.waiting.is_some() && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
+            @if delivery.state == State::Pending && let Some(hold) = view.endpoint.as_ref().and_then(|e| e.endpoint.held.as_ref()) {
+                dt { "Held" }
+                dd {
+                    "nothing is sent to the endpoint since " (exact(hold.since, now)) ": " (hold.reason)
+                    " – go on with " code { "hookbox endpoint resume " (delivery.endpoint) }
+                }
+            }
+            @if delivery.waiting(now) == Some("pace") && let Some(until) = delivery.endpoint_waits.paced_until {
+                dt { "Waiting" }
+                dd { "the endpoint gets no more before " (exact(until, now)) ". No tries are spent." }
+            }
+            @if delivery.state == State::Pending && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
                 dt { "Waiting" }
                 dd {
                     "the endpoint could not be reached for " (lasting(outage.since, now)) "; "

@@ -93,6 +93,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                     }
                 }
                 td.mono data-label="URL" { (row.endpoint.url.redacted()) }
+                td data-label="Format" { (row.endpoint.format) }
                 td data-label="Signed" { (row.endpoint.scheme) }
                 td data-label="Pending" {
                     (row.pending)
@@ -101,14 +102,18 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                 td data-label="Delivered" { (row.delivered) }
                 td data-label="Dead" { (row.dead) }
                 td data-label="Reached" {
-                    @match &row.outage {
+                    @if let Some(hold) = &row.endpoint.held {
+                        span.badge.waiting { "held" }
+                        " for " (lasting(hold.since, now)) ": " (hold.reason)
+                        div.reason { "go on with " code { "hookbox endpoint resume " (name) } }
+                    } @else { @match &row.outage {
                         None if row.delivered + row.dead == 0 => "not tried yet",
                         None => "yes",
                         Some(outage) => {
                             span.badge.waiting { "offline" }
                             " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
                         }
-                    }
+                    } }
                 }
             }
         }
@@ -117,6 +122,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
         &[
             "Name",
             "URL",
+            "Format",
             "Signed",
             "Pending",
             "Delivered",

@@ -113,7 +113,7 @@ pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Times
                 td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
                     @if row.replay_of.is_some() { " " span.dim { "replay" } } }
                 td data-label="State" {
-                    (badge(row.state, row.waiting))
+                    (badge(row.state, row.waiting(now)))
                     @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
                 }
                 td data-label="What" { (row.summary) div.dim { (row.event_type) } }

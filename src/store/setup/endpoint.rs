@@ -153,6 +153,8 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
                  retry = :retry,
+                 held_ms = iif(removed_ms is null, held_ms, null),
+                 held_reason = iif(removed_ms is null, held_reason, null),
                  removed_ms = null
              returning id",
         )?

@@ -1,30 +1,45 @@
 //! What an answer means: pure.
 //!
-//! Only 2xx is success and redirects are not followed (Standard Webhooks 1.0.0). Anything else
-//! that came from the endpoint is refused and spends a try on the ladder; a 410 ends it at once.
-//! What never reached the endpoint spends no try.
+//! `finding` says what a reply says by its status; each chat's file what its words and codes mean,
+//! for a chat may refuse with a 200. Here that becomes a move of the delivery: what is refused
+//! spends a try on the ladder, what is refused for good ends it, and what never reached the
+//! endpoint spends none.
+
+mod dingtalk;
+mod discord;
+mod feishu;
+mod finding;
+mod slack;
+mod wecom;
 
 use std::time::Duration;
 
-use http::StatusCode;
-
 use crate::model::attempt::Outcome;
+use crate::model::chat::Chat;
 use crate::model::delivery::Move;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Format};
 use crate::time::Timestamp;
 
 use super::transport::{Answer, Reply};
 
-/// Longest wait that a receiver's `Retry-After` can ask for: a day, the longest step of the
-/// default ladder. A typing error in a receiver must not park deliveries for a year.
-pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
+use finding::{Finding, Read};
+
+pub use finding::RETRY_AFTER_MAX;
+
+/// Tries of a delivery that is refused for a reason which may never pass.
+const DOUBTFUL_TRIES_MAX: u32 = 4;
 
 /// What is to be recorded of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) outcome: Outcome,
+    /// What went wrong, or was odd.
     pub(super) error: Option<String>,
     pub(super) change: Move,
+    /// The endpoint asks to be left alone for so long.
+    pub(super) pause: Option<Duration>,
+    /// The endpoint is no more: why nothing is to be sent there until a person says so.
+    pub(super) hold: Option<String>,
 }
 
 /// Judges an answer that came at `now`, when `tries` tries had been spent before it. `chance` is
@@ -36,56 +51,91 @@ pub(super) fn judge(
     now: Timestamp,
     chance: f64,
 ) -> Verdict {
+    let refused = |error: &str, change| Verdict {
+        outcome: Outcome::Refused,
+        error: Some(error.to_owned()),
+        change,
+        pause: None,
+        hold: None,
+    };
+    let again = |error: &str| {
+        let change = retry_or_give_up(endpoint, error, tries, now, chance, None);
+        refused(error, change)
+    };
     match answer {
-        Answer::Replied(reply) if (200..300).contains(&reply.status) => Verdict {
-            outcome: Outcome::Delivered,
-            error: None,
-            change: Move::Deliver,
-        },
-        Answer::Replied(reply) => {
-            let error = describe(reply);
-            let change = if reply.status == StatusCode::GONE.as_u16() {
-                Move::GiveUp {
-                    reason: format!("{error}: the endpoint wants no more of these"),
-                }
-            } else {
-                retry_or_give_up(
-                    endpoint,
-                    &error,
-                    tries,
-                    now,
-                    chance,
-                    retry_after(reply, now),
-                )
-            };
-            Verdict {
-                outcome: Outcome::Refused,
-                error: Some(error),
-                change,
-            }
+        Answer::Replied(reply) => judge_reply(endpoint, reply, tries, now, chance),
+        Answer::Broken { error } => again(error),
+        // Where trying again would change nothing: whoever changes it can replay.
+        Answer::Unsent {
+            error,
+            is_final: true,
+        } => {
+            let reason = error.clone();
+            refused(error, Move::GiveUp { reason })
         }
-        Answer::Broken { error } => Verdict {
-            outcome: Outcome::Refused,
-            error: Some(error.clone()),
-            change: retry_or_give_up(endpoint, error, tries, now, chance, None),
-        },
-        Answer::Unsent { error, is_final } => Verdict {
-            outcome: Outcome::Refused,
-            error: Some(error.clone()),
-            // Where trying again would change nothing: whoever changes it can replay.
-            change: if *is_final {
-                Move::GiveUp {
-                    reason: error.clone(),
-                }
-            } else {
-                retry_or_give_up(endpoint, error, tries, now, chance, None)
-            },
-        },
+        Answer::Unsent {
+            error,
+            is_final: false,
+        } => again(error),
         Answer::Unreachable { error } => Verdict {
             outcome: Outcome::Unreachable,
-            error: Some(error.clone()),
-            change: Move::Postpone,
+            ..refused(error, Move::Postpone)
         },
+    }
+}
+
+fn judge_reply(
+    endpoint: &Endpoint,
+    reply: &Reply,
+    tries: u32,
+    now: Timestamp,
+    chance: f64,
+) -> Verdict {
+    let Read { finding, pause } = match &endpoint.format {
+        Format::Raw | Format::Template(_) => finding::of_any(reply, now),
+        Format::Chat(Chat::Slack) => slack::read(reply, now),
+        Format::Chat(Chat::Discord) => discord::read(reply, now),
+        Format::Chat(Chat::Dingtalk) => dingtalk::read(reply, tries, now),
+        Format::Chat(Chat::Wecom) => wecom::read(reply, now),
+        Format::Chat(Chat::Feishu) => feishu::read(reply, tries, now),
+    };
+    let refused = |error: String, change, hold| Verdict {
+        outcome: Outcome::Refused,
+        error: Some(error),
+        change,
+        pause,
+        hold,
+    };
+    match finding {
+        Finding::Taken { remark } => Verdict {
+            outcome: Outcome::Delivered,
+            error: remark,
+            change: Move::Deliver,
+            pause,
+            hold: None,
+        },
+        Finding::NotNow {
+            why,
+            is_doubtful: true,
+            ..
+        } if tries + 1 >= DOUBTFUL_TRIES_MAX => {
+            let reason = gave_up(&why, tries + 1);
+            refused(why, Move::GiveUp { reason }, None)
+        }
+        Finding::NotNow {
+            why, not_before, ..
+        } => {
+            let change = retry_or_give_up(endpoint, &why, tries, now, chance, not_before);
+            refused(why, change, None)
+        }
+        Finding::Never { why } => {
+            let reason = why.clone();
+            refused(why, Move::GiveUp { reason }, None)
+        }
+        Finding::Gone { why } => {
+            let reason = why.clone();
+            refused(why.clone(), Move::GiveUp { reason }, Some(why))
+        }
     }
 }
 
@@ -102,64 +152,19 @@ fn retry_or_give_up(
         Some(due) => Move::Retry {
             due: floor.map_or(due, |floor| due.max(floor)),
         },
-        None => {
-            let times = if tries == 1 {
-                "1 try".to_owned()
-            } else {
-                format!("{tries} tries")
-            };
-            Move::GiveUp {
-                reason: format!("gave up after {times}; the last: {error}"),
-            }
-        }
+        None => Move::GiveUp {
+            reason: gave_up(error, tries),
+        },
     }
 }
 
-/// A reply in words: `503 Service Unavailable`.
-fn describe(reply: &Reply) -> String {
-    let reason = StatusCode::from_u16(reply.status)
-        .ok()
-        .and_then(|status| status.canonical_reason());
-    let mut text = match reason {
-        Some(reason) => format!("{} {reason}", reply.status),
-        None => reply.status.to_string(),
+fn gave_up(error: &str, tries: u32) -> String {
+    let times = if tries == 1 {
+        "1 try".to_owned()
+    } else {
+        format!("{tries} tries")
     };
-    if (300..400).contains(&reply.status) {
-        text.push_str(" (redirects are not followed");
-        if let Some(target) = header(reply, "location") {
-            text.push_str(&format!(
-                "; it points to {}",
-                shorten(target.split('?').next().unwrap_or_default())
-            ));
-        }
-        text.push(')');
-    }
-    text
-}
-
-/// A foreign text that is repeated in reasons, lists and logs, cut to a line's length.
-fn shorten(text: &str) -> String {
-    const CHARS_MAX: usize = 200;
-    text.chars().take(CHARS_MAX).collect()
-}
-
-/// The moment that `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3),
-/// capped.
-fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
-    let value = header(reply, "retry-after")?.trim();
-    let asked = match value.parse::<u64>() {
-        Ok(seconds) => now.plus(Duration::from_secs(seconds)),
-        Err(_) => Timestamp::parse_http_date(value)?,
-    };
-    Some(asked.min(now.plus(RETRY_AFTER_MAX)))
-}
-
-fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
-    reply
-        .headers
-        .iter()
-        .find(|(held, _)| held == name)
-        .map(|(_, value)| value.as_str())
+    format!("gave up after {times}; the last: {error}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,257 @@
+//! The chat systems that events can be told in: their limits and what their robots are given.
+
+use http::Uri;
+
+use crate::error::{Error, Result};
+use crate::model::rate::{Rate, Rates};
+use crate::signature::{Scheme, Secret};
+
+/// A chat system, and whoever speaks its language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chat {
+    /// Slack's incoming webhooks; Mattermost and Rocket.Chat take the same messages.
+    Slack,
+    /// Discord's webhooks.
+    Discord,
+    /// DingTalk's custom robots.
+    Dingtalk,
+    /// WeCom's group robots.
+    Wecom,
+    /// Feishu's and Lark's custom bots.
+    Feishu,
+}
+
+/// Requests to a chat at the same time, unless set otherwise: messages arrive in the order of
+/// their events, and a reply that says how many more may come is true when the next one is sent.
+pub const CONCURRENCY: u32 = 1;
+
+const fn per_minute(count: u32) -> Rate {
+    Rate::new(count, 60_000)
+}
+
+/// One a second. Short bursts are let through, but nobody says how long.
+/// Source: Slack, "Rate limits", incoming webhooks.
+static SLACK: Rates = Rates::of(&[Rate::new(1, 1_000)]);
+
+/// Twenty a minute; a robot that goes over is silent for ten minutes.
+/// Source: DingTalk, "Custom robot access".
+static DINGTALK: Rates = Rates::of(&[per_minute(20)]);
+
+/// Twenty a minute. Source: WeCom, "Group robot configuration".
+static WECOM: Rates = Rates::of(&[per_minute(20)]);
+
+/// Five a second and a hundred a minute. Source: Feishu, "Custom bot usage guide".
+static FEISHU: Rates = Rates::of(&[Rate::new(5, 1_000), per_minute(100)]);
+
+impl Chat {
+    /// Every one, in the order of the help text.
+    pub const ALL: [Chat; 5] = [
+        Chat::Slack,
+        Chat::Discord,
+        Chat::Dingtalk,
+        Chat::Wecom,
+        Chat::Feishu,
+    ];
+
+    /// The name used on the command line, in SQL and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Chat::Slack => "slack",
+            Chat::Discord => "discord",
+            Chat::Dingtalk => "dingtalk",
+            Chat::Wecom => "wecom",
+            Chat::Feishu => "feishu",
+        }
+    }
+
+    /// The name that its people give it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Chat::Slack => "Slack",
+            Chat::Discord => "Discord",
+            Chat::Dingtalk => "DingTalk",
+            Chat::Wecom => "WeCom",
+            Chat::Feishu => "Feishu",
+        }
+    }
+
+    /// The chat of this name.
+    pub fn of_name(name: &str) -> Option<Chat> {
+        Chat::ALL.into_iter().find(|chat| chat.name() == name)
+    }
+
+    /// How many messages it takes in how much time. Discord says so in its replies.
+    pub fn rates(self) -> Option<&'static Rates> {
+        match self {
+            Chat::Slack => Some(&SLACK),
+            Chat::Discord => None,
+            Chat::Dingtalk => Some(&DINGTALK),
+            Chat::Wecom => Some(&WECOM),
+            Chat::Feishu => Some(&FEISHU),
+        }
+    }
+
+    /// The chat whose robots live at this host, of those that have one host for all.
+    pub fn of_host(uri: &Uri) -> Option<Chat> {
+        let host = uri.host()?.to_ascii_lowercase();
+        let chat = match host.as_str() {
+            "hooks.slack.com" | "hooks.slack-gov.com" => Chat::Slack,
+            "discord.com" | "discordapp.com" | "ptb.discord.com" | "canary.discord.com" => {
+                Chat::Discord
+            }
+            "oapi.dingtalk.com" => Chat::Dingtalk,
+            "qyapi.weixin.qq.com" => Chat::Wecom,
+            "open.feishu.cn" | "open.larksuite.com" => Chat::Feishu,
+            _ => return None,
+        };
+        Some(chat)
+    }
+
+    /// Fields on top of a request's body that prove who sent it.
+    pub fn secret_fields(self) -> &'static [&'static str] {
+        match self {
+            Chat::Feishu => &["sign"],
+            Chat::Slack | Chat::Discord | Chat::Dingtalk | Chat::Wecom => &[],
+        }
+    }
+
+    /// Checks that an endpoint's settings are such as the chat knows.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a signature scheme, which no chat reads; for a secret where the URL is
+    /// the only one; for a URL of another chat, or of an interface that is no more.
+    pub fn check(self, uri: &Uri, scheme: Scheme, secret: Option<&Secret>) -> Result<()> {
+        let title = self.title();
+        if scheme != Scheme::None {
+            return Err(Error::misuse(format!(
+                "{title} reads no signature headers: leave --sign out{}",
+                match self {
+                    Chat::Dingtalk | Chat::Feishu =>
+                        "; a robot's signing secret is given with --secret-file, --secret-env or --secret -",
+                    Chat::Slack | Chat::Discord | Chat::Wecom => "; its URL is its only secret",
+                }
+            )));
+        }
+        let signs = matches!(self, Chat::Dingtalk | Chat::Feishu);
+        if secret.is_some() && !signs {
+            return Err(Error::misuse(format!(
+                "{title} has no signing secret: its URL is its only one; leave --secret out"
+            )));
+        }
+        // Discord takes Slack's messages at the URL with /slack behind it.
+        let is_slack_of_discord = self == Chat::Slack && uri.path().ends_with("/slack");
+        match Chat::of_host(uri) {
+            Some(Chat::Discord) if is_slack_of_discord => {}
+            Some(other) if other != self => {
+                return Err(Error::misuse(format!(
+                    "the URL is one of {}, not of {title}; give --format {}",
+                    other.title(),
+                    other.name()
+                )));
+            }
+            _ => {}
+        }
+        if self == Chat::Feishu && uri.path().starts_with("/open-apis/bot/hook/") {
+            return Err(Error::misuse(
+                "the URL is of Feishu's first robots, which take other messages; add a custom bot to the group, whose URL has /open-apis/bot/v2/hook/ in it",
+            ));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(chat: Chat, url: &str, scheme: Scheme, secret: Option<&str>) -> Result<()> {
+        let secret = secret.map(|text| Secret::new(text).unwrap());
+        chat.check(&url.parse().unwrap(), scheme, secret.as_ref())
+    }
+
+    #[test]
+    fn a_url_or_secret_that_the_chat_does_not_know_is_refused_with_advice() {
+        use Scheme::{Gogs, None as Unsigned};
+        for (chat, url, scheme, secret, says) in [
+            (
+                Chat::Slack,
+                "https://hooks.slack.com/services/T/B/x",
+                Unsigned,
+                None,
+                None,
+            ),
+            (
+                Chat::Slack,
+                "https://mattermost.example.org/hooks/x",
+                Unsigned,
+                None,
+                None,
+            ),
+            (
+                Chat::Slack,
+                "https://discord.com/api/webhooks/1/x/slack",
+                Unsigned,
+                None,
+                None,
+            ),
+            (
+                Chat::Slack,
+                "https://discord.com/api/webhooks/1/x",
+                Unsigned,
+                None,
+                Some("--format discord"),
+            ),
+            (
+                Chat::Slack,
+                "https://hooks.slack.com/x",
+                Gogs,
+                Some("s"),
+                Some("leave --sign out"),
+            ),
+            (
+                Chat::Wecom,
+                "https://qyapi.weixin.qq.com/x",
+                Unsigned,
+                Some("s"),
+                Some("leave --secret out"),
+            ),
+            (
+                Chat::Dingtalk,
+                "https://oapi.dingtalk.com/robot/send",
+                Unsigned,
+                Some("SEC1"),
+                None,
+            ),
+            (
+                Chat::Dingtalk,
+                "https://open.feishu.cn/open-apis/bot/v2/hook/x",
+                Unsigned,
+                None,
+                Some("--format feishu"),
+            ),
+            (
+                Chat::Feishu,
+                "https://open.larksuite.com/open-apis/bot/v2/hook/x",
+                Unsigned,
+                Some("s"),
+                None,
+            ),
+            (
+                Chat::Feishu,
+                "https://open.feishu.cn/open-apis/bot/hook/x",
+                Unsigned,
+                None,
+                Some("/v2/hook/"),
+            ),
+        ] {
+            let result = check(chat, url, scheme, secret);
+            match says {
+                None => result.unwrap(),
+                Some(says) => {
+                    let error = result.unwrap_err().to_string();
+                    assert!(error.contains(says), "{url}: {error}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Writes a message in a chat's markup, within its limit. Pure.
+//!
+//! Whole lines and single letters are what is left out: markup is never cut in two, and what was
+//! left out is said.
+
+use http::Uri;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use super::message::{Link, Message};
+
+/// Longest names, titles and lines, in characters; a chat's line is hardly longer.
+const NAME_CHARS_MAX: usize = 100;
+const DEED_CHARS_MAX: usize = 200;
+const TITLE_CHARS_MAX: usize = 300;
+const COMMIT_CHARS_MAX: usize = 150;
+const FIELD_CHARS_MAX: usize = 300;
+
+/// Lengths for a headline that must fit, whatever is in it.
+const SHORT_CHARS_MAX: usize = 60;
+
+/// Most commits that are listed; the rest is a number.
+const COMMITS_MAX: usize = 10;
+
+/// Longest link, in bytes; browsers take little more.
+const URL_BYTES_MAX: usize = 1_000;
+
+/// Digits of a commit's id, as git itself shows them.
+const COMMIT_ID_CHARS: usize = 7;
+
+/// What is kept free for saying that something was left out.
+const NOTE_COST_MAX: usize = 80;
+
+/// How a chat writes.
+pub(super) struct Dialect {
+    /// Writes a foreign letter so that it stands for itself; the flag says that it begins a line.
+    pub(super) escape: fn(char, bool, &mut String),
+    /// Puts an escaped text and a URL together.
+    pub(super) link: fn(&str, &str) -> String,
+    /// What is before and after the name of a field.
+    pub(super) strong: (&'static str, &'static str),
+    /// What each line of a foreign text begins with.
+    pub(super) quote: &'static str,
+    /// What is before and after a text that is shown letter by letter; without it such a text is
+    /// escaped and quoted.
+    pub(super) fence: Option<(&'static str, &'static str)>,
+    /// What is before and after the deed.
+    pub(super) deed: (&'static str, &'static str),
+    /// What ends a line.
+    pub(super) line_end: &'static str,
+    /// How much of the limit a letter takes.
+    pub(super) cost: fn(char) -> usize,
+}
+
+/// A letter's length in UTF-8.
+pub(super) fn utf8_bytes(letter: char) -> usize {
+    letter.len_utf8()
+}
+
+/// A letter's length in UTF-16, in which most chats count characters.
+pub(super) fn utf16_units(letter: char) -> usize {
+    letter.len_utf16()
+}
+
+/// A letter's length in UTF-8 inside a JSON text.
+pub(super) fn json_bytes(letter: char) -> usize {
+    match letter {
+        '"' | '\\' | '\n' => 2,
+        letter => letter.len_utf8(),
+    }
+}
+
+/// A backslash before what Markdown gives a meaning (CommonMark 0.31, section 2.4).
+pub(super) fn escape_markdown(letter: char, begins_line: bool, out: &mut String) {
+    let anywhere = matches!(
+        letter,
+        '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>'
+    );
+    if anywhere || (begins_line && matches!(letter, '#' | '-' | '+')) {
+        out.push('\\');
+    }
+    out.push(letter);
+}
+
+pub(super) fn link_markdown(text: &str, url: &str) -> String {
+    format!("[{text}]({url})")
+}
+
+/// The message in a chat's markup, which costs `limit` at most.
+pub(super) fn compose(
+    dialect: &Dialect,
+    message: &Message,
+    with_place: bool,
+    limit: usize,
+) -> String {
+    let mut page = Page {
+        dialect,
+        text: String::new(),
+        left: limit.saturating_sub(NOTE_COST_MAX),
+    };
+    let place = message.place.as_ref().filter(|_| with_place);
+    if !page.line(&dialect.headline(place, message, true)) {
+        page.line(&dialect.headline(place, message, false));
+    }
+    if let Some(title) = &message.title
+        && !page.line(&dialect.linked(title, TITLE_CHARS_MAX))
+    {
+        page.line(&dialect.plain(&title.text, SHORT_CHARS_MAX));
+    }
+    page.commits(message);
+    for (name, value) in &message.fields {
+        let (before, after) = dialect.strong;
+        let value = dialect.plain(value, FIELD_CHARS_MAX);
+        page.line(&format!("{before}{name}:{after} {value}"));
+    }
+    if let Some(text) = &message.text {
+        page.foreign(text);
+    }
+    match (&message.code, dialect.fence) {
+        (Some(code), Some(fence)) => page.fenced(code, fence),
+        (Some(code), None) => page.foreign(code),
+        (None, _) => {}
+    }
+    page.text
+}
+
+impl Dialect {
+    /// A foreign text on one line, escaped, of at most so many of its own characters.
+    pub(super) fn plain(&self, text: &str, chars_max: usize) -> String {
+        let mut out = String::new();
+        for (index, letter) in one_line(text, chars_max).chars().enumerate() {
+            (self.escape)(letter, index == 0, &mut out);
+        }
+        out
+    }
+
+    fn linked(&self, link: &Link, chars_max: usize) -> String {
+        let text = self.plain(&link.text, chars_max);
+        match link.url.as_deref().and_then(web_url) {
+            Some(url) if !text.is_empty() => (self.link)(&text, &url),
+            _ => text,
+        }
+    }
+
+    /// Where, who and what.
+    fn headline(&self, place: Option<&Link>, message: &Message, is_whole: bool) -> String {
+        let part = |link: &Link, chars_max| match is_whole {
+            true => self.linked(link, chars_max),
+            false => self.plain(&link.text, SHORT_CHARS_MAX),
+        };
+        let mut line = String::new();
+        if let Some(place) = place {
+            line.push_str(&part(place, NAME_CHARS_MAX));
+            line.push_str(": ");
+        }
+        if let Some(actor) = &message.actor {
+            line.push_str(&part(actor, NAME_CHARS_MAX));
+            line.push(' ');
+        }
+        let (before, after) = self.deed;
+        let deed = part(&message.deed, DEED_CHARS_MAX);
+        format!("{line}{before}{deed}{after}")
+    }
+
+    pub(super) fn cost_of(&self, text: &str) -> usize {
+        text.chars().map(self.cost).sum()
+    }
+}
+
+/// What is written so far, and how much more may be.
+struct Page<'a> {
+    dialect: &'a Dialect,
+    text: String,
+    left: usize,
+}
+
+impl Page<'_> {
+    /// Writes a line, if there is room for all of it.
+    fn line(&mut self, line: &str) -> bool {
+        let end = if self.text.is_empty() {
+            ""
+        } else {
+            self.dialect.line_end
+        };
+        let cost = self.dialect.cost_of(end) + self.dialect.cost_of(line);
+        if cost > self.left {
+            return false;
+        }
+        self.left -= cost;
+        self.text.push_str(end);
+        self.text.push_str(line);
+        true
+    }
+
+    /// Writes a line that says what was left out; there is room for it.
+    fn note(&mut self, note: &str) {
+        self.left += NOTE_COST_MAX;
+        self.line(note);
+        self.left = 0;
+    }
+
+    fn commits(&mut self, message: &Message) {
+        let mut written = 0;
+        for commit in message.commits.iter().take(COMMITS_MAX) {
+            let first_line = commit.message.as_deref().unwrap_or_default().lines().next();
+            let mut line = self
+                .dialect
+                .plain(first_line.unwrap_or_default(), COMMIT_CHARS_MAX);
+            if let Some(id) = &commit.id {
+                let id = Link {
+                    text: id.chars().take(COMMIT_ID_CHARS).collect(),
+                    url: commit.url.clone(),
+                };
+                line = format!("{} {line}", self.dialect.linked(&id, NAME_CHARS_MAX));
+            }
+            if let Some(author) = &commit.author {
+                line = format!("{line} – {}", self.dialect.plain(author, NAME_CHARS_MAX));
+            }
+            if !self.line(&line) {
+                break;
+            }
+            written += 1;
+        }
+        let more = message.commits.len() - written + message.commits_unlisted;
+        let or_more = if message.commits_or_more {
+            " or more"
+        } else {
+            ""
+        };
+        let commits = if more == 1 { "commit" } else { "commits" };
+        if more > 0 && !message.commits.is_empty() {
+            let line = format!("… and {more}{or_more} {commits} more");
+            if !self.line(&line) {
+                self.note(&line);
+            }
+        }
+    }
+
+    /// Writes a foreign text, quoted, as far as there is room, and says how much is missing.
+    fn foreign(&mut self, text: &str) {
+        let dialect = self.dialect;
+        let mut lines = String::new();
+        let mut left = self
+            .left
+            .saturating_sub(dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote));
+        let mut begins_line = true;
+        let all: Vec<char> = clean(text).collect();
+        let mut written = 0;
+        lines.push_str(dialect.quote);
+        for letter in &all {
+            let mut piece = String::new();
+            if *letter == '\n' {
+                piece.push_str(dialect.line_end);
+                piece.push_str(dialect.quote);
+            } else {
+                (dialect.escape)(*letter, begins_line, &mut piece);
+            }
+            let cost = dialect.cost_of(&piece);
+            if cost > left {
+                break;
+            }
+            left -= cost;
+            lines.push_str(&piece);
+            begins_line = *letter == '\n';
+            written += 1;
+        }
+        if written > 0 {
+            self.line(&lines);
+        }
+        self.missing(all.len() - written);
+    }
+
+    /// Writes a foreign text letter by letter between two fences.
+    fn fenced(&mut self, text: &str, (before, after): (&str, &str)) {
+        let dialect = self.dialect;
+        let around = [dialect.line_end, before, after].map(|text| dialect.cost_of(text));
+        let Some(mut left) = self.left.checked_sub(around.iter().sum()) else {
+            return self.missing(text.chars().count());
+        };
+        let mut inside = String::new();
+        let all: Vec<char> = clean(text).collect();
+        let mut written = 0;
+        for letter in &all {
+            let mut piece = letter.to_string();
+            if *letter == '`' {
+                // Three of them would end the fence; this one looks nearly the same.
+                piece = "\u{2cb}".to_owned();
+            }
+            let cost = dialect.cost_of(&piece);
+            if cost > left {
+                break;
+            }
+            left -= cost;
+            inside.push_str(&piece);
+            written += 1;
+        }
+        self.line(&format!("{before}{inside}{after}"));
+        self.missing(all.len() - written);
+    }
+
+    fn missing(&mut self, chars: usize) {
+        if chars > 0 {
+            let s = if chars == 1 { "" } else { "s" };
+            self.note(&format!("… cut here; {chars} character{s} more"));
+        }
+    }
+}
+
+/// A text without what chats do not show: control characters, and blank space at its ends.
+fn clean(text: &str) -> impl Iterator<Item = char> {
+    text.trim()
+        .chars()
+        .filter(|letter| *letter == '\n' || !letter.is_control())
+}
+
+/// A text on one line, of at most so many characters.
+pub(super) fn one_line(text: &str, chars_max: usize) -> String {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(chars_max) {
+        None => line,
+        Some(_) => {
+            let cut: String = line.chars().take(chars_max - 1).collect();
+            format!("{}…", cut.trim_end())
+        }
+    }
+}
+
+/// A URL that a chat can link to: http or https, without credentials, with nothing in it that
+/// would end the link.
+fn web_url(text: &str) -> Option<String> {
+    const BREAKS_A_LINK: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'(')
+        .add(b')')
+        .add(b'<')
+        .add(b'>')
+        .add(b'[')
+        .add(b']')
+        .add(b'\\')
+        .add(b'`')
+        .add(b'|')
+        .add(b'*')
+        .add(b'{')
+        .add(b'}')
+        .add(b'^');
+    let url = utf8_percent_encode(text.trim(), BREAKS_A_LINK).to_string();
+    // The part after # is not part of what is requested, and this reader drops it.
+    let uri: Uri = url.parse().ok()?;
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority()?.as_str();
+    let fits = is_web && !authority.contains('@') && url.len() <= URL_BYTES_MAX;
+    fits.then_some(url)
+}

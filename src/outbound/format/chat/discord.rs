@@ -1,0 +1,34 @@
+//! Discord's webhooks: one embed, which has a colour and wakes nobody.
+//!
+//! Source: Discord, "Execute webhook" and "Embed limits".
+
+use serde_json::{Value, json};
+
+use super::colour;
+use super::compose::{Dialect, compose, escape_markdown, link_markdown, one_line, utf16_units};
+use super::message::Message;
+
+/// Characters of an embed's description.
+const DESCRIPTION_CHARS_MAX: usize = 4_096;
+
+const DIALECT: Dialect = Dialect {
+    escape: escape_markdown,
+    link: link_markdown,
+    strong: ("**", "**"),
+    quote: "> ",
+    fence: Some(("```\n", "\n```")),
+    deed: ("", ""),
+    line_end: "\n",
+    cost: utf16_units,
+};
+
+pub(super) fn body(message: &Message) -> Value {
+    json!({
+        "embeds": [{
+            "description": compose(&DIALECT, message, true, DESCRIPTION_CHARS_MAX),
+            "color": colour(message.tone),
+            "footer": { "text": one_line(&message.footer, 300) },
+        }],
+        "allowed_mentions": { "parse": [] },
+    })
+}

@@ -1,0 +1,55 @@
+//! WeCom's group robots: message type markdown, whose subset has colours but no escapes. What would
+//! be markup is broken up by a character that nobody sees.
+//!
+//! Source: WeCom, "Group robot configuration".
+
+use serde_json::{Value, json};
+
+use super::compose::{Dialect, compose, link_markdown, utf8_bytes};
+use super::message::Message;
+use crate::model::activity::Tone;
+
+/// Bytes of a message's content.
+const CONTENT_BYTES_MAX: usize = 4_096;
+
+/// Zero width space.
+const BREAK: char = '\u{200b}';
+
+const PLAIN: Dialect = Dialect {
+    escape,
+    link: link_markdown,
+    strong: ("**", "**"),
+    quote: "> ",
+    fence: None,
+    deed: ("", ""),
+    line_end: "\n",
+    cost: utf8_bytes,
+};
+
+fn escape(letter: char, begins_line: bool, out: &mut String) {
+    if begins_line && matches!(letter, '#' | '>') {
+        out.push(BREAK);
+    }
+    out.push(letter);
+    if matches!(letter, '*' | '[' | ']' | '`' | '<') {
+        out.push(BREAK);
+    }
+}
+
+pub(super) fn body(message: &Message) -> Value {
+    let deed = match message.tone {
+        Tone::Plain => ("", ""),
+        Tone::Good | Tone::Done => ("<font color=\"info\">", "</font>"),
+        Tone::Bad => ("<font color=\"warning\">", "</font>"),
+        Tone::Quiet => ("<font color=\"comment\">", "</font>"),
+    };
+    let dialect = Dialect { deed, ..PLAIN };
+    let footer = dialect.plain(&message.footer, 300);
+    let footer = format!("\n<font color=\"comment\">{footer}</font>");
+    let limit = CONTENT_BYTES_MAX - dialect.cost_of(&footer);
+    let text = compose(&dialect, message, true, limit);
+    json!({
+        "msgtype": "markdown",
+        "markdown": { "content": format!("{text}{footer}") },
+    })
+}

@@ -1,0 +1,70 @@
+//! What Discord's replies mean: the status, a code in the body, and headers that say how many more
+//! requests may come.
+//!
+//! Source: Discord, "Rate limits" and "Opcodes and status codes".
+
+use std::time::Duration;
+
+use super::finding::{Finding, Read, of_chat, retry_after, seconds, shorten};
+use crate::model::chat::Chat;
+use crate::model::header::first_value;
+use crate::model::lenient::{self, Text};
+use crate::outbound::transport::Reply;
+use crate::time::Timestamp;
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Body {
+    code: Text,
+    message: Text,
+    /// Seconds, with a fraction; a number, so read from the text below.
+    retry_after: Option<serde_json::Number>,
+}
+
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
+    let body: Body = lenient::read(&reply.body);
+    let code = body.code.0.as_deref();
+    let message = shorten(body.message.0.as_deref().unwrap_or_default());
+    let said = |advice: &str| {
+        let code = code.unwrap_or("no code");
+        format!("Discord {} ({code}): {message}: {advice}", reply.status)
+    };
+    match (reply.status, code) {
+        (200..300, _) => Read {
+            finding: Finding::TAKEN,
+            pause: spent(reply),
+        },
+        (429, _) => {
+            let asked = body
+                .retry_after
+                .and_then(|number| seconds(&number.to_string()));
+            let header = retry_after(reply, now).map(|at| at.since(now));
+            let wait = asked.max(header).or(spent(reply));
+            let why = format!("Discord 429: {message}");
+            Finding::slow_down(why, wait.unwrap_or(Duration::from_secs(5)), now)
+        }
+        // Asking on leads to a ban of this address.
+        (404, _) | (_, Some("10015")) => Finding::Gone {
+            why: said("the webhook was removed: make a new one, and change the URL"),
+        }
+        .into(),
+        (401 | 403, _) | (_, Some("50027")) => Finding::Gone {
+            why: said("the URL's token is wrong: copy the webhook's URL again"),
+        }
+        .into(),
+        (400, Some(_)) => Finding::Never {
+            why: said("Discord does not take this message"),
+        }
+        .into(),
+        _ => of_chat(Chat::Discord, reply, now),
+    }
+}
+
+/// How long nothing more may come, when this was the last of the bucket.
+fn spent(reply: &Reply) -> Option<Duration> {
+    let remaining = first_value(&reply.headers, "x-ratelimit-remaining")?;
+    if remaining != "0" {
+        return None;
+    }
+    seconds(first_value(&reply.headers, "x-ratelimit-reset-after")?)
+}

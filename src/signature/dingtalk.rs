@@ -1,0 +1,22 @@
+//! DingTalk's custom robots: `timestamp` and `sign` in the URL's query, remade for each attempt.
+//! The signature is that of [`gitee`](super::gitee) over milliseconds and covers no body; DingTalk
+//! takes it for an hour. Source: DingTalk, "Custom robot security settings".
+
+use super::{Secret, gitee};
+use crate::time::Timestamp;
+
+/// The query parameters that sign a moment; the values are not yet encoded for a URL.
+///
+/// ```
+/// use hookbox::signature::{Secret, dingtalk};
+/// use hookbox::time::Timestamp;
+/// let [timestamp, sign] = dingtalk::sign(&Secret::new("this is secret")?, Timestamp(1577262236757));
+/// assert_eq!(timestamp, ("timestamp", "1577262236757".to_owned()));
+/// assert_eq!(sign, ("sign", "hmPWwU+7lVdm3ZZz0r9tSfx0L4Q26jWOZr9+Gs6EZQM=".to_owned()));
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn sign(secret: &Secret, now: Timestamp) -> [(&'static str, String); 2] {
+    let timestamp = now.0.to_string();
+    let sign = gitee::sign(secret, &timestamp);
+    [("timestamp", timestamp), ("sign", sign)]
+}

@@ -1,0 +1,72 @@
+//! Holding an endpoint back and letting it go on: nothing is sent meanwhile, everything is kept.
+
+use rusqlite::named_params;
+
+use super::no_endpoint;
+use crate::error::Result;
+use crate::model::id::EndpointId;
+use crate::store::Store;
+use crate::store::job::Tx;
+use crate::store::writer::expect_one;
+use crate::time::Timestamp;
+
+impl Store {
+    /// Stops sending to an endpoint until it is resumed; requests on the wire come to their end.
+    /// One that is held stays held since then, and gets the new reason. Returns whether it was not.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    pub fn hold_endpoint(&self, name: &str, reason: &str, now: Timestamp) -> Result<bool> {
+        let (name, reason) = (name.to_owned(), reason.to_owned());
+        self.write(move |tx| {
+            let endpoint = tx.directory.endpoint(&name).cloned();
+            let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+            hold(tx, endpoint.id, &reason, now)?;
+            Ok(endpoint.held.is_none())
+        })
+    }
+
+    /// Goes on sending to an endpoint: what has waited is due. Returns whether it was held.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    pub fn resume_endpoint(&self, name: &str) -> Result<bool> {
+        let name = name.to_owned();
+        self.write(move |tx| {
+            let endpoint = tx.directory.endpoint(&name).cloned();
+            let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+            let resumed = tx
+                .connection
+                .prepare_cached(
+                    "update hookbox_endpoint
+                     set held_ms = null, held_reason = null
+                     where id = :id and held_ms is not null",
+                )?
+                .execute(named_params! { ":id": endpoint.id })?;
+            if resumed > 0 {
+                tx.changes.configured();
+            }
+            Ok(resumed > 0)
+        })
+    }
+}
+
+/// Holds an endpoint that is not removed; since when it is held stays, if it is.
+pub(in crate::store) fn hold(
+    tx: &mut Tx<'_>,
+    id: EndpointId,
+    reason: &str,
+    now: Timestamp,
+) -> Result<()> {
+    let changed = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_endpoint
+             set held_ms = ifnull(held_ms, :now), held_reason = :reason
+             where id = :id and removed_ms is null",
+        )?
+        .execute(named_params! { ":now": now, ":reason": reason, ":id": id })?;
+    expect_one(changed)?;
+    tx.changes.configured();
+    Ok(())
+}
