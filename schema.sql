@@ -104,8 +104,8 @@ create table if not exists hookbox_endpoint (
     branches    text,
     when_true   text,
     timeout_ms  integer not null check (timeout_ms > 0),
-    -- Requests at the same time, and how many in how much time (20/m, or 5/s,100/m); null for what
-    -- the format has.
+    -- Requests at the same time, and how many in how much time (20/m, or 5/s,100/m); null for the
+    -- usual.
     concurrency integer check (concurrency > 0),
     rate        text,
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.

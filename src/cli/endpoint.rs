@@ -12,6 +12,7 @@ use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, nothing_named, put};
 use crate::error::{Error, Result};
+use crate::model::chat::Chat;
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
 use crate::model::filter::{Check, Globs};
@@ -320,6 +321,7 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     try_template(&store, new.format.template())?;
     store.add_endpoint(new, context.now())?;
     let report = store.endpoint_report(&arguments.name)?;
+    hint_at_chat(context, &report);
     let text = format!(
         "added endpoint {}; events go to {} from now on",
         arguments.name,
@@ -341,8 +343,27 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
         context.now(),
     )?;
     let report = store.endpoint_report(&arguments.name)?;
+    hint_at_chat(context, &report);
     let text = format!("changed endpoint {}", arguments.name);
     context.out.object(&report.json(), &text)
+}
+
+/// A chat's robot refuses what it does not know.
+fn hint_at_chat(context: &Context, report: &EndpointReport) {
+    let endpoint = &report.endpoint;
+    let url = endpoint.url.uri();
+    // Discord takes GitHub's own events at the URL with /github behind it.
+    if url.path().ends_with("/github") {
+        return;
+    }
+    if let (Format::Raw, Some(chat)) = (&endpoint.format, Chat::of_host(url)) {
+        context.out.note(&format!(
+            "the URL is one of {}, which takes no raw events; `hookbox endpoint set {} --format {}` tells it what happened",
+            chat.title(),
+            endpoint.name,
+            chat.name()
+        ));
+    }
 }
 
 fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {

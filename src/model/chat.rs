@@ -43,6 +43,20 @@ static WECOM: Rates = Rates::of(&[per_minute(20)]);
 /// Five a second and a hundred a minute. Source: Feishu, "Custom bot usage guide".
 static FEISHU: Rates = Rates::of(&[Rate::new(5, 1_000), per_minute(100)]);
 
+/// Where the robots of those chats are that have one host for all.
+const HOSTS: [(&str, Chat); 10] = [
+    ("hooks.slack.com", Chat::Slack),
+    ("hooks.slack-gov.com", Chat::Slack),
+    ("discord.com", Chat::Discord),
+    ("discordapp.com", Chat::Discord),
+    ("ptb.discord.com", Chat::Discord),
+    ("canary.discord.com", Chat::Discord),
+    ("oapi.dingtalk.com", Chat::Dingtalk),
+    ("qyapi.weixin.qq.com", Chat::Wecom),
+    ("open.feishu.cn", Chat::Feishu),
+    ("open.larksuite.com", Chat::Feishu),
+];
+
 impl Chat {
     /// Every one, in the order of the help text.
     pub const ALL: [Chat; 5] = [
@@ -93,18 +107,11 @@ impl Chat {
 
     /// The chat whose robots live at this host, of those that have one host for all.
     pub fn of_host(uri: &Uri) -> Option<Chat> {
-        let host = uri.host()?.to_ascii_lowercase();
-        let chat = match host.as_str() {
-            "hooks.slack.com" | "hooks.slack-gov.com" => Chat::Slack,
-            "discord.com" | "discordapp.com" | "ptb.discord.com" | "canary.discord.com" => {
-                Chat::Discord
-            }
-            "oapi.dingtalk.com" => Chat::Dingtalk,
-            "qyapi.weixin.qq.com" => Chat::Wecom,
-            "open.feishu.cn" | "open.larksuite.com" => Chat::Feishu,
-            _ => return None,
-        };
-        Some(chat)
+        let host = uri.host()?;
+        let known = HOSTS
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(host));
+        known.map(|(_, chat)| *chat)
     }
 
     /// Fields on top of a request's body that prove who sent it.

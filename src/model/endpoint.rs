@@ -264,18 +264,24 @@ pub struct Hold {
 }
 
 impl Endpoint {
-    /// Requests at the same time, at most: as set, else as its format has it.
+    /// The chat whose robot it is: that of its host, whatever is sent there, else that of its
+    /// format. What its answers mean and how much it takes are the chat's.
+    pub fn chat(&self) -> Option<Chat> {
+        Chat::of_host(self.url.uri()).or(self.format.chat())
+    }
+
+    /// Requests at the same time, at most: as set, else as its chat has it.
     pub fn concurrency(&self) -> u32 {
-        self.own_concurrency.unwrap_or(match self.format {
-            Format::Chat(_) => chat::CONCURRENCY,
-            Format::Raw | Format::Template(_) => CONCURRENCY_DEFAULT,
+        self.own_concurrency.unwrap_or_else(|| match self.chat() {
+            Some(_) => chat::CONCURRENCY,
+            None => CONCURRENCY_DEFAULT,
         })
     }
 
-    /// Requests in a span of time, at most: as set, else as its format has it; `None` for any.
+    /// Requests in a span of time, at most: as set, else as its chat has it; `None` for any.
     pub fn rate(&self) -> Option<&Rates> {
-        let of_format = || self.format.chat().and_then(Chat::rates);
-        self.own_rate.as_ref().or_else(of_format)
+        let of_chat = || self.chat().and_then(Chat::rates);
+        self.own_rate.as_ref().or_else(of_chat)
     }
 
     /// The secrets that hold at this moment, the newest first.
@@ -314,9 +320,10 @@ pub struct NewEndpoint {
     pub filters: Filters,
     /// How long one attempt may take in all.
     pub timeout: Duration,
-    /// Requests at the same time, at most; `None` for what its format has.
+    /// Requests at the same time, at most; `None` for what its chat has, else
+    /// [`CONCURRENCY_DEFAULT`].
     pub concurrency: Option<u32>,
-    /// Requests in a span of time, at most; `None` for what its format has.
+    /// Requests in a span of time, at most; `None` for what its chat has, else any.
     pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,

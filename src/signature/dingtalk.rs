@@ -1,5 +1,5 @@
 //! DingTalk's custom robots: `timestamp` and `sign` in the URL's query, remade for each attempt.
-//! The signature is that of [`gitee`](super::gitee) over milliseconds and covers no body; DingTalk
+//! The signature is that of [`gitee`](super::gitee::sign) over milliseconds and covers no body; DingTalk
 //! takes it for an hour. Source: DingTalk, "Custom robot security settings".
 
 use super::{Secret, gitee};

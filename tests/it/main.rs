@@ -8,6 +8,7 @@
 )]
 
 mod browser;
+mod chats;
 mod cli;
 mod connection;
 mod crash;
@@ -15,7 +16,9 @@ mod door;
 mod egress;
 mod file;
 mod filters;
+mod gallery;
 mod layers;
+mod messages;
 mod pace;
 mod payloads;
 mod producers;

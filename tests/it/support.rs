@@ -20,7 +20,7 @@ use hookbox::model::id::EndpointId;
 use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Scheduler, Transport};
 use hookbox::signature::{Secret, gogs};
 use hookbox::store::{Missing, Store};
-use hookbox::time::{ManualClock, Timestamp};
+use hookbox::time::{Clock, ManualClock, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -339,6 +339,8 @@ pub fn raw(address: SocketAddr, request: &[u8]) -> String {
 #[derive(Debug)]
 pub struct Got {
     pub method: String,
+    /// Path and query.
+    pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -351,7 +353,8 @@ impl Got {
             .read_line(&mut line)
             .ok()
             .filter(|bytes| *bytes > 0)?;
-        let method = line.split(' ').next()?.to_owned();
+        let mut words = line.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
         let mut headers = Vec::new();
         loop {
             line.clear();
@@ -366,6 +369,7 @@ impl Got {
         }
         let mut got = Got {
             method,
+            target,
             headers,
             body: Vec::new(),
         };
@@ -403,6 +407,11 @@ impl Receiver {
 
     /// A receiver on a given address, for one that comes back where it was.
     pub fn on(address: &str, statuses: &[u16]) -> Receiver {
+        Receiver::saying(address, statuses, "noted")
+    }
+
+    /// A receiver that says this in the body of each answer.
+    pub fn saying(address: &str, statuses: &[u16], says: &'static str) -> Receiver {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, got) = channel();
@@ -429,7 +438,7 @@ impl Receiver {
                             _ => statuses.pop_front().unwrap(),
                         };
                         drop(statuses);
-                        let body = if status == 204 { "" } else { "noted" };
+                        let body = if status == 204 { "" } else { says };
                         let answer = format!(
                             "HTTP/1.1 {status} As Asked\r\nContent-Length: {}\r\n\r\n{body}",
                             body.len()
@@ -540,6 +549,19 @@ pub fn unreachable() -> Answer {
     }
 }
 
+/// The clock of a process that began when the other showed this.
+struct Restarted(Arc<ManualClock>, Duration);
+
+impl Clock for Restarted {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() - self.1
+    }
+}
+
 /// A store and a scheduler without threads, on a clock that stands still.
 pub struct Bench {
     /// Kept: dropping it removes the store's folder.
@@ -577,15 +599,10 @@ impl Bench {
 
     /// The process ends and another begins, with a clock of its own beginning.
     pub fn restart(&mut self) {
-        let now = self.now();
-        self.clock = Arc::new(ManualClock::at(now));
-        self.scheduler = Scheduler::new(
-            self.store.clone(),
-            self.clock.clone(),
-            self.transport.clone(),
-            8,
-        )
-        .unwrap();
+        let began = Clock::elapsed(self.clock.as_ref());
+        let clock = Arc::new(Restarted(self.clock.clone(), began));
+        let transport = self.transport.clone();
+        self.scheduler = Scheduler::new(self.store.clone(), clock, transport, 8).unwrap();
     }
 
     pub fn endpoint(&self, name: &str) -> EndpointId {
@@ -603,7 +620,7 @@ impl Bench {
     }
 
     pub fn now(&self) -> Timestamp {
-        hookbox::time::Clock::now(self.clock.as_ref())
+        self.clock.now()
     }
 
     pub fn advance(&self, span: Duration) {

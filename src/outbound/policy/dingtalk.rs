@@ -62,35 +62,37 @@ pub(super) fn read(reply: &Reply, tries: u32, now: Timestamp) -> Read {
     };
     let message = body.message();
     let said = |advice: &str| format!("DingTalk {code}: {message}: {advice}");
-    let whole = body.whole_message().to_lowercase();
+    let words = message.to_lowercase();
+    // Newer texts are in Chinese.
+    let speaks_of = |names: &[&str]| names.iter().any(|name| words.contains(name));
     match code {
         "0" => Finding::TAKEN.into(),
         "-1" => Finding::doubtful(said("DingTalk is busy")).into(),
         "130101" | "410100" | "660026" => {
-            let wait = if whole.contains("punish") || tries > 0 {
+            let wait = if speaks_of(&["punish"]) || tries > 0 {
                 PUNISHED
             } else {
                 SLOW_DOWN
             };
             Finding::slow_down(said("more than 20 messages a minute"), wait, now)
         }
-        "310000" if whole.contains("keyword") => Finding::Never {
+        "310000" if speaks_of(&["keyword", "关键词"]) => Finding::Never {
             why: said("add one of the robot's keywords; `hookbox` is in every message"),
         }
         .into(),
         // The next try is signed anew.
-        "310000" if whole.contains("timestamp") && tries == 0 => {
+        "310000" if speaks_of(&["timestamp", "时间戳"]) && tries == 0 => {
             Finding::not_now(said("is this machine's clock right?")).into()
         }
-        "310000" if whole.contains("timestamp") => Finding::Never {
+        "310000" if speaks_of(&["timestamp", "时间戳"]) => Finding::Never {
             why: said("this machine's clock is more than an hour off"),
         }
         .into(),
-        "310000" if whole.contains("sign") => Finding::Never {
+        "310000" if speaks_of(&["sign", "签名"]) => Finding::Never {
             why: said("the endpoint's secret is not the robot's; set it with --secret-file"),
         }
         .into(),
-        "310000" if whole.contains("ip") => Finding::Never {
+        "310000" if speaks_of(&["whitelist", "white list", "白名单"]) => Finding::Never {
             why: said("add this machine's public address to the robot's list"),
         }
         .into(),

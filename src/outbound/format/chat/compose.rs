@@ -40,15 +40,21 @@ pub(super) struct Dialect {
     pub(super) strong: (&'static str, &'static str),
     /// What each line of a foreign text begins with.
     pub(super) quote: &'static str,
-    /// What is before and after a text that is shown letter by letter; without it such a text is
-    /// escaped and quoted.
-    pub(super) fence: Option<(&'static str, &'static str)>,
-    /// What is before and after the deed.
-    pub(super) deed: (&'static str, &'static str),
+    /// How a text is shown letter by letter; without it such a text is escaped and quoted.
+    pub(super) fence: Option<Fence>,
     /// What ends a line.
     pub(super) line_end: &'static str,
     /// How much of the limit a letter takes.
     pub(super) cost: fn(char) -> usize,
+}
+
+/// What is around a text that is shown letter by letter.
+#[derive(Clone, Copy)]
+pub(super) struct Fence {
+    pub(super) before: &'static str,
+    pub(super) after: &'static str,
+    /// Writes a letter of it.
+    pub(super) escape: fn(char, &mut String),
 }
 
 /// A letter's length in UTF-8.
@@ -113,11 +119,11 @@ pub(super) fn compose(
         page.line(&format!("{before}{name}:{after} {value}"));
     }
     if let Some(text) = &message.text {
-        page.foreign(text);
+        page.foreign(text, false);
     }
     match (&message.code, dialect.fence) {
         (Some(code), Some(fence)) => page.fenced(code, fence),
-        (Some(code), None) => page.foreign(code),
+        (Some(code), None) => page.foreign(code, true),
         (None, _) => {}
     }
     page.text
@@ -156,9 +162,8 @@ impl Dialect {
             line.push_str(&part(actor, NAME_CHARS_MAX));
             line.push(' ');
         }
-        let (before, after) = self.deed;
-        let deed = part(&message.deed, DEED_CHARS_MAX);
-        format!("{line}{before}{deed}{after}")
+        line.push_str(&part(&message.deed, DEED_CHARS_MAX));
+        line
     }
 
     pub(super) fn cost_of(&self, text: &str) -> usize {
@@ -201,10 +206,9 @@ impl Page<'_> {
     fn commits(&mut self, message: &Message) {
         let mut written = 0;
         for commit in message.commits.iter().take(COMMITS_MAX) {
-            let first_line = commit.message.as_deref().unwrap_or_default().lines().next();
-            let mut line = self
-                .dialect
-                .plain(first_line.unwrap_or_default(), COMMIT_CHARS_MAX);
+            let message = commit.message.as_deref().unwrap_or_default().trim();
+            let first_line = message.lines().next().unwrap_or("(no message)");
+            let mut line = self.dialect.plain(first_line, COMMIT_CHARS_MAX);
             if let Some(id) = &commit.id {
                 let id = Link {
                     text: id.chars().take(COMMIT_ID_CHARS).collect(),
@@ -228,29 +232,35 @@ impl Page<'_> {
         };
         let commits = if more == 1 { "commit" } else { "commits" };
         if more > 0 && !message.commits.is_empty() {
-            let line = format!("… and {more}{or_more} {commits} more");
+            let line = format!("… and {more}{or_more} more {commits}");
             if !self.line(&line) {
                 self.note(&line);
             }
         }
     }
 
-    /// Writes a foreign text, quoted, as far as there is room, and says how much is missing.
-    fn foreign(&mut self, text: &str) {
+    /// Writes a foreign text, quoted, as far as there is room, and says how much is missing. Where
+    /// its lines are indented on purpose, they stay so.
+    fn foreign(&mut self, text: &str, is_indented: bool) {
         let dialect = self.dialect;
         let mut lines = String::new();
         let mut left = self
             .left
             .saturating_sub(dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote));
-        let mut begins_line = true;
+        let (mut begins_line, mut is_margin) = (true, true);
         let all: Vec<char> = clean(text).collect();
         let mut written = 0;
         lines.push_str(dialect.quote);
         for letter in &all {
             let mut piece = String::new();
+            is_margin &= *letter == ' ';
             if *letter == '\n' {
                 piece.push_str(dialect.line_end);
                 piece.push_str(dialect.quote);
+                is_margin = true;
+            } else if is_indented && is_margin {
+                // A space that does not break, and so is not dropped.
+                piece.push('\u{a0}');
             } else {
                 (dialect.escape)(*letter, begins_line, &mut piece);
             }
@@ -270,8 +280,9 @@ impl Page<'_> {
     }
 
     /// Writes a foreign text letter by letter between two fences.
-    fn fenced(&mut self, text: &str, (before, after): (&str, &str)) {
+    fn fenced(&mut self, text: &str, fence: Fence) {
         let dialect = self.dialect;
+        let Fence { before, after, .. } = fence;
         let around = [dialect.line_end, before, after].map(|text| dialect.cost_of(text));
         let Some(mut left) = self.left.checked_sub(around.iter().sum()) else {
             return self.missing(text.chars().count());
@@ -280,10 +291,12 @@ impl Page<'_> {
         let all: Vec<char> = clean(text).collect();
         let mut written = 0;
         for letter in &all {
-            let mut piece = letter.to_string();
+            let mut piece = String::new();
             if *letter == '`' {
                 // Three of them would end the fence; this one looks nearly the same.
-                piece = "\u{2cb}".to_owned();
+                piece.push('\u{2cb}');
+            } else {
+                (fence.escape)(*letter, &mut piece);
             }
             let cost = dialect.cost_of(&piece);
             if cost > left {

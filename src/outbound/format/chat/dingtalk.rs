@@ -22,7 +22,6 @@ const DIALECT: Dialect = Dialect {
     strong: ("**", "**"),
     quote: "> ",
     fence: None,
-    deed: ("", ""),
     // A single line feed ends no line there.
     line_end: "  \n",
     cost: json_bytes,
@@ -42,7 +41,8 @@ pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
         Tone::Quiet => "⚪",
     };
     let text = compose(&DIALECT, message, true, BODY_BYTES_MAX - AROUND_BYTES_MAX);
-    let footer = DIALECT.plain(&message.footer, 300);
+    // Names and an id: nothing in it is markup.
+    let footer = one_line(&message.footer, 300);
     let mut body = json!({
         "msgtype": "markdown",
         "markdown": {

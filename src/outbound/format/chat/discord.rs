@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, compose, escape_markdown, link_markdown, one_line, utf16_units};
+use super::compose::{
+    Dialect, Fence, compose, escape_markdown, link_markdown, one_line, utf16_units,
+};
 use super::message::Message;
 
 /// Characters of an embed's description.
@@ -16,8 +18,11 @@ const DIALECT: Dialect = Dialect {
     link: link_markdown,
     strong: ("**", "**"),
     quote: "> ",
-    fence: Some(("```\n", "\n```")),
-    deed: ("", ""),
+    fence: Some(Fence {
+        before: "```\n",
+        after: "\n```",
+        escape: |letter, out| out.push(letter),
+    }),
     line_end: "\n",
     cost: utf16_units,
 };

@@ -24,7 +24,6 @@ const DIALECT: Dialect = Dialect {
     // Its cards have no quotes, in the version that old clients show.
     quote: "",
     fence: None,
-    deed: ("", ""),
     line_end: "\n",
     cost: json_bytes,
 };

@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, compose, utf16_units};
+use super::compose::{Dialect, Fence, compose, utf16_units};
 use super::message::Message;
 
 /// Characters of a text that Slack advises not to go over; it cuts at 40,000.
@@ -17,9 +17,12 @@ const DIALECT: Dialect = Dialect {
     escape,
     link: |text, url| format!("<{}|{text}>", url.replace('&', "&amp;")),
     strong: ("*", "*"),
-    quote: "&gt; ",
-    fence: None,
-    deed: ("", ""),
+    quote: "> ",
+    fence: Some(Fence {
+        before: "```\n",
+        after: "\n```",
+        escape: |letter, out| escape(letter, false, out),
+    }),
     line_end: "\n",
     cost: utf16_units,
 };

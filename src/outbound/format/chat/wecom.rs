@@ -15,13 +15,12 @@ const CONTENT_BYTES_MAX: usize = 4_096;
 /// Zero width space.
 const BREAK: char = '\u{200b}';
 
-const PLAIN: Dialect = Dialect {
+const DIALECT: Dialect = Dialect {
     escape,
     link: link_markdown,
     strong: ("**", "**"),
     quote: "> ",
     fence: None,
-    deed: ("", ""),
     line_end: "\n",
     cost: utf8_bytes,
 };
@@ -37,19 +36,18 @@ fn escape(letter: char, begins_line: bool, out: &mut String) {
 }
 
 pub(super) fn body(message: &Message) -> Value {
-    let deed = match message.tone {
-        Tone::Plain => ("", ""),
-        Tone::Good | Tone::Done => ("<font color=\"info\">", "</font>"),
-        Tone::Bad => ("<font color=\"warning\">", "</font>"),
-        Tone::Quiet => ("<font color=\"comment\">", "</font>"),
+    let dot = match message.tone {
+        Tone::Plain => "",
+        Tone::Good | Tone::Done => "<font color=\"info\">●</font> ",
+        Tone::Bad => "<font color=\"warning\">●</font> ",
+        Tone::Quiet => "<font color=\"comment\">●</font> ",
     };
-    let dialect = Dialect { deed, ..PLAIN };
-    let footer = dialect.plain(&message.footer, 300);
+    let footer = DIALECT.plain(&message.footer, 300);
     let footer = format!("\n<font color=\"comment\">{footer}</font>");
-    let limit = CONTENT_BYTES_MAX - dialect.cost_of(&footer);
-    let text = compose(&dialect, message, true, limit);
+    let around = DIALECT.cost_of(dot) + DIALECT.cost_of(&footer);
+    let text = compose(&DIALECT, message, true, CONTENT_BYTES_MAX - around);
     json!({
         "msgtype": "markdown",
-        "markdown": { "content": format!("{text}{footer}") },
+        "markdown": { "content": format!("{dot}{text}{footer}") },
     })
 }

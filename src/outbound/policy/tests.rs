@@ -1,0 +1,116 @@
+//! What answers mean, by tables.
+
+use super::*;
+use crate::model::endpoint::NewEndpoint;
+use crate::model::id::EndpointId;
+
+pub(super) const NOW: Timestamp = Timestamp(784_111_777_000);
+
+pub(super) fn endpoint(retry: &str) -> Endpoint {
+    let mut new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
+    new.retry = retry.parse().unwrap();
+    new.stored_as(EndpointId(1))
+}
+
+pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
+    let headers = headers
+        .iter()
+        .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+        .collect();
+    Answer::Replied(Reply {
+        status,
+        headers,
+        body: Vec::new(),
+        truncated: false,
+    })
+}
+
+fn judged(answer: &Answer, tries: u32) -> Verdict {
+    judge(&endpoint("5s,5m"), answer, tries, NOW, 0.5)
+}
+
+fn due(verdict: &Verdict) -> Option<i64> {
+    match &verdict.change {
+        Move::Retry { due } => Some(due.0 - NOW.0),
+        _ => None,
+    }
+}
+
+#[test]
+fn only_2xx_is_success() {
+    for status in [200, 201, 202, 204, 299] {
+        assert_eq!(
+            judged(&replied(status, &[]), 0).change,
+            Move::Deliver,
+            "{status}"
+        );
+    }
+    for status in [
+        301, 302, 304, 400, 401, 403, 404, 408, 429, 500, 502, 503, 599,
+    ] {
+        let verdict = judged(&replied(status, &[]), 0);
+        assert_eq!(verdict.outcome, Outcome::Refused, "{status}");
+        assert_eq!(due(&verdict), Some(5_000), "{status}");
+    }
+}
+
+#[test]
+fn the_ladder_ends_in_dead_with_the_last_answer_as_reason() {
+    assert_eq!(due(&judged(&replied(500, &[]), 1)), Some(300_000));
+    let Move::GiveUp { reason } = judged(&replied(500, &[]), 2).change else {
+        panic!("gives up")
+    };
+    assert_eq!(
+        reason,
+        "gave up after 3 tries; the last: 500 Internal Server Error"
+    );
+}
+
+#[test]
+fn a_410_kills_the_delivery() {
+    let Move::GiveUp { reason } = judged(&replied(410, &[]), 0).change else {
+        panic!("gives up")
+    };
+    assert!(reason.starts_with("410 Gone"), "{reason}");
+}
+
+#[test]
+fn retry_after_is_a_floor_in_seconds_or_as_a_date_and_capped() {
+    let rows = [
+        ("120", 120_000),
+        ("1", 5_000),
+        ("99999999999", 86_400_000),
+        ("Sun, 06 Nov 1994 08:59:37 GMT", 600_000),
+        ("soon", 5_000),
+        ("-1", 5_000),
+    ];
+    for (value, expected) in rows {
+        let verdict = judged(&replied(503, &[("retry-after", value)]), 0);
+        assert_eq!(due(&verdict), Some(expected), "{value}");
+    }
+}
+
+#[test]
+fn unreachable_spends_no_try_and_a_broken_exchange_does() {
+    let unreachable = Answer::Unreachable {
+        error: "connection refused".to_owned(),
+    };
+    assert_eq!(judged(&unreachable, 2).change, Move::Postpone);
+    let broken = Answer::Broken {
+        error: "no reply within 15s".to_owned(),
+    };
+    assert_eq!(due(&judged(&broken, 0)), Some(5_000));
+}
+
+#[test]
+fn a_redirect_says_where_it_points_without_the_query() {
+    let verdict = judged(
+        &replied(302, &[("location", "http://h/login?token=T0K")]),
+        0,
+    );
+    let error = verdict.error.unwrap();
+    assert!(
+        error.contains("http://h/login") && !error.contains("T0K"),
+        "{error}"
+    );
+}

@@ -1,0 +1,685 @@
+//! The five chats: fakes that hold every rule that their pages state take a thousand events each,
+//! and what they refuse is told and paced as it should be.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use hookbox::model::attempt::Timing;
+use hookbox::model::chat::Chat;
+use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
+use hookbox::model::event::NewEvent;
+use hookbox::model::kind::SourceKind;
+use hookbox::model::source::NewSource;
+use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Transport};
+use hookbox::signature::Secret;
+use hookbox::store::{DeliveryFilter, PAGE_MAX};
+use hookbox::time::{Clock, ManualClock, Timestamp};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::support::{Bench, Box, NOON, PUSH, Receiver};
+
+const SECRET: &str = "SEC0123456789abcdef";
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// A chat that refuses what its pages say it refuses.
+struct Robot {
+    chat: Chat,
+    clock: Arc<ManualClock>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    random: fastrand::Rng,
+    /// When messages came, those that count for its limits.
+    came: VecDeque<Duration>,
+    /// What was taken, in order.
+    taken: Vec<Value>,
+    /// What was refused, and why.
+    refused: Vec<String>,
+    /// Answers to give first, whatever comes.
+    first: VecDeque<Said>,
+}
+
+/// What a robot answers: status, headers, body; and why it refuses, if it does.
+struct Said {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: String,
+    refusal: Option<String>,
+}
+
+fn hmac(key: &[u8], message: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(message);
+    STANDARD.encode(mac.finalize().into_bytes())
+}
+
+fn parameter(request: &OutboundRequest, name: &str) -> Option<String> {
+    let url = request.url.as_text();
+    let (_, query) = url.split_once('?')?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    pairs
+        .find(|(held, _)| held == name)
+        .map(|(_, value)| value.into_owned())
+}
+
+impl Robot {
+    fn new(chat: Chat, clock: &Arc<ManualClock>) -> Robot {
+        let state = State {
+            random: fastrand::Rng::with_seed(3),
+            ..State::default()
+        };
+        Robot {
+            chat,
+            clock: clock.clone(),
+            state: Mutex::new(state),
+        }
+    }
+
+    fn say_first(&self, status: u16, headers: &[(&str, &str)], body: &str) {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()));
+        let answer = Said {
+            status,
+            headers: headers.collect(),
+            body: body.to_owned(),
+            refusal: None,
+        };
+        self.state.lock().unwrap().first.push_back(answer);
+    }
+
+    /// Why the chat does not take the message, besides its pace.
+    fn refusal(&self, request: &OutboundRequest) -> Option<String> {
+        let message: Value = match serde_json::from_slice(&request.body) {
+            Ok(message) => message,
+            Err(error) => return Some(format!("no JSON: {error}")),
+        };
+        let content_type = request
+            .headers
+            .iter()
+            .find(|(name, _)| name == "Content-Type");
+        if content_type.is_none_or(|(_, value)| !value.starts_with("application/json")) {
+            return Some("content type".to_owned());
+        }
+        let now = self.clock.now();
+        let is_recent =
+            |at: Timestamp| now.since(at).max(at.since(now)) <= Duration::from_secs(3_600);
+        let length = |value: &Value| value.as_str().map(|text| text.encode_utf16().count());
+        match self.chat {
+            Chat::Slack => {
+                let attachment = &message["attachments"][0];
+                let fits = length(&attachment["text"])
+                    .is_some_and(|length| (1..=40_000).contains(&length));
+                (!fits || attachment["fallback"].as_str().is_none_or(str::is_empty))
+                    .then(|| "invalid_payload".to_owned())
+            }
+            Chat::Discord => {
+                let embed = &message["embeds"][0];
+                let description = length(&embed["description"]).unwrap_or(0);
+                let footer = length(&embed["footer"]["text"]).unwrap_or(0);
+                let fits = (1..=4_096).contains(&description)
+                    && footer <= 2_048
+                    && description + footer <= 6_000;
+                let waits = parameter(request, "wait").as_deref() == Some("true");
+                let is_colour = embed["color"]
+                    .as_u64()
+                    .is_some_and(|colour| colour < 1 << 24);
+                (!fits || !waits || !is_colour).then(|| "50035".to_owned())
+            }
+            Chat::Dingtalk => {
+                let stamp = parameter(request, "timestamp")?;
+                let expected = hmac(SECRET.as_bytes(), format!("{stamp}\n{SECRET}").as_bytes());
+                let markdown = &message["markdown"];
+                if parameter(request, "sign") != Some(expected) {
+                    return Some("310000 sign not match".to_owned());
+                }
+                if !is_recent(Timestamp(stamp.parse().unwrap())) {
+                    return Some("310000 invalid timestamp".to_owned());
+                }
+                if !message.to_string().contains("hookbox") {
+                    return Some("310000 keywords not in content".to_owned());
+                }
+                let is_whole = message["msgtype"] == "markdown"
+                    && markdown["title"]
+                        .as_str()
+                        .is_some_and(|title| !title.is_empty())
+                    && markdown["text"].is_string()
+                    && message["msgUuid"]
+                        .as_str()
+                        .is_some_and(|id| id.starts_with("dlv_"));
+                (!is_whole || request.body.len() > 20_000).then(|| "460101".to_owned())
+            }
+            Chat::Wecom => {
+                let content = message["markdown"]["content"].as_str().unwrap_or_default();
+                let fits = message["msgtype"] == "markdown" && (1..=4_096).contains(&content.len());
+                (!fits || parameter(request, "key").is_none()).then(|| "45002".to_owned())
+            }
+            Chat::Feishu => {
+                let stamp = message["timestamp"].as_str().unwrap_or_default();
+                let expected = hmac(format!("{stamp}\n{SECRET}").as_bytes(), b"");
+                if message["sign"] != json!(expected) {
+                    return Some("19021 sign match fail".to_owned());
+                }
+                if !is_recent(Timestamp(stamp.parse::<i64>().unwrap() * 1_000)) {
+                    return Some("19021 timestamp".to_owned());
+                }
+                if !message["card"].to_string().contains("hookbox") {
+                    return Some("19024 Key Words Not Found".to_owned());
+                }
+                let is_card = message["msg_type"] == "interactive"
+                    && message["card"]["elements"][0]["content"].is_string();
+                (!is_card || request.body.len() > 20_000).then(|| "9499 Bad Request".to_owned())
+            }
+        }
+    }
+
+    /// How many messages it takes in how much time.
+    fn limits(&self) -> Vec<(usize, Duration)> {
+        let second = Duration::from_secs(1);
+        match self.chat {
+            Chat::Slack => vec![(1, second)],
+            Chat::Discord => vec![(5, 2 * second)],
+            Chat::Dingtalk | Chat::Wecom => vec![(20, 60 * second)],
+            Chat::Feishu => vec![(5, second), (100, 60 * second)],
+        }
+    }
+
+    fn answer(&self, request: &OutboundRequest, state: &mut State) -> Said {
+        let now = self.clock.elapsed();
+        let is_late = |(count, span): &(usize, Duration)| {
+            let recent = state.came.iter().filter(|at| **at + *span > now).count();
+            recent >= *count
+        };
+        let mut refusal = self.refusal(request);
+        if self.limits().iter().any(is_late) {
+            refusal = Some("too fast".to_owned());
+        }
+        state.came.push_back(now);
+        while state.came.len() > 200 {
+            state.came.pop_front();
+        }
+        let is_taken = refusal.is_none();
+        let (mut status, mut headers) = (200, Vec::new());
+        let body = match (self.chat, &refusal) {
+            (Chat::Slack, None) => "ok".to_owned(),
+            (Chat::Slack, Some(why)) => {
+                status = if why == "too fast" { 429 } else { 400 };
+                why.clone()
+            }
+            (Chat::Discord, _) => {
+                let (count, span) = self.limits()[0];
+                let recent: Vec<_> = state.came.iter().filter(|at| **at + span > now).collect();
+                let remaining = count.saturating_sub(recent.len());
+                let reset = (**recent.first().unwrap() + span)
+                    .saturating_sub(now)
+                    .as_secs_f64();
+                headers.push(("x-ratelimit-remaining".to_owned(), remaining.to_string()));
+                headers.push(("x-ratelimit-reset-after".to_owned(), format!("{reset:.3}")));
+                status = match refusal.as_deref() {
+                    None => 200,
+                    Some("too fast") => 429,
+                    Some(_) => 400,
+                };
+                json!({ "id": "1", "code": 50035, "retry_after": reset }).to_string()
+            }
+            (Chat::Dingtalk | Chat::Wecom, None) => r#"{"errcode":0,"errmsg":"ok"}"#.to_owned(),
+            (Chat::Dingtalk | Chat::Wecom, Some(why)) => {
+                let code: i64 = why.split(' ').next().unwrap().parse().unwrap_or(130_101);
+                json!({ "errcode": code, "errmsg": why }).to_string()
+            }
+            (Chat::Feishu, None) => r#"{"code":0,"msg":"success"}"#.to_owned(),
+            (Chat::Feishu, Some(why)) => {
+                let code: i64 = why.split(' ').next().unwrap().parse().unwrap_or(11_232);
+                json!({ "code": code, "msg": why }).to_string()
+            }
+        };
+        if is_taken {
+            state
+                .taken
+                .push(serde_json::from_slice(&request.body).unwrap());
+        }
+        Said {
+            status,
+            headers,
+            body,
+            refusal,
+        }
+    }
+}
+
+/// The fake as the scheduler has it.
+struct Line(Arc<Robot>);
+
+impl Transport for Line {
+    fn send(&self, _: &Endpoint, request: &OutboundRequest) -> Exchange {
+        let robot = &self.0;
+        let mut state = robot.state.lock().unwrap();
+        let (there, back) = (state.random.u64(5..150), state.random.u64(5..150));
+        robot.clock.advance(Duration::from_millis(there));
+        let said = match state.first.pop_front() {
+            Some(said) => said,
+            None => robot.answer(request, &mut state),
+        };
+        state.refused.extend(said.refusal);
+        robot.clock.advance(Duration::from_millis(back));
+        Exchange {
+            timing: Timing::default(),
+            answer: Answer::Replied(Reply {
+                status: said.status,
+                headers: said.headers,
+                body: said.body.into_bytes(),
+                truncated: false,
+            }),
+        }
+    }
+}
+
+/// A bench with one endpoint of this chat and a source of Gogs, and the robot behind it.
+fn bench(chat: Chat) -> (Bench, Arc<Robot>) {
+    let mut robot = None;
+    let bench = Bench::over(|_, clock| {
+        let made = Arc::new(Robot::new(chat, clock));
+        robot = Some(made.clone());
+        Arc::new(Line(made))
+    });
+    bench.endpoint_with("team", |new: &mut NewEndpoint| {
+        new.format = Format::Chat(chat);
+        new.url = "https://chat.example.org/robot?key=k3y&sign=old"
+            .parse()
+            .unwrap();
+        if matches!(chat, Chat::Dingtalk | Chat::Feishu) {
+            new.secret = Some(Secret::new(SECRET).unwrap());
+        }
+    });
+    let source = NewSource::new("gogs", SourceKind::Gogs);
+    bench.store.add_source(source, NOON).unwrap();
+    (bench, robot.unwrap())
+}
+
+/// An event whose text is now short, now far too long, now all of one kind of letter.
+fn issue(number: usize) -> NewEvent {
+    let letters = ["灯", "x", "\"", "*", "<", "\n", "&", "😀"];
+    let text = letters[number % letters.len()].repeat(number * 37 % 9_000);
+    let body = json!({
+        "action": "opened",
+        "number": number,
+        "issue": { "number": number, "title": format!("{text:.50} no. {number}"), "body": text },
+        "repository": { "full_name": "lighthouse/beacon", "html_url": "https://git.example.org/lighthouse/beacon" },
+        "sender": { "login": "mira" },
+    });
+    NewEvent {
+        content_type: Some("application/json".to_owned()),
+        ..NewEvent::new("issues", body.to_string())
+    }
+}
+
+fn accept(bench: &Bench, event: NewEvent) {
+    let source = bench.store.source_id("gogs").unwrap();
+    let event = NewEvent {
+        source: Some(source),
+        ..event
+    };
+    bench.store.accept(event, bench.now()).unwrap();
+}
+
+/// Runs until nothing is pending, a step at a time; how long that took.
+fn drain(bench: &mut Bench, step: Duration) -> Duration {
+    let began = bench.clock.elapsed();
+    loop {
+        bench.run_due();
+        if bench.store.stats().unwrap().pending == 0 {
+            return bench.clock.elapsed() - began;
+        }
+        bench.advance(step);
+        assert!(bench.clock.elapsed() - began < DAY, "it comes to an end");
+    }
+}
+
+fn number_of(message: &Value) -> usize {
+    let text = message.to_string();
+    let (_, rest) = text.split_once("issue #").unwrap();
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap()
+}
+
+#[test]
+fn a_thousand_events_go_through_each_chat_in_order_and_none_is_refused() {
+    for chat in Chat::ALL {
+        let (mut bench, robot) = bench(chat);
+        for number in 0..1_000 {
+            accept(&bench, issue(number));
+        }
+        let finest = robot.limits().iter().map(|(_, span)| *span).min().unwrap();
+        let took = drain(&mut bench, finest / 10);
+        let state = robot.state.lock().unwrap();
+        assert_eq!(state.refused, Vec::<String>::new(), "{}", chat.name());
+        let numbers: Vec<usize> = state.taken.iter().map(number_of).collect();
+        assert_eq!(
+            numbers,
+            (0..1_000).collect::<Vec<usize>>(),
+            "{}",
+            chat.name()
+        );
+        let stats = bench.store.stats().unwrap();
+        assert_eq!((stats.delivered, stats.dead), (1_000, 0), "{}", chat.name());
+        // And not much slower than the chat allows.
+        let limits = robot.limits();
+        let fastest = limits
+            .iter()
+            .map(|(count, span)| span.mul_f64(1_000.0 / *count as f64));
+        let fastest = fastest.max().unwrap();
+        assert!(
+            took < fastest.mul_f64(1.5),
+            "{}: {took:?} of {fastest:?}",
+            chat.name()
+        );
+    }
+}
+
+#[test]
+fn a_restart_begins_no_new_minute() {
+    for chat in [Chat::Dingtalk, Chat::Feishu] {
+        let (mut bench, robot) = bench(chat);
+        for number in 0..300 {
+            accept(&bench, issue(number));
+        }
+        for _ in 0..40 {
+            bench.run_due();
+            bench.advance(Duration::from_millis(700));
+            bench.restart();
+        }
+        drain(&mut bench, Duration::from_millis(500));
+        let state = robot.state.lock().unwrap();
+        assert_eq!(
+            (state.refused.len(), state.taken.len()),
+            (0, 300),
+            "{}",
+            chat.name()
+        );
+    }
+}
+
+#[test]
+fn replays_pass_the_same_bucket() {
+    let (mut bench, robot) = bench(Chat::Wecom);
+    for number in 0..20 {
+        accept(&bench, issue(number));
+    }
+    drain(&mut bench, Duration::from_secs(1));
+    let ids: Vec<_> = bench
+        .store
+        .deliveries(&DeliveryFilter::default(), PAGE_MAX)
+        .unwrap()
+        .iter()
+        .map(|delivery| delivery.id)
+        .collect();
+    bench.store.replay(ids, bench.now()).unwrap();
+    drain(&mut bench, Duration::from_secs(1));
+    let state = robot.state.lock().unwrap();
+    assert_eq!((state.refused.len(), state.taken.len()), (0, 40));
+}
+
+#[test]
+fn a_chat_that_asks_for_less_gets_nothing_for_as_long_and_then_everything_in_order() {
+    for (chat, status, headers, body, pause) in [
+        (Chat::Slack, 429, &[("retry-after", "30")][..], "", 30),
+        (
+            Chat::Discord,
+            429,
+            &[("retry-after", "3")],
+            r#"{"retry_after":2.5}"#,
+            3,
+        ),
+        (
+            Chat::Dingtalk,
+            200,
+            &[],
+            r#"{"errcode":130101,"errmsg":"send too fast"}"#,
+            60,
+        ),
+        (
+            Chat::Wecom,
+            200,
+            &[],
+            r#"{"errcode":45009,"errmsg":"freq"}"#,
+            60,
+        ),
+        (
+            Chat::Feishu,
+            400,
+            &[("x-ogw-ratelimit-reset", "20")],
+            r#"{"code":99991400}"#,
+            20,
+        ),
+    ] {
+        let (mut bench, robot) = bench(chat);
+        robot.say_first(status, headers, body);
+        for number in 0..5 {
+            accept(&bench, issue(number));
+        }
+        assert_eq!(
+            bench.run_due(),
+            1,
+            "{}: the others wait as well",
+            chat.name()
+        );
+        let waits = bench
+            .store
+            .deliveries(&DeliveryFilter::default(), 10)
+            .unwrap();
+        let waiting: Vec<_> = waits.iter().map(|row| row.waiting(bench.now())).collect();
+        // The first is due later; the others are due and wait for their pace.
+        assert_eq!(waiting[..4], [Some("pace"); 4], "{}", chat.name());
+        assert_eq!(
+            waits.iter().map(|row| row.tries).sum::<i64>(),
+            1,
+            "{}",
+            chat.name()
+        );
+        bench.advance(Duration::from_secs(pause - 1));
+        assert_eq!(bench.run_due(), 0, "{}", chat.name());
+        drain(&mut bench, Duration::from_secs(1));
+        let state = robot.state.lock().unwrap();
+        assert_eq!(
+            (state.refused.len(), state.taken.len()),
+            (0, 5),
+            "{}",
+            chat.name()
+        );
+    }
+}
+
+#[test]
+fn a_robot_that_is_no_more_holds_its_endpoint_and_the_rest_waits() {
+    for (chat, status, body, says) in [
+        (
+            Chat::Slack,
+            404,
+            "no_service",
+            "Slack 404: no_service: the webhook was removed",
+        ),
+        (
+            Chat::Discord,
+            404,
+            r#"{"code":10015,"message":"Unknown Webhook"}"#,
+            "Unknown Webhook",
+        ),
+        (
+            Chat::Dingtalk,
+            200,
+            r#"{"errcode":400106,"errmsg":"robot missing"}"#,
+            "DingTalk 400106",
+        ),
+        (
+            Chat::Wecom,
+            200,
+            r#"{"errcode":93000,"errmsg":"invalid webhook url"}"#,
+            "WeCom 93000",
+        ),
+        (
+            Chat::Feishu,
+            200,
+            r#"{"code":19007,"msg":"Bot Not Enabled"}"#,
+            "Feishu 19007",
+        ),
+    ] {
+        let (mut bench, robot) = bench(chat);
+        robot.say_first(status, &[], body);
+        for number in 0..4 {
+            accept(&bench, issue(number));
+        }
+        for _ in 0..50 {
+            bench.run_due();
+            bench.advance(Duration::from_secs(60));
+        }
+        let report = bench.store.endpoint_report("team").unwrap();
+        assert_eq!((report.pending, report.dead), (3, 1), "{}", chat.name());
+        let hold = report.endpoint.held.unwrap();
+        assert!(hold.reason.contains(says), "{}", hold.reason);
+        // A person mends it: all that waited goes out.
+        bench.store.resume_endpoint("team").unwrap();
+        drain(&mut bench, Duration::from_secs(1));
+        assert_eq!(
+            robot.state.lock().unwrap().taken.len(),
+            3,
+            "{}",
+            chat.name()
+        );
+    }
+}
+
+#[test]
+fn a_signature_is_made_anew_for_every_try() {
+    let (mut bench, robot) = bench(Chat::Feishu);
+    for _ in 0..3 {
+        robot.say_first(502, &[], "");
+    }
+    accept(&bench, issue(1));
+    // The tries are hours apart, and the robot takes a signature for one.
+    drain(&mut bench, Duration::from_secs(600));
+    let state = robot.state.lock().unwrap();
+    assert_eq!((state.refused.len(), state.taken.len()), (0, 1));
+}
+
+#[test]
+fn the_binary_tells_a_chat_and_keeps_its_secrets() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"errcode":0,"errmsg":"ok"}"#);
+    let url = format!("{}?access_token=T0K3N&timestamp=1&sign=old", receiver.url);
+    let settings = ["--format", "dingtalk", "--secret", "this is secret"];
+    here.add_endpoint("team", &url, &settings);
+    let shown = here.json(&["endpoint", "show", "team"]);
+    assert_eq!(shown["format"], "dingtalk");
+    assert_eq!(
+        (&shown["rate"], &shown["concurrency"]),
+        (&json!("20/m"), &json!(1))
+    );
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    let delivered = here.wait_for_state("1", "delivered");
+    let got = receiver.next();
+    let (_, query) = got.target.split_once('?').unwrap();
+    let pairs: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["access_token", "timestamp", "sign"]);
+    let signed = hmac(
+        b"this is secret",
+        format!("{}\nthis is secret", pairs[1].1).as_bytes(),
+    );
+    assert_eq!(pairs[2].1, signed);
+    let message: Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(message["msgUuid"], delivered["id"]);
+    assert!(
+        message["markdown"]["text"]
+            .as_str()
+            .unwrap()
+            .contains("mira")
+    );
+
+    for arguments in [
+        &["endpoint", "show", "team", "--json"][..],
+        &["endpoint", "list"],
+        &["endpoint", "preview", "team", "1"],
+        &["attempt", "list", "1", "--json"],
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let out = String::from_utf8_lossy(&ran.stdout);
+        for secret in ["T0K3N", "this is secret", signed.as_str(), "=old"] {
+            assert!(!out.contains(secret), "{arguments:?}: {secret}");
+        }
+    }
+    let (_, _, page) = served.page("/");
+    assert!(page.contains("dingtalk") && !page.contains("T0K3N"));
+}
+
+#[test]
+fn a_feishu_preview_has_its_signature_only_when_asked_for() {
+    let here = Box::new();
+    let url = "https://open.feishu.cn/open-apis/bot/v2/hook/3f2b8c1e-9d4a-4e6f-8b7c-1a2b3c4d5e6f";
+    here.add_endpoint("team", url, &["--format", "feishu", "--secret", "demo"]);
+    here.json(&["enqueue", "--type", "lamp.lit", "--data", "{}"]);
+    let plain = here.json(&["endpoint", "preview", "team", "1"]);
+    let body: Value = serde_json::from_str(plain["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["sign"], "[hidden]");
+    assert_eq!(
+        plain["url"],
+        "https://open.feishu.cn/open-apis/bot/v2/hook/***"
+    );
+    let signed = here.json(&["endpoint", "preview", "team", "1", "--signed"]);
+    let body: Value = serde_json::from_str(signed["body"].as_str().unwrap()).unwrap();
+    let stamp = body["timestamp"].as_str().unwrap();
+    assert_eq!(
+        body["sign"],
+        json!(hmac(format!("{stamp}\ndemo").as_bytes(), b""))
+    );
+    assert_eq!(signed["url"], url);
+}
+
+#[test]
+fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
+    let here = Box::new();
+    for (arguments, says) in [
+        (
+            &["--format", "teams"][..],
+            "raw, slack, discord, dingtalk, wecom, feishu or template:FILE",
+        ),
+        (
+            &["--format", "slack", "--sign", "gogs", "--secret", "s"],
+            "leave --sign out",
+        ),
+        (
+            &["--format", "wecom", "--secret", "s"],
+            "leave --secret out",
+        ),
+        (
+            &["--format", "discord", "--content-type", "text/plain"],
+            "brings its own",
+        ),
+    ] {
+        let mut all = vec!["endpoint", "add", "x", "http://h/"];
+        all.extend_from_slice(arguments);
+        let ran = here.run(&all);
+        assert_eq!(ran.code, 2, "{arguments:?}");
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+    let ran = here.run(&[
+        "endpoint",
+        "add",
+        "x",
+        "https://hooks.slack.com/services/T/B/X",
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("--format slack"), "{}", ran.stderr);
+}
