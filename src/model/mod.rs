@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod attempt;
+pub mod calendar;
 pub mod chat;
 pub mod connection;
 pub mod delivery;
@@ -27,5 +28,6 @@ pub mod scope;
 pub mod source;
 pub mod stats;
 pub mod template;
+pub mod window;
 
 pub use name::check_name;
