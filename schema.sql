@@ -126,7 +126,9 @@ create table if not exists hookbox_pace (
     endpoint_id integer primary key references hookbox_endpoint (id),
     -- When requests ended, the latest ones, in milliseconds: a JSON array.
     ended       text    not null,
-    -- Nothing is sent before, since its rate is used up or a reply asked to wait.
+    -- A reply asked for nothing before.
+    not_before_ms integer not null,
+    -- Nothing is sent before, for that or since its rate is used up.
     until_ms    integer not null
 ) strict;
 
@@ -226,7 +228,7 @@ create table if not exists hookbox_delivery (
     tries       integer not null default 0,
     -- Attempts recorded, with those that spent no try.
     attempts    integer not null default 0,
-    -- Why it is dead or cancelled, or was last refused.
+    -- Why it is dead or cancelled, or was last refused; what was odd about one that was delivered.
     reason      text,
     replay_of   integer references hookbox_delivery (id),
     -- How the endpoint's expression failed on the event, which was sent for that.

@@ -20,6 +20,7 @@ use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
+use crate::store::Store;
 use crate::time::parse_span;
 
 #[derive(Debug, Subcommand)]
@@ -52,9 +53,9 @@ pub(super) enum EndpointCommand {
     Hold {
         /// Its name
         name: String,
-        /// Why, for whoever looks at it later
-        #[arg(long, default_value = "held by hand")]
-        reason: String,
+        /// Why, for whoever looks at it later [default: held by hand]
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Go on sending to one that is held
     #[command(after_help = EXIT_CODES)]
@@ -98,7 +99,7 @@ pub(super) struct AddArguments {
     /// Its name
     name: String,
     /// Where events are POSTed: an absolute http or https URL
-    url: EndpointUrl,
+    url: String,
     #[command(flatten)]
     settings: Settings,
 }
@@ -109,7 +110,7 @@ pub(super) struct SetArguments {
     name: String,
     /// Where events are POSTed from now on, also those that wait
     #[arg(long)]
-    url: Option<EndpointUrl>,
+    url: Option<String>,
     #[command(flatten)]
     settings: Settings,
 }
@@ -238,10 +239,15 @@ impl Change {
     }
 
     fn apply(&self, endpoint: &mut NewEndpoint) {
+        let old_chat = endpoint.format.chat();
         put(&mut endpoint.url, &self.url);
         put(&mut endpoint.format, &self.format);
+        let was_signed_by_chat =
+            old_chat.is_some_and(Chat::signs) && endpoint.format.chat() != old_chat;
         put(&mut endpoint.scheme, &self.scheme);
-        if self.secret.is_some() || self.scheme == Some(Scheme::None) {
+        // A robot's secret is of no use to another format.
+        let is_left = self.format.is_some() && was_signed_by_chat;
+        if self.secret.is_some() || self.scheme == Some(Scheme::None) || is_left {
             endpoint.secret.clone_from(&self.secret);
         }
         if self.scheme.is_some_and(|scheme| scheme != Scheme::Generic) {
@@ -287,7 +293,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             .fields(&context.store()?.endpoint_report(&name)?.json()),
         EndpointCommand::Set(arguments) => set(context, *arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
-        EndpointCommand::Hold { name, reason } => hold(context, &name, &reason),
+        EndpointCommand::Hold { name, reason } => hold(context, &name, reason.as_deref()),
         EndpointCommand::Resume { name } => resume(context, &name),
         EndpointCommand::Preview {
             endpoint,
@@ -314,7 +320,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     let change = arguments.settings.read(context, None)?;
-    let mut new = NewEndpoint::new(arguments.name.clone(), arguments.url);
+    let mut new = NewEndpoint::new(arguments.name.clone(), arguments.url.parse()?);
     change.apply(&mut new);
     new.check()?;
     let store = context.store_or_new()?;
@@ -322,16 +328,18 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     store.add_endpoint(new, context.now())?;
     let report = store.endpoint_report(&arguments.name)?;
     hint_at_chat(context, &report);
+    hint_at_same_url(context, &store, &report)?;
     let text = format!(
         "added endpoint {}; events go to {} from now on",
         arguments.name,
-        report.endpoint.url.redacted()
+        report.endpoint.shown_url()
     );
     context.out.object(&report.json(), &text)
 }
 
 fn set(context: &Context, arguments: SetArguments) -> Result<()> {
-    let change = arguments.settings.read(context, arguments.url)?;
+    let url = arguments.url.as_deref().map(str::parse).transpose()?;
+    let change = arguments.settings.read(context, url)?;
     if change.is_nothing() {
         return Err(nothing_named());
     }
@@ -352,8 +360,11 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
 fn hint_at_chat(context: &Context, report: &EndpointReport) {
     let endpoint = &report.endpoint;
     let url = endpoint.url.uri();
-    // Discord takes GitHub's own events at the URL with /github behind it.
-    if url.path().ends_with("/github") {
+    // Discord takes GitHub's own events at the URL with /github behind it, and Slack's messages.
+    if ["/github", "/slack"]
+        .iter()
+        .any(|end| url.path().trim_end_matches('/').ends_with(end))
+    {
         return;
     }
     if let (Format::Raw, Some(chat)) = (&endpoint.format, Chat::of_host(url)) {
@@ -364,6 +375,22 @@ fn hint_at_chat(context: &Context, report: &EndpointReport) {
             chat.name()
         ));
     }
+}
+
+/// Two endpoints with one URL know nothing of each other's pace.
+fn hint_at_same_url(context: &Context, store: &Store, report: &EndpointReport) -> Result<()> {
+    let added = &report.endpoint;
+    let all = store.endpoint_reports()?;
+    let mut others = all.iter().map(|report| &report.endpoint);
+    let same = others.find(|other| other.name != added.name && other.url == added.url);
+    if let Some(same) = same.filter(|_| added.rate().is_some()) {
+        context.out.note(&format!(
+            "endpoint {} has the same URL; each of the two is held to {} by itself, so set a lower --rate for both",
+            same.name,
+            added.rate().map(ToString::to_string).unwrap_or_default()
+        ));
+    }
+    Ok(())
 }
 
 fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
@@ -382,9 +409,14 @@ fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
     context.out.object(&report.json(), &text)
 }
 
-fn hold(context: &Context, name: &str, reason: &str) -> Result<()> {
+fn hold(context: &Context, name: &str, reason: Option<&str>) -> Result<()> {
     let store = context.store()?;
-    let reason = check_reason(reason)?;
+    let held = store.endpoint_report(name)?.endpoint.held;
+    let known = held.as_ref().map(|hold| hold.reason.as_str());
+    let reason = match reason {
+        Some(reason) => check_reason(reason)?,
+        None => known.unwrap_or("held by hand"),
+    };
     let is_new = store.hold_endpoint(name, reason, context.now())?;
     let report = store.endpoint_report(name)?;
     let text = if is_new {
@@ -392,7 +424,7 @@ fn hold(context: &Context, name: &str, reason: &str) -> Result<()> {
             "endpoint {name} is held; what it is owed waits until `hookbox endpoint resume {name}`"
         )
     } else {
-        format!("endpoint {name} was held already; it has the new reason")
+        format!("endpoint {name} was held already: {reason}")
     };
     context.out.object(&report.json(), &text)
 }

@@ -15,7 +15,7 @@ use crate::model::redact::hide_fields;
 use crate::model::template::{CONTENT_TYPE, Template};
 use crate::outbound::{Occasion, fill, render};
 use crate::signature::Signable;
-use crate::store::{EventFilter, SendableEvent, Store};
+use crate::store::{DeliveryFilter, EventFilter, SendableEvent, Store};
 use crate::time::Timestamp;
 
 /// The format that was named; a template is read and checked.
@@ -26,7 +26,7 @@ pub(super) fn read_format(
     let path = match format {
         None if content_type.is_some() => {
             return Err(Error::misuse(
-                "--content-type goes with --format template:FILE; name the template once more",
+                "--content-type goes with --format template:FILE; name the template as well",
             ));
         }
         None => return Ok(None),
@@ -99,9 +99,17 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let sendable = store.sendable_event(id)?;
     let report = store.endpoint_report(name)?;
     let endpoint = &report.endpoint;
+    // As far as there is one: the chats that want an id of the delivery get it.
+    let of_event = DeliveryFilter {
+        event: Some(id),
+        endpoint: Some(name.to_owned()),
+        ..DeliveryFilter::default()
+    };
+    let newest = store.deliveries(&of_event, 1)?;
+    let newest = newest.first().map(|held| store.box_id().delivery(held.id));
     let occasion = Occasion {
         webhook_id: &store.box_id().event(id),
-        delivery: None,
+        delivery: newest.as_deref(),
         now: context.now(),
     };
     let request = render(endpoint, sendable, &occasion)?;
@@ -127,7 +135,7 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let url = if signed {
         request.url.as_text()
     } else {
-        request.url.redacted()
+        request.url.redacted(endpoint.chat())
     };
     let secret_fields = match endpoint.format.chat() {
         Some(chat) if !signed => chat.secret_fields(),

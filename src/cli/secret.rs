@@ -75,7 +75,7 @@ impl From<'_> {
         if let Some(variable) = self.variable {
             let value = std::env::var(variable).map_err(|_| {
                 Error::misuse(format!(
-                    "the environment has no variable {variable}; set it, or use --secret-file"
+                    "the environment has no variable {variable}; set it, or give the secret in a file"
                 ))
             })?;
             return without_newline(value.into_bytes()).map(Some);

@@ -131,7 +131,7 @@ impl Chat {
         let title = self.title();
         if scheme != Scheme::None {
             return Err(Error::misuse(format!(
-                "{title} reads no signature headers: leave --sign out{}",
+                "{title} reads no signature headers: give --sign none, which is the default{}",
                 match self {
                     Chat::Dingtalk | Chat::Feishu =>
                         "; a robot's signing secret is given with --secret-file, --secret-env or --secret -",
@@ -139,31 +139,65 @@ impl Chat {
                 }
             )));
         }
-        let signs = matches!(self, Chat::Dingtalk | Chat::Feishu);
-        if secret.is_some() && !signs {
+        if secret.is_some() && !self.signs() {
             return Err(Error::misuse(format!(
-                "{title} has no signing secret: its URL is its only one; leave --secret out"
+                "{title} has no signing secret, its URL is its only one: give no --secret, and --sign none to drop one that was given before"
             )));
         }
+        self.check_url(uri)
+    }
+
+    /// Whether its robots may have a signing secret.
+    pub fn signs(self) -> bool {
+        matches!(self, Chat::Dingtalk | Chat::Feishu)
+    }
+
+    fn check_url(self, uri: &Uri) -> Result<()> {
+        let title = self.title();
+        let path = uri.path();
         // Discord takes Slack's messages at the URL with /slack behind it.
-        let is_slack_of_discord = self == Chat::Slack && uri.path().ends_with("/slack");
-        match Chat::of_host(uri) {
-            Some(Chat::Discord) if is_slack_of_discord => {}
-            Some(other) if other != self => {
-                return Err(Error::misuse(format!(
-                    "the URL is one of {}, not of {title}; give --format {}",
-                    other.title(),
-                    other.name()
-                )));
+        let wanted = match Chat::of_host(uri) {
+            None => return Ok(()),
+            Some(Chat::Discord) if path.trim_end_matches('/').ends_with("/slack") => Chat::Slack,
+            Some(chat) => chat,
+        };
+        if wanted != self {
+            return Err(Error::misuse(format!(
+                "the URL takes the messages of {}, not of {title}; give --format {}",
+                wanted.title(),
+                wanted.name()
+            )));
+        }
+        let bad = |advice: &str| {
+            Err(Error::misuse(format!(
+                "this is no URL of {title}'s: {advice}"
+            )))
+        };
+        if uri.scheme_str() != Some("https") {
+            return bad("it is https, or else everybody on the way reads its token");
+        }
+        let has = |name: &str| {
+            let mut pairs = uri.query().unwrap_or_default().split('&');
+            pairs.any(|pair| pair.split('=').next() == Some(name))
+        };
+        match self {
+            Chat::Slack if path.starts_with("/triggers/") || path.starts_with("/workflows/") => {
+                bad("it is of a workflow, which takes other messages; make an incoming webhook")
             }
-            _ => {}
+            Chat::Discord if !path.starts_with("/api/") => bad(
+                "copy it from the channel's settings, Integrations, Webhooks: https://discord.com/api/webhooks/...",
+            ),
+            Chat::Dingtalk if !has("access_token") => {
+                bad("it has no access_token; copy the whole of it, between quotation marks")
+            }
+            Chat::Wecom if !has("key") => {
+                bad("it has no key; copy the whole of it, between quotation marks")
+            }
+            Chat::Feishu if path.starts_with("/open-apis/bot/hook/") => bad(
+                "it is of Feishu's first robots, which take other messages; add a custom bot to the group, whose URL has /open-apis/bot/v2/hook/ in it",
+            ),
+            _ => Ok(()),
         }
-        if self == Chat::Feishu && uri.path().starts_with("/open-apis/bot/hook/") {
-            return Err(Error::misuse(
-                "the URL is of Feishu's first robots, which take other messages; add a custom bot to the group, whose URL has /open-apis/bot/v2/hook/ in it",
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -213,18 +247,18 @@ mod tests {
                 "https://hooks.slack.com/x",
                 Gogs,
                 Some("s"),
-                Some("leave --sign out"),
+                Some("--sign none"),
             ),
             (
                 Chat::Wecom,
                 "https://qyapi.weixin.qq.com/x",
                 Unsigned,
                 Some("s"),
-                Some("leave --secret out"),
+                Some("no --secret"),
             ),
             (
                 Chat::Dingtalk,
-                "https://oapi.dingtalk.com/robot/send",
+                "https://oapi.dingtalk.com/robot/send?access_token=x",
                 Unsigned,
                 Some("SEC1"),
                 None,

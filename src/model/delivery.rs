@@ -135,7 +135,7 @@ pub struct DeliveryRecord {
     pub due: Option<Timestamp>,
     /// When it was settled; only afterwards.
     pub settled: Option<Timestamp>,
-    /// Why it is dead, cancelled, or was last refused.
+    /// Why it is dead, cancelled, or was last refused; what was odd about one that was delivered.
     pub reason: Option<String>,
     /// The delivery this one repeats.
     pub replay_of: Option<DeliveryId>,
@@ -146,12 +146,12 @@ pub struct DeliveryRecord {
 }
 
 /// Why an endpoint gets nothing.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct EndpointWaits {
-    /// A person or its last answer stopped it.
-    pub is_held: bool,
-    /// It cannot be reached.
-    pub is_offline: bool,
+    /// Why a person or its last answer stopped it.
+    pub held: Option<String>,
+    /// Why it cannot be reached.
+    pub offline: Option<String>,
     /// Its rate is used up, or it asked to wait: nothing is sent before.
     pub paced_until: Option<Timestamp>,
 }
@@ -160,16 +160,26 @@ impl DeliveryRecord {
     /// Why a pending one is not being sent at this moment: `held`, `offline`, or `pace` for one that
     /// is due.
     pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
-        let endpoint = self.endpoint_waits;
+        let endpoint = &self.endpoint_waits;
         let due = self.due.filter(|_| self.state == State::Pending)?;
-        if endpoint.is_held {
+        if endpoint.held.is_some() {
             Some("held")
-        } else if endpoint.is_offline {
+        } else if endpoint.offline.is_some() {
             Some("offline")
         } else if due <= now && endpoint.paced_until.is_some_and(|until| until > now) {
             Some("pace")
         } else {
             None
+        }
+    }
+
+    /// What it is waiting for, in words.
+    pub fn waiting_reason(&self, now: Timestamp) -> Option<String> {
+        let endpoint = &self.endpoint_waits;
+        match self.waiting(now)? {
+            "held" => endpoint.held.clone(),
+            "offline" => endpoint.offline.clone(),
+            _ => endpoint.paced_until.map(|until| format!("until {until}")),
         }
     }
 
@@ -193,6 +203,7 @@ impl DeliveryRecord {
             "replay": null,
             "when_error": self.when_error,
             "waiting": self.waiting(now),
+            "waiting_reason": self.waiting_reason(now),
         })
     }
 }

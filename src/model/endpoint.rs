@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::chat::{self, Chat};
-use crate::model::connection::{Connection, is_own_header};
+use crate::model::connection::{Connection, Method, is_own_header};
 use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
+use crate::model::header::holds_secret;
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
 use crate::model::rate::Rates;
@@ -138,26 +139,18 @@ impl EndpointUrl {
     /// The URL with the values of its query hidden, and what in its path looks like a token, for
     /// lists, pages, logs and errors. The path of a chat's robot ends with its token, whatever it
     /// looks like.
-    pub fn redacted(&self) -> String {
+    pub fn redacted(&self, chat: Option<Chat>) -> String {
         let path = self.0.path();
-        let is_robot = Chat::of_host(&self.0).is_some();
-        let last = path.rfind('/').map_or(0, |slash| slash + 1);
-        let mut shown = String::new();
-        for segment in path.split_inclusive('/') {
-            let name = segment.trim_end_matches('/');
-            let begins = segment.as_ptr() as usize - path.as_ptr() as usize;
-            let is_token = looks_like_token(name) || (is_robot && begins == last);
-            shown.push_str(if is_token && !name.is_empty() {
-                "***"
-            } else {
-                name
-            });
-            shown.push_str(&segment[name.len()..]);
-        }
         let whole = self.0.to_string();
         let head = whole.split('?').next().unwrap_or_default();
-        let host = head.strip_suffix(path).unwrap_or(head);
-        let mut url = format!("{host}{shown}");
+        let mut url = head.strip_suffix(path).unwrap_or(head).to_owned();
+        let robot = self.robot_token(chat);
+        for segment in path.split_inclusive('/') {
+            let name = segment.trim_end_matches('/');
+            let is_token = looks_like_token(name) || robot == Some(name);
+            url.push_str(if is_token { "***" } else { name });
+            url.push_str(&segment[name.len()..]);
+        }
         if let Some(query) = self.0.query() {
             let names = query.split('&').map(|pair| pair.split('=').next());
             let hidden = names.map(|name| format!("{}=***", name.unwrap_or_default()));
@@ -165,6 +158,42 @@ impl EndpointUrl {
             url.push_str(&hidden.collect::<Vec<String>>().join("&"));
         }
         url
+    }
+
+    /// What is secret of it, as it is written there and as it reads: a receiver may say it again.
+    pub fn secret_texts(&self, chat: Option<Chat>) -> Vec<String> {
+        // Shorter ones are words, and would be hidden wherever they stand.
+        const LENGTH_MIN: usize = 6;
+        let robot = self.robot_token(chat);
+        let segments = self.0.path().split('/');
+        let mut secrets: Vec<String> = segments
+            .filter(|name| looks_like_token(name) || robot == Some(*name))
+            .map(str::to_owned)
+            .collect();
+        for pair in self.0.query().unwrap_or_default().split('&') {
+            for (name, read) in form_urlencoded::parse(pair.as_bytes()) {
+                let written = pair.split_once('=').map_or("", |(_, value)| value);
+                let is_named_so = ["key", "sign", "sig", "auth", "code"].contains(&&*name);
+                if is_named_so || holds_secret(&name) || looks_like_token(&read) {
+                    secrets.extend([written.to_owned(), read.into_owned()]);
+                }
+            }
+        }
+        secrets.retain(|text| text.len() >= LENGTH_MIN);
+        secrets
+    }
+
+    /// The part of the path that is the token of a chat's robot: the last one, but for the names
+    /// of other chats' messages that Discord takes.
+    fn robot_token(&self, chat: Option<Chat>) -> Option<&str> {
+        match chat? {
+            Chat::Slack | Chat::Discord | Chat::Feishu => {
+                let mut segments = self.0.path().rsplit('/').filter(|name| !name.is_empty());
+                segments.find(|name| !matches!(*name, "slack" | "github"))
+            }
+            // Theirs is in the query.
+            Chat::Dingtalk | Chat::Wecom => None,
+        }
     }
 }
 
@@ -174,7 +203,7 @@ fn looks_like_token(segment: &str) -> bool {
     let has = |is: fn(&u8) -> bool| segment.bytes().any(|byte| is(&byte));
     let is_plain = segment
         .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'));
     segment.len() >= LENGTH_MIN
         && is_plain
         && has(u8::is_ascii_digit)
@@ -183,7 +212,7 @@ fn looks_like_token(segment: &str) -> bool {
 
 impl fmt::Debug for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.redacted())
+        f.write_str(&self.redacted(Chat::of_host(&self.0)))
     }
 }
 
@@ -194,7 +223,9 @@ impl FromStr for EndpointUrl {
     fn from_str(text: &str) -> Result<EndpointUrl> {
         let bad = |why: &str| {
             Error::misuse(format!(
-                "`{text}` is not an endpoint's URL: {why}; write http(s)://HOST[:PORT]/PATH"
+                "`{}` is not an endpoint's URL: {why}; write http(s)://HOST[:PORT]/PATH",
+                // Behind it may be a token.
+                text.split('?').next().unwrap_or_default()
             ))
         };
         let uri: Uri = text.parse().map_err(|_| bad("it cannot be read"))?;
@@ -282,6 +313,11 @@ impl Endpoint {
     pub fn rate(&self) -> Option<&Rates> {
         let of_chat = || self.chat().and_then(Chat::rates);
         self.own_rate.as_ref().or_else(of_chat)
+    }
+
+    /// Where it is, with what is secret of it hidden.
+    pub fn shown_url(&self) -> String {
+        self.url.redacted(self.chat())
     }
 
     /// The secrets that hold at this moment, the newest first.
@@ -397,7 +433,15 @@ impl NewEndpoint {
     pub fn check(&self) -> Result<()> {
         crate::model::check_name(&self.name)?;
         match &self.format {
-            Format::Chat(chat) => chat.check(self.url.uri(), self.scheme, self.secret.as_ref())?,
+            Format::Chat(chat) => {
+                chat.check(self.url.uri(), self.scheme, self.secret.as_ref())?;
+                if self.connection.method != Method::Post {
+                    return Err(Error::misuse(format!(
+                        "{} takes POST alone: give --method POST",
+                        chat.title()
+                    )));
+                }
+            }
             Format::Raw | Format::Template(_) => self.scheme.check_secret(self.secret.as_ref())?,
         }
         if self.scheme != Scheme::Generic && self.signature != Rules::default() {
@@ -451,6 +495,8 @@ pub struct EndpointReport {
     pub oldest_due: Option<Timestamp>,
     /// The outage that goes on now.
     pub outage: Option<Outage>,
+    /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
+    pub paced_until: Option<Timestamp>,
 }
 
 impl EndpointReport {
@@ -461,10 +507,11 @@ impl EndpointReport {
         let list = |globs: &Option<Globs>| globs.as_ref().map(Globs::patterns);
         json!({
             "name": endpoint.name,
-            "url": endpoint.url.redacted(),
+            "url": endpoint.shown_url(),
             "format": endpoint.format.to_string(),
             "content_type": endpoint.format.template().map(Template::content_type),
             "sign": endpoint.scheme.name(),
+            "has_secret": endpoint.secret.is_some(),
             "signature": (endpoint.scheme == Scheme::Generic).then(|| endpoint.signature.json()),
             "old_secrets_end_at": endpoint.old_secrets.iter().map(|old| old.ends.to_string()).collect::<Vec<String>>(),
             "connection": endpoint.connection.shown(),
@@ -486,6 +533,7 @@ impl EndpointReport {
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
+            "paced_until": self.paced_until.map(|at| at.to_string()),
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,
@@ -530,42 +578,81 @@ mod tests {
     #[test]
     fn tokens_in_the_query_are_hidden() {
         let url: EndpointUrl = "https://h/send?access_token=T0K&x=1".parse().unwrap();
-        assert_eq!(url.redacted(), "https://h/send?access_token=***&x=***");
+        assert_eq!(url.redacted(None), "https://h/send?access_token=***&x=***");
         assert!(!format!("{url:?}").contains("T0K"));
     }
 
     #[test]
     fn tokens_in_the_path_are_hidden() {
-        for (url, shown) in [
-            ("https://h/", "https://h/"),
+        let slack = Some(Chat::Slack);
+        for (url, chat, shown) in [
+            ("https://h/", None, "https://h/"),
             (
                 "https://h/hooks/deliveries-2024/x/",
+                None,
                 "https://h/hooks/deliveries-2024/x/",
             ),
             (
                 "https://h/in/incoming-deliveries/push",
+                None,
                 "https://h/in/incoming-deliveries/push",
             ),
             (
                 "https://h/hooks/x8mz1d3k5pfn9qr7stu2vw4yab?a=b",
+                None,
                 "https://h/hooks/***?a=***",
             ),
             (
                 "https://h/a/3f2b8c1e-9d4a-4e6f-8b7c-1a2b3c4d5e6f/b/",
+                None,
                 "https://h/a/***/b/",
             ),
             (
-                "https://hooks.slack.com/services/T01/B02/abcdefg",
-                "https://hooks.slack.com/services/T01/B02/***",
+                "https://h/bot123456:AAbbCCddEEffGG/sendMessage",
+                None,
+                "https://h/***/sendMessage",
             ),
             (
-                "https://open.feishu.cn/open-apis/bot/v2/hook/x",
-                "https://open.feishu.cn/open-apis/bot/v2/hook/***",
+                "https://mattermost.example.org/hooks/token",
+                slack,
+                "https://mattermost.example.org/hooks/***",
+            ),
+            (
+                "https://h/services/T01/B02/abcdefg/",
+                slack,
+                "https://h/services/T01/B02/***/",
+            ),
+            (
+                "https://h/api/webhooks/1/abc/slack",
+                slack,
+                "https://h/api/webhooks/1/***/slack",
+            ),
+            ("https://h/hook/x", Some(Chat::Feishu), "https://h/hook/***"),
+            (
+                "https://h/robot/send?key=x",
+                Some(Chat::Wecom),
+                "https://h/robot/send?key=***",
             ),
         ] {
             let url: EndpointUrl = url.parse().unwrap();
-            assert_eq!(url.redacted(), shown);
+            assert_eq!(url.redacted(chat), shown);
         }
+        let url: EndpointUrl = "https://discord.com/api/webhooks/1/abc/github"
+            .parse()
+            .unwrap();
+        assert!(!format!("{url:?}").contains("abc"));
+    }
+
+    #[test]
+    fn what_is_secret_is_known_as_it_is_written_and_as_it_reads() {
+        let url = "https://h/hooks/token1/?sign=a%2Bb%2Fcdef&branch=release&access_token=12345678";
+        let url: EndpointUrl = url.parse().unwrap();
+        assert_eq!(
+            url.secret_texts(Some(Chat::Slack)),
+            ["token1", "a%2Bb%2Fcdef", "a+b/cdef", "12345678", "12345678"]
+        );
+        let plain: EndpointUrl = "https://ci.example.org/hook".parse().unwrap();
+        assert!(plain.secret_texts(None).is_empty());
     }
 
     #[test]

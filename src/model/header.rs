@@ -23,6 +23,8 @@ pub fn holds_secret(name: &str) -> bool {
         "auth-",
         "cookie",
         "password",
+        "passwd",
+        "credential",
         "secret",
         "api-key",
         "apikey",

@@ -85,14 +85,12 @@ impl SourceKind {
     }
 
     /// The fields of a body in which this kind sends its secret, or what stands for it: they are
-    /// never shown. (Gogs before 0.11 sent its secret so.)
+    /// never shown. (Old Gogs and Gitea sent theirs so.)
     pub fn secret_fields(self) -> &'static [&'static str] {
         match self {
             SourceKind::Gitee => &["password", "sign"],
-            SourceKind::Gogs => &["secret"],
-            SourceKind::Gitea
-            | SourceKind::Forgejo
-            | SourceKind::Github
+            SourceKind::Gogs | SourceKind::Gitea | SourceKind::Forgejo => &["secret"],
+            SourceKind::Github
             | SourceKind::Gitlab
             | SourceKind::Standard
             | SourceKind::Generic => &[],

@@ -18,6 +18,7 @@ pub mod id;
 mod jinja;
 pub mod kind;
 pub(crate) mod lenient;
+pub(crate) mod line;
 mod name;
 pub mod outage;
 pub mod rate;

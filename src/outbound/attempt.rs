@@ -10,7 +10,7 @@ use crate::store::SendableEvent;
 use crate::time::{Clock, Timestamp};
 
 use super::format::{Occasion, render};
-use super::transport::{Exchange, Transport};
+use super::transport::{Answer, Exchange, OutboundRequest, Transport};
 
 /// A delivery to be tried once.
 #[derive(Debug)]
@@ -50,6 +50,7 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
     let (exchange, request_headers) = match render(&job.endpoint, job.event, &occasion) {
         Ok(request) => {
             let exchange = transport.send(&job.endpoint, &request);
+            let exchange = without_tokens(exchange, &job.endpoint, &request);
             (
                 Ok(exchange),
                 without_secrets(request.headers, &job.endpoint),
@@ -67,6 +68,40 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         request_headers,
         exchange,
     }
+}
+
+/// What came back without the tokens of the URL: error pages like to repeat what was asked for.
+fn without_tokens(
+    mut exchange: Exchange,
+    endpoint: &Endpoint,
+    request: &OutboundRequest,
+) -> Exchange {
+    let hidden = request.url.secret_texts(endpoint.chat());
+    if hidden.is_empty() {
+        return exchange;
+    }
+    let hide = |text: &mut String| {
+        for secret in &hidden {
+            if text.contains(secret) {
+                *text = text.replace(secret, HIDDEN);
+            }
+        }
+    };
+    match &mut exchange.answer {
+        Answer::Replied(reply) => {
+            reply.headers.iter_mut().for_each(|(_, value)| hide(value));
+            let text = String::from_utf8_lossy(&reply.body);
+            if hidden.iter().any(|secret| text.contains(secret)) {
+                let mut text = text.into_owned();
+                hide(&mut text);
+                reply.body = text.into_bytes();
+            }
+        }
+        Answer::Broken { error } | Answer::Unsent { error, .. } | Answer::Unreachable { error } => {
+            hide(error)
+        }
+    }
+    exchange
 }
 
 /// What of a request's headers is recorded: credentials are not, nor are the values that were set

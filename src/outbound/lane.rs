@@ -7,21 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
 use crate::model::id::DeliveryId;
+use crate::model::rate::Rates;
 use crate::store::{DueDelivery, RecentPace, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
 use super::flow::Flow;
 use super::pace::Pace;
+use super::policy::{PAUSE_MAX, Verdict};
 
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
 
-/// Moments that are remembered over a restart: more than a limit of minutes has, and a limit of
-/// seconds is over by then.
-const PACE_KEPT: usize = 128;
+/// How long a restart takes at least.
+const RESTART: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -39,6 +41,8 @@ pub(super) struct Lane {
     stale: bool,
     /// When the next delivery becomes due, as far as known.
     next_due: Option<Timestamp>,
+    /// How often it said, one time after the other, that it has had enough for now.
+    enough: u32,
     /// Answers that say that the endpoint is no more, and are not on disk yet.
     holds: usize,
 }
@@ -51,6 +55,7 @@ impl Lane {
             flow: Flow::new(),
             pace,
             holds: 0,
+            enough: 0,
             ready: VecDeque::new(),
             in_flight: HashSet::new(),
             on_wire: 0,
@@ -87,10 +92,17 @@ impl Lane {
 
     /// A request ended that the endpoint has seen: its rates count it. It may have asked to be left
     /// alone for a while.
-    pub(super) fn spent(&mut self, elapsed: Duration, pause: Option<Duration>) {
+    /// Each time that it says so again, for no message in between, it is left alone for longer.
+    pub(super) fn spent(&mut self, elapsed: Duration, verdict: &Verdict) {
         self.pace.ended(elapsed, self.endpoint.rate());
-        if let Some(pause) = pause {
-            self.pace.pause(elapsed, pause);
+        match verdict.change {
+            Move::Postpone => self.enough = self.enough.saturating_add(1),
+            _ => self.enough = 0,
+        }
+        if let Some(pause) = verdict.pause {
+            let times = 1_u32 << self.enough.saturating_sub(1).min(16);
+            let pause = pause.min(PAUSE_MAX) * times;
+            self.pace.pause(elapsed, pause.min(PAUSE_MAX));
         }
     }
 
@@ -101,11 +113,17 @@ impl Lane {
         if rate.is_none() && wait == Some(Duration::ZERO) {
             return None;
         }
+        // Of limits that are over before a process has started, nothing need be known.
+        let limits = rate.map_or(&[][..], Rates::limits).iter();
+        let long = limits.filter(|limit| limit.span >= RESTART);
+        let kept = long.map(|limit| limit.count as usize).max().unwrap_or(0);
         let ages: Vec<Duration> = self.pace.ages(elapsed).collect();
-        let latest = &ages[ages.len().saturating_sub(PACE_KEPT)..];
+        let latest = &ages[ages.len().saturating_sub(kept)..];
+        let pause = self.pace.pause_left(elapsed);
         Some(RecentPace {
             ended: latest.iter().map(|age| now.minus(*age)).collect(),
-            until: now.plus(wait.unwrap_or_default()),
+            not_before: now.plus(pause),
+            until: now.plus(wait.unwrap_or(pause)),
         })
     }
 
@@ -223,6 +241,10 @@ impl Lane {
         let moved = endpoint.url != self.endpoint.url;
         if moved && self.circuit.probe_at().is_some() {
             self.circuit = Circuit::reopened();
+        }
+        if moved {
+            self.pace = Pace::default();
+            self.enough = 0;
         }
         self.endpoint = endpoint;
     }

@@ -27,7 +27,7 @@ fn nanos(span: Duration) -> Nanos {
 }
 
 fn span(nanos: Nanos) -> Duration {
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+    Duration::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
 }
 
 impl Pace {
@@ -62,6 +62,11 @@ impl Pace {
     /// The endpoint asked to be left alone for so long.
     pub(super) fn pause(&mut self, now: Duration, pause: Duration) {
         self.not_before = self.not_before.max(nanos(now) + nanos(pause));
+    }
+
+    /// How long the endpoint asked to be left alone from now on.
+    pub(super) fn pause_left(&self, now: Duration) -> Duration {
+        span(self.not_before - nanos(now))
     }
 
     /// How many more requests may be sent now, beside those on the wire.

@@ -23,7 +23,7 @@ use super::circuit::Circuit;
 use super::lane::Lane;
 use super::mailbox::{Mail, Mailbox};
 use super::pace::Pace;
-use super::policy::{Verdict, judge};
+use super::policy::{PAUSE_MAX, Verdict, judge};
 use super::pool::Pool;
 use super::transport::{Answer, Exchange, Reply, Transport};
 
@@ -42,9 +42,6 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
 /// itself does not count while a machine is suspended, so what is due is looked at now and then.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-
-/// Longest wait that is taken over from a former process, whose clock may have been another.
-const PAUSE_REMEMBERED_MAX: Duration = Duration::from_secs(3_600);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -125,7 +122,7 @@ impl Scheduler {
         let now = self.clock.now();
         let past = recent.ended.iter().filter(|at| **at <= now);
         let ages: Vec<Duration> = past.map(|at| now.since(*at)).collect();
-        let pause = recent.until.since(now).min(PAUSE_REMEMBERED_MAX);
+        let pause = recent.not_before.since(now).min(PAUSE_MAX);
         Ok(Pace::remembered(self.clock.elapsed(), &ages, pause))
     }
 
@@ -155,12 +152,15 @@ impl Scheduler {
             }
             while !self.recording.is_empty() {
                 let mail = self.mailbox.take(None);
-                if let Some((_, _, Err(error))) =
-                    mail.recorded.iter().find(|(_, _, result)| result.is_err())
-                {
-                    return Err(error.clone());
-                }
+                let errors = mail.recorded.iter();
+                let error = errors
+                    .filter_map(|(_, _, result)| result.as_ref().err())
+                    .next();
+                let error = error.cloned();
                 self.sort(mail);
+                if let Some(error) = error {
+                    return Err(error);
+                }
             }
         }
     }
@@ -416,7 +416,7 @@ impl Scheduler {
             }
             lane.off_wire();
             if reached {
-                lane.spent(self.clock.elapsed(), verdict.pause);
+                lane.spent(self.clock.elapsed(), &verdict);
                 pace = lane.recent_pace(attempt.ended, self.clock.elapsed());
             }
             if verdict.hold.is_some() {
@@ -439,7 +439,7 @@ impl Scheduler {
             ),
         };
         let delivery = self.store.box_id().delivery(attempt.delivery);
-        let spent = u32::from(verdict.outcome != Outcome::Unreachable);
+        let spent = u32::from(verdict.change != Move::Postpone);
         if !probe {
             tracing::info!(
                 event = attempt.webhook_id,
@@ -519,7 +519,13 @@ impl Scheduler {
                     error = error.chain(),
                     "cannot be recorded; set aside"
                 );
-                self.recording.remove(&delivery);
+                let report = self.recording.remove(&delivery);
+                // The endpoint is not held then, and goes on.
+                if report.is_some_and(|report| report.hold.is_some())
+                    && let Some(lane) = self.lanes.get_mut(&endpoint)
+                {
+                    lane.hold_written();
+                }
             }
             Ok(()) => {
                 self.cannot_record = false;

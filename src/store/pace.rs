@@ -14,7 +14,9 @@ use crate::time::Timestamp;
 pub struct RecentPace {
     /// When requests ended, oldest first.
     pub ended: Vec<Timestamp>,
-    /// Nothing is sent before.
+    /// It asked for nothing before.
+    pub not_before: Timestamp,
+    /// Nothing is sent before, by its rate or since it asked for that.
     pub until: Timestamp,
 }
 
@@ -29,13 +31,15 @@ impl Store {
 }
 
 fn read(connection: &Connection, endpoint: EndpointId) -> Result<Option<RecentPace>> {
-    let mut rows = connection
-        .prepare_cached("select ended, until_ms from hookbox_pace where endpoint_id = :id")?;
+    let mut rows = connection.prepare_cached(
+        "select ended, not_before_ms, until_ms from hookbox_pace where endpoint_id = :id",
+    )?;
     let mut rows = rows.query(named_params! { ":id": endpoint })?;
     match rows.next()? {
         None => Ok(None),
         Some(row) => Ok(Some(RecentPace {
             ended: row.get::<_, Moments>("ended")?.0,
+            not_before: row.get("not_before_ms")?,
             until: row.get("until_ms")?,
         })),
     }
@@ -44,13 +48,15 @@ fn read(connection: &Connection, endpoint: EndpointId) -> Result<Option<RecentPa
 pub(super) fn write(tx: &Tx<'_>, endpoint: EndpointId, pace: &RecentPace) -> Result<()> {
     tx.connection
         .prepare_cached(
-            "insert into hookbox_pace (endpoint_id, ended, until_ms)
-             values (:id, :ended, :until)
-             on conflict (endpoint_id) do update set ended = :ended, until_ms = :until",
+            "insert into hookbox_pace (endpoint_id, ended, not_before_ms, until_ms)
+             values (:id, :ended, :not_before, :until)
+             on conflict (endpoint_id) do update set
+                 ended = :ended, not_before_ms = :not_before, until_ms = :until",
         )?
         .execute(named_params! {
             ":id": endpoint,
             ":ended": Moments(pace.ended.clone()),
+            ":not_before": pace.not_before,
             ":until": pace.until,
         })?;
     Ok(())

@@ -102,7 +102,7 @@ const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error,
-        p.held_ms is not null as held, o.id is not null as offline, q.until_ms as paced_until_ms
+        p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms
      from hookbox_delivery as d";
 
 const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
@@ -361,8 +361,8 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         replay_of: row.get("replay_of")?,
         when_error: row.get("when_error")?,
         endpoint_waits: EndpointWaits {
-            is_held: row.get("held")?,
-            is_offline: row.get("offline")?,
+            held: row.get("held")?,
+            offline: row.get("offline")?,
             paced_until: row.get("paced_until_ms")?,
         },
     })

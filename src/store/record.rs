@@ -116,11 +116,13 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
         })?;
     let number = attempts + 1;
     let (due, reason, spent) = match &report.change {
-        Move::Deliver => (None, None, 1),
+        // What was odd about it, if anything was.
+        Move::Deliver => (None, report.error.as_deref(), 1),
         Move::Retry { due } => (Some(*due), report.error.as_deref(), 1),
         Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
         Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
         // It keeps its due time: it is still the oldest when the endpoint is back.
+        Move::Postpone if from == State::Pending => return postpone(tx, report, number),
         Move::Postpone => return count_attempt(tx, report, from, number),
     };
     let Some(to) = next_state(from, &report.change) else {
@@ -148,6 +150,24 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     if to != from {
         tx.changes.deliveries_moved(report.endpoint, from, to, 1);
     }
+    Ok(number)
+}
+
+/// Counts the attempt of a delivery that goes on waiting, with what it waits for.
+fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
+    let counted = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_delivery
+             set attempts = :number, reason = :reason
+             where id = :id and state = 'pending'",
+        )?
+        .execute(named_params! {
+            ":number": number,
+            ":reason": report.error,
+            ":id": report.delivery,
+        })?;
+    expect_one(counted)?;
     Ok(number)
 }
 

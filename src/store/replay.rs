@@ -32,10 +32,12 @@ impl Store {
         let box_id = self.box_id().clone();
         // One that is named twice is sent once.
         let mut seen = HashSet::new();
-        let deliveries: Vec<DeliveryId> = deliveries
+        let mut deliveries: Vec<DeliveryId> = deliveries
             .into_iter()
             .filter(|id| seen.insert(*id))
             .collect();
+        // In the order in which they were made, whatever the order of a list was.
+        deliveries.sort();
         self.write(move |tx| {
             deliveries
                 .iter()

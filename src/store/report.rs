@@ -155,6 +155,10 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
             })
         })
         .optional()?;
+    let pace = connection
+        .prepare_cached("select until_ms from hookbox_pace where endpoint_id = :id")?
+        .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
+        .optional()?;
     Ok(EndpointReport {
         endpoint: endpoint.clone(),
         pending: count(State::Pending),
@@ -164,6 +168,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
+        paced_until: pace,
     })
 }
 

@@ -59,6 +59,24 @@ pub const SAMPLES: &[Sample] = &[
     ("gitlab", "merge_request", "opened", "gitlab-merge-request-open.json"),
     ("gitlab", "note", "on an issue", r#"{"object_kind":"note","user":{"username":"tom"},"project":{"path_with_namespace":"lighthouse/beacon","web_url":"https://gitlab.example.org/lighthouse/beacon"},"object_attributes":{"id":1,"note":"Look at the fuse.","url":"https://gitlab.example.org/lighthouse/beacon/-/issues/5#note_1"},"issue":{"iid":5,"title":"The lamp is dark"}}"#),
     ("gitlab", "pipeline", "failed", "gitlab-pipeline-failed.json"),
+    ("gitea", "delete", "a tag", r##"{"ref":"v1.3","ref_type":"tag","repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("gitea", "fork", "", r##"{"forkee":{"full_name":"tom/beacon","html_url":"https://git.example.org/tom/beacon"},"repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("gitea", "issue_comment", "made", r##"{"action":"created","is_pull":false,"issue":{"number":5,"title":"The lamp is dark","html_url":"https://git.example.org/lighthouse/beacon/issues/5"},"comment":{"id":9,"html_url":"https://git.example.org/lighthouse/beacon/issues/5#issuecomment-9","body":"It is the relay."},"repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("gitea", "pull_request", "opened", r##"{"action":"opened","number":7,"pull_request":{"number":7,"title":"Relay","body":"Closes #5.","html_url":"https://git.example.org/lighthouse/beacon/pulls/7","base":{"ref":"main"},"head":{"ref":"fix"}},"repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("gitea", "pull_request_approved", "", r##"{"action":"reviewed","number":7,"review":{"type":"pull_request_review_approved","content":"Good."},"pull_request":{"number":7,"title":"Relay","html_url":"https://git.example.org/lighthouse/beacon/pulls/7","base":{"ref":"main"}},"repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "create", "a branch", r##"{"ref":"fix/uplink","ref_type":"branch","repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "delete", "a branch", r##"{"ref":"fix/uplink","ref_type":"branch","repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "fork", "", r##"{"forkee":{"full_name":"tom/beacon","html_url":"https://github.com/tom/beacon"},"repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "issues", "opened", r##"{"action":"opened","issue":{"number":5,"title":"The lamp is dark","body":"Since Monday.","html_url":"https://github.com/lighthouse/beacon/issues/5","labels":[{"name":"bug"}]},"repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "release", "", r##"{"action":"published","release":{"tag_name":"v2","name":"Two","body":"All new.","html_url":"https://github.com/lighthouse/beacon/releases/tag/v2"},"repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("github", "pull_request_review", "changes asked for", r##"{"action":"submitted","review":{"state":"changes_requested","body":"Not so loud.","html_url":"https://github.com/lighthouse/beacon/pull/7#pullrequestreview-1"},"pull_request":{"number":7,"title":"Relay","base":{"ref":"main"}},"repository":{"full_name":"lighthouse/beacon","html_url":"https://github.com/lighthouse/beacon"},"sender":{"login":"mira"}}"##),
+    ("gitlab", "tag_push", "", r##"{"object_kind":"tag_push","ref":"refs/tags/v2","before":"0000000000","after":"b2b2b2b2b2","user_username":"mira","project":{"path_with_namespace":"lighthouse/beacon","web_url":"https://gitlab.example.org/lighthouse/beacon"}}"##),
+    ("gitlab", "issue", "closed", r##"{"object_kind":"issue","user":{"username":"tom"},"project":{"path_with_namespace":"lighthouse/beacon","web_url":"https://gitlab.example.org/lighthouse/beacon"},"object_attributes":{"iid":5,"title":"The lamp is dark","action":"close","url":"https://gitlab.example.org/lighthouse/beacon/-/issues/5"},"labels":[{"title":"bug"}]}"##),
+    ("gitlab", "release", "", r##"{"object_kind":"release","tag":"v2","name":"Two","description":"All new.","action":"create","url":"https://gitlab.example.org/lighthouse/beacon/-/releases/v2","project":{"path_with_namespace":"lighthouse/beacon","web_url":"https://gitlab.example.org/lighthouse/beacon"}}"##),
+    ("gitlab", "job", "succeeded", r##"{"object_kind":"build","ref":"main","build_id":77,"build_name":"test","build_status":"success","user":{"username":"tom"},"project":{"path_with_namespace":"lighthouse/beacon","web_url":"https://gitlab.example.org/lighthouse/beacon"}}"##),
+    ("gitee", "note", "on an issue", r##"{"action":"comment","noteable_type":"Issue","per_iid":"#I4CF12","title":"Dark","note":"Look at the fuse.","url":"https://gitee.example.org/lighthouse/beacon/issues/I4CF12#note_1","project":{"path_with_namespace":"lighthouse/beacon","html_url":"https://gitee.example.org/lighthouse/beacon"},"sender":{"login":"mira","html_url":"https://gitee.example.org/mira"}}"##),
+    ("gitee", "note", "on a commit", r##"{"action":"comment","noteable_type":"Commit","short_commit_id":"c41d2e3","comment":{"body":"Why?","html_url":"https://gitee.example.org/lighthouse/beacon/commit/c41d2e3#note_2"},"project":{"path_with_namespace":"lighthouse/beacon","html_url":"https://gitee.example.org/lighthouse/beacon"},"sender":{"login":"mira","html_url":"https://gitee.example.org/mira"}}"##),
+    ("gitee", "pipeline.succ", "", r##"{"job":{"pipelineName":"nightly","buildNumber":20,"statusCode":"SUCC","pipelineUrl":"https://e.gitee.example.org/p/20"},"sources":[{"sourceType":"GITEE_GO","repoPath":"lighthouse/beacon","branch":"main"}]}"##),
     ("standard", "order.paid", "any other JSON", "standard-order-paid.json"),
     ("generic", "note", "any other text", "The lamp was lit at 18:04.\n<!channel> @everyone"),
     ("generic", "empty", "nothing at all", ""),
@@ -325,7 +343,8 @@ fn what_people_write_stands_for_itself() {
         let message = message(&endpoint, event("gogs", "issues", None, body.as_bytes()));
         let text = markup(chat, &message);
         let forbidden: &[&str] = match chat {
-            Chat::Slack => &["<!", "<@"],
+            // The last two for Mattermost and its like.
+            Chat::Slack => &["<!", "<@", "[x](", " @everyone"],
             Chat::Discord | Chat::Dingtalk => &[" [x](", "![y](", " **b", " `e", "\n# f", " <@"],
             Chat::Wecom => &["[x](", "**b", "<@", "\n# f"],
             Chat::Feishu => &["[x](", "**b", "<@", "<at", "`e"],
@@ -333,7 +352,9 @@ fn what_people_write_stands_for_itself() {
         for markup in forbidden {
             assert!(!text.contains(markup), "{}: {markup}: {text}", chat.name());
         }
-        assert!(!text.contains('\u{7}') && !text.contains('\0'));
+        for hidden in ['\u{7}', '\0', '\u{202e}'] {
+            assert!(!text.contains(hidden), "{}: {hidden:?}", chat.name());
+        }
         if chat == Chat::Discord {
             assert_eq!(message["allowed_mentions"], json!({ "parse": [] }));
         }
@@ -375,6 +396,98 @@ fn only_web_pages_are_linked_and_no_link_ends_early() {
                 None => assert!(!text.contains(url), "{}: {text}", chat.name()),
             }
             assert!(!text.contains("hunter2"), "{}: {text}", chat.name());
+        }
+    }
+}
+
+#[test]
+fn a_page_that_somebody_names_is_named_as_it_is() {
+    let page = "https://example.org/a_b_c?x=1&y=*2*_z";
+    let body = json!({
+        "action": "opened", "number": 5,
+        "issue": { "title": format!("See {page}."), "body": format!("({page}), not http://, nor httpx://a_b") },
+        "repository": { "full_name": "l/b" }, "sender": { "login": "mira" },
+    });
+    for (chat, endpoint) in endpoints() {
+        let body = body.to_string();
+        let message = message(&endpoint, event("gogs", "issues", None, body.as_bytes()));
+        let text = markup(chat, &message);
+        let shown = match chat {
+            Chat::Slack => "https://example.org/a_b_c?x=1&amp;y=%2A2%2A_z",
+            _ => "https://example.org/a_b_c?x=1&y=%2A2%2A_z",
+        };
+        assert_eq!(text.matches(shown).count(), 2, "{}: {text}", chat.name());
+    }
+}
+
+#[test]
+fn what_is_a_credential_by_its_name_is_told_to_nobody() {
+    let body =
+        r#"{"order":{"id":7,"api_key":"hunter2"},"tokens":[{"token":"hunter2"}],"password":12}"#;
+    for (chat, endpoint) in endpoints() {
+        let message = message(
+            &endpoint,
+            event("standard", "order.paid", None, body.as_bytes()),
+        );
+        let text = message.to_string();
+        assert!(
+            !text.contains("hunter2") && !text.contains("12"),
+            "{}: {text}",
+            chat.name()
+        );
+        assert!(text.contains("order"), "{}: {text}", chat.name());
+    }
+}
+
+#[test]
+fn lists_headings_code_and_tabs_in_a_text_stay_a_text() {
+    let text = "  # one\n\tkey\tvalue\r\nTitle\n=====\n12. three\r- four `x` ```\ny\n```";
+    let body = json!({
+        "action": "opened", "number": 5, "issue": { "title": "1) `a`", "body": text },
+        "repository": { "full_name": "l/b" }, "sender": { "login": "mira" },
+    });
+    for (chat, endpoint) in endpoints() {
+        let body = body.to_string();
+        let message = message(&endpoint, event("gogs", "issues", None, body.as_bytes()));
+        let text = markup(chat, &message);
+        assert!(text.contains("key    value"), "{}: {text}", chat.name());
+        let (title, heading, underline, list) = match chat {
+            Chat::Discord | Chat::Dingtalk => ("1\\)", "> \\# one", "> \\=====", "> 12\\. three"),
+            Chat::Feishu => ("1&#41;", "┃ &#35; one", "┃ &#61;=====", "┃ 12&#46; three"),
+            Chat::Wecom => ("1) ˋaˋ", "> \u{200b}# one", "> =====", "> 12. three"),
+            Chat::Slack => ("1) ˋaˋ", "> # one", "> =====", "> 12. three"),
+        };
+        for part in [title, heading, underline.trim_end_matches("===="), list] {
+            assert!(text.contains(part), "{}: {part:?} in {text}", chat.name());
+        }
+        let fences = text.matches("```").count();
+        assert_eq!(fences, 0, "{}: {text}", chat.name());
+    }
+}
+
+#[test]
+fn lines_that_find_no_room_and_labels_that_are_too_many_are_counted() {
+    let long = "长".repeat(300);
+    let body = json!({
+        "action": "opened", "number": 5,
+        "issue": {
+            "title": long, "html_url": format!("https://git.example.org/{}", "x".repeat(900)),
+            "labels": (0..20).map(|label| json!({ "name": format!("l{label}") })).collect::<Vec<_>>(),
+            "assignee": { "login": long }, "milestone": { "title": long }, "body": "x",
+        },
+        "repository": { "full_name": long, "html_url": format!("https://git.example.org/{}", "y".repeat(900)) },
+        "sender": { "login": long, "html_url": format!("https://git.example.org/{}", "z".repeat(900)) },
+    });
+    for (chat, endpoint) in endpoints() {
+        let body = body.to_string();
+        let message = message(&endpoint, event("gitea", "issues", None, body.as_bytes()));
+        let text = markup(chat, &message);
+        match chat {
+            Chat::Wecom => assert!(text.contains("… cut here; 1 line more"), "{text}"),
+            _ => assert!(
+                text.contains("l0, l1, l2, l3, l4, l5, l6, l7, 12 more"),
+                "{text}"
+            ),
         }
     }
 }

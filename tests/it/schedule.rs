@@ -136,7 +136,7 @@ fn a_week_offline_spends_no_tries_and_grows_one_row() {
     assert!(
         waiting
             .iter()
-            .all(|delivery| delivery.tries == 0 && delivery.endpoint_waits.is_offline)
+            .all(|delivery| delivery.tries == 0 && delivery.endpoint_waits.offline.is_some())
     );
     let attempts: usize = waiting
         .iter()

@@ -1,6 +1,10 @@
 //! What a chat tells of an activity besides who did what: where to click, what was written, which
 //! commits, and in which colour.
 
+use serde::Deserialize;
+
+use crate::model::lenient::{Object, Text};
+
 /// Most labels and the like that are told; more are a wall of text.
 const NAMES_MAX: usize = 8;
 
@@ -40,6 +44,35 @@ pub struct Commit {
     pub author: Option<String>,
 }
 
+/// A commit as every dialect lists it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PushedCommit {
+    id: Text,
+    message: Text,
+    url: Text,
+    author: Object<Author>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Author {
+    name: Text,
+    username: Text,
+}
+
+impl From<PushedCommit> for Commit {
+    fn from(pushed: PushedCommit) -> Commit {
+        let author = pushed.author.0.unwrap_or_default();
+        Commit {
+            id: pushed.id.0,
+            url: pushed.url.0,
+            message: pushed.message.0,
+            author: author.name.0.or(author.username.0),
+        }
+    }
+}
+
 /// How something is to be taken; chats show it as a colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tone {
@@ -73,10 +106,15 @@ impl Tone {
 
 impl Details {
     /// Takes over the commits that were listed, of so many in all.
-    pub(super) fn tell_commits(&mut self, listed: Vec<Commit>, all: usize, or_more: bool) {
-        self.commits_unlisted = all.saturating_sub(listed.len());
+    pub(super) fn tell_commits(
+        &mut self,
+        listed: impl Iterator<Item = PushedCommit>,
+        all: usize,
+        or_more: bool,
+    ) {
+        self.commits = listed.map(Commit::from).collect();
+        self.commits_unlisted = all.saturating_sub(self.commits.len());
         self.commits_or_more = or_more;
-        self.commits = listed;
     }
 
     /// Tells of a field that has these values, if there are any.
@@ -85,10 +123,20 @@ impl Details {
         name: &'static str,
         values: impl IntoIterator<Item = Option<String>>,
     ) {
+        self.tell_of(name, values, 0);
+    }
+
+    /// The same of a list that has so many items, of which these were read.
+    pub(super) fn tell_of(
+        &mut self,
+        name: &'static str,
+        values: impl IntoIterator<Item = Option<String>>,
+        all: usize,
+    ) {
         let mut values: Vec<String> = values.into_iter().flatten().collect();
-        let more = values.len().saturating_sub(NAMES_MAX);
+        let more = all.max(values.len()).saturating_sub(NAMES_MAX);
         values.truncate(NAMES_MAX);
-        if more > 0 {
+        if more > 0 && values.len() == NAMES_MAX {
             values.push(format!("{more} more"));
         }
         if !values.is_empty() {

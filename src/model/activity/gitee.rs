@@ -3,8 +3,9 @@
 
 use serde::Deserialize;
 
+use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Commit, Details, Push, Tone, ended, past};
+use super::{Activity, Details, Push, Tone, ended, past};
 use crate::model::lenient::{self, List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
@@ -48,21 +49,6 @@ struct Payload<R: Reading> {
     author: Object<User<R>>,
     job: Object<Job>,
     sources: List<Trigger>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PushedCommit {
-    id: Text,
-    message: Text,
-    url: Text,
-    author: Object<Author>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Author {
-    name: Text,
 }
 
 /// An issue or a request to merge.
@@ -223,16 +209,8 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     };
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.told();
-    let commits = listed.first.into_iter().map(|commit| {
-        let commit = R::open(commit);
-        Commit {
-            id: commit.id.0,
-            url: commit.url.0,
-            message: commit.message.0,
-            author: commit.author.0.and_then(|author| author.name.0),
-        }
-    });
-    details.tell_commits(commits.collect(), push.commits, false);
+    let commits = listed.first.into_iter().map(|commit| R::open(commit));
+    details.tell_commits(commits, push.commits, false);
     details.url = R::open(payload.compare).0;
 }
 
@@ -304,8 +282,8 @@ fn subject(details: &mut Details, subject: Option<Subject>) {
         return;
     };
     details.url = subject.html_url.0.or(details.url.take());
-    let labels = subject.labels.first.into_iter();
-    details.tell("Labels", labels.map(|label| label.name.0));
+    let names = subject.labels.first.into_iter().map(|label| label.name.0);
+    details.tell_of("Labels", names, subject.labels.len);
     let assignee = subject.assignee.0.unwrap_or_default();
     details.tell("Assignee", [assignee.login.0.or(assignee.name.0)]);
     let milestone = subject.milestone.0.unwrap_or_default();

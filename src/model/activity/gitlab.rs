@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Commit, Details, Push, Tone, ended, is_zero, past};
+use super::{Activity, Details, Push, Tone, ended, is_zero, past};
 use crate::model::lenient::{List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
@@ -39,15 +40,6 @@ struct Payload<R: Reading> {
     name: R::Detail<Text>,
     url: R::Detail<Text>,
     description: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PushedCommit {
-    id: Text,
-    message: Text,
-    url: Text,
-    author: Object<User>,
 }
 
 #[derive(Default, Deserialize)]
@@ -248,16 +240,8 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     };
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.told();
-    let commits = listed.first.into_iter().map(|commit| {
-        let commit = R::open(commit);
-        Commit {
-            id: commit.id.0,
-            url: commit.url.0,
-            message: commit.message.0,
-            author: commit.author.0.and_then(|author| author.name.0),
-        }
-    });
-    details.tell_commits(commits.collect(), push.commits, false);
+    let commits = listed.first.into_iter().map(|commit| R::open(commit));
+    details.tell_commits(commits, push.commits, false);
     if let (Some(project), Some(before), Some(after)) = (&details.repository_url, before, after)
         && !is_zero(Some(after))
     {
@@ -285,8 +269,9 @@ fn subject<R: Reading>(
     if let (Some(source), Some(target)) = (source, &about.target_branch.0) {
         details.tell("Branches", [Some(format!("{source} → {target}"))]);
     }
-    let labels = R::open(payload.labels).first.into_iter();
-    details.tell("Labels", labels.map(|label| label.title.0));
+    let labels = R::open(payload.labels);
+    let names = labels.first.into_iter().map(|label| label.title.0);
+    details.tell_of("Labels", names, labels.len);
     let assignees = R::open(payload.assignees).first.into_iter();
     details.tell(
         "Assignee",

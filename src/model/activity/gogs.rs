@@ -5,8 +5,9 @@
 
 use serde::Deserialize;
 
+use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Commit, Details, Push, Tone, ended, past, path};
+use super::{Activity, Details, Push, Tone, ended, past, path};
 use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
 
 /// Whose payload it is, where that makes a difference.
@@ -48,7 +49,7 @@ struct Payload<R: Reading> {
     issue: Object<Subject<R>>,
     pull_request: Object<Subject<R>>,
     comment: R::Detail<Object<Comment>>,
-    review: R::Detail<Object<Comment>>,
+    review: Object<Review<R>>,
     release: Object<Release<R>>,
     forkee: Object<Repository<R>>,
     workflow_run: Object<Run>,
@@ -58,22 +59,6 @@ struct Payload<R: Reading> {
     repository: Object<Repository<R>>,
     sender: Object<User<R>>,
     pusher: Object<User<R>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct PushedCommit {
-    id: Text,
-    message: Text,
-    url: Text,
-    author: Object<Author>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Author {
-    name: Text,
-    username: Text,
 }
 
 /// An issue or a pull request.
@@ -130,6 +115,17 @@ struct Comment {
     id: Text,
     html_url: Text,
     body: Text,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, bound = "R: Reading")]
+struct Review<R: Reading> {
+    /// GitHub's.
+    state: Text,
+    html_url: R::Detail<Text>,
+    body: R::Detail<Text>,
+    /// Gitea's name for it.
+    content: R::Detail<Text>,
 }
 
 #[derive(Default, Deserialize)]
@@ -239,6 +235,10 @@ impl<R: Reading> Told<R> {
             "create" | "delete" => self.make_or_remove(event_type),
             "fork" => self.fork(),
             "issues" | "issue_comment" | "pull_request" => self.discuss(event_type),
+            "pull_request_review"
+            | "pull_request_approved"
+            | "pull_request_rejected"
+            | "pull_request_comment" => self.review(event_type),
             "release" => self.release(),
             _ => self.something(event_type),
         }
@@ -267,17 +267,8 @@ impl<R: Reading> Told<R> {
         (self.activity.deed, self.activity.branch, details.tone) = push.told();
         let compare_url = R::open(std::mem::take(&mut payload.compare_url)).0;
         let compare = R::open(std::mem::take(&mut payload.compare)).0;
-        let commits = listed.first.into_iter().map(|commit| {
-            let commit = R::open(commit);
-            let author = commit.author.0.unwrap_or_default();
-            Commit {
-                id: commit.id.0,
-                url: commit.url.0,
-                message: commit.message.0,
-                author: author.name.0.or(author.username.0),
-            }
-        });
-        details.tell_commits(commits.collect(), count, or_more);
+        let commits = listed.first.into_iter().map(|commit| R::open(commit));
+        details.tell_commits(commits, count, or_more);
         details.url = compare_url
             .or(compare)
             .or_else(|| details.commits.first()?.url.clone());
@@ -369,8 +360,9 @@ impl<R: Reading> Told<R> {
         if let (Some(head), Some(base)) = (head, &base) {
             details.tell("Branches", [Some(format!("{head} → {base}"))]);
         }
-        let labels = R::open(subject.labels).first.into_iter();
-        details.tell("Labels", labels.map(|label| label.name.0));
+        let labels = R::open(subject.labels);
+        let names = labels.first.into_iter().map(|label| label.name.0);
+        details.tell_of("Labels", names, labels.len);
         let assignee = R::open(subject.assignee).0.unwrap_or_default();
         details.tell("Assignee", [assignee.login.0.or(assignee.username.0)]);
         let milestone = R::open(subject.milestone).0.unwrap_or_default();
@@ -391,6 +383,28 @@ impl<R: Reading> Told<R> {
             details.text = comment.body.0;
         }
         // They were told when they were set.
+        details.fields.clear();
+    }
+
+    /// Somebody has read a pull request. GitHub has one type of event for it, Gitea one a verdict.
+    fn review(&mut self, event_type: &str) {
+        let review = self.payload.review.0.take().unwrap_or_default();
+        let (verb, tone) = match (review.state.0.as_deref(), event_type) {
+            (Some("approved"), _) | (None, "pull_request_approved") => ("approved", Tone::Good),
+            (Some("changes_requested"), _) | (None, "pull_request_rejected") => {
+                ("asked for changes of", Tone::Bad)
+            }
+            (Some("dismissed"), _) => ("dismissed a review of", Tone::Quiet),
+            _ => ("reviewed", Tone::Plain),
+        };
+        let number = self.number().map(|number| format!(" #{number}"));
+        let deed = format!("{verb} pull request{}", number.unwrap_or_default());
+        self.activity.deed = deed;
+        self.subject(false);
+        let details = &mut self.activity.details;
+        details.tone = tone;
+        details.text = R::open(review.body).0.or(R::open(review.content).0);
+        details.url = R::open(review.html_url).0.or(details.url.take());
         details.fields.clear();
     }
 
@@ -420,10 +434,9 @@ impl<R: Reading> Told<R> {
             .0
             .filter(|name| Some(name) != tag.as_ref());
         details.tell("Name", [name]);
-        if details.url.is_none()
-            && let (Some(repository), Some(tag)) = (&details.repository_url, &tag)
-        {
-            details.url = Some(self.dialect.tree(repository, "tag", tag));
+        // Gogs sends no page, and has one for all.
+        if let (None, Some(repository)) = (&details.url, &details.repository_url) {
+            details.url = Some(format!("{repository}/releases"));
         }
         self.activity.branch = tag;
     }
@@ -446,7 +459,6 @@ impl<R: Reading> Told<R> {
         ];
         let run = runs.into_iter().flatten().next().unwrap_or_default();
         let comment = R::open(std::mem::take(&mut payload.comment)).0;
-        let comment = comment.or(R::open(std::mem::take(&mut payload.review)).0);
         if let Some(name) = &run.name.0 {
             deed = format!("{deed} {name}");
         }

@@ -12,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
 use crate::model::lenient;
+use crate::model::line::one_line;
 use crate::signature::form;
 
 mod details;
@@ -88,7 +89,7 @@ impl Facts {
         let summary = activity.summary();
         Facts {
             summary: if is_test(kind, headers) {
-                summary.map(|line| one_line(&format!("test: {line}")))
+                summary.map(|line| one_line(&format!("test: {line}"), SUMMARY_CHARS_MAX))
             } else {
                 summary
             },
@@ -197,23 +198,7 @@ impl Activity {
             line.push_str(": ");
             line.push_str(title);
         }
-        Some(one_line(&line))
-    }
-}
-
-/// The text without line breaks and other control characters, cut to the length of a summary.
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(SUMMARY_CHARS_MAX) {
-        None => line,
-        Some(_) => {
-            let cut: String = line.chars().take(SUMMARY_CHARS_MAX - 1).collect();
-            format!("{}…", cut.trim_end())
-        }
+        Some(one_line(&line, SUMMARY_CHARS_MAX))
     }
 }
 

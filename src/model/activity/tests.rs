@@ -151,6 +151,20 @@ fn what_gogs_and_its_kin_say_is_told_in_one_line() {
             None,
         ),
         (Github, "ping", r#"{"zen":"No repository."}"#, None, None),
+        (
+            Github,
+            "pull_request_review",
+            r#"{"action":"submitted","review":{"state":"changes_requested","body":"x"},"pull_request":{"number":3,"title":"Relay","base":{"ref":"main"}},"repository":{"full_name":"l/b"},"sender":{"login":"mira"}}"#,
+            Some("l/b: mira asked for changes of pull request #3: Relay"),
+            Some("main"),
+        ),
+        (
+            Gitea,
+            "pull_request_approved",
+            r#"{"action":"reviewed","number":3,"review":{"type":"pull_request_review_approved","content":"x"},"pull_request":{"number":3,"title":"Relay","base":{"ref":"main"}},"repository":{"full_name":"l/b"},"sender":{"login":"mira"}}"#,
+            Some("l/b: mira approved pull request #3: Relay"),
+            Some("main"),
+        ),
     ]);
 }
 

@@ -8,14 +8,16 @@ use crate::model::endpoint::Format;
 #[derive(Debug, PartialEq)]
 enum Fate {
     Delivered,
-    /// Tried again, and until then nothing is sent for so many seconds.
-    Again(Option<u64>),
+    /// Tried again on the ladder.
+    Again,
+    /// Not counted as a try; nothing is sent for so many seconds, and then it is the first.
+    Waits(u64),
     Dead,
-    /// Dead, and the endpoint is held.
+    /// Not counted as a try; the endpoint is held.
     Held,
 }
 
-use Fate::{Again, Dead, Delivered, Held};
+use Fate::{Again, Dead, Delivered, Held, Waits};
 
 /// Status, headers, body, tries before; then its fate and a part of what is said about it.
 type Row = (
@@ -34,20 +36,19 @@ fn check(chat: Chat, rows: &[Row]) {
         let Answer::Replied(reply) = replied(*status, headers) else {
             unreachable!("it is a reply")
         };
-        let body = body.as_bytes().to_vec();
-        let answer = Answer::Replied(Reply { body, ..reply });
+        let bytes = body.as_bytes().to_vec();
+        let answer = Answer::Replied(Reply {
+            body: bytes,
+            ..reply
+        });
         let verdict = judge(&endpoint, &answer, *tries, NOW, 0.5);
-        let case = format!("{} {status} {:?} after {tries}", chat.name(), answer);
-        let found = match &verdict.change {
-            Move::Deliver => Delivered,
-            Move::GiveUp { .. } if verdict.hold.is_some() => Held,
-            Move::GiveUp { .. } => Dead,
-            Move::Retry { due } => {
-                if let Some(pause) = verdict.pause {
-                    assert!(due.since(NOW) >= pause, "{case}");
-                }
-                Again(verdict.pause.map(|pause| pause.as_secs()))
-            }
+        let case = format!("{} {status} {body} after {tries}", chat.name());
+        let found = match (&verdict.change, verdict.pause, &verdict.hold) {
+            (Move::Deliver, _, None) => Delivered,
+            (Move::GiveUp { .. }, None, None) => Dead,
+            (Move::Retry { .. }, None, None) => Again,
+            (Move::Postpone, Some(pause), None) => Waits(pause.as_secs()),
+            (Move::Postpone, None, Some(_)) => Held,
             other => panic!("{case}: {other:?}"),
         };
         assert_eq!(found, *fate, "{case}");
@@ -112,7 +113,24 @@ fn what_slack_answers() {
                 "make a new one, and change the URL",
             ),
             (404, &[], "no_active_hooks", 0, Held, "no_active_hooks"),
-            (404, &[], "<html>", 0, Held, "there is no such webhook"),
+            (
+                404,
+                &[],
+                "<html>",
+                0,
+                Held,
+                "404 Not Found: the webhook was removed",
+            ),
+            (
+                404,
+                &[],
+                "not_found",
+                0,
+                Held,
+                "Slack 404: not_found: the webhook was removed",
+            ),
+            (429, &[], "", 0, Waits(30), "429"),
+            (200, &[], r#"{"success":true}"#, 0, Delivered, ""),
             // The word goes before the status.
             (403, &[], "no_team", 0, Held, "no_team"),
             (
@@ -124,24 +142,17 @@ fn what_slack_answers() {
                 "take the channel out of the archive",
             ),
             (410, &[], "", 0, Held, "410 Gone"),
-            (408, &[], "", 0, Again(None), "408"),
+            (408, &[], "", 0, Again, "408"),
             (
                 429,
                 &[("retry-after", "30")],
                 "rate_limited",
                 0,
-                Again(Some(30)),
+                Waits(30),
                 "429",
             ),
-            (
-                500,
-                &[],
-                "rollup_error",
-                0,
-                Again(None),
-                "Slack's own fault",
-            ),
-            (503, &[], "", 0, Again(None), "503"),
+            (500, &[], "rollup_error", 0, Again, "Slack's own fault"),
+            (503, &[], "", 0, Again, "503"),
         ],
     );
 }
@@ -169,7 +180,7 @@ fn what_discord_answers() {
                 &[("retry-after", "2")],
                 r#"{"message":"You are being rate limited.","retry_after":2.75,"global":false}"#,
                 0,
-                Again(Some(2)),
+                Waits(2),
                 "Discord 429: You are being rate limited.",
             ),
             (
@@ -177,10 +188,10 @@ fn what_discord_answers() {
                 &[("retry-after", "9")],
                 r#"{"retry_after":0.3}"#,
                 0,
-                Again(Some(9)),
+                Waits(9),
                 "429",
             ),
-            (429, &[], "", 0, Again(Some(5)), "429"),
+            (429, &[], "", 0, Waits(5), "429"),
             (
                 404,
                 &[],
@@ -209,7 +220,7 @@ fn what_discord_answers() {
                 "50006",
             ),
             (413, &[], r#"{"code":40005}"#, 0, Dead, "413"),
-            (502, &[], "", 0, Again(None), "502"),
+            (502, &[], "", 0, Again, "502"),
         ],
     );
     let mut endpoint = endpoint("5s");
@@ -238,7 +249,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":-1,"errmsg":"system busy"}"#,
                 2,
-                Again(None),
+                Again,
                 "busy",
             ),
             (
@@ -246,7 +257,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":-1,"errmsg":"system busy"}"#,
                 3,
-                Dead,
+                Again,
                 "busy",
             ),
             (
@@ -254,7 +265,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":130101,"errmsg":"send too fast, exceed 20 times per minute"}"#,
                 0,
-                Again(Some(60)),
+                Waits(60),
                 "send too fast",
             ),
             (
@@ -262,7 +273,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":130101,"errmsg":"{\"status\":1111,\"wait\":5,\"punish\":\"deny\"}"}"#,
                 0,
-                Again(Some(600)),
+                Waits(600),
                 "130101",
             ),
             (
@@ -270,7 +281,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":660026,"errmsg":"x"}"#,
                 1,
-                Again(Some(600)),
+                Waits(60),
                 "more than 20 messages a minute",
             ),
             (
@@ -286,7 +297,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":310000,"errmsg":"description:机器人发送签名不匹配;solution:请确认签名"}"#,
                 0,
-                Dead,
+                Held,
                 "机器人发送签名不匹配: the endpoint's secret",
             ),
             (
@@ -294,7 +305,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":310000,"errmsg":"sign not match, more: [https://h/]"}"#,
                 0,
-                Dead,
+                Held,
                 "the endpoint's secret is not the robot's",
             ),
             (
@@ -302,23 +313,31 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":310000,"errmsg":"invalid timestamp, more: [https://h/]"}"#,
                 0,
-                Again(None),
+                Again,
                 "clock",
             ),
             (
                 200,
                 &[],
-                r#"{"errcode":310000,"errmsg":"invalid timestamp, more: [https://h/]"}"#,
-                1,
-                Dead,
-                "clock is more than an hour off",
+                r#"{"errcode":310000,"errmsg":"description:机器人发送签名过期;solution:x"}"#,
+                3,
+                Again,
+                "机器人发送签名过期: is this machine's clock right?",
+            ),
+            (
+                200,
+                &[],
+                r#"{"errcode":310000,"errmsg":"错误描述:机器人发送签名不匹配;解决方案:请检查时间戳"}"#,
+                0,
+                Held,
+                "310000: 机器人发送签名不匹配: the endpoint's secret",
             ),
             (
                 200,
                 &[],
                 r#"{"errcode":310000,"errmsg":"ip 192.0.2.1 not in whitelist"}"#,
                 0,
-                Dead,
+                Held,
                 "public address",
             ),
             (
@@ -374,7 +393,7 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":999999,"errmsg":"what?"}"#,
                 0,
-                Again(None),
+                Again,
                 "DingTalk 999999: what?",
             ),
             (
@@ -382,16 +401,16 @@ fn what_dingtalk_answers() {
                 &[],
                 r#"{"errcode":999999,"errmsg":"what?"}"#,
                 3,
-                Dead,
+                Again,
                 "DingTalk 999999: what?",
             ),
-            (200, &[], "<html>", 0, Again(None), "no errcode"),
-            (200, &[], "", 3, Dead, "no errcode"),
+            (200, &[], "<html>", 0, Again, "no errcode"),
+            (200, &[], "", 3, Again, "no errcode"),
             (403, &[], "", 0, Dead, "DingTalk: 403"),
             (404, &[], "", 0, Dead, "404"),
             (410, &[], "", 0, Held, "410"),
-            (429, &[("retry-after", "5")], "", 0, Again(Some(60)), "429"),
-            (502, &[], "", 0, Again(None), "502"),
+            (429, &[("retry-after", "5")], "", 0, Waits(60), "429"),
+            (502, &[], "", 0, Again, "502"),
         ],
     );
 }
@@ -415,7 +434,7 @@ fn what_wecom_answers() {
                 &[],
                 r#"{"errcode":-1,"errmsg":"busy"}"#,
                 0,
-                Again(None),
+                Again,
                 "busy",
             ),
             (
@@ -423,7 +442,7 @@ fn what_wecom_answers() {
                 &[],
                 r#"{"errcode":6000,"errmsg":"x"}"#,
                 4,
-                Again(None),
+                Again,
                 "6000",
             ),
             (
@@ -431,7 +450,7 @@ fn what_wecom_answers() {
                 &[],
                 r#"{"errcode":45009,"errmsg":"api freq out of limit, hint: [17], from ip: 192.0.2.9, more info at https://h/"}"#,
                 0,
-                Again(Some(60)),
+                Waits(60),
                 "WeCom 45009: api freq out of limit: more",
             ),
             (
@@ -439,7 +458,7 @@ fn what_wecom_answers() {
                 &[],
                 r#"{"errcode":45033,"errmsg":"x"}"#,
                 0,
-                Again(Some(60)),
+                Waits(60),
                 "45033",
             ),
             (
@@ -463,12 +482,12 @@ fn what_wecom_answers() {
                 &[],
                 r#"{"errcode":1,"errmsg":"x"}"#,
                 0,
-                Again(None),
+                Again,
                 "WeCom 1: x",
             ),
-            (200, &[], "[]", 0, Again(None), "no errcode"),
+            (200, &[], "[]", 0, Again, "no errcode"),
             (301, &[], "", 0, Dead, "301"),
-            (500, &[], "", 0, Again(None), "500"),
+            (500, &[], "", 0, Again, "500"),
         ],
     );
 }
@@ -508,7 +527,7 @@ fn what_feishu_answers() {
                 &[],
                 r#"{"code":11232,"msg":"frequency limited psm[lark]"}"#,
                 0,
-                Again(Some(7)),
+                Waits(7),
                 "frequency limited",
             ),
             (
@@ -516,7 +535,7 @@ fn what_feishu_answers() {
                 &[],
                 r#"{"code":9499,"msg":"too many request"}"#,
                 0,
-                Again(Some(7)),
+                Waits(7),
                 "too many",
             ),
             (
@@ -532,7 +551,7 @@ fn what_feishu_answers() {
                 &[("x-ogw-ratelimit-reset", "23")],
                 r#"{"code":99991400,"msg":"request trigger frequency limit"}"#,
                 0,
-                Again(Some(23)),
+                Waits(23),
                 "99991400",
             ),
             (
@@ -540,7 +559,7 @@ fn what_feishu_answers() {
                 &[("x-ogw-ratelimit-reset", "23")],
                 "",
                 0,
-                Again(Some(23)),
+                Waits(23),
                 "429",
             ),
             (
@@ -548,7 +567,7 @@ fn what_feishu_answers() {
                 &[],
                 r#"{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time"}"#,
                 0,
-                Again(None),
+                Again,
                 "clock right?",
             ),
             (
@@ -556,15 +575,15 @@ fn what_feishu_answers() {
                 &[],
                 r#"{"code":19021,"msg":"sign match fail"}"#,
                 1,
-                Dead,
-                "secret is not the bot's",
+                Again,
+                "is the endpoint's secret the bot's",
             ),
             (
                 200,
                 &[],
                 r#"{"code":19022,"msg":"Ip Not Allowed"}"#,
                 0,
-                Dead,
+                Held,
                 "public address",
             ),
             (
@@ -591,20 +610,13 @@ fn what_feishu_answers() {
                 Dead,
                 "does not take this message",
             ),
-            (
-                200,
-                &[],
-                r#"{"code":5,"msg":"x"}"#,
-                0,
-                Again(None),
-                "Feishu 5: x",
-            ),
-            (200, &[], r#"{"code":5,"msg":"x"}"#, 3, Dead, "Feishu 5: x"),
-            (200, &[], "", 0, Again(None), "no code"),
+            (200, &[], r#"{"code":5,"msg":"x"}"#, 0, Again, "Feishu 5: x"),
+            (200, &[], r#"{"code":5,"msg":"x"}"#, 3, Again, "Feishu 5: x"),
+            (200, &[], "", 0, Again, "no code"),
             (400, &[], "", 0, Dead, "400"),
             (404, &[], "", 0, Dead, "404"),
             (410, &[], "", 0, Held, "410"),
-            (502, &[], r#"{"code":0}"#, 0, Again(None), "502"),
+            (502, &[], r#"{"code":0}"#, 0, Again, "502"),
         ],
     );
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, of_chat, retry_after, seconds, shorten};
+use super::finding::{Finding, Read, of_chat, retry_after, said, seconds, shorten};
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
@@ -25,9 +25,12 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
     let body: Body = lenient::read(&reply.body);
     let code = body.code.0.as_deref();
     let message = shorten(body.message.0.as_deref().unwrap_or_default());
-    let said = |advice: &str| {
-        let code = code.unwrap_or("no code");
-        format!("Discord {} ({code}): {message}: {advice}", reply.status)
+    let told = |advice: &str| {
+        let name = match code {
+            Some(code) => format!("Discord {} (code {code})", reply.status),
+            None => format!("Discord {}", reply.status),
+        };
+        said(&[&name, &message, advice])
     };
     match (reply.status, code) {
         (200..300, _) => Read {
@@ -40,22 +43,19 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
                 .and_then(|number| seconds(&number.to_string()));
             let header = retry_after(reply, now).map(|at| at.since(now));
             let wait = asked.max(header).or(spent(reply));
-            let why = format!("Discord 429: {message}");
-            Finding::slow_down(why, wait.unwrap_or(Duration::from_secs(5)), now)
+            let why = said(&["Discord 429", &message]);
+            Finding::slow_down(why, wait.unwrap_or(Duration::from_secs(5)))
         }
         // Asking on leads to a ban of this address.
-        (404, _) | (_, Some("10015")) => Finding::Gone {
-            why: said("the webhook was removed: make a new one, and change the URL"),
-        }
+        (404, _) | (_, Some("10015")) => Finding::mend(told(
+            "the webhook was removed: make a new one, and change the URL",
+        ))
         .into(),
-        (401 | 403, _) | (_, Some("50027")) => Finding::Gone {
-            why: said("the URL's token is wrong: copy the webhook's URL again"),
-        }
+        (401 | 403, _) | (_, Some("50027")) => Finding::mend(told(
+            "the URL's token is wrong: copy the webhook's URL again",
+        ))
         .into(),
-        (400, Some(_)) => Finding::Never {
-            why: said("Discord does not take this message"),
-        }
-        .into(),
+        (400, Some(_)) => Finding::never(told("Discord does not take this message")).into(),
         _ => of_chat(Chat::Discord, reply, now),
     }
 }

@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, of_chat, seconds, shorten};
+use super::finding::{Finding, Read, of_chat, said, seconds, shorten};
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
-/// Away from the full minute, when everybody sends.
+/// When it does not say how long.
 const SLOW_DOWN: Duration = Duration::from_secs(7);
 
 #[derive(Default, serde::Deserialize)]
@@ -26,65 +26,62 @@ struct Body {
     status_message: Text,
 }
 
-pub(super) fn read(reply: &Reply, tries: u32, now: Timestamp) -> Read {
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
     let body: Body = lenient::read(&reply.body);
     let message = body.msg.0.or(body.status_message.0).unwrap_or_default();
     let is_success = (200..300).contains(&reply.status);
+    let wait = wait(reply, now);
+    let by_status = || of_chat(Chat::Feishu, reply, now).slowed_down(reply, wait);
     let Some(code) = body.code.0.or(body.status_code.0) else {
         return if is_success {
-            Finding::doubtful("Feishu's reply has no code: is the URL right?").into()
+            Finding::not_now("Feishu's reply has no code: is the URL right?").into()
         } else {
-            busy_or(reply, now, of_chat(Chat::Feishu, reply, now))
+            by_status()
         };
     };
     let message = shorten(&message);
-    let said = |advice: &str| format!("Feishu {code}: {message}: {advice}");
-    match code.as_str() {
-        "0" if is_success => Finding::TAKEN.into(),
-        "11232" | "99991400" => slow_down(said("too many messages"), reply, now),
-        "9499" if message.to_lowercase().contains("too many request") => {
-            slow_down(said("too many messages"), reply, now)
+    let told = |advice: &str| said(&[&format!("Feishu {code}"), &message, advice]);
+    let words = message.to_lowercase();
+    let finding = match code.as_str() {
+        "0" if is_success => Finding::TAKEN,
+        "11232" | "99991400" => return Finding::slow_down(told("too many messages"), wait),
+        "9499" if words.contains("too many request") => {
+            return Finding::slow_down(told("too many messages"), wait);
         }
-        "9499" | "19002" | "19036" | "200621" => Finding::Never {
-            why: said("Feishu does not take this message"),
+        "9499" | "19002" | "19036" | "200621" => {
+            Finding::never(told("Feishu does not take this message"))
         }
-        .into(),
-        // The next try is signed anew.
-        "19021" if tries == 0 => Finding::not_now(said("is this machine's clock right?")).into(),
-        "19021" => Finding::Never {
-            why: said("the endpoint's secret is not the bot's, or this machine's clock is off"),
-        }
-        .into(),
-        "19022" => Finding::Never {
-            why: said("add this machine's public address to the bot's list"),
-        }
-        .into(),
-        "19024" => Finding::Never {
-            why: said("add one of the bot's keywords; `hookbox` is in every message"),
-        }
-        .into(),
-        "19001" => Finding::Gone {
-            why: said("the bot was removed, or the URL is wrong: copy its URL again"),
-        }
-        .into(),
-        "19007" => Finding::Gone {
-            why: said("the bot was switched off"),
-        }
-        .into(),
-        _ if is_success => Finding::doubtful(format!("Feishu {code}: {message}")).into(),
-        _ => busy_or(reply, now, of_chat(Chat::Feishu, reply, now)),
-    }
+        // One code for two things. A box that has just started may not know the time yet; each
+        // try is signed anew.
+        "19021" => Finding::not_now(told(
+            "is the endpoint's secret the bot's, and this machine's clock right?",
+        )),
+        "19022" => Finding::mend(told("add this machine's public address to the bot's list")),
+        "19024" => Finding::never(told(
+            "add one of the bot's keywords; `hookbox` is in every message",
+        )),
+        "19001" if words.contains("token") => Finding::mend(told(
+            "the bot was removed, or the URL is wrong: copy its URL again",
+        )),
+        "19001" => Finding::never(told("Feishu does not take this message")),
+        "19007" => Finding::mend(told("the bot was switched off")),
+        _ if is_success => Finding::not_now(told("")),
+        _ => return by_status(),
+    };
+    finding.into()
 }
 
-fn busy_or(reply: &Reply, now: Timestamp, read: Read) -> Read {
-    match read.finding {
-        Finding::NotNow { why, .. } if reply.status == 429 => slow_down(why, reply, now),
-        _ => read,
+/// How long to wait: as the gateway says, else a little, and never to a full minute, when
+/// everybody sends.
+fn wait(reply: &Reply, now: Timestamp) -> Duration {
+    const CROWDED_SECONDS: i64 = 3;
+    if let Some(asked) = first_value(&reply.headers, "x-ogw-ratelimit-reset").and_then(seconds) {
+        return asked;
     }
-}
-
-/// The gateway says after how many seconds there is room again.
-fn slow_down(why: String, reply: &Reply, now: Timestamp) -> Read {
-    let asked = first_value(&reply.headers, "x-ogw-ratelimit-reset").and_then(seconds);
-    Finding::slow_down(why, asked.unwrap_or(SLOW_DOWN), now)
+    let second = now.plus(SLOW_DOWN).unix_seconds() % 60;
+    if second < CROWDED_SECONDS {
+        SLOW_DOWN * 2
+    } else {
+        SLOW_DOWN
+    }
 }

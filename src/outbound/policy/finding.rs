@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(86_400);
 
 /// Longest a whole endpoint is left alone because one reply asked for it: then it is asked again.
-const PAUSE_MAX: Duration = Duration::from_secs(3_600);
+pub(in crate::outbound) const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +29,14 @@ pub(super) enum Finding {
         why: String,
         /// Not before then.
         not_before: Option<Timestamp>,
-        /// Nothing that is known to pass: after a few tries it is given up.
-        is_doubtful: bool,
     },
+    /// The endpoint has had enough for now, and says so before it looks at what it gets.
+    Enough { why: String },
     /// As it is, it never will.
     Never { why: String },
-    /// Nor will any other: the endpoint is no more.
+    /// Nor will any other, until a person mends the endpoint.
+    Mend { why: String },
+    /// The endpoint is no more, and says so itself.
     Gone { why: String },
 }
 
@@ -61,33 +63,39 @@ impl Finding {
         Finding::NotNow {
             why: why.into(),
             not_before: None,
-            is_doubtful: false,
         }
     }
 
-    pub(super) fn doubtful(why: impl Into<String>) -> Finding {
-        Finding::NotNow {
-            why: why.into(),
-            not_before: None,
-            is_doubtful: true,
-        }
+    pub(super) fn never(why: String) -> Finding {
+        Finding::Never { why }
+    }
+
+    pub(super) fn mend(why: String) -> Finding {
+        Finding::Mend { why }
     }
 
     /// The endpoint asks for less: nothing is sent there for so long.
-    pub(super) fn slow_down(why: impl Into<String>, wait: Duration, now: Timestamp) -> Read {
-        let wait = wait.min(RETRY_AFTER_MAX);
+    pub(super) fn slow_down(why: impl Into<String>, wait: Duration) -> Read {
         Read {
-            finding: Finding::NotNow {
-                why: why.into(),
-                not_before: Some(now.plus(wait)),
-                is_doubtful: false,
-            },
-            pause: Some(wait.min(PAUSE_MAX)),
+            finding: Finding::Enough { why: why.into() },
+            pause: Some(wait),
         }
     }
 }
 
-/// What a status says to every receiver but a chat: only 2xx is success and redirects are not
+impl Read {
+    /// A chat's 429 is no refusal of the message: there have been enough, for this long at least.
+    pub(super) fn slowed_down(self, reply: &Reply, least: Duration) -> Read {
+        match self.finding {
+            Finding::NotNow { why, .. } if reply.status == 429 => {
+                Finding::slow_down(why, self.pause.unwrap_or_default().max(least))
+            }
+            finding => Read { finding, ..self },
+        }
+    }
+}
+
+/// What a status says of every receiver but a chat: only 2xx is success and redirects are not
 /// followed (Standard Webhooks 1.0.0). Whatever else is answered may be mended at the other end, so
 /// it is tried again; 410 is the one answer that is meant for good.
 pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
@@ -109,7 +117,7 @@ pub(super) fn of_chat(chat: Chat, reply: &Reply, now: Timestamp) -> Read {
     match reply.status {
         200..300 => Finding::TAKEN.into(),
         408 | 425 | 429 | 500.. => later(why, reply, now),
-        410 => Finding::Gone { why }.into(),
+        410 => Finding::Mend { why }.into(),
         _ => Finding::Never { why }.into(),
     }
 }
@@ -119,14 +127,10 @@ fn later(why: String, reply: &Reply, now: Timestamp) -> Read {
     let not_before = retry_after(reply, now);
     let speaks_for_all = matches!(reply.status, 429 | 503);
     Read {
-        finding: Finding::NotNow {
-            why,
-            not_before,
-            is_doubtful: false,
-        },
+        finding: Finding::NotNow { why, not_before },
         pause: not_before
             .filter(|_| speaks_for_all)
-            .map(|at| at.since(now).min(PAUSE_MAX)),
+            .map(|at| at.since(now)),
     }
 }
 
@@ -150,6 +154,16 @@ pub(super) fn describe(reply: &Reply) -> String {
         text.push(')');
     }
     text
+}
+
+/// What was said, put together: parts that were left empty are left out.
+pub(super) fn said(parts: &[&str]) -> String {
+    let parts: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    parts.join(": ")
 }
 
 /// A foreign text that is repeated in reasons, lists and logs, on one line and cut to its length.

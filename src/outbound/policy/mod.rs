@@ -2,11 +2,12 @@
 //!
 //! `finding` says what a reply says by its status; each chat's file what its words and codes mean,
 //! for a chat may refuse with a 200. Here that becomes a move of the delivery: what is refused
-//! spends a try on the ladder, what is refused for good ends it, and what never reached the
-//! endpoint spends none.
+//! spends a try on the ladder, what is refused for good ends it, and what was not looked at spends
+//! none: the endpoint was not reached, has had enough for now, or is no more.
 
 mod dingtalk;
 mod discord;
+mod errcode;
 mod feishu;
 mod finding;
 mod slack;
@@ -24,10 +25,8 @@ use super::transport::{Answer, Reply};
 
 use finding::{Finding, Read};
 
+pub(super) use finding::PAUSE_MAX;
 pub use finding::RETRY_AFTER_MAX;
-
-/// Tries of a delivery that is refused for a reason which may never pass.
-const DOUBTFUL_TRIES_MAX: u32 = 4;
 
 /// What is to be recorded of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,10 +94,12 @@ fn judge_reply(
         None => finding::of_any(reply, now),
         Some(Chat::Slack) => slack::read(reply, now),
         Some(Chat::Discord) => discord::read(reply, now),
-        Some(Chat::Dingtalk) => dingtalk::read(reply, tries, now),
+        Some(Chat::Dingtalk) => dingtalk::read(reply, now),
         Some(Chat::Wecom) => wecom::read(reply, now),
-        Some(Chat::Feishu) => feishu::read(reply, tries, now),
+        Some(Chat::Feishu) => feishu::read(reply, now),
     };
+    // However long it asks for, it is asked again some time.
+    let pause = pause.map(|pause| pause.min(PAUSE_MAX));
     let refused = |error: String, change, hold| Verdict {
         outcome: Outcome::Refused,
         error: Some(error),
@@ -114,20 +115,13 @@ fn judge_reply(
             pause,
             hold: None,
         },
-        Finding::NotNow {
-            why,
-            is_doubtful: true,
-            ..
-        } if tries + 1 >= DOUBTFUL_TRIES_MAX => {
-            let reason = gave_up(&why, tries + 1);
-            refused(why, Move::GiveUp { reason }, None)
-        }
-        Finding::NotNow {
-            why, not_before, ..
-        } => {
+        Finding::NotNow { why, not_before } => {
             let change = retry_or_give_up(endpoint, &why, tries, now, chance, not_before);
             refused(why, change, None)
         }
+        // It keeps its due time, and so is the first when the endpoint takes more.
+        Finding::Enough { why } => refused(why, Move::Postpone, None),
+        Finding::Mend { why } => refused(why.clone(), Move::Postpone, Some(why)),
         Finding::Never { why } => {
             let reason = why.clone();
             refused(why, Move::GiveUp { reason }, None)

@@ -1,54 +1,37 @@
-//! What WeCom's replies mean: a 200, and `errcode` says whether it is one.
+//! What WeCom's replies mean.
 //!
 //! Source: WeCom, "Global error codes".
 
-use std::time::Duration;
-
-use super::dingtalk::Body;
-use super::finding::{Finding, Read, of_chat};
+use super::errcode::{SLOW_DOWN, answer};
+use super::finding::{Finding, Read, said};
 use crate::model::chat::Chat;
-use crate::model::lenient;
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
-const SLOW_DOWN: Duration = Duration::from_secs(60);
-
 pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
-    if !(200..300).contains(&reply.status) {
-        let read = of_chat(Chat::Wecom, reply, now);
-        return match read.finding {
-            Finding::NotNow { why, .. } if reply.status == 429 => {
-                let wait = read.pause.unwrap_or_default().max(SLOW_DOWN);
-                Finding::slow_down(why, wait, now)
-            }
-            _ => read,
-        };
-    }
-    let body: Body = lenient::read(&reply.body);
-    let Some(code) = body.errcode.0.as_deref() else {
-        return Finding::doubtful("WeCom's reply has no errcode: is the URL right?").into();
+    let answer = match answer(Chat::Wecom, reply, now) {
+        Ok(answer) => answer,
+        Err(read) => return read,
     };
-    let message = body.message();
-    let said = |advice: &str| format!("WeCom {code}: {message}: {advice}");
-    match code {
-        "0" if body.whole_message().contains("wrong json format") => Finding::Taken {
-            remark: Some(format!("WeCom took it in part: {message}")),
-        }
-        .into(),
-        "0" => Finding::TAKEN.into(),
-        "-1" => Finding::doubtful(said("WeCom is busy")).into(),
-        "6000" => Finding::not_now(said("somebody changed the same thing")).into(),
+    let code = answer.code.as_str();
+    let told = |advice: &str| said(&[&format!("WeCom {code}"), &answer.message, advice]);
+    let finding = match code {
+        "0" if answer.whole.contains("wrong json format") => Finding::Taken {
+            remark: Some(said(&["WeCom took it in part", &answer.message])),
+        },
+        "0" => Finding::TAKEN,
+        "-1" => Finding::not_now(told("WeCom is busy")),
+        "6000" => Finding::not_now(told("somebody changed the same thing")),
         "45009" | "45033" => {
-            Finding::slow_down(said("more than 20 messages a minute"), SLOW_DOWN, now)
+            return Finding::slow_down(told("more than 20 messages a minute"), SLOW_DOWN);
         }
-        "93000" => Finding::Gone {
-            why: said("the robot was removed, or the key is wrong: copy its URL again"),
+        "93000" => Finding::mend(told(
+            "the robot was removed, or the key is wrong: copy its URL again",
+        )),
+        "40008" | "40058" | "44004" | "45002" => {
+            Finding::never(told("WeCom does not take this message"))
         }
-        .into(),
-        "40008" | "40058" | "44004" | "45002" => Finding::Never {
-            why: said("WeCom does not take this message"),
-        }
-        .into(),
-        _ => Finding::doubtful(format!("WeCom {code}: {message}")).into(),
-    }
+        _ => Finding::not_now(told("")),
+    };
+    finding.into()
 }

@@ -86,13 +86,13 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
             dd {
                 (delivery.endpoint)
                 @if let Some(report) = &view.endpoint {
-                    " " span.dim.mono { (report.endpoint.url.redacted()) }
+                    " " span.dim.mono { (report.endpoint.shown_url()) }
                 }
             }
             dt { "Tries" }
             dd {
                 (delivery.tries)
-                @if let Some(report) = &view.endpoint { " of " (report.endpoint.tries_max()) }
+                @if delivery.state == State::Pending && let Some(report) = &view.endpoint { " of " (report.endpoint.tries_max()) }
             }
             dt { "Made" } dd { (exact(delivery.created, now)) }
             @if let Some(due) = delivery.due { dt { "Due" } dd { (exact(due, now)) } }

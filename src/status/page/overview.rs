@@ -92,9 +92,15 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                         div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
                     }
                 }
-                td.mono data-label="URL" { (row.endpoint.url.redacted()) }
+                td.mono data-label="URL" { (row.endpoint.shown_url()) }
                 td data-label="Format" { (row.endpoint.format) }
-                td data-label="Signed" { (row.endpoint.scheme) }
+                td data-label="Signed" {
+                    @match row.endpoint.format.chat() {
+                        Some(_) if row.endpoint.secret.is_some() => "by the chat's rule",
+                        Some(_) => "–",
+                        None => (row.endpoint.scheme),
+                    }
+                }
                 td data-label="Pending" {
                     (row.pending)
                     @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
@@ -107,7 +113,11 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                         " for " (lasting(hold.since, now)) ": " (hold.reason)
                         div.reason { "go on with " code { "hookbox endpoint resume " (name) } }
                     } @else { @match &row.outage {
-                        None if row.delivered + row.dead == 0 => "not tried yet",
+                        None if row.paced_until.is_some_and(|until| until > now) && row.pending > 0 => {
+                            span.badge.waiting { "pace" }
+                            @if let Some(until) = row.paced_until { " gets more " (moment(until, now)) }
+                        }
+                        None if row.delivered + row.dead == 0 => "–",
                         None => "yes",
                         Some(outage) => {
                             span.badge.waiting { "offline" }

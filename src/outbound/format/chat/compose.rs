@@ -7,6 +7,7 @@ use http::Uri;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::message::{Link, Message};
+use crate::model::line::{is_shown, one_line};
 
 /// Longest names, titles and lines, in characters; a chat's line is hardly longer.
 const NAME_CHARS_MAX: usize = 100;
@@ -32,8 +33,10 @@ const NOTE_COST_MAX: usize = 80;
 
 /// How a chat writes.
 pub(super) struct Dialect {
-    /// Writes a foreign letter so that it stands for itself; the flag says that it begins a line.
-    pub(super) escape: fn(char, bool, &mut String),
+    /// Writes a foreign letter so that it stands for itself.
+    pub(super) escape: fn(char, Place, &mut String),
+    /// Writes a foreign URL, which the chat links by itself.
+    pub(super) url: fn(&str) -> String,
     /// Puts an escaped text and a URL together.
     pub(super) link: fn(&str, &str) -> String,
     /// What is before and after the name of a field.
@@ -46,6 +49,47 @@ pub(super) struct Dialect {
     pub(super) line_end: &'static str,
     /// How much of the limit a letter takes.
     pub(super) cost: fn(char) -> usize,
+}
+
+/// Where a letter stands on its line.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    /// The one before it.
+    pub(super) before: Option<char>,
+    /// What all those before it are.
+    pub(super) after: Start,
+}
+
+/// What a line begins with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Nothing but blanks.
+    Blank,
+    /// A number.
+    Number,
+    Text,
+}
+
+impl Place {
+    const FIRST: Place = Place {
+        before: None,
+        after: Start::Blank,
+    };
+
+    /// The place after this piece.
+    fn next(self, piece: &str) -> Place {
+        let Some(last) = piece.chars().last().filter(|letter| *letter != '\n') else {
+            return Place::FIRST;
+        };
+        Place {
+            before: Some(last),
+            after: match self.after {
+                Start::Blank if last == ' ' => Start::Blank,
+                Start::Blank | Start::Number if last.is_ascii_digit() => Start::Number,
+                _ => Start::Text,
+            },
+        }
+    }
 }
 
 /// What is around a text that is shown letter by letter.
@@ -76,12 +120,15 @@ pub(super) fn json_bytes(letter: char) -> usize {
 }
 
 /// A backslash before what Markdown gives a meaning (CommonMark 0.31, section 2.4).
-pub(super) fn escape_markdown(letter: char, begins_line: bool, out: &mut String) {
-    let anywhere = matches!(
-        letter,
-        '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>'
-    );
-    if anywhere || (begins_line && matches!(letter, '#' | '-' | '+')) {
+pub(super) fn escape_markdown(letter: char, place: Place, out: &mut String) {
+    let is_marked = match letter {
+        '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>' => true,
+        // Headings, lists and what underlines a heading.
+        '#' | '-' | '+' | '=' => place.after == Start::Blank,
+        '.' | ')' => place.after == Start::Number,
+        _ => false,
+    };
+    if is_marked {
         out.push('\\');
     }
     out.push(letter);
@@ -102,6 +149,7 @@ pub(super) fn compose(
         dialect,
         text: String::new(),
         left: limit.saturating_sub(NOTE_COST_MAX),
+        left_out: LeftOut::default(),
     };
     let place = message.place.as_ref().filter(|_| with_place);
     if !page.line(&dialect.headline(place, message, true)) {
@@ -116,7 +164,9 @@ pub(super) fn compose(
     for (name, value) in &message.fields {
         let (before, after) = dialect.strong;
         let value = dialect.plain(value, FIELD_CHARS_MAX);
-        page.line(&format!("{before}{name}:{after} {value}"));
+        if !page.line(&format!("{before}{name}:{after} {value}")) {
+            page.left_out.fields += 1;
+        }
     }
     if let Some(text) = &message.text {
         page.foreign(text, false);
@@ -126,17 +176,29 @@ pub(super) fn compose(
         (Some(code), None) => page.foreign(code, true),
         (None, _) => {}
     }
-    page.text
+    page.finish()
 }
 
 impl Dialect {
     /// A foreign text on one line, escaped, of at most so many of its own characters.
     pub(super) fn plain(&self, text: &str, chars_max: usize) -> String {
+        let line = one_line(text, chars_max);
         let mut out = String::new();
-        for (index, letter) in one_line(text, chars_max).chars().enumerate() {
-            (self.escape)(letter, index == 0, &mut out);
+        let mut place = Place::FIRST;
+        for piece in Pieces(&line) {
+            self.write(piece, place, &mut out);
+            place = place.next(piece);
         }
         out
+    }
+
+    /// Writes a letter, or a URL whole.
+    fn write(&self, piece: &str, place: Place, out: &mut String) {
+        let mut letters = piece.chars();
+        match (letters.next(), letters.next()) {
+            (Some(letter), None) => (self.escape)(letter, place, out),
+            _ => out.push_str(&web_url(piece).map_or_else(String::new, |url| (self.url)(&url))),
+        }
     }
 
     fn linked(&self, link: &Link, chars_max: usize) -> String {
@@ -176,6 +238,15 @@ struct Page<'a> {
     dialect: &'a Dialect,
     text: String,
     left: usize,
+    left_out: LeftOut,
+}
+
+/// How much of a message there was no room for.
+#[derive(Default)]
+struct LeftOut {
+    commits: usize,
+    fields: usize,
+    characters: usize,
 }
 
 impl Page<'_> {
@@ -196,11 +267,30 @@ impl Page<'_> {
         true
     }
 
-    /// Writes a line that says what was left out; there is room for it.
-    fn note(&mut self, note: &str) {
-        self.left += NOTE_COST_MAX;
-        self.line(note);
-        self.left = 0;
+    /// The whole, and at its end what was left out; there is room for that.
+    fn finish(mut self) -> String {
+        let LeftOut {
+            commits,
+            fields,
+            characters,
+        } = self.left_out;
+        let counted = [
+            (commits, "commit"),
+            (fields, "line"),
+            (characters, "character"),
+        ];
+        let told = counted.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<String> = told
+            .map(|(count, what)| match count {
+                1 => format!("1 {what}"),
+                count => format!("{count} {what}s"),
+            })
+            .collect();
+        if !told.is_empty() {
+            self.left += NOTE_COST_MAX;
+            self.line(&format!("… cut here; {} more", told.join(", ")));
+        }
+        self.text
     }
 
     fn commits(&mut self, message: &Message) {
@@ -225,16 +315,16 @@ impl Page<'_> {
             written += 1;
         }
         let more = message.commits.len() - written + message.commits_unlisted;
-        let or_more = if message.commits_or_more {
-            " or more"
+        let at_least = if message.commits_or_more {
+            "at least "
         } else {
             ""
         };
         let commits = if more == 1 { "commit" } else { "commits" };
         if more > 0 && !message.commits.is_empty() {
-            let line = format!("… and {more}{or_more} more {commits}");
+            let line = format!("… and {at_least}{more} more {commits}");
             if !self.line(&line) {
-                self.note(&line);
+                self.left_out.commits = more;
             }
         }
     }
@@ -243,40 +333,37 @@ impl Page<'_> {
     /// its lines are indented on purpose, they stay so.
     fn foreign(&mut self, text: &str, is_indented: bool) {
         let dialect = self.dialect;
-        let mut lines = String::new();
-        let mut left = self
-            .left
-            .saturating_sub(dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote));
-        let (mut begins_line, mut is_margin) = (true, true);
-        let all: Vec<char> = clean(text).collect();
+        let around = dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote);
+        let mut left = self.left.saturating_sub(around);
+        let mut lines = dialect.quote.to_owned();
+        let mut place = Place::FIRST;
+        let text = clean(text);
         let mut written = 0;
-        lines.push_str(dialect.quote);
-        for letter in &all {
-            let mut piece = String::new();
-            is_margin &= *letter == ' ';
-            if *letter == '\n' {
-                piece.push_str(dialect.line_end);
-                piece.push_str(dialect.quote);
-                is_margin = true;
+        for piece in Pieces(&text) {
+            let mut out = String::new();
+            let is_margin = piece == " " && place.after == Start::Blank;
+            if piece == "\n" {
+                out.push_str(dialect.line_end);
+                out.push_str(dialect.quote);
             } else if is_indented && is_margin {
                 // A space that does not break, and so is not dropped.
-                piece.push('\u{a0}');
+                out.push('\u{a0}');
             } else {
-                (dialect.escape)(*letter, begins_line, &mut piece);
+                dialect.write(piece, place, &mut out);
             }
-            let cost = dialect.cost_of(&piece);
+            let cost = dialect.cost_of(&out);
             if cost > left {
                 break;
             }
             left -= cost;
-            lines.push_str(&piece);
-            begins_line = *letter == '\n';
-            written += 1;
+            lines.push_str(&out);
+            place = place.next(piece);
+            written += piece.len();
         }
         if written > 0 {
             self.line(&lines);
         }
-        self.missing(all.len() - written);
+        self.missing(&text[written..]);
     }
 
     /// Writes a foreign text letter by letter between two fences.
@@ -284,19 +371,19 @@ impl Page<'_> {
         let dialect = self.dialect;
         let Fence { before, after, .. } = fence;
         let around = [dialect.line_end, before, after].map(|text| dialect.cost_of(text));
+        let text = clean(text);
         let Some(mut left) = self.left.checked_sub(around.iter().sum()) else {
-            return self.missing(text.chars().count());
+            return self.missing(&text);
         };
         let mut inside = String::new();
-        let all: Vec<char> = clean(text).collect();
         let mut written = 0;
-        for letter in &all {
+        for letter in text.chars() {
             let mut piece = String::new();
-            if *letter == '`' {
+            if letter == '`' {
                 // Three of them would end the fence; this one looks nearly the same.
                 piece.push('\u{2cb}');
             } else {
-                (fence.escape)(*letter, &mut piece);
+                (fence.escape)(letter, &mut piece);
             }
             let cost = dialect.cost_of(&piece);
             if cost > left {
@@ -304,41 +391,56 @@ impl Page<'_> {
             }
             left -= cost;
             inside.push_str(&piece);
-            written += 1;
+            written += letter.len_utf8();
         }
         self.line(&format!("{before}{inside}{after}"));
-        self.missing(all.len() - written);
+        self.missing(&text[written..]);
     }
 
-    fn missing(&mut self, chars: usize) {
-        if chars > 0 {
-            let s = if chars == 1 { "" } else { "s" };
-            self.note(&format!("… cut here; {chars} character{s} more"));
-        }
+    /// Says how much was left out.
+    fn missing(&mut self, rest: &str) {
+        self.left_out.characters += rest.chars().count();
     }
 }
 
-/// A text without what chats do not show: control characters, and blank space at its ends.
-fn clean(text: &str) -> impl Iterator<Item = char> {
-    text.trim()
-        .chars()
-        .filter(|letter| *letter == '\n' || !letter.is_control())
+/// A text in letters, and in URLs, which are one piece.
+struct Pieces<'a>(&'a str);
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let letter = self.0.chars().next()?;
+        let length = match letter {
+            'h' => url_length(self.0).unwrap_or(1),
+            letter => letter.len_utf8(),
+        };
+        let (piece, rest) = self.0.split_at(length);
+        self.0 = rest;
+        Some(piece)
+    }
 }
 
-/// A text on one line, of at most so many characters.
-pub(super) fn one_line(text: &str, chars_max: usize) -> String {
-    let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(chars_max) {
-        None => line,
-        Some(_) => {
-            let cut: String = line.chars().take(chars_max - 1).collect();
-            format!("{}…", cut.trim_end())
-        }
+/// How long the URL is that a text begins with, if it does.
+fn url_length(text: &str) -> Option<usize> {
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return None;
     }
+    let ends = |letter: char| !letter.is_ascii_graphic() || "<>\"'`|".contains(letter);
+    let whole = &text[..text.find(ends).unwrap_or(text.len())];
+    // What follows a URL in a sentence is not part of it.
+    let url = whole.trim_end_matches(|letter: char| ".,;:!?)]}*_~".contains(letter));
+    web_url(url).map(|_| url.len())
+}
+
+/// A text without what chats do not show, and blank space at its ends; tabs are blanks.
+fn clean(text: &str) -> String {
+    let text = text.trim().replace("\r\n", "\n").replace('\r', "\n");
+    let shown = text.replace('\t', "    ");
+    let letters = shown.chars();
+    letters
+        .filter(|letter| *letter == '\n' || is_shown(*letter))
+        .collect()
 }
 
 /// A URL that a chat can link to: http or https, without credentials, with nothing in it that

@@ -4,9 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, compose, escape_markdown, json_bytes, link_markdown, one_line};
+use super::compose::{Dialect, compose, escape_markdown, json_bytes, link_markdown};
 use super::message::Message;
 use crate::model::activity::Tone;
+use crate::model::line::one_line;
 use crate::signature::{Secret, dingtalk};
 use crate::time::Timestamp;
 
@@ -18,6 +19,7 @@ const AROUND_BYTES_MAX: usize = 2_000;
 
 const DIALECT: Dialect = Dialect {
     escape: escape_markdown,
+    url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
     quote: "> ",

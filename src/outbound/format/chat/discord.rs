@@ -5,16 +5,16 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{
-    Dialect, Fence, compose, escape_markdown, link_markdown, one_line, utf16_units,
-};
+use super::compose::{Dialect, Fence, compose, escape_markdown, link_markdown, utf16_units};
 use super::message::Message;
+use crate::model::line::one_line;
 
 /// Characters of an embed's description.
 const DESCRIPTION_CHARS_MAX: usize = 4_096;
 
 const DIALECT: Dialect = Dialect {
     escape: escape_markdown,
+    url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
     quote: "> ",

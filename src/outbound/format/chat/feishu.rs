@@ -5,9 +5,10 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, compose, json_bytes, link_markdown, one_line};
+use super::compose::{Dialect, Place, Start, compose, json_bytes, link_markdown};
 use super::message::Message;
 use crate::model::activity::Tone;
+use crate::model::line::one_line;
 use crate::signature::{Secret, feishu};
 use crate::time::Timestamp;
 
@@ -19,21 +20,24 @@ const AROUND_BYTES_MAX: usize = 3_000;
 
 const DIALECT: Dialect = Dialect {
     escape,
+    url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
-    // Its cards have no quotes, in the version that old clients show.
-    quote: "",
+    // Its cards have no quotes of their own, in the version that old clients show.
+    quote: "┃ ",
     fence: None,
     line_end: "\n",
     cost: json_bytes,
 };
 
-fn escape(letter: char, begins_line: bool, out: &mut String) {
-    let anywhere = matches!(
-        letter,
-        '&' | '<' | '>' | '*' | '~' | '_' | '`' | '[' | ']' | '(' | ')' | '!' | '\\'
-    );
-    if anywhere || (begins_line && matches!(letter, '#' | '-' | '+')) {
+fn escape(letter: char, place: Place, out: &mut String) {
+    let is_marked = match letter {
+        '&' | '<' | '>' | '*' | '~' | '_' | '`' | '[' | ']' | '(' | ')' | '!' | '\\' => true,
+        '#' | '-' | '+' | '=' => place.after == Start::Blank,
+        '.' => place.after == Start::Number,
+        _ => false,
+    };
+    if is_marked {
         out.push_str(&format!("&#{};", u32::from(letter)));
     } else {
         out.push(letter);

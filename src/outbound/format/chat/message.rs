@@ -1,12 +1,13 @@
 //! What is told of an event, before it is put into a chat's markup.
 
-use serde_json::Value;
-
 use crate::model::activity::{Activity, Commit, Details, Tone, json_of};
 use crate::model::event::summary;
 use crate::model::kind::SourceKind;
+use crate::model::lenient;
 use crate::model::redact::hide_fields;
 use crate::store::SendableEvent;
+
+use super::layout::lay_out;
 
 /// Largest body of an event that is no git server's, in bytes, of which JSON is laid out to be
 /// read. Of larger ones the beginning is shown as it is.
@@ -140,11 +141,11 @@ fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str
 }
 
 fn laid_out(text: &str) -> String {
-    if text.len() <= LAID_OUT_BYTES_MAX
-        && let Ok(value @ (Value::Object(_) | Value::Array(_))) = serde_json::from_str(text)
-        && let Ok(pretty) = serde_json::to_string_pretty(&value)
-    {
-        return pretty;
+    let text = text.trim();
+    let is_laid_out = text.starts_with(['{', '[']) && lenient::is_json(text.as_bytes());
+    if is_laid_out && text.len() <= LAID_OUT_BYTES_MAX {
+        lay_out(text)
+    } else {
+        text.to_owned()
     }
-    text.to_owned()
 }

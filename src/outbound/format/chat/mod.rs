@@ -8,6 +8,7 @@ mod compose;
 mod dingtalk;
 mod discord;
 mod feishu;
+mod layout;
 mod message;
 mod slack;
 mod wecom;

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, compose, link_markdown, utf8_bytes};
+use super::compose::{Dialect, Place, Start, compose, link_markdown, utf8_bytes};
 use super::message::Message;
 use crate::model::activity::Tone;
 
@@ -17,6 +17,7 @@ const BREAK: char = '\u{200b}';
 
 const DIALECT: Dialect = Dialect {
     escape,
+    url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
     quote: "> ",
@@ -25,13 +26,13 @@ const DIALECT: Dialect = Dialect {
     cost: utf8_bytes,
 };
 
-fn escape(letter: char, begins_line: bool, out: &mut String) {
-    if begins_line && matches!(letter, '#' | '>') {
-        out.push(BREAK);
-    }
-    out.push(letter);
-    if matches!(letter, '*' | '[' | ']' | '`' | '<') {
-        out.push(BREAK);
+fn escape(letter: char, place: Place, out: &mut String) {
+    match letter {
+        '#' | '>' if place.after == Start::Blank => out.extend([BREAK, letter]),
+        '*' | '[' | ']' | '<' => out.extend([letter, BREAK]),
+        // Nothing that is put between them keeps two of them from making code.
+        '`' => out.push('\u{2cb}'),
+        letter => out.push(letter),
     }
 }
 

@@ -1,0 +1,119 @@
+//! JSON laid out to be read: every letter of it as it came, on lines of their own; the values of
+//! credentials hidden, for a chat has many readers.
+
+use crate::model::header::{HIDDEN, holds_secret};
+
+const INDENT: &str = "  ";
+
+/// Lays out a text that is JSON.
+pub(super) fn lay_out(json: &str) -> String {
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth = 0_usize;
+    // The name of the field whose value comes next.
+    let mut name: Option<&str> = None;
+    let mut rest = json.trim();
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.push_str(&INDENT.repeat(depth));
+    };
+    while let Some(letter) = rest.chars().next() {
+        let length = match letter {
+            '"' => text_length(rest),
+            '{' | '}' | '[' | ']' | ',' | ':' => 1,
+            letter if letter.is_whitespace() => letter.len_utf8(),
+            _ => rest
+                .find(|c: char| c.is_whitespace() || ",]}".contains(c))
+                .unwrap_or(rest.len()),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after.trim_start();
+        match letter {
+            '{' | '[' => {
+                name = None;
+                out.push(letter);
+                let close = if letter == '{' { '}' } else { ']' };
+                if let Some(after) = rest.strip_prefix(close) {
+                    out.push(close);
+                    rest = after.trim_start();
+                } else {
+                    depth += 1;
+                    line(&mut out, depth);
+                }
+            }
+            '}' | ']' => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(letter);
+            }
+            ',' => {
+                out.push(',');
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            letter if letter.is_whitespace() => {}
+            '"' if rest.starts_with(':') => {
+                name = Some(token);
+                out.push_str(token);
+            }
+            _ => {
+                let is_secret = |name: &str| holds_secret(&name.replace('_', "-"));
+                match name.take() {
+                    Some(name) if is_secret(name) => out.push_str(&format!("\"{HIDDEN}\"")),
+                    _ => out.push_str(token),
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The length of the text, quotation marks included, that begins here.
+fn text_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    for (index, letter) in json.char_indices().skip(1) {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return index + 1,
+            _ => {}
+        }
+    }
+    json.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_letter_stays_and_credentials_are_hidden() {
+        let json = r#" {"amount":12.50 , "id":12345678901234567890123,"a":{},"b":[ ],"a":[1,"x\"},{",null],"token":"t","o":{"api_key":7,"password":{"old":"y"}},"z":true} "#;
+        let laid = lay_out(json);
+        assert_eq!(
+            laid,
+            r#"{
+  "amount": 12.50,
+  "id": 12345678901234567890123,
+  "a": {},
+  "b": [],
+  "a": [
+    1,
+    "x\"},{",
+    null
+  ],
+  "token": "[hidden]",
+  "o": {
+    "api_key": "[hidden]",
+    "password": {
+      "old": "y"
+    }
+  },
+  "z": true
+}"#
+        );
+        // And what is no JSON comes to an end as well.
+        for text in ["", "\"", "{", "}}", "[1", "{\"a\":", "\"\\", "x y"] {
+            lay_out(text);
+        }
+    }
+}
