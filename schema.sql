@@ -24,7 +24,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 3, lower(hex(randomblob(5))), randomblob(16));
+values (1, 4, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -110,6 +110,16 @@ create table if not exists hookbox_endpoint (
     rate        text,
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.
     retry       text    not null,
+    -- Tries before a delivery is given up; null for one more than the ladder has steps.
+    tries       integer check (tries > 0),
+    -- How old an event may become; null for any age. Whether the time that the endpoint could not
+    -- be reached counts.
+    expire_ms   integer check (expire_ms > 0),
+    expire_offline integer not null check (expire_offline in (0, 1)),
+    -- When it is sent to (0 0 2 * * *+3h Europe/Berlin); null for always.
+    window      text,
+    -- Whether it gets one delivery at a time, in the order of their events.
+    ordered     integer not null check (ordered in (0, 1)),
     created_ms  integer not null,
     removed_ms  integer,
     -- Since when, and why, nothing is sent there though everything is kept for it; null otherwise.
@@ -120,6 +130,12 @@ create table if not exists hookbox_endpoint (
 
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
+
+-- Endpoints that refuse whatever they are sent, and since when.
+create table if not exists hookbox_refusing (
+    endpoint_id integer primary key references hookbox_endpoint (id),
+    since_ms    integer not null
+) strict;
 
 -- What an endpoint with a rate was sent lately, so that a restart begins no new span.
 create table if not exists hookbox_pace (
@@ -294,6 +310,10 @@ create table if not exists hookbox_outage (
     error         text    not null,
     ended_ms      integer
 ) strict;
+
+-- How long it could not be reached since some time.
+create index if not exists hookbox_outage_ended
+    on hookbox_outage (endpoint_id, ended_ms);
 
 -- At most one outage of an endpoint goes on.
 create unique index if not exists hookbox_outage_open

@@ -109,11 +109,11 @@ fn payloads(criterion: &mut Criterion) {
 fn schedules(criterion: &mut Criterion) {
     let ladder: Retry = "5s,5m,30m,2h,5h,10h,14h,20h,24h".parse().unwrap();
     criterion.bench_function("next moment of a ladder", |bencher| {
-        bencher.iter(|| ladder.next(black_box(4), NOW, 0.5));
+        bencher.iter(|| ladder.next(black_box(4), 10, NOW, 0.5));
     });
     let cron: Retry = "cron:0 0 2 * * *".parse().unwrap();
     criterion.bench_function("next moment of a cron schedule", |bencher| {
-        bencher.iter(|| cron.next(black_box(4), NOW, 0.5));
+        bencher.iter(|| cron.next(black_box(4), 10, NOW, 0.5));
     });
 }
 

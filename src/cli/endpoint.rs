@@ -18,6 +18,7 @@ use crate::model::expression::Expression;
 use crate::model::filter::{Check, Globs};
 use crate::model::rate::Rates;
 use crate::model::retry::Retry;
+use crate::model::window::Windows;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
 use crate::store::Store;
@@ -62,6 +63,13 @@ pub(super) enum EndpointCommand {
     Resume {
         /// Its name
         name: String,
+        /// Cancel what is pending of events that came before: a time, or an age
+        /// such as 2d; asks first how many that are
+        #[arg(long, value_name = "TIME")]
+        drop_before: Option<String>,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
     },
     /// Print what would be sent of an event now; nothing is sent
     #[command(after_help = EXIT_CODES)]
@@ -161,10 +169,31 @@ struct Settings {
     #[arg(long, value_name = "COUNT/SPAN,...")]
     rate: Option<String>,
     /// Waits between tries, moved by up to 20 % at random; or cron:EXPR (six
-    /// fields, seconds first, day of week 1 = Sunday, UTC)
+    /// fields, seconds first, day of week 1 = Sunday, and perhaps a time zone)
     /// [default: 5s,5m,30m,2h,5h,10h,14h,20h,24h]
     #[arg(long, value_name = "LADDER")]
     retry: Option<Retry>,
+    /// Tries before a delivery is given up, 1000 at most; past its end the last
+    /// wait of the ladder is repeated; empty for the default [default: one more
+    /// than the ladder has waits]
+    #[arg(long, value_name = "N")]
+    tries: Option<String>,
+    /// Give up what is older than this, such as 30d, counted from the event;
+    /// empty for never [default: never]
+    #[arg(long, value_name = "SPAN")]
+    expire: Option<String>,
+    /// Let the time count that the endpoint could not be reached
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    expire_offline: Option<bool>,
+    /// Send only then: when a window opens, for how long, and perhaps a time
+    /// zone, such as "0 0 2 * * *+3h Europe/Berlin"; several separated by
+    /// semicolons; empty for always [default: always]
+    #[arg(long, value_name = "CRON+SPAN[ ZONE];...")]
+    window: Option<String>,
+    /// One delivery at a time, in the order of the events: what is refused keeps
+    /// those behind it waiting until it is delivered, dead or cancelled
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ordered: Option<bool>,
     #[command(flatten)]
     rules: RuleArguments,
     #[command(flatten)]
@@ -188,6 +217,11 @@ struct Change {
     concurrency: Option<u32>,
     rate: Option<Option<Rates>>,
     retry: Option<Retry>,
+    tries: Option<Option<u32>>,
+    expire: Option<Option<Duration>>,
+    expires_offline: Option<bool>,
+    window: Option<Option<Windows>>,
+    is_ordered: Option<bool>,
 }
 
 impl Settings {
@@ -207,16 +241,32 @@ impl Settings {
             concurrency: self.concurrency,
             rate: optional(self.rate)?,
             retry: self.retry,
+            tries: optional_of(self.tries, |text| {
+                let number = text.parse();
+                number
+                    .map_err(|_| Error::misuse(format!("--tries is `{text}`, which is no number")))
+            })?,
+            expire: optional_of(self.expire, parse_span)?,
+            expires_offline: self.expire_offline,
+            window: optional(self.window)?,
+            is_ordered: self.ordered,
         })
     }
 }
 
 /// A setting that can be taken away, by an empty text.
 fn optional<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
+    optional_of(text, str::parse)
+}
+
+fn optional_of<T>(
+    text: Option<String>,
+    read: impl FnOnce(&str) -> Result<T>,
+) -> Result<Option<Option<T>>> {
     match text.as_deref().map(str::trim) {
         None => Ok(None),
         Some("") => Ok(Some(None)),
-        Some(text) => text.parse().map(|filter| Some(Some(filter))),
+        Some(text) => read(text).map(|setting| Some(Some(setting))),
     }
 }
 
@@ -236,6 +286,11 @@ impl Change {
             && self.concurrency.is_none()
             && self.rate.is_none()
             && self.retry.is_none()
+            && self.tries.is_none()
+            && self.expire.is_none()
+            && self.expires_offline.is_none()
+            && self.window.is_none()
+            && self.is_ordered.is_none()
     }
 
     fn apply(&self, endpoint: &mut NewEndpoint) {
@@ -265,6 +320,11 @@ impl Change {
         }
         put(&mut endpoint.rate, &self.rate);
         put(&mut endpoint.retry, &self.retry);
+        put(&mut endpoint.tries, &self.tries);
+        put(&mut endpoint.expire, &self.expire);
+        put(&mut endpoint.expires_offline, &self.expires_offline);
+        put(&mut endpoint.window, &self.window);
+        put(&mut endpoint.is_ordered, &self.is_ordered);
     }
 }
 
@@ -294,7 +354,11 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
         EndpointCommand::Set(arguments) => set(context, *arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         EndpointCommand::Hold { name, reason } => hold(context, &name, reason.as_deref()),
-        EndpointCommand::Resume { name } => resume(context, &name),
+        EndpointCommand::Resume {
+            name,
+            drop_before,
+            yes,
+        } => resume(context, &name, drop_before.as_deref(), yes),
         EndpointCommand::Preview {
             endpoint,
             event,
@@ -442,15 +506,30 @@ fn check_reason(reason: &str) -> Result<&str> {
     Ok(reason)
 }
 
-fn resume(context: &Context, name: &str) -> Result<()> {
+fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -> Result<()> {
     let store = context.store()?;
+    let mut dropped = String::new();
+    if let Some(before) = context.moment(drop_before)? {
+        // Those of that very moment stay.
+        let up_to = before.minus(Duration::from_millis(1));
+        let count = store.pending_up_to(store.endpoint_id(name)?, up_to)?;
+        let question = format!("cancel {count} deliveries of events from before {before}?");
+        if count > 0 && !yes && !context.out.confirms(&question)? {
+            return Err(Error::misuse(format!(
+                "{count} deliveries of events from before {before} would be cancelled; nothing was changed; to do it, add --yes"
+            )));
+        }
+        let reason = format!("dropped when the endpoint was resumed: from before {before}");
+        let count = store.drop_up_to(name, up_to, &reason, context.now())?;
+        dropped = format!("; {count} older ones were cancelled");
+    }
     let was_held = store.resume_endpoint(name)?;
     let report = store.endpoint_report(name)?;
     let text = match (was_held, report.pending) {
-        (false, _) => format!("endpoint {name} was not held"),
-        (true, 1) => format!("endpoint {name} is sent to again; 1 delivery waits for it"),
+        (false, _) => format!("endpoint {name} was not held{dropped}"),
+        (true, 1) => format!("endpoint {name} is sent to again; 1 delivery waits for it{dropped}"),
         (true, pending) => {
-            format!("endpoint {name} is sent to again; {pending} deliveries wait for it")
+            format!("endpoint {name} is sent to again; {pending} deliveries wait for it{dropped}")
         }
     };
     context.out.object(&report.json(), &text)

@@ -3,7 +3,7 @@
 //! It is the only place that writes to either. A reader that hangs up early (`| head`) is no
 //! failure.
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use serde_json::Value;
 use tabwriter::TabWriter;
@@ -77,6 +77,19 @@ impl Output {
     /// A remark for a person, on stderr.
     pub(super) fn note(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "hookbox: {text}");
+    }
+
+    /// Asks a person at a terminal; where there is none, the answer is no.
+    pub(super) fn confirms(&self, question: &str) -> Result<bool> {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Ok(false);
+        }
+        let _ = write!(std::io::stderr(), "hookbox: {question} [y/N] ");
+        let mut answer = String::new();
+        std::io::stdin()
+            .read_line(&mut answer)
+            .map_err(|error| Error::io("read the answer", error))?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
     /// What went wrong, on stderr.

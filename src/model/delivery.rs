@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
+use crate::model::window::Windows;
 use crate::time::Timestamp;
 
 /// The state of a delivery. That it is being sent right now, or waits because its endpoint is
@@ -154,11 +155,15 @@ pub struct EndpointWaits {
     pub offline: Option<String>,
     /// Its rate is used up, or it asked to wait: nothing is sent before.
     pub paced_until: Option<Timestamp>,
+    /// When it is sent to, if not always.
+    pub window: Option<Windows>,
+    /// Of an ordered one: the delivery that must be settled first, if that is another.
+    pub behind: Option<DeliveryId>,
 }
 
 impl DeliveryRecord {
-    /// Why a pending one is not being sent at this moment: `held`, `offline`, or `pace` for one that
-    /// is due.
+    /// Why a pending one is not being sent at this moment: `held`, `offline`, `window`; for one that
+    /// is due `order` or `pace`.
     pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
         let endpoint = &self.endpoint_waits;
         let due = self.due.filter(|_| self.state == State::Pending)?;
@@ -166,6 +171,10 @@ impl DeliveryRecord {
             Some("held")
         } else if endpoint.offline.is_some() {
             Some("offline")
+        } else if self.opens(now).is_some() {
+            Some("window")
+        } else if due <= now && endpoint.behind.is_some() {
+            Some("order")
         } else if due <= now && endpoint.paced_until.is_some_and(|until| until > now) {
             Some("pace")
         } else {
@@ -173,12 +182,24 @@ impl DeliveryRecord {
         }
     }
 
+    /// When the endpoint's window opens, if it is closed; `None` inside where it never will.
+    fn opens(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+        self.endpoint_waits.window.as_ref()?.closed_until(now)
+    }
+
     /// What it is waiting for, in words.
-    pub fn waiting_reason(&self, now: Timestamp) -> Option<String> {
+    pub fn waiting_reason(&self, box_id: &BoxId, now: Timestamp) -> Option<String> {
         let endpoint = &self.endpoint_waits;
         match self.waiting(now)? {
             "held" => endpoint.held.clone(),
             "offline" => endpoint.offline.clone(),
+            "window" => self.opens(now).map(|opens| match opens {
+                Some(until) => format!("it opens at {until}"),
+                None => "it never opens again".to_owned(),
+            }),
+            "order" => endpoint
+                .behind
+                .map(|first| format!("{} goes first", box_id.delivery(first))),
             _ => endpoint.paced_until.map(|until| format!("until {until}")),
         }
     }
@@ -203,7 +224,7 @@ impl DeliveryRecord {
             "replay": null,
             "when_error": self.when_error,
             "waiting": self.waiting(now),
-            "waiting_reason": self.waiting_reason(now),
+            "waiting_reason": self.waiting_reason(box_id, now),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! An endpoint: where events go, how they are signed, and how often they are tried.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::model::outage::Outage;
 use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::model::template::Template;
+use crate::model::window::Windows;
 use crate::signature::generic::Rules;
 use crate::signature::{OldSecret, Scheme, Secret};
 use crate::time::{Timestamp, show_span};
@@ -36,6 +38,13 @@ pub const CONCURRENCY_DEFAULT: u32 = 8;
 
 /// Most requests to one endpoint at the same time.
 pub const CONCURRENCY_MAX: u32 = 64;
+
+/// Most tries of a delivery: each is a row.
+pub const TRIES_MAX: u32 = 1_000;
+
+/// How old an event may be allowed to become.
+const EXPIRE: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
 
 /// The shape in which an event is sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -250,39 +259,25 @@ impl FromStr for EndpointUrl {
     }
 }
 
-/// An endpoint as it is configured.
+/// An endpoint as it is stored: what was set of it can be read as if it were its own.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Its row.
     pub id: EndpointId,
-    /// Its name.
-    pub name: String,
-    /// Where it is.
-    pub url: EndpointUrl,
-    /// The shape in which events are sent.
-    pub format: Format,
-    /// How requests are signed.
-    pub scheme: Scheme,
-    /// What they are signed with.
-    pub secret: Option<Secret>,
+    /// What was set.
+    pub set: NewEndpoint,
     /// Secrets that were replaced, newest first; each holds until its end.
     pub old_secrets: Vec<OldSecret>,
-    /// Where the signature goes and how it is made, for scheme generic.
-    pub signature: Rules,
-    /// How requests are made.
-    pub connection: Connection,
-    /// Which events are wanted.
-    pub filters: Filters,
-    /// How long one attempt may take in all.
-    pub timeout: Duration,
-    /// Requests at the same time, at most, where set; see [`Endpoint::concurrency`].
-    pub own_concurrency: Option<u32>,
-    /// Requests in a span of time, at most, where set; see [`Endpoint::rate`].
-    pub own_rate: Option<Rates>,
-    /// When a refused delivery is tried again.
-    pub retry: Retry,
     /// Since when, and why, nothing is sent there, though everything is kept for it.
     pub held: Option<Hold>,
+}
+
+impl Deref for Endpoint {
+    type Target = NewEndpoint;
+
+    fn deref(&self) -> &NewEndpoint {
+        &self.set
+    }
 }
 
 /// That an endpoint is held.
@@ -295,31 +290,6 @@ pub struct Hold {
 }
 
 impl Endpoint {
-    /// The chat whose robot it is: that of its host, whatever is sent there, else that of its
-    /// format. What its answers mean and how much it takes are the chat's.
-    pub fn chat(&self) -> Option<Chat> {
-        Chat::of_host(self.url.uri()).or(self.format.chat())
-    }
-
-    /// Requests at the same time, at most: as set, else as its chat has it.
-    pub fn concurrency(&self) -> u32 {
-        self.own_concurrency.unwrap_or_else(|| match self.chat() {
-            Some(_) => chat::CONCURRENCY,
-            None => CONCURRENCY_DEFAULT,
-        })
-    }
-
-    /// Requests in a span of time, at most: as set, else as its chat has it; `None` for any.
-    pub fn rate(&self) -> Option<&Rates> {
-        let of_chat = || self.chat().and_then(Chat::rates);
-        self.own_rate.as_ref().or_else(of_chat)
-    }
-
-    /// Where it is, with what is secret of it hidden.
-    pub fn shown_url(&self) -> String {
-        self.url.redacted(self.chat())
-    }
-
     /// The secrets that hold at this moment, the newest first.
     pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
         let old = self.old_secrets.iter().filter(|old| now < old.ends);
@@ -328,14 +298,9 @@ impl Endpoint {
             .chain(old.map(|old| &old.secret))
             .collect()
     }
-
-    /// Tries before a delivery is given up: the first and one a step of the ladder.
-    pub fn tries_max(&self) -> u32 {
-        self.retry.tries_max()
-    }
 }
 
-/// An endpoint to be made. [`NewEndpoint::new`] fills in the defaults.
+/// What can be set of an endpoint. [`NewEndpoint::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct NewEndpoint {
     /// See [`check_name`](crate::model::check_name).
@@ -363,26 +328,16 @@ pub struct NewEndpoint {
     pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
-}
-
-impl From<&Endpoint> for NewEndpoint {
-    /// An endpoint as it is set now, to be changed.
-    fn from(held: &Endpoint) -> NewEndpoint {
-        NewEndpoint {
-            name: held.name.clone(),
-            url: held.url.clone(),
-            format: held.format.clone(),
-            scheme: held.scheme,
-            secret: held.secret.clone(),
-            signature: held.signature.clone(),
-            connection: held.connection.clone(),
-            filters: held.filters.clone(),
-            timeout: held.timeout,
-            concurrency: held.own_concurrency,
-            rate: held.own_rate.clone(),
-            retry: held.retry.clone(),
-        }
-    }
+    /// Tries before a delivery is given up; `None` for one more than the ladder has steps.
+    pub tries: Option<u32>,
+    /// How old an event may become before its delivery is given up; `None` for any age.
+    pub expire: Option<Duration>,
+    /// Whether the time that the endpoint could not be reached counts for that.
+    pub expires_offline: bool,
+    /// When it is sent to; `None` for always.
+    pub window: Option<Windows>,
+    /// Whether it gets one delivery at a time, in the order of their events.
+    pub is_ordered: bool,
 }
 
 impl NewEndpoint {
@@ -401,7 +356,45 @@ impl NewEndpoint {
             concurrency: None,
             rate: None,
             retry: Retry::default(),
+            tries: None,
+            expire: None,
+            expires_offline: false,
+            window: None,
+            is_ordered: false,
         }
+    }
+
+    /// The chat whose robot it is: that of its host, whatever is sent there, else that of its
+    /// format. What its answers mean and how much it takes are the chat's.
+    pub fn chat(&self) -> Option<Chat> {
+        Chat::of_host(self.url.uri()).or(self.format.chat())
+    }
+
+    /// Requests at the same time, at most: as set, else as its chat has it.
+    pub fn concurrency(&self) -> u32 {
+        if self.is_ordered {
+            return 1;
+        }
+        self.concurrency.unwrap_or_else(|| match self.chat() {
+            Some(_) => chat::CONCURRENCY,
+            None => CONCURRENCY_DEFAULT,
+        })
+    }
+
+    /// Requests in a span of time, at most: as set, else as its chat has it; `None` for any.
+    pub fn rate(&self) -> Option<&Rates> {
+        let of_chat = || self.chat().and_then(Chat::rates);
+        self.rate.as_ref().or_else(of_chat)
+    }
+
+    /// Tries before a delivery is given up: as set, else the first and one a step of the ladder.
+    pub fn tries_max(&self) -> u32 {
+        self.tries.unwrap_or_else(|| self.retry.tries_max())
+    }
+
+    /// Where it is, with what is secret of it hidden.
+    pub fn shown_url(&self) -> String {
+        self.url.redacted(self.chat())
     }
 
     /// The endpoint that it becomes in a store.
@@ -409,19 +402,8 @@ impl NewEndpoint {
     pub(crate) fn stored_as(self, id: EndpointId) -> Endpoint {
         Endpoint {
             id,
-            name: self.name,
-            url: self.url,
-            format: self.format,
-            scheme: self.scheme,
-            secret: self.secret,
+            set: self,
             old_secrets: Vec::new(),
-            signature: self.signature,
-            connection: self.connection,
-            filters: self.filters,
-            timeout: self.timeout,
-            own_concurrency: self.concurrency,
-            own_rate: self.rate,
-            retry: self.retry,
             held: None,
         }
     }
@@ -470,6 +452,33 @@ impl NewEndpoint {
         {
             return Err(Error::misuse(format!(
                 "--concurrency is {concurrency}, allowed is 1 to {CONCURRENCY_MAX}"
+            )));
+        }
+        if self.is_ordered && self.concurrency.is_some_and(|concurrency| concurrency > 1) {
+            return Err(Error::misuse(
+                "--ordered sends one delivery at a time: give --concurrency 1, or --ordered=false",
+            ));
+        }
+        if let Some(tries) = self.tries {
+            if !(1..=TRIES_MAX).contains(&tries) {
+                return Err(Error::misuse(format!(
+                    "--tries is {tries}, allowed is 1 to {TRIES_MAX}"
+                )));
+            }
+            if tries > 1 && self.retry.tries_max() == 1 {
+                return Err(Error::misuse(
+                    "--tries is more than 1 and --retry none has no wait between them; give --retry 5m or the like",
+                ));
+            }
+        }
+        if let Some(expire) = self.expire
+            && !EXPIRE.contains(&expire)
+        {
+            return Err(Error::misuse(format!(
+                "--expire is {}, allowed is {} to {}",
+                show_span(expire),
+                show_span(*EXPIRE.start()),
+                show_span(*EXPIRE.end())
             )));
         }
         Ok(())
@@ -522,12 +531,13 @@ impl EndpointReport {
             "when_errors": self.when_errors,
             "rate": endpoint.rate().map(Rates::to_string),
             "concurrency": endpoint.concurrency(),
-            "ordered": false,
+            "ordered": endpoint.is_ordered,
             "retry": endpoint.retry.to_string(),
             "tries_max": endpoint.tries_max(),
             "timeout": show_span(endpoint.timeout),
-            "window": null,
-            "expire": null,
+            "window": endpoint.window.as_ref().map(Windows::to_string),
+            "expire": endpoint.expire.map(show_span),
+            "expire_offline": endpoint.expires_offline,
             "held": endpoint.held.is_some(),
             "held_since": endpoint.held.as_ref().map(|hold| hold.since.to_string()),
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),

@@ -4,9 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cron::Schedule;
-
 use crate::error::{Error, Result};
+use crate::model::calendar::Calendar;
 use crate::time::{Timestamp, parse_span, show_span};
 
 /// The default ladder: the example schedule of Standard Webhooks 1.0.0. With the first try at
@@ -38,8 +37,9 @@ const STEP_MAX: Duration = Duration::from_secs(30 * 86_400);
 pub enum Retry {
     /// After these waits, one after the other; then it is given up. None at all: one try.
     Ladder(Vec<Duration>),
-    /// At the moments of a cron expression (UTC), as often as the default ladder has steps.
-    Cron(Box<Schedule>),
+    /// At the moments of a calendar, as often as the default ladder has steps: all that was refused
+    /// in between together.
+    Cron(Calendar),
 }
 
 impl Retry {
@@ -52,32 +52,37 @@ impl Retry {
         u32::try_from(steps + 1).expect("a ladder has at most a hundred steps")
     }
 
-    /// When to try again after `tries` tries were refused, the last one at `now`; `None` when
-    /// none is left. `chance` is drawn from 0 to 1: 0.5 leaves a wait of the ladder as it is.
+    /// When to try again after `tries` tries of `tries_max` were refused, the last one at `now`;
+    /// `None` when none is left. Past its end the last wait of a ladder is repeated. `chance` is
+    /// drawn from 0 to 1: 0.5 leaves a wait as it is.
     ///
     /// ```
     /// use hookbox::model::retry::Retry;
     /// use hookbox::time::Timestamp;
     /// let ladder: Retry = "5s,5m".parse()?;
-    /// assert_eq!(ladder.next(1, Timestamp(0), 0.5), Some(Timestamp(5_000)));
-    /// assert_eq!(ladder.next(2, Timestamp(0), 0.5), Some(Timestamp(300_000)));
-    /// assert_eq!(ladder.next(3, Timestamp(0), 0.5), None);
+    /// assert_eq!(ladder.next(1, 4, Timestamp(0), 0.5), Some(Timestamp(5_000)));
+    /// assert_eq!(ladder.next(2, 4, Timestamp(0), 0.5), Some(Timestamp(300_000)));
+    /// assert_eq!(ladder.next(3, 4, Timestamp(0), 0.5), Some(Timestamp(300_000)));
+    /// assert_eq!(ladder.next(4, 4, Timestamp(0), 0.5), None);
     /// # Ok::<(), hookbox::Error>(())
     /// ```
-    pub fn next(&self, tries: u32, now: Timestamp, chance: f64) -> Option<Timestamp> {
-        if tries == 0 || tries >= self.tries_max() {
+    pub fn next(
+        &self,
+        tries: u32,
+        tries_max: u32,
+        now: Timestamp,
+        chance: f64,
+    ) -> Option<Timestamp> {
+        if tries == 0 || tries >= tries_max {
             return None;
         }
         match self {
             Retry::Ladder(steps) => {
-                let step = steps.get(tries as usize - 1)?;
+                let step = steps.get(tries as usize - 1).or(steps.last())?;
                 let factor = 1.0 + JITTER * (2.0 * chance.clamp(0.0, 1.0) - 1.0);
                 Some(now.plus(step.mul_f64(factor)))
             }
-            Retry::Cron(schedule) => schedule
-                .after(&now.to_chrono())
-                .next()
-                .map(Timestamp::from_chrono),
+            Retry::Cron(calendar) => calendar.next(now),
         }
     }
 }
@@ -96,7 +101,7 @@ impl fmt::Display for Retry {
                 let steps: Vec<String> = steps.iter().map(|step| show_span(*step)).collect();
                 f.write_str(&steps.join(","))
             }
-            Retry::Cron(schedule) => write!(f, "cron:{}", schedule.source()),
+            Retry::Cron(calendar) => write!(f, "cron:{calendar}"),
         }
     }
 }
@@ -106,12 +111,7 @@ impl FromStr for Retry {
 
     fn from_str(text: &str) -> Result<Retry> {
         if let Some(expression) = text.strip_prefix("cron:") {
-            let schedule = Schedule::from_str(expression.trim()).map_err(|_| {
-                Error::misuse(format!(
-                    "`{expression}` is not a cron expression; six fields, seconds first, day of week 1 = Sunday: cron:0 */10 * * * *"
-                ))
-            })?;
-            return Ok(Retry::Cron(Box::new(schedule)));
+            return expression.parse().map(Retry::Cron);
         }
         if text == "none" {
             return Ok(Retry::Ladder(Vec::new()));
@@ -159,7 +159,7 @@ mod tests {
         let ladder = Retry::default();
         for (chance, expected_ms) in [(0.0, 4_000), (0.5, 5_000), (1.0, 6_000)] {
             assert_eq!(
-                ladder.next(1, Timestamp(0), chance),
+                ladder.next(1, 10, Timestamp(0), chance),
                 Some(Timestamp(expected_ms))
             );
         }
@@ -170,10 +170,10 @@ mod tests {
         let retry: Retry = "cron:0 */10 * * * *".parse().unwrap();
         let now = Timestamp::parse("2026-03-01T12:03:00Z", Timestamp(0)).unwrap();
         assert_eq!(
-            retry.next(1, now, 0.5).unwrap().to_string(),
+            retry.next(1, 10, now, 0.5).unwrap().to_string(),
             "2026-03-01T12:10:00.000Z"
         );
-        assert_eq!(retry.next(10, now, 0.5), None);
+        assert_eq!(retry.next(10, 10, now, 0.5), None);
         assert_eq!(
             retry.to_string().parse::<Retry>().unwrap().to_string(),
             retry.to_string()
@@ -184,7 +184,7 @@ mod tests {
     fn none_is_one_try() {
         let retry: Retry = "none".parse().unwrap();
         assert_eq!((retry.tries_max(), retry.to_string().as_str()), (1, "none"));
-        assert_eq!(retry.next(1, Timestamp(0), 0.5), None);
+        assert_eq!(retry.next(1, 1, Timestamp(0), 0.5), None);
     }
 
     #[test]

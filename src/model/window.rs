@@ -67,6 +67,16 @@ impl Windows {
     }
 }
 
+impl Windows {
+    /// When it opens next, if it is closed; `None` inside where it never will.
+    pub fn closed_until(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+        match self.at(now) {
+            Opening::Open { .. } => None,
+            Opening::Closed { until } => Some(until),
+        }
+    }
+}
+
 impl Window {
     /// When it closes, if it is open.
     fn end(&self, now: Timestamp) -> Option<Timestamp> {

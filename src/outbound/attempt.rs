@@ -33,6 +33,8 @@ pub(super) struct Finished {
     pub(super) tries: u32,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) webhook_id: String,
+    /// When the event was accepted.
+    pub(super) received: Timestamp,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
     pub(super) request_headers: Vec<Header>,
@@ -47,6 +49,7 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         delivery: Some(&job.delivery_id),
         now: started,
     };
+    let received = job.event.received;
     let (exchange, request_headers) = match render(&job.endpoint, job.event, &occasion) {
         Ok(request) => {
             let exchange = transport.send(&job.endpoint, &request);
@@ -63,6 +66,7 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         tries: job.tries,
         endpoint: job.endpoint,
         webhook_id: job.webhook_id,
+        received,
         started,
         ended: clock.now(),
         request_headers,

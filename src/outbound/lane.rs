@@ -11,7 +11,8 @@ use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
 use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
-use crate::store::{DueDelivery, RecentPace, Store};
+use crate::model::window::Opening;
+use crate::store::{DueDelivery, RecentPace, Refusing, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
@@ -32,6 +33,12 @@ pub(super) struct Lane {
     flow: Flow,
     pace: Pace,
     ready: VecDeque<DueDelivery>,
+    /// Of an ordered endpoint: the first that may be pending, if that is known.
+    first: Option<DeliveryId>,
+    /// Whether its window is open, as of that moment and until that says.
+    opening: Option<(Timestamp, Opening)>,
+    /// It refuses whatever it is sent.
+    refusing: Option<RefusingFor>,
     /// On the wire, or answered and not yet recorded: still pending and due in the file.
     in_flight: HashSet<DeliveryId>,
     /// Those of them that are on the wire. Only these hold the next one back: waiting for the
@@ -57,6 +64,9 @@ impl Lane {
             holds: 0,
             enough: 0,
             ready: VecDeque::new(),
+            first: None,
+            opening: None,
+            refusing: None,
             in_flight: HashSet::new(),
             on_wire: 0,
             stale: true,
@@ -67,17 +77,30 @@ impl Lane {
     /// Something may have become due.
     pub(super) fn wake(&mut self) {
         self.stale = true;
+        if self.endpoint.is_ordered {
+            // The first of them may have been cancelled.
+            self.ready.clear();
+        }
     }
 
     /// A delivery goes back, still due: what was looked up is looked up again, oldest first.
     pub(super) fn put_back(&mut self, id: DeliveryId) {
         self.release(id);
+        self.look_again();
+    }
+
+    /// What was looked up is forgotten.
+    pub(super) fn look_again(&mut self) {
         self.ready.clear();
         self.stale = true;
     }
 
     /// A delivery becomes due then.
     pub(super) fn expect(&mut self, due: Timestamp) {
+        if self.endpoint.is_ordered {
+            // It is the first, and the others wait for it.
+            self.look_again();
+        }
         self.next_due = Some(self.next_due.map_or(due, |held| held.min(due)));
     }
 
@@ -175,7 +198,8 @@ impl Lane {
         now: Timestamp,
         elapsed: Duration,
     ) -> Result<Option<DueDelivery>> {
-        if self.is_held() {
+        let is_waiting_for_one = self.endpoint.is_ordered && !self.in_flight.is_empty();
+        if self.is_held() || !self.is_open(now) || is_waiting_for_one {
             return Ok(None);
         }
         let allowed = self.circuit.allowed(elapsed, self.window());
@@ -186,7 +210,13 @@ impl Lane {
         if self.ready.is_empty() {
             self.fill(store, now)?;
         }
-        let next = self.ready.pop_front();
+        let is_blocked = self.endpoint.is_ordered;
+        let is_blocked = is_blocked && self.ready.front().is_some_and(|first| first.due > now);
+        let next = if is_blocked {
+            None
+        } else {
+            self.ready.pop_front()
+        };
         if let Some(due) = next {
             self.in_flight.insert(due.id);
             self.on_wire += 1;
@@ -200,6 +230,9 @@ impl Lane {
         }
         if !self.stale {
             return Ok(());
+        }
+        if self.endpoint.is_ordered {
+            return self.fill_in_order(store);
         }
         // What is in flight is still due in the file, so ask for that many more.
         let limit = PAGE + self.in_flight.len();
@@ -216,17 +249,63 @@ impl Lane {
         Ok(())
     }
 
+    fn fill_in_order(&mut self, store: &Store) -> Result<()> {
+        let first = match self.first {
+            Some(first) => Some(first),
+            None => store.first_pending(self.endpoint.id)?,
+        };
+        let Some(first) = first else {
+            self.stale = false;
+            return Ok(());
+        };
+        let page = store.in_order(self.endpoint.id, first, PAGE)?;
+        self.stale = page.len() == PAGE;
+        // Those before the first pending one are settled for good.
+        self.first = page.first().map(|due| due.id).or(Some(first));
+        self.ready.extend(page);
+        Ok(())
+    }
+
+    fn is_open(&mut self, now: Timestamp) -> bool {
+        matches!(self.opening(now), Opening::Open { .. })
+    }
+
+    /// Whether it may be sent to at this moment, as far as its window goes.
+    fn opening(&mut self, now: Timestamp) -> Opening {
+        let Some(window) = &self.endpoint.window else {
+            return Opening::Open { until: now };
+        };
+        if let Some((asked, known)) = self.opening {
+            let until = match known {
+                Opening::Open { until } => Some(until),
+                Opening::Closed { until } => until,
+            };
+            if asked <= now && until.is_none_or(|until| now < until) {
+                return known;
+            }
+        }
+        let opening = window.at(now);
+        self.opening = Some((now, opening));
+        opening
+    }
+
     /// How long until this lane may have something to do by itself; `None` when only an event, an
     /// answer or a change can give it something.
-    pub(super) fn wait(&self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
-        if self.is_held() || self.on_wire >= self.window() {
+    pub(super) fn wait(&mut self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
+        let is_waiting_for_one = self.endpoint.is_ordered && !self.in_flight.is_empty();
+        if self.is_held() || self.on_wire >= self.window() || is_waiting_for_one {
             return None;
         }
-        let work = if !self.ready.is_empty() || self.stale {
-            Some(Duration::ZERO)
-        } else {
-            self.next_due.map(|due| due.since(now))
+        let work = match self.ready.front() {
+            Some(first) if self.endpoint.is_ordered => Some(first.due.since(now)),
+            Some(_) => Some(Duration::ZERO),
+            None if self.stale => Some(Duration::ZERO),
+            None => self.next_due.map(|due| due.since(now)),
         }?;
+        let work = match self.opening(now) {
+            Opening::Open { .. } => work,
+            Opening::Closed { until } => work.max(until?.since(now)),
+        };
         let rate = self.endpoint.rate();
         let work = work.max(self.pace.wait(elapsed, self.on_wire, rate)?);
         match self.circuit.probe_at() {
@@ -246,6 +325,58 @@ impl Lane {
             self.pace = Pace::default();
             self.enough = 0;
         }
+        if self.endpoint.held.is_some() && endpoint.held.is_none() {
+            self.refusing = None;
+            self.enough = 0;
+        }
+        if endpoint.window != self.endpoint.window {
+            self.opening = None;
+        }
+        if endpoint.is_ordered != self.endpoint.is_ordered {
+            self.look_again();
+            self.first = None;
+        }
         self.endpoint = endpoint;
     }
+
+    /// What a former process knew: it refuses whatever it is sent, since so long.
+    pub(super) fn refuses_for(&mut self, span: Duration, elapsed: Duration) {
+        self.refusing = Some(RefusingFor {
+            before: span,
+            from: elapsed,
+        });
+    }
+
+    /// It took something, or refused it: whether that is a change, and for how long it has refused
+    /// whatever it was sent.
+    pub(super) fn answered(
+        &mut self,
+        is_taken: bool,
+        now: Timestamp,
+        elapsed: Duration,
+    ) -> (Refusing, Duration) {
+        match (is_taken, self.refusing) {
+            (true, None) => (Refusing::Same, Duration::ZERO),
+            (true, Some(_)) => {
+                self.refusing = None;
+                (Refusing::Over, Duration::ZERO)
+            }
+            (false, None) => {
+                self.refuses_for(Duration::ZERO, elapsed);
+                (Refusing::Since(now), Duration::ZERO)
+            }
+            (false, Some(refusing)) => {
+                let lasting = refusing.before + elapsed.saturating_sub(refusing.from);
+                (Refusing::Same, lasting)
+            }
+        }
+    }
+}
+
+/// For how long an endpoint has refused whatever it was sent, by the clock that never jumps.
+#[derive(Debug, Clone, Copy)]
+struct RefusingFor {
+    /// Until this process knew of it.
+    before: Duration,
+    from: Duration,
 }

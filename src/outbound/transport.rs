@@ -91,7 +91,7 @@ pub enum Answer {
 }
 
 /// A reply.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Reply {
     /// Its status.
     pub status: u16,

@@ -21,6 +21,7 @@ use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::model::source::{GenericRules, Tolerance};
 use crate::model::template::Template;
+use crate::model::window::Windows;
 use crate::signature::Scheme;
 use crate::signature::generic::Rules;
 use crate::time::Timestamp;
@@ -74,6 +75,7 @@ parsed_columns!(
     Scheme,
     EndpointUrl,
     Retry,
+    Windows,
     Globs,
     Expression,
     Rates

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::columns::Millis;
 use crate::error::{Error, Result};
-use crate::model::endpoint::{Endpoint, Format, Hold};
+use crate::model::endpoint::{Endpoint, Format, Hold, NewEndpoint};
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
 use crate::model::source::Source;
@@ -99,7 +99,8 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let endpoints = connection
         .prepare_cached(
             "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                    timeout_ms, concurrency, rate, retry, held_ms, held_reason
+                    timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, window, ordered,
+                    held_ms, held_reason
              from hookbox_endpoint
              where removed_ms is null
              order by id",
@@ -153,14 +154,12 @@ fn old_secrets(connection: &Connection, of: &str, owner: i64) -> Result<Vec<OldS
 }
 
 fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
-    Ok(Endpoint {
-        id: row.get("id")?,
+    let set = NewEndpoint {
         name: row.get("name")?,
         url: row.get("url")?,
         format: read_format(row)?,
         scheme: row.get("sign")?,
         secret: read_secret(row, "secret")?,
-        old_secrets: Vec::new(),
         signature: row.get("signature")?,
         connection: row.get("connection")?,
         filters: Filters {
@@ -170,16 +169,29 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
             when: row.get("when_true")?,
         },
         timeout: row.get::<_, Millis>("timeout_ms")?.0,
-        own_concurrency: row.get("concurrency")?,
-        own_rate: row.get("rate")?,
+        concurrency: row.get("concurrency")?,
+        rate: row.get("rate")?,
         retry: row.get("retry")?,
-        held: match row.get("held_ms")? {
-            Some(since) => Some(Hold {
-                since,
-                reason: row.get("held_reason")?,
-            }),
-            None => None,
-        },
+        tries: row.get("tries")?,
+        expire: row
+            .get::<_, Option<Millis>>("expire_ms")?
+            .map(|span| span.0),
+        expires_offline: row.get("expire_offline")?,
+        window: row.get("window")?,
+        is_ordered: row.get("ordered")?,
+    };
+    let held = match row.get("held_ms")? {
+        Some(since) => Some(Hold {
+            since,
+            reason: row.get("held_reason")?,
+        }),
+        None => None,
+    };
+    Ok(Endpoint {
+        id: row.get("id")?,
+        set,
+        old_secrets: Vec::new(),
+        held,
     })
 }
 

@@ -3,7 +3,7 @@
 //! Every lookup goes through the partial index over pending rows, so its cost does not grow with
 //! history, and every answer is bounded.
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Store;
 use super::body::read_body;
@@ -24,6 +24,8 @@ pub struct DueDelivery {
     pub event: EventId,
     /// Tries spent so far.
     pub tries: u32,
+    /// When it is due.
+    pub due: Timestamp,
 }
 
 /// An event as it is sent.
@@ -49,11 +51,24 @@ pub struct SendableEvent {
     pub body: Vec<u8>,
 }
 
-const DUE_OF_ENDPOINT: &str = "select id, event_id, tries
+const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms
      from hookbox_delivery indexed by hookbox_delivery_due
      where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
      order by due_ms, id
      limit :limit";
+
+/// In the order in which they were made, which is that of their events. The partial index has them
+/// by due time, so that this goes through that of all the endpoint's rows, from the first pending
+/// one on: those behind it are pending, nearly all of them.
+const IN_ORDER: &str = "select id, event_id, tries, due_ms
+     from hookbox_delivery indexed by hookbox_delivery_endpoint
+     where endpoint_id = :endpoint and id >= :from and state = 'pending'
+     order by id
+     limit :limit";
+
+const FIRST_PENDING: &str = "select min(id)
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending'";
 
 const NEXT_DUE_OF_ENDPOINT: &str = "select min(due_ms)
      from hookbox_delivery indexed by hookbox_delivery_due
@@ -75,16 +90,46 @@ impl Store {
                 .prepare_cached(DUE_OF_ENDPOINT)?
                 .query_map(
                     named_params! { ":endpoint": endpoint, ":now": now, ":limit": limit as i64 },
-                    |row| {
-                        Ok(DueDelivery {
-                            id: row.get(0)?,
-                            event: row.get(1)?,
-                            tries: row.get(2)?,
-                        })
-                    },
+                    read_due,
                 )?
                 .collect::<rusqlite::Result<Vec<DueDelivery>>>()?;
             Ok(rows)
+        })
+    }
+
+    /// The pending deliveries of an endpoint in the order in which they were made, due or not, from
+    /// one of them on, `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub(crate) fn in_order(
+        &self,
+        endpoint: EndpointId,
+        from: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>> {
+        self.read(|connection| {
+            let rows = connection
+                .prepare_cached(IN_ORDER)?
+                .query_map(
+                    named_params! { ":endpoint": endpoint, ":from": from, ":limit": limit as i64 },
+                    read_due,
+                )?
+                .collect::<rusqlite::Result<Vec<DueDelivery>>>()?;
+            Ok(rows)
+        })
+    }
+
+    /// The pending delivery of an endpoint that was made first. It costs what is pending.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub(crate) fn first_pending(&self, endpoint: EndpointId) -> Result<Option<DeliveryId>> {
+        self.read(|connection| {
+            let first = connection
+                .prepare_cached(FIRST_PENDING)?
+                .query_row(named_params! { ":endpoint": endpoint }, |row| row.get(0))?;
+            Ok(first)
         })
     }
 
@@ -118,6 +163,15 @@ impl Store {
         let found = self.read(|connection| read_sendable(connection, OF_EVENT, event.0))?;
         found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))
     }
+}
+
+fn read_due(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
+    Ok(DueDelivery {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        tries: row.get(2)?,
+        due: row.get(3)?,
+    })
 }
 
 const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
@@ -175,5 +229,20 @@ mod tests {
             );
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
+    }
+
+    #[test]
+    fn what_is_sent_in_order_is_found_without_sorting() {
+        let plan = plan_of(IN_ORDER);
+        assert!(
+            plan.contains("hookbox_delivery_endpoint (endpoint_id=? AND rowid>?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        let plan = plan_of(FIRST_PENDING);
+        assert!(
+            plan.contains("COVERING INDEX hookbox_delivery_due (endpoint_id=?)"),
+            "{plan}"
+        );
     }
 }

@@ -3,6 +3,9 @@
 //! Lists go from the newest to the oldest and are cut by id, so that a page stays the same while
 //! rows are added, and the hundredth page costs what the first does.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{OptionalExtension, Row, named_params};
 
@@ -102,7 +105,8 @@ const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error,
-        p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms
+        p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
+        p.window, p.ordered
      from hookbox_delivery as d";
 
 const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
@@ -208,7 +212,27 @@ impl Store {
             "{DELIVERY_COLUMNS} {index} {DELIVERY_JOINS} {} order by d.id desc limit :limit",
             conditions.clause()
         );
-        self.list(&statement, conditions, limit, read_delivery)
+        let mut page = self.list(&statement, conditions, limit, read_delivery)?;
+        self.find_first(&mut page)?;
+        Ok(page)
+    }
+
+    /// Finds the deliveries that must go first, where the endpoints of these are ordered.
+    fn find_first(&self, page: &mut [DeliveryRecord]) -> Result<()> {
+        let mut first = HashMap::new();
+        for delivery in page {
+            if delivery.state != State::Pending || delivery.endpoint_waits.behind.is_none() {
+                delivery.endpoint_waits.behind = None;
+                continue;
+            }
+            let endpoint = delivery.endpoint_id;
+            let behind = match first.entry(endpoint) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(place) => *place.insert(self.first_pending(endpoint)?),
+            };
+            delivery.endpoint_waits.behind = behind.filter(|first| *first != delivery.id);
+        }
+        Ok(())
     }
 
     /// The row of the endpoint that has or had this name.
@@ -244,7 +268,7 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is none of this id.
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryRecord> {
-        self.read(|connection| {
+        let mut found = self.read(|connection| {
             connection
                 .prepare_cached(&format!(
                     "{DELIVERY_COLUMNS} {DELIVERY_JOINS} where d.id = :id"
@@ -254,7 +278,9 @@ impl Store {
                 .ok_or_else(|| {
                     Error::not_found(format!("no delivery {}", self.box_id().delivery(id)))
                 })
-        })
+        })?;
+        self.find_first(std::slice::from_mut(&mut found))?;
+        Ok(found)
     }
 
     /// How many deliveries wait, from the counts kept beside the rows.
@@ -364,6 +390,9 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
             held: row.get("held")?,
             offline: row.get("offline")?,
             paced_until: row.get("paced_until_ms")?,
+            window: row.get("window")?,
+            // Looked up for a page at a time.
+            behind: row.get::<_, bool>("ordered")?.then_some(DeliveryId(0)),
         },
     })
 }

@@ -56,11 +56,38 @@ pub struct Report {
     pub hold: Option<String>,
     /// What the endpoint was sent lately, if its pace is limited.
     pub pace: Option<RecentPace>,
+    /// Whether it begins or ends to refuse everything.
+    pub refusing: Refusing,
     /// Where the request went: a hold is not for an endpoint that is elsewhere by now.
     pub url: EndpointUrl,
 }
 
+/// Whether an endpoint refuses whatever it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusing {
+    /// As before.
+    Same,
+    /// It refuses everything since then.
+    Since(Timestamp),
+    /// It has taken something.
+    Over,
+}
+
 impl Store {
+    /// Since when an endpoint refuses whatever it is sent; `None` when it does not.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub(crate) fn refusing_since(&self, endpoint: EndpointId) -> Result<Option<Timestamp>> {
+        self.read(|connection| {
+            let since = connection
+                .prepare_cached("select since_ms from hookbox_refusing where endpoint_id = :id")?
+                .query_row(named_params! { ":id": endpoint }, |row| row.get(0))
+                .optional()?;
+            Ok(since)
+        })
+    }
+
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
     /// return at once. Until it is called with success the delivery counts as in flight.
     pub fn record_then(
@@ -86,6 +113,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if let Some(pace) = &report.pace {
         pace::write(tx, report.endpoint, pace)?;
     }
+    write_refusing(tx, report)?;
     if let Some(reason) = &report.hold
         && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
         && endpoint.url == report.url
@@ -213,6 +241,26 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":response_body": report.response_body,
             ":response_truncated": report.response_truncated,
         })?;
+    Ok(())
+}
+
+fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {
+    match report.refusing {
+        Refusing::Same => {}
+        Refusing::Since(since) => {
+            tx.connection
+                .prepare_cached(
+                    "insert into hookbox_refusing (endpoint_id, since_ms) values (:id, :since)
+                     on conflict (endpoint_id) do update set since_ms = :since",
+                )?
+                .execute(named_params! { ":id": report.endpoint, ":since": since })?;
+        }
+        Refusing::Over => {
+            tx.connection
+                .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
+                .execute(named_params! { ":id": report.endpoint })?;
+        }
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod gallery;
 mod layers;
 mod messages;
 mod pace;
+mod patience;
 mod payloads;
 mod producers;
 mod readme;

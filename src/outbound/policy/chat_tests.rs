@@ -1,6 +1,6 @@
 //! What the replies of chats mean, a table a chat.
 
-use super::tests::{NOW, endpoint, replied};
+use super::tests::{endpoint, replied, trial};
 use super::*;
 use crate::model::endpoint::Format;
 
@@ -31,7 +31,7 @@ type Row = (
 
 fn check(chat: Chat, rows: &[Row]) {
     let mut endpoint = endpoint("5s,5m,30m,2h,5h,10h");
-    endpoint.format = Format::Chat(chat);
+    endpoint.set.format = Format::Chat(chat);
     for (status, headers, body, tries, fate, says) in rows {
         let Answer::Replied(reply) = replied(*status, headers) else {
             unreachable!("it is a reply")
@@ -41,7 +41,7 @@ fn check(chat: Chat, rows: &[Row]) {
             body: bytes,
             ..reply
         });
-        let verdict = judge(&endpoint, &answer, *tries, NOW, 0.5);
+        let verdict = judge(&endpoint, &answer, trial(*tries));
         let case = format!("{} {status} {body} after {tries}", chat.name());
         let found = match (&verdict.change, verdict.pause, &verdict.hold) {
             (Move::Deliver, _, None) => Delivered,
@@ -224,8 +224,8 @@ fn what_discord_answers() {
         ],
     );
     let mut endpoint = endpoint("5s");
-    endpoint.format = Format::Chat(Chat::Discord);
-    let verdict = judge(&endpoint, &replied(200, last), 0, NOW, 0.5);
+    endpoint.set.format = Format::Chat(Chat::Discord);
+    let verdict = judge(&endpoint, &replied(200, last), trial(0));
     assert_eq!(verdict.change, Move::Deliver);
     assert_eq!(verdict.pause, Some(Duration::from_millis(1_500)));
 }
@@ -624,14 +624,14 @@ fn what_feishu_answers() {
 #[test]
 fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
     let mut raw = endpoint("5s");
-    raw.url = "https://oapi.dingtalk.com/robot/send?access_token=x"
+    raw.set.url = "https://oapi.dingtalk.com/robot/send?access_token=x"
         .parse()
         .unwrap();
     let Answer::Replied(reply) = replied(200, &[]) else {
         unreachable!("it is a reply")
     };
     let body = br#"{"errcode":300001,"errmsg":"token is not exist"}"#.to_vec();
-    let verdict = judge(&raw, &Answer::Replied(Reply { body, ..reply }), 0, NOW, 0.5);
+    let verdict = judge(&raw, &Answer::Replied(Reply { body, ..reply }), trial(0));
     assert!(
         verdict.hold.is_some(),
         "a 200 of DingTalk is no success by itself"
@@ -639,9 +639,9 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
     assert_eq!(raw.rate().map(ToString::to_string).as_deref(), Some("20/m"));
     assert_eq!(raw.concurrency(), 1);
     // Discord takes Slack's messages, and answers as Discord does.
-    raw.url = "https://discord.com/api/webhooks/1/x/slack"
+    raw.set.url = "https://discord.com/api/webhooks/1/x/slack"
         .parse()
         .unwrap();
-    raw.format = Format::Chat(Chat::Slack);
+    raw.set.format = Format::Chat(Chat::Slack);
     assert_eq!(raw.chat(), Some(Chat::Discord));
 }

@@ -19,7 +19,7 @@ use crate::model::attempt::Outcome;
 use crate::model::chat::Chat;
 use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, show_span};
 
 use super::transport::{Answer, Reply};
 
@@ -41,15 +41,21 @@ pub(super) struct Verdict {
     pub(super) hold: Option<String>,
 }
 
-/// Judges an answer that came at `now`, when `tries` tries had been spent before it. `chance` is
-/// drawn from 0 to 1.
-pub(super) fn judge(
-    endpoint: &Endpoint,
-    answer: &Answer,
-    tries: u32,
-    now: Timestamp,
-    chance: f64,
-) -> Verdict {
+/// What an answer is judged by, besides itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Trial {
+    /// Tries that had been spent before it.
+    pub(super) tries: u32,
+    /// When it came.
+    pub(super) now: Timestamp,
+    /// Drawn from 0 to 1.
+    pub(super) chance: f64,
+    /// When the event is too old to be of use.
+    pub(super) deadline: Option<Timestamp>,
+}
+
+/// Judges an answer.
+pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdict {
     let refused = |error: &str, change| Verdict {
         outcome: Outcome::Refused,
         error: Some(error.to_owned()),
@@ -58,11 +64,11 @@ pub(super) fn judge(
         hold: None,
     };
     let again = |error: &str| {
-        let change = retry_or_give_up(endpoint, error, tries, now, chance, None);
+        let change = retry_or_give_up(endpoint, error, trial, None);
         refused(error, change)
     };
     match answer {
-        Answer::Replied(reply) => judge_reply(endpoint, reply, tries, now, chance),
+        Answer::Replied(reply) => judge_reply(endpoint, reply, trial),
         Answer::Broken { error } => again(error),
         // Where trying again would change nothing: whoever changes it can replay.
         Answer::Unsent {
@@ -83,13 +89,8 @@ pub(super) fn judge(
     }
 }
 
-fn judge_reply(
-    endpoint: &Endpoint,
-    reply: &Reply,
-    tries: u32,
-    now: Timestamp,
-    chance: f64,
-) -> Verdict {
+fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
+    let now = trial.now;
     let Read { finding, pause } = match endpoint.chat() {
         None => finding::of_any(reply, now),
         Some(Chat::Slack) => slack::read(reply, now),
@@ -116,7 +117,7 @@ fn judge_reply(
             hold: None,
         },
         Finding::NotNow { why, not_before } => {
-            let change = retry_or_give_up(endpoint, &why, tries, now, chance, not_before);
+            let change = retry_or_give_up(endpoint, &why, trial, not_before);
             refused(why, change, None)
         }
         // It keeps its due time, and so is the first when the endpoint takes more.
@@ -136,20 +137,29 @@ fn judge_reply(
 fn retry_or_give_up(
     endpoint: &Endpoint,
     error: &str,
-    tries: u32,
-    now: Timestamp,
-    chance: f64,
+    trial: Trial,
     floor: Option<Timestamp>,
 ) -> Move {
-    let tries = tries.saturating_add(1);
-    match endpoint.retry.next(tries, now, chance) {
-        Some(due) => Move::Retry {
-            due: floor.map_or(due, |floor| due.max(floor)),
-        },
-        None => Move::GiveUp {
+    let tries = trial.tries.saturating_add(1);
+    let next = endpoint
+        .retry
+        .next(tries, endpoint.tries_max(), trial.now, trial.chance);
+    let due = next.map(|due| floor.map_or(due, |floor| due.max(floor)));
+    match (due, trial.deadline) {
+        (None, _) => Move::GiveUp {
             reason: gave_up(error, tries),
         },
+        (Some(due), Some(deadline)) if due >= deadline => Move::GiveUp {
+            reason: format!("{}; the last: {error}", expired(endpoint)),
+        },
+        (Some(due), _) => Move::Retry { due },
     }
+}
+
+/// Why a delivery is given up whose event is too old.
+pub(super) fn expired(endpoint: &Endpoint) -> String {
+    let age = endpoint.expire.map(show_span).unwrap_or_default();
+    format!("expired: its event is more than {age} old by then")
 }
 
 fn gave_up(error: &str, tries: u32) -> String {

@@ -25,8 +25,17 @@ pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
     })
 }
 
+pub(super) fn trial(tries: u32) -> Trial {
+    Trial {
+        tries,
+        now: NOW,
+        chance: 0.5,
+        deadline: None,
+    }
+}
+
 fn judged(answer: &Answer, tries: u32) -> Verdict {
-    judge(&endpoint("5s,5m"), answer, tries, NOW, 0.5)
+    judge(&endpoint("5s,5m"), answer, trial(tries))
 }
 
 fn due(verdict: &Verdict) -> Option<i64> {

@@ -116,6 +116,14 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
                 dt { "Waiting" }
                 dd { "the endpoint gets no more before " (exact(until, now)) ". No tries are spent." }
             }
+            @if delivery.waiting(now) == Some("window") {
+                dt { "Waiting" }
+                dd { "the endpoint's window is closed; " (delivery.waiting_reason(box_id, now).unwrap_or_default()) }
+            }
+            @if delivery.waiting(now) == Some("order") && let Some(first) = delivery.endpoint_waits.behind {
+                dt { "Waiting" }
+                dd { "the endpoint gets one at a time, in order, and " (link(&box_id.delivery(first))) " goes first" }
+            }
             @if delivery.state == State::Pending && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
                 dt { "Waiting" }
                 dd {

@@ -117,6 +117,13 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                             span.badge.waiting { "pace" }
                             @if let Some(until) = row.paced_until { " gets more " (moment(until, now)) }
                         }
+                        None if let Some(until) = row.endpoint.window.as_ref().and_then(|window| window.closed_until(now)) => {
+                            span.badge.waiting { "window" }
+                            @match until {
+                                Some(until) => { " opens " (moment(until, now)) }
+                                None => " never opens again",
+                            }
+                        }
                         None if row.delivered + row.dead == 0 => "–",
                         None => "yes",
                         Some(outage) => {

@@ -60,7 +60,7 @@ impl Store {
         let name = name.to_owned();
         self.write(move |tx| {
             let held = held(tx, &name)?;
-            let mut endpoint = NewEndpoint::from(held.as_ref());
+            let mut endpoint = held.set.clone();
             change(&mut endpoint);
             endpoint.check()?;
             let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
@@ -92,7 +92,7 @@ impl Store {
         let name = name.to_owned();
         self.write(move |tx| {
             let held = held(tx, &name)?;
-            let mut endpoint = NewEndpoint::from(held.as_ref());
+            let mut endpoint = held.set.clone();
             let old = endpoint.secret.replace(secret.clone());
             endpoint.check()?;
             keep(tx, owner(held.id), old.as_ref(), &secret, overlap, now)?;
@@ -142,17 +142,18 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .prepare_cached(
             "insert into hookbox_endpoint (
                  name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                 timeout_ms, concurrency, rate, retry, created_ms
+                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, window, ordered, created_ms
              ) values (
                  :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                 :timeout, :concurrency, :rate, :retry, :now
+                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :window, :ordered, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
                  signature = :signature, connection = :connection,
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
-                 retry = :retry,
+                 retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
+                 window = :window, ordered = :ordered,
                  held_ms = iif(removed_ms is null, held_ms, null),
                  held_reason = iif(removed_ms is null, held_reason, null),
                  removed_ms = null
@@ -176,6 +177,11 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":concurrency": endpoint.concurrency,
                 ":rate": endpoint.rate.as_ref().map(ToString::to_string),
                 ":retry": endpoint.retry.to_string(),
+                ":tries": endpoint.tries,
+                ":expire": endpoint.expire.map(Millis),
+                ":expire_offline": endpoint.expires_offline,
+                ":window": endpoint.window.as_ref().map(ToString::to_string),
+                ":ordered": endpoint.is_ordered,
                 ":now": now,
             },
             |row| row.get(0),

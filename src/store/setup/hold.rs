@@ -4,8 +4,10 @@ use rusqlite::named_params;
 
 use super::no_endpoint;
 use crate::error::Result;
+use crate::model::delivery::State;
 use crate::model::id::EndpointId;
 use crate::store::Store;
+use crate::store::expire::{BATCH, Settling, settle_up_to};
 use crate::store::job::Tx;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
@@ -44,10 +46,46 @@ impl Store {
                 )?
                 .execute(named_params! { ":id": endpoint.id })?;
             if resumed > 0 {
+                // It has its five days again.
+                tx.connection
+                    .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
+                    .execute(named_params! { ":id": endpoint.id })?;
                 tx.changes.configured();
             }
             Ok(resumed > 0)
         })
+    }
+
+    /// Cancels the pending deliveries of an endpoint whose events were received up to a moment;
+    /// returns how many.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    pub fn drop_up_to(
+        &self,
+        name: &str,
+        up_to: Timestamp,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let mut dropped = 0;
+        loop {
+            let (name, reason) = (name.to_owned(), reason.to_owned());
+            let batch = self.write(move |tx| {
+                let endpoint = tx.directory.endpoint(&name).cloned();
+                let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+                let settling = Settling {
+                    to: State::Cancelled,
+                    reason: &reason,
+                    now,
+                };
+                settle_up_to(tx, endpoint.id, up_to, settling)
+            })?;
+            dropped += batch;
+            if batch < BATCH {
+                return Ok(dropped);
+            }
+        }
     }
 }
 

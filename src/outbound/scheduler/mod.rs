@@ -5,6 +5,8 @@
 //! the caller's thread, which is how tests run a year in a second. [`Scheduler::start`] gives it
 //! its thread and its workers.
 
+mod answers;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
@@ -12,20 +14,19 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::attempt::Outcome;
-use crate::model::delivery::Move;
+use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::{Report, Store};
-use crate::time::Clock;
+use crate::time::{Clock, Timestamp};
 
-use super::attempt::{Finished, Job, run};
+use super::attempt::{Job, run};
 use super::circuit::Circuit;
 use super::lane::Lane;
 use super::mailbox::{Mail, Mailbox};
 use super::pace::Pace;
-use super::policy::{PAUSE_MAX, Verdict, judge};
+use super::policy::{PAUSE_MAX, expired};
 use super::pool::Pool;
-use super::transport::{Answer, Exchange, Reply, Transport};
+use super::transport::Transport;
 
 /// Requests on the wire at the same time, over all endpoints: each is a thread. The first half
 /// is open to all; beyond it no endpoint has more than an equal share of the whole, so that
@@ -42,6 +43,9 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
 /// itself does not count while a machine is suspended, so what is due is looked at now and then.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// 2020-01-01: a box whose clock says less has not heard the time yet.
+const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -106,11 +110,24 @@ impl Scheduler {
             };
             let endpoint = Arc::new(report.endpoint);
             let pace = scheduler.recent_pace(endpoint.id)?;
-            scheduler
-                .lanes
-                .insert(endpoint.id, Lane::new(endpoint, circuit, pace));
+            let mut lane = Lane::new(endpoint, circuit, pace);
+            if let Some(since) = scheduler.store.refusing_since(lane.endpoint.id)? {
+                let lasting = scheduler.lasting(since);
+                lane.refuses_for(lasting, scheduler.clock.elapsed());
+            }
+            scheduler.lanes.insert(lane.endpoint.id, lane);
         }
         Ok(scheduler)
+    }
+
+    /// For how long something lasts that began then; what was written before hookbox was came from
+    /// a clock that did not know the time.
+    fn lasting(&self, since: Timestamp) -> Duration {
+        if since < FIRST_PLAUSIBLE {
+            Duration::ZERO
+        } else {
+            self.clock.now().since(since)
+        }
     }
 
     /// The pace of an endpoint as the last process left it. What seems to lie in the future was
@@ -342,6 +359,25 @@ impl Scheduler {
                     continue;
                 }
             };
+            if let Some(deadline) = deadline(&self.store, &lane.endpoint, event.received, now)?
+                && deadline <= now
+            {
+                lane.off_wire();
+                lane.release(due.id);
+                let endpoint = &lane.endpoint;
+                let reason = expired(endpoint);
+                let count = self
+                    .store
+                    .expire(endpoint.id, event.received, &reason, now)?;
+                tracing::warn!(
+                    endpoint = endpoint.name,
+                    count,
+                    reason,
+                    "deliveries.expired"
+                );
+                lane.look_again();
+                continue;
+            }
             return Ok(Some(Job {
                 delivery: due.id,
                 tries: due.tries,
@@ -373,208 +409,12 @@ impl Scheduler {
         after.into_iter().chain(before).collect()
     }
 
-    /// Judges an attempt and hands its report to the writer.
-    fn settle(&mut self, attempt: Finished) {
-        self.on_wire = self.on_wire.saturating_sub(1);
-        let exchange = match attempt.exchange {
-            Ok(exchange) => exchange,
-            // The stored endpoint cannot be used, e.g. its secret was edited by hand.
-            Err(error) => Exchange {
-                timing: Default::default(),
-                answer: Answer::Unsent {
-                    error: error.chain(),
-                    is_final: false,
-                },
-            },
-        };
-        let endpoint = &attempt.endpoint;
-        let verdict = judge(
-            endpoint,
-            &exchange.answer,
-            attempt.tries,
-            attempt.ended,
-            self.chance.f64(),
-        );
-        let mut probe = false;
-        let mut pace = None;
-        let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
-        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
-        if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
-            let was_open = lane.circuit.probe_at().is_some();
-            match verdict.outcome {
-                Outcome::Unreachable => {
-                    probe = was_open;
-                    lane.circuit
-                        .unreachable(self.clock.elapsed(), self.chance.f64());
-                }
-                // Without the time to connect, which says nothing of how busy the receiver is.
-                Outcome::Delivered => {
-                    lane.reached(Some(exchange.timing.wait + exchange.timing.read));
-                }
-                Outcome::Refused if reached => lane.reached(None),
-                Outcome::Refused => {}
-            }
-            lane.off_wire();
-            if reached {
-                lane.spent(self.clock.elapsed(), &verdict);
-                pace = lane.recent_pace(attempt.ended, self.clock.elapsed());
-            }
-            if verdict.hold.is_some() {
-                lane.hold();
-            }
-            if is_sent {
-                tell_of_outage(&verdict, was_open, &endpoint.name);
-            }
-        }
-        let (status, reply) = match exchange.answer {
-            Answer::Replied(reply) => (Some(reply.status), reply),
-            Answer::Broken { .. } | Answer::Unsent { .. } | Answer::Unreachable { .. } => (
-                None,
-                Reply {
-                    status: 0,
-                    headers: Vec::new(),
-                    body: Vec::new(),
-                    truncated: false,
-                },
-            ),
-        };
-        let delivery = self.store.box_id().delivery(attempt.delivery);
-        let spent = u32::from(verdict.change != Move::Postpone);
-        if !probe {
-            tracing::info!(
-                event = attempt.webhook_id,
-                delivery,
-                endpoint = endpoint.name,
-                tries = attempt.tries + spent,
-                outcome = verdict.outcome.name(),
-                status,
-                error = verdict.error,
-                duration_ms = exchange.timing.total.as_micros() as f64 / 1000.0,
-                "delivery.attempted"
-            );
-        }
-        if let Some(reason) = &verdict.hold {
-            tracing::warn!(endpoint = endpoint.name, reason, "endpoint.held");
-        }
-        if let Move::GiveUp { reason } = &verdict.change {
-            tracing::warn!(
-                event = attempt.webhook_id,
-                delivery,
-                endpoint = endpoint.name,
-                reason,
-                "delivery.dead"
-            );
-        }
-        let report = Report {
-            delivery: attempt.delivery,
-            endpoint: endpoint.id,
-            started: attempt.started,
-            ended: attempt.ended,
-            timing: exchange.timing,
-            reached,
-            outcome: verdict.outcome,
-            status,
-            error: verdict.error,
-            request_headers: attempt.request_headers,
-            response_headers: reply.headers,
-            response_body: reply.body,
-            response_truncated: reply.truncated,
-            change: verdict.change,
-            hold: verdict.hold,
-            pace,
-            url: endpoint.url.clone(),
-        };
-        self.record(Arc::new(report));
-    }
-
-    /// Hands a report to the writer and keeps it until it is on disk.
-    fn record(&mut self, report: Arc<Report>) {
-        let (endpoint, delivery) = (report.endpoint, report.delivery);
-        self.recording.insert(delivery, report.clone());
-        let mailbox = self.mailbox.clone();
-        self.store.record_then(report, move |result| {
-            mailbox.recorded(endpoint, delivery, result)
-        });
-    }
-
-    fn recorded(&mut self, endpoint: EndpointId, delivery: DeliveryId, result: Result<()>) {
-        match result {
-            Err(error) if error.is_unavailable() => {
-                // The endpoint has been asked; forgetting that would ask it again and again. So
-                // the report is kept, nothing more is sent, and writing is tried again.
-                tracing::error!(
-                    error = error.chain(),
-                    "cannot record an attempt; sending waits until it is"
-                );
-                self.unwritten.push(delivery);
-                self.cannot_record = true;
-                self.pause();
-            }
-            Err(error) => {
-                // Its row was edited by hand or the like. It stays in flight, and so out of the
-                // way of the others, until the next start.
-                let outer = self.store.box_id().delivery(delivery);
-                tracing::error!(
-                    delivery = outer,
-                    error = error.chain(),
-                    "cannot be recorded; set aside"
-                );
-                let report = self.recording.remove(&delivery);
-                // The endpoint is not held then, and goes on.
-                if report.is_some_and(|report| report.hold.is_some())
-                    && let Some(lane) = self.lanes.get_mut(&endpoint)
-                {
-                    lane.hold_written();
-                }
-            }
-            Ok(()) => {
-                self.cannot_record = false;
-                self.release(endpoint, delivery);
-            }
-        }
-    }
-
-    /// What is on disk is no longer in flight.
-    fn release(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
-        let report = self.recording.remove(&delivery);
-        let Some(lane) = self.lanes.get_mut(&endpoint) else {
-            return;
-        };
-        if report.as_ref().is_some_and(|report| report.hold.is_some()) {
-            lane.hold_written();
-        }
-        match report.as_ref().map(|report| &report.change) {
-            Some(Move::Postpone) => lane.put_back(delivery),
-            Some(Move::Retry { due }) => {
-                lane.release(delivery);
-                lane.expect(*due);
-            }
-            _ => lane.release(delivery),
-        }
-    }
-
-    /// Tries again to write what could not be written.
-    fn write_again(&mut self) {
-        if self
-            .paused_until
-            .is_some_and(|until| until > self.clock.elapsed())
-        {
-            return;
-        }
-        self.paused_until = None;
-        for delivery in std::mem::take(&mut self.unwritten) {
-            if let Some(report) = self.recording.remove(&delivery) {
-                self.record(report);
-            }
-        }
-    }
-
     fn pause(&mut self) {
         self.paused_until = Some(self.clock.elapsed() + STORE_RETRY);
     }
 
     /// How long there is nothing to do unless word comes.
-    fn wait(&self) -> Duration {
+    fn wait(&mut self) -> Duration {
         let elapsed = self.clock.elapsed();
         if let Some(until) = self.paused_until {
             return until.saturating_sub(elapsed);
@@ -585,23 +425,30 @@ impl Scheduler {
             return SLEEP_MAX;
         }
         let (now, share) = (self.clock.now(), self.share());
-        let lanes = self.lanes.values().filter(|lane| lane.on_wire() < share);
+        let lanes = self.lanes.values_mut();
+        let lanes = lanes.filter(|lane| lane.on_wire() < share);
         let next = lanes.filter_map(|lane| lane.wait(now, elapsed)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))
     }
 }
 
-/// Says when an outage begins and ends; its probes are in the outage's row, not in the log.
-fn tell_of_outage(verdict: &Verdict, was_open: bool, endpoint: &str) {
-    match (verdict.outcome, was_open) {
-        (Outcome::Unreachable, false) => {
-            tracing::warn!(endpoint, error = verdict.error, "endpoint.unreachable");
-        }
-        (Outcome::Delivered | Outcome::Refused, true) => {
-            tracing::warn!(endpoint, "endpoint.reached")
-        }
-        _ => {}
+/// When an event is too old to be sent to an endpoint, if ever. The time that the endpoint could not
+/// be reached does not count, unless it is set to.
+fn deadline(
+    store: &Store,
+    endpoint: &Endpoint,
+    received: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let Some(expire) = endpoint.expire else {
+        return Ok(None);
+    };
+    let deadline = received.plus(expire);
+    if endpoint.expires_offline || deadline > now {
+        return Ok(Some(deadline));
     }
+    let offline = store.offline_since(endpoint.id, received, now)?;
+    Ok(Some(deadline.plus(offline)))
 }
 
 impl fmt::Debug for Scheduler {

@@ -1,0 +1,283 @@
+//! What comes back: each attempt is judged, told to its lane and to the log, and handed to the
+//! writer; it stays in flight until its record is on disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Scheduler, deadline};
+use crate::error::Result;
+use crate::model::attempt::Outcome;
+use crate::model::delivery::Move;
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::outbound::attempt::Finished;
+use crate::outbound::policy::{Trial, Verdict, judge};
+use crate::outbound::transport::{Answer, Exchange, Reply};
+use crate::store::{RecentPace, Refusing, Report};
+use crate::time::{Timestamp, show_span};
+
+/// How long an endpoint may refuse whatever it is sent before it is held.
+const REFUSING_MAX: Duration = Duration::from_secs(5 * 86_400);
+
+/// What an answer changed for its endpoint.
+struct Heard {
+    /// It is the probe of an outage that goes on, whose row stands for it.
+    is_probe: bool,
+    pace: Option<RecentPace>,
+    refusing: Refusing,
+}
+
+impl Scheduler {
+    /// Judges an attempt and hands its report to the writer.
+    pub(super) fn settle(&mut self, mut attempt: Finished) {
+        self.on_wire = self.on_wire.saturating_sub(1);
+        // The stored endpoint cannot be used, e.g. its secret was edited by hand.
+        let unusable = |error: crate::Error| Exchange {
+            timing: Default::default(),
+            answer: Answer::Unsent {
+                error: error.chain(),
+                is_final: false,
+            },
+        };
+        let made = std::mem::replace(&mut attempt.exchange, Err(crate::Error::Stopped));
+        let exchange = made.unwrap_or_else(unusable);
+        let endpoint = attempt.endpoint.clone();
+        let trial = Trial {
+            tries: attempt.tries,
+            now: attempt.ended,
+            chance: self.chance.f64(),
+            // What cannot be looked up now is looked up before the next try.
+            deadline: deadline(&self.store, &endpoint, attempt.received, attempt.ended)
+                .unwrap_or_default(),
+        };
+        let mut verdict = judge(&endpoint, &exchange.answer, trial);
+        let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
+        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
+        // Without the time to connect, which says nothing of how busy the receiver is.
+        let took = exchange.timing.wait + exchange.timing.read;
+        let heard = self.hear(endpoint.id, &mut verdict, is_sent, took, attempt.ended);
+        let (status, reply) = match exchange.answer {
+            Answer::Replied(reply) => (Some(reply.status), reply),
+            Answer::Broken { .. } | Answer::Unsent { .. } | Answer::Unreachable { .. } => {
+                (None, Reply::default())
+            }
+        };
+        if !heard.is_probe {
+            let took = exchange.timing.total;
+            self.log_attempt(&attempt, &verdict, status, took);
+        }
+        self.log_ends(&attempt, &verdict);
+        let report = Report {
+            delivery: attempt.delivery,
+            endpoint: endpoint.id,
+            started: attempt.started,
+            ended: attempt.ended,
+            timing: exchange.timing,
+            reached,
+            outcome: verdict.outcome,
+            status,
+            error: verdict.error,
+            request_headers: attempt.request_headers,
+            response_headers: reply.headers,
+            response_body: reply.body,
+            response_truncated: reply.truncated,
+            change: verdict.change,
+            hold: verdict.hold,
+            pace: heard.pace,
+            refusing: heard.refusing,
+            url: endpoint.url.clone(),
+        };
+        self.record(Arc::new(report));
+    }
+
+    /// Tells an endpoint's lane what came of an attempt: its circuit, its flow, its pace. One that
+    /// has refused everything for too long is held.
+    fn hear(
+        &mut self,
+        endpoint: EndpointId,
+        verdict: &mut Verdict,
+        is_sent: bool,
+        took: Duration,
+        ended: Timestamp,
+    ) -> Heard {
+        let mut heard = Heard {
+            is_probe: false,
+            pace: None,
+            refusing: Refusing::Same,
+        };
+        let elapsed = self.clock.elapsed();
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return heard;
+        };
+        let was_open = lane.circuit.probe_at().is_some();
+        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
+        match verdict.outcome {
+            Outcome::Unreachable => {
+                heard.is_probe = was_open;
+                lane.circuit.unreachable(elapsed, self.chance.f64());
+            }
+            Outcome::Delivered => lane.reached(Some(took)),
+            Outcome::Refused if reached => lane.reached(None),
+            Outcome::Refused => {}
+        }
+        lane.off_wire();
+        if reached {
+            lane.spent(elapsed, verdict);
+            heard.pace = lane.recent_pace(ended, elapsed);
+            let is_taken = verdict.outcome == Outcome::Delivered;
+            let (refusing, lasting) = lane.answered(is_taken, ended, elapsed);
+            heard.refusing = refusing;
+            if lasting >= REFUSING_MAX && verdict.hold.is_none() {
+                verdict.hold = Some(format!(
+                    "it has refused everything for {}; the last: {}",
+                    show_span(REFUSING_MAX),
+                    verdict.error.as_deref().unwrap_or_default()
+                ));
+            }
+        }
+        if verdict.hold.is_some() {
+            lane.hold();
+        }
+        if is_sent {
+            tell_of_outage(verdict, was_open, &lane.endpoint.name);
+        }
+        heard
+    }
+
+    fn log_attempt(
+        &self,
+        attempt: &Finished,
+        verdict: &Verdict,
+        status: Option<u16>,
+        took: Duration,
+    ) {
+        let spent = u32::from(verdict.change != Move::Postpone);
+        tracing::info!(
+            event = attempt.webhook_id,
+            delivery = self.store.box_id().delivery(attempt.delivery),
+            endpoint = attempt.endpoint.name,
+            tries = attempt.tries + spent,
+            outcome = verdict.outcome.name(),
+            status,
+            error = verdict.error,
+            duration_ms = took.as_micros() as f64 / 1000.0,
+            "delivery.attempted"
+        );
+    }
+
+    /// Says what a person should know of: an endpoint that is held, a delivery that is dead.
+    fn log_ends(&self, attempt: &Finished, verdict: &Verdict) {
+        let endpoint = &attempt.endpoint.name;
+        if let Some(reason) = &verdict.hold {
+            tracing::warn!(endpoint, reason, "endpoint.held");
+        }
+        if let Move::GiveUp { reason } = &verdict.change {
+            tracing::warn!(
+                event = attempt.webhook_id,
+                delivery = self.store.box_id().delivery(attempt.delivery),
+                endpoint,
+                reason,
+                "delivery.dead"
+            );
+        }
+    }
+
+    /// Hands a report to the writer and keeps it until it is on disk.
+    fn record(&mut self, report: Arc<Report>) {
+        let (endpoint, delivery) = (report.endpoint, report.delivery);
+        self.recording.insert(delivery, report.clone());
+        let mailbox = self.mailbox.clone();
+        self.store.record_then(report, move |result| {
+            mailbox.recorded(endpoint, delivery, result)
+        });
+    }
+
+    pub(super) fn recorded(
+        &mut self,
+        endpoint: EndpointId,
+        delivery: DeliveryId,
+        result: Result<()>,
+    ) {
+        match result {
+            Err(error) if error.is_unavailable() => {
+                // The endpoint has been asked; forgetting that would ask it again and again. So
+                // the report is kept, nothing more is sent, and writing is tried again.
+                tracing::error!(
+                    error = error.chain(),
+                    "cannot record an attempt; sending waits until it is"
+                );
+                self.unwritten.push(delivery);
+                self.cannot_record = true;
+                self.pause();
+            }
+            Err(error) => {
+                // Its row was edited by hand or the like. It stays in flight, and so out of the
+                // way of the others, until the next start.
+                let outer = self.store.box_id().delivery(delivery);
+                tracing::error!(
+                    delivery = outer,
+                    error = error.chain(),
+                    "cannot be recorded; set aside"
+                );
+                let report = self.recording.remove(&delivery);
+                // The endpoint is not held then, and goes on.
+                if report.is_some_and(|report| report.hold.is_some())
+                    && let Some(lane) = self.lanes.get_mut(&endpoint)
+                {
+                    lane.hold_written();
+                }
+            }
+            Ok(()) => {
+                self.cannot_record = false;
+                self.release(endpoint, delivery);
+            }
+        }
+    }
+
+    /// What is on disk is no longer in flight.
+    fn release(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
+        let report = self.recording.remove(&delivery);
+        let Some(lane) = self.lanes.get_mut(&endpoint) else {
+            return;
+        };
+        if report.as_ref().is_some_and(|report| report.hold.is_some()) {
+            lane.hold_written();
+        }
+        match report.as_ref().map(|report| &report.change) {
+            Some(Move::Postpone) => lane.put_back(delivery),
+            Some(Move::Retry { due }) => {
+                lane.release(delivery);
+                lane.expect(*due);
+            }
+            _ => lane.release(delivery),
+        }
+    }
+
+    /// Tries again to write what could not be written.
+    pub(super) fn write_again(&mut self) {
+        if self
+            .paused_until
+            .is_some_and(|until| until > self.clock.elapsed())
+        {
+            return;
+        }
+        self.paused_until = None;
+        for delivery in std::mem::take(&mut self.unwritten) {
+            if let Some(report) = self.recording.remove(&delivery) {
+                self.record(report);
+            }
+        }
+    }
+}
+
+/// Says when an outage begins and ends; its probes are in the outage's row, not in the log.
+fn tell_of_outage(verdict: &Verdict, was_open: bool, endpoint: &str) {
+    match (verdict.outcome, was_open) {
+        (Outcome::Unreachable, false) => {
+            tracing::warn!(endpoint, error = verdict.error, "endpoint.unreachable");
+        }
+        (Outcome::Delivered | Outcome::Refused, true) => {
+            tracing::warn!(endpoint, "endpoint.reached")
+        }
+        _ => {}
+    }
+}
