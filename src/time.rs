@@ -5,9 +5,10 @@
 
 use std::fmt;
 use std::sync::Mutex;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{Error, Result};
 
@@ -166,25 +167,22 @@ pub trait Clock: Send + Sync + 'static {
     /// The wall time: for rows, signatures and people. It may jump.
     fn now(&self) -> Timestamp;
 
-    /// A time that never jumps or runs back, from an arbitrary start: for measuring and waiting.
+    /// A time that never jumps or runs back, from an arbitrary start: for measuring and waiting. It
+    /// goes on while the machine is suspended, where the system can tell.
     fn elapsed(&self) -> Duration;
 }
 
 /// The operating system's clocks.
 #[derive(Debug)]
 pub struct SystemClock {
-    start: Instant,
+    start: Duration,
 }
 
 impl SystemClock {
     /// A clock whose [`Clock::elapsed`] starts now.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "this is the one place that reads the clock"
-    )]
     pub fn new() -> SystemClock {
         SystemClock {
-            start: Instant::now(),
+            start: since_boot(),
         }
     }
 }
@@ -209,8 +207,19 @@ impl Clock for SystemClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        since_boot().saturating_sub(self.start)
     }
+}
+
+/// How long the machine has been up, suspended or not.
+fn since_boot() -> Duration {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: ClockId = ClockId::Boottime;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: ClockId = ClockId::Monotonic;
+    let time = clock_gettime(CLOCK);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// A clock that stands still until it is moved: a year of retries runs in a second.

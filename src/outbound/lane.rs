@@ -23,6 +23,17 @@ use super::policy::{PAUSE_MAX, Verdict};
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
 
+/// A moment, by the three clocks that matter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// By which things are due; see [`Steady`](super::steady::Steady).
+    pub(super) now: Timestamp,
+    /// What clocks on walls show, by which windows open.
+    pub(super) wall: Timestamp,
+    /// By which spans are measured.
+    pub(super) elapsed: Duration,
+}
+
 /// How long a restart takes at least.
 const RESTART: Duration = Duration::from_secs(2);
 
@@ -192,14 +203,10 @@ impl Lane {
 
     /// The next delivery to send now, if one is due and there is room for it; it is in flight
     /// from then on.
-    pub(super) fn take(
-        &mut self,
-        store: &Store,
-        now: Timestamp,
-        elapsed: Duration,
-    ) -> Result<Option<DueDelivery>> {
+    pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
+        let Moment { now, wall, elapsed } = moment;
         let is_waiting_for_one = self.endpoint.is_ordered && !self.in_flight.is_empty();
-        if self.is_held() || !self.is_open(now) || is_waiting_for_one {
+        if self.is_held() || !self.is_open(wall) || is_waiting_for_one {
             return Ok(None);
         }
         let allowed = self.circuit.allowed(elapsed, self.window());
@@ -266,32 +273,33 @@ impl Lane {
         Ok(())
     }
 
-    fn is_open(&mut self, now: Timestamp) -> bool {
-        matches!(self.opening(now), Opening::Open { .. })
+    fn is_open(&mut self, wall: Timestamp) -> bool {
+        matches!(self.opening(wall), Opening::Open { .. })
     }
 
     /// Whether it may be sent to at this moment, as far as its window goes.
-    fn opening(&mut self, now: Timestamp) -> Opening {
+    fn opening(&mut self, wall: Timestamp) -> Opening {
         let Some(window) = &self.endpoint.window else {
-            return Opening::Open { until: now };
+            return Opening::Open { until: wall };
         };
         if let Some((asked, known)) = self.opening {
             let until = match known {
                 Opening::Open { until } => Some(until),
                 Opening::Closed { until } => until,
             };
-            if asked <= now && until.is_none_or(|until| now < until) {
+            if asked <= wall && until.is_none_or(|until| wall < until) {
                 return known;
             }
         }
-        let opening = window.at(now);
-        self.opening = Some((now, opening));
+        let opening = window.at(wall);
+        self.opening = Some((wall, opening));
         opening
     }
 
     /// How long until this lane may have something to do by itself; `None` when only an event, an
     /// answer or a change can give it something.
-    pub(super) fn wait(&mut self, now: Timestamp, elapsed: Duration) -> Option<Duration> {
+    pub(super) fn wait(&mut self, moment: Moment) -> Option<Duration> {
+        let Moment { now, wall, elapsed } = moment;
         let is_waiting_for_one = self.endpoint.is_ordered && !self.in_flight.is_empty();
         if self.is_held() || self.on_wire >= self.window() || is_waiting_for_one {
             return None;
@@ -302,9 +310,9 @@ impl Lane {
             None if self.stale => Some(Duration::ZERO),
             None => self.next_due.map(|due| due.since(now)),
         }?;
-        let work = match self.opening(now) {
+        let work = match self.opening(wall) {
             Opening::Open { .. } => work,
-            Opening::Closed { until } => work.max(until?.since(now)),
+            Opening::Closed { until } => work.max(until?.since(wall)),
         };
         let rate = self.endpoint.rate();
         let work = work.max(self.pace.wait(elapsed, self.on_wire, rate)?);

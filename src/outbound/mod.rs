@@ -22,6 +22,7 @@ mod pace;
 mod policy;
 mod pool;
 mod scheduler;
+mod steady;
 mod transport;
 
 pub use egress::{Egress, Forbidden, Scope};

@@ -42,6 +42,7 @@ mod replay;
 mod report;
 mod route;
 mod setup;
+mod shift;
 mod writer;
 
 pub use directory::Directory;

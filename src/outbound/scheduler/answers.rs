@@ -50,6 +50,10 @@ impl Scheduler {
                 .unwrap_or_default(),
         };
         let mut verdict = judge(&endpoint, &exchange.answer, trial);
+        if let Move::Retry { due } = &mut verdict.change {
+            // By the scheduler's own time, which may be ahead of the wall clock.
+            *due = due.plus(self.steady.now().since(attempt.ended));
+        }
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
         let reached = is_sent && verdict.outcome != Outcome::Unreachable;
         // Without the time to connect, which says nothing of how busy the receiver is.

@@ -17,15 +17,16 @@ use crate::error::{Error, Result};
 use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::{Report, Store};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Timestamp, show_span};
 
 use super::attempt::{Job, run};
 use super::circuit::Circuit;
-use super::lane::Lane;
+use super::lane::{Lane, Moment};
 use super::mailbox::{Mail, Mailbox};
 use super::pace::Pace;
 use super::policy::{PAUSE_MAX, expired};
 use super::pool::Pool;
+use super::steady::{Jump, Steady};
 use super::transport::Transport;
 
 /// Requests on the wire at the same time, over all endpoints: each is a thread. The first half
@@ -46,6 +47,9 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 
 /// 2020-01-01: a box whose clock says less has not heard the time yet.
 const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
+
+/// How far the clock may be behind the newest row: another machine may have written it.
+const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -71,6 +75,8 @@ pub struct Scheduler {
     /// A report could not be written, and none has been since: nothing is sent.
     cannot_record: bool,
     on_wire: usize,
+    /// By which things are due.
+    steady: Steady,
 }
 
 impl Scheduler {
@@ -87,6 +93,15 @@ impl Scheduler {
         let mailbox = Arc::new(Mailbox::default());
         let listener = mailbox.clone();
         store.on_wake(move |woken| listener.woken(woken));
+        let (now, newest) = (clock.now(), store.newest()?);
+        let steady = Steady::begin(now, newest, clock.elapsed());
+        if let Some(newest) = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX) {
+            tracing::warn!(
+                now = now.to_string(),
+                newest = newest.to_string(),
+                "clock.behind: the clock shows a time before the newest row; sending goes on"
+            );
+        }
         let mut scheduler = Scheduler {
             store,
             clock,
@@ -100,6 +115,7 @@ impl Scheduler {
             paused_until: None,
             cannot_record: false,
             on_wire: 0,
+            steady,
         };
         // An outage that went on when the last process ended goes on.
         for report in scheduler.store.endpoint_reports()? {
@@ -143,6 +159,37 @@ impl Scheduler {
         Ok(Pace::remembered(self.clock.elapsed(), &ages, pause))
     }
 
+    /// This moment, by the three clocks that matter.
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.steady.now(),
+            wall: self.clock.now(),
+            elapsed: self.clock.elapsed(),
+        }
+    }
+
+    /// Goes on with the time. When the wall clock was set forward, what waits for its next try waits
+    /// on for as long as it had to.
+    fn tick(&mut self) {
+        let jump = self.steady.tick(self.clock.now(), self.clock.elapsed());
+        let Some(Jump { from, by }) = jump else {
+            return;
+        };
+        for (id, lane) in &mut self.lanes {
+            match self.store.shift_waiting(*id, from, by) {
+                Ok(count) => {
+                    let endpoint = &lane.endpoint.name;
+                    tracing::warn!(endpoint, count, by = show_span(by), "clock.set_forward");
+                }
+                Err(error) => tracing::error!(
+                    error = error.chain(),
+                    "the clock was set forward, and what waits for its next try goes out at once"
+                ),
+            }
+            lane.look_again();
+        }
+    }
+
     /// Does all that is due at the clock's time, one attempt after the other on this thread, and
     /// returns how many attempts that were.
     ///
@@ -152,6 +199,7 @@ impl Scheduler {
         let mut attempts = 0;
         self.wake_all();
         loop {
+            self.tick();
             self.read_mail(Some(Duration::ZERO));
             let mut jobs = Vec::new();
             self.dispatch(1, &mut jobs)?;
@@ -206,6 +254,7 @@ impl Scheduler {
         );
         let mut wait = Duration::ZERO;
         while !self.read_mail(Some(wait)) {
+            self.tick();
             self.write_again();
             let mut jobs = Vec::new();
             if let Err(error) = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs) {
@@ -327,7 +376,7 @@ impl Scheduler {
 
     /// The next job of an endpoint, if it has one and may send now.
     fn take_from(&mut self, id: EndpointId) -> Result<Option<Job>> {
-        let (now, elapsed, share) = (self.clock.now(), self.clock.elapsed(), self.share());
+        let (moment, share) = (self.moment(), self.share());
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
@@ -336,7 +385,7 @@ impl Scheduler {
         }
         // Also when it fails: the next round begins with another endpoint.
         self.last_served = Some(id);
-        while let Some(due) = lane.take(&self.store, now, elapsed)? {
+        while let Some(due) = lane.take(&self.store, moment)? {
             let event = match self.store.sendable(due.id) {
                 Ok(Some(event)) => event,
                 Ok(None) => {
@@ -359,24 +408,18 @@ impl Scheduler {
                     continue;
                 }
             };
-            if let Some(deadline) = deadline(&self.store, &lane.endpoint, event.received, now)?
-                && deadline <= now
-            {
-                lane.off_wire();
-                lane.release(due.id);
-                let endpoint = &lane.endpoint;
-                let reason = expired(endpoint);
-                let count = self
-                    .store
-                    .expire(endpoint.id, event.received, &reason, now)?;
-                tracing::warn!(
-                    endpoint = endpoint.name,
-                    count,
-                    reason,
-                    "deliveries.expired"
-                );
-                lane.look_again();
-                continue;
+            match expire_if_old(&self.store, &lane.endpoint, event.received, moment.wall) {
+                Ok(false) => {}
+                Ok(true) => {
+                    lane.off_wire();
+                    lane.put_back(due.id);
+                    continue;
+                }
+                Err(error) => {
+                    lane.off_wire();
+                    lane.put_back(due.id);
+                    return Err(error);
+                }
             }
             return Ok(Some(Job {
                 delivery: due.id,
@@ -424,12 +467,35 @@ impl Scheduler {
             // Word will come: of the writing that is under way, or of a request.
             return SLEEP_MAX;
         }
-        let (now, share) = (self.clock.now(), self.share());
+        let (moment, share) = (self.moment(), self.share());
         let lanes = self.lanes.values_mut();
         let lanes = lanes.filter(|lane| lane.on_wire() < share);
-        let next = lanes.filter_map(|lane| lane.wait(now, elapsed)).min();
+        let next = lanes.filter_map(|lane| lane.wait(moment)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))
     }
+}
+
+/// Gives up what an endpoint is owed of events that are too old, if this one is: it and those from
+/// before. Says whether it was.
+fn expire_if_old(
+    store: &Store,
+    endpoint: &Endpoint,
+    received: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    let deadline = deadline(store, endpoint, received, now)?;
+    if deadline.is_none_or(|deadline| deadline > now) {
+        return Ok(false);
+    }
+    let reason = expired(endpoint);
+    let count = store.expire(endpoint.id, received, &reason, now)?;
+    tracing::warn!(
+        endpoint = endpoint.name,
+        count,
+        reason,
+        "deliveries.expired"
+    );
+    Ok(true)
 }
 
 /// When an event is too old to be sent to an endpoint, if ever. The time that the endpoint could not
@@ -440,7 +506,8 @@ fn deadline(
     received: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    let Some(expire) = endpoint.expire else {
+    // How old something is that came before the time was known, nobody can say.
+    let Some(expire) = endpoint.expire.filter(|_| received >= FIRST_PLAUSIBLE) else {
         return Ok(None);
     };
     let deadline = received.plus(expire);

@@ -1,0 +1,105 @@
+//! The scheduler's own time, by which it says what is due: it never runs back, and when the wall
+//! clock is set forward, what waits goes on waiting for as long as it had to. Pure.
+//!
+//! A box without a battery boots in 1970 and hears the time later; one whose clock was fast is set
+//! back. Neither may let all retries go at once, nor keep them for years.
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// How far the wall clock may be ahead of what was expected without having been set.
+const DRIFT_MAX: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Steady {
+    now: Timestamp,
+    /// When that was, by the clock that never jumps.
+    elapsed: Duration,
+}
+
+/// The wall clock was set forward.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Jump {
+    /// What it would have shown.
+    pub(super) from: Timestamp,
+    pub(super) by: Duration,
+}
+
+impl Steady {
+    /// Begins with the wall clock, or with the newest row of the store where that is later: then
+    /// the clock is wrong, or was when the row was written.
+    pub(super) fn begin(wall: Timestamp, newest: Option<Timestamp>, elapsed: Duration) -> Steady {
+        Steady {
+            now: newest.map_or(wall, |newest| newest.max(wall)),
+            elapsed,
+        }
+    }
+
+    /// Goes on, and says when the wall clock was set forward meanwhile.
+    pub(super) fn tick(&mut self, wall: Timestamp, elapsed: Duration) -> Option<Jump> {
+        let expected = self.now.plus(elapsed.saturating_sub(self.elapsed));
+        self.elapsed = elapsed;
+        self.now = expected.max(wall);
+        let by = wall.since(expected);
+        (by > DRIFT_MAX).then_some(Jump { from: expected, by })
+    }
+
+    /// The time as of the last tick.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY_MS: i64 = 86_400_000;
+
+    fn secs(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn it_goes_with_the_wall_clock_and_over_small_corrections() {
+        let mut steady = Steady::begin(Timestamp(DAY_MS), Some(Timestamp(5)), secs(7));
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(8)), None);
+        assert_eq!(steady.now(), Timestamp(DAY_MS + 1_000));
+        // Nine seconds forward, then nine back.
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 11_000), secs(9)), None);
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(10)), None);
+        assert_eq!(steady.now(), Timestamp(DAY_MS + 12_000));
+    }
+
+    #[test]
+    fn it_never_runs_back_and_tells_of_a_jump_forward_once() {
+        let mut steady = Steady::begin(Timestamp(0), None, secs(0));
+        let jump = steady.tick(Timestamp(DAY_MS), secs(60));
+        let (from, by) = (Timestamp(60_000), secs(86_340));
+        assert_eq!(jump, Some(Jump { from, by }));
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(61)), None);
+        assert_eq!(steady.tick(Timestamp(0), secs(62)), None);
+        assert_eq!(steady.now(), Timestamp(DAY_MS + 2_000));
+        // Back where it was: no jump, for nobody went along with the other.
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(63)), None);
+    }
+
+    #[test]
+    fn a_clock_behind_the_newest_row_begins_with_that_row() {
+        let mut steady = Steady::begin(Timestamp(10), Some(Timestamp(DAY_MS)), secs(3));
+        assert_eq!(steady.now(), Timestamp(DAY_MS));
+        steady.tick(Timestamp(5_010), secs(8));
+        assert_eq!(steady.now(), Timestamp(DAY_MS + 5_000));
+        // The time is heard: it was off for an hour.
+        let jump = steady.tick(Timestamp(DAY_MS + 3_606_000), secs(9));
+        let from = Timestamp(DAY_MS + 6_000);
+        assert_eq!(
+            jump,
+            Some(Jump {
+                from,
+                by: secs(3_600)
+            })
+        );
+    }
+}

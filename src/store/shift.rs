@@ -1,0 +1,107 @@
+//! What the scheduler asks about clocks: how far the store's own times reach, and to let what waits
+//! wait on when the wall clock was set.
+
+use std::time::Duration;
+
+use rusqlite::named_params;
+
+use super::Store;
+use super::columns::Millis;
+use crate::error::Result;
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::time::Timestamp;
+
+/// Deliveries moved in one transaction, so that nobody waits long for the writer.
+const BATCH: usize = 1_000;
+
+/// From the last due on, so that none that was moved is met again.
+const WAITING: &str = "select id, due_ms
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms > :after
+         and (due_ms < :due or (due_ms = :due and id < :id)) and tries > 0
+     order by due_ms desc, id desc
+     limit :limit";
+
+impl Store {
+    /// The latest time that an event, a delivery or a probe was written with.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub(crate) fn newest(&self) -> Result<Option<Timestamp>> {
+        self.read(|connection| {
+            let newest = connection
+                .prepare_cached(
+                    "select max(at) from (
+                         select received_ms as at from hookbox_event
+                         where id = (select max(id) from hookbox_event)
+                         union all
+                         select created_ms from hookbox_delivery
+                         where id = (select max(id) from hookbox_delivery)
+                         union all
+                         select last_probe_ms from hookbox_outage
+                         where id = (select max(id) from hookbox_outage)
+                     )",
+                )?
+                .query_row([], |row| row.get(0))?;
+            Ok(newest)
+        })
+    }
+
+    /// Lets the deliveries of an endpoint that wait for their next try after a moment wait for
+    /// longer; returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
+    pub(crate) fn shift_waiting(
+        &self,
+        endpoint: EndpointId,
+        after: Timestamp,
+        by: Duration,
+    ) -> Result<usize> {
+        let mut last = (Timestamp(i64::MAX), DeliveryId(i64::MAX));
+        let mut moved = 0;
+        loop {
+            let (due, id) = last;
+            let batch = self.write(move |tx| {
+                let mut waiting = tx.connection.prepare_cached(WAITING)?;
+                let rows = waiting.query_map(
+                    named_params! {
+                        ":endpoint": endpoint, ":after": after, ":due": due, ":id": id,
+                        ":limit": BATCH as i64,
+                    },
+                    |row| Ok((row.get("due_ms")?, row.get("id")?)),
+                )?;
+                let rows = rows.collect::<rusqlite::Result<Vec<(Timestamp, DeliveryId)>>>()?;
+                let mut shift = tx.connection.prepare_cached(
+                    "update hookbox_delivery set due_ms = due_ms + :by
+                     where id = :id and state = 'pending'",
+                )?;
+                for (_, id) in &rows {
+                    shift.execute(named_params! { ":by": Millis(by), ":id": id })?;
+                }
+                Ok(rows)
+            })?;
+            moved += batch.len();
+            match batch.last() {
+                Some(oldest) if batch.len() == BATCH => last = *oldest,
+                _ => return Ok(moved),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::plan_of;
+
+    #[test]
+    fn what_waits_is_found_from_the_last_on_without_sorting() {
+        let plan = plan_of(WAITING);
+        assert!(
+            plan.contains("hookbox_delivery_due (endpoint_id=? AND due_ms>?"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
+}
