@@ -116,6 +116,8 @@ create table if not exists hookbox_endpoint (
     -- be reached counts.
     expire_ms   integer check (expire_ms > 0),
     expire_offline integer not null check (expire_offline in (0, 1)),
+    -- Longest wait between probes while it cannot be reached.
+    probe_max_ms integer not null check (probe_max_ms > 0),
     -- When it is sent to (0 0 2 * * *+3h Europe/Berlin); null for always.
     window      text,
     -- Whether it gets one delivery at a time, in the order of their events.
@@ -148,9 +150,9 @@ create table if not exists hookbox_pace (
     until_ms    integer not null
 ) strict;
 
--- What has come through each source (events, refusals, last_event_ms), and how many deliveries of
--- each endpoint are in which state (and on how many events its expression failed: when_errors), so
--- that nobody has to count ten million. Every commit changes
+-- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
+-- tried (last_attempt_ms), how many of its deliveries are in which state, and on how many events its
+-- expression failed (when_errors), so that nobody has to count ten million. Every commit changes
 -- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),

@@ -185,6 +185,10 @@ struct Settings {
     /// Let the time count that the endpoint could not be reached
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     expire_offline: Option<bool>,
+    /// Longest wait between probes while it cannot be reached, 1s to 1d; the
+    /// first comes after 1s, and each wait is twice the last [default: 1m]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    probe_max: Option<Duration>,
     /// Send only then: when a window opens, for how long, and perhaps a time
     /// zone, such as "0 0 2 * * *+3h Europe/Berlin"; several separated by
     /// semicolons; empty for always [default: always]
@@ -220,6 +224,7 @@ struct Change {
     tries: Option<Option<u32>>,
     expire: Option<Option<Duration>>,
     expires_offline: Option<bool>,
+    probe_max: Option<Duration>,
     window: Option<Option<Windows>>,
     is_ordered: Option<bool>,
 }
@@ -248,6 +253,7 @@ impl Settings {
             })?,
             expire: optional_of(self.expire, parse_span)?,
             expires_offline: self.expire_offline,
+            probe_max: self.probe_max,
             window: optional(self.window)?,
             is_ordered: self.ordered,
         })
@@ -289,6 +295,7 @@ impl Change {
             && self.tries.is_none()
             && self.expire.is_none()
             && self.expires_offline.is_none()
+            && self.probe_max.is_none()
             && self.window.is_none()
             && self.is_ordered.is_none()
     }
@@ -323,6 +330,7 @@ impl Change {
         put(&mut endpoint.tries, &self.tries);
         put(&mut endpoint.expire, &self.expire);
         put(&mut endpoint.expires_offline, &self.expires_offline);
+        put(&mut endpoint.probe_max, &self.probe_max);
         put(&mut endpoint.window, &self.window);
         put(&mut endpoint.is_ordered, &self.is_ordered);
     }

@@ -29,6 +29,7 @@ pub mod scope;
 pub mod source;
 pub mod stats;
 pub mod template;
+pub mod url;
 pub mod window;
 
 pub use name::check_name;

@@ -8,9 +8,6 @@ use std::time::Duration;
 /// Wait before the first probe after an endpoint was found unreachable.
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 
-/// Longest wait between probes: how long a recovered endpoint goes unnoticed at most.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
-
 /// How far a wait is shortened at random, so that many endpoints behind one uplink are not all
 /// probed at once.
 const JITTER: f64 = 0.20;
@@ -61,12 +58,12 @@ impl Circuit {
     }
 
     /// It could not be reached. `chance` is drawn from 0 to 1. Requests that were on the wire
-    /// together count once: the wait is doubled only by a probe that was due.
-    pub(super) fn unreachable(&mut self, now: Duration, chance: f64) {
+    /// together count once: the wait is doubled, up to `longest`, only by a probe that was due.
+    pub(super) fn unreachable(&mut self, now: Duration, chance: f64, longest: Duration) {
         let backoff = match self {
-            Circuit::Closed => BACKOFF_FIRST,
+            Circuit::Closed => BACKOFF_FIRST.min(longest),
             Circuit::Open { probe_at, .. } if *probe_at > now => return,
-            Circuit::Open { backoff, .. } => (*backoff * 2).min(BACKOFF_MAX),
+            Circuit::Open { backoff, .. } => (*backoff * 2).min(longest),
         };
         let wait = backoff.mul_f64(1.0 - JITTER * chance.clamp(0.0, 1.0));
         *self = Circuit::Open {
@@ -79,6 +76,7 @@ impl Circuit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::endpoint::PROBE_MAX_DEFAULT;
 
     #[test]
     fn probes_back_off_from_one_second_to_a_minute_and_an_answer_closes_it() {
@@ -86,7 +84,7 @@ mod tests {
         let mut now = Duration::from_secs(100);
         assert_eq!(circuit.allowed(now, 4), 4);
         for expected in [1, 2, 4, 8, 16, 32, 60, 60] {
-            circuit.unreachable(now, 0.0);
+            circuit.unreachable(now, 0.0, PROBE_MAX_DEFAULT);
             let probe_at = circuit.probe_at().unwrap();
             assert_eq!(probe_at - now, Duration::from_secs(expected));
             assert_eq!(circuit.allowed(probe_at - Duration::from_millis(1), 4), 0);
@@ -101,9 +99,9 @@ mod tests {
     fn requests_that_fail_together_count_once() {
         let mut circuit = Circuit::default();
         let now = Duration::from_secs(5);
-        circuit.unreachable(now, 0.0);
+        circuit.unreachable(now, 0.0, PROBE_MAX_DEFAULT);
         let first = circuit;
-        circuit.unreachable(now, 0.9);
+        circuit.unreachable(now, 0.9, PROBE_MAX_DEFAULT);
         assert_eq!(circuit, first);
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Changes {
     endpoints: BTreeMap<EndpointId, [i64; 4]>,
     /// Events on which an endpoint's expression failed.
     when_errors: BTreeMap<EndpointId, i64>,
+    /// When endpoints were last tried, by the scheduler's own time.
+    attempts: BTreeMap<EndpointId, Timestamp>,
     /// Endpoints that have something new to send.
     woken: BTreeSet<EndpointId>,
     /// Whether a source or an endpoint is another than before.
@@ -49,6 +51,12 @@ impl Changes {
     pub(super) fn delivery_added(&mut self, endpoint: EndpointId) {
         self.count(endpoint, State::Pending, 1);
         self.woken.insert(endpoint);
+    }
+
+    /// An endpoint was tried.
+    pub(super) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
+        let last = self.attempts.entry(endpoint).or_insert(at);
+        *last = at.max(*last);
     }
 
     /// An endpoint's expression failed on an event.
@@ -95,6 +103,9 @@ impl Changes {
                 *total += count;
             }
         }
+        for (endpoint, at) in other.attempts {
+            self.attempted(endpoint, at);
+        }
         for (endpoint, count) in other.when_errors {
             *self.when_errors.entry(endpoint).or_default() += count;
         }
@@ -115,18 +126,24 @@ impl Changes {
             }
             Ok(())
         };
+        let mut latest = connection.prepare_cached(
+            "insert into hookbox_tally (of, id, what, value)
+             values (:of, :id, :what, :last)
+             on conflict (of, id, what) do update set value = max(value, :last)",
+        )?;
+        let mut latest = |of: &str, id: i64, what: &str, last: Timestamp| -> Result<()> {
+            latest.execute(named_params! { ":of": of, ":id": id, ":what": what, ":last": last })?;
+            Ok(())
+        };
         for (source, change) in &self.sources {
             add("source", *source, "events", change.events)?;
             add("source", *source, "refusals", change.refusals)?;
             if let Some(last) = change.last_event {
-                connection
-                    .prepare_cached(
-                        "insert into hookbox_tally (of, id, what, value)
-                         values ('source', :id, 'last_event_ms', :last)
-                         on conflict (of, id, what) do update set value = :last",
-                    )?
-                    .execute(named_params! { ":id": source, ":last": last })?;
+                latest("source", *source, "last_event_ms", last)?;
             }
+        }
+        for (endpoint, last) in &self.attempts {
+            latest("endpoint", endpoint.0, "last_attempt_ms", *last)?;
         }
         for (endpoint, count) in &self.when_errors {
             add("endpoint", endpoint.0, "when_errors", *count)?;

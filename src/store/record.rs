@@ -32,6 +32,8 @@ pub struct Report {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
+    /// The same by the scheduler's own time, which may be ahead of the wall clock.
+    pub ended_steady: Timestamp,
     /// Where the time went.
     pub timing: Timing,
     /// Whether the endpoint was reached: it can be refused here, with nothing sent.
@@ -101,6 +103,7 @@ impl Store {
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    tx.changes.attempted(report.endpoint, report.ended_steady);
     let found_outage = match report.outcome {
         Outcome::Unreachable => grow_outage(tx, report)?,
         Outcome::Delivered | Outcome::Refused => {

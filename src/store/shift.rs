@@ -23,7 +23,7 @@ const WAITING: &str = "select id, due_ms
      limit :limit";
 
 impl Store {
-    /// The latest time that an event, a delivery or a probe was written with.
+    /// The latest time with which an event came or an endpoint was tried.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
@@ -31,16 +31,8 @@ impl Store {
         self.read(|connection| {
             let newest = connection
                 .prepare_cached(
-                    "select max(at) from (
-                         select received_ms as at from hookbox_event
-                         where id = (select max(id) from hookbox_event)
-                         union all
-                         select created_ms from hookbox_delivery
-                         where id = (select max(id) from hookbox_delivery)
-                         union all
-                         select last_probe_ms from hookbox_outage
-                         where id = (select max(id) from hookbox_outage)
-                     )",
+                    "select max(value) from hookbox_tally
+                     where what in ('last_event_ms', 'last_attempt_ms')",
                 )?
                 .query_row([], |row| row.get(0))?;
             Ok(newest)

@@ -28,6 +28,7 @@ mod replay;
 mod schedule;
 mod sending;
 mod signing;
+mod simulation;
 mod sources;
 mod status;
 mod support;

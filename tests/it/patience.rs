@@ -635,3 +635,22 @@ fn a_signature_carries_the_wall_time_of_its_attempt() {
     let expected = ["2026-07-01T12:00:00Z", "2026-06-01T00:00:00Z"].map(|text| at(text).0 / 1_000);
     assert_eq!(stamps, expected);
 }
+
+#[test]
+fn an_endpoint_that_is_away_is_probed_as_seldom_as_it_is_set() {
+    let mut bench = bench(
+        Script::default().forever(unreachable()),
+        "2026-07-01T12:00:00Z",
+        |new| {
+            new.probe_max = HOUR;
+        },
+    );
+    bench.event();
+    let mut probes = 0;
+    for _ in 0..24 * 60 {
+        probes += bench.run_due();
+        bench.advance(Duration::from_secs(60));
+    }
+    // A second, two, four and so on to an hour; each up to a fifth shorter.
+    assert!((30..45).contains(&probes), "{probes}");
+}

@@ -75,6 +75,7 @@ impl Scheduler {
             endpoint: endpoint.id,
             started: attempt.started,
             ended: attempt.ended,
+            ended_steady: self.steady.now().max(attempt.ended),
             timing: exchange.timing,
             reached,
             outcome: verdict.outcome,
@@ -117,7 +118,9 @@ impl Scheduler {
         match verdict.outcome {
             Outcome::Unreachable => {
                 heard.is_probe = was_open;
-                lane.circuit.unreachable(elapsed, self.chance.f64());
+                let longest = lane.endpoint.probe_max;
+                lane.circuit
+                    .unreachable(elapsed, self.chance.f64(), longest);
             }
             Outcome::Delivered => lane.reached(Some(took)),
             Outcome::Refused if reached => lane.reached(None),

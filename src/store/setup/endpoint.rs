@@ -142,10 +142,10 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .prepare_cached(
             "insert into hookbox_endpoint (
                  name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, window, ordered, created_ms
+                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, created_ms
              ) values (
                  :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :window, :ordered, :now
+                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
@@ -153,7 +153,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
                  retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-                 window = :window, ordered = :ordered,
+                 probe_max_ms = :probe_max, window = :window, ordered = :ordered,
                  held_ms = iif(removed_ms is null, held_ms, null),
                  held_reason = iif(removed_ms is null, held_reason, null),
                  removed_ms = null
@@ -180,6 +180,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":tries": endpoint.tries,
                 ":expire": endpoint.expire.map(Millis),
                 ":expire_offline": endpoint.expires_offline,
+                ":probe_max": Millis(endpoint.probe_max),
                 ":window": endpoint.window.as_ref().map(ToString::to_string),
                 ":ordered": endpoint.is_ordered,
                 ":now": now,

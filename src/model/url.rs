@@ -1,0 +1,297 @@
+//! Where an endpoint is: a URL, parts of which are nobody's business.
+
+use std::fmt;
+use std::str::FromStr;
+
+use form_urlencoded::byte_serialize;
+use http::Uri;
+
+use crate::error::{Error, Result};
+use crate::model::chat::Chat;
+use crate::model::header::holds_secret;
+
+/// An absolute `http` or `https` URL. `Debug` and [`EndpointUrl::redacted`] hide the values of its
+/// query and what in its path looks like a token: that is where chat systems and the like keep them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EndpointUrl(Uri);
+
+impl EndpointUrl {
+    /// The URL to connect to.
+    pub fn uri(&self) -> &Uri {
+        &self.0
+    }
+
+    /// The URL as stored and sent to. Do not show it: see [`EndpointUrl::redacted`].
+    pub fn as_text(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// The URL with these parameters, in the place of any of their names that it has.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it becomes too long for a URL.
+    pub fn with_query(&self, parameters: &[(&'static str, String)]) -> Result<EndpointUrl> {
+        if parameters.is_empty() {
+            return Ok(self.clone());
+        }
+        let name_of = |pair: &str| pair.split('=').next().unwrap_or_default().to_owned();
+        let is_new = |pair: &&str| !parameters.iter().any(|(name, _)| name_of(pair) == *name);
+        let held = self.0.query().unwrap_or_default();
+        let held = held.split('&').filter(|pair| !pair.is_empty());
+        let mut pairs: Vec<String> = held.filter(is_new).map(str::to_owned).collect();
+        for (name, value) in parameters {
+            let value: String = byte_serialize(value.as_bytes()).collect();
+            pairs.push(format!("{name}={value}"));
+        }
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let url = format!("{head}?{}", pairs.join("&"));
+        url.parse()
+            .map(EndpointUrl)
+            .map_err(|_| Error::misuse("the endpoint's URL is too long"))
+    }
+
+    /// The URL with the values of its query hidden, and what in its path looks like a token, for
+    /// lists, pages, logs and errors. The path of a chat's robot ends with its token, whatever it
+    /// looks like.
+    pub fn redacted(&self, chat: Option<Chat>) -> String {
+        let path = self.0.path();
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let mut url = head.strip_suffix(path).unwrap_or(head).to_owned();
+        let robot = self.robot_token(chat);
+        for segment in path.split_inclusive('/') {
+            let name = segment.trim_end_matches('/');
+            let is_token = looks_like_token(name) || robot == Some(name);
+            url.push_str(if is_token { "***" } else { name });
+            url.push_str(&segment[name.len()..]);
+        }
+        if let Some(query) = self.0.query() {
+            let names = query.split('&').map(|pair| pair.split('=').next());
+            let hidden = names.map(|name| format!("{}=***", name.unwrap_or_default()));
+            url.push('?');
+            url.push_str(&hidden.collect::<Vec<String>>().join("&"));
+        }
+        url
+    }
+
+    /// What is secret of it, as it is written there and as it reads: a receiver may say it again.
+    pub fn secret_texts(&self, chat: Option<Chat>) -> Vec<String> {
+        // Shorter ones are words, and would be hidden wherever they stand.
+        const LENGTH_MIN: usize = 6;
+        let robot = self.robot_token(chat);
+        let segments = self.0.path().split('/');
+        let mut secrets: Vec<String> = segments
+            .filter(|name| looks_like_token(name) || robot == Some(*name))
+            .map(str::to_owned)
+            .collect();
+        for pair in self.0.query().unwrap_or_default().split('&') {
+            for (name, read) in form_urlencoded::parse(pair.as_bytes()) {
+                let written = pair.split_once('=').map_or("", |(_, value)| value);
+                let is_named_so = ["key", "sign", "sig", "auth", "code"].contains(&&*name);
+                if is_named_so || holds_secret(&name) || looks_like_token(&read) {
+                    secrets.extend([written.to_owned(), read.into_owned()]);
+                }
+            }
+        }
+        secrets.retain(|text| text.len() >= LENGTH_MIN);
+        secrets
+    }
+
+    /// The part of the path that is the token of a chat's robot: the last one, but for the names
+    /// of other chats' messages that Discord takes.
+    fn robot_token(&self, chat: Option<Chat>) -> Option<&str> {
+        match chat? {
+            Chat::Slack | Chat::Discord | Chat::Feishu => {
+                let mut segments = self.0.path().rsplit('/').filter(|name| !name.is_empty());
+                segments.find(|name| !matches!(*name, "slack" | "github"))
+            }
+            // Theirs is in the query.
+            Chat::Dingtalk | Chat::Wecom => None,
+        }
+    }
+}
+
+/// Whether a part of a path was drawn rather than chosen: long, and of letters and digits mixed.
+fn looks_like_token(segment: &str) -> bool {
+    const LENGTH_MIN: usize = 16;
+    let has = |is: fn(&u8) -> bool| segment.bytes().any(|byte| is(&byte));
+    let is_plain = segment
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b':' | b'.'));
+    segment.len() >= LENGTH_MIN
+        && is_plain
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_alphabetic)
+}
+
+impl fmt::Debug for EndpointUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.redacted(Chat::of_host(&self.0)))
+    }
+}
+
+impl FromStr for EndpointUrl {
+    type Err = Error;
+
+    /// Reads an absolute `http` or `https` URL with a host and without credentials.
+    fn from_str(text: &str) -> Result<EndpointUrl> {
+        let bad = |why: &str| {
+            Error::misuse(format!(
+                "`{}` is not an endpoint's URL: {why}; write http(s)://HOST[:PORT]/PATH",
+                // Behind it may be a token.
+                text.split('?').next().unwrap_or_default()
+            ))
+        };
+        let uri: Uri = text.parse().map_err(|_| bad("it cannot be read"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) {
+            return Err(bad("it is neither http nor https"));
+        }
+        let authority = uri.authority().ok_or_else(|| bad("it has no host"))?;
+        if authority.host().is_empty() {
+            return Err(bad("it has no host"));
+        }
+        if authority.as_str().contains('@') {
+            // The text is not echoed here: it holds a password.
+            return Err(Error::misuse(
+                "the URL has a user name or password in it, which would show in lists and logs; give the URL without",
+            ));
+        }
+        let port = &authority.as_str()[authority.host().len()..];
+        if !port.is_empty() && authority.port_u16().unwrap_or(0) == 0 {
+            return Err(bad("its port is not a number from 1 to 65535"));
+        }
+        Ok(EndpointUrl(uri))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_http_urls_with_a_host_and_no_credentials_are_taken() {
+        for text in [
+            "http://127.0.0.1:8080/x",
+            "https://ci.example.org",
+            "http://[::1]:9/h?a=b",
+        ] {
+            assert!(text.parse::<EndpointUrl>().is_ok(), "{text}");
+        }
+        for text in [
+            "",
+            "ci.example.org",
+            "/x",
+            "ftp://h/x",
+            "http://",
+            "http:///x",
+            "http://h:99999/",
+            "http://h:/",
+            "http://a b/",
+            "http://user:pass@h/",
+            "mailto:a@b",
+        ] {
+            assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
+        }
+        let error = "http://user:hunter2@h/".parse::<EndpointUrl>().unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn tokens_in_the_query_are_hidden() {
+        let url: EndpointUrl = "https://h/send?access_token=T0K&x=1".parse().unwrap();
+        assert_eq!(url.redacted(None), "https://h/send?access_token=***&x=***");
+        assert!(!format!("{url:?}").contains("T0K"));
+    }
+
+    #[test]
+    fn tokens_in_the_path_are_hidden() {
+        let slack = Some(Chat::Slack);
+        for (url, chat, shown) in [
+            ("https://h/", None, "https://h/"),
+            (
+                "https://h/hooks/deliveries-2024/x/",
+                None,
+                "https://h/hooks/deliveries-2024/x/",
+            ),
+            (
+                "https://h/in/incoming-deliveries/push",
+                None,
+                "https://h/in/incoming-deliveries/push",
+            ),
+            (
+                "https://h/hooks/x8mz1d3k5pfn9qr7stu2vw4yab?a=b",
+                None,
+                "https://h/hooks/***?a=***",
+            ),
+            (
+                "https://h/a/3f2b8c1e-9d4a-4e6f-8b7c-1a2b3c4d5e6f/b/",
+                None,
+                "https://h/a/***/b/",
+            ),
+            (
+                "https://h/bot123456:AAbbCCddEEffGG/sendMessage",
+                None,
+                "https://h/***/sendMessage",
+            ),
+            (
+                "https://mattermost.example.org/hooks/token",
+                slack,
+                "https://mattermost.example.org/hooks/***",
+            ),
+            (
+                "https://h/services/T01/B02/abcdefg/",
+                slack,
+                "https://h/services/T01/B02/***/",
+            ),
+            (
+                "https://h/api/webhooks/1/abc/slack",
+                slack,
+                "https://h/api/webhooks/1/***/slack",
+            ),
+            ("https://h/hook/x", Some(Chat::Feishu), "https://h/hook/***"),
+            (
+                "https://h/robot/send?key=x",
+                Some(Chat::Wecom),
+                "https://h/robot/send?key=***",
+            ),
+        ] {
+            let url: EndpointUrl = url.parse().unwrap();
+            assert_eq!(url.redacted(chat), shown);
+        }
+        let url: EndpointUrl = "https://discord.com/api/webhooks/1/abc/github"
+            .parse()
+            .unwrap();
+        assert!(!format!("{url:?}").contains("abc"));
+    }
+
+    #[test]
+    fn what_is_secret_is_known_as_it_is_written_and_as_it_reads() {
+        let url = "https://h/hooks/token1/?sign=a%2Bb%2Fcdef&branch=release&access_token=12345678";
+        let url: EndpointUrl = url.parse().unwrap();
+        assert_eq!(
+            url.secret_texts(Some(Chat::Slack)),
+            ["token1", "a%2Bb%2Fcdef", "a+b/cdef", "12345678", "12345678"]
+        );
+        let plain: EndpointUrl = "https://ci.example.org/hook".parse().unwrap();
+        assert!(plain.secret_texts(None).is_empty());
+    }
+
+    #[test]
+    fn parameters_are_encoded_once_and_take_the_place_of_those_of_their_name() {
+        let url: EndpointUrl = "https://h/send?access_token=T&sign=old&timestamp=1"
+            .parse()
+            .unwrap();
+        let signed = url
+            .with_query(&[("timestamp", "2".to_owned()), ("sign", "a+b/c=".to_owned())])
+            .unwrap();
+        assert_eq!(
+            signed.as_text(),
+            "https://h/send?access_token=T&timestamp=2&sign=a%2Bb%2Fc%3D"
+        );
+        let plain: EndpointUrl = "https://h".parse().unwrap();
+        let with = plain.with_query(&[("wait", "true".to_owned())]).unwrap();
+        assert_eq!(with.as_text(), "https://h/?wait=true");
+        assert_eq!(plain.with_query(&[]).unwrap(), plain);
+    }
+}
