@@ -133,10 +133,11 @@ create table if not exists hookbox_endpoint (
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
 
--- Endpoints that refuse whatever they are sent, and since when.
+-- Endpoints that refuse whatever they are sent, and for how long: the time between refusals, not
+-- that in which they were not asked.
 create table if not exists hookbox_refusing (
     endpoint_id integer primary key references hookbox_endpoint (id),
-    since_ms    integer not null
+    lasting_ms  integer not null
 ) strict;
 
 -- What an endpoint with a rate was sent lately, so that a restart begins no new span.

@@ -63,7 +63,10 @@
 //! | event | one fact, stored once, bytes exact, never changed |
 //! | activity | what an event's body says happened: who did what to which repository |
 //! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
-//! | format | the shape in which an event is sent: raw, or what a template makes of it |
+//! | format | the shape in which an event is sent: raw, a message in a chat, or what a template makes of it |
+//! | chat | a system whose robots are told what happened, with limits and answers of its own |
+//! | window | when an endpoint is sent to |
+//! | hold | nothing is sent to an endpoint until a person says so; everything waits |
 //! | filter | what an endpoint asks of an event before it is owed it |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | attempt | one HTTP try of a delivery, with what was sent and what came back |
@@ -71,7 +74,7 @@
 //! | replay | a person asks for it again: a new delivery, linked by `replay_of` |
 //! | outage | the time in which an endpoint cannot be reached: one row that grows |
 //! | circuit | what the scheduler knows of an outage: when the next probe may go |
-//! | pace | what the scheduler knows of an endpoint's rate: when requests ended |
+//! | pace | what the scheduler knows of an endpoint's rate: when requests ended, and how long it asked to be left alone |
 //! | lane | an endpoint's place in the scheduler: what is ready, what is in flight |
 
 pub mod cli;

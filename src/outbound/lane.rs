@@ -109,10 +109,16 @@ impl Lane {
     /// A delivery becomes due then.
     pub(super) fn expect(&mut self, due: Timestamp) {
         if self.endpoint.is_ordered {
-            // It is the first, and the others wait for it.
+            // It is the first, and the others wait for it; what is looked up says when it is due.
             self.look_again();
+            return;
         }
         self.next_due = Some(self.next_due.map_or(due, |held| held.min(due)));
+    }
+
+    /// What is on the wire, or answered and not yet recorded.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = DeliveryId> {
+        self.in_flight.iter().copied()
     }
 
     pub(super) fn on_wire(&self) -> usize {
@@ -257,6 +263,7 @@ impl Lane {
     }
 
     fn fill_in_order(&mut self, store: &Store) -> Result<()> {
+        self.next_due = None;
         let first = match self.first {
             Some(first) => Some(first),
             None => store.first_pending(self.endpoint.id)?,
@@ -267,8 +274,9 @@ impl Lane {
         };
         let page = store.in_order(self.endpoint.id, first, PAGE)?;
         self.stale = page.len() == PAGE;
-        // Those before the first pending one are settled for good.
-        self.first = page.first().map(|due| due.id).or(Some(first));
+        // Those before the first pending one are settled for good. With none at all, the next one
+        // is found through what is pending, not past all that was.
+        self.first = page.first().map(|due| due.id);
         self.ready.extend(page);
         Ok(())
     }
@@ -332,6 +340,7 @@ impl Lane {
         if moved {
             self.pace = Pace::default();
             self.enough = 0;
+            self.refusing = None;
         }
         if self.endpoint.held.is_some() && endpoint.held.is_none() {
             self.refusing = None;
@@ -343,48 +352,118 @@ impl Lane {
         if endpoint.is_ordered != self.endpoint.is_ordered {
             self.look_again();
             self.first = None;
+            self.next_due = None;
         }
         self.endpoint = endpoint;
     }
 
-    /// What a former process knew: it refuses whatever it is sent, since so long.
-    pub(super) fn refuses_for(&mut self, span: Duration, elapsed: Duration) {
+    /// What a former process knew: it refuses whatever it is sent, for so long by now.
+    pub(super) fn refuses_for(&mut self, lasting: Duration) {
         self.refusing = Some(RefusingFor {
-            before: span,
-            from: elapsed,
+            lasting,
+            last: None,
         });
+    }
+
+    /// It could not be reached: the time until it is counts for nothing.
+    pub(super) fn is_away(&mut self) {
+        if let Some(refusing) = &mut self.refusing {
+            refusing.last = None;
+        }
     }
 
     /// It took something, or refused it: whether that is a change, and for how long it has refused
     /// whatever it was sent.
-    pub(super) fn answered(
-        &mut self,
-        is_taken: bool,
-        now: Timestamp,
-        elapsed: Duration,
-    ) -> (Refusing, Duration) {
-        match (is_taken, self.refusing) {
-            (true, None) => (Refusing::Same, Duration::ZERO),
-            (true, Some(_)) => {
-                self.refusing = None;
-                (Refusing::Over, Duration::ZERO)
-            }
-            (false, None) => {
-                self.refuses_for(Duration::ZERO, elapsed);
-                (Refusing::Since(now), Duration::ZERO)
-            }
-            (false, Some(refusing)) => {
-                let lasting = refusing.before + elapsed.saturating_sub(refusing.from);
-                (Refusing::Same, lasting)
-            }
+    pub(super) fn answered(&mut self, is_taken: bool, elapsed: Duration) -> Refusing {
+        if is_taken {
+            return match self.refusing.take() {
+                None => Refusing::Same,
+                Some(_) => Refusing::Over,
+            };
         }
+        let refusing = self.refusing.get_or_insert_default();
+        let gap = refusing.last.map(|last| elapsed.saturating_sub(last));
+        refusing.lasting += gap
+            .filter(|gap| *gap <= REFUSING_GAP_MAX)
+            .unwrap_or_default();
+        refusing.last = Some(elapsed);
+        Refusing::For(refusing.lasting)
     }
 }
 
-/// For how long an endpoint has refused whatever it was sent, by the clock that never jumps.
-#[derive(Debug, Clone, Copy)]
+/// Longest time between two refusals that counts: a little more than the longest step of the usual
+/// ladder. In a longer one the endpoint was not asked.
+const REFUSING_GAP_MAX: Duration = Duration::from_secs(30 * 3_600);
+
+/// For how long an endpoint has refused whatever it was sent: the time between its refusals.
+#[derive(Debug, Clone, Copy, Default)]
 struct RefusingFor {
-    /// Until this process knew of it.
-    before: Duration,
-    from: Duration,
+    lasting: Duration,
+    /// When the last of them was, if nothing else has been since.
+    last: Option<Duration>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::endpoint::NewEndpoint;
+    use crate::model::event::NewEvent;
+    use crate::store::{Missing, Woken};
+
+    fn moment(ms: i64) -> Moment {
+        Moment {
+            now: Timestamp(ms),
+            wall: Timestamp(ms),
+            elapsed: Duration::from_millis(ms.unsigned_abs()),
+        }
+    }
+
+    /// A store with an ordered endpoint that is owed one event, and the endpoint's lane.
+    fn ordered(folder: &tempfile::TempDir) -> (Store, Lane) {
+        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        let mut new = NewEndpoint::new("edge", "http://127.0.0.1:9/".parse().unwrap());
+        new.is_ordered = true;
+        store.add_endpoint(new, Timestamp(0)).unwrap();
+        store
+            .accept(NewEvent::new("push", "{}"), Timestamp(0))
+            .unwrap();
+        let endpoint = store.directory().endpoint("edge").unwrap().clone();
+        let lane = Lane::new(endpoint, Circuit::default(), Pace::default());
+        (store, lane)
+    }
+
+    /// An ordered lane kept the due time of a retry for ever, and so asked to be called again at
+    /// once, and again, at the cost of a core.
+    #[test]
+    fn a_lane_with_nothing_to_send_does_not_ask_to_be_called_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut lane) = ordered(&folder);
+        let due = lane.take(&store, moment(10)).unwrap().unwrap();
+        lane.off_wire();
+        lane.release(due.id);
+        lane.expect(Timestamp(20));
+        store.cancel(due.id, Timestamp(15)).unwrap();
+        assert!(lane.take(&store, moment(1_000)).unwrap().is_none());
+        assert_eq!(lane.wait(moment(1_000)), None);
+    }
+
+    /// Only another process's cancellation woke the lane: one on the page left those behind the
+    /// first waiting for its next try.
+    #[test]
+    fn a_cancelled_delivery_wakes_its_endpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut lane) = ordered(&folder);
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let heard = woken.clone();
+        store.on_wake(move |who| {
+            if let Woken::Endpoints(endpoints) = who {
+                heard.lock().unwrap().extend_from_slice(endpoints);
+            }
+        });
+        let due = lane.take(&store, moment(10)).unwrap().unwrap();
+        store.cancel(due.id, Timestamp(15)).unwrap();
+        assert_eq!(*woken.lock().unwrap(), [lane.endpoint.id]);
+    }
 }

@@ -7,9 +7,9 @@
 //! store.
 //!
 //! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`, its
-//! `flow` and its `pace`; `pool` runs each `attempt`, which `format`s and signs the event and hands it to the
-//! [`Transport`]; `egress` says where that may go; `policy` turns what came back into a move of the
-//! delivery.
+//! `flow` and its `pace`, by a `steady` time; `pool` runs each `attempt`, which `format`s and signs
+//! the event and hands it to the [`Transport`]; `egress` says where that may go; `policy` turns what
+//! came back into a move of the delivery.
 
 mod attempt;
 mod circuit;

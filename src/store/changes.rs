@@ -53,6 +53,11 @@ impl Changes {
         self.woken.insert(endpoint);
     }
 
+    /// Something of an endpoint's is no longer in the way of the rest.
+    pub(super) fn wake(&mut self, endpoint: EndpointId) {
+        self.woken.insert(endpoint);
+    }
+
     /// An endpoint was tried.
     pub(super) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
         let last = self.attempts.entry(endpoint).or_insert(at);

@@ -6,9 +6,10 @@ use rusqlite::named_params;
 
 use super::Store;
 use super::job::Tx;
+use super::writer::expect_one;
 use crate::error::Result;
 use crate::model::delivery::State;
-use crate::model::id::EndpointId;
+use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
 /// Deliveries settled in one transaction, so that nobody waits long for the writer.
@@ -21,6 +22,19 @@ const PENDING_UP_TO: &str = "select d.id
      join hookbox_event as e on e.id = d.event_id
      where d.endpoint_id = :endpoint and d.state = 'pending' and e.received_ms <= :up_to
      limit :limit";
+
+/// The same among those that are due first, which is where the scheduler found one: it looks at no
+/// more than it may settle.
+const FIRST_UP_TO: &str = "select first.id
+     from (
+         select id, event_id
+         from hookbox_delivery indexed by hookbox_delivery_due
+         where endpoint_id = :endpoint and state = 'pending'
+         order by due_ms, id
+         limit :limit
+     ) as first
+     join hookbox_event as e on e.id = first.event_id
+     where e.received_ms <= :up_to";
 
 /// What becomes of deliveries that are settled without being sent.
 #[derive(Debug, Clone, Copy)]
@@ -56,8 +70,8 @@ impl Store {
         })
     }
 
-    /// Gives up pending deliveries of an endpoint whose events were received up to a moment, a
-    /// batch of them; returns how many.
+    /// Gives up those of the pending deliveries of an endpoint that are due first whose events were
+    /// received up to a moment, a batch of them, but for some; returns how many.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
@@ -65,6 +79,7 @@ impl Store {
         &self,
         endpoint: EndpointId,
         up_to: Timestamp,
+        but_for: Vec<DeliveryId>,
         reason: &str,
         now: Timestamp,
     ) -> Result<i64> {
@@ -75,7 +90,9 @@ impl Store {
                 reason: &reason,
                 now,
             };
-            settle_up_to(tx, endpoint, up_to, settling)
+            let mut old = find(tx, FIRST_UP_TO, endpoint, up_to)?;
+            old.retain(|id| !but_for.contains(id));
+            settle(tx, endpoint, &old, settling)
         })
     }
 
@@ -96,33 +113,60 @@ impl Store {
     }
 }
 
-/// Settles a batch of an endpoint's pending deliveries; returns how many.
+/// Settles a batch of the pending deliveries of an endpoint whose events were received up to a
+/// moment; returns how many.
 pub(super) fn settle_up_to(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,
     up_to: Timestamp,
     settling: Settling<'_>,
 ) -> Result<i64> {
-    let Settling { to, reason, now } = settling;
-    let settled = tx
+    let found = find(tx, PENDING_UP_TO, endpoint, up_to)?;
+    settle(tx, endpoint, &found, settling)
+}
+
+fn find(
+    tx: &Tx<'_>,
+    statement: &str,
+    endpoint: EndpointId,
+    up_to: Timestamp,
+) -> Result<Vec<DeliveryId>> {
+    let found = tx
         .connection
-        .prepare_cached(&format!(
-            "update hookbox_delivery
-             set state = :to, due_ms = null, settled_ms = :now, reason = :reason
-             where state = 'pending' and id in ({PENDING_UP_TO})"
-        ))?
-        .execute(named_params! {
-            ":to": to,
-            ":now": now,
-            ":reason": reason,
-            ":endpoint": endpoint,
-            ":up_to": up_to,
-            ":limit": BATCH,
+        .prepare_cached(statement)?
+        .query_map(
+            named_params! { ":endpoint": endpoint, ":up_to": up_to, ":limit": BATCH },
+            |row| row.get(0),
+        )?
+        .collect::<rusqlite::Result<Vec<DeliveryId>>>()?;
+    Ok(found)
+}
+
+fn settle(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    deliveries: &[DeliveryId],
+    settling: Settling<'_>,
+) -> Result<i64> {
+    let Settling { to, reason, now } = settling;
+    let mut settle = tx.connection.prepare_cached(
+        "update hookbox_delivery
+         set state = :to, due_ms = null, settled_ms = :now, reason = :reason
+         where id = :id and state = 'pending'",
+    )?;
+    let mut settled = 0;
+    for id in deliveries {
+        let changed = settle.execute(named_params! {
+            ":to": to, ":now": now, ":reason": reason, ":id": id,
         })?;
-    let settled = i64::try_from(settled).unwrap_or(BATCH);
+        expect_one(changed)?;
+        settled += 1;
+    }
+    drop(settle);
     if settled > 0 {
         tx.changes
             .deliveries_moved(endpoint, State::Pending, to, settled);
+        tx.changes.wake(endpoint);
     }
     Ok(settled)
 }
@@ -139,6 +183,8 @@ mod tests {
             plan.contains("hookbox_delivery_due (endpoint_id=?)"),
             "{plan}"
         );
+        let first = plan_of(FIRST_UP_TO);
+        assert!(!first.contains("TEMP B-TREE"), "{first}");
         assert!(
             plan.contains("SEARCH e USING INTEGER PRIMARY KEY"),
             "{plan}"

@@ -1,12 +1,13 @@
 //! The store: one SQLite file, and every SQL statement of the program.
 //!
 //! One writer thread owns the only write connection of the process and commits in groups; readers
-//! have read-only connections of their own. Nothing here reads a clock
-//! or speaks to a network, and no transaction outlives a call.
+//! have read-only connections of their own. Nothing here reads a clock or speaks to a network, and no
+//! transaction outlives a call.
 //!
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
-//! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `replay`
-//! and `setup` are what people ask for, `query` and `report` are what they look at.
+//! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
+//! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
+//! what people ask for, `query` and `report` are what they look at.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};

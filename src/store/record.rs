@@ -1,11 +1,12 @@
 //! Writing what came of an attempt: the attempt's row, the delivery's move, the outage's row.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
-use super::columns::{HeadersRef, Micros};
+use super::columns::{HeadersRef, Micros, Millis};
 use super::job::Tx;
 use super::pace::{self, RecentPace};
 use super::setup::hold::hold;
@@ -69,24 +70,24 @@ pub struct Report {
 pub enum Refusing {
     /// As before.
     Same,
-    /// It refuses everything since then.
-    Since(Timestamp),
+    /// It has refused everything, and for so long by now.
+    For(Duration),
     /// It has taken something.
     Over,
 }
 
 impl Store {
-    /// Since when an endpoint refuses whatever it is sent; `None` when it does not.
+    /// For how long an endpoint has refused whatever it was sent; `None` when it does not.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
-    pub(crate) fn refusing_since(&self, endpoint: EndpointId) -> Result<Option<Timestamp>> {
+    pub(crate) fn refusing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
         self.read(|connection| {
-            let since = connection
-                .prepare_cached("select since_ms from hookbox_refusing where endpoint_id = :id")?
+            let lasting: Option<Millis> = connection
+                .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
                 .query_row(named_params! { ":id": endpoint }, |row| row.get(0))
                 .optional()?;
-            Ok(since)
+            Ok(lasting.map(|span| span.0))
         })
     }
 
@@ -250,13 +251,13 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
 fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {
     match report.refusing {
         Refusing::Same => {}
-        Refusing::Since(since) => {
+        Refusing::For(lasting) => {
             tx.connection
                 .prepare_cached(
-                    "insert into hookbox_refusing (endpoint_id, since_ms) values (:id, :since)
-                     on conflict (endpoint_id) do update set since_ms = :since",
+                    "insert into hookbox_refusing (endpoint_id, lasting_ms) values (:id, :lasting)
+                     on conflict (endpoint_id) do update set lasting_ms = :lasting",
                 )?
-                .execute(named_params! { ":id": report.endpoint, ":since": since })?;
+                .execute(named_params! { ":id": report.endpoint, ":lasting": Millis(lasting) })?;
         }
         Refusing::Over => {
             tx.connection

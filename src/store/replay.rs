@@ -113,6 +113,8 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
     expect_one(changed)?;
     tx.changes
         .deliveries_moved(held.endpoint, held.state, to, 1);
+    // Those behind it need wait no more.
+    tx.changes.wake(held.endpoint);
     Ok(())
 }
 

@@ -68,6 +68,8 @@ impl Store {
                     "update hookbox_delivery set due_ms = due_ms + :by
                      where id = :id and state = 'pending'",
                 )?;
+                // Where the scheduler's own time has got to.
+                tx.changes.attempted(endpoint, after.plus(by));
                 for (_, id) in &rows {
                     shift.execute(named_params! { ":by": Millis(by), ":id": id })?;
                 }

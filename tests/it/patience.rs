@@ -654,3 +654,52 @@ fn an_endpoint_that_is_away_is_probed_as_seldom_as_it_is_set() {
     // A second, two, four and so on to an hour; each up to a fifth shorter.
     assert!((30..45).contains(&probes), "{probes}");
 }
+
+#[test]
+fn time_in_which_nothing_was_asked_does_not_count_as_refusing() {
+    let script = Script::default().then(replied(500)).then(unreachable());
+    let mut bench = bench(script.clone(), "2026-07-01T12:00:00Z", |new| {
+        new.retry = "1h".parse().unwrap();
+        new.tries = Some(100);
+    });
+    bench.event();
+    bench.run_due();
+    bench.advance(2 * HOUR);
+    let script = script.forever(unreachable());
+    // A week offline, then off for a week, then a receiver that is still starting.
+    for _ in 0..7 * 24 {
+        bench.run_due();
+        bench.advance(HOUR);
+    }
+    bench.advance(7 * DAY);
+    bench.restart();
+    script.forever(replied(503));
+    bench.run_due();
+    let report = bench.store.endpoint_report("edge").unwrap();
+    assert!(report.endpoint.held.is_none());
+}
+
+#[test]
+fn a_thousand_that_are_too_old_are_given_up_in_one_go_and_the_younger_are_sent() {
+    let mut bench = bench(
+        Script::default().forever(replied(200)),
+        "2026-07-01T12:00:00Z",
+        |new| {
+            new.expire = Some(DAY);
+        },
+    );
+    bench
+        .store
+        .hold_endpoint("edge", "a while", bench.now())
+        .unwrap();
+    for _ in 0..1_200 {
+        bench.event();
+        bench.advance(Duration::from_millis(10));
+    }
+    bench.advance(2 * DAY);
+    bench.event();
+    bench.store.resume_endpoint("edge").unwrap();
+    assert_eq!(bench.run_due(), 1);
+    let stats = bench.store.stats().unwrap();
+    assert_eq!((stats.delivered, stats.dead, stats.pending), (1, 1_200, 0));
+}

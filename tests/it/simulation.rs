@@ -145,8 +145,14 @@ impl Transport for Net {
             2 => replied(429),
             _ => replied(500),
         };
+        let sets_clock = state.is_clock_set && state.random.u8(0..20) == 0;
         drop(state);
         self.clock.advance(took);
+        if sets_clock {
+            // The time is heard while the request is on its way.
+            self.clock
+                .set_wall(self.clock.now().plus(Duration::from_secs(40_000)));
+        }
         if dies {
             // Without a word on the terminal.
             resume_unwind(Box::new(Crash));

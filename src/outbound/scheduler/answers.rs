@@ -118,6 +118,7 @@ impl Scheduler {
         match verdict.outcome {
             Outcome::Unreachable => {
                 heard.is_probe = was_open;
+                lane.is_away();
                 let longest = lane.endpoint.probe_max;
                 lane.circuit
                     .unreachable(elapsed, self.chance.f64(), longest);
@@ -131,9 +132,10 @@ impl Scheduler {
             lane.spent(elapsed, verdict);
             heard.pace = lane.recent_pace(ended, elapsed);
             let is_taken = verdict.outcome == Outcome::Delivered;
-            let (refusing, lasting) = lane.answered(is_taken, ended, elapsed);
-            heard.refusing = refusing;
-            if lasting >= REFUSING_MAX && verdict.hold.is_none() {
+            heard.refusing = lane.answered(is_taken, elapsed);
+            let is_hopeless =
+                matches!(heard.refusing, Refusing::For(lasting) if lasting >= REFUSING_MAX);
+            if is_hopeless && verdict.hold.is_none() {
                 verdict.hold = Some(format!(
                     "it has refused everything for {}; the last: {}",
                     show_span(REFUSING_MAX),

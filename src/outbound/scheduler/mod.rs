@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
+use crate::model::retry::Retry;
 use crate::store::{Report, Store};
 use crate::time::{Clock, Timestamp, show_span};
 
@@ -77,6 +78,8 @@ pub struct Scheduler {
     on_wire: usize,
     /// By which things are due.
     steady: Steady,
+    /// A batch of what was too old was given up, and there may be more.
+    has_given_up: bool,
 }
 
 impl Scheduler {
@@ -116,6 +119,7 @@ impl Scheduler {
             cannot_record: false,
             on_wire: 0,
             steady,
+            has_given_up: false,
         };
         // An outage that went on when the last process ended goes on.
         for report in scheduler.store.endpoint_reports()? {
@@ -127,23 +131,12 @@ impl Scheduler {
             let endpoint = Arc::new(report.endpoint);
             let pace = scheduler.recent_pace(endpoint.id)?;
             let mut lane = Lane::new(endpoint, circuit, pace);
-            if let Some(since) = scheduler.store.refusing_since(lane.endpoint.id)? {
-                let lasting = scheduler.lasting(since);
-                lane.refuses_for(lasting, scheduler.clock.elapsed());
+            if let Some(lasting) = scheduler.store.refusing_for(lane.endpoint.id)? {
+                lane.refuses_for(lasting);
             }
             scheduler.lanes.insert(lane.endpoint.id, lane);
         }
         Ok(scheduler)
-    }
-
-    /// For how long something lasts that began then; what was written before hookbox was came from
-    /// a clock that did not know the time.
-    fn lasting(&self, since: Timestamp) -> Duration {
-        if since < FIRST_PLAUSIBLE {
-            Duration::ZERO
-        } else {
-            self.clock.now().since(since)
-        }
     }
 
     /// The pace of an endpoint as the last process left it. What seems to lie in the future was
@@ -176,6 +169,11 @@ impl Scheduler {
             return;
         };
         for (id, lane) in &mut self.lanes {
+            // The moments of a calendar are the wall clock's own.
+            if matches!(lane.endpoint.retry, Retry::Cron(_)) {
+                lane.look_again();
+                continue;
+            }
             match self.store.shift_waiting(*id, from, by) {
                 Ok(count) => {
                     let endpoint = &lane.endpoint.name;
@@ -199,16 +197,17 @@ impl Scheduler {
         let mut attempts = 0;
         self.wake_all();
         loop {
-            self.tick();
             self.read_mail(Some(Duration::ZERO));
             let mut jobs = Vec::new();
             self.dispatch(1, &mut jobs)?;
-            if jobs.is_empty() && self.recording.is_empty() {
+            let has_given_up = std::mem::take(&mut self.has_given_up);
+            if jobs.is_empty() && self.recording.is_empty() && !has_given_up {
                 return Ok(attempts);
             }
             attempts += jobs.len();
             for job in jobs {
                 let finished = run(job, self.transport.as_ref(), self.clock.as_ref());
+                self.tick();
                 self.settle(finished);
             }
             if !self.recording.is_empty() {
@@ -254,7 +253,6 @@ impl Scheduler {
         );
         let mut wait = Duration::ZERO;
         while !self.read_mail(Some(wait)) {
-            self.tick();
             self.write_again();
             let mut jobs = Vec::new();
             if let Err(error) = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs) {
@@ -297,6 +295,7 @@ impl Scheduler {
             let mail = self
                 .mailbox
                 .take(Some(retry.map_or(left, |retry| retry.min(left))));
+            self.tick();
             self.sort(mail);
         }
     }
@@ -305,6 +304,8 @@ impl Scheduler {
     fn read_mail(&mut self, wait: Option<Duration>) -> bool {
         let mail = self.mailbox.take(wait);
         let stop = mail.stop;
+        // Before what came is judged: the clock may have been set while it was on its way.
+        self.tick();
         self.sort(mail);
         stop
     }
@@ -408,12 +409,14 @@ impl Scheduler {
                     continue;
                 }
             };
-            match expire_if_old(&self.store, &lane.endpoint, event.received, moment.wall) {
+            match expire_if_old(&self.store, lane, due.id, event.received, moment.wall) {
                 Ok(false) => {}
+                // A batch at a time: the others get their turn in between.
                 Ok(true) => {
                     lane.off_wire();
                     lane.put_back(due.id);
-                    continue;
+                    self.has_given_up = true;
+                    return Ok(None);
                 }
                 Err(error) => {
                     lane.off_wire();
@@ -475,20 +478,25 @@ impl Scheduler {
     }
 }
 
-/// Gives up what an endpoint is owed of events that are too old, if this one is: it and those from
-/// before. Says whether it was.
+/// Gives up a batch of what an endpoint is owed of events that are too old, if this one is. Says
+/// whether it was. What is on the wire is left alone.
 fn expire_if_old(
     store: &Store,
-    endpoint: &Endpoint,
+    lane: &Lane,
+    delivery: DeliveryId,
     received: Timestamp,
     now: Timestamp,
 ) -> Result<bool> {
-    let deadline = deadline(store, endpoint, received, now)?;
-    if deadline.is_none_or(|deadline| deadline > now) {
+    let endpoint = &lane.endpoint;
+    let Some(deadline) = deadline(store, endpoint, received, now)?.filter(|at| *at <= now) else {
         return Ok(false);
-    }
+    };
     let reason = expired(endpoint);
-    let count = store.expire(endpoint.id, received, &reason, now)?;
+    // As much older than its deadline as this one is, others may be younger: less of their time was
+    // spent offline, if anything.
+    let up_to = received.plus(now.since(deadline));
+    let others = lane.in_flight().filter(|id| *id != delivery).collect();
+    let count = store.expire(endpoint.id, up_to, others, &reason, now)?;
     tracing::warn!(
         endpoint = endpoint.name,
         count,

@@ -42,6 +42,7 @@ impl Store {
             let id = save(tx, &endpoint, now)?;
             // Those of the one that was removed.
             forget_all(tx, owner(id))?;
+            forget_refusals(tx, id)?;
             Ok(id)
         })
     }
@@ -69,6 +70,9 @@ impl Store {
                 check_sources(tx, endpoint.filters.sources.as_ref())?;
             }
             save(tx, &endpoint, now)?;
+            if endpoint.url != held.url {
+                forget_refusals(tx, held.id)?;
+            }
             if endpoint.secret != held.secret || endpoint.scheme != held.scheme {
                 forget_all(tx, owner(held.id))?;
             }
@@ -189,6 +193,14 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         )?;
     tx.changes.configured();
     Ok(id)
+}
+
+/// What refused everything was elsewhere.
+fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
+    tx.connection
+        .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
+        .execute(named_params! { ":id": id })?;
+    Ok(())
 }
 
 /// A source that is not there is a slip of the pen, and would keep every event away.
