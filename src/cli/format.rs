@@ -121,10 +121,9 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     )?;
     let is_proof = |name: &str| {
         let mut proofs = proofs.iter();
-        let mut own = endpoint.connection.headers.iter();
         holds_secret(name)
             || proofs.any(|(proof, _)| proof.eq_ignore_ascii_case(name))
-            || own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+            || endpoint.connection.sets_header(name)
     };
     let shown = |(name, value): &Header| match !signed && is_proof(name) {
         true => (name.clone(), HIDDEN.to_owned()),

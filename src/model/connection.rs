@@ -257,6 +257,12 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
+    /// Whether this is one of the connection's own headers, in any letter case.
+    pub fn sets_header(&self, name: &str) -> bool {
+        let mut own = self.headers.iter();
+        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    }
+
     /// Checks that headers and credentials can be sent.
     ///
     /// # Errors

@@ -111,12 +111,8 @@ fn without_tokens(
 /// What of a request's headers is recorded: credentials are not, nor are the values that were set
 /// for the endpoint.
 fn without_secrets(headers: Vec<Header>, endpoint: &Endpoint) -> Vec<Header> {
-    let is_own = |name: &str| {
-        let mut own = endpoint.connection.headers.iter();
-        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
-    };
     let hide = |(name, value): Header| {
-        let value = if holds_secret(&name) || is_own(&name) {
+        let value = if holds_secret(&name) || endpoint.connection.sets_header(&name) {
             HIDDEN.to_owned()
         } else {
             value

@@ -9,6 +9,7 @@ use super::Store;
 use super::columns::{HeadersRef, Micros, Millis};
 use super::job::Tx;
 use super::pace::{self, RecentPace};
+use super::setup::endpoint::forget_refusals;
 use super::setup::hold::hold;
 use super::writer::expect_one;
 use crate::error::Result;
@@ -259,11 +260,7 @@ fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {
                 )?
                 .execute(named_params! { ":id": report.endpoint, ":lasting": Millis(lasting) })?;
         }
-        Refusing::Over => {
-            tx.connection
-                .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
-                .execute(named_params! { ":id": report.endpoint })?;
-        }
+        Refusing::Over => forget_refusals(tx, report.endpoint)?,
     }
     Ok(())
 }

@@ -85,11 +85,7 @@ fn own_headers(
     headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
     headers.extend(others);
     let connection = &endpoint.connection;
-    let is_own = |name: &str| {
-        let mut own = connection.headers.iter();
-        own.any(|(held, _)| held.eq_ignore_ascii_case(name))
-    };
-    headers.retain(|(name, _)| !is_own(name));
+    headers.retain(|(name, _)| !connection.sets_header(name));
     headers.extend(connection.headers.iter().cloned());
     if let Some(auth) = &connection.auth {
         headers.push(("Authorization".to_owned(), auth.header()));

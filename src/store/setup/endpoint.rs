@@ -125,7 +125,7 @@ impl Store {
 }
 
 /// The endpoint of this name.
-fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
+pub(super) fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
     let held = tx.directory.endpoint(name).cloned();
     held.ok_or_else(|| no_endpoint(name))
 }
@@ -195,8 +195,8 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
     Ok(id)
 }
 
-/// What refused everything was elsewhere.
-fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
+/// Forgets for how long the endpoint has refused everything: that is over, or was elsewhere.
+pub(in crate::store) fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
     tx.connection
         .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
         .execute(named_params! { ":id": id })?;

@@ -2,7 +2,7 @@
 
 use rusqlite::named_params;
 
-use super::no_endpoint;
+use super::endpoint::{forget_refusals, held};
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::EndpointId;
@@ -21,8 +21,7 @@ impl Store {
     pub fn hold_endpoint(&self, name: &str, reason: &str, now: Timestamp) -> Result<bool> {
         let (name, reason) = (name.to_owned(), reason.to_owned());
         self.write(move |tx| {
-            let endpoint = tx.directory.endpoint(&name).cloned();
-            let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+            let endpoint = held(tx, &name)?;
             hold(tx, endpoint.id, &reason, now)?;
             Ok(endpoint.held.is_none())
         })
@@ -35,8 +34,7 @@ impl Store {
     pub fn resume_endpoint(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let endpoint = tx.directory.endpoint(&name).cloned();
-            let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+            let endpoint = held(tx, &name)?;
             let resumed = tx
                 .connection
                 .prepare_cached(
@@ -47,9 +45,7 @@ impl Store {
                 .execute(named_params! { ":id": endpoint.id })?;
             if resumed > 0 {
                 // It has its five days again.
-                tx.connection
-                    .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
-                    .execute(named_params! { ":id": endpoint.id })?;
+                forget_refusals(tx, endpoint.id)?;
                 tx.changes.configured();
             }
             Ok(resumed > 0)
@@ -72,8 +68,7 @@ impl Store {
         loop {
             let (name, reason) = (name.to_owned(), reason.to_owned());
             let batch = self.write(move |tx| {
-                let endpoint = tx.directory.endpoint(&name).cloned();
-                let endpoint = endpoint.ok_or_else(|| no_endpoint(&name))?;
+                let endpoint = held(tx, &name)?;
                 let settling = Settling {
                     to: State::Cancelled,
                     reason: &reason,

@@ -1,6 +1,6 @@
 //! What people set up: sources and endpoints, added, changed and removed. One file a noun.
 
-mod endpoint;
+pub(super) mod endpoint;
 pub(super) mod hold;
 mod secrets;
 mod source;
