@@ -53,6 +53,16 @@ impl Timestamp {
         Timestamp(moment.timestamp_millis())
     }
 
+    /// The same moment for the time zones' crate, within the years that it knows.
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX)
+    }
+
+    /// A moment of the time zones' crate.
+    pub fn from_jiff(moment: jiff::Timestamp) -> Timestamp {
+        Timestamp(moment.as_millisecond())
+    }
+
     /// Reads RFC 3339 (`2026-03-01T12:00:00Z`) or an age before `now` (`90s`, `2h`, `7d`).
     ///
     /// # Errors

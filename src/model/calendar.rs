@@ -7,9 +7,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Offset, TimeZone, Utc};
-use chrono_tz::Tz;
+use chrono::{Datelike, NaiveDateTime, TimeDelta, Timelike};
 use cron::Schedule;
+use jiff::civil;
+use jiff::tz::{self, TimeZone, TimeZoneDatabase};
 
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -25,7 +26,7 @@ const STEPS_MAX: usize = 3 * 3_600 * 2;
 #[derive(Debug, Clone)]
 pub struct Calendar {
     schedule: Box<Schedule>,
-    zone: Option<Tz>,
+    zone: Option<TimeZone>,
 }
 
 impl Calendar {
@@ -64,38 +65,56 @@ impl Calendar {
     }
 
     /// The name of its time zone, if it has one.
-    pub fn zone_name(&self) -> Option<&'static str> {
-        self.zone.map(|zone| zone.name())
+    pub fn zone_name(&self) -> Option<&str> {
+        self.zone.as_ref().and_then(TimeZone::iana_name)
     }
 
     /// What clocks there show.
     fn local(&self, at: Timestamp) -> NaiveDateTime {
-        let utc = at.to_chrono();
-        match self.zone {
-            None => utc.naive_utc(),
-            Some(zone) => utc.with_timezone(&zone).naive_local(),
+        let utc = at.to_chrono().naive_utc();
+        match &self.zone {
+            None => utc,
+            Some(zone) => {
+                let offset = zone.to_offset(at.to_jiff());
+                utc + TimeDelta::seconds(offset.seconds().into())
+            }
         }
     }
 
-    /// When clocks there show this.
+    /// When clocks there show this; of a time that they skip or show twice, as RFC 5545 has it.
     fn moment(&self, local: NaiveDateTime) -> Timestamp {
-        let utc: DateTime<Utc> = match self.zone {
-            None => local.and_utc(),
-            Some(zone) => match zone.offset_from_local_datetime(&local).earliest() {
-                Some(offset) => (local - offset.fix()).and_utc(),
-                None => {
-                    let before =
-                        zone.offset_from_utc_datetime(&(local - chrono::TimeDelta::days(1)));
-                    (local - before.fix()).and_utc()
-                }
-            },
-        };
-        Timestamp::from_chrono(utc)
+        let in_zone = self.zone.as_ref().and_then(|zone| {
+            let moment = zone.to_ambiguous_timestamp(civil_of(local)?).compatible();
+            Some(Timestamp::from_jiff(moment.ok()?))
+        });
+        in_zone.unwrap_or_else(|| Timestamp::from_chrono(local.and_utc()))
     }
 }
 
-fn shift_max() -> chrono::TimeDelta {
-    chrono::TimeDelta::from_std(SHIFT_MAX).expect("three hours are a span")
+/// The same reading of a clock; `None` after the year 9999.
+fn civil_of(local: NaiveDateTime) -> Option<civil::DateTime> {
+    let small = |number: u32| i8::try_from(number).ok();
+    civil::DateTime::new(
+        i16::try_from(local.year()).ok()?,
+        small(local.month())?,
+        small(local.day())?,
+        small(local.hour())?,
+        small(local.minute())?,
+        small(local.second())?,
+        0,
+    )
+    .ok()
+}
+
+/// The zone of this name: as the system has it, which follows the changes of the law, else as it
+/// is built in, for a system that knows no zones or not this one.
+fn zone_named(name: &str) -> Option<TimeZone> {
+    let system = tz::db().get(name).ok();
+    system.or_else(|| TimeZoneDatabase::bundled().get(name).ok())
+}
+
+fn shift_max() -> TimeDelta {
+    TimeDelta::from_std(SHIFT_MAX).expect("three hours are a span")
 }
 
 impl PartialEq for Calendar {
@@ -107,7 +126,7 @@ impl PartialEq for Calendar {
 impl fmt::Display for Calendar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.schedule.source())?;
-        match self.zone {
+        match self.zone_name() {
             None => Ok(()),
             Some(zone) => write!(f, " {zone}"),
         }
@@ -132,14 +151,14 @@ impl FromStr for Calendar {
     fn from_str(text: &str) -> Result<Calendar> {
         let text = text.trim();
         let (expression, zone) = match text.rsplit_once(' ') {
-            Some((expression, name)) => match name.parse::<Tz>() {
-                Ok(zone) => (expression, Some(zone)),
-                Err(_) if name.contains('/') && name.starts_with(char::is_alphabetic) => {
+            Some((expression, name)) => match zone_named(name) {
+                Some(zone) => (expression, Some(zone)),
+                None if name.contains('/') && name.starts_with(char::is_alphabetic) => {
                     return Err(Error::misuse(format!(
                         "there is no time zone `{name}`; write one such as Europe/Berlin or Asia/Shanghai"
                     )));
                 }
-                Err(_) => (text, None),
+                None => (text, None),
             },
             None => (text, None),
         };

@@ -491,6 +491,27 @@ fn windows_order_tries_and_age_are_set_shown_and_taken_away() {
 }
 
 #[test]
+fn a_box_without_time_zones_of_its_own_knows_them_all_the_same() {
+    let here = Box::new();
+    let zones = here.folder.path().join("zoneinfo");
+    std::fs::create_dir_all(zones.join("Europe")).unwrap();
+    let window = "0 0 2 * * *+3h Europe/Berlin";
+    let add = |name: &str| {
+        let url = "http://127.0.0.1:9/hook";
+        let mut command = here.command(&["endpoint", "add", name, url, "--window", window]);
+        let ran = command.env("TZDIR", &zones).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        assert_eq!(here.json(&["endpoint", "show", name])["window"], window);
+    };
+    add("none-at-all");
+    std::fs::write(zones.join("Europe/Berlin"), "no zone").unwrap();
+    add("a-broken-one");
+    std::fs::write(zones.join("Europe/Paris"), "no zone").unwrap();
+    std::fs::remove_file(zones.join("Europe/Berlin")).unwrap();
+    add("not-this-one");
+}
+
+#[test]
 fn what_is_old_can_be_dropped_when_an_endpoint_is_resumed() {
     let here = Box::new();
     let receiver = Receiver::answering(&[200]);
