@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::driver::Load;
 use crate::options::{Options, median};
-use crate::processes::{Receiver, drive, get, wait_for_pending};
+use crate::processes::{Mode, Receiver, drive, get, wait_for_pending};
 use crate::served::{Box, Served};
 use crate::table::{Goal, Row, Table};
 
@@ -26,7 +26,7 @@ struct Taken {
 
 /// Measures both files in turns and prints the long one's share.
 pub(crate) fn growth(options: &Options, table: &Table) {
-    let receiver = Receiver::start(false);
+    let receiver = Receiver::start(Mode::Count);
     let boxes = [0, options.growth].map(|history| {
         let here = Box::new(&options.folder);
         here.endpoint("ci", receiver.address);

@@ -22,8 +22,10 @@
 mod bare;
 mod driver;
 mod growth;
+mod isolation;
 mod measure;
 mod options;
+mod outage;
 mod payload;
 mod processes;
 mod receiver;
@@ -35,6 +37,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use driver::Load;
 use options::Options;
+use processes::Mode;
 
 /// What the driver's pushes are signed with.
 pub(crate) const GOGS_SECRET: &str = "topsecret";
@@ -57,8 +60,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["receiver"] => receiver::run(false),
-        ["receiver", "log"] => receiver::run(true),
+        ["receiver", address, mode] => receiver::run(address, Mode::read(mode)),
         [
             "driver",
             address,

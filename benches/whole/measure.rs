@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use crate::driver::Load;
 use crate::growth::growth;
+use crate::isolation::isolation;
 use crate::options::{Options, median};
-use crate::processes::{Receiver, closed_port, drive, wait_for_pending};
+use crate::outage::{outage, week};
+use crate::processes::{Mode, Receiver, closed_port, drive, wait_for_pending};
 use crate::served::Box;
 use crate::table::{Goal, Row, Table};
 use crate::{BODY_BYTES, bare};
@@ -27,6 +29,9 @@ pub(crate) fn run(options: &Options) {
         ("latency", latency as fn(&Options, &Table)),
         ("disk", disk),
         ("million", million),
+        ("outage", outage),
+        ("week", week),
+        ("isolation", isolation),
         ("idle", idle),
     ] {
         if options.wants(name) {
@@ -69,7 +74,7 @@ fn rates(options: &Options, table: &Table) {
             ingest.entry(1).or_default().push(ingest_with(options, 1));
         }
         for threads in [1, 2, 4, 8] {
-            let receiver = Receiver::start(false);
+            let receiver = Receiver::start(Mode::Count);
             let rate = bare::send(receiver.address, threads, BODY_BYTES, options.seconds / 2.0);
             send.entry(threads).or_default().push(rate);
         }
@@ -166,7 +171,7 @@ fn ingest_with(options: &Options, senders: usize) -> Value {
 /// Events a second from the start of the process until all are delivered and recorded.
 fn drain(options: &Options, events: u64) -> f64 {
     let here = Box::new(&options.folder);
-    let receiver = Receiver::start(false);
+    let receiver = Receiver::start(Mode::Count);
     here.endpoint("ci", receiver.address);
     here.preload(events, BODY_BYTES);
     let served = here.serve();
@@ -184,7 +189,7 @@ fn both(options: &Options, table: &Table, rate: f64) {
         options.seconds * 4.0
     };
     let here = Box::new(&options.folder);
-    let receiver = Receiver::start(false);
+    let receiver = Receiver::start(Mode::Count);
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let load = Load {
@@ -218,7 +223,7 @@ fn both(options: &Options, table: &Table, rate: f64) {
 /// From the answer "accepted" to the receiver, at 20 events a second.
 fn latency(options: &Options, table: &Table) {
     let here = Box::new(&options.folder);
-    let receiver = Receiver::start(true);
+    let receiver = Receiver::start(Mode::Log);
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let load = Load {
@@ -232,22 +237,11 @@ fn latency(options: &Options, table: &Table) {
     };
     let accepted = drive(&load);
     wait_for_pending(&here, 0);
-    let received: HashMap<String, f64> = receiver.log().into_iter().collect();
-    let mut took_ms: Vec<f64> = accepted["log"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| {
-            let (key, at) = line.as_str().unwrap().split_once(' ').unwrap();
-            // A receiver may well have it before the sender has read its answer.
-            ((received[key] - at.parse::<f64>().unwrap()) / 1e6).max(0.0)
-        })
-        .collect();
-    took_ms.sort_by(f64::total_cmp);
-    for (name, share, goal) in [("p50", 0.5, 2.0), ("p99", 0.99, 10.0)] {
+    let (p50, p99) = receiver.took_ms(&accepted);
+    for (name, value, goal) in [("p50", p50, 2.0), ("p99", p99, 10.0)] {
         table.print(&Row {
             name: format!("accepted to received at 20/s, {name}"),
-            value: took_ms[(took_ms.len() as f64 * share) as usize],
+            value,
             unit: "ms",
             share: None,
             goal: Goal::AtMost(goal),
@@ -258,7 +252,7 @@ fn latency(options: &Options, table: &Table) {
 /// What reaches the disk for each event that is taken in and delivered.
 fn disk(options: &Options, table: &Table) {
     let here = Box::new(&options.folder);
-    let receiver = Receiver::start(false);
+    let receiver = Receiver::start(Mode::Count);
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let mut load = Load {
@@ -299,7 +293,7 @@ fn disk(options: &Options, table: &Table) {
 /// A million pending deliveries over a hundred endpoints.
 fn million(options: &Options, table: &Table) {
     let here = Box::new(&options.folder);
-    let receiver = Receiver::start(false);
+    let receiver = Receiver::start(Mode::Count);
     for number in 0..100 {
         here.endpoint(&format!("e{number}"), receiver.address);
     }

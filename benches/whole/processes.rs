@@ -1,6 +1,7 @@
 //! The processes beside the one under measure: the receiver, the load driver; and what is asked
 //! of servers by hand.
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -52,6 +53,34 @@ pub(crate) fn drive(load: &Load) -> Value {
     result
 }
 
+/// What a receiver does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// It takes everything and counts.
+    Count,
+    /// It also says which event came when.
+    Log,
+    /// It takes every connection and never answers a POST.
+    Hang,
+}
+
+impl Mode {
+    const ALL: [Mode; 3] = [Mode::Count, Mode::Log, Mode::Hang];
+
+    fn name(self) -> &'static str {
+        match self {
+            Mode::Count => "count",
+            Mode::Log => "log",
+            Mode::Hang => "hang",
+        }
+    }
+
+    pub(crate) fn read(name: &str) -> Mode {
+        let found = Mode::ALL.into_iter().find(|mode| mode.name() == name);
+        found.unwrap_or_else(|| panic!("no receiver does {name}"))
+    }
+}
+
 /// A receiver's process; killed when dropped.
 pub(crate) struct Receiver {
     child: Child,
@@ -59,13 +88,14 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn start(log: bool) -> Receiver {
+    pub(crate) fn start(mode: Mode) -> Receiver {
+        Receiver::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), mode)
+    }
+
+    pub(crate) fn start_at(address: SocketAddr, mode: Mode) -> Receiver {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.arg("receiver").stdout(Stdio::piped());
-        if log {
-            command.arg("log");
-        }
-        let mut child = command.spawn().unwrap();
+        command.args(["receiver", &address.to_string(), mode.name()]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
@@ -93,6 +123,25 @@ impl Receiver {
                 (key.to_owned(), at.parse().unwrap())
             })
             .collect()
+    }
+
+    /// From each answer "accepted" that the driver tells of to this receiver, in milliseconds: half
+    /// of them, and all but one in a hundred, took no longer.
+    pub(crate) fn took_ms(&self, accepted: &Value) -> (f64, f64) {
+        let received: HashMap<String, f64> = self.log().into_iter().collect();
+        let mut took: Vec<f64> = accepted["log"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| {
+                let (key, at) = line.as_str().unwrap().split_once(' ').unwrap();
+                // A receiver may well have it before the sender has read its answer.
+                ((received[key] - at.parse::<f64>().unwrap()) / 1e6).max(0.0)
+            })
+            .collect();
+        took.sort_by(f64::total_cmp);
+        let at = |share: f64| took[(took.len() as f64 * share) as usize];
+        (at(0.5), at(0.99))
     }
 }
 

@@ -123,6 +123,16 @@ impl Box {
         let of = |path: String| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
         of(self.db.display().to_string()) + of(format!("{}-wal", self.db.display()))
     }
+
+    /// Bytes of the database when all that is in its log was moved into it.
+    pub(crate) fn settled_bytes(&self) -> u64 {
+        let connection = rusqlite::Connection::open(&self.db).unwrap();
+        let is_busy: bool = connection
+            .query_row("pragma wal_checkpoint(truncate)", [], |row| row.get(0))
+            .unwrap();
+        assert!(!is_busy, "somebody reads or writes");
+        self.bytes()
+    }
 }
 
 /// A running `hookbox serve`; killed when dropped.

@@ -30,9 +30,7 @@ use super::pool::Pool;
 use super::steady::{Jump, Steady};
 use super::transport::Transport;
 
-/// Requests on the wire at the same time, over all endpoints: each is a thread. The first half
-/// is open to all; beyond it no endpoint has more than an equal share of the whole, so that
-/// endpoints that hang do not take what the others need.
+/// Requests on the wire at the same time, over all endpoints: each is a thread.
 pub const WORKERS_MAX: usize = 128;
 
 /// Answers that wait for their commit at a time; while there are as many, nothing is sent. Each
@@ -357,27 +355,29 @@ impl Scheduler {
             return Ok(());
         }
         self.paused_until = None;
-        let order = self.round();
-        let mut gave = true;
-        while gave {
-            gave = false;
-            for id in &order {
+        let moment = self.moment();
+        let mut order = self.round();
+        // Those that had one are asked again; among hundreds of endpoints few have.
+        while !order.is_empty() {
+            let mut had_one = Vec::new();
+            for id in order {
                 if jobs.len() >= room {
                     return Ok(());
                 }
-                if let Some(job) = self.take_from(*id)? {
-                    gave = true;
+                if let Some(job) = self.take_from(id, moment)? {
+                    had_one.push(id);
                     self.on_wire += 1;
                     jobs.push(job);
                 }
             }
+            order = had_one;
         }
         Ok(())
     }
 
     /// The next job of an endpoint, if it has one and may send now.
-    fn take_from(&mut self, id: EndpointId) -> Result<Option<Job>> {
-        let (moment, share) = (self.moment(), self.share());
+    fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<Job>> {
+        let share = self.share();
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
@@ -436,14 +436,11 @@ impl Scheduler {
         Ok(None)
     }
 
-    /// How many requests one endpoint may have on the wire, besides its own concurrency: any
-    /// number while there is plenty of room, then an equal share.
+    /// How many requests one endpoint may have on the wire, besides its own concurrency: as many as
+    /// are left, so that there is always room for an endpoint that has fewer (Choudhury and Hahne,
+    /// "Dynamic queue length thresholds", 1998). Endpoints that hang do not take what others need.
     fn share(&self) -> usize {
-        const OPEN_TO_ALL: usize = WORKERS_MAX / 2;
-        if self.on_wire < OPEN_TO_ALL {
-            return WORKERS_MAX;
-        }
-        (WORKERS_MAX / self.lanes.len().max(1)).max(1)
+        WORKERS_MAX.saturating_sub(self.on_wire)
     }
 
     /// The endpoints in turn, beginning after the one that was served last.
