@@ -24,7 +24,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 4, lower(hex(randomblob(5))), randomblob(16));
+values (1, 5, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -122,6 +122,8 @@ create table if not exists hookbox_endpoint (
     window      text,
     -- Whether it gets one delivery at a time, in the order of their events.
     ordered     integer not null check (ordered in (0, 1)),
+    -- Whether it gets nothing but replays: it was named by its URL when one was asked for.
+    only_replays integer not null default 0 check (only_replays in (0, 1)),
     created_ms  integer not null,
     removed_ms  integer,
     -- Since when, and why, nothing is sent there though everything is kept for it; null otherwise.
@@ -152,8 +154,8 @@ create table if not exists hookbox_pace (
 ) strict;
 
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
--- tried (last_attempt_ms), how many of its deliveries are in which state, and on how many events its
--- expression failed (when_errors), so that nobody has to count ten million. Every commit changes
+-- tried (last_attempt_ms), how many of its deliveries are in which state (mended ones count as that,
+-- not as dead or cancelled), and on how many events its expression failed (when_errors), so that nobody has to count ten million. Every commit changes
 -- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),
@@ -203,6 +205,8 @@ create table if not exists hookbox_event (
     encoding      text    check (encoding = 'zstd'),
     -- Size of the body as it came.
     bytes         integer not null,
+    -- The event that this one is an edited copy of.
+    replay_of_event integer references hookbox_event (id),
     check (encoding is not null or bytes = length(body))
 ) strict;
 
@@ -234,6 +238,37 @@ create table if not exists hookbox_key_move (
     done_hash     integer not null
 ) strict;
 
+-- A wish to send many again: which, where to, how far it is. Its deliveries are made a few at a time,
+-- in the order in which the old ones were.
+create table if not exists hookbox_replay (
+    id          integer primary key,
+    kind        text    not null check (kind in ('replay', 'recover', 'backfill')),
+    state       text    not null check (state in ('running', 'paused', 'done', 'cancelled')),
+    -- command line, page or API, and the user where that is known.
+    asked_by    text    not null,
+    created_ms  integer not null,
+    ended_ms    integer,
+    -- Which deliveries, or of a backfill events: a JSON object.
+    filter      text    not null,
+    -- The endpoint that gets all of them; null for each one's own.
+    to_endpoint_id integer references hookbox_endpoint (id),
+    -- Whether they are sent with another webhook-id.
+    new_id      integer not null check (new_id in (0, 1)),
+    -- How many in how much time (20/m); null for any.
+    rate        text,
+    -- How many were found when it was asked for.
+    expected    integer not null,
+    -- Of the deliveries (of a backfill: events) up to this one, those up to that one were looked at.
+    up_to       integer not null,
+    done_to     integer not null,
+    made        integer not null default 0,
+    check ((state in ('done', 'cancelled')) = (ended_ms is not null))
+) strict;
+
+-- Those that go on.
+create index if not exists hookbox_replay_open
+    on hookbox_replay (state) where ended_ms is null;
+
 -- One event owed to one endpoint.
 create table if not exists hookbox_delivery (
     id          integer primary key,
@@ -252,6 +287,13 @@ create table if not exists hookbox_delivery (
     replay_of   integer references hookbox_delivery (id),
     -- How the endpoint's expression failed on the event, which was sent for that.
     when_error  text,
+    -- The bulk replay that it was made for.
+    replay_id   integer references hookbox_replay (id),
+    -- Whether its webhook-id is its own id, for a receiver that must take the event again.
+    new_id      integer not null default 0 check (new_id in (0, 1)),
+    -- Of one that is dead or cancelled: the replay that got through in its place.
+    mended_by   integer references hookbox_delivery (id),
+    check (mended_by is null or state in ('dead', 'cancelled')),
     check ((state = 'pending') = (due_ms is not null)),
     check ((state = 'pending') = (settled_ms is null)),
     check (state not in ('dead', 'cancelled') or reason is not null)
@@ -273,9 +315,15 @@ create index if not exists hookbox_delivery_event
 create index if not exists hookbox_delivery_endpoint
     on hookbox_delivery (endpoint_id);
 
--- The few that did not arrive.
+-- The few that did not arrive, and those of them of which a replay did.
 create index if not exists hookbox_delivery_failed
-    on hookbox_delivery (state) where state in ('dead', 'cancelled');
+    on hookbox_delivery (state) where state in ('dead', 'cancelled') and mended_by is null;
+create index if not exists hookbox_delivery_mended
+    on hookbox_delivery (id) where mended_by is not null;
+
+-- The deliveries of a bulk replay.
+create index if not exists hookbox_delivery_replay
+    on hookbox_delivery (replay_id, state) where replay_id is not null;
 
 -- One HTTP try of a delivery, with what was sent and what came back.
 create table if not exists hookbox_attempt (

@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig};
-use crate::outbound::{Egress, RunningScheduler, Scheduler, UreqTransport};
+use crate::outbound::{
+    Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
+};
 use crate::status::{StatusConfig, StatusServer};
 use crate::store::{Missing, ServeLock, Store};
 use crate::time::Clock;
@@ -33,6 +35,7 @@ pub struct Service {
     store: Store,
     ingest: Ingest,
     scheduler: RunningScheduler,
+    replayer: RunningReplayer,
     status: StatusServer,
     // Last, so that it is given up last.
     lock: ServeLock,
@@ -51,12 +54,14 @@ impl Service {
         let transport = Arc::new(UreqTransport::new(clock.clone(), config.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
+        let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
         let status = StatusServer::start(store.clone(), clock.clone(), &config.status)?;
         let ingest = Ingest::start(store.clone(), clock, &config.ingest)?;
         Ok(Service {
             store,
             ingest,
             scheduler,
+            replayer,
             status,
             lock,
         })
@@ -81,6 +86,7 @@ impl Service {
     /// gives the file up.
     pub fn stop(self) {
         self.ingest.stop();
+        self.replayer.stop();
         self.scheduler.stop();
         self.status.stop();
         self.store.close();

@@ -1,12 +1,11 @@
-//! `hookbox delivery`, `attempt` and `replay`: what is owed, what was tried, and trying again.
+//! `hookbox delivery` and `attempt`: what is owed, and what was tried.
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::delivery::State;
-use crate::model::id::DeliveryId;
 use crate::store::{DeliveryFilter, Store};
 
 #[derive(Debug, Subcommand)]
@@ -42,9 +41,16 @@ pub(super) enum AttemptCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// Only in this state: pending, delivered, dead, cancelled
+    /// Only in this state: pending, delivered, dead, cancelled; the last two as
+    /// far as no replay got through in their place
     #[arg(long)]
     state: Option<State>,
+    /// Only dead and cancelled ones in whose place a replay got through
+    #[arg(long)]
+    mended: bool,
+    /// Only those of this bulk replay
+    #[arg(long, value_name = "ID")]
+    replay: Option<String>,
     /// Only to this endpoint
     #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
@@ -65,13 +71,6 @@ pub(super) struct ListArguments {
     until: Option<String>,
     #[command(flatten)]
     limit: Limit,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ReplayArguments {
-    /// Deliveries to send again, by id or bare number; all or none is replayed
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<String>,
 }
 
 pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
@@ -100,6 +99,11 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
     let box_id = store.box_id();
     let mut filter = DeliveryFilter {
         state: arguments.state,
+        is_mended: arguments.mended,
+        replay: arguments
+            .replay
+            .map(|id| box_id.parse_replay(&id))
+            .transpose()?,
         endpoint: arguments.endpoint,
         source: arguments.source,
         event_type: arguments.event_type,
@@ -165,22 +169,4 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
         ],
         &objects,
     )
-}
-
-pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<()> {
-    let store = context.store()?;
-    let box_id = store.box_id();
-    let ids = arguments
-        .ids
-        .iter()
-        .map(|id| box_id.parse_delivery(id))
-        .collect::<Result<Vec<DeliveryId>>>()?;
-    let made = store.replay(ids, context.now())?;
-    context.note_if_not_served(&store);
-    let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
-    if context.out.is_json() {
-        let object = json!({ "replay": null, "deliveries": outer.len(), "ids": outer });
-        return context.out.line(&object.to_string());
-    }
-    outer.iter().try_for_each(|id| context.out.line(id))
 }

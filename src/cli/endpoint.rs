@@ -198,6 +198,9 @@ struct Settings {
     /// those behind it waiting until it is delivered, dead or cancelled
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     ordered: Option<bool>,
+    /// It gets replays that name it and no events by themselves
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    only_replays: Option<bool>,
     #[command(flatten)]
     rules: RuleArguments,
     #[command(flatten)]
@@ -227,6 +230,7 @@ struct Change {
     probe_max: Option<Duration>,
     window: Option<Option<Windows>>,
     is_ordered: Option<bool>,
+    gets_only_replays: Option<bool>,
 }
 
 impl Settings {
@@ -256,6 +260,7 @@ impl Settings {
             probe_max: self.probe_max,
             window: optional(self.window)?,
             is_ordered: self.ordered,
+            gets_only_replays: self.only_replays,
         })
     }
 }
@@ -298,6 +303,7 @@ impl Change {
             && self.probe_max.is_none()
             && self.window.is_none()
             && self.is_ordered.is_none()
+            && self.gets_only_replays.is_none()
     }
 
     fn apply(&self, endpoint: &mut NewEndpoint) {
@@ -333,6 +339,7 @@ impl Change {
         put(&mut endpoint.probe_max, &self.probe_max);
         put(&mut endpoint.window, &self.window);
         put(&mut endpoint.is_ordered, &self.is_ordered);
+        put(&mut endpoint.gets_only_replays, &self.gets_only_replays);
     }
 }
 

@@ -10,6 +10,9 @@ mod endpoint;
 mod event;
 mod format;
 mod output;
+mod progress;
+mod replay;
+mod replays;
 mod secret;
 mod serve;
 mod signature;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::error::{Error, Result};
+use crate::model::replay::ReplayKind;
 use crate::store::{Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -98,9 +102,18 @@ enum Command {
     /// What was tried: list
     #[command(subcommand)]
     Attempt(delivery::AttemptCommand),
-    /// Send settled deliveries again, as new ones
+    /// Send settled deliveries again, by id or by filter
     #[command(visible_aliases = ["resend", "redeliver"], after_help = EXIT_CODES)]
-    Replay(delivery::ReplayArguments),
+    Replay(replay::ReplayArguments),
+    /// Replay all that an endpoint never got since a time
+    #[command(after_help = EXIT_CODES)]
+    Recover(replay::RecoverArguments),
+    /// Send an endpoint the events since a time that it was never owed
+    #[command(after_help = EXIT_CODES)]
+    Backfill(replay::RecoverArguments),
+    /// Bulk replays: list, show, watch, pause, resume, cancel
+    #[command(subcommand)]
+    Replays(replays::ReplaysCommand),
     /// Sign and verify by hand
     #[command(subcommand)]
     Signature(signature::SignatureCommand),
@@ -181,7 +194,10 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Event(command) => event::run(context, command),
         Command::Delivery(command) => delivery::run(context, command),
         Command::Attempt(command) => delivery::attempts(context, &command),
-        Command::Replay(arguments) => delivery::replay(context, &arguments),
+        Command::Replay(arguments) => replay::replay(context, &arguments),
+        Command::Recover(arguments) => replay::make_up(context, ReplayKind::Recover, &arguments),
+        Command::Backfill(arguments) => replay::make_up(context, ReplayKind::Backfill, &arguments),
+        Command::Replays(command) => replays::run(context, command),
         Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),
         Command::Completions { shell } => {

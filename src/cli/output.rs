@@ -79,6 +79,11 @@ impl Output {
         let _ = writeln!(std::io::stderr(), "hookbox: {text}");
     }
 
+    /// Whether a person sits at a terminal, and can be asked.
+    pub(super) fn is_interactive(&self) -> bool {
+        !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
     /// Asks a person at a terminal; where there is none, the answer is no.
     pub(super) fn confirms(&self, question: &str) -> Result<bool> {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, ReplayId};
 use crate::model::window::Windows;
 use crate::time::Timestamp;
 
@@ -142,6 +142,12 @@ pub struct DeliveryRecord {
     pub replay_of: Option<DeliveryId>,
     /// How the endpoint's expression failed on the event, which was sent for that.
     pub when_error: Option<String>,
+    /// The bulk replay that it was made for.
+    pub replay: Option<ReplayId>,
+    /// Whether its `webhook-id` is its own id: the receiver must take the event again.
+    pub has_new_id: bool,
+    /// Of a dead or cancelled one: the replay that got through in its place.
+    pub mended_by: Option<DeliveryId>,
     /// How its endpoint fares.
     pub endpoint_waits: EndpointWaits,
 }
@@ -221,7 +227,9 @@ impl DeliveryRecord {
             "settled_at": self.settled.map(|at| at.to_string()),
             "reason": self.reason,
             "replay_of": self.replay_of.map(|id| box_id.delivery(id)),
-            "replay": null,
+            "replay": self.replay.map(|id| box_id.replay(id)),
+            "new_id": self.has_new_id,
+            "mended_by": self.mended_by.map(|id| box_id.delivery(id)),
             "when_error": self.when_error,
             "waiting": self.waiting(now),
             "waiting_reason": self.waiting_reason(box_id, now),

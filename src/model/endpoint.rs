@@ -191,6 +191,8 @@ pub struct NewEndpoint {
     pub window: Option<Windows>,
     /// Whether it gets one delivery at a time, in the order of their events.
     pub is_ordered: bool,
+    /// Whether it gets nothing but replays.
+    pub gets_only_replays: bool,
 }
 
 impl NewEndpoint {
@@ -215,6 +217,7 @@ impl NewEndpoint {
             probe_max: PROBE_MAX_DEFAULT,
             window: None,
             is_ordered: false,
+            gets_only_replays: false,
         }
     }
 
@@ -354,10 +357,12 @@ pub struct EndpointReport {
     pub pending: i64,
     /// Deliveries that got through.
     pub delivered: i64,
-    /// Deliveries given up.
+    /// Deliveries given up, in whose place no replay got through.
     pub dead: i64,
-    /// Deliveries called off.
+    /// Deliveries called off, in whose place no replay got through.
     pub cancelled: i64,
+    /// Deliveries given up or called off in whose place a replay got through.
+    pub mended: i64,
     /// Events on which its expression failed, and which were sent for that.
     pub when_errors: i64,
     /// The due time of the pending delivery that is due first.
@@ -392,6 +397,7 @@ impl EndpointReport {
             "rate": endpoint.rate().map(Rates::to_string),
             "concurrency": endpoint.concurrency(),
             "ordered": endpoint.is_ordered,
+            "only_replays": endpoint.gets_only_replays,
             "retry": endpoint.retry.to_string(),
             "tries_max": endpoint.tries_max(),
             "probe_max": show_span(endpoint.probe_max),
@@ -408,6 +414,7 @@ impl EndpointReport {
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,
+            "mended": self.mended,
             "cancelled": self.cancelled,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
         })

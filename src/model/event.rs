@@ -34,6 +34,8 @@ pub struct NewEvent {
     pub headers: Vec<Header>,
     /// The exact bytes.
     pub body: Vec<u8>,
+    /// The event that this one is an edited copy of.
+    pub replay_of: Option<EventId>,
 }
 
 impl NewEvent {
@@ -47,6 +49,7 @@ impl NewEvent {
             content_type: None,
             headers: Vec::new(),
             body: body.into(),
+            replay_of: None,
         }
     }
 
@@ -133,6 +136,8 @@ pub struct EventRecord {
     pub headers: Vec<Header>,
     /// Size of the body.
     pub bytes: i64,
+    /// The event that this one is an edited copy of.
+    pub replay_of: Option<EventId>,
 }
 
 /// One line for lists: who did what to which repository; of an event whose body does not say so,
@@ -167,7 +172,7 @@ impl EventRecord {
             "summary": self.summary(),
             "branch": self.facts.branch,
             "headers": shown_headers(&self.headers),
-            "replay_of_event": null,
+            "replay_of_event": self.replay_of.map(|id| box_id.event(id)),
         })
     }
 }

@@ -32,6 +32,10 @@ id!(
     DeliveryId
 );
 id!(
+    /// A bulk replay's row; ascending in the order of creation.
+    ReplayId
+);
+id!(
     /// An attempt's row; ascending in the order of recording, never used twice.
     AttemptId
 );
@@ -61,6 +65,11 @@ impl BoxId {
         format!("att_{self}_{}", id.0)
     }
 
+    /// The outer id of a bulk replay.
+    pub fn replay(&self, id: ReplayId) -> String {
+        format!("rpl_{self}_{}", id.0)
+    }
+
     /// Reads an event's id: the outer form, or the bare number.
     ///
     /// # Errors
@@ -75,6 +84,14 @@ impl BoxId {
     /// As [`BoxId::parse_event`].
     pub fn parse_delivery(&self, text: &str) -> Result<DeliveryId> {
         self.parse("delivery", "dlv", text).map(DeliveryId)
+    }
+
+    /// Reads a bulk replay's id: the outer form, or the bare number.
+    ///
+    /// # Errors
+    /// As [`BoxId::parse_event`].
+    pub fn parse_replay(&self, text: &str) -> Result<ReplayId> {
+        self.parse("replay", "rpl", text).map(ReplayId)
     }
 
     fn parse(&self, noun: &str, prefix: &str, text: &str) -> Result<i64> {

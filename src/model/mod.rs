@@ -24,6 +24,7 @@ pub mod outage;
 pub mod rate;
 pub mod redact;
 pub mod refusal;
+pub mod replay;
 pub mod retry;
 pub mod scope;
 pub mod source;

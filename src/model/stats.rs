@@ -13,10 +13,12 @@ pub struct Stats {
     pub pending: i64,
     /// Deliveries that got through.
     pub delivered: i64,
-    /// Deliveries given up.
+    /// Deliveries given up, in whose place no replay got through.
     pub dead: i64,
-    /// Deliveries called off.
+    /// Deliveries called off, in whose place no replay got through.
     pub cancelled: i64,
+    /// Deliveries given up or called off in whose place a replay got through.
+    pub mended: i64,
     /// The due time of the pending delivery that is due first.
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file and its write-ahead log.
@@ -32,6 +34,7 @@ impl Stats {
             "delivered": self.delivered,
             "dead": self.dead,
             "cancelled": self.cancelled,
+            "mended": self.mended,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
             "db_bytes": self.db_bytes,
         })

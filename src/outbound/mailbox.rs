@@ -56,6 +56,7 @@ impl Mailbox {
         self.leave(|mail| match woken {
             Woken::Endpoints(endpoints) => mail.woken.extend(endpoints.iter().copied()),
             Woken::All => mail.woken_all = true,
+            Woken::Replays => {}
         });
     }
 

@@ -21,6 +21,7 @@ mod mailbox;
 mod pace;
 mod policy;
 mod pool;
+mod replayer;
 mod scheduler;
 mod steady;
 mod transport;
@@ -28,6 +29,7 @@ mod transport;
 pub use egress::{Egress, Forbidden, Scope};
 pub use format::{Occasion, fill, render};
 pub use policy::RETRY_AFTER_MAX;
+pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{
     Answer, Exchange, OutboundRequest, REPLY_BYTES_MAX, Reply, Transport, UreqTransport,

@@ -15,7 +15,7 @@ use crate::model::id::BoxId;
 use crate::model::kind::SourceKind;
 use crate::model::redact::hide_fields;
 use crate::signature::form::is_form;
-use crate::store::{DeliveryFilter, Store};
+use crate::store::{DeliveryFilter, ReplayOptions, Store};
 use crate::time::{Clock, Timestamp};
 
 /// Rows of the delivery list on a page.
@@ -282,7 +282,7 @@ fn post(router: &Router, path: &str, request: &mut Request) -> Result<Reply> {
     match parts.as_slice() {
         ["deliveries", id, "replay"] => {
             let id = router.box_id().parse_delivery(id)?;
-            let made = store.replay(vec![id], now)?;
+            let made = store.replay(vec![id], ReplayOptions::default(), now)?;
             let shown = made.first().copied().unwrap_or(id);
             Ok(Reply::see_other(format!(
                 "/deliveries/{}",

@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 pub(super) struct Changes {
     sources: BTreeMap<i64, SourceChange>,
     endpoints: BTreeMap<EndpointId, [i64; 4]>,
+    /// Dead or cancelled deliveries in whose place a replay got through.
+    mended: BTreeMap<EndpointId, i64>,
     /// Events on which an endpoint's expression failed.
     when_errors: BTreeMap<EndpointId, i64>,
     /// When endpoints were last tried, by the scheduler's own time.
@@ -25,6 +27,8 @@ pub(super) struct Changes {
     woken: BTreeSet<EndpointId>,
     /// Whether a source or an endpoint is another than before.
     configured: bool,
+    /// Whether a bulk replay was asked for or changed.
+    replays: bool,
 }
 
 #[derive(Debug, Default)]
@@ -81,6 +85,17 @@ impl Changes {
         self.count(endpoint, to, count);
     }
 
+    /// A replay got through in the place of a dead or cancelled delivery.
+    pub(super) fn mended(&mut self, endpoint: EndpointId, from: State) {
+        self.count(endpoint, from, -1);
+        *self.mended.entry(endpoint).or_default() += 1;
+    }
+
+    /// A bulk replay was asked for or changed.
+    pub(super) fn replays(&mut self) {
+        self.replays = true;
+    }
+
     /// A source or an endpoint was added, changed or removed.
     pub(super) fn configured(&mut self) {
         self.configured = true;
@@ -114,7 +129,11 @@ impl Changes {
         for (endpoint, count) in other.when_errors {
             *self.when_errors.entry(endpoint).or_default() += count;
         }
+        for (endpoint, count) in other.mended {
+            *self.mended.entry(endpoint).or_default() += count;
+        }
         self.woken.extend(other.woken);
+        self.replays |= other.replays;
         self.configured |= other.configured;
     }
 
@@ -153,12 +172,20 @@ impl Changes {
         for (endpoint, count) in &self.when_errors {
             add("endpoint", endpoint.0, "when_errors", *count)?;
         }
+        for (endpoint, count) in &self.mended {
+            add("endpoint", endpoint.0, "mended", *count)?;
+        }
         for (endpoint, counts) in &self.endpoints {
             for state in State::ALL {
                 add("endpoint", endpoint.0, state.name(), counts[slot(state)])?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a bulk replay was asked for or changed.
+    pub(super) fn has_replays(&self) -> bool {
+        self.replays
     }
 
     /// Endpoints that have something new to send.

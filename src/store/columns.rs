@@ -15,9 +15,10 @@ use crate::model::endpoint::EndpointUrl;
 use crate::model::expression::Expression;
 use crate::model::filter::Globs;
 use crate::model::header::Header;
-use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, ReplayId, SourceId};
 use crate::model::kind::{OnRepeat, SourceKind};
 use crate::model::rate::Rates;
+use crate::model::replay::{ReplayKind, ReplayState};
 use crate::model::retry::Retry;
 use crate::model::source::{GenericRules, Tolerance};
 use crate::model::template::Template;
@@ -43,7 +44,7 @@ macro_rules! integer_columns {
 }
 
 integer_columns!(
-    SourceId, EndpointId, EventId, DeliveryId, AttemptId, Timestamp
+    SourceId, EndpointId, EventId, DeliveryId, AttemptId, ReplayId, Timestamp
 );
 
 macro_rules! named_columns {
@@ -56,7 +57,15 @@ macro_rules! named_columns {
     )+};
 }
 
-named_columns!(State, Outcome, SourceKind, OnRepeat, Scheme);
+named_columns!(
+    State,
+    Outcome,
+    SourceKind,
+    OnRepeat,
+    Scheme,
+    ReplayKind,
+    ReplayState
+);
 
 macro_rules! parsed_columns {
     ($($name:ident),+) => {$(
@@ -78,7 +87,9 @@ parsed_columns!(
     Windows,
     Globs,
     Expression,
-    Rates
+    Rates,
+    ReplayKind,
+    ReplayState
 );
 
 impl FromSql for Outcome {

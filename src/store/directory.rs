@@ -99,7 +99,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let endpoints = connection
         .prepare_cached(
             "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                    timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered,
+                    timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays,
                     held_ms, held_reason
              from hookbox_endpoint
              where removed_ms is null
@@ -180,6 +180,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         probe_max: row.get::<_, Millis>("probe_max_ms")?.0,
         window: row.get("window")?,
         is_ordered: row.get("ordered")?,
+        gets_only_replays: row.get("only_replays")?,
     };
     let held = match row.get("held_ms")? {
         Some(since) => Some(Hold {

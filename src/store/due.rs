@@ -26,6 +26,8 @@ pub struct DueDelivery {
     pub tries: u32,
     /// When it is due.
     pub due: Timestamp,
+    /// Whether its `webhook-id` is its own id: the receiver must take the event again.
+    pub has_new_id: bool,
 }
 
 /// An event as it is sent.
@@ -51,7 +53,23 @@ pub struct SendableEvent {
     pub body: Vec<u8>,
 }
 
-const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms
+impl SendableEvent {
+    /// The same under another key, also in the producer's headers that name it: for a receiver
+    /// that must take it again.
+    #[must_use]
+    pub fn renamed(mut self, key: &str) -> SendableEvent {
+        if let Some(old) = self.key.replace(key.to_owned()) {
+            for (_, value) in &mut self.headers {
+                if *value == old {
+                    *value = key.to_owned();
+                }
+            }
+        }
+        self
+    }
+}
+
+const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
      from hookbox_delivery indexed by hookbox_delivery_due
      where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
      order by due_ms, id
@@ -60,7 +78,7 @@ const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms
 /// In the order in which they were made, which is that of their events. The partial index has them
 /// by due time, so that this goes through that of all the endpoint's rows, from the first pending
 /// one on: those behind it are pending, nearly all of them.
-const IN_ORDER: &str = "select id, event_id, tries, due_ms
+const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id
      from hookbox_delivery indexed by hookbox_delivery_endpoint
      where endpoint_id = :endpoint and id >= :from and state = 'pending'
      order by id
@@ -171,6 +189,7 @@ fn read_due(row: &Row<'_>) -> rusqlite::Result<DueDelivery> {
         event: row.get(1)?,
         tries: row.get(2)?,
         due: row.get(3)?,
+        has_new_id: row.get(4)?,
     })
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::id::{DeliveryId, EndpointId, EventId, ReplayId};
 use crate::model::kind::OnRepeat;
 use crate::model::scope::Scope;
 use crate::model::source::Source;
@@ -175,16 +175,37 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
             deliveries,
         });
     }
+    let id = insert_event(tx, event, body, facts, now)?;
+    if let Some(hash) = hash {
+        tx.keys.add(tx.connection, id, hash)?;
+    }
+    let deliveries = route(tx, id, routes, now)?;
+    Ok(Accepted {
+        id,
+        duplicate: false,
+        deliveries,
+    })
+}
+
+/// Adds the row of an event.
+pub(super) fn insert_event(
+    tx: &mut Tx<'_>,
+    event: &NewEvent,
+    body: &Packed,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<EventId> {
     // Not `returning`: a statement that has it may be undone by itself, for which SQLite copies
     // every page it is about to change.
     tx.connection
         .prepare_cached(
             "insert into hookbox_event (
                  source_id, type, original_type, key, received_ms, content_type,
-                 summary, branch, is_json, headers, body, encoding, bytes
+                 summary, branch, is_json, headers, body, encoding, bytes, replay_of_event
              ) values (
                  :source, :type, :original_type, :key, :now, :content_type,
-                 :summary, :branch, :is_json, :headers, :body, :encoding, :bytes
+                 :summary, :branch, :is_json, :headers, :body, :encoding, :bytes,
+                 :replay_of
              )",
         )?
         .execute(named_params! {
@@ -201,28 +222,18 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
             ":body": body.bytes,
             ":encoding": body.encoding,
             ":bytes": body.body_bytes,
+            ":replay_of": event.replay_of,
         })?;
-    let id = EventId(tx.connection.last_insert_rowid());
-    if let Some(hash) = hash {
-        tx.keys.add(tx.connection, id, hash)?;
-    }
     tx.changes.event_added(event.source, now);
-    let deliveries = route(tx, id, routes, now)?;
-    Ok(Accepted {
-        id,
-        duplicate: false,
-        deliveries,
-    })
+    Ok(EventId(tx.connection.last_insert_rowid()))
 }
 
 /// Makes a delivery of a new event for every endpoint that wants it.
 fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
     for route in &routes.endpoints {
         let new = NewDelivery {
-            event,
-            endpoint: route.endpoint,
-            replay_of: None,
             when_error: route.when_error.as_deref(),
+            ..NewDelivery::new(event, route.endpoint)
         };
         add_delivery(tx, &new, now)?;
     }
@@ -238,10 +249,9 @@ fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp)
             |row| row.get(0),
         )?;
         let new = NewDelivery {
-            event,
-            endpoint: route.endpoint,
             replay_of: last,
             when_error: route.when_error.as_deref(),
+            ..NewDelivery::new(event, route.endpoint)
         };
         add_delivery(tx, &new, now)?;
     }
@@ -259,8 +269,26 @@ pub(super) struct NewDelivery<'a> {
     pub(super) endpoint: EndpointId,
     /// The delivery that it repeats.
     pub(super) replay_of: Option<DeliveryId>,
+    /// The bulk replay that it is made for.
+    pub(super) replay: Option<ReplayId>,
+    /// Whether the receiver must take the event again.
+    pub(super) has_new_id: bool,
     /// How the endpoint's expression failed on the event.
     pub(super) when_error: Option<&'a str>,
+}
+
+impl NewDelivery<'_> {
+    /// One that is owed for the first time.
+    pub(super) fn new(event: EventId, endpoint: EndpointId) -> NewDelivery<'static> {
+        NewDelivery {
+            event,
+            endpoint,
+            replay_of: None,
+            replay: None,
+            has_new_id: false,
+            when_error: None,
+        }
+    }
 }
 
 /// Adds one pending delivery, due at once.
@@ -272,8 +300,12 @@ pub(super) fn add_delivery(
     tx.connection
         .prepare_cached(
             "insert into hookbox_delivery (
-                 event_id, endpoint_id, state, created_ms, due_ms, replay_of, when_error
-             ) values (:event, :endpoint, :pending, :now, :now, :replay_of, :when_error)",
+                 event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
+                 when_error
+             ) values (
+                 :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
+                 :when_error
+             )",
         )?
         .execute(named_params! {
             ":event": new.event,
@@ -281,6 +313,8 @@ pub(super) fn add_delivery(
             ":pending": State::Pending,
             ":now": now,
             ":replay_of": new.replay_of,
+            ":replay": new.replay,
+            ":new_id": new.has_new_id,
             ":when_error": new.when_error,
         })?;
     tx.changes.delivery_added(new.endpoint);

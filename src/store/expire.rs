@@ -142,7 +142,7 @@ fn find(
     Ok(found)
 }
 
-fn settle(
+pub(super) fn settle(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,
     deliveries: &[DeliveryId],

@@ -55,6 +55,9 @@ pub use pace::RecentPace;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
 pub use record::{Refusing, Report};
 pub use refusal::SourceRefusals;
+pub use replay::{
+    Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
+};
 pub use route::Match;
 pub use writer::GroupStats;
 
@@ -87,6 +90,8 @@ type Listener = Box<dyn Fn(&Woken) + Send + Sync>;
 pub enum Woken<'a> {
     /// These endpoints'.
     Endpoints(&'a [EndpointId]),
+    /// Nobody's yet, but a bulk replay was asked for or changed.
+    Replays,
     /// Anybody's: another process wrote, or the configuration changed.
     All,
 }

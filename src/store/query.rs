@@ -19,7 +19,7 @@ use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, EndpointWaits, State};
 use crate::model::event::{EventRecord, summary};
-use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::id::{DeliveryId, EndpointId, EventId, ReplayId, SourceId};
 use crate::time::Timestamp;
 
 /// Rows of a list unless asked otherwise.
@@ -49,8 +49,12 @@ pub struct EventFilter {
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// In this state.
+    /// In this state; dead and cancelled ones only as far as no replay got through in their place.
     pub state: Option<State>,
+    /// Only those in whose place a replay got through.
+    pub is_mended: bool,
+    /// Made for this bulk replay.
+    pub replay: Option<ReplayId>,
     /// To this endpoint; removed ones of the name count too.
     pub endpoint: Option<String>,
     /// Of events of this source.
@@ -97,14 +101,14 @@ fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
 
 const EVENT_COLUMNS: &str =
     "select e.id, s.name as source, e.type, e.original_type, e.key, e.received_ms, e.content_type,
-        e.summary, e.branch, e.is_json, e.headers, e.bytes
+        e.summary, e.branch, e.is_json, e.headers, e.bytes, e.replay_of_event
      from hookbox_event as e
      left join hookbox_source as s on s.id = e.source_id";
 
 const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
-        d.when_error,
+        d.when_error, d.replay_id, d.new_id, d.mended_by,
         p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
         p.window, p.ordered
      from hookbox_delivery as d";
@@ -175,12 +179,19 @@ impl Store {
         let state = match filter.state {
             // The words of the partial indexes.
             Some(State::Pending) => "d.state = :state and d.state = 'pending'",
+            Some(State::Dead | State::Cancelled) if filter.is_mended => {
+                "d.state = :state and d.mended_by is not null"
+            }
             Some(State::Dead | State::Cancelled) => {
-                "d.state = :state and d.state in ('dead', 'cancelled')"
+                "d.state = :state and d.state in ('dead', 'cancelled') and d.mended_by is null"
             }
             Some(State::Delivered) | None => "d.state = :state",
         };
         conditions.add(state, ":state", some(&filter.state));
+        if filter.is_mended {
+            conditions.texts.push("d.mended_by is not null");
+        }
+        conditions.add("d.replay_id = :replay", ":replay", some(&filter.replay));
         // Looked up first: a search by number goes straight through the endpoint's index.
         let endpoint = match &filter.endpoint {
             None => None,
@@ -253,7 +264,7 @@ impl Store {
             .ok_or_else(|| no_source(name))
     }
 
-    fn row_named<T: FromSql>(&self, statement: &str, name: &str) -> Result<Option<T>> {
+    pub(super) fn row_named<T: FromSql>(&self, statement: &str, name: &str) -> Result<Option<T>> {
         self.read(|connection| {
             let id = connection
                 .prepare_cached(statement)?
@@ -361,6 +372,7 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         },
         headers: row.get::<_, Headers>("headers")?.0,
         bytes: row.get("bytes")?,
+        replay_of: row.get("replay_of_event")?,
     })
 }
 
@@ -386,6 +398,9 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         reason: row.get("reason")?,
         replay_of: row.get("replay_of")?,
         when_error: row.get("when_error")?,
+        replay: row.get("replay_id")?,
+        has_new_id: row.get("new_id")?,
+        mended_by: row.get("mended_by")?,
         endpoint_waits: EndpointWaits {
             held: row.get("held")?,
             offline: row.get("offline")?,
@@ -446,7 +461,7 @@ mod tests {
             ),
             ("d.event_id = :event", "hookbox_delivery_event (event_id=?)"),
             (
-                "d.state = 'dead' and d.state in ('dead', 'cancelled')",
+                "d.state = 'dead' and d.state in ('dead', 'cancelled') and d.mended_by is null",
                 "hookbox_delivery_failed (state=?)",
             ),
         ] {

@@ -141,11 +141,13 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
 /// Counts the attempt and moves the delivery, if it is still pending: a person may have cancelled
 /// it meanwhile, and then only the attempt counts. Returns the attempt's number.
 fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
-    let (from, attempts): (State, i64) = tx
+    let (from, attempts, is_replay): (State, i64, bool) = tx
         .connection
-        .prepare_cached("select state, attempts from hookbox_delivery where id = :id")?
+        .prepare_cached(
+            "select state, attempts, replay_of is not null from hookbox_delivery where id = :id",
+        )?
         .query_row(named_params! { ":id": report.delivery }, |row| {
-            Ok((row.get(0)?, row.get(1)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })?;
     let number = attempts + 1;
     let (due, reason, spent) = match &report.change {
@@ -183,7 +185,45 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     if to != from {
         tx.changes.deliveries_moved(report.endpoint, from, to, 1);
     }
+    if to == State::Delivered && is_replay {
+        mend(tx, report)?;
+    }
     Ok(number)
+}
+
+/// Notes of the dead and cancelled deliveries in whose place a replay got through that it did: of
+/// those that it repeats, and of any others of their events, to the same endpoint.
+fn mend(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    let mended = tx
+        .connection
+        .prepare_cached(
+            "with recursive repeated (id, event_id, replay_of) as (
+                 select id, event_id, replay_of from hookbox_delivery where id = :id
+                 union
+                 select d.id, d.event_id, d.replay_of
+                 from repeated as r
+                 join hookbox_delivery as d on d.id = r.replay_of
+                 where d.endpoint_id = :endpoint
+             )
+             select d.id, d.state
+             from (select distinct event_id from repeated) as e
+             join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
+             where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled') and d.mended_by is null",
+        )?
+        .query_map(
+            named_params! { ":id": report.delivery, ":endpoint": report.endpoint },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .collect::<rusqlite::Result<Vec<(DeliveryId, State)>>>()?;
+    for (delivery, state) in mended {
+        let changed = tx
+            .connection
+            .prepare_cached("update hookbox_delivery set mended_by = :by where id = :id")?
+            .execute(named_params! { ":by": report.delivery, ":id": delivery })?;
+        expect_one(changed)?;
+        tx.changes.mended(report.endpoint, state);
+    }
+    Ok(())
 }
 
 /// Counts the attempt of a delivery that goes on waiting, with what it waits for.

@@ -99,6 +99,7 @@ impl Store {
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
+                            ifnull(sum(value) filter (where of = 'endpoint' and what = 'mended'), 0) as mended,
                             (select min((
                                 select min(d.due_ms) from hookbox_delivery as d
                                 where d.endpoint_id = p.id and d.state = 'pending'
@@ -112,6 +113,7 @@ impl Store {
                         delivered: row.get("delivered")?,
                         dead: row.get("dead")?,
                         cancelled: row.get("cancelled")?,
+                        mended: row.get("mended")?,
                         oldest_due: row.get("oldest_due_ms")?,
                         db_bytes: bytes_of("") + bytes_of("-wal"),
                     })
@@ -164,6 +166,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         pending: count(State::Pending),
         delivered: count(State::Delivered),
         dead: count(State::Dead),
+        mended: tally.get("mended").copied().unwrap_or(0),
         cancelled: count(State::Cancelled),
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,

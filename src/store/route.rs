@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::query::{DeliveryFilter, PAGE_MAX};
 use super::setup::no_endpoint;
 use crate::error::Result;
+use crate::model::event::EventRecord;
 use crate::model::filter::{Check, Wanted};
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::scope::Scope;
@@ -29,7 +30,9 @@ pub(super) struct Route {
 
 impl Routes {
     pub(super) fn find(directory: &Directory, scope: &Scope<'_>) -> Routes {
-        let wanted = directory.endpoints().iter().filter_map(|endpoint| {
+        let regular = directory.endpoints().iter();
+        let regular = regular.filter(|endpoint| !endpoint.gets_only_replays);
+        let wanted = regular.filter_map(|endpoint| {
             let when_error = match endpoint.filters.wants(scope) {
                 Wanted::No => return None,
                 Wanted::Yes => None,
@@ -65,6 +68,23 @@ impl Routes {
     }
 }
 
+/// What filters may ask about a stored event.
+pub(super) fn stored_scope<'a>(
+    directory: &Directory,
+    event: &'a EventRecord,
+    body: &'a [u8],
+) -> Scope<'a> {
+    let source = event.source.as_deref();
+    let known = source.and_then(|name| directory.source(name));
+    Scope {
+        kind: known.map(|source| source.kind),
+        branch: event.facts.branch.as_deref(),
+        headers: &event.headers,
+        content_type: event.content_type.as_deref(),
+        ..Scope::new(&event.event_type, source, body)
+    }
+}
+
 /// What an endpoint's filters say of a stored event.
 #[derive(Debug)]
 pub struct Match {
@@ -88,17 +108,7 @@ impl Store {
             .ok_or_else(|| no_endpoint(endpoint))?;
         let record = self.event(event)?;
         let body = self.event_body(event)?;
-        let source = record.source.as_deref();
-        let kind = source
-            .and_then(|name| directory.source(name))
-            .map(|source| source.kind);
-        let scope = Scope {
-            kind,
-            branch: record.facts.branch.as_deref(),
-            headers: &record.headers,
-            content_type: record.content_type.as_deref(),
-            ..Scope::new(&record.event_type, source, &body)
-        };
+        let scope = stored_scope(&directory, &record, &body);
         let owed = DeliveryFilter {
             event: Some(event),
             endpoint: Some(endpoint.to_owned()),

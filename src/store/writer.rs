@@ -153,6 +153,9 @@ impl Writer {
                 for job in group {
                     job.answer(None);
                 }
+                if changes.has_replays() {
+                    self.published.tell(&Woken::Replays);
+                }
                 self.published.wake(&changes.into_woken());
             }
             Err(error) => {

@@ -16,7 +16,7 @@ use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
 use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Transport};
 use hookbox::signature::Secret;
-use hookbox::store::{DeliveryFilter, PAGE_MAX, Store};
+use hookbox::store::{DeliveryFilter, PAGE_MAX, ReplayOptions, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -425,7 +425,10 @@ fn replays_pass_the_same_bucket() {
         .iter()
         .map(|delivery| delivery.id)
         .collect();
-    bench.store.replay(ids, bench.now()).unwrap();
+    bench
+        .store
+        .replay(ids, ReplayOptions::default(), bench.now())
+        .unwrap();
     drain(&mut bench, Duration::from_secs(1));
     let state = robot.state.lock().unwrap();
     assert_eq!((state.refused.len(), state.taken.len()), (0, 40));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookbox::store::DeliveryFilter;
+use hookbox::store::{DeliveryFilter, ReplayOptions};
 
 use crate::support::{Bench, Box, Receiver, Script, replied};
 
@@ -59,7 +59,10 @@ fn replays_and_retries_are_held_to_the_same_rate() {
         ..DeliveryFilter::default()
     };
     let done = bench.store.deliveries(&delivered, 10).unwrap();
-    bench.store.replay(vec![done[0].id], bench.now()).unwrap();
+    bench
+        .store
+        .replay(vec![done[0].id], ReplayOptions::default(), bench.now())
+        .unwrap();
     bench.advance(Duration::from_secs(30));
     bench.run_due();
     assert_eq!(sent(&bench, "paced"), 0, "a retry and a replay wait");

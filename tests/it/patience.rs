@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::outbound::Answer;
-use hookbox::store::{DeliveryFilter, PAGE_MAX};
+use hookbox::store::{DeliveryFilter, PAGE_MAX, ReplayOptions};
 use hookbox::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 
@@ -188,7 +188,10 @@ fn the_first_of_an_ordered_endpoint_that_is_dead_or_cancelled_lets_the_others_go
     assert_eq!(sent(&bench), [1, 1, 2, 3, 4, 5]);
     // Replays keep the order of the events among themselves, whatever the order of the list was.
     let ids = all(&bench).iter().rev().map(|row| row.id).collect();
-    bench.store.replay(ids, bench.now()).unwrap();
+    bench
+        .store
+        .replay(ids, ReplayOptions::default(), bench.now())
+        .unwrap();
     assert_eq!(bench.run_due(), 5);
     assert_eq!(sent(&bench), [1, 2, 3, 4, 5]);
 }

@@ -33,11 +33,18 @@ fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
         assert_eq!(replay["replay_of"], before["id"]);
         assert_eq!(replay["event"], before["event"]);
     }
-    assert_eq!(
-        here.json(&["delivery", "show", "1"]),
-        before,
-        "the old one stays as it was"
+    let mut after = here.json(&["delivery", "show", "1"]);
+    let mended_by = after["mended_by"].take();
+    assert_eq!(after, before, "the old one stays as it was");
+    assert_eq!(mended_by, here.json(&["delivery", "show", "2"])["id"]);
+    let stats = here.json(&["stats"]);
+    assert_eq!((&stats["dead"], &stats["mended"]), (&0.into(), &1.into()));
+    assert!(
+        here.list(&["delivery", "list", "--state", "dead"])
+            .is_empty()
     );
+    let mended = here.list(&["delivery", "list", "--state", "dead", "--mended"]);
+    assert_eq!(mended[0]["id"], before["id"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use hookbox::model::endpoint::{Endpoint, NewEndpoint};
 use hookbox::model::id::{DeliveryId, EventId};
 use hookbox::model::window::Opening;
 use hookbox::outbound::{Answer, Exchange, OutboundRequest, Scheduler, Transport};
-use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, Store};
+use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, ReplayOptions, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
 use crate::support::{NOON, event, replied, replied_with, unreachable};
@@ -303,7 +303,9 @@ impl Life {
             12 | 13 => drop(self.store().resume_endpoint(endpoint).unwrap()),
             14 => {
                 if let Some(row) = self.any(&[State::Delivered, State::Dead, State::Cancelled]) {
-                    self.store().replay(vec![row.id], now).unwrap();
+                    self.store()
+                        .replay(vec![row.id], ReplayOptions::default(), now)
+                        .unwrap();
                     *self.replays.entry((row.event.0, row.endpoint)).or_default() += 1;
                 }
             }
@@ -422,7 +424,7 @@ impl Life {
             }
         }
         let stats = store.stats().unwrap();
-        let settled = stats.delivered + stats.dead + stats.cancelled;
+        let settled = stats.delivered + stats.dead + stats.cancelled + stats.mended;
         assert_eq!(
             settled,
             all.len() as i64,

@@ -424,12 +424,18 @@ impl Scheduler {
                     return Err(error);
                 }
             }
+            let delivery_id = self.store.box_id().delivery(due.id);
+            let (webhook_id, event) = if due.has_new_id {
+                (delivery_id.clone(), event.renamed(&delivery_id))
+            } else {
+                (self.store.box_id().event(event.id), event)
+            };
             return Ok(Some(Job {
                 delivery: due.id,
                 tries: due.tries,
                 endpoint: lane.endpoint.clone(),
-                webhook_id: self.store.box_id().event(event.id),
-                delivery_id: self.store.box_id().delivery(due.id),
+                webhook_id,
+                delivery_id,
                 event,
             }));
         }

@@ -9,12 +9,13 @@ use super::no_endpoint;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
-use crate::model::endpoint::{Endpoint, NewEndpoint};
+use crate::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::signature::Secret;
 use crate::store::Store;
 use crate::store::columns::Millis;
+use crate::store::directory::Directory;
 use crate::store::job::Tx;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
@@ -104,6 +105,49 @@ impl Store {
         })
     }
 
+    /// The name of an endpoint that is at this address, has every default and gets nothing but
+    /// replays, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn endpoint_at(&self, url: &EndpointUrl) -> Result<Option<String>> {
+        let directory = self.fresh_directory()?;
+        Ok(at(&directory, url).map(|endpoint| endpoint.name.clone()))
+    }
+
+    /// The name of an endpoint for replays to this address; one is made if there is none.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when it cannot be written.
+    pub fn endpoint_for_replays(&self, url: &EndpointUrl, now: Timestamp) -> Result<String> {
+        let url = url.clone();
+        self.write(move |tx| {
+            if let Some(endpoint) = at(&tx.directory, &url) {
+                return Ok(endpoint.name.clone());
+            }
+            let host = url.uri().host().unwrap_or_default();
+            let host: String = host
+                .chars()
+                .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+                .take(40)
+                .collect();
+            // A name that was ever used has a history of its own.
+            let mut number = 1;
+            let name = loop {
+                let name = format!("replay-to-{host}-{number}");
+                if !was_used(tx, &name)? {
+                    break name;
+                }
+                number += 1;
+            };
+            let mut endpoint = NewEndpoint::new(name.clone(), url.clone());
+            endpoint.gets_only_replays = true;
+            endpoint.check()?;
+            save(tx, &endpoint, now)?;
+            Ok(name)
+        })
+    }
+
     /// Removes an endpoint. Its deliveries stay to be looked at; pending ones are cancelled, with
     /// the reason, if `cancel_pending` allows it. Returns how many were.
     ///
@@ -130,6 +174,20 @@ pub(super) fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
     held.ok_or_else(|| no_endpoint(name))
 }
 
+/// An endpoint at an address that gets nothing but replays.
+fn at<'d>(directory: &'d Directory, url: &EndpointUrl) -> Option<&'d Arc<Endpoint>> {
+    let mut endpoints = directory.endpoints().iter();
+    endpoints.find(|endpoint| endpoint.gets_only_replays && endpoint.url == *url)
+}
+
+fn was_used(tx: &Tx<'_>, name: &str) -> Result<bool> {
+    let was_used = tx
+        .connection
+        .prepare_cached("select exists (select 1 from hookbox_endpoint where name = :name)")?
+        .query_row(named_params! { ":name": name }, |row| row.get(0))?;
+    Ok(was_used)
+}
+
 fn owner(id: EndpointId) -> Owner {
     Owner {
         of: "endpoint",
@@ -146,10 +204,10 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         .prepare_cached(
             "insert into hookbox_endpoint (
                  name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, created_ms
+                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
              ) values (
                  :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :now
+                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
              )
              on conflict (name) do update set
                  url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
@@ -157,7 +215,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                  types = :types, sources = :sources, branches = :branches, when_true = :when,
                  timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
                  retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-                 probe_max_ms = :probe_max, window = :window, ordered = :ordered,
+                 probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
                  held_ms = iif(removed_ms is null, held_ms, null),
                  held_reason = iif(removed_ms is null, held_reason, null),
                  removed_ms = null
@@ -187,6 +245,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":probe_max": Millis(endpoint.probe_max),
                 ":window": endpoint.window.as_ref().map(ToString::to_string),
                 ":ordered": endpoint.is_ordered,
+                ":only_replays": endpoint.gets_only_replays,
                 ":now": now,
             },
             |row| row.get(0),

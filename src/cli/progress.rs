@@ -1,0 +1,69 @@
+//! Progress of long work, on a terminal: nothing is drawn where there is none.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Context;
+use crate::error::Result;
+use crate::model::delivery::State;
+use crate::model::id::ReplayId;
+use crate::store::Store;
+
+/// How often a bulk replay is looked at.
+const PERIOD: Duration = Duration::from_millis(200);
+
+/// Something whose length nobody knows.
+pub(super) struct Searching(ProgressBar);
+
+impl Searching {
+    pub(super) fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Says that it is being searched.
+pub(super) fn searching(context: &Context) -> Searching {
+    let bar = ProgressBar::with_draw_target(None, target(context));
+    bar.set_message("looking through the deliveries");
+    bar.enable_steady_tick(PERIOD);
+    Searching(bar)
+}
+
+/// Waits until a bulk replay is over, and shows how far it is. It goes on by itself when this is
+/// broken off.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another process does the work, and cannot tell"
+)]
+pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()> {
+    let bar = ProgressBar::with_draw_target(Some(0), target(context));
+    let template = "{bar:30} {pos}/{len} settled{msg} {elapsed}";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    loop {
+        let record = store.replay_record(id)?;
+        bar.set_length(u64::try_from(record.total()).unwrap_or(0));
+        bar.set_position(u64::try_from(record.settled()).unwrap_or(0));
+        let dead = record.count(State::Dead);
+        bar.set_message(match dead {
+            0 => format!(", {}", record.state),
+            dead => format!(", {dead} of them dead, {}", record.state),
+        });
+        if record.state.is_over() {
+            bar.finish();
+            return Ok(());
+        }
+        std::thread::sleep(PERIOD);
+    }
+}
+
+fn target(context: &Context) -> ProgressDrawTarget {
+    if context.out.is_json() {
+        ProgressDrawTarget::hidden()
+    } else {
+        // Draws on standard error, and only on a terminal.
+        ProgressDrawTarget::stderr()
+    }
+}

@@ -1,0 +1,329 @@
+//! `hookbox replay`, `recover` and `backfill`: sending again, one or fifty thousand, after showing
+//! what that would do.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::Context;
+use super::event::read_data;
+use super::progress;
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::id::DeliveryId;
+use crate::model::rate::Rates;
+use crate::model::replay::{NewReplay, ReplayKind, Selection};
+use crate::store::{Preview, ReplayOptions, Store};
+use crate::time::show_span;
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArguments {
+    /// Deliveries to send again, by id or bare number; all or none is replayed
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Those in this state: delivered, dead, cancelled
+    #[arg(long)]
+    state: Option<State>,
+    /// Those to this endpoint
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    #[command(flatten)]
+    chosen: Chosen,
+    /// Send them to this endpoint, or to this URL (unsigned)
+    #[arg(long, value_name = "NAME|URL")]
+    to: Option<String>,
+    /// Send the file's bytes in the place of the body: a new event, linked to
+    /// the old one (- reads standard input); with IDs of one event
+    #[arg(long, value_name = "FILE")]
+    edit: Option<PathBuf>,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Which of them.
+#[derive(Debug, Args)]
+struct Chosen {
+    /// Of events of this source
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Of events of this type
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// Made since then: RFC 3339, or an age such as 2h or 7d
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Made before then
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// With this text in the event's body, in upper or lower case
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
+}
+
+/// In which way.
+#[derive(Debug, Args)]
+struct How {
+    /// With another webhook-id: for a receiver that must take them again
+    #[arg(long)]
+    new_id: bool,
+    /// So many in so much time at most, such as 10/s
+    #[arg(long, value_name = "N/SPAN")]
+    rate: Option<Rates>,
+    /// Say what would be sent, and send nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Wait until all of them are settled
+    #[arg(long)]
+    wait: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecoverArguments {
+    /// The endpoint
+    endpoint: String,
+    #[command(flatten)]
+    chosen: Chosen,
+    #[command(flatten)]
+    how: How,
+}
+
+impl Chosen {
+    fn selection(
+        &self,
+        context: &Context,
+        state: Option<State>,
+        endpoint: Option<&str>,
+    ) -> Result<Selection> {
+        Ok(Selection {
+            state,
+            endpoint: endpoint.map(str::to_owned),
+            source: self.source.clone(),
+            event_type: self.event_type.clone(),
+            since: context.moment(self.since.as_deref())?,
+            until: context.moment(self.until.as_deref())?,
+            text: self.text.clone(),
+        })
+    }
+}
+
+pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<()> {
+    let store = context.store()?;
+    let endpoint = arguments.endpoint.as_deref();
+    let selection = arguments
+        .chosen
+        .selection(context, arguments.state, endpoint)?;
+    match (arguments.ids.is_empty(), selection.is_empty()) {
+        (false, true) => replay_named(context, &store, arguments),
+        (true, false) => {
+            if arguments.edit.is_some() {
+                return Err(Error::misuse(
+                    "an edited body stands for one event: name its deliveries by id",
+                ));
+            }
+            let asked = NewReplay {
+                kind: ReplayKind::Replay,
+                selection,
+                to: arguments.to.clone(),
+                has_new_ids: arguments.how.new_id,
+                rate: arguments.how.rate.clone(),
+                asked_by: asked_by(),
+            };
+            bulk(context, &store, asked, &arguments.how)
+        }
+        (false, false) => Err(Error::misuse(
+            "name deliveries by id, or choose them by --state, --endpoint and the like, not both",
+        )),
+        (true, true) => Err(Error::misuse(
+            "name deliveries by id, or choose them: --state dead, --endpoint NAME, --source, --type, --since, --until, --text",
+        )),
+    }
+}
+
+/// `recover` and `backfill`.
+pub(super) fn make_up(
+    context: &Context,
+    kind: ReplayKind,
+    arguments: &RecoverArguments,
+) -> Result<()> {
+    let store = context.store()?;
+    let selection = arguments
+        .chosen
+        .selection(context, None, Some(&arguments.endpoint))?;
+    if selection.since.is_none() {
+        return Err(Error::misuse(format!(
+            "say since when: hookbox {kind} {} --since 7d",
+            arguments.endpoint
+        )));
+    }
+    let asked = NewReplay {
+        kind,
+        selection,
+        to: None,
+        has_new_ids: arguments.how.new_id,
+        rate: arguments.how.rate.clone(),
+        asked_by: asked_by(),
+    };
+    bulk(context, &store, asked, &arguments.how)
+}
+
+/// A few that are named: made at once, all or none.
+fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -> Result<()> {
+    let how = &arguments.how;
+    if how.rate.is_some() {
+        return Err(Error::misuse(
+            "--rate is for deliveries that are chosen by --state, --endpoint and the like; those that are named go out at once, at the endpoint's own rate",
+        ));
+    }
+    let box_id = store.box_id();
+    let ids = arguments
+        .ids
+        .iter()
+        .map(|id| box_id.parse_delivery(id))
+        .collect::<Result<Vec<DeliveryId>>>()?;
+    let edited_body = match &arguments.edit {
+        None => None,
+        Some(path) => Some(read_data(&format!("@{}", path.display()))?),
+    };
+    let mut options = ReplayOptions {
+        to: arguments.to.clone(),
+        has_new_ids: how.new_id,
+        edited_body,
+    };
+    if how.dry_run {
+        options.to = existing(store, options.to)?;
+        let preview = store.preview_named(&ids, &options)?;
+        return show_preview(context, &preview, &preview.json_of_found());
+    }
+    options.to = endpoint_of(context, store, options.to)?;
+    let made = store.replay(ids, options, context.now())?;
+    context.note_if_not_served(store);
+    let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
+    if context.out.is_json() {
+        let object = json!({ "replay": null, "deliveries": outer.len(), "ids": outer });
+        return context.out.line(&object.to_string());
+    }
+    outer.iter().try_for_each(|id| context.out.line(id))
+}
+
+/// Many that are chosen: written down, and made while somebody serves the file.
+fn bulk(context: &Context, store: &Store, mut asked: NewReplay, how: &How) -> Result<()> {
+    let is_url = asked.to.as_deref().is_some_and(is_url);
+    if how.dry_run || !is_url {
+        asked.to = existing(store, asked.to)?;
+    } else {
+        asked.to = endpoint_of(context, store, asked.to)?;
+    }
+    let searching = progress::searching(context);
+    let preview = store.preview_replay(&asked, || true);
+    searching.finish();
+    let preview = preview?;
+    if how.dry_run {
+        return show_preview(context, &preview, &preview.json(&asked));
+    }
+    if preview.deliveries == 0 {
+        let object = json!({ "replay": null, "deliveries": 0 });
+        return context.out.object(&object, "there is nothing to send");
+    }
+    if !how.yes && context.out.is_interactive() {
+        context.out.note(&preview_text(&preview));
+        let question = format!("send these {} deliveries?", preview.deliveries);
+        if !context.out.confirms(&question)? {
+            return Err(Error::misuse(
+                "nothing was sent; --yes sends without asking",
+            ));
+        }
+    }
+    let id = store.start_replay(asked, &preview, context.now())?;
+    context.note_if_not_served(store);
+    let outer = store.box_id().replay(id);
+    let object = json!({ "replay": outer, "deliveries": preview.deliveries });
+    context.out.object(
+        &object,
+        &format!("{outer}: {} deliveries", preview.deliveries),
+    )?;
+    if how.wait || (store.is_served() && context.out.is_interactive()) {
+        progress::watch(context, store, id)?;
+    }
+    Ok(())
+}
+
+fn show_preview(context: &Context, preview: &Preview, object: &serde_json::Value) -> Result<()> {
+    context.out.object(object, &preview_text(preview))
+}
+
+/// What would be sent, in a few lines.
+fn preview_text(preview: &Preview) -> String {
+    let size = |bytes: i64| format!("{:.1} KiB", bytes as f64 / 1024.0);
+    let mut lines = vec![format!(
+        "{} deliveries, {} in all; {} the endpoint has had already",
+        preview.deliveries,
+        size(preview.bytes),
+        preview.had
+    )];
+    for endpoint in &preview.endpoints {
+        let lasts = endpoint
+            .lasts
+            .map(|span| format!(", about {}", show_span(span)))
+            .unwrap_or_default();
+        let stopped = endpoint
+            .stopped
+            .as_ref()
+            .map(|why| format!("; {why}"))
+            .unwrap_or_default();
+        lines.push(format!(
+            "  to {} ({}): {}, {}{lasts}{stopped}",
+            endpoint.name,
+            endpoint.url,
+            endpoint.deliveries,
+            size(endpoint.bytes)
+        ));
+    }
+    for (day, count) in &preview.days {
+        lines.push(format!("  of {day}: {count}"));
+    }
+    lines.join("\n")
+}
+
+fn is_url(text: &str) -> bool {
+    text.contains("://")
+}
+
+/// The endpoint that a look at what would be done may name: one that is there. A URL is shown as
+/// it would be.
+fn existing(store: &Store, to: Option<String>) -> Result<Option<String>> {
+    match to {
+        Some(url) if is_url(&url) => match store.endpoint_at(&url.parse()?)? {
+            Some(name) => Ok(Some(name)),
+            None => Err(Error::misuse(format!(
+                "no endpoint has that address yet; to look first, add one: hookbox endpoint add NAME {url} --only-replays"
+            ))),
+        },
+        other => Ok(other),
+    }
+}
+
+/// The endpoint of a name, or of an address, for which one is made if need be.
+fn endpoint_of(context: &Context, store: &Store, to: Option<String>) -> Result<Option<String>> {
+    match to {
+        Some(url) if is_url(&url) => {
+            let name = store.endpoint_for_replays(&url.parse()?, context.now())?;
+            Ok(Some(name))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Who asks, for the record.
+fn asked_by() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
+    match user {
+        Some(user) => format!("command line, {user}"),
+        None => "command line".to_owned(),
+    }
+}

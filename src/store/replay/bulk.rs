@@ -1,0 +1,245 @@
+//! Bulk replays as records: asked for, looked at, paused, resumed, cancelled.
+
+use rusqlite::{OptionalExtension, Row, named_params};
+
+use super::preview::Preview;
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::id::{DeliveryId, EndpointId, ReplayId};
+use crate::model::replay::{
+    NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, next_replay_state,
+};
+use crate::store::Store;
+use crate::store::expire::{Settling, settle};
+use crate::store::job::Tx;
+use crate::store::query::PAGE_MAX;
+use crate::store::setup::no_endpoint;
+use crate::store::writer::expect_one;
+use crate::time::Timestamp;
+
+const COLUMNS: &str = "select r.id, r.kind, r.state, r.asked_by, r.created_ms, r.ended_ms, r.filter, p.name as to_name,
+        r.new_id, r.rate, r.expected, r.up_to, r.done_to, r.made
+     from hookbox_replay as r
+     left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
+
+impl Store {
+    /// Writes down that a bulk replay is asked for. Its deliveries are made while somebody serves
+    /// the file, a few at a time.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the endpoint that is to get them is not there.
+    pub fn start_replay(
+        &self,
+        asked: NewReplay,
+        preview: &Preview,
+        now: Timestamp,
+    ) -> Result<ReplayId> {
+        let (expected, up_to) = (preview.deliveries, preview.up_to);
+        self.write(move |tx| {
+            let to = match &asked.to {
+                None => None,
+                Some(name) => {
+                    let endpoint = tx.directory.endpoint(name);
+                    Some(endpoint.ok_or_else(|| no_endpoint(name))?.id)
+                }
+            };
+            tx.connection
+                .prepare_cached(
+                    "insert into hookbox_replay (
+                         kind, state, asked_by, created_ms, filter, to_endpoint_id, new_id, rate,
+                         expected, up_to, done_to
+                     ) values (
+                         :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
+                         :expected, :up_to, 0
+                     )",
+                )?
+                .execute(named_params! {
+                    ":kind": asked.kind,
+                    ":state": ReplayState::Running,
+                    ":asked_by": asked.asked_by,
+                    ":now": now,
+                    ":filter": asked.selection.json().to_string(),
+                    ":to": to,
+                    ":new_id": asked.has_new_ids,
+                    ":rate": asked.rate.as_ref().map(ToString::to_string),
+                    ":expected": expected,
+                    ":up_to": up_to,
+                })?;
+            tx.changes.replays();
+            Ok(ReplayId(tx.connection.last_insert_rowid()))
+        })
+    }
+
+    /// Bulk replays, newest first, `limit` at most (and never more than [`PAGE_MAX`]), older than
+    /// `before`.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn replays(&self, before: Option<ReplayId>, limit: usize) -> Result<Vec<ReplayRecord>> {
+        let before = before.unwrap_or(ReplayId(i64::MAX));
+        let limit = limit.min(PAGE_MAX) as i64;
+        self.read_replays(
+            &format!("{COLUMNS} where r.id < :before order by r.id desc limit :limit"),
+            named_params! { ":before": before, ":limit": limit },
+            &State::ALL,
+        )
+    }
+
+    /// Bulk replays that go on, oldest first, with no other counts than of what is pending.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn running_replays(&self) -> Result<Vec<ReplayRecord>> {
+        self.read_replays(
+            &format!("{COLUMNS} where r.state = 'running' and r.ended_ms is null order by r.id"),
+            named_params! {},
+            &[State::Pending],
+        )
+    }
+
+    /// One bulk replay.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
+    pub fn replay_record(&self, id: ReplayId) -> Result<ReplayRecord> {
+        let found = self.read_replays(
+            &format!("{COLUMNS} where r.id = :id"),
+            named_params! { ":id": id },
+            &State::ALL,
+        )?;
+        found
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(format!("no replay {}", self.box_id().replay(id))))
+    }
+
+    /// Pauses a bulk replay, lets it go on, or calls it off. Of one that is called off the
+    /// deliveries that are pending are cancelled; there are a few hundred at most.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id; [`Error::Misuse`] when it is over.
+    pub fn move_replay(
+        &self,
+        id: ReplayId,
+        change: ReplayMove,
+        now: Timestamp,
+    ) -> Result<ReplayState> {
+        let outer = self.box_id().replay(id);
+        self.write(move |tx| {
+            let state: ReplayState = tx
+                .connection
+                .prepare_cached("select state from hookbox_replay where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))
+                .optional()?
+                .ok_or_else(|| Error::not_found(format!("no replay {outer}")))?;
+            let next = next_replay_state(state, change).ok_or_else(|| {
+                Error::misuse(format!("{outer} is {state} already; nothing was changed"))
+            })?;
+            if next == ReplayState::Cancelled {
+                cancel_pending(tx, id, now)?;
+            }
+            set_state(tx, id, next, now)?;
+            Ok(next)
+        })
+    }
+
+    fn read_replays(
+        &self,
+        statement: &str,
+        values: &[(&str, &dyn rusqlite::ToSql)],
+        counted: &[State],
+    ) -> Result<Vec<ReplayRecord>> {
+        self.read(|connection| {
+            let mut records = connection
+                .prepare_cached(statement)?
+                .query_map(values, read_record)?
+                .collect::<rusqlite::Result<Vec<ReplayRecord>>>()?;
+            let mut count = connection.prepare_cached(
+                "select count(*) from hookbox_delivery indexed by hookbox_delivery_replay
+                 where replay_id = :id and state = :state",
+            )?;
+            for record in &mut records {
+                let counts = record.counts.iter_mut().zip(State::ALL);
+                for (count_of, state) in counts.filter(|(_, state)| counted.contains(state)) {
+                    *count_of = count
+                        .query_row(named_params! { ":id": record.id, ":state": state }, |row| {
+                            row.get(0)
+                        })?;
+                }
+            }
+            Ok(records)
+        })
+    }
+}
+
+pub(super) fn set_state(
+    tx: &mut Tx<'_>,
+    id: ReplayId,
+    state: ReplayState,
+    now: Timestamp,
+) -> Result<()> {
+    let changed = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_replay set state = :state, ended_ms = :ended where id = :id",
+        )?
+        .execute(named_params! {
+            ":state": state,
+            ":ended": state.is_over().then_some(now),
+            ":id": id,
+        })?;
+    expect_one(changed)?;
+    tx.changes.replays();
+    Ok(())
+}
+
+fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<()> {
+    let pending = tx
+        .connection
+        .prepare_cached(
+            "select id, endpoint_id from hookbox_delivery indexed by hookbox_delivery_replay
+             where replay_id = :id and state = 'pending'",
+        )?
+        .query_map(named_params! { ":id": id }, |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .collect::<rusqlite::Result<Vec<(DeliveryId, EndpointId)>>>()?;
+    let settling = Settling {
+        to: State::Cancelled,
+        reason: "its replay was cancelled",
+        now,
+    };
+    for (delivery, endpoint) in pending {
+        settle(tx, endpoint, &[delivery], settling)?;
+    }
+    Ok(())
+}
+
+fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
+    let filter: String = row.get("filter")?;
+    let cannot = |error: Box<dyn std::error::Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(6, rusqlite::types::Type::Text, error)
+    };
+    let filter = serde_json::from_str(&filter).map_err(|error| cannot(error.into()))?;
+    let selection =
+        Selection::from_json(&filter, Timestamp(0)).map_err(|error| cannot(error.into()))?;
+    let (up_to, done_to): (i64, i64) = (row.get("up_to")?, row.get("done_to")?);
+    Ok(ReplayRecord {
+        id: row.get("id")?,
+        asked: NewReplay {
+            kind: row.get("kind")?,
+            selection,
+            to: row.get("to_name")?,
+            has_new_ids: row.get("new_id")?,
+            rate: row.get("rate")?,
+            asked_by: row.get("asked_by")?,
+        },
+        state: row.get("state")?,
+        created: row.get("created_ms")?,
+        ended: row.get("ended_ms")?,
+        expected: row.get("expected")?,
+        is_made: done_to >= up_to,
+        made: row.get("made")?,
+        counts: [0; 4],
+    })
+}

@@ -1,0 +1,155 @@
+//! Making the deliveries of a bulk replay, a few at a time: found with a reading connection, made in
+//! one small transaction, so that what comes in waits for some milliseconds at most.
+
+use rusqlite::named_params;
+
+use super::bulk::set_state;
+use super::search::{Candidate, Search};
+use crate::error::Result;
+use crate::model::delivery::State;
+use crate::model::id::{EndpointId, ReplayId};
+use crate::model::replay::{ReplayRecord, ReplayState};
+use crate::store::Store;
+use crate::store::enqueue::{NewDelivery, add_delivery};
+use crate::store::job::Tx;
+use crate::store::writer::expect_one;
+use crate::time::Timestamp;
+
+/// Deliveries that are made in one transaction.
+pub const REPLAY_BATCH: usize = 200;
+
+/// Deliveries of one bulk replay that are pending at a time: those are what a pause does not stop.
+pub const REPLAY_PENDING_MAX: i64 = 512;
+
+/// What one step did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// Deliveries that were made.
+    pub made: usize,
+    /// Whether there may be more to be made at once.
+    pub goes_on: bool,
+}
+
+impl Store {
+    /// Makes a few deliveries of a bulk replay, `room` at most; ends it once all are made and
+    /// settled.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read or written;
+    /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them is gone.
+    pub fn make_some(&self, record: &ReplayRecord, room: usize, now: Timestamp) -> Result<Step> {
+        const NOTHING: Step = Step {
+            made: 0,
+            goes_on: false,
+        };
+        let pending = record.count(State::Pending);
+        if record.is_made {
+            if pending == 0 {
+                self.end_replay(record.id, now)?;
+            }
+            return Ok(NOTHING);
+        }
+        let free = usize::try_from(REPLAY_PENDING_MAX - pending).unwrap_or(0);
+        let room = room.min(free).min(REPLAY_BATCH);
+        if room == 0 {
+            return Ok(NOTHING);
+        }
+        let id = record.id;
+        let (done_to, up_to) = self.place_of(id)?;
+        let found = Search::new(self, &record.asked)?.next(self, done_to, up_to, room)?;
+        let has_new_ids = record.asked.has_new_ids;
+        let new_done_to = found.done_to;
+        let made = self.write(move |tx| {
+            if !is_at(tx, id, done_to)? {
+                // It was paused or cancelled, or another process is at it.
+                return Ok(None);
+            }
+            let mut made = 0;
+            for candidate in &found.candidates {
+                made += usize::from(make_one(tx, id, candidate, has_new_ids, now)?);
+            }
+            let changed = tx
+                .connection
+                .prepare_cached(
+                    "update hookbox_replay set done_to = :done_to, made = made + :made where id = :id",
+                )?
+                .execute(named_params! {
+                    ":done_to": new_done_to, ":made": made as i64, ":id": id,
+                })?;
+            expect_one(changed)?;
+            Ok(Some(made))
+        })?;
+        Ok(made.map_or(NOTHING, |made| Step {
+            made,
+            goes_on: true,
+        }))
+    }
+
+    /// How far a bulk replay has got, and how far it goes.
+    fn place_of(&self, id: ReplayId) -> Result<(i64, i64)> {
+        self.read(|connection| {
+            let place = connection
+                .prepare_cached("select done_to, up_to from hookbox_replay where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            Ok(place)
+        })
+    }
+
+    fn end_replay(&self, id: ReplayId, now: Timestamp) -> Result<()> {
+        self.write(move |tx| {
+            let is_running: bool = tx
+                .connection
+                .prepare_cached("select state = 'running' from hookbox_replay where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+            if is_running {
+                set_state(tx, id, ReplayState::Done, now)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The name of an endpoint, also of a removed one.
+    pub(super) fn endpoint_name(&self, id: EndpointId) -> Result<String> {
+        self.read(|connection| {
+            let name = connection
+                .prepare_cached("select name from hookbox_endpoint where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+            Ok(name)
+        })
+    }
+}
+
+fn is_at(tx: &Tx<'_>, id: ReplayId, done_to: i64) -> Result<bool> {
+    let is_at = tx
+        .connection
+        .prepare_cached(
+            "select state = 'running' and done_to = :done_to from hookbox_replay where id = :id",
+        )?
+        .query_row(named_params! { ":id": id, ":done_to": done_to }, |row| {
+            row.get(0)
+        })?;
+    Ok(is_at)
+}
+
+/// Makes one delivery, unless its endpoint is gone.
+fn make_one(
+    tx: &mut Tx<'_>,
+    replay: ReplayId,
+    candidate: &Candidate,
+    has_new_id: bool,
+    now: Timestamp,
+) -> Result<bool> {
+    if tx.directory.endpoint_by_id(candidate.endpoint).is_none() {
+        return Ok(false);
+    }
+    let new = NewDelivery {
+        replay_of: candidate.delivery,
+        replay: Some(replay),
+        has_new_id,
+        ..NewDelivery::new(candidate.event, candidate.endpoint)
+    };
+    add_delivery(tx, &new, now)?;
+    Ok(true)
+}

@@ -1,0 +1,248 @@
+//! What people ask of deliveries: replay them, one or many, or call them off.
+//!
+//! A few that are named are replayed at once, here. For many that a filter names a record is made
+//! (`bulk`); `search` finds them, `preview` says what would come of it, and `make` makes them while
+//! somebody serves the file.
+
+mod bulk;
+mod make;
+mod preview;
+mod search;
+
+use std::collections::HashSet;
+
+use rusqlite::{OptionalExtension, named_params};
+
+pub use make::{REPLAY_BATCH, REPLAY_PENDING_MAX, Step};
+pub use preview::{Preview, PreviewOfEndpoint};
+
+use super::Store;
+use super::body::{Packed, pack};
+use super::enqueue::{NewDelivery, add_delivery, insert_event};
+use super::job::Tx;
+use super::setup::no_endpoint;
+use super::writer::expect_one;
+use crate::error::{Error, Result};
+use crate::model::activity::Facts;
+use crate::model::delivery::{Move, State, next_state};
+use crate::model::endpoint::Endpoint;
+use crate::model::event::NewEvent;
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::time::Timestamp;
+
+/// How deliveries that are named are replayed.
+#[derive(Debug, Clone, Default)]
+pub struct ReplayOptions {
+    /// The endpoint that gets them; `None` sends each where it went before.
+    pub to: Option<String>,
+    /// Whether the receiver must take them for new: with another `webhook-id`.
+    pub has_new_ids: bool,
+    /// The body to send in the place of the event's: a new event, linked to the old one.
+    pub edited_body: Option<Vec<u8>>,
+}
+
+/// The parts of a delivery that decide what may be asked of it.
+struct Held {
+    id: DeliveryId,
+    event: EventId,
+    endpoint: EndpointId,
+    endpoint_name: String,
+    state: State,
+}
+
+/// An edited copy of an event, ready to be written.
+struct Edited {
+    /// All but its body.
+    event: NewEvent,
+    body: Packed,
+    facts: Facts,
+}
+
+impl Store {
+    /// Makes a new delivery for each of these, linked by `replay_of` and due at once; the old
+    /// ones stay as they were. All are made or none is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when one does not exist, or the endpoint that is to get them;
+    /// [`Error::Misuse`] when one is still pending there (it will be sent by itself), its endpoint
+    /// is removed, or several events are to be given one body.
+    pub fn replay(
+        &self,
+        deliveries: Vec<DeliveryId>,
+        options: ReplayOptions,
+        now: Timestamp,
+    ) -> Result<Vec<DeliveryId>> {
+        let box_id = self.box_id().clone();
+        // One that is named twice is sent once.
+        let mut seen = HashSet::new();
+        let deliveries: Vec<DeliveryId> = deliveries
+            .into_iter()
+            .filter(|id| seen.insert(*id))
+            .collect();
+        let edited = match &options.edited_body {
+            None => None,
+            Some(body) => Some(self.edit(&deliveries, body.clone())?),
+        };
+        self.write(move |tx| {
+            let to = match &options.to {
+                None => None,
+                Some(name) => {
+                    let endpoint = tx.directory.endpoint(name).cloned();
+                    Some(endpoint.ok_or_else(|| no_endpoint(name))?)
+                }
+            };
+            let copy = match &edited {
+                None => None,
+                Some(Edited { event, body, facts }) => {
+                    Some(insert_event(tx, event, body, facts, now)?)
+                }
+            };
+            let mut all = deliveries
+                .iter()
+                .map(|id| read_held(tx, &box_id, *id))
+                .collect::<Result<Vec<Held>>>()?;
+            // In the order of their events, whatever the order of a list was.
+            all.sort_by_key(|held| (held.event, held.id));
+            let mut made = Vec::new();
+            for held in &all {
+                let endpoint = goes_to(tx, &box_id, held, to.as_deref())?;
+                let new = NewDelivery {
+                    replay_of: Some(held.id),
+                    has_new_id: options.has_new_ids,
+                    ..NewDelivery::new(copy.unwrap_or(held.event), endpoint)
+                };
+                made.push(add_delivery(tx, &new, now)?);
+            }
+            Ok(made)
+        })
+    }
+
+    /// Calls a pending delivery off. A request that is on the wire is not taken back.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it does not exist; [`Error::Misuse`] when it is settled already.
+    pub fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<()> {
+        let box_id = self.box_id().clone();
+        self.write(move |tx| cancel_one(tx, &box_id, delivery, now))
+    }
+
+    /// A copy of the one event of these deliveries, with another body.
+    fn edit(&self, deliveries: &[DeliveryId], body: Vec<u8>) -> Result<Edited> {
+        let mut events = HashSet::new();
+        for id in deliveries {
+            events.insert(self.delivery(*id)?.event);
+        }
+        let (Some(id), 1) = (events.iter().next().copied(), events.len()) else {
+            return Err(Error::misuse(
+                "these are deliveries of several events; an edited body stands for one event: replay those of one at a time",
+            ));
+        };
+        let old = self.event(id)?;
+        let source = old.source.as_deref();
+        let kind = source.and_then(|name| self.directory().source(name).map(|source| source.kind));
+        let event = NewEvent {
+            source: self.source_of_event(id)?,
+            original_type: old.original_type,
+            content_type: old.content_type,
+            headers: old.headers,
+            replay_of: Some(id),
+            ..NewEvent::new(old.event_type, Vec::new())
+        };
+        let content_type = event.content_type.as_deref();
+        let facts = Facts::read(kind, &event.event_type, content_type, &event.headers, &body);
+        Ok(Edited {
+            facts,
+            body: pack(body),
+            event,
+        })
+    }
+
+    fn source_of_event(&self, id: EventId) -> Result<Option<SourceId>> {
+        self.read(|connection| {
+            let source = connection
+                .prepare_cached("select source_id from hookbox_event where id = :id")?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+            Ok(source)
+        })
+    }
+}
+
+/// Where a delivery is to be sent again.
+fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<&Endpoint>) -> Result<EndpointId> {
+    let outer = box_id.delivery(held.id);
+    let endpoint = to.map_or(held.endpoint, |endpoint| endpoint.id);
+    check_pending(box_id, held.id, held.state, endpoint == held.endpoint)?;
+    if tx.directory.endpoint_by_id(endpoint).is_none() {
+        return Err(Error::misuse(format!(
+            "{outer} went to endpoint {}, which is removed; there is nowhere to send it, unless --to names another",
+            held.endpoint_name
+        )));
+    }
+    Ok(endpoint)
+}
+
+/// What is pending is sent by itself where it goes.
+fn check_pending(box_id: &BoxId, id: DeliveryId, state: State, stays: bool) -> Result<()> {
+    if state != State::Pending || !stays {
+        return Ok(());
+    }
+    let outer = box_id.delivery(id);
+    Err(Error::misuse(format!(
+        "{outer} is still pending and will be sent by itself; to send it anew, cancel it first: hookbox delivery cancel {outer}"
+    )))
+}
+
+fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -> Result<()> {
+    let held = read_held(tx, box_id, id)?;
+    let change = Move::Cancel {
+        reason: "cancelled by hand".to_owned(),
+    };
+    let (Some(to), Move::Cancel { reason }) = (next_state(held.state, &change), &change) else {
+        return Err(Error::misuse(format!(
+            "{} is {} already; only a pending delivery can be cancelled",
+            box_id.delivery(id),
+            held.state
+        )));
+    };
+    let changed = tx
+        .connection
+        .prepare_cached(
+            "update hookbox_delivery
+             set state = :to, due_ms = null, settled_ms = :now, reason = :reason
+             where id = :id and state = :from",
+        )?
+        .execute(named_params! {
+            ":to": to,
+            ":now": now,
+            ":reason": reason,
+            ":id": id,
+            ":from": held.state,
+        })?;
+    expect_one(changed)?;
+    tx.changes
+        .deliveries_moved(held.endpoint, held.state, to, 1);
+    // Those behind it need wait no more.
+    tx.changes.wake(held.endpoint);
+    Ok(())
+}
+
+fn read_held(tx: &Tx<'_>, box_id: &BoxId, id: DeliveryId) -> Result<Held> {
+    tx.connection
+        .prepare_cached(
+            "select d.id, d.event_id, d.endpoint_id, p.name, d.state
+             from hookbox_delivery as d
+             join hookbox_endpoint as p on p.id = d.endpoint_id
+             where d.id = :id",
+        )?
+        .query_row(named_params! { ":id": id }, |row| {
+            Ok(Held {
+                id: row.get(0)?,
+                event: row.get(1)?,
+                endpoint: row.get(2)?,
+                endpoint_name: row.get(3)?,
+                state: row.get(4)?,
+            })
+        })
+        .optional()?
+        .ok_or_else(|| Error::not_found(format!("no delivery {}", box_id.delivery(id))))
+}

@@ -1,0 +1,334 @@
+//! What a bulk replay would do, found out and not done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::search::{Candidate, Search};
+use super::{ReplayOptions, check_pending};
+use crate::error::Result;
+use crate::model::attempt::AttemptRecord;
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::endpoint::Endpoint;
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::model::rate::Rates;
+use crate::model::replay::{NewReplay, ReplayKind};
+use crate::store::{DeliveryFilter, PAGE_MAX, Store};
+use crate::time::Timestamp;
+
+/// Candidates that are read at a time.
+const BATCH: usize = 1_000;
+
+/// Days that are told apart; older ones are summed up.
+const DAYS_MAX: usize = 31;
+
+/// What a bulk replay would send.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// How many deliveries.
+    pub deliveries: i64,
+    /// Bytes of their bodies, all in all.
+    pub bytes: i64,
+    /// How many of them the endpoint has had already.
+    pub had: i64,
+    /// Of each endpoint that would get some.
+    pub endpoints: Vec<PreviewOfEndpoint>,
+    /// Of each day (UTC) on which the old ones were made, the oldest first.
+    pub days: Vec<(String, i64)>,
+    /// Whether all was looked at; else there was no time left, and there may be more.
+    pub is_whole: bool,
+    /// Up to which delivery (of a backfill: event) was looked at.
+    pub(super) up_to: i64,
+}
+
+/// What of it goes to one endpoint.
+#[derive(Debug, Clone)]
+pub struct PreviewOfEndpoint {
+    /// Its name.
+    pub name: String,
+    /// Its address, without secrets.
+    pub url: String,
+    /// How many deliveries.
+    pub deliveries: i64,
+    /// Bytes of their bodies.
+    pub bytes: i64,
+    /// How many of them it has had already.
+    pub had: i64,
+    /// How long that takes at the rates of the replay and the endpoint, or as fast as it answered
+    /// lately; `None` where nothing is known.
+    pub lasts: Option<Duration>,
+    /// Why nothing is sent there now: it is held, or removed.
+    pub stopped: Option<String>,
+}
+
+/// The counts of one endpoint.
+#[derive(Default)]
+struct Sum {
+    deliveries: i64,
+    bytes: i64,
+    had: i64,
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Counted {
+    endpoints: BTreeMap<EndpointId, Sum>,
+    days: BTreeMap<String, i64>,
+}
+
+impl Counted {
+    fn add(&mut self, candidate: &Candidate) {
+        let sum = self.endpoints.entry(candidate.endpoint).or_default();
+        sum.deliveries += 1;
+        sum.bytes += candidate.bytes;
+        sum.had += i64::from(candidate.is_had);
+        *self.days.entry(day(candidate.made)).or_default() += 1;
+    }
+}
+
+impl Store {
+    /// Finds out what a bulk replay would do, as long as `go_on` says so.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when an endpoint or a source is not there;
+    /// [`Error::Misuse`](crate::Error::Misuse) when what is asked for makes no sense.
+    pub fn preview_replay(&self, asked: &NewReplay, go_on: impl Fn() -> bool) -> Result<Preview> {
+        let search = Search::new(self, asked)?;
+        let up_to = self.newest_row(asked.kind)?;
+        let mut counted = Counted::default();
+        let mut at = 0;
+        while at < up_to && go_on() {
+            let found = search.next(self, at, up_to, BATCH)?;
+            at = found.done_to;
+            for candidate in &found.candidates {
+                counted.add(candidate);
+            }
+        }
+        let preview = self.preview_of(counted, asked.rate.as_ref())?;
+        Ok(Preview {
+            is_whole: at >= up_to,
+            up_to,
+            ..preview
+        })
+    }
+
+    /// Finds out what replaying these would do.
+    ///
+    /// # Errors
+    /// As [`Store::replay`].
+    pub fn preview_named(&self, ids: &[DeliveryId], options: &ReplayOptions) -> Result<Preview> {
+        let mut counted = Counted::default();
+        let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
+        for id in distinct {
+            let delivery = self.delivery(id)?;
+            let endpoint = match &options.to {
+                Some(name) => self.endpoint_id(name)?,
+                None => delivery.endpoint_id,
+            };
+            check_pending(
+                self.box_id(),
+                id,
+                delivery.state,
+                endpoint == delivery.endpoint_id,
+            )?;
+            let to_it = DeliveryFilter {
+                event: Some(delivery.event),
+                ..DeliveryFilter::default()
+            };
+            let others = self.deliveries(&to_it, PAGE_MAX)?;
+            let is_had = |other: &DeliveryRecord| {
+                other.endpoint_id == endpoint && other.state == State::Delivered
+            };
+            let bytes = match &options.edited_body {
+                Some(body) => i64::try_from(body.len()).unwrap_or(i64::MAX),
+                None => self.event(delivery.event)?.bytes,
+            };
+            counted.add(&Candidate {
+                at: id.0,
+                event: delivery.event,
+                delivery: Some(id),
+                endpoint,
+                made: delivery.created,
+                bytes,
+                is_had: options.edited_body.is_none() && others.iter().any(is_had),
+            });
+        }
+        self.preview_of(counted, None)
+    }
+
+    fn preview_of(&self, counted: Counted, rate: Option<&Rates>) -> Result<Preview> {
+        let mut endpoints = Vec::new();
+        for (id, sum) in &counted.endpoints {
+            endpoints.push(self.preview_of_endpoint(*id, sum, rate)?);
+        }
+        let total = |of: fn(&Sum) -> i64| counted.endpoints.values().map(of).sum();
+        Ok(Preview {
+            deliveries: total(|sum| sum.deliveries),
+            bytes: total(|sum| sum.bytes),
+            had: total(|sum| sum.had),
+            endpoints,
+            days: latest(counted.days),
+            is_whole: true,
+            up_to: 0,
+        })
+    }
+
+    /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.
+    pub(super) fn newest_row(&self, kind: ReplayKind) -> Result<i64> {
+        let statement = match kind {
+            ReplayKind::Backfill => "select ifnull(max(id), 0) from hookbox_event",
+            ReplayKind::Replay | ReplayKind::Recover => {
+                "select ifnull(max(id), 0) from hookbox_delivery"
+            }
+        };
+        self.read(|connection| {
+            let newest = connection
+                .prepare_cached(statement)?
+                .query_row([], |row| row.get(0))?;
+            Ok(newest)
+        })
+    }
+
+    fn preview_of_endpoint(
+        &self,
+        id: EndpointId,
+        sum: &Sum,
+        rate: Option<&Rates>,
+    ) -> Result<PreviewOfEndpoint> {
+        let directory = self.fresh_directory()?;
+        let (name, url, stopped, lasts) = match directory.endpoint_by_id(id) {
+            Some(endpoint) => (
+                endpoint.name.clone(),
+                endpoint.shown_url(),
+                endpoint
+                    .held
+                    .as_ref()
+                    .map(|hold| format!("held: {}", hold.reason)),
+                self.lasts(rate, endpoint, sum.deliveries)?,
+            ),
+            None => (
+                self.endpoint_name(id)?,
+                String::new(),
+                Some("removed: nothing can be sent there; `--to` names another".to_owned()),
+                None,
+            ),
+        };
+        Ok(PreviewOfEndpoint {
+            name,
+            url,
+            deliveries: sum.deliveries,
+            bytes: sum.bytes,
+            had: sum.had,
+            lasts,
+            stopped,
+        })
+    }
+
+    /// How long so many deliveries take: the slowest of the rates says so, else how long the latest
+    /// attempts took.
+    fn lasts(
+        &self,
+        rate: Option<&Rates>,
+        endpoint: &Endpoint,
+        deliveries: i64,
+    ) -> Result<Option<Duration>> {
+        let rates = [rate, endpoint.rate()];
+        let limits = rates.into_iter().flatten().flat_map(Rates::limits);
+        let by_rate = limits.map(|limit| {
+            let rounds = (deliveries as f64 / f64::from(limit.count)).ceil() - 1.0;
+            limit.span.mul_f64(rounds.max(0.0))
+        });
+        let by_rate = by_rate.max();
+        let attempts = self.latest_attempts(&endpoint.name)?;
+        let Some(count) = u32::try_from(attempts.len())
+            .ok()
+            .filter(|count| *count > 0)
+        else {
+            return Ok(by_rate);
+        };
+        let spent: Duration = attempts.iter().map(|attempt| attempt.timing.total).sum();
+        let by_attempts =
+            (spent / count).mul_f64(deliveries as f64 / f64::from(endpoint.concurrency()));
+        Ok(Some(by_rate.unwrap_or_default().max(by_attempts)))
+    }
+
+    fn latest_attempts(&self, endpoint: &str) -> Result<Vec<AttemptRecord>> {
+        const LOOKED_AT: usize = 20;
+        let latest = DeliveryFilter {
+            endpoint: Some(endpoint.to_owned()),
+            ..DeliveryFilter::default()
+        };
+        let mut attempts = Vec::new();
+        for delivery in self.deliveries(&latest, LOOKED_AT)? {
+            attempts.extend(self.attempts(delivery.id)?.pop());
+        }
+        Ok(attempts)
+    }
+}
+
+/// The day of a moment, in UTC.
+fn day(at: Timestamp) -> String {
+    let mut text = at.to_string();
+    text.truncate("2026-03-01".len());
+    text
+}
+
+fn latest(days: BTreeMap<String, i64>) -> Vec<(String, i64)> {
+    let mut days: Vec<(String, i64)> = days.into_iter().collect();
+    let older = days.len().saturating_sub(DAYS_MAX);
+    if older > 0 {
+        let sum = days.drain(..older).map(|(_, count)| count).sum();
+        days.insert(0, ("before".to_owned(), sum));
+    }
+    days
+}
+
+impl Preview {
+    /// As a JSON object: what was asked for, and what would come of it.
+    pub fn json(&self, asked: &NewReplay) -> Value {
+        let mut object = json!({
+            "kind": asked.kind.name(),
+            "filter": asked.selection.json(),
+            "to": asked.to,
+        });
+        let found = self.json_of_found();
+        if let (Some(object), Value::Object(found)) = (object.as_object_mut(), found) {
+            object.extend(found);
+        }
+        object
+    }
+
+    /// What would come of it, as a JSON object.
+    pub fn json_of_found(&self) -> Value {
+        let endpoints: Vec<Value> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                json!({
+                    "endpoint": endpoint.name,
+                    "url": endpoint.url,
+                    "deliveries": endpoint.deliveries,
+                    "bytes": endpoint.bytes,
+                    "had_already": endpoint.had,
+                    "lasts_ms": endpoint.lasts.map(|span| span.as_millis() as u64),
+                    "stopped": endpoint.stopped,
+                })
+            })
+            .collect();
+        let days: Vec<Value> = self
+            .days
+            .iter()
+            .map(|(day, count)| json!({ "day": day, "deliveries": count }))
+            .collect();
+        json!({
+            "dry_run": true,
+            "deliveries": self.deliveries,
+            "bytes": self.bytes,
+            "had_already": self.had,
+            "endpoints": endpoints,
+            "days": days,
+            "complete": self.is_whole,
+        })
+    }
+}

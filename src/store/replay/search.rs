@@ -1,0 +1,364 @@
+//! Which deliveries a bulk replay is about, and in a backfill which events, found a bounded piece
+//! at a time: nobody waits for a search, and nothing of it is held.
+
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use rusqlite::{Row, ToSql};
+
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::endpoint::Endpoint;
+use crate::model::filter::Wanted;
+use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::replay::{NewReplay, ReplayKind, Selection};
+use crate::store::Store;
+use crate::store::route::stored_scope;
+use crate::store::setup::no_endpoint;
+use crate::time::Timestamp;
+
+/// Rows that one step may pass over: some tens of milliseconds' work.
+const STEP: i64 = 50_000;
+
+/// Bodies that one step may read.
+const BODIES: usize = 200;
+
+/// One delivery to be made.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    /// Where the search was when it found it.
+    pub(super) at: i64,
+    pub(super) event: EventId,
+    /// The delivery that it repeats.
+    pub(super) delivery: Option<DeliveryId>,
+    /// Who gets it.
+    pub(super) endpoint: EndpointId,
+    /// When the old delivery was made, or the event received.
+    pub(super) made: Timestamp,
+    /// Size of the body.
+    pub(super) bytes: i64,
+    /// Whether the endpoint has had the event already.
+    pub(super) is_had: bool,
+}
+
+/// What one step found.
+pub(super) struct Found {
+    pub(super) candidates: Vec<Candidate>,
+    /// All up to this one were looked at.
+    pub(super) done_to: i64,
+}
+
+/// A search for what a bulk replay is about.
+pub(super) struct Search {
+    statement: String,
+    selection: Selection,
+    state: Option<State>,
+    from: Option<EndpointId>,
+    to: Option<EndpointId>,
+    /// Of a backfill: whose filters an event must pass.
+    wanting: Option<Arc<Endpoint>>,
+    text: Option<AhoCorasick>,
+}
+
+impl Search {
+    /// # Errors
+    /// [`Error::NotFound`] when an endpoint or a source is not there; [`Error::Misuse`] when what
+    /// is asked for makes no sense.
+    pub(super) fn new(store: &Store, asked: &NewReplay) -> Result<Search> {
+        let selection = asked.selection.clone();
+        if selection.state == Some(State::Pending) {
+            return Err(Error::misuse(
+                "what is pending will be sent by itself; choose those that are delivered, dead or cancelled",
+            ));
+        }
+        let named = selection.endpoint.as_deref();
+        let from = named.map(|name| store.endpoint_id(name)).transpose()?;
+        if let Some(name) = &selection.source {
+            store.source_id(name)?;
+        }
+        let directory = store.fresh_directory()?;
+        let current = |name: &str| directory.endpoint(name).cloned();
+        let to = match &asked.to {
+            Some(name) => Some(current(name).ok_or_else(|| no_endpoint(name))?),
+            None if asked.kind == ReplayKind::Replay => None,
+            None => {
+                let name = named.unwrap_or_default();
+                Some(current(name).ok_or_else(|| no_endpoint(name))?)
+            }
+        };
+        let text = selection.text.as_deref().map(any_case).transpose()?;
+        Ok(Search {
+            statement: statement(asked, &selection),
+            state: selection.state,
+            from,
+            to: to.as_ref().map(|endpoint| endpoint.id),
+            wanting: to.filter(|_| asked.kind == ReplayKind::Backfill),
+            text,
+            selection,
+        })
+    }
+
+    /// Looks on after `after`, as far as `up_to` at most, for `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub(super) fn next(
+        &self,
+        store: &Store,
+        after: i64,
+        up_to: i64,
+        limit: usize,
+    ) -> Result<Found> {
+        let reads_bodies = self.text.is_some() || self.wanting.is_some();
+        let limit = if reads_bodies {
+            limit.min(BODIES)
+        } else {
+            limit
+        };
+        let end = up_to.min(after.saturating_add(STEP));
+        let rows = limit as i64;
+        let mut values: Vec<(&str, &dyn ToSql)> =
+            vec![(":after", &after), (":end", &end), (":limit", &rows)];
+        let selection = &self.selection;
+        let optional: [(&str, Option<&dyn ToSql>); 7] = [
+            (":state", as_sql(&self.state)),
+            (":from", as_sql(&self.from)),
+            (":to", as_sql(&self.to)),
+            (":source", as_sql(&selection.source)),
+            (":type", as_sql(&selection.event_type)),
+            (":since", as_sql(&selection.since)),
+            (":until", as_sql(&selection.until)),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value.filter(|_| self.statement.contains(name)) {
+                values.push((name, value));
+            }
+        }
+        let found = store.read(|connection| {
+            let rows = connection
+                .prepare_cached(&self.statement)?
+                .query_map(values.as_slice(), read_candidate)?
+                .collect::<rusqlite::Result<Vec<Candidate>>>()?;
+            Ok(rows)
+        })?;
+        let done_to = match found.last() {
+            Some(last) if found.len() == limit => last.at,
+            _ => end,
+        };
+        let mut candidates = Vec::new();
+        for candidate in found {
+            if !reads_bodies || self.is_meant(store, &candidate)? {
+                candidates.push(candidate);
+            }
+        }
+        Ok(Found {
+            candidates,
+            done_to,
+        })
+    }
+
+    /// Whether the body of an event has the text, and the endpoint of a backfill wants it.
+    fn is_meant(&self, store: &Store, candidate: &Candidate) -> Result<bool> {
+        let body = store.event_body(candidate.event)?;
+        if let Some(text) = &self.text
+            && !text.is_match(&body)
+        {
+            return Ok(false);
+        }
+        let Some(endpoint) = &self.wanting else {
+            return Ok(true);
+        };
+        let record = store.event(candidate.event)?;
+        let scope = stored_scope(&store.directory(), &record, &body);
+        let wants = endpoint.filters.wants(&scope);
+        Ok(!matches!(wants, Wanted::No))
+    }
+}
+
+/// Finds a text whatever the case of its ASCII letters.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is empty or too long.
+fn any_case(text: &str) -> Result<AhoCorasick> {
+    const TEXT_BYTES_MAX: usize = 1_024;
+    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "a text to look for has 1 to {TEXT_BYTES_MAX} bytes"
+        )));
+    }
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build([text])
+        .map_err(|error| Error::misuse(format!("cannot look for that text: {error}")))
+}
+
+fn as_sql<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
+    value.as_ref().map(|value| value as &dyn ToSql)
+}
+
+fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+    Ok(Candidate {
+        at: row.get(0)?,
+        event: row.get(1)?,
+        delivery: row.get(2)?,
+        endpoint: row.get(3)?,
+        made: row.get(4)?,
+        bytes: row.get(5)?,
+        is_had: row.get(6)?,
+    })
+}
+
+/// The statement of a search. Of one event at one endpoint the first delivery stands for all, so that
+/// they go out in the order of their events; what waits to be sent there anyway is left out.
+fn statement(asked: &NewReplay, selection: &Selection) -> String {
+    let mut conditions: Vec<&str> = Vec::new();
+    let event_conditions = [
+        (selection.source.is_some(), "s.name = :source"),
+        (selection.event_type.is_some(), "e.type = :type"),
+    ];
+    conditions.extend(chosen(event_conditions));
+    if asked.kind == ReplayKind::Backfill {
+        let times = [
+            (selection.since.is_some(), "e.received_ms >= :since"),
+            (selection.until.is_some(), "e.received_ms < :until"),
+        ];
+        conditions.extend(chosen(times));
+        return format!(
+            "select e.id, e.id, null, :to, e.received_ms, e.bytes, false
+             from hookbox_event as e
+             left join hookbox_source as s on s.id = e.source_id
+             where e.id > :after and e.id <= :end {}
+                 and not exists (
+                     select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
+                     where l.event_id = e.id and l.endpoint_id = :to
+                 )
+             order by e.id
+             limit :limit",
+            joined(&conditions)
+        );
+    }
+    let is_meant = match (asked.kind, selection.state) {
+        (ReplayKind::Recover, _) => "$.state in ('dead', 'cancelled') and $.mended_by is null",
+        (_, Some(State::Dead | State::Cancelled)) => {
+            "$.state = :state and $.state in ('dead', 'cancelled') and $.mended_by is null"
+        }
+        (_, Some(_)) => "$.state = :state",
+        (_, None) => "$.state <> 'pending'",
+    };
+    let times = [
+        (selection.until.is_some(), "d.created_ms < :until"),
+        (selection.since.is_some(), "d.created_ms >= :since"),
+        (selection.endpoint.is_some(), "d.endpoint_id = :from"),
+    ];
+    conditions.extend(chosen(times));
+    // Where all go to one endpoint, an event goes there once, whoever had it.
+    let (to, same) = match (&asked.to, selection.endpoint.is_some()) {
+        (None, _) => ("d.endpoint_id", "l.endpoint_id = d.endpoint_id"),
+        (Some(_), true) => (":to", "l.endpoint_id = :from"),
+        (Some(_), false) => (":to", "true"),
+    };
+    let since = if selection.since.is_some() {
+        "and l.created_ms >= :since"
+    } else {
+        ""
+    };
+    let had = match asked.kind {
+        ReplayKind::Recover => "and not exists (select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
+                 where l.event_id = d.event_id and l.endpoint_id = d.endpoint_id and l.state = 'delivered')",
+        _ => "",
+    };
+    format!(
+        "select d.id, d.event_id, d.id, {to}, d.created_ms, e.bytes, exists (
+                 select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
+                 where l.event_id = d.event_id and l.endpoint_id = {to} and l.state = 'delivered'
+             )
+         from hookbox_delivery as d
+         join hookbox_event as e on e.id = d.event_id
+         left join hookbox_source as s on s.id = e.source_id
+         where d.id > :after and d.id <= :end and {} {}
+             and not exists (
+                 select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
+                 where l.event_id = d.event_id and l.endpoint_id = {to} and l.state = 'pending'
+             )
+             and not exists (
+                 select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
+                 where l.event_id = d.event_id and {same} and l.id < d.id and {} {since}
+             )
+             {had}
+         order by d.id
+         limit :limit",
+        is_meant.replace('$', "d"),
+        joined(&conditions),
+        is_meant.replace('$', "l"),
+    )
+}
+
+fn chosen<const N: usize>(
+    conditions: [(bool, &'static str); N],
+) -> impl Iterator<Item = &'static str> {
+    let set = conditions.into_iter().filter(|(is_set, _)| *is_set);
+    set.map(|(_, text)| text)
+}
+
+fn joined(conditions: &[&str]) -> String {
+    conditions
+        .iter()
+        .map(|condition| format!("and {condition} "))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::plan::plan_of;
+
+    fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
+        NewReplay {
+            kind,
+            selection,
+            to: None,
+            has_new_ids: false,
+            rate: None,
+            asked_by: "test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_step_reads_no_more_than_its_rows_and_sorts_nothing() {
+        let dead = Selection {
+            state: Some(State::Dead),
+            ..Selection::default()
+        };
+        let of_one = Selection {
+            endpoint: Some("ci".to_owned()),
+            ..Selection::default()
+        };
+        for (kind, selection, by) in [
+            (
+                ReplayKind::Replay,
+                dead,
+                "hookbox_delivery_failed (state=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                ReplayKind::Replay,
+                Selection::default(),
+                "SEARCH d USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+            ),
+            (
+                ReplayKind::Replay,
+                of_one.clone(),
+                "hookbox_delivery_endpoint (endpoint_id=? AND rowid>? AND rowid<?)",
+            ),
+            (
+                ReplayKind::Backfill,
+                of_one,
+                "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+            ),
+        ] {
+            let asked = asked(kind, selection.clone());
+            let plan = plan_of(&statement(&asked, &selection));
+            assert!(plan.contains(by), "{kind} {selection}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{kind} {selection}: {plan}");
+        }
+    }
+}
