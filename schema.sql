@@ -129,6 +129,8 @@ create table if not exists hookbox_endpoint (
     -- Since when, and why, nothing is sent there though everything is kept for it; null otherwise.
     held_ms     integer,
     held_reason text,
+    -- How often a person asked to try at once whatever waits.
+    nudges      integer not null default 0,
     check ((held_ms is null) = (held_reason is null))
 ) strict;
 
@@ -140,6 +142,14 @@ create unique index if not exists hookbox_endpoint_name
 create table if not exists hookbox_refusing (
     endpoint_id integer primary key references hookbox_endpoint (id),
     lasting_ms  integer not null
+) strict;
+
+-- When the wall clock was set forward: what it showed, and by how much. Events that came up to then
+-- are younger than they look.
+create table if not exists hookbox_clock_set (
+    id      integer primary key,
+    from_ms integer not null,
+    by_ms   integer not null check (by_ms > 0)
 ) strict;
 
 -- What an endpoint with a rate was sent lately, so that a restart begins no new span.

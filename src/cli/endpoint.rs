@@ -22,7 +22,7 @@ use crate::model::window::Windows;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
 use crate::store::Store;
-use crate::time::parse_span;
+use crate::time::{parse_span, show_span};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -70,6 +70,13 @@ pub(super) enum EndpointCommand {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+    },
+    /// Try at once whatever waits for its next try, also where the endpoint cannot
+    /// be reached or asked to be left alone
+    #[command(after_help = EXIT_CODES)]
+    Try {
+        /// Its name
+        name: String,
     },
     /// Print what would be sent of an event now; nothing is sent
     #[command(after_help = EXIT_CODES)]
@@ -374,6 +381,15 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             drop_before,
             yes,
         } => resume(context, &name, drop_before.as_deref(), yes),
+        EndpointCommand::Try { name } => {
+            let store = context.store()?;
+            let hurried = store.try_endpoint(&name, context.now())?;
+            context.note_if_not_served(&store);
+            let object = json!({ "endpoint": name, "hurried": hurried });
+            context
+                .out
+                .object(&object, &format!("{hurried} deliveries are tried now"))
+        }
         EndpointCommand::Preview {
             endpoint,
             event,
@@ -524,12 +540,16 @@ fn check_reason(reason: &str) -> Result<&str> {
 fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -> Result<()> {
     let store = context.store()?;
     let mut dropped = String::new();
+    let mut dropped_count = 0;
     if let Some(before) = context.moment(drop_before)? {
         // Those of that very moment stay.
         let up_to = before.minus(Duration::from_millis(1));
         let count = store.pending_up_to(store.endpoint_id(name)?, up_to)?;
         let question = format!("cancel {count} deliveries of events from before {before}?");
         if count > 0 && !yes && !context.out.confirms(&question)? {
+            if context.out.is_interactive() {
+                return context.out.line("nothing was changed");
+            }
             return Err(Error::misuse(format!(
                 "{count} deliveries of events from before {before} would be cancelled; nothing was changed; to do it, add --yes"
             )));
@@ -537,6 +557,7 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
         let reason = format!("dropped when the endpoint was resumed: from before {before}");
         let count = store.drop_up_to(name, up_to, &reason, context.now())?;
         dropped = format!("; {count} older ones were cancelled");
+        dropped_count = count;
     }
     let was_held = store.resume_endpoint(name)?;
     let report = store.endpoint_report(name)?;
@@ -547,7 +568,16 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
             format!("endpoint {name} is sent to again; {pending} deliveries wait for it{dropped}")
         }
     };
-    context.out.object(&report.json(), &text)
+    let aged = match report.endpoint.expire {
+        Some(expire) if was_held && report.pending > 0 => format!(
+            "; what is owed for longer than {} is given up",
+            show_span(expire)
+        ),
+        _ => String::new(),
+    };
+    let mut object = report.json();
+    object["dropped"] = dropped_count.into();
+    context.out.object(&object, &format!("{text}{aged}"))
 }
 
 /// Says what each filter makes of an event, and whether it was owed.

@@ -85,6 +85,7 @@ fn sample_push() -> SendableEvent {
         key: None,
         source: Some(("gogs".to_owned(), SourceKind::Gogs)),
         received: Timestamp(0),
+        owed: Timestamp(0),
         facts: Facts::read(Some(SourceKind::Gogs), "push", None, &[], &body),
         content_type: Some("application/json".to_owned()),
         headers: Vec::new(),

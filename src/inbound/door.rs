@@ -455,14 +455,15 @@ fn cannot_store(error: &Error, source: &Source) -> Refusal {
         Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
         Error::NotFound(_) => no_source(&source.name),
         _ => {
-            tracing::error!(
-                source = source.name,
-                error = error.chain(),
-                "cannot store an event"
-            );
             if error.is_unavailable() {
+                // The store says once that it cannot be written.
                 unavailable("the event cannot be stored now")
             } else {
+                tracing::error!(
+                    source = source.name,
+                    error = error.chain(),
+                    "cannot store an event"
+                );
                 Refusal::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "the event could not be stored",

@@ -168,17 +168,18 @@ pub struct EndpointWaits {
 }
 
 impl DeliveryRecord {
-    /// Why a pending one is not being sent at this moment: `held`, `offline`, `window`; for one that
+    /// Why a pending one is not being sent at this moment: `held`, `window`, `offline`; for one that
     /// is due `order` or `pace`.
     pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
         let endpoint = &self.endpoint_waits;
         let due = self.due.filter(|_| self.state == State::Pending)?;
         if endpoint.held.is_some() {
             Some("held")
+        } else if self.opens(now).is_some() {
+            // Not even a probe is sent.
+            Some("window")
         } else if endpoint.offline.is_some() {
             Some("offline")
-        } else if self.opens(now).is_some() {
-            Some("window")
         } else if due <= now && endpoint.behind.is_some() {
             Some("order")
         } else if due <= now && endpoint.paced_until.is_some_and(|until| until > now) {

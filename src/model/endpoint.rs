@@ -121,6 +121,8 @@ pub struct Endpoint {
     pub old_secrets: Vec<OldSecret>,
     /// Since when, and why, nothing is sent there, though everything is kept for it.
     pub held: Option<Hold>,
+    /// How often a person asked to try at once whatever waits.
+    pub nudges: i64,
 }
 
 impl Deref for Endpoint {
@@ -262,6 +264,28 @@ impl NewEndpoint {
             set: self,
             old_secrets: Vec::new(),
             held: None,
+            nudges: 0,
+        }
+    }
+
+    /// Checks that there is a time ahead at which it is sent to, and one at which what it refused is
+    /// tried again.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when there is none.
+    pub fn check_ahead(&self, now: Timestamp) -> Result<()> {
+        if let Some(window) = &self.window
+            && window.closed_until(now) == Some(None)
+        {
+            return Err(Error::misuse(format!(
+                "the window {window} never opens from now on: nothing would ever be sent; give one that does, or \"\" for none"
+            )));
+        }
+        match &self.retry {
+            Retry::Cron(calendar) if calendar.next(now).is_none() => Err(Error::misuse(format!(
+                "--retry cron:{calendar} has no moment from now on: whatever is refused once would be given up; give one that has, or --retry none for one try"
+            ))),
+            _ => Ok(()),
         }
     }
 
@@ -324,7 +348,7 @@ impl NewEndpoint {
             }
             if tries > 1 && self.retry.tries_max() == 1 {
                 return Err(Error::misuse(
-                    "--tries is more than 1 and --retry none has no wait between them; give --retry 5m or the like",
+                    "--tries is more than 1 and --retry none has no wait between them; give --retry 5m or the like, or --tries \"\"",
                 ));
             }
         }
@@ -369,6 +393,8 @@ pub struct EndpointReport {
     pub oldest_due: Option<Timestamp>,
     /// The outage that goes on now.
     pub outage: Option<Outage>,
+    /// For how long it has refused whatever it was sent, if it does.
+    pub refusing: Option<Duration>,
     /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
     pub paced_until: Option<Timestamp>,
 }
@@ -410,6 +436,7 @@ impl EndpointReport {
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
+            "refusing_for": self.refusing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),
             "pending": self.pending,
             "delivered": self.delivered,

@@ -33,7 +33,7 @@ const STEPS_MAX: usize = 100;
 const STEP_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// When a refused delivery is tried again.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Retry {
     /// After these waits, one after the other; then it is given up. None at all: one try.
     Ladder(Vec<Duration>),
@@ -113,6 +113,9 @@ impl FromStr for Retry {
         if let Some(expression) = text.strip_prefix("cron:") {
             return expression.parse().map(Retry::Cron);
         }
+        if text.trim().is_empty() {
+            return Ok(Retry::default());
+        }
         if text == "none" {
             return Ok(Retry::Ladder(Vec::new()));
         }
@@ -190,7 +193,6 @@ mod tests {
     #[test]
     fn what_is_neither_ladder_nor_cron_is_refused() {
         for text in [
-            "",
             "5",
             "5s,,5m",
             "cron:",

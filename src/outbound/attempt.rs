@@ -33,8 +33,8 @@ pub(super) struct Finished {
     pub(super) tries: u32,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) webhook_id: String,
-    /// When the event was accepted.
-    pub(super) received: Timestamp,
+    /// Since when the event is owed.
+    pub(super) owed: Timestamp,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
     pub(super) request_headers: Vec<Header>,
@@ -49,7 +49,7 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         delivery: Some(&job.delivery_id),
         now: started,
     };
-    let received = job.event.received;
+    let owed = job.event.owed;
     let (exchange, request_headers) = match render(&job.endpoint, job.event, &occasion) {
         Ok(request) => {
             let exchange = transport.send(&job.endpoint, &request);
@@ -66,7 +66,7 @@ pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Fin
         tries: job.tries,
         endpoint: job.endpoint,
         webhook_id: job.webhook_id,
-        received,
+        owed,
         started,
         ended: clock.now(),
         request_headers,

@@ -135,15 +135,22 @@ impl Lane {
     /// Each time that it says so again, for no message in between, it is left alone for longer.
     pub(super) fn spent(&mut self, elapsed: Duration, verdict: &Verdict) {
         self.pace.ended(elapsed, self.endpoint.rate());
+        let is_paused = !self.pace.pause_left(elapsed).is_zero();
         match verdict.change {
             Move::Postpone => self.enough = self.enough.saturating_add(1),
+            // Those that were on the wire together count once.
+            _ if verdict.is_busy && is_paused => return,
+            _ if verdict.is_busy => self.enough = self.enough.saturating_add(1),
             _ => self.enough = 0,
         }
-        if let Some(pause) = verdict.pause {
-            let times = 1_u32 << self.enough.saturating_sub(1).min(16);
-            let pause = pause.min(PAUSE_MAX) * times;
-            self.pace.pause(elapsed, pause.min(PAUSE_MAX));
-        }
+        let (pause, longest) = match verdict.pause {
+            Some(pause) => (pause, PAUSE_MAX),
+            None if verdict.is_busy => (BUSY_PAUSE, BUSY_PAUSE_MAX),
+            None => return,
+        };
+        let times = 1_u32 << self.enough.saturating_sub(1).min(16);
+        let pause = pause.min(longest) * times;
+        self.pace.pause(elapsed, pause.min(longest));
     }
 
     /// What the next process must know of the endpoint's pace; `None` while nothing limits it.
@@ -333,18 +340,37 @@ impl Lane {
 
     /// Takes over a changed endpoint. One that is now elsewhere is probed there at once.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
-        let moved = endpoint.url != self.endpoint.url;
-        if moved && self.circuit.probe_at().is_some() {
+        let old = &self.endpoint;
+        let moved = endpoint.url != old.url;
+        let is_resumed = old.held.is_some() && endpoint.held.is_none();
+        let is_nudged = is_resumed || endpoint.nudges != old.nudges;
+        let connects_otherwise = endpoint.connection != old.connection
+            || endpoint.probe_max != old.probe_max
+            || endpoint.timeout != old.timeout;
+        let is_away = self.circuit.probe_at().is_some();
+        if is_away && (moved || is_nudged || connects_otherwise) {
             self.circuit = Circuit::reopened();
+        }
+        if is_nudged {
+            self.pace.go_on();
+        }
+        if is_resumed {
+            tracing::info!(endpoint = endpoint.name, "endpoint.resumed");
+        } else if let (None, Some(hold)) = (&old.held, &endpoint.held) {
+            let reason = &hold.reason;
+            tracing::info!(endpoint = endpoint.name, reason, "endpoint.is_held");
         }
         if moved {
             self.pace = Pace::default();
             self.enough = 0;
             self.refusing = None;
         }
-        if self.endpoint.held.is_some() && endpoint.held.is_none() {
+        if is_resumed {
             self.refusing = None;
+        }
+        if is_nudged {
             self.enough = 0;
+            self.look_again();
         }
         if endpoint.window != self.endpoint.window {
             self.opening = None;
@@ -390,6 +416,11 @@ impl Lane {
         Refusing::For(refusing.lasting)
     }
 }
+
+/// How long an endpoint that has too much to do is left alone where it does not say for how long:
+/// at first, and at most.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+const BUSY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Longest time between two refusals that counts: a little more than the longest step of the usual
 /// ladder. In a longer one the endpoint was not asked.

@@ -64,6 +64,11 @@ impl Pace {
         self.not_before = self.not_before.max(nanos(now) + nanos(pause));
     }
 
+    /// What it asked for counts no more.
+    pub(super) fn go_on(&mut self) {
+        self.not_before = 0;
+    }
+
     /// How long the endpoint asked to be left alone from now on.
     pub(super) fn pause_left(&self, now: Duration) -> Duration {
         span(self.not_before - nanos(now))

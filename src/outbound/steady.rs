@@ -14,8 +14,19 @@ const DRIFT_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Steady {
     now: Timestamp,
+    /// What the wall clock showed then.
+    wall: Timestamp,
     /// When that was, by the clock that never jumps.
     elapsed: Duration,
+}
+
+/// What a look at the clocks found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tick {
+    /// The wall clock was set forward, past where the scheduler's own time was.
+    pub(super) jump: Option<Jump>,
+    /// The wall clock was set forward from what it showed.
+    pub(super) set: Option<Jump>,
 }
 
 /// The wall clock was set forward.
@@ -32,17 +43,31 @@ impl Steady {
     pub(super) fn begin(wall: Timestamp, newest: Option<Timestamp>, elapsed: Duration) -> Steady {
         Steady {
             now: newest.map_or(wall, |newest| newest.max(wall)),
+            wall,
             elapsed,
         }
     }
 
     /// Goes on, and says when the wall clock was set forward meanwhile.
-    pub(super) fn tick(&mut self, wall: Timestamp, elapsed: Duration) -> Option<Jump> {
-        let expected = self.now.plus(elapsed.saturating_sub(self.elapsed));
+    pub(super) fn tick(&mut self, wall: Timestamp, elapsed: Duration) -> Tick {
+        let passed = elapsed.saturating_sub(self.elapsed);
+        let (expected, expected_wall) = (self.now.plus(passed), self.wall.plus(passed));
         self.elapsed = elapsed;
+        self.wall = wall;
         self.now = expected.max(wall);
-        let by = wall.since(expected);
-        (by > DRIFT_MAX).then_some(Jump { from: expected, by })
+        let jump = |from: Timestamp| {
+            let by = wall.since(from);
+            (by > DRIFT_MAX).then_some(Jump { from, by })
+        };
+        Tick {
+            jump: jump(expected),
+            set: jump(expected_wall),
+        }
+    }
+
+    /// How far the wall clock is behind, as of the last tick.
+    pub(super) fn behind(&self) -> Duration {
+        self.now.since(self.wall)
     }
 
     /// The time as of the last tick.
@@ -64,11 +89,12 @@ mod tests {
     #[test]
     fn it_goes_with_the_wall_clock_and_over_small_corrections() {
         let mut steady = Steady::begin(Timestamp(DAY_MS), Some(Timestamp(5)), secs(7));
-        assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(8)), None);
+        let none = Tick::default();
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(8)), none);
         assert_eq!(steady.now(), Timestamp(DAY_MS + 1_000));
         // Nine seconds forward, then nine back.
-        assert_eq!(steady.tick(Timestamp(DAY_MS + 11_000), secs(9)), None);
-        assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(10)), None);
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 11_000), secs(9)), none);
+        assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(10)), none);
         assert_eq!(steady.now(), Timestamp(DAY_MS + 12_000));
     }
 
@@ -77,12 +103,24 @@ mod tests {
         let mut steady = Steady::begin(Timestamp(0), None, secs(0));
         let jump = steady.tick(Timestamp(DAY_MS), secs(60));
         let (from, by) = (Timestamp(60_000), secs(86_340));
-        assert_eq!(jump, Some(Jump { from, by }));
-        assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(61)), None);
-        assert_eq!(steady.tick(Timestamp(0), secs(62)), None);
+        let jump_of = |from, by| Some(Jump { from, by });
+        assert_eq!(
+            (jump.jump, jump.set),
+            (jump_of(from, by), jump_of(from, by))
+        );
+        assert_eq!(
+            steady.tick(Timestamp(DAY_MS + 1_000), secs(61)),
+            Tick::default()
+        );
+        assert_eq!(steady.tick(Timestamp(0), secs(62)), Tick::default());
         assert_eq!(steady.now(), Timestamp(DAY_MS + 2_000));
-        // Back where it was: no jump, for nobody went along with the other.
-        assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(63)), None);
+        assert_eq!(steady.behind(), secs(86_402));
+        // Back where it was: no jump, for nobody went along with the other; but it was set.
+        let back = steady.tick(Timestamp(DAY_MS + 3_000), secs(63));
+        assert_eq!(
+            (back.jump, back.set),
+            (None, jump_of(Timestamp(1_000), secs(86_402)))
+        );
     }
 
     #[test]
@@ -94,11 +132,15 @@ mod tests {
         // The time is heard: it was off for an hour.
         let jump = steady.tick(Timestamp(DAY_MS + 3_606_000), secs(9));
         let from = Timestamp(DAY_MS + 6_000);
+        let by = secs(3_600);
+        assert_eq!(jump.jump, Some(Jump { from, by }));
+        // What came meanwhile is as much younger than it looks as the clock was behind.
+        let from = Timestamp(6_010);
         assert_eq!(
-            jump,
+            jump.set,
             Some(Jump {
                 from,
-                by: secs(3_600)
+                by: Duration::from_millis(89_999_990)
             })
         );
     }

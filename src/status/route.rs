@@ -227,6 +227,7 @@ fn overview(store: &Store, now: Timestamp) -> Result<Reply> {
         endpoints: store.endpoint_reports()?,
         sources: store.source_reports()?,
         latest: store.deliveries(&DeliveryFilter::default(), 10)?,
+        trouble: store.trouble(),
     };
     Ok(Reply::page(page::overview(&view, store.box_id(), now)))
 }

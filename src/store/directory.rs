@@ -99,7 +99,7 @@ pub(super) fn load(connection: &Connection) -> Result<Directory> {
     let endpoints = connection
         .prepare_cached(
             "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                    timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays,
+                    timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, nudges,
                     held_ms, held_reason
              from hookbox_endpoint
              where removed_ms is null
@@ -194,6 +194,7 @@ fn read_endpoint(row: &Row<'_>) -> rusqlite::Result<Endpoint> {
         set,
         old_secrets: Vec::new(),
         held,
+        nudges: row.get("nudges")?,
     })
 }
 

@@ -43,6 +43,8 @@ pub struct SendableEvent {
     pub source: Option<(String, SourceKind)>,
     /// When it was accepted.
     pub received: Timestamp,
+    /// Since when it is owed: then, or when somebody asked for it again.
+    pub owed: Timestamp,
     /// What was read from the body.
     pub facts: Facts,
     /// The producer's content type.
@@ -197,12 +199,15 @@ const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.
         e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
         e.encoding, e.bytes";
 
-const OF_DELIVERY: &str = "from hookbox_delivery as d
+const OF_DELIVERY: &str =
+    ", iif(d.replay_of is null and d.replay_id is null, e.received_ms, d.created_ms) as owed_ms
+     from hookbox_delivery as d
      join hookbox_event as e on e.id = d.event_id
      left join hookbox_source as s on s.id = e.source_id
      where d.id = :id and d.state = 'pending'";
 
-const OF_EVENT: &str = "from hookbox_event as e
+const OF_EVENT: &str = ", e.received_ms as owed_ms
+     from hookbox_event as e
      left join hookbox_source as s on s.id = e.source_id
      where e.id = :id";
 
@@ -218,6 +223,7 @@ fn read_sendable(connection: &Connection, place: &str, id: i64) -> Result<Option
                 key: row.get("key")?,
                 source: source.zip(kind),
                 received: row.get("received_ms")?,
+                owed: row.get("owed_ms")?,
                 facts: Facts {
                     summary: row.get("summary")?,
                     branch: row.get("branch")?,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rusqlite::named_params;
 
 use super::Store;
+use super::columns::Millis;
 use super::job::Tx;
 use super::writer::expect_one;
 use crate::error::Result;
@@ -23,18 +24,37 @@ const PENDING_UP_TO: &str = "select d.id
      where d.endpoint_id = :endpoint and d.state = 'pending' and e.received_ms <= :up_to
      limit :limit";
 
-/// The same among those that are due first, which is where the scheduler found one: it looks at no
-/// more than it may settle.
-const FIRST_UP_TO: &str = "select first.id
-     from (
-         select id, event_id
-         from hookbox_delivery indexed by hookbox_delivery_due
-         where endpoint_id = :endpoint and state = 'pending'
-         order by due_ms, id
-         limit :limit
-     ) as first
-     join hookbox_event as e on e.id = first.event_id
-     where e.received_ms <= :up_to";
+/// Those among the ones that are due first that are owed since then at most: it looks at no more than
+/// may be settled. Where the clock was set, some are younger than they look, and are left.
+const FIRST_UP_TO: &str = "select id from (
+         select first.id, iif(first.is_asked_for, first.created_ms, e.received_ms) as owed_ms
+         from (
+             select id, event_id, created_ms, replay_of is not null or replay_id is not null as is_asked_for
+             from hookbox_delivery indexed by hookbox_delivery_due
+             where endpoint_id = :endpoint and state = 'pending'
+             order by due_ms, id
+             limit :limit
+         ) as first
+         join hookbox_event as e on e.id = first.event_id
+     )
+     where owed_ms <= :up_to and owed_ms >= :plausible
+         and owed_ms > ifnull((select max(from_ms) from hookbox_clock_set), -1)";
+
+/// 2020-01-01: a box whose clock says less has not heard the time yet. How old something is that came
+/// then nobody can say.
+pub(crate) const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
+
+/// What is too old.
+#[derive(Debug)]
+pub(crate) struct Expired {
+    pub(crate) endpoint: EndpointId,
+    /// The one that was found.
+    pub(crate) found: DeliveryId,
+    /// Whatever is owed since then at most is too old as well.
+    pub(crate) up_to: Timestamp,
+    /// What is on the wire is left alone.
+    pub(crate) but_for: Vec<DeliveryId>,
+}
 
 /// What becomes of deliveries that are settled without being sent.
 #[derive(Debug, Clone, Copy)]
@@ -45,6 +65,22 @@ pub(super) struct Settling<'a> {
 }
 
 impl Store {
+    /// How much younger something is that is owed since a moment than it looks: the wall clock was set
+    /// forward since.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub(crate) fn clock_set_since(&self, owed: Timestamp) -> Result<Duration> {
+        self.read(|connection| {
+            let by: Millis = connection
+                .prepare_cached(
+                    "select ifnull(sum(by_ms), 0) from hookbox_clock_set where from_ms >= :owed",
+                )?
+                .query_row(named_params! { ":owed": owed }, |row| row.get(0))?;
+            Ok(by.0)
+        })
+    }
+
     /// How long an endpoint could not be reached, all in all, since a moment.
     ///
     /// # Errors
@@ -70,30 +106,44 @@ impl Store {
         })
     }
 
-    /// Gives up those of the pending deliveries of an endpoint that are due first whose events were
-    /// received up to a moment, a batch of them, but for some; returns how many.
+    /// Gives up one delivery of an endpoint, and with it, a batch of them, those of the ones that
+    /// are due first that are owed since a moment at most, but for some; returns how many.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
-    pub(crate) fn expire(
-        &self,
-        endpoint: EndpointId,
-        up_to: Timestamp,
-        but_for: Vec<DeliveryId>,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<i64> {
+    pub(crate) fn expire(&self, old: Expired, reason: &str, now: Timestamp) -> Result<i64> {
         let reason = reason.to_owned();
         self.write(move |tx| {
-            let settling = Settling {
-                to: State::Dead,
-                reason: &reason,
-                now,
-            };
-            let mut old = find(tx, FIRST_UP_TO, endpoint, up_to)?;
-            old.retain(|id| !but_for.contains(id));
-            settle(tx, endpoint, &old, settling)
+            let mut found = tx
+                .connection
+                .prepare_cached(FIRST_UP_TO)?
+                .query_map(
+                    named_params! {
+                        ":endpoint": old.endpoint, ":up_to": old.up_to, ":limit": BATCH,
+                        ":plausible": FIRST_PLAUSIBLE,
+                    },
+                    |row| row.get(0),
+                )?
+                .collect::<rusqlite::Result<Vec<DeliveryId>>>()?;
+            found.retain(|id| *id != old.found && !old.but_for.contains(id));
+            found.push(old.found);
+            give_up(tx, old.endpoint, &found, &reason, now)
         })
+    }
+
+    /// Gives up one delivery of an endpoint that is not to be sent.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
+    pub(crate) fn give_up(
+        &self,
+        endpoint: EndpointId,
+        delivery: DeliveryId,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<()> {
+        let reason = reason.to_owned();
+        self.write(move |tx| give_up(tx, endpoint, &[delivery], &reason, now).map(|_| ()))
     }
 
     /// How many pending deliveries of an endpoint are of events received up to a moment.
@@ -113,6 +163,28 @@ impl Store {
     }
 }
 
+fn give_up(
+    tx: &mut Tx<'_>,
+    endpoint: EndpointId,
+    deliveries: &[DeliveryId],
+    reason: &str,
+    now: Timestamp,
+) -> Result<i64> {
+    let to = State::Dead;
+    // One may have been cancelled meanwhile.
+    let mut pending = Vec::new();
+    for id in deliveries {
+        let is_pending: bool = tx
+            .connection
+            .prepare_cached("select state = 'pending' from hookbox_delivery where id = :id")?
+            .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+        if is_pending {
+            pending.push(*id);
+        }
+    }
+    settle(tx, endpoint, &pending, Settling { to, reason, now })
+}
+
 /// Settles a batch of the pending deliveries of an endpoint whose events were received up to a
 /// moment; returns how many.
 pub(super) fn settle_up_to(
@@ -121,25 +193,15 @@ pub(super) fn settle_up_to(
     up_to: Timestamp,
     settling: Settling<'_>,
 ) -> Result<i64> {
-    let found = find(tx, PENDING_UP_TO, endpoint, up_to)?;
-    settle(tx, endpoint, &found, settling)
-}
-
-fn find(
-    tx: &Tx<'_>,
-    statement: &str,
-    endpoint: EndpointId,
-    up_to: Timestamp,
-) -> Result<Vec<DeliveryId>> {
     let found = tx
         .connection
-        .prepare_cached(statement)?
+        .prepare_cached(PENDING_UP_TO)?
         .query_map(
             named_params! { ":endpoint": endpoint, ":up_to": up_to, ":limit": BATCH },
             |row| row.get(0),
         )?
         .collect::<rusqlite::Result<Vec<DeliveryId>>>()?;
-    Ok(found)
+    settle(tx, endpoint, &found, settling)
 }
 
 pub(super) fn settle(
@@ -151,7 +213,8 @@ pub(super) fn settle(
     let Settling { to, reason, now } = settling;
     let mut settle = tx.connection.prepare_cached(
         "update hookbox_delivery
-         set state = :to, due_ms = null, settled_ms = :now, reason = :reason
+         set state = :to, due_ms = null, settled_ms = :now,
+             reason = :reason || iif(:to = 'dead' and reason is not null, '; the last: ' || reason, '')
          where id = :id and state = 'pending'",
     )?;
     let mut settled = 0;

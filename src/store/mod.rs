@@ -49,6 +49,7 @@ mod writer;
 pub use directory::Directory;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
+pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
 pub use lock::ServeLock;
 pub use open::Missing;
 pub use pace::RecentPace;
@@ -59,6 +60,7 @@ pub use replay::{
     Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
 };
 pub use route::Match;
+pub(crate) use shift::Shift;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;
@@ -103,6 +105,8 @@ struct Published {
     groups: GroupCounter,
     /// Whether anybody asked to take an event in: only then does the writer need the keys.
     keys_asked_for: AtomicBool,
+    /// Why nothing can be written now.
+    trouble: RwLock<Option<String>>,
 }
 
 impl Published {
@@ -125,6 +129,23 @@ impl Published {
         *shown = directory.clone();
         drop(shown);
         self.tell(&Woken::All);
+    }
+
+    /// Notes whether the last commit held; says so when that changes.
+    fn committed(&self, result: std::result::Result<(), &Error>) {
+        let now = result.err().filter(|error| error.is_unavailable());
+        let mut trouble = self.trouble.write().expect("no holder of the word panics");
+        match (now, trouble.is_some()) {
+            (Some(error), false) => {
+                tracing::error!(error = error.chain(), "store.cannot_write");
+                *trouble = Some(error.chain());
+            }
+            (None, true) if result.is_ok() => {
+                tracing::warn!("store.writes_again");
+                *trouble = None;
+            }
+            _ => {}
+        }
     }
 
     fn ask_for_keys(&self) {
@@ -173,6 +194,7 @@ impl Store {
             listeners: RwLock::new(Vec::new()),
             groups: GroupCounter::default(),
             keys_asked_for: AtomicBool::new(false),
+            trouble: RwLock::new(None),
         });
         let (jobs, messages) = channel();
         let writer = Writer::new(connection, published.clone(), &path)?;
@@ -245,6 +267,15 @@ impl Store {
     /// How the writer grouped its work so far.
     pub fn group_stats(&self) -> GroupStats {
         self.inner.published.groups.read()
+    }
+
+    /// Why nothing can be written now: the disk is full, say. `None` while the last commit held.
+    pub fn trouble(&self) -> Option<String> {
+        let trouble = &self.inner.published.trouble;
+        trouble
+            .read()
+            .expect("no holder of the word panics")
+            .clone()
     }
 
     /// Waits until all that was handed in before is on disk, without the little time that what

@@ -105,7 +105,6 @@ impl Store {
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    tx.changes.attempted(report.endpoint, report.ended_steady);
     let found_outage = match report.outcome {
         Outcome::Unreachable => grow_outage(tx, report)?,
         Outcome::Delivered | Outcome::Refused => {
@@ -130,6 +129,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if report.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());
     }
+    tx.changes.attempted(report.endpoint, report.ended_steady);
     let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here; the count goes on.

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
+use super::columns::Millis;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
@@ -157,6 +158,10 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
             })
         })
         .optional()?;
+    let refusing: Option<Millis> = connection
+        .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
+        .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
+        .optional()?;
     let pace = connection
         .prepare_cached("select until_ms from hookbox_pace where endpoint_id = :id")?
         .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
@@ -171,6 +176,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
+        refusing: refusing.map(|span| span.0),
         paced_until: pace,
     })
 }

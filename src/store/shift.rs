@@ -14,6 +14,18 @@ use crate::time::Timestamp;
 /// Deliveries moved in one transaction, so that nobody waits long for the writer.
 const BATCH: usize = 1_000;
 
+/// How often the clock was set that is remembered.
+const CLOCK_SETS_MAX: i64 = 100;
+
+/// What becomes of due times.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shift {
+    /// They are so much later.
+    By(Duration),
+    /// They are all this one.
+    To(Timestamp),
+}
+
 /// From the last due on, so that none that was moved is met again.
 const WAITING: &str = "select id, due_ms
      from hookbox_delivery indexed by hookbox_delivery_due
@@ -31,16 +43,40 @@ impl Store {
         self.read(|connection| {
             let newest = connection
                 .prepare_cached(
-                    "select max(value) from hookbox_tally
-                     where what in ('last_event_ms', 'last_attempt_ms')",
+                    "select max(
+                         (select ifnull(max(value), -1) from hookbox_tally
+                          where what in ('last_event_ms', 'last_attempt_ms')),
+                         (select ifnull(max(last_probe_ms), -1) from hookbox_outage
+                          where ended_ms is null)
+                     ) as newest",
                 )?
-                .query_row([], |row| row.get(0))?;
-            Ok(newest)
+                .query_row([], |row| row.get::<_, Timestamp>(0))?;
+            Ok((newest.0 >= 0).then_some(newest))
         })
     }
 
-    /// Lets the deliveries of an endpoint that wait for their next try after a moment wait for
-    /// longer; returns how many.
+    /// Notes that the wall clock was set forward.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
+    pub(crate) fn note_clock_set(&self, from: Timestamp, by: Duration) -> Result<()> {
+        self.write(move |tx| {
+            tx.connection
+                .prepare_cached(
+                    "insert into hookbox_clock_set (from_ms, by_ms) values (:from, :by)",
+                )?
+                .execute(named_params! { ":from": from, ":by": Millis(by) })?;
+            tx.connection
+                .prepare_cached(
+                    "delete from hookbox_clock_set where id <= last_insert_rowid() - :kept",
+                )?
+                .execute(named_params! { ":kept": CLOCK_SETS_MAX })?;
+            Ok(())
+        })
+    }
+
+    /// Gives the deliveries of an endpoint that wait for their next try after a moment another due
+    /// time; returns how many.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
@@ -48,7 +84,7 @@ impl Store {
         &self,
         endpoint: EndpointId,
         after: Timestamp,
-        by: Duration,
+        shift: Shift,
     ) -> Result<usize> {
         let mut last = (Timestamp(i64::MAX), DeliveryId(i64::MAX));
         let mut moved = 0;
@@ -64,15 +100,21 @@ impl Store {
                     |row| Ok((row.get("due_ms")?, row.get("id")?)),
                 )?;
                 let rows = rows.collect::<rusqlite::Result<Vec<(Timestamp, DeliveryId)>>>()?;
-                let mut shift = tx.connection.prepare_cached(
-                    "update hookbox_delivery set due_ms = due_ms + :by
-                     where id = :id and state = 'pending'",
+                let mut update = tx.connection.prepare_cached(
+                    "update hookbox_delivery set due_ms = :due where id = :id and state = 'pending'",
                 )?;
-                // Where the scheduler's own time has got to.
-                tx.changes.attempted(endpoint, after.plus(by));
-                for (_, id) in &rows {
-                    shift.execute(named_params! { ":by": Millis(by), ":id": id })?;
+                if let Shift::By(by) = shift {
+                    // Where the scheduler's own time has got to.
+                    tx.changes.attempted(endpoint, after.plus(by));
                 }
+                for (due, id) in &rows {
+                    let due = match shift {
+                        Shift::By(by) => due.plus(by),
+                        Shift::To(due) => due,
+                    };
+                    update.execute(named_params! { ":due": due, ":id": id })?;
+                }
+                tx.changes.wake(endpoint);
                 Ok(rows)
             })?;
             moved += batch.len();

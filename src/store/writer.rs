@@ -149,6 +149,7 @@ impl Writer {
         match self.commit(&mut group) {
             Ok(changes) => {
                 self.published.groups.count(group.len());
+                self.published.committed(Ok(()));
                 self.published.publish(&self.directory);
                 for job in group {
                     job.answer(None);
@@ -159,6 +160,7 @@ impl Writer {
                 self.published.wake(&changes.into_woken());
             }
             Err(error) => {
+                self.published.committed(Err(&error));
                 // Some errors make SQLite roll back by itself; then there is nothing to roll back.
                 if !self.connection.is_autocommit()
                     && let Err(rollback) = self.connection.execute_batch("rollback")

@@ -7,6 +7,7 @@
     reason = "tests are read, not documented"
 )]
 
+mod age;
 mod browser;
 mod chats;
 mod cli;

@@ -113,6 +113,7 @@ pub fn event(
         key: None,
         source: Some((kind.name().to_owned(), kind)),
         received: NOON,
+        owed: NOON,
         facts: Facts::read(Some(kind), event_type, content_type, &[], body),
         content_type: content_type.map(str::to_owned),
         headers: Vec::new(),

@@ -44,7 +44,7 @@ fn an_endpoint_gets_no_more_than_its_rate_and_what_waits_spends_no_tries() {
 
 #[test]
 fn replays_and_retries_are_held_to_the_same_rate() {
-    let script = Script::default().then(replied(503)).forever(replied(200));
+    let script = Script::default().then(replied(500)).forever(replied(200));
     let mut bench = Bench::new(script);
     bench.endpoint_with("paced", |new| {
         new.rate = Some("2/m".parse().unwrap());

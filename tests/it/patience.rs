@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hookbox::model::delivery::{DeliveryRecord, State};
+use hookbox::model::delivery::DeliveryRecord;
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::outbound::Answer;
 use hookbox::store::{DeliveryFilter, PAGE_MAX, ReplayOptions};
@@ -15,12 +15,12 @@ use crate::support::{Bench, Box, Receiver, Script, replied, replied_with, unreac
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 
-fn at(text: &str) -> Timestamp {
+pub fn at(text: &str) -> Timestamp {
     Timestamp::parse(text, Timestamp(0)).unwrap()
 }
 
 /// A bench whose clock shows this, with an endpoint that is set so.
-fn bench(script: Script, now: &str, set: impl FnOnce(&mut NewEndpoint)) -> Bench {
+pub fn bench(script: Script, now: &str, set: impl FnOnce(&mut NewEndpoint)) -> Bench {
     let bench = Bench::new(script);
     bench.clock.set_wall(at(now));
     bench.endpoint_with("edge", set);
@@ -28,7 +28,7 @@ fn bench(script: Script, now: &str, set: impl FnOnce(&mut NewEndpoint)) -> Bench
 }
 
 /// The deliveries, oldest first.
-fn all(bench: &Bench) -> Vec<DeliveryRecord> {
+pub fn all(bench: &Bench) -> Vec<DeliveryRecord> {
     let mut all = bench
         .store
         .deliveries(&DeliveryFilter::default(), PAGE_MAX)
@@ -105,7 +105,7 @@ fn a_window_that_is_taken_away_lets_everything_out() {
         Script::default().forever(replied(200)),
         "2026-07-01T12:00:00Z",
         |new| {
-            new.window = Some("0 0 0 1 1 * 2020+1h".parse().unwrap());
+            new.window = Some("0 0 0 1 1 * 2027+1h".parse().unwrap());
         },
     );
     bench.event();
@@ -244,65 +244,6 @@ fn retries_at_the_moments_of_a_calendar_happen_all_together() {
     bench.advance(DAY);
     assert_eq!(bench.run_due(), 4);
     assert_eq!(bench.store.stats().unwrap().dead, 4);
-}
-
-#[test]
-fn what_is_too_old_is_given_up_and_the_time_offline_does_not_count_unless_it_should() {
-    for (expires_offline, delivered) in [(false, 3), (true, 1)] {
-        let script = Script::default().then(unreachable());
-        let mut bench = bench(script.clone(), "2026-07-01T12:00:00Z", |new| {
-            new.expire = Some(DAY);
-            new.expires_offline = expires_offline;
-        });
-        bench.event();
-        bench.event();
-        bench.run_due();
-        let script = script.forever(unreachable());
-        // Three days without a network.
-        for _ in 0..3 * 24 * 60 {
-            bench.run_due();
-            bench.advance(Duration::from_secs(60));
-        }
-        bench.event();
-        script.forever(replied(200));
-        bench.advance(Duration::from_secs(60));
-        bench.run_due();
-        let stats = bench.store.stats().unwrap();
-        assert_eq!((stats.delivered, stats.dead), (delivered, 3 - delivered));
-        for row in all(&bench).iter().filter(|row| row.state == State::Dead) {
-            let reason = row.reason.as_deref().unwrap();
-            assert!(
-                reason.starts_with("expired: its event is more than 1d old"),
-                "{reason}"
-            );
-            assert_eq!(row.tries, 0);
-        }
-    }
-}
-
-#[test]
-fn a_refused_delivery_is_given_up_when_the_next_try_would_come_too_late() {
-    let mut bench = bench(
-        Script::default().forever(replied(500)),
-        "2026-07-01T12:00:00Z",
-        |new| {
-            new.retry = "10m,10m,10m,10m,10m,10m,10m".parse().unwrap();
-            new.expire = Some(Duration::from_secs(35 * 60));
-        },
-    );
-    bench.event();
-    for _ in 0..60 {
-        bench.run_due();
-        bench.advance(Duration::from_secs(60));
-    }
-    let row = &all(&bench)[0];
-    assert_eq!(row.state, State::Dead);
-    let reason = row.reason.as_deref().unwrap();
-    assert!(
-        reason.contains("35m") && reason.ends_with("500 Internal Server Error"),
-        "{reason}"
-    );
-    assert!((3..=4).contains(&row.tries), "{}", row.tries);
 }
 
 #[test]
@@ -704,26 +645,145 @@ fn time_in_which_nothing_was_asked_does_not_count_as_refusing() {
 }
 
 #[test]
-fn a_thousand_that_are_too_old_are_given_up_in_one_go_and_the_younger_are_sent() {
+fn one_that_has_too_much_to_do_and_does_not_say_for_how_long_is_left_alone_for_longer_each_time() {
     let mut bench = bench(
-        Script::default().forever(replied(200)),
+        Script::default().forever(replied(503)),
         "2026-07-01T12:00:00Z",
-        |new| {
-            new.expire = Some(DAY);
-        },
+        |new| new.retry = "1h".parse().unwrap(),
     );
+    for _ in 0..100 {
+        bench.event();
+    }
+    let mut sent = Vec::new();
+    for second in 0..400 {
+        for _ in 0..bench.run_due() {
+            sent.push(second);
+        }
+        bench.advance(Duration::from_secs(1));
+    }
+    assert_eq!(sent, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
+    assert_eq!(waiting(&bench)[99], Some("pace"));
+    // Once it takes something, all of it goes.
+    bench.script.clone().forever(replied(200));
+    bench.advance(Duration::from_secs(60));
+    assert_eq!(bench.run_due(), 100 - sent.len());
+}
+
+#[test]
+fn the_moments_of_a_calendar_are_kept_whatever_the_receiver_asks_for_and_the_clock_does() {
+    let script = Script::default()
+        .then(replied_with(500, &[("retry-after", "3600")]))
+        .then(replied(500))
+        .forever(replied(200));
+    let mut bench = bench(script, "2026-07-01T02:30:00Z", |new| {
+        new.retry = "cron:0 0 3 * * *".parse().unwrap();
+    });
+    bench.event();
+    bench.run_due();
+    let due = |bench: &Bench| all(bench)[0].due.unwrap();
+    // Not at 03:30, when it might: at the first moment that is late enough.
+    assert_eq!(due(&bench), at("2026-07-02T03:00:00Z"));
+    bench.clock.set_wall(at("2026-07-02T03:00:00Z"));
+    bench.advance(DAY);
+    bench.run_due();
+    assert_eq!(due(&bench), at("2026-07-04T03:00:00Z"));
+    // The time is heard, a month later: not at noon, but at the next of its moments.
+    bench.clock.set_wall(at("2026-08-01T12:00:00Z"));
+    assert_eq!(bench.run_due(), 0);
+    assert_eq!(due(&bench), at("2026-08-02T03:00:00Z"));
+    bench.clock.set_wall(at("2026-08-02T03:00:00Z"));
+    assert_eq!(bench.run_due(), 0, "the clock was set past it");
+    bench.advance(DAY);
+    assert_eq!(bench.run_due(), 1);
+}
+
+#[test]
+fn fewer_tries_hold_for_what_waits_too() {
+    let mut bench = bench(
+        Script::default().forever(replied(500)),
+        "2026-07-01T12:00:00Z",
+        |new| new.retry = "1s,1s,1s,1s".parse().unwrap(),
+    );
+    bench.event();
+    for _ in 0..3 {
+        bench.run_due();
+        bench.advance(Duration::from_secs(2));
+    }
+    let change = |set: &mut NewEndpoint| set.tries = Some(2);
     bench
         .store
-        .hold_endpoint("edge", "a while", bench.now())
+        .set_endpoint("edge", change, bench.now())
         .unwrap();
-    for _ in 0..1_200 {
+    assert_eq!(bench.run_due(), 0);
+    assert_eq!(
+        all(&bench)[0].reason.as_deref(),
+        Some("gave up after 3 tries; 2 are allowed; the last: 500 Internal Server Error")
+    );
+}
+
+#[test]
+fn a_person_who_has_mended_a_receiver_need_not_wait_for_the_next_try() {
+    // Refused and waiting for an hour, behind one that asked to be left alone for longer.
+    let script = Script::default()
+        .then(replied(500))
+        .then(replied_with(429, &[("retry-after", "1800")]))
+        .then(unreachable())
+        .forever(replied(200));
+    let mut bench = bench(script, "2026-07-01T12:00:00Z", |new| {
+        new.retry = "1h".parse().unwrap();
+    });
+    for _ in 0..4 {
         bench.event();
-        bench.advance(Duration::from_millis(10));
     }
-    bench.advance(2 * DAY);
-    bench.event();
-    bench.store.resume_endpoint("edge").unwrap();
+    assert_eq!(bench.run_due(), 2);
+    assert_eq!(bench.store.try_endpoint("edge", bench.now()).unwrap(), 2);
+    // That one finds it away.
     assert_eq!(bench.run_due(), 1);
-    let stats = bench.store.stats().unwrap();
-    assert_eq!((stats.delivered, stats.dead, stats.pending), (1, 1_200, 0));
+    assert_eq!(bench.run_due(), 0);
+    assert_eq!(bench.store.try_endpoint("edge", bench.now()).unwrap(), 0);
+    assert_eq!(bench.run_due(), 4);
+    assert_eq!(bench.store.stats().unwrap().delivered, 4);
+}
+
+#[test]
+fn an_endpoint_that_is_away_is_asked_at_once_when_it_is_reached_otherwise() {
+    for change in [
+        |set: &mut NewEndpoint| set.probe_max = Duration::from_secs(5),
+        |set: &mut NewEndpoint| set.timeout = Duration::from_secs(3),
+        |set: &mut NewEndpoint| set.connection.connect_timeout = Some(Duration::from_secs(1)),
+    ] {
+        let mut bench = bench(
+            Script::default().then(unreachable()).forever(replied(200)),
+            "2026-07-01T12:00:00Z",
+            |_| {},
+        );
+        bench.event();
+        assert_eq!(bench.run_due(), 1);
+        assert_eq!(bench.run_due(), 0);
+        bench
+            .store
+            .set_endpoint("edge", change, bench.now())
+            .unwrap();
+        assert_eq!(bench.run_due(), 1);
+    }
+}
+
+#[test]
+fn a_window_or_calendar_that_never_comes_is_refused() {
+    let here = Box::new();
+    here.add_endpoint("edge", "http://127.0.0.1:9/hook", &[]);
+    for (setting, value, says) in [
+        ("--window", "0 0 2 30 2 *+3h", "never opens"),
+        ("--window", "0 0 2 * * * 2001+3h", "never opens"),
+        ("--retry", "cron:0 0 3 30 2 *", "no moment from now on"),
+    ] {
+        let ran = here.run(&["endpoint", "set", "edge", setting, value]);
+        assert_eq!(ran.code, 2, "{setting} {value}");
+        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+    }
+    // And there is a way back to what is usual.
+    let usual = here.json(&["endpoint", "show", "edge"])["retry"].clone();
+    here.json(&["endpoint", "set", "edge", "--retry", "1s"]);
+    let back = here.json(&["endpoint", "set", "edge", "--retry", ""]);
+    assert_eq!(back["retry"], usual);
 }

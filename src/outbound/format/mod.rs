@@ -97,6 +97,7 @@ mod tests {
             key: Some("b1c9a7f2-1111-4222-8333-444455556666".to_owned()),
             source: None,
             received: Timestamp(0),
+            owed: Timestamp(0),
             facts: Facts::default(),
             content_type: Some("application/json".to_owned()),
             headers: vec![

@@ -34,8 +34,8 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
     };
     match (reply.status, code) {
         (200..300, _) => Read {
-            finding: Finding::TAKEN,
             pause: spent(reply),
+            ..Finding::TAKEN.into()
         },
         (429, _) => {
             let asked = body

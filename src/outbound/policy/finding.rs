@@ -45,6 +45,8 @@ pub(super) enum Finding {
 pub(super) struct Read {
     pub(super) finding: Finding,
     pub(super) pause: Option<Duration>,
+    /// It has too much to do, and does not say for how long.
+    pub(super) is_busy: bool,
 }
 
 impl From<Finding> for Read {
@@ -52,6 +54,7 @@ impl From<Finding> for Read {
         Read {
             finding,
             pause: None,
+            is_busy: false,
         }
     }
 }
@@ -77,8 +80,8 @@ impl Finding {
     /// The endpoint asks for less: nothing is sent there for so long.
     pub(super) fn slow_down(why: impl Into<String>, wait: Duration) -> Read {
         Read {
-            finding: Finding::Enough { why: why.into() },
             pause: Some(wait),
+            ..Finding::Enough { why: why.into() }.into()
         }
     }
 }
@@ -131,6 +134,7 @@ fn later(why: String, reply: &Reply, now: Timestamp) -> Read {
         pause: not_before
             .filter(|_| speaks_for_all)
             .map(|at| at.since(now)),
+        is_busy: speaks_for_all && not_before.is_none(),
     }
 }
 
@@ -174,12 +178,17 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 /// The moment that `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3),
-/// capped.
+/// capped. A date is as far ahead as the reply's own `Date` says, where it has one: the clocks of
+/// the two may differ.
 pub(super) fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
     let value = first_value(&reply.headers, "retry-after")?;
     let asked = match value.parse::<u64>() {
         Ok(seconds) => now.plus(Duration::from_secs(seconds)),
-        Err(_) => Timestamp::parse_http_date(value)?,
+        Err(_) => {
+            let date = Timestamp::parse_http_date(value)?;
+            let sent = first_value(&reply.headers, "date").and_then(Timestamp::parse_http_date);
+            sent.map_or(date, |sent| now.plus(date.since(sent)))
+        }
     };
     Some(asked.min(now.plus(RETRY_AFTER_MAX)))
 }

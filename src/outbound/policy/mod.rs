@@ -19,6 +19,7 @@ use crate::model::attempt::Outcome;
 use crate::model::chat::Chat;
 use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
+use crate::model::retry::Retry;
 use crate::time::{Timestamp, show_span};
 
 use super::transport::{Answer, Reply};
@@ -37,6 +38,8 @@ pub(super) struct Verdict {
     pub(super) change: Move,
     /// The endpoint asks to be left alone for so long.
     pub(super) pause: Option<Duration>,
+    /// It has too much to do, and does not say for how long.
+    pub(super) is_busy: bool,
     /// The endpoint is no more: why nothing is to be sent there until a person says so.
     pub(super) hold: Option<String>,
 }
@@ -61,6 +64,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
         error: Some(error.to_owned()),
         change,
         pause: None,
+        is_busy: false,
         hold: None,
     };
     let again = |error: &str| {
@@ -91,7 +95,11 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
 
 fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
     let now = trial.now;
-    let Read { finding, pause } = match endpoint.chat() {
+    let Read {
+        finding,
+        pause,
+        is_busy,
+    } = match endpoint.chat() {
         None => finding::of_any(reply, now),
         Some(Chat::Slack) => slack::read(reply, now),
         Some(Chat::Discord) => discord::read(reply, now),
@@ -106,6 +114,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
         error: Some(error),
         change,
         pause,
+        is_busy,
         hold,
     };
     match finding {
@@ -114,6 +123,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
             error: remark,
             change: Move::Deliver,
             pause,
+            is_busy: false,
             hold: None,
         },
         Finding::NotNow { why, not_before } => {
@@ -141,25 +151,45 @@ fn retry_or_give_up(
     floor: Option<Timestamp>,
 ) -> Move {
     let tries = trial.tries.saturating_add(1);
+    let floor = floor.unwrap_or(trial.now).max(trial.now);
+    // A calendar's moments are kept: it is the first that the receiver allows.
+    let from = match endpoint.retry {
+        Retry::Cron(_) => floor,
+        Retry::Ladder(_) => trial.now,
+    };
     let next = endpoint
         .retry
-        .next(tries, endpoint.tries_max(), trial.now, trial.chance);
-    let due = next.map(|due| floor.map_or(due, |floor| due.max(floor)));
-    match (due, trial.deadline) {
-        (None, _) => Move::GiveUp {
+        .next(tries, endpoint.tries_max(), from, trial.chance);
+    let Some(due) = next.map(|due| due.max(floor)) else {
+        return Move::GiveUp {
             reason: gave_up(error, tries),
-        },
-        (Some(due), Some(deadline)) if due >= deadline => Move::GiveUp {
-            reason: format!("{}; the last: {error}", expired(endpoint)),
-        },
-        (Some(due), _) => Move::Retry { due },
+        };
+    };
+    Move::Retry {
+        due: trial
+            .deadline
+            .map_or(due, |deadline| in_time(due, floor, deadline, trial.now)),
+    }
+}
+
+/// When what would be tried again too late is: once more just before it is too old, where that is
+/// allowed, else at its deadline, when it is given up.
+fn in_time(due: Timestamp, floor: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
+    const LAST_MOMENT: Duration = Duration::from_secs(1);
+    let last = deadline.minus(LAST_MOMENT);
+    if due <= last {
+        due
+    } else if last > now && last >= floor {
+        last
+    } else {
+        due.min(deadline)
     }
 }
 
 /// Why a delivery is given up whose event is too old.
 pub(super) fn expired(endpoint: &Endpoint) -> String {
     let age = endpoint.expire.map(show_span).unwrap_or_default();
-    format!("expired: its event is more than {age} old by then")
+    format!("expired: it is owed for more than {age}")
 }
 
 fn gave_up(error: &str, tries: u32) -> String {

@@ -99,6 +99,32 @@ fn retry_after_is_a_floor_in_seconds_or_as_a_date_and_capped() {
     }
 }
 
+/// A box that has not heard the time yet must not wait for years, nor come back at once.
+#[test]
+fn a_date_in_retry_after_is_as_far_ahead_as_the_receivers_own_clock_says() {
+    let later = ("retry-after", "Mon, 01 Mar 2027 10:10:00 GMT");
+    for (date, expected) in [
+        ("Mon, 01 Mar 2027 10:00:00 GMT", 600_000),
+        ("Mon, 01 Mar 2027 11:00:00 GMT", 5_000),
+        ("some day", 86_400_000),
+    ] {
+        let verdict = judged(&replied(503, &[("date", date), later]), 0);
+        assert_eq!(due(&verdict), Some(expected), "{date}");
+    }
+}
+
+#[test]
+fn a_429_or_503_that_does_not_say_for_how_long_speaks_for_the_endpoint_too() {
+    for (status, is_busy) in [(429, true), (503, true), (500, false), (404, false)] {
+        assert_eq!(
+            judged(&replied(status, &[]), 0).is_busy,
+            is_busy,
+            "{status}"
+        );
+    }
+    assert!(!judged(&replied(503, &[("retry-after", "9")]), 0).is_busy);
+}
+
 #[test]
 fn unreachable_spends_no_try_and_a_broken_exchange_does() {
     let unreachable = Answer::Unreachable {

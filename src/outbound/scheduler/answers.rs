@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Scheduler, deadline};
+use super::Scheduler;
+use super::age::deadline;
 use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::Move;
+use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::outbound::attempt::Finished;
 use crate::outbound::policy::{Trial, Verdict, judge};
@@ -45,9 +47,7 @@ impl Scheduler {
             tries: attempt.tries,
             now: attempt.ended,
             chance: self.chance.f64(),
-            // What cannot be looked up now is looked up before the next try.
-            deadline: deadline(&self.store, &endpoint, attempt.received, attempt.ended)
-                .unwrap_or_default(),
+            deadline: self.deadline_after(&endpoint, &exchange.answer, &attempt),
         };
         let mut verdict = judge(&endpoint, &exchange.answer, trial);
         if let Move::Retry { due } = &mut verdict.change {
@@ -92,6 +92,23 @@ impl Scheduler {
             url: endpoint.url.clone(),
         };
         self.record(Arc::new(report));
+    }
+
+    /// When what was not taken is too old.
+    fn deadline_after(
+        &self,
+        endpoint: &Endpoint,
+        answer: &Answer,
+        attempt: &Finished,
+    ) -> Option<Timestamp> {
+        let is_taken =
+            matches!(answer, Answer::Replied(reply) if (200..300).contains(&reply.status));
+        // A chat may refuse with a 200.
+        if is_taken && endpoint.chat().is_none() {
+            return None;
+        }
+        // What cannot be looked up now is looked up before the next try.
+        deadline(&self.store, endpoint, attempt.owed, attempt.ended).unwrap_or_default()
     }
 
     /// Tells an endpoint's lane what came of an attempt: its circuit, its flow, its pace. One that
@@ -210,15 +227,18 @@ impl Scheduler {
             Err(error) if error.is_unavailable() => {
                 // The endpoint has been asked; forgetting that would ask it again and again. So
                 // the report is kept, nothing more is sent, and writing is tried again.
-                tracing::error!(
-                    error = error.chain(),
-                    "cannot record an attempt; sending waits until it is"
-                );
+                if !self.cannot_record {
+                    tracing::error!(
+                        error = error.chain(),
+                        "cannot record an attempt; sending waits until it is"
+                    );
+                }
                 self.unwritten.push(delivery);
                 self.cannot_record = true;
                 self.pause();
             }
             Err(error) => {
+                self.cannot_record = false;
                 // Its row was edited by hand or the like. It stays in flight, and so out of the
                 // way of the others, until the next start.
                 let outer = self.store.box_id().delivery(delivery);

@@ -5,30 +5,32 @@
 //! the caller's thread, which is how tests run a year in a second. [`Scheduler::start`] gives it
 //! its thread and its workers.
 
+mod age;
 mod answers;
+mod clocks;
+mod running;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
-use crate::model::endpoint::Endpoint;
+use crate::error::Result;
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::model::retry::Retry;
 use crate::store::{Report, Store};
-use crate::time::{Clock, Timestamp, show_span};
+use crate::time::Clock;
 
 use super::attempt::{Job, run};
 use super::circuit::Circuit;
 use super::lane::{Lane, Moment};
 use super::mailbox::{Mail, Mailbox};
 use super::pace::Pace;
-use super::policy::{PAUSE_MAX, expired};
+use super::policy::PAUSE_MAX;
 use super::pool::Pool;
-use super::steady::{Jump, Steady};
+use super::steady::Steady;
 use super::transport::Transport;
+use age::{expire_if_old, give_up_if_spent};
+pub use running::RunningScheduler;
 
 /// Requests on the wire at the same time, over all endpoints: each is a thread.
 pub const WORKERS_MAX: usize = 128;
@@ -43,12 +45,6 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 /// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
 /// itself does not count while a machine is suspended, so what is due is looked at now and then.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-
-/// 2020-01-01: a box whose clock says less has not heard the time yet.
-const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
-
-/// How far the clock may be behind the newest row: another machine may have written it.
-const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
 
 /// How long a stop waits for requests on the wire; what takes longer is sent again after the
 /// next start.
@@ -78,6 +74,8 @@ pub struct Scheduler {
     steady: Steady,
     /// A batch of what was too old was given up, and there may be more.
     has_given_up: bool,
+    /// The wall clock is behind, and that was said.
+    is_behind: bool,
 }
 
 impl Scheduler {
@@ -96,13 +94,6 @@ impl Scheduler {
         store.on_wake(move |woken| listener.woken(woken));
         let (now, newest) = (clock.now(), store.newest()?);
         let steady = Steady::begin(now, newest, clock.elapsed());
-        if let Some(newest) = newest.filter(|newest| newest.since(now) > CLOCK_BEHIND_MAX) {
-            tracing::warn!(
-                now = now.to_string(),
-                newest = newest.to_string(),
-                "clock.behind: the clock shows a time before the newest row; sending goes on"
-            );
-        }
         let mut scheduler = Scheduler {
             store,
             clock,
@@ -118,6 +109,7 @@ impl Scheduler {
             on_wire: 0,
             steady,
             has_given_up: false,
+            is_behind: false,
         };
         // An outage that went on when the last process ended goes on.
         for report in scheduler.store.endpoint_reports()? {
@@ -156,33 +148,6 @@ impl Scheduler {
             now: self.steady.now(),
             wall: self.clock.now(),
             elapsed: self.clock.elapsed(),
-        }
-    }
-
-    /// Goes on with the time. When the wall clock was set forward, what waits for its next try waits
-    /// on for as long as it had to.
-    fn tick(&mut self) {
-        let jump = self.steady.tick(self.clock.now(), self.clock.elapsed());
-        let Some(Jump { from, by }) = jump else {
-            return;
-        };
-        for (id, lane) in &mut self.lanes {
-            // The moments of a calendar are the wall clock's own.
-            if matches!(lane.endpoint.retry, Retry::Cron(_)) {
-                lane.look_again();
-                continue;
-            }
-            match self.store.shift_waiting(*id, from, by) {
-                Ok(count) => {
-                    let endpoint = &lane.endpoint.name;
-                    tracing::warn!(endpoint, count, by = show_span(by), "clock.set_forward");
-                }
-                Err(error) => tracing::error!(
-                    error = error.chain(),
-                    "the clock was set forward, and what waits for its next try goes out at once"
-                ),
-            }
-            lane.look_again();
         }
     }
 
@@ -225,22 +190,6 @@ impl Scheduler {
                 }
             }
         }
-    }
-
-    /// Gives the scheduler its thread.
-    ///
-    /// # Errors
-    /// [`Error::Io`] when there is no thread to be had.
-    pub fn start(self) -> Result<RunningScheduler> {
-        let mailbox = self.mailbox.clone();
-        let thread = std::thread::Builder::new()
-            .name("scheduler".to_owned())
-            .spawn(move || self.work())
-            .map_err(|error| Error::io("start the scheduler's thread", error))?;
-        Ok(RunningScheduler {
-            mailbox,
-            thread: Some(thread),
-        })
     }
 
     fn work(mut self) {
@@ -409,7 +358,16 @@ impl Scheduler {
                     continue;
                 }
             };
-            match expire_if_old(&self.store, lane, due.id, event.received, moment.wall) {
+            let given_up = match give_up_if_spent(&self.store, lane, due, moment.wall) {
+                Ok(true) => {
+                    lane.off_wire();
+                    lane.release(due.id);
+                    continue;
+                }
+                Ok(false) => expire_if_old(&self.store, lane, due.id, event.owed, moment.wall),
+                Err(error) => Err(error),
+            };
+            match given_up {
                 Ok(false) => {}
                 // A batch at a time: the others get their turn in between.
                 Ok(true) => {
@@ -481,93 +439,10 @@ impl Scheduler {
     }
 }
 
-/// Gives up a batch of what an endpoint is owed of events that are too old, if this one is. Says
-/// whether it was. What is on the wire is left alone.
-fn expire_if_old(
-    store: &Store,
-    lane: &Lane,
-    delivery: DeliveryId,
-    received: Timestamp,
-    now: Timestamp,
-) -> Result<bool> {
-    let endpoint = &lane.endpoint;
-    let Some(deadline) = deadline(store, endpoint, received, now)?.filter(|at| *at <= now) else {
-        return Ok(false);
-    };
-    let reason = expired(endpoint);
-    // As much older than its deadline as this one is, others may be younger: less of their time was
-    // spent offline, if anything.
-    let up_to = received.plus(now.since(deadline));
-    let others = lane.in_flight().filter(|id| *id != delivery).collect();
-    let count = store.expire(endpoint.id, up_to, others, &reason, now)?;
-    tracing::warn!(
-        endpoint = endpoint.name,
-        count,
-        reason,
-        "deliveries.expired"
-    );
-    Ok(true)
-}
-
-/// When an event is too old to be sent to an endpoint, if ever. The time that the endpoint could not
-/// be reached does not count, unless it is set to.
-fn deadline(
-    store: &Store,
-    endpoint: &Endpoint,
-    received: Timestamp,
-    now: Timestamp,
-) -> Result<Option<Timestamp>> {
-    // How old something is that came before the time was known, nobody can say.
-    let Some(expire) = endpoint.expire.filter(|_| received >= FIRST_PLAUSIBLE) else {
-        return Ok(None);
-    };
-    let deadline = received.plus(expire);
-    if endpoint.expires_offline || deadline > now {
-        return Ok(Some(deadline));
-    }
-    let offline = store.offline_since(endpoint.id, received, now)?;
-    Ok(Some(deadline.plus(offline)))
-}
-
 impl fmt::Debug for Scheduler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scheduler")
             .field("lanes", &self.lanes.len())
             .finish_non_exhaustive()
-    }
-}
-
-/// A scheduler with its thread.
-pub struct RunningScheduler {
-    mailbox: Arc<Mailbox>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl RunningScheduler {
-    /// Stops sending, lets requests on the wire end (10 seconds at most), records them, and
-    /// returns.
-    pub fn stop(mut self) {
-        self.join();
-    }
-
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            self.mailbox.stop();
-            if thread.join().is_err() {
-                tracing::error!("the scheduler's thread panicked");
-            }
-        }
-    }
-}
-
-impl Drop for RunningScheduler {
-    fn drop(&mut self) {
-        self.join();
-    }
-}
-
-impl fmt::Debug for RunningScheduler {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunningScheduler").finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! The overview: totals, how each endpoint and source fares, the latest deliveries.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::frame;
@@ -9,18 +11,25 @@ use crate::model::endpoint::EndpointReport;
 use crate::model::id::BoxId;
 use crate::model::source::SourceReport;
 use crate::model::stats::Stats;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, show_span};
 
 pub(in crate::status) struct OverviewView {
     pub(in crate::status) stats: Stats,
     pub(in crate::status) endpoints: Vec<EndpointReport>,
     pub(in crate::status) sources: Vec<SourceReport>,
     pub(in crate::status) latest: Vec<DeliveryRecord>,
+    /// Why nothing can be written now.
+    pub(in crate::status) trouble: Option<String>,
 }
 
 pub(in crate::status) fn overview(view: &OverviewView, box_id: &BoxId, now: Timestamp) -> String {
     let main = html! {
         h1 { "Overview" }
+        @if let Some(trouble) = &view.trouble {
+            p.problem role="alert" {
+                "Nothing can be written, so nothing is taken in and nothing is sent: " (trouble)
+            }
+        }
         (totals(&view.stats, now))
         section {
             h2 { "Endpoints" }
@@ -124,6 +133,10 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                                 None => " never opens again",
                             }
                         }
+                        None if let Some(lasting) = row.refusing => {
+                            span.badge.waiting { "refuses" }
+                            " everything, for " (show_span(whole_seconds(lasting)))
+                        }
                         None if row.delivered + row.dead == 0 => "–",
                         None => "yes",
                         Some(outage) => {
@@ -148,6 +161,11 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
         ],
         &rows,
     )
+}
+
+/// Without what is less than a second.
+fn whole_seconds(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs())
 }
 
 fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {

@@ -32,6 +32,7 @@ impl Store {
     /// changed then.
     pub fn add_endpoint(&self, endpoint: NewEndpoint, now: Timestamp) -> Result<EndpointId> {
         endpoint.check()?;
+        endpoint.check_ahead(now)?;
         self.write(move |tx| {
             if tx.directory.endpoint(&endpoint.name).is_some() {
                 return Err(Error::misuse(format!(
@@ -65,6 +66,9 @@ impl Store {
             let mut endpoint = held.set.clone();
             change(&mut endpoint);
             endpoint.check()?;
+            if endpoint.window != held.window || endpoint.retry != held.retry {
+                endpoint.check_ahead(now)?;
+            }
             let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
             // One that was removed meanwhile is no fault of this change.
             if sources(&endpoint.filters) != sources(&held.filters) {

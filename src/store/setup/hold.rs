@@ -9,6 +9,7 @@ use crate::model::id::EndpointId;
 use crate::store::Store;
 use crate::store::expire::{BATCH, Settling, settle_up_to};
 use crate::store::job::Tx;
+use crate::store::shift::Shift;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
@@ -50,6 +51,30 @@ impl Store {
             }
             Ok(resumed > 0)
         })
+    }
+
+    /// Makes due at once whatever of an endpoint waits for its next try, and lets it be asked at once
+    /// if it is away or asked to be left alone. Returns how many deliveries that hurried.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    pub fn try_endpoint(&self, name: &str, now: Timestamp) -> Result<usize> {
+        let wanted = name.to_owned();
+        let id = self.write(move |tx| {
+            let id = held(tx, &wanted)?.id;
+            tx.connection
+                .prepare_cached("update hookbox_endpoint set nudges = nudges + 1 where id = :id")?
+                .execute(named_params! { ":id": id })?;
+            tx.connection
+                .prepare_cached(
+                    "update hookbox_pace set not_before_ms = 0, until_ms = 0 where endpoint_id = :id",
+                )?
+                .execute(named_params! { ":id": id })?;
+            tx.changes.configured();
+            Ok(id)
+        })?;
+        // By the scheduler's own time, which may be ahead of the clock, it is due as well.
+        self.shift_waiting(id, now, Shift::To(now))
     }
 
     /// Cancels the pending deliveries of an endpoint whose events were received up to a moment;
