@@ -51,6 +51,7 @@ impl Service {
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
         let store = Store::open(&config.database, Missing::Create)?;
         let lock = store.lock_for_serving()?;
+        store.time_commits(clock.clone());
         let transport = Arc::new(UreqTransport::new(clock.clone(), config.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;

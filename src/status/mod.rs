@@ -10,6 +10,7 @@
 
 mod gate;
 mod guard;
+mod metrics;
 mod page;
 mod route;
 mod server;

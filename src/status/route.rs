@@ -8,6 +8,7 @@ use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 use super::gate::FORM_BYTES_MAX;
 use super::guard::{Guard, Refused};
+use super::metrics;
 use super::page;
 use crate::error::{Error, Result};
 use crate::model::event::EventRecord;
@@ -212,6 +213,12 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
             "text/css; charset=utf-8",
             page::STYLE.into(),
         )),
+        ["metrics"] => Ok(Reply::with_type(
+            200,
+            metrics::CONTENT_TYPE,
+            metrics::text(store, now)?.into_bytes(),
+        )),
+        ["readyz"] => Ok(readyz(store)),
         ["healthz"] => Ok(Reply::with_type(
             200,
             "application/json",
@@ -219,6 +226,19 @@ fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
         )),
         _ => Err(Error::not_found(format!("no page at {path}"))),
     }
+}
+
+/// Whether events can be taken in now.
+fn readyz(store: &Store) -> Reply {
+    let (status, body) = match store.trouble() {
+        None => (200, serde_json::json!({ "status": "ready" })),
+        Some(trouble) => (
+            503,
+            serde_json::json!({ "status": "cannot write", "error": trouble }),
+        ),
+    };
+    let body = format!("{body}\n").into_bytes();
+    Reply::with_type(status, "application/json", body)
 }
 
 fn overview(store: &Store, now: Timestamp) -> Result<Reply> {

@@ -31,6 +31,7 @@ mod gather;
 mod job;
 mod keys;
 mod lock;
+mod measures;
 mod open;
 mod pace;
 #[cfg(test)]
@@ -51,6 +52,7 @@ pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
 pub use lock::ServeLock;
+pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
 pub use pace::RecentPace;
 pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
@@ -59,6 +61,7 @@ pub use refusal::SourceRefusals;
 pub use replay::{
     Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
 };
+pub use report::Sizes;
 pub use route::Match;
 pub(crate) use shift::Shift;
 pub use writer::GroupStats;
@@ -105,6 +108,7 @@ struct Published {
     groups: GroupCounter,
     /// Whether anybody asked to take an event in: only then does the writer need the keys.
     keys_asked_for: AtomicBool,
+    measures: Measures,
     /// Why nothing can be written now.
     trouble: RwLock<Option<String>>,
 }
@@ -194,6 +198,7 @@ impl Store {
             listeners: RwLock::new(Vec::new()),
             groups: GroupCounter::default(),
             keys_asked_for: AtomicBool::new(false),
+            measures: Measures::new(),
             trouble: RwLock::new(None),
         });
         let (jobs, messages) = channel();

@@ -99,6 +99,7 @@ impl Store {
         report: Arc<Report>,
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
+        self.measure_attempt(&report);
         let bytes = report.response_body.len();
         self.submit(bytes, false, move |tx| record(tx, &report), answer);
     }

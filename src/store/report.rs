@@ -18,6 +18,17 @@ use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
 use crate::time::Timestamp;
 
+/// Bytes on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Of the database file.
+    pub database: u64,
+    /// Of its write-ahead log.
+    pub wal: u64,
+    /// Free where they lie, as far as the system says.
+    pub free: Option<u64>,
+}
+
 impl Store {
     /// Every source with what has come through it.
     ///
@@ -81,16 +92,27 @@ impl Store {
         self.read(|connection| report_endpoint(connection, endpoint).map(Some))
     }
 
-    /// The totals, from the counts kept beside the rows.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
-    pub fn stats(&self) -> Result<Stats> {
+    /// How large the files are, and what is free where they lie.
+    pub fn sizes(&self) -> Sizes {
         let bytes_of = |suffix: &str| {
             let mut name = self.path().as_os_str().to_owned();
             name.push(suffix);
             std::fs::metadata(name).map_or(0, |metadata| metadata.len())
         };
+        let disk = rustix::fs::statvfs(self.path()).ok();
+        Sizes {
+            database: bytes_of(""),
+            wal: bytes_of("-wal"),
+            free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        }
+    }
+
+    /// The totals, from the counts kept beside the rows.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
+    pub fn stats(&self) -> Result<Stats> {
+        let sizes = self.sizes();
         self.read(|connection| {
             // One statement, so that all of it is of one moment.
             let stats = connection
@@ -116,7 +138,7 @@ impl Store {
                         cancelled: row.get("cancelled")?,
                         mended: row.get("mended")?,
                         oldest_due: row.get("oldest_due_ms")?,
-                        db_bytes: bytes_of("") + bytes_of("-wal"),
+                        db_bytes: sizes.database + sizes.wal,
                     })
                 })?;
             Ok(stats)

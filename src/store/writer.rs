@@ -146,9 +146,11 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
+        let began = self.published.measures.elapsed();
         match self.commit(&mut group) {
             Ok(changes) => {
                 self.published.groups.count(group.len());
+                self.published.measures.committed(began, group.len());
                 self.published.committed(Ok(()));
                 self.published.publish(&self.directory);
                 for job in group {

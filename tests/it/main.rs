@@ -9,6 +9,7 @@
 
 mod age;
 mod browser;
+mod bulk;
 mod chats;
 mod cli;
 mod connection;
@@ -20,6 +21,7 @@ mod filters;
 mod gallery;
 mod layers;
 mod messages;
+mod metrics;
 mod pace;
 mod patience;
 mod payloads;

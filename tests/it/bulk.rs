@@ -1,0 +1,497 @@
+//! Bulk replays: chosen by a filter, looked at before, made a few at a time, watched, paused and
+//! cancelled. Without threads where that will do, and with the built binary.
+
+use std::time::Duration;
+
+use hookbox::model::delivery::{DeliveryRecord, State};
+use hookbox::model::event::NewEvent;
+use hookbox::model::id::{DeliveryId, ReplayId};
+use hookbox::model::replay::{NewReplay, ReplayKind, ReplayMove, ReplayState, Selection};
+use hookbox::outbound::{Pulse, Replayer};
+use hookbox::store::{DeliveryFilter, PAGE_MAX, REPLAY_PENDING_MAX};
+use serde_json::Value;
+
+use crate::support::{Bench, Box, Receiver, Script, replied, unreachable};
+
+/// What a replay of these is asked for with.
+fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
+    NewReplay {
+        kind,
+        selection,
+        to: None,
+        has_new_ids: false,
+        rate: None,
+        asked_by: "a test".to_owned(),
+    }
+}
+
+fn dead() -> Selection {
+    Selection {
+        state: Some(State::Dead),
+        ..Selection::default()
+    }
+}
+
+fn to(endpoint: &str) -> Selection {
+    Selection {
+        endpoint: Some(endpoint.to_owned()),
+        ..Selection::default()
+    }
+}
+
+/// A bench of which an endpoint `ci` refused so many events for good.
+fn refused(count: usize) -> (Bench, Replayer) {
+    let bench = Bench::new(Script::default().forever(replied(500)));
+    let replayer = Replayer::new(bench.store.clone(), bench.clock.clone());
+    let mut bench = bench;
+    bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
+    for number in 0..count {
+        let body = format!(r#"{{"number":{number},"who":"Mira {}"}}"#, number % 10);
+        let event = NewEvent::new("push", body);
+        bench.store.accept(event, bench.now()).unwrap();
+    }
+    bench.run_due();
+    bench.script.take_sent();
+    (bench, replayer)
+}
+
+fn start(bench: &Bench, asked: NewReplay) -> ReplayId {
+    let preview = bench.store.preview_replay(&asked, || true).unwrap();
+    bench
+        .store
+        .start_replay(asked, &preview, bench.now())
+        .unwrap()
+}
+
+/// Goes on until no replay runs.
+fn finish(bench: &mut Bench, replayer: &mut Replayer) {
+    for _ in 0..10_000 {
+        if replayer.step().unwrap() == Pulse::Asleep {
+            return;
+        }
+        bench.run_due();
+        bench.advance(Duration::from_millis(20));
+    }
+    panic!("a replay never ends");
+}
+
+fn events_sent(bench: &Bench) -> Vec<i64> {
+    let id_of = |headers: &[(String, String)]| -> i64 {
+        let id = headers.iter().find(|(name, _)| name == "webhook-id");
+        let (_, number) = id.unwrap().1.rsplit_once('_').unwrap();
+        number.parse().unwrap()
+    };
+    let sent = bench.script.take_sent();
+    sent.iter()
+        .map(|(_, request)| id_of(&request.headers))
+        .collect()
+}
+
+#[test]
+fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
+    let (mut bench, mut replayer) = refused(1_500);
+    let preview = bench
+        .store
+        .preview_replay(&asked(ReplayKind::Replay, dead()), || true)
+        .unwrap();
+    assert_eq!(
+        (preview.deliveries, preview.had, preview.is_whole),
+        (1_500, 0, true)
+    );
+    assert_eq!(preview.endpoints[0].name, "ci");
+    assert_eq!(preview.days, [("2026-03-01".to_owned(), 1_500)]);
+    assert_eq!(bench.store.stats().unwrap().pending, 0, "only looked at");
+
+    bench.script.clone().forever(replied(200));
+    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    // What comes in meanwhile is not meant.
+    bench
+        .store
+        .accept(NewEvent::new("push", "{}"), bench.now())
+        .unwrap();
+    bench.run_due();
+    bench.script.take_sent();
+    finish(&mut bench, &mut replayer);
+    let sent = events_sent(&bench);
+    assert_eq!(sent, (1..=1_500).collect::<Vec<i64>>());
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!(record.state, ReplayState::Done);
+    assert_eq!(
+        (record.made, record.count(State::Delivered)),
+        (1_500, 1_500)
+    );
+    let stats = bench.store.stats().unwrap();
+    assert_eq!(
+        (stats.dead, stats.mended, stats.delivered),
+        (0, 1_500, 1_501)
+    );
+    // There is nothing left to do.
+    let again = bench
+        .store
+        .preview_replay(&asked(ReplayKind::Replay, dead()), || true)
+        .unwrap();
+    assert_eq!(again.deliveries, 0);
+}
+
+#[test]
+fn no_more_are_pending_at_a_time_than_a_pause_may_leave() {
+    let (mut bench, mut replayer) = refused(1_200);
+    bench.script.clone().forever(unreachable());
+    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    for _ in 0..50 {
+        replayer.step().unwrap();
+        bench.run_due();
+        bench.advance(Duration::from_secs(60));
+    }
+    let pending = bench.store.stats().unwrap().pending;
+    assert_eq!(pending, REPLAY_PENDING_MAX, "the endpoint is away");
+    let now = bench.now();
+    let moved = bench.store.move_replay(id, ReplayMove::Pause, now).unwrap();
+    assert_eq!(moved, ReplayState::Paused);
+    bench.script.clone().forever(replied(200));
+    bench.advance(Duration::from_secs(120));
+    bench.run_due();
+    assert_eq!(replayer.step().unwrap(), Pulse::Asleep);
+    assert_eq!(bench.store.stats().unwrap().pending, 0);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!((record.made, record.total()), (REPLAY_PENDING_MAX, 1_200));
+    // It goes on where it was.
+    bench
+        .store
+        .move_replay(id, ReplayMove::Resume, now)
+        .unwrap();
+    finish(&mut bench, &mut replayer);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!((record.made, record.state), (1_200, ReplayState::Done));
+    let sent = events_sent(&bench);
+    let mut once = sent.clone();
+    once.dedup();
+    assert!(once.len() >= 1_200);
+}
+
+#[test]
+fn one_that_is_called_off_cancels_what_was_not_sent_and_stays_so() {
+    let (mut bench, mut replayer) = refused(900);
+    bench
+        .store
+        .hold_endpoint("ci", "a while", bench.now())
+        .unwrap();
+    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    for _ in 0..10 {
+        replayer.step().unwrap();
+    }
+    let now = bench.now();
+    bench
+        .store
+        .move_replay(id, ReplayMove::Cancel, now)
+        .unwrap();
+    assert_eq!(replayer.step().unwrap(), Pulse::Asleep);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!(record.count(State::Cancelled), REPLAY_PENDING_MAX);
+    assert_eq!(record.total(), REPLAY_PENDING_MAX);
+    assert!(
+        bench
+            .store
+            .move_replay(id, ReplayMove::Resume, now)
+            .is_err()
+    );
+    bench.store.resume_endpoint("ci").unwrap();
+    assert_eq!(bench.run_due(), 0);
+}
+
+#[test]
+fn a_rate_holds_for_what_is_made() {
+    let (mut bench, mut replayer) = refused(40);
+    bench.script.clone().forever(replied(200));
+    let mut slow = asked(ReplayKind::Replay, dead());
+    slow.rate = Some("10/s".parse().unwrap());
+    start(&bench, slow);
+    let mut of_second = Vec::new();
+    for _ in 0..5 {
+        for _ in 0..50 {
+            replayer.step().unwrap();
+            bench.run_due();
+            bench.advance(Duration::from_millis(20));
+        }
+        of_second.push(events_sent(&bench).len());
+    }
+    assert_eq!(of_second, [10, 10, 10, 10, 0]);
+}
+
+#[test]
+fn an_event_of_which_a_replay_is_dead_as_well_is_sent_once() {
+    let (mut bench, mut replayer) = refused(3);
+    // The second of them is tried again in vain.
+    let replay = bench
+        .store
+        .replay(vec![DeliveryId(2)], Default::default(), bench.now())
+        .unwrap();
+    bench.run_due();
+    bench.script.take_sent();
+    bench.script.clone().forever(replied(200));
+    start(&bench, asked(ReplayKind::Replay, dead()));
+    finish(&mut bench, &mut replayer);
+    assert_eq!(events_sent(&bench), [1, 2, 3], "once each, in order");
+    let shown = bench.store.delivery(replay[0]).unwrap();
+    assert!(shown.mended_by.is_some(), "the replay is mended too");
+}
+
+#[test]
+fn recover_sends_what_the_endpoint_never_got_and_backfill_what_it_was_never_owed() {
+    let (mut bench, mut replayer) = refused(5);
+    bench.script.clone().forever(replied(200));
+    // It got the third after all, and was never owed the sixth, which came before it was there.
+    bench
+        .store
+        .replay(vec![DeliveryId(3)], Default::default(), bench.now())
+        .unwrap();
+    bench.endpoint_with("late", |new| {
+        new.filters.types = Some("push".parse().unwrap());
+    });
+    bench
+        .store
+        .accept(NewEvent::new("issues", "{}"), bench.now())
+        .unwrap();
+    bench.run_due();
+    bench.script.take_sent();
+    start(&bench, asked(ReplayKind::Recover, to("ci")));
+    finish(&mut bench, &mut replayer);
+    assert_eq!(events_sent(&bench), [1, 2, 4, 5]);
+    start(&bench, asked(ReplayKind::Backfill, to("late")));
+    finish(&mut bench, &mut replayer);
+    assert_eq!(
+        events_sent(&bench),
+        [1, 2, 3, 4, 5],
+        "its filters hold: the sixth is of another type"
+    );
+    let rows = of_endpoint(&bench, "late");
+    assert!(
+        rows.iter()
+            .all(|row| row.replay_of.is_none() && row.replay.is_some())
+    );
+    let nothing = bench
+        .store
+        .preview_replay(&asked(ReplayKind::Backfill, to("late")), || true);
+    assert_eq!(nothing.unwrap().deliveries, 0);
+}
+
+fn of_endpoint(bench: &Bench, name: &str) -> Vec<DeliveryRecord> {
+    let filter = DeliveryFilter {
+        endpoint: Some(name.to_owned()),
+        ..DeliveryFilter::default()
+    };
+    bench.store.deliveries(&filter, PAGE_MAX).unwrap()
+}
+
+#[test]
+fn a_text_in_the_body_chooses_whatever_its_case() {
+    let (bench, _) = refused(450);
+    let with = |text: &str| {
+        let selection = Selection {
+            text: Some(text.to_owned()),
+            ..dead()
+        };
+        let preview = bench
+            .store
+            .preview_replay(&asked(ReplayKind::Replay, selection), || true);
+        preview.unwrap().deliveries
+    };
+    assert_eq!(with("mira 7"), 45);
+    assert_eq!(with("\"NUMBER\":44"), 1 + 6 + 4, "44 and 440 to 449");
+    assert_eq!(with("jonas"), 0);
+}
+
+#[test]
+fn all_to_one_endpoint_sends_each_event_once_whoever_had_it() {
+    let (mut bench, mut replayer) = refused(0);
+    bench.script.clone().forever(replied(200));
+    bench.endpoint("b");
+    for _ in 0..4 {
+        bench.event();
+    }
+    bench.run_due();
+    bench.endpoint("new");
+    bench.script.take_sent();
+    let mut all = asked(ReplayKind::Replay, Selection::default());
+    all.to = Some("new".to_owned());
+    start(&bench, all);
+    finish(&mut bench, &mut replayer);
+    assert_eq!(events_sent(&bench), [1, 2, 3, 4]);
+    assert_eq!(of_endpoint(&bench, "new").len(), 4);
+}
+
+#[test]
+fn a_replay_survives_the_end_of_the_process_and_goes_on() {
+    let (mut bench, mut replayer) = refused(700);
+    bench.script.clone().forever(replied(200));
+    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    replayer.step().unwrap();
+    bench.restart();
+    let mut replayer = Replayer::new(bench.store.clone(), bench.clock.clone());
+    finish(&mut bench, &mut replayer);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!(record.count(State::Delivered), 700);
+    assert_eq!(events_sent(&bench).len(), 700);
+}
+
+/// A box of which `ci` has given up four events, and a receiver that would take them now.
+fn given_up() -> (Box, Receiver) {
+    let here = Box::new();
+    let refusing = Receiver::answering(&[500]);
+    here.add_endpoint("ci", &refusing.url, &["--retry", "none"]);
+    let served = here.serve();
+    for number in 0..4 {
+        let body = format!("{{\"number\":{number}}}");
+        here.json(&[
+            "enqueue",
+            "--type",
+            "push",
+            "--data",
+            &body,
+            "--key",
+            &number.to_string(),
+        ]);
+    }
+    for number in 1..=4 {
+        here.wait_for_state(&number.to_string(), "dead");
+    }
+    drop(served);
+    let receiver = Receiver::answering(&[200]);
+    here.json(&["endpoint", "set", "ci", "--url", &receiver.url]);
+    (here, receiver)
+}
+
+#[test]
+fn the_command_line_shows_what_it_would_do_does_it_and_watches() {
+    let (here, receiver) = given_up();
+    let seen = here.json(&["replay", "--state", "dead", "--dry-run"]);
+    assert_eq!(
+        (&seen["deliveries"], &seen["dry_run"]),
+        (&4.into(), &true.into())
+    );
+    assert_eq!(seen["endpoints"][0]["endpoint"], "ci");
+    assert_eq!(seen["days"][0]["deliveries"], 4);
+    assert!(here.list(&["replays", "list"]).is_empty());
+    let _served = here.serve();
+    let made = here.json(&["replay", "--state", "dead", "--since", "1h", "--wait"]);
+    assert_eq!(made["deliveries"], 4);
+    for _ in 0..4 {
+        receiver.next();
+    }
+    let id = made["replay"].as_str().unwrap();
+    let shown = here.json(&["replays", "show", id]);
+    assert_eq!(
+        (&shown["state"], &shown["delivered"]),
+        (&"done".into(), &4.into())
+    );
+    assert!(
+        shown["asked_by"]
+            .as_str()
+            .unwrap()
+            .starts_with("command line")
+    );
+    let rows = here.list(&["delivery", "list", "--replay", id]);
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["replay"] == id));
+    assert_eq!(here.run(&["replays", "pause", id]).code, 2, "it is over");
+    assert_eq!(
+        here.json(&["recover", "ci", "--since", "1h"])["deliveries"],
+        0
+    );
+}
+
+#[test]
+fn an_edited_body_is_a_new_event_and_a_new_id_makes_the_receiver_take_it_again() {
+    let (here, receiver) = given_up();
+    let _served = here.serve();
+    let file = here.folder.path().join("edited.json");
+    std::fs::write(&file, "{\"number\":42}").unwrap();
+    let file = file.to_str().unwrap();
+    let made = here.json(&["replay", "2", "--edit", file]);
+    let got = receiver.next();
+    assert_eq!(got.body, b"{\"number\":42}");
+    let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");
+    let event = here.json(&["event", "show", shown["event"].as_str().unwrap()]);
+    assert_eq!(event["id"], got.header("webhook-id").unwrap());
+    let old = here.json(&["delivery", "show", "2"]);
+    assert_eq!(event["replay_of_event"], old["event"]);
+    assert_eq!(old["mended_by"], shown["id"]);
+    assert_eq!(here.run(&["event", "body", "2"]).text(), "{\"number\":1}");
+
+    let made = here.json(&["replay", "1", "--new-id"]);
+    let id = made["ids"][0].as_str().unwrap();
+    let got = receiver.next();
+    assert_eq!(got.header("webhook-id"), Some(id));
+    assert_eq!(here.wait_for_state(id, "delivered")["new_id"], true);
+    let several = here.run(&["replay", "3", "4", "--edit", file]);
+    assert!(
+        several.code == 2 && several.stderr.contains("one event"),
+        "{}",
+        several.stderr
+    );
+}
+
+#[test]
+fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
+    let (here, _receiver) = given_up();
+    let elsewhere = Receiver::answering(&[200]);
+    let _served = here.serve();
+    let made = here.json(&["replay", "1", "--to", &elsewhere.url]);
+    elsewhere.next();
+    let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");
+    assert_eq!(shown["endpoint"], "replay-to-127-0-0-1-1");
+    assert_eq!(
+        here.json(&["delivery", "show", "1"])["mended_by"],
+        Value::Null
+    );
+    let endpoint = here.json(&["endpoint", "show", "replay-to-127-0-0-1-1"]);
+    assert_eq!(endpoint["only_replays"], true);
+    // It gets no events by themselves, and is found again.
+    here.json(&["enqueue", "--type", "push"]);
+    here.json(&[
+        "replay",
+        "--state",
+        "dead",
+        "--to",
+        &elsewhere.url,
+        "--wait",
+    ]);
+    for _ in 0..4 {
+        elsewhere.next();
+    }
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 2);
+    let all = here.list(&["delivery", "list", "--endpoint", "replay-to-127-0-0-1-1"]);
+    assert_eq!(all.len(), 5);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused_with_what_to_do() {
+    let here = Box::new();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    for (arguments, says) in [
+        (&["replay"][..], "name deliveries by id, or choose them"),
+        (&["replay", "1", "--state", "dead"], "not both"),
+        (&["replay", "--state", "pending"], "sent by itself"),
+        (&["replay", "--state", "dead", "--edit", "x"], "one event"),
+        (&["replay", "1", "--rate", "10/s"], "--rate is for"),
+        (&["replay", "--endpoint", "nobody"], "no endpoint"),
+        (
+            &["replay", "--state", "dead", "--to", "nobody"],
+            "no endpoint",
+        ),
+        (
+            &["replay", "--state", "dead", "--text", ""],
+            "1 to 1024 bytes",
+        ),
+        (&["recover", "ci"], "since when"),
+        (&["backfill", "nobody", "--since", "1d"], "no endpoint"),
+        (&["replays", "show", "7"], "no replay"),
+    ] {
+        let ran = here.run(arguments);
+        assert!(
+            ran.code == 2 || ran.code == 3,
+            "{arguments:?}: {}",
+            ran.code
+        );
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+}
