@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::delivery::State;
+use crate::model::diff::{Diff, Side};
 use crate::store::{DeliveryFilter, Store};
 
 #[derive(Debug, Subcommand)]
@@ -36,6 +37,20 @@ pub(super) enum AttemptCommand {
         delivery: String,
         #[command(flatten)]
         limit: Limit,
+    },
+    /// Show one
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Compare two, of one delivery or of several: what was sent, what came back
+    #[command(after_help = EXIT_CODES)]
+    Diff {
+        /// The one's id
+        a: String,
+        /// The other's
+        b: String,
     },
 }
 
@@ -150,8 +165,15 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
 }
 
 pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()> {
-    let AttemptCommand::List { delivery, limit } = command;
     let store = context.store()?;
+    let (delivery, limit) = match command {
+        AttemptCommand::List { delivery, limit } => (delivery, limit),
+        AttemptCommand::Show { id } => {
+            let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
+            return context.out.fields(&attempt.json(store.box_id()));
+        }
+        AttemptCommand::Diff { a, b } => return diff(context, &store, a, b),
+    };
     let id = store.delivery(store.box_id().parse_delivery(delivery)?)?.id;
     let attempts = limit.newest(store.attempts(id)?);
     let objects: Vec<Value> = attempts
@@ -160,6 +182,7 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
         .collect();
     context.out.list(
         &[
+            "id",
             "number",
             "started_at",
             "outcome",
@@ -169,4 +192,18 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
         ],
         &objects,
     )
+}
+
+fn diff(context: &Context, store: &Store, a: &str, b: &str) -> Result<()> {
+    let side = |id: &str| -> Result<Side> {
+        let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
+        let delivery = store.delivery(attempt.delivery)?;
+        Ok(Side {
+            body: store.event_body(delivery.event)?,
+            attempt,
+            delivery,
+        })
+    };
+    let diff = Diff::of(&side(a)?, &side(b)?, store.box_id());
+    context.out.object(&diff.json(), &diff.text().join("\n"))
 }

@@ -2,14 +2,19 @@
 
 use std::io::Read;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::{Error, Result};
-use crate::model::event::{BODY_BYTES_MAX, NewEvent};
-use crate::store::EventFilter;
+use crate::model::event::{BODY_BYTES_MAX, EventRecord, NewEvent};
+use crate::model::text::Text;
+use crate::store::{EventFilter, Store};
+
+/// How long a person waits for a search.
+const SEARCH_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub(super) struct EnqueueArguments {
@@ -63,6 +68,10 @@ pub(super) struct ListArguments {
     /// Only before then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Only with this text in the body, in upper or lower case; looks back for
+    /// ten seconds and says how far it came
+    #[arg(long, value_name = "TEXT")]
+    text: Option<String>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -123,11 +132,14 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
             if let Some(name) = &filter.source {
                 store.source_id(name)?;
             }
-            let events = arguments.limit.pages(|limit| {
-                let page = store.events(&filter, limit)?;
-                filter.before = page.last().map(|event| event.id);
-                Ok(page)
-            })?;
+            let events = match &arguments.text {
+                Some(text) => search(context, &store, &filter, text, arguments.limit.limit)?,
+                None => arguments.limit.pages(|limit| {
+                    let page = store.events(&filter, limit)?;
+                    filter.before = page.last().map(|event| event.id);
+                    Ok(page)
+                })?,
+            };
             let objects: Vec<Value> = events.iter().map(|event| event.json(box_id)).collect();
             context.out.list(
                 &["id", "type", "source", "summary", "received_at", "bytes"],
@@ -141,6 +153,30 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
             .out
             .bytes(&store.event_body(box_id.parse_event(&id)?)?),
     }
+}
+
+/// Looks for a text, as long as a person waits, and says how far back it looked.
+fn search(
+    context: &Context,
+    store: &Store,
+    filter: &EventFilter,
+    text: &str,
+    limit: usize,
+) -> Result<Vec<EventRecord>> {
+    let text = Text::new(text)?;
+    let until = context.clock.elapsed() + SEARCH_MAX;
+    let go_on = || context.clock.elapsed() < until;
+    let found = store.search_events(filter, &text, limit, go_on)?;
+    let looked_at = found.looked_at;
+    match found.looked_to.filter(|_| !found.is_whole) {
+        Some((_, at)) => context.out.note(&format!(
+            "looked at {looked_at} events, back to {at}; to look further: --until {at}"
+        )),
+        None => context
+            .out
+            .note(&format!("looked at all {looked_at} events")),
+    }
+    Ok(found.events)
 }
 
 /// The body as given: a text, a file's bytes, or standard input's.

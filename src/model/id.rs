@@ -86,6 +86,14 @@ impl BoxId {
         self.parse("delivery", "dlv", text).map(DeliveryId)
     }
 
+    /// Reads an attempt's id: the outer form, or the bare number.
+    ///
+    /// # Errors
+    /// As [`BoxId::parse_event`].
+    pub fn parse_attempt(&self, text: &str) -> Result<AttemptId> {
+        self.parse("attempt", "att", text).map(AttemptId)
+    }
+
     /// Reads a bulk replay's id: the outer form, or the bare number.
     ///
     /// # Errors
@@ -96,7 +104,11 @@ impl BoxId {
 
     fn parse(&self, noun: &str, prefix: &str, text: &str) -> Result<i64> {
         let bad = || {
-            let article = if noun.starts_with('e') { "an" } else { "a" };
+            let article = if noun.starts_with(['a', 'e']) {
+                "an"
+            } else {
+                "a"
+            };
             Error::misuse(format!(
                 "`{text}` is not {article} {noun} id; write {prefix}_{self}_7 or the bare number"
             ))

@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod chat;
 pub mod connection;
 pub mod delivery;
+pub mod diff;
 pub mod endpoint;
 pub mod event;
 pub mod expression;
@@ -30,6 +31,7 @@ pub mod scope;
 pub mod source;
 pub mod stats;
 pub mod template;
+pub mod text;
 pub mod url;
 pub mod window;
 

@@ -43,6 +43,7 @@ mod refusal;
 mod replay;
 mod report;
 mod route;
+mod search;
 mod setup;
 mod shift;
 mod writer;
@@ -63,6 +64,7 @@ pub use replay::{
 };
 pub use report::Sizes;
 pub use route::Match;
+pub use search::Search;
 pub(crate) use shift::Shift;
 pub use writer::GroupStats;
 

@@ -19,7 +19,7 @@ use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, EndpointWaits, State};
 use crate::model::event::{EventRecord, summary};
-use crate::model::id::{DeliveryId, EndpointId, EventId, ReplayId, SourceId};
+use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, ReplayId, SourceId};
 use crate::time::Timestamp;
 
 /// Rows of a list unless asked otherwise.
@@ -118,6 +118,12 @@ const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
      left join hookbox_source as s on s.id = e.source_id
      left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null
      left join hookbox_pace as q on q.endpoint_id = d.endpoint_id";
+
+const ATTEMPT_COLUMNS: &str =
+    "select id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
+        total_us, outcome, status, error, request_headers, response_headers,
+        response_body, response_truncated
+     from hookbox_attempt";
 
 const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :name";
 
@@ -321,18 +327,34 @@ impl Store {
     pub fn attempts(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>> {
         self.read(|connection| {
             let rows = connection
-                .prepare_cached(
-                    "select id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
-                            total_us, outcome, status, error, request_headers, response_headers,
-                            response_body, response_truncated
-                     from hookbox_attempt
+                .prepare_cached(&format!(
+                    "{ATTEMPT_COLUMNS}
                      where id > :delivery * 1024 and id < (:delivery + 1) * 1024
                      order by id
-                     limit :limit",
+                     limit :limit"
+                ))?
+                .query_map(
+                    named_params! { ":delivery": delivery, ":limit": PAGE_MAX as i64 },
+                    read_attempt,
                 )?
-                .query_map(named_params! { ":delivery": delivery, ":limit": PAGE_MAX as i64 }, read_attempt)?
                 .collect::<rusqlite::Result<Vec<AttemptRecord>>>()?;
             Ok(rows)
+        })
+    }
+
+    /// One attempt.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none of this id.
+    pub fn attempt(&self, id: AttemptId) -> Result<AttemptRecord> {
+        self.read(|connection| {
+            connection
+                .prepare_cached(&format!("{ATTEMPT_COLUMNS} where id = :id"))?
+                .query_row(named_params! { ":id": id }, read_attempt)
+                .optional()?
+                .ok_or_else(|| {
+                    Error::not_found(format!("no attempt {}", self.box_id().attempt(id)))
+                })
         })
     }
 

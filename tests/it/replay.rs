@@ -198,3 +198,72 @@ fn the_door_says_that_a_repeat_is_a_duplicate() {
     let (status, answer) = served.push("k1", PUSH.as_bytes());
     assert_eq!((status, &answer["replayed"]), (200, &Value::from(0)));
 }
+
+#[test]
+fn two_attempts_are_compared() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[500, 200]);
+    here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", r#"{"n":1}"#]);
+    here.wait_for_state("1", "dead");
+    let file = here.folder.path().join("edited.json");
+    std::fs::write(&file, r#"{"n":2}"#).unwrap();
+    here.json(&["replay", "1", "--edit", file.to_str().unwrap()]);
+    here.wait_for_state("2", "delivered");
+    let of = |delivery: &str| {
+        let attempts = here.list(&["attempt", "list", delivery]);
+        attempts[0]["id"].as_str().unwrap().to_owned()
+    };
+    let (a, b) = (of("1"), of("2"));
+    assert_eq!(here.json(&["attempt", "show", &a])["status"], 500);
+    let ran = here.run(&["attempt", "diff", &a, &b]);
+    let text = ran.text();
+    for line in [
+        "- status: 500",
+        "+ status: 200",
+        "- outcome: refused",
+        "-   \"n\": 1",
+        "+   \"n\": 2",
+    ] {
+        assert!(text.lines().any(|held| held == line), "{line}\n{text}");
+    }
+    assert!(!text.contains("endpoint"), "that is the same: {text}");
+    let diff = here.json(&["attempt", "diff", &a, &b]);
+    let ids = diff["request_headers"].as_array().unwrap();
+    let id = ids
+        .iter()
+        .find(|pair| pair["name"] == "webhook-id")
+        .unwrap();
+    assert_eq!(id["differs"], true);
+    assert_eq!(here.run(&["attempt", "diff", &a, "99"]).code, 3);
+}
+
+#[test]
+fn events_are_found_by_a_text_in_their_bodies() {
+    let here = Box::new();
+    here.run(&["init"]);
+    for number in 0..30 {
+        let body = format!("{{\"repository\":\"lighthouse/Beacon{}\"}}", number % 3);
+        here.json(&["enqueue", "--type", "push", "--data", &body]);
+    }
+    let found = here.list(&["event", "list", "--text", "beacon1", "--limit", "4"]);
+    let numbers: Vec<&str> = found
+        .iter()
+        .map(|event| event["id"].as_str().unwrap().rsplit('_').next().unwrap())
+        .collect();
+    assert_eq!(numbers, ["29", "26", "23", "20"], "newest first");
+    let ran = here.run(&["event", "list", "--text", "beacon1", "--limit", "4"]);
+    assert!(
+        ran.stderr.contains("looked at 11 events, back to "),
+        "{}",
+        ran.stderr
+    );
+    let all = here.run(&["event", "list", "--text", "nowhere"]);
+    assert!(
+        all.stderr.contains("looked at all 30 events"),
+        "{}",
+        all.stderr
+    );
+    assert_eq!(here.run(&["event", "list", "--text", ""]).code, 2);
+}

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use aho_corasick::AhoCorasick;
 use rusqlite::{Row, ToSql};
 
 use crate::error::{Error, Result};
@@ -12,6 +11,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::filter::Wanted;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::replay::{NewReplay, ReplayKind, Selection};
+use crate::model::text::Text;
 use crate::store::Store;
 use crate::store::route::stored_scope;
 use crate::store::setup::no_endpoint;
@@ -57,7 +57,7 @@ pub(super) struct Search {
     to: Option<EndpointId>,
     /// Of a backfill: whose filters an event must pass.
     wanting: Option<Arc<Endpoint>>,
-    text: Option<AhoCorasick>,
+    text: Option<Text>,
 }
 
 impl Search {
@@ -86,7 +86,7 @@ impl Search {
                 Some(current(name).ok_or_else(|| no_endpoint(name))?)
             }
         };
-        let text = selection.text.as_deref().map(any_case).transpose()?;
+        let text = selection.text.as_deref().map(Text::new).transpose()?;
         Ok(Search {
             statement: statement(asked, &selection),
             state: selection.state,
@@ -161,7 +161,7 @@ impl Search {
     fn is_meant(&self, store: &Store, candidate: &Candidate) -> Result<bool> {
         let body = store.event_body(candidate.event)?;
         if let Some(text) = &self.text
-            && !text.is_match(&body)
+            && !text.is_in(&body)
         {
             return Ok(false);
         }
@@ -173,23 +173,6 @@ impl Search {
         let wants = endpoint.filters.wants(&scope);
         Ok(!matches!(wants, Wanted::No))
     }
-}
-
-/// Finds a text whatever the case of its ASCII letters.
-///
-/// # Errors
-/// [`Error::Misuse`] when it is empty or too long.
-fn any_case(text: &str) -> Result<AhoCorasick> {
-    const TEXT_BYTES_MAX: usize = 1_024;
-    if text.is_empty() || text.len() > TEXT_BYTES_MAX {
-        return Err(Error::misuse(format!(
-            "a text to look for has 1 to {TEXT_BYTES_MAX} bytes"
-        )));
-    }
-    AhoCorasick::builder()
-        .ascii_case_insensitive(true)
-        .build([text])
-        .map_err(|error| Error::misuse(format!("cannot look for that text: {error}")))
 }
 
 fn as_sql<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {

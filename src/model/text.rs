@@ -1,0 +1,45 @@
+//! Finding a text in bodies, whatever the case of its ASCII letters.
+
+use aho_corasick::AhoCorasick;
+
+use crate::error::{Error, Result};
+
+/// Longest text to look for, in bytes.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// A text to look for.
+#[derive(Debug, Clone)]
+pub struct Text(AhoCorasick);
+
+impl Text {
+    /// Takes a text.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is empty or too long.
+    ///
+    /// ```
+    /// use hookbox::model::text::Text;
+    /// let text = Text::new("beacon")?;
+    /// assert!(text.is_in(br#"{"repository":"lighthouse/BEACON"}"#));
+    /// assert!(!text.is_in(b"{}"));
+    /// # Ok::<(), hookbox::Error>(())
+    /// ```
+    pub fn new(text: &str) -> Result<Text> {
+        if text.is_empty() || text.len() > TEXT_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "a text to look for has 1 to {TEXT_BYTES_MAX} bytes"
+            )));
+        }
+        let found = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build([text]);
+        found
+            .map(Text)
+            .map_err(|error| Error::misuse(format!("cannot look for that text: {error}")))
+    }
+
+    /// Whether a body has it.
+    pub fn is_in(&self, body: &[u8]) -> bool {
+        self.0.is_match(body)
+    }
+}
