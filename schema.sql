@@ -380,4 +380,15 @@ create index if not exists hookbox_outage_ended
 create unique index if not exists hookbox_outage_open
     on hookbox_outage (endpoint_id) where ended_ms is null;
 
+-- Answers to requests of the API that came with an Idempotency-Key, for a day.
+create table if not exists hookbox_answer (
+    id      integer primary key,
+    key     text    not null unique,
+    -- A hash of the request, to tell another one with the same key.
+    request text    not null,
+    status  integer not null,
+    body    blob    not null,
+    made_ms integer not null
+) strict;
+
 commit;

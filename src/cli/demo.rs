@@ -23,7 +23,7 @@ use crate::model::source::NewSource;
 use crate::outbound::Egress;
 use crate::service::{Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
-use crate::status::StatusConfig;
+use crate::status::{StatusConfig, Tokens};
 use crate::store::DeliveryFilter;
 use crate::time::{Timestamp, show_span};
 
@@ -151,7 +151,11 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
             body_bytes_max: BODY_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,
         },
-        status: StatusConfig { address: status },
+        status: StatusConfig {
+            address: status,
+            tokens: Tokens::default(),
+            names: Vec::new(),
+        },
         egress: Egress::default(),
     };
     // The usual ports read better; a service that runs already has them.

@@ -1,6 +1,7 @@
 //! `hookbox serve`: the service in the foreground, until a signal.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ipnet::IpNet;
@@ -14,16 +15,27 @@ use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::outbound::{Egress, Scope};
 use crate::service::{Service, ServiceConfig};
-use crate::status::StatusConfig;
+use crate::signature::Secret;
+use crate::status::{StatusConfig, Tokens};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
     /// Where events come in; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8420", value_parser = parse_address)]
     ingest: SocketAddr,
-    /// Where the status page is; loopback only; port 0 takes a free one
+    /// Where the status page is; without a token loopback only; port 0 takes a
+    /// free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8421", value_parser = parse_address)]
     status: SocketAddr,
+    /// Ask for the token in this file on the status page and the API
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// The token in this file lets look, and change nothing
+    #[arg(long, value_name = "FILE")]
+    read_token_file: Option<PathBuf>,
+    /// Names that the status page is called by, such as box.example.org
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    status_name: Vec<String>,
     /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     body_max: Option<usize>,
@@ -39,6 +51,25 @@ pub(super) struct ServeArguments {
     egress_deny: Vec<IpNet>,
 }
 
+/// A token from a file, one newline at its end left out.
+fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
+    /// Fewer can be guessed.
+    const BYTES_MIN: usize = 16;
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::io_at("read the token from", path, error))?;
+    let token = text.trim();
+    if token.len() < BYTES_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::misuse(format!(
+            "{} holds no token: {BYTES_MIN} visible characters at least; make one with: openssl rand -hex 32",
+            path.display()
+        )));
+    }
+    Secret::new(token).map(Some)
+}
+
 pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     let signals = Signals::listen()?;
     let config = ServiceConfig {
@@ -50,6 +81,11 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         },
         status: StatusConfig {
             address: arguments.status,
+            tokens: Tokens {
+                operator: read_token(arguments.token_file.as_deref())?,
+                reader: read_token(arguments.read_token_file.as_deref())?,
+            },
+            names: arguments.status_name.clone(),
         },
         egress: Egress {
             scope: arguments.egress,

@@ -28,6 +28,7 @@ pub mod refusal;
 pub mod replay;
 pub mod retry;
 pub mod scope;
+pub mod settings;
 pub mod source;
 pub mod stats;
 pub mod template;

@@ -6,13 +6,15 @@
 //! the reply back. It must never let through what it has not read and measured.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use serde_json::json;
 
 use crate::error::{Error, Result};
 use crate::time::Clock;
@@ -27,8 +29,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
-/// Most bytes of a posted form: a token and little else.
-pub(super) const FORM_BYTES_MAX: usize = 4 * 1024;
+/// Most bytes of a posted form or of what is sent to the API: an event's body in JSON.
+pub(super) const BODY_BYTES_MAX: usize = 1536 * 1024;
+
+/// Says where a request came from, to what is behind the gate.
+pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";
 
 /// Wait after a failed `accept`, e.g. when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -135,7 +140,8 @@ impl Drop for Place {
 fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
     client.set_write_timeout(Some(DEADLINE))?;
     let deadline = clock.elapsed() + DEADLINE;
-    let request = match read_request(&mut client, deadline, clock) {
+    let address = client.peer_addr()?.ip();
+    let request = match read_request(&mut client, address, deadline, clock) {
         Ok(Ok(request)) => request,
         Ok(Err(refusal)) => return refuse(&mut client, refusal),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
@@ -156,6 +162,7 @@ fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<
 /// Reads one request and writes it anew: only what was understood is passed on.
 fn read_request(
     client: &mut TcpStream,
+    address: IpAddr,
     deadline: Duration,
     clock: &dyn Clock,
 ) -> io::Result<std::result::Result<Vec<u8>, &'static str>> {
@@ -176,7 +183,9 @@ fn read_request(
     else {
         return Ok(Err("400 Bad Request"));
     };
-    let mut passed = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n").into_bytes();
+    let mut passed =
+        format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{CLIENT_HEADER}: {address}\r\n")
+            .into_bytes();
     let mut body_bytes = 0;
     for header in parsed.headers.iter() {
         match header.name.to_ascii_lowercase().as_str() {
@@ -190,7 +199,10 @@ fn read_request(
                 }
             }
             "transfer-encoding" => return Ok(Err("411 Length Required")),
-            "connection" | "keep-alive" | "expect" | "upgrade" => {}
+            "connection" | "keep-alive" | "expect" | "upgrade" | "x-hookbox-client" => {}
+            // tiny_http hangs up on these. Cookies of other programs on this machine are theirs.
+            "cookie" if !header.value.is_ascii() => {}
+            _ if !header.value.is_ascii() => return Ok(Err("400 Bad Request")),
             _ => {
                 passed.extend_from_slice(header.name.as_bytes());
                 passed.extend_from_slice(b": ");
@@ -199,7 +211,7 @@ fn read_request(
             }
         }
     }
-    if body_bytes > FORM_BYTES_MAX {
+    if body_bytes > BODY_BYTES_MAX {
         return Ok(Err("413 Content Too Large"));
     }
     while bytes.len() < head_bytes + body_bytes {
@@ -233,9 +245,18 @@ fn read_some(
 }
 
 fn refuse(client: &mut TcpStream, status: &str) -> io::Result<()> {
-    let body = format!("{status}\n");
+    let (code, title) = status.split_once(' ').unwrap_or((status, ""));
+    let number: u16 = code.parse().unwrap_or(400);
+    // As RFC 9457 has it: machines ask here, too.
+    let body = json!({
+        "type": "about:blank",
+        "title": title,
+        "status": number,
+        "detail": format!("the request was refused before it was read: {title}"),
+    });
+    let body = format!("{body}\n");
     let reply = format!(
-        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n{body}",
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     );
     client.write_all(reply.as_bytes())?;

@@ -1,7 +1,6 @@
 //! Who may ask what.
 //!
-//! The page listens on loopback without a login, so what must be kept out is other web sites in
-//! the same browser: those that make it ask under their own name (DNS rebinding) and those that
+//! Whatever else a request may do, what must be kept out is other web sites in the same browser: those that make it ask under their own name (DNS rebinding) and those that
 //! make it post (cross-site request forgery). It must never let a POST through on one sign alone.
 
 use std::net::{IpAddr, SocketAddr};
@@ -25,11 +24,16 @@ pub(super) enum Refused {
 
 pub(super) struct Guard {
     bound: IpAddr,
+    /// Names that it may be called by, besides.
+    names: Vec<String>,
+    /// Whether others than this machine may call it: then every address will do, which no name of
+    /// another site can be made to look like.
+    is_open: bool,
     token: String,
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr) -> Result<Guard> {
+    pub(super) fn new(address: SocketAddr, names: Vec<String>) -> Result<Guard> {
         let mut token = [0_u8; TOKEN_BYTES];
         getrandom::fill(&mut token).map_err(|error| {
             Error::io(
@@ -39,6 +43,8 @@ impl Guard {
         })?;
         Ok(Guard {
             bound: address.ip(),
+            names,
+            is_open: !address.ip().is_loopback(),
             token: hex::encode(token),
         })
     }
@@ -56,17 +62,17 @@ impl Guard {
         let known = name.eq_ignore_ascii_case("localhost")
             || name
                 .parse::<IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback() || ip == self.bound);
+                .is_ok_and(|ip| ip.is_loopback() || ip == self.bound || self.is_open)
+            || self
+                .names
+                .iter()
+                .any(|known| name.eq_ignore_ascii_case(known));
         if known { Ok(()) } else { Err(Refused::Host) }
     }
 
-    /// Checks that a POST was sent by a form of this server: the browser says so
-    /// (`Sec-Fetch-Site`, `Origin`, where it says anything) and the form has the token.
-    pub(super) fn check_post(
-        &self,
-        request: &Request,
-        form: &[(String, String)],
-    ) -> std::result::Result<(), Refused> {
+    /// Checks that no page of another site made the browser ask: it says so (`Sec-Fetch-Site`,
+    /// `Origin`), where it says anything.
+    pub(super) fn check_site(&self, request: &Request) -> std::result::Result<(), Refused> {
         if let Some(site) = header(request, "Sec-Fetch-Site")
             && !matches!(site, "same-origin" | "none")
         {
@@ -78,6 +84,17 @@ impl Guard {
                 return Err(Refused::CrossSite);
             }
         }
+        Ok(())
+    }
+
+    /// Checks that a POST was sent by a form of this server: the browser does not say otherwise, and
+    /// the form has the token.
+    pub(super) fn check_post(
+        &self,
+        request: &Request,
+        form: &[(String, String)],
+    ) -> std::result::Result<(), Refused> {
+        self.check_site(request)?;
         let sent = form
             .iter()
             .find(|(name, _)| name == "token")
@@ -114,7 +131,7 @@ mod tests {
     use tiny_http::{Header, Method, TestRequest};
 
     fn guard() -> Guard {
-        Guard::new("127.0.0.1:8421".parse().unwrap()).unwrap()
+        Guard::new("127.0.0.1:8421".parse().unwrap(), Vec::new()).unwrap()
     }
 
     fn request(method: Method, headers: &[(&str, &str)]) -> Request {

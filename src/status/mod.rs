@@ -8,11 +8,19 @@
 //! which `server` runs with its workers; `guard` decides who may ask, `route`
 //! finds the page, `page` renders it.
 
+mod access;
+mod actions;
+mod api;
+mod body;
 mod gate;
 mod guard;
+mod machine;
 mod metrics;
 mod page;
+mod reply;
 mod route;
 mod server;
+mod site;
 
+pub use access::Tokens;
 pub use server::{StatusConfig, StatusServer};

@@ -1,33 +1,31 @@
-//! From a request to a page: paths, forms, status codes, security headers.
+//! From a request to an answer: who asks, and what for; security headers.
 
 use std::io::Read;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
-use super::gate::FORM_BYTES_MAX;
-use super::guard::{Guard, Refused};
-use super::metrics;
-use super::page;
+use super::access::{Access, Denied, Role};
+use super::gate::BODY_BYTES_MAX;
+use super::guard::{Guard, Refused, header};
+use super::machine::{self, UnderWay};
+use super::page::{self, Around};
+use super::reply::{Reply, status_of};
+use super::server::StatusConfig;
+use super::{actions, api, metrics, site};
 use crate::error::{Error, Result};
-use crate::model::event::EventRecord;
-use crate::model::id::BoxId;
-use crate::model::kind::SourceKind;
-use crate::model::redact::hide_fields;
-use crate::signature::form::is_form;
-use crate::store::{DeliveryFilter, ReplayOptions, Store};
-use crate::time::{Clock, Timestamp};
-
-/// Rows of the delivery list on a page.
-const ROWS: usize = 50;
+use crate::store::Store;
+use crate::time::Clock;
 
 /// Headers of every reply: nothing from outside, no framing, no guessing of types, nothing kept.
 /// The referrer policy lets a browser name the origin of our own forms.
 const SECURITY_HEADERS: [(&str, &str); 6] = [
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -37,87 +35,34 @@ const SECURITY_HEADERS: [(&str, &str); 6] = [
 ];
 
 pub(super) struct Router {
-    store: Store,
-    clock: Arc<dyn Clock>,
-    guard: Guard,
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) guard: Guard,
+    pub(super) access: Access,
+    pub(super) under_way: UnderWay,
 }
 
 impl Router {
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, address: SocketAddr) -> Result<Router> {
+    pub(super) fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        address: SocketAddr,
+        config: &StatusConfig,
+    ) -> Result<Router> {
         Ok(Router {
             store,
             clock,
-            guard: Guard::new(address)?,
+            guard: Guard::new(address, config.names.clone())?,
+            access: Access::new(config.tokens.clone()),
+            under_way: UnderWay::default(),
         })
     }
-
-    fn box_id(&self) -> &BoxId {
-        self.store.box_id()
-    }
 }
 
-/// What is sent back.
-struct Reply {
-    status: u16,
-    headers: Vec<(&'static str, String)>,
-    body: Vec<u8>,
-}
-
-impl Reply {
-    fn page(html: String) -> Reply {
-        Reply::with_type(200, "text/html; charset=utf-8", html.into_bytes())
-    }
-
-    fn text(status: u16, text: &str) -> Reply {
-        Reply::with_type(
-            status,
-            "text/plain; charset=utf-8",
-            format!("{text}\n").into_bytes(),
-        )
-    }
-
-    fn with_type(status: u16, content_type: &str, body: Vec<u8>) -> Reply {
-        Reply {
-            status,
-            headers: vec![("Content-Type", content_type.to_owned())],
-            body,
-        }
-    }
-
-    fn see_other(to: String) -> Reply {
-        Reply {
-            status: 303,
-            headers: vec![("Location", to)],
-            body: Vec::new(),
-        }
-    }
-}
-
-/// Answers one request; every error becomes a page.
+/// Answers one request; every error becomes a page, or a problem for a machine.
 pub(super) fn answer(router: &Router, mut request: Request) {
-    let reply = match respond(router, &mut request) {
-        Ok(reply) => reply,
-        Err(error) => {
-            let status = match error {
-                Error::NotFound(_) => 404,
-                Error::Misuse(_) => 400,
-                _ if error.is_unavailable() => 503,
-                _ => 500,
-            };
-            if status >= 500 {
-                tracing::error!(
-                    error = error.chain(),
-                    path = request.url(),
-                    "cannot show a page"
-                );
-            }
-            let html = page::problem(status, &error.chain());
-            Reply {
-                status,
-                ..Reply::page(html)
-            }
-        }
-    };
+    let reply = respond(router, &mut request);
+    let reply = with_tag(&request, reply);
     let mut response = Response::from_data(reply.body).with_status_code(StatusCode(reply.status));
     let security = SECURITY_HEADERS
         .iter()
@@ -131,215 +76,190 @@ pub(super) fn answer(router: &Router, mut request: Request) {
     let _ = request.respond(response);
 }
 
-fn respond(router: &Router, request: &mut Request) -> Result<Reply> {
+/// A page that has not changed since it was last asked for is not sent again.
+fn with_tag(request: &Request, mut reply: Reply) -> Reply {
+    if reply.status != 200 || *request.method() != Method::Get {
+        return reply;
+    }
+    let tag = format!("\"{}\"", &hex::encode(Sha256::digest(&reply.body))[..16]);
+    if header(request, "If-None-Match") == Some(tag.as_str()) {
+        reply.status = 304;
+        reply.body.clear();
+    }
+    reply.headers.push(("ETag", tag));
+    reply
+}
+
+fn respond(router: &Router, request: &mut Request) -> Reply {
     if router.guard.check_host(request) == Err(Refused::Host) {
-        return Ok(Reply::text(
+        return Reply::text(
             403,
-            "this page answers only to localhost and its own address",
-        ));
+            "this page answers only to localhost, addresses, and names given with --status-name",
+        );
     }
     let url = request.url().to_owned();
     let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
-    match request.method() {
-        Method::Get | Method::Head => get(router, path, query),
-        Method::Post => post(router, path, request),
+    if let Some(reply) = for_everybody(router, request, path, query) {
+        return reply;
+    }
+    let role = match router.access.role(request, router.clock.elapsed()) {
+        Ok(role) => role,
+        Err(denied) if machine::is_for_machines(path) => return machine::denied(denied),
+        Err(_) => {
+            let next: String = form_urlencoded::byte_serialize(url.as_bytes()).collect();
+            return Reply::see_other(format!("/login?next={next}"));
+        }
+    };
+    if path.starts_with("/api/") {
+        return machine::answer(router, request, role);
+    }
+    let trouble = router.store.trouble();
+    let around = Around {
+        box_id: router.store.box_id(),
+        now: router.clock.now(),
+        token: router.guard.token(),
+        may_change: role == Role::Operator,
+        has_login: router.access.is_needed(),
+        trouble: trouble.as_deref(),
+    };
+    let made = match request.method() {
+        Method::Get | Method::Head => get(router, &around, path, query),
+        Method::Post => post(router, &around, path, request),
         _ => {
             let mut reply = Reply::text(405, "GET a page, or POST one of its forms");
             reply.headers.push(("Allow", "GET, HEAD, POST".to_owned()));
             Ok(reply)
         }
+    };
+    made.unwrap_or_else(|error| {
+        let status = status_of(&error);
+        if status >= 500 {
+            let path = request.url();
+            tracing::error!(error = error.chain(), path, "cannot show a page");
+        }
+        Reply {
+            status,
+            ..Reply::page(page::problem(&around, status, &error.chain()))
+        }
+    })
+}
+
+/// What is answered whoever asks.
+fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str) -> Option<Reply> {
+    let is_get = matches!(request.method(), Method::Get | Method::Head);
+    Some(match path {
+        "/style.css" if is_get => {
+            Reply::with_type(200, "text/css; charset=utf-8", page::STYLE.into())
+        }
+        "/live.js" if is_get => {
+            Reply::with_type(200, "text/javascript; charset=utf-8", page::SCRIPT.into())
+        }
+        "/healthz" if is_get => Reply::json(200, &json!({ "status": "ok" })),
+        "/readyz" if is_get => match router.store.trouble() {
+            None => Reply::json(200, &json!({ "status": "ready" })),
+            Some(trouble) => {
+                Reply::json(503, &json!({ "status": "cannot write", "error": trouble }))
+            }
+        },
+        "/login" if router.access.is_needed() => login(router, request, query),
+        _ => return None,
+    })
+}
+
+fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
+    let token = router.guard.token();
+    if *request.method() != Method::Post {
+        let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
+        let next = next.map(|(_, next)| next.into_owned()).unwrap_or_default();
+        return Reply::page(page::login(&next, None, token));
+    }
+    let form = match read_form(router, request) {
+        Ok(Ok(form)) => form,
+        Ok(Err(refused)) => return refused,
+        Err(error) => return Reply::text(400, &error.chain()),
+    };
+    let field = |name: &str| {
+        let found = form.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    let next = field("next");
+    let logged_in = router
+        .access
+        .log_in(request, field("secret"), router.clock.elapsed());
+    let (status, problem) = match logged_in {
+        Ok(Ok(cookie)) => {
+            // Only to a page of this server.
+            let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+            let mut reply = Reply::see_other(if is_own { next } else { "/" }.to_owned());
+            reply.headers.push(("Set-Cookie", cookie));
+            return reply;
+        }
+        Ok(Err(Denied::Unknown)) => (401, "That is not the token.".to_owned()),
+        Ok(Err(Denied::Braked(wait))) => {
+            let seconds = wait.as_secs() + 1;
+            (
+                429,
+                format!("Too many wrong tokens. Try again in {seconds} s."),
+            )
+        }
+        Err(error) => (500, error.chain()),
+    };
+    Reply {
+        status,
+        ..Reply::page(page::login(next, Some(&problem), token))
     }
 }
 
-fn get(router: &Router, path: &str, query: &str) -> Result<Reply> {
-    let (store, now) = (&router.store, router.clock.now());
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match parts.as_slice() {
-        [""] => overview(store, now),
-        ["deliveries"] => deliveries(router, query, now),
-        ["deliveries", id] => {
-            let delivery = store.delivery(router.box_id().parse_delivery(id)?)?;
-            let event = store.event(delivery.event)?;
-            let view = page::DeliveryView {
-                attempts: store.attempts(delivery.id)?,
-                replays: store.replays_of(&delivery)?,
-                endpoint: store.endpoint_of(&delivery)?,
-                body: shown_body(store, &event)?,
-                delivery,
-                event,
-            };
-            Ok(Reply::page(page::delivery(
-                &view,
-                router.box_id(),
-                router.guard.token(),
-                now,
-            )))
-        }
-        ["events", id] => {
-            let event = store.event(router.box_id().parse_event(id)?)?;
-            let of_event = DeliveryFilter {
-                event: Some(event.id),
-                ..DeliveryFilter::default()
-            };
-            let deliveries = store.deliveries(&of_event, ROWS)?;
-            let body = shown_body(store, &event)?;
-            Ok(Reply::page(page::event(
-                &event,
-                &body,
-                &deliveries,
-                router.box_id(),
-                now,
-            )))
-        }
-        ["events", id, "body"] => {
-            let id = router.box_id().parse_event(id)?;
-            let body = store.event_body(id)?;
-            // Never the producer's own type: a body must not become a page of this server.
-            let mut reply = Reply::with_type(200, "application/octet-stream", body);
-            let name = format!(
-                "attachment; filename=\"{}.body\"",
-                router.box_id().event(id)
-            );
-            reply.headers.push(("Content-Disposition", name));
-            Ok(reply)
-        }
-        ["sources", name] => {
-            let report = store.source_report(name)?;
-            let refusals = store.refusals(name)?;
-            Ok(Reply::page(page::source(&report, &refusals, now)))
-        }
-        ["style.css"] => Ok(Reply::with_type(
-            200,
-            "text/css; charset=utf-8",
-            page::STYLE.into(),
-        )),
-        ["metrics"] => Ok(Reply::with_type(
+fn get(router: &Router, around: &Around<'_>, path: &str, query: &str) -> Result<Reply> {
+    match path {
+        "/openapi.json" => Ok(Reply::json(200, &api::document())),
+        "/metrics" => Ok(Reply::with_type(
             200,
             metrics::CONTENT_TYPE,
-            metrics::text(store, now)?.into_bytes(),
+            metrics::text(&router.store, around.now)?.into_bytes(),
         )),
-        ["readyz"] => Ok(readyz(store)),
-        ["healthz"] => Ok(Reply::with_type(
-            200,
-            "application/json",
-            b"{\"status\":\"ok\"}\n".to_vec(),
-        )),
-        _ => Err(Error::not_found(format!("no page at {path}"))),
+        _ => site::get(router, around, path, query),
     }
 }
 
-/// Whether events can be taken in now.
-fn readyz(store: &Store) -> Reply {
-    let (status, body) = match store.trouble() {
-        None => (200, serde_json::json!({ "status": "ready" })),
-        Some(trouble) => (
-            503,
-            serde_json::json!({ "status": "cannot write", "error": trouble }),
-        ),
+fn post(router: &Router, around: &Around<'_>, path: &str, request: &mut Request) -> Result<Reply> {
+    let form = match read_form(router, request)? {
+        Ok(form) => form,
+        Err(refused) => return Ok(refused),
     };
-    let body = format!("{body}\n").into_bytes();
-    Reply::with_type(status, "application/json", body)
-}
-
-fn overview(store: &Store, now: Timestamp) -> Result<Reply> {
-    let view = page::OverviewView {
-        stats: store.stats()?,
-        endpoints: store.endpoint_reports()?,
-        sources: store.source_reports()?,
-        latest: store.deliveries(&DeliveryFilter::default(), 10)?,
-        trouble: store.trouble(),
-    };
-    Ok(Reply::page(page::overview(&view, store.box_id(), now)))
-}
-
-fn deliveries(router: &Router, query: &str, now: Timestamp) -> Result<Reply> {
-    let store = &router.store;
-    let mut filter = DeliveryFilter::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let value = value.trim().to_owned();
-        if value.is_empty() {
-            continue;
-        }
-        match name.as_ref() {
-            "state" => filter.state = Some(value.parse()?),
-            "endpoint" => filter.endpoint = Some(value),
-            "source" => filter.source = Some(value),
-            "type" => filter.event_type = Some(value),
-            "since" => filter.since = Some(Timestamp::parse(&value, now)?),
-            "until" => filter.until = Some(Timestamp::parse(&value, now)?),
-            "before" => filter.before = Some(router.box_id().parse_delivery(&value)?),
-            _ => {}
-        }
+    if path == "/logout" {
+        let mut reply = Reply::see_other("/login".to_owned());
+        let cookie = router.access.log_out(request);
+        reply.headers.push(("Set-Cookie", cookie));
+        return Ok(reply);
     }
-    // One row more than is shown tells whether there is another page.
-    let mut rows = store.deliveries(&filter, ROWS + 1)?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let view = page::DeliveriesView {
-        query,
-        rows,
-        more,
-        directory: store.fresh_directory()?,
-    };
-    Ok(Reply::page(page::deliveries(&view, router.box_id(), now)))
+    if !around.may_change {
+        let text = "you may look, and change nothing";
+        return Ok(Reply {
+            status: 403,
+            ..Reply::page(page::problem(around, 403, text))
+        });
+    }
+    actions::post(router, path, &form)
 }
 
-fn post(router: &Router, path: &str, request: &mut Request) -> Result<Reply> {
+/// The fields of a form that a page of this server sent.
+fn read_form(
+    router: &Router,
+    request: &mut Request,
+) -> Result<std::result::Result<Vec<(String, String)>, Reply>> {
     let mut body = Vec::new();
     request
         .as_reader()
-        .take(FORM_BYTES_MAX as u64)
+        .take(BODY_BYTES_MAX as u64)
         .read_to_end(&mut body)
         .map_err(|error| Error::io("read the form", error))?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
     if router.guard.check_post(request, &form).is_err() {
-        return Ok(Reply::text(
+        return Ok(Err(Reply::text(
             403,
             "this form was not sent from a page of this server; load the page again",
-        ));
+        )));
     }
-    let (store, now) = (&router.store, router.clock.now());
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match parts.as_slice() {
-        ["deliveries", id, "replay"] => {
-            let id = router.box_id().parse_delivery(id)?;
-            let made = store.replay(vec![id], ReplayOptions::default(), now)?;
-            let shown = made.first().copied().unwrap_or(id);
-            Ok(Reply::see_other(format!(
-                "/deliveries/{}",
-                router.box_id().delivery(shown)
-            )))
-        }
-        ["deliveries", id, "cancel"] => {
-            let id = router.box_id().parse_delivery(id)?;
-            store.cancel(id, now)?;
-            Ok(Reply::see_other(format!(
-                "/deliveries/{}",
-                router.box_id().delivery(id)
-            )))
-        }
-        _ => Err(Error::not_found(format!("no form at {path}"))),
-    }
-}
-
-/// A body as it may be shown: without the secrets that producers put in it. Those of every kind are
-/// hidden: a source that was removed may have come back as another kind.
-fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
-    let body = store.event_body(event.id)?;
-    if event.source.is_none() {
-        return Ok(body);
-    }
-    let fields: Vec<&str> = SourceKind::ALL
-        .iter()
-        .flat_map(|kind| kind.secret_fields())
-        .copied()
-        .collect();
-    let may_be_in_form = fields.iter().any(|field| {
-        body.windows(field.len())
-            .any(|part| part == field.as_bytes())
-    });
-    if is_form(event.content_type.as_deref()) && may_be_in_form {
-        return Ok(b"(a form that holds a secret: not shown, but there to download)".to_vec());
-    }
-    Ok(hide_fields(&body, &fields).into_owned())
+    Ok(Ok(form))
 }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tiny_http::{ConfigListenAddr, Request, Server, ServerConfig};
 
+use super::access::Tokens;
 use super::gate::{Gate, Inner};
 use super::route::{Router, answer};
 use crate::error::{Error, Result};
@@ -29,8 +30,12 @@ const STOP_PERIOD: Duration = Duration::from_secs(5);
 /// How the status page is set.
 #[derive(Debug, Clone)]
 pub struct StatusConfig {
-    /// Where to listen: a loopback address; port 0 takes a free one.
+    /// Where to listen; without a token a loopback address; port 0 takes a free one.
     pub address: SocketAddr,
+    /// What lets somebody in.
+    pub tokens: Tokens,
+    /// Names that it is called by, besides localhost and addresses.
+    pub names: Vec<String>,
 }
 
 /// A running status page. Dropping it stops it.
@@ -54,9 +59,9 @@ impl StatusServer {
         clock: Arc<dyn Clock>,
         config: &StatusConfig,
     ) -> Result<StatusServer> {
-        if !config.address.ip().is_loopback() {
+        if !config.address.ip().is_loopback() && !config.tokens.is_needed() {
             return Err(Error::misuse(format!(
-                "the status page has no login, so it listens on loopback only, not on {}; reach it from afar through: ssh -L 8421:127.0.0.1:8421 HOST",
+                "without a token the status page listens on loopback only, not on {}; give one with --token-file, or reach it from afar through: ssh -L 8421:127.0.0.1:8421 HOST",
                 config.address
             )));
         }
@@ -72,7 +77,7 @@ impl StatusServer {
         let inner = behind.inner.clone();
 
         let stop = Arc::new(AtomicBool::new(false));
-        let router = Arc::new(Router::new(store, clock.clone(), address)?);
+        let router = Arc::new(Router::new(store, clock.clone(), address, config)?);
         let (requests, incoming) = sync_channel(WORKERS);
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::new();

@@ -20,6 +20,7 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::model::id::{BoxId, EndpointId};
 
+mod answers;
 mod body;
 mod changes;
 mod columns;
@@ -48,6 +49,7 @@ mod setup;
 mod shift;
 mod writer;
 
+pub use answers::KeptAnswer;
 pub use directory::Directory;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
@@ -56,7 +58,7 @@ pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
 pub use pace::RecentPace;
-pub use query::{DeliveryFilter, EventFilter, PAGE_DEFAULT, PAGE_MAX};
+pub use query::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use record::{Refusing, Report};
 pub use refusal::SourceRefusals;
 pub use replay::{

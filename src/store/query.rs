@@ -71,6 +71,34 @@ pub struct DeliveryFilter {
     pub before: Option<DeliveryId>,
 }
 
+/// Which outages to list.
+#[derive(Debug, Clone, Default)]
+pub struct OutageFilter {
+    /// Of this endpoint.
+    pub endpoint: Option<String>,
+    /// Older than this one: the last of the page before.
+    pub before: Option<i64>,
+}
+
+/// A time in which an endpoint could not be reached.
+#[derive(Debug, Clone)]
+pub struct OutageRecord {
+    /// Its row.
+    pub id: i64,
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// When it was found out.
+    pub since: Timestamp,
+    /// When it was last asked.
+    pub last_probe: Timestamp,
+    /// How often it was asked.
+    pub probes: i64,
+    /// What went wrong, the last time.
+    pub error: String,
+    /// When it was reached again; `None` while it goes on.
+    pub ended: Option<Timestamp>,
+}
+
 /// Conditions of a statement that is put together, with their values.
 #[derive(Default)]
 struct Conditions<'a> {
@@ -318,6 +346,34 @@ impl Store {
         replays.retain(|other| other.replay_of == Some(delivery.id));
         replays.reverse();
         Ok(replays)
+    }
+
+    /// Outages, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn outages(&self, filter: &OutageFilter, limit: usize) -> Result<Vec<OutageRecord>> {
+        let mut conditions = Conditions::default();
+        conditions.add("p.name = :endpoint", ":endpoint", some(&filter.endpoint));
+        conditions.add("o.id < :before", ":before", some(&filter.before));
+        let statement = format!(
+            "select o.id, p.name as endpoint, o.since_ms, o.last_probe_ms, o.probes, o.error, o.ended_ms
+             from hookbox_outage as o
+             join hookbox_endpoint as p on p.id = o.endpoint_id
+             {} order by o.id desc limit :limit",
+            conditions.clause()
+        );
+        self.list(&statement, conditions, limit, |row| {
+            Ok(OutageRecord {
+                id: row.get("id")?,
+                endpoint: row.get("endpoint")?,
+                since: row.get("since_ms")?,
+                last_probe: row.get("last_probe_ms")?,
+                probes: row.get("probes")?,
+                error: row.get("error")?,
+                ended: row.get("ended_ms")?,
+            })
+        })
     }
 
     /// The attempts of a delivery, first one first; there are at most a hundred or so.

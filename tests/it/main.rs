@@ -7,7 +7,9 @@
     reason = "tests are read, not documented"
 )]
 
+mod access;
 mod age;
+mod api;
 mod browser;
 mod bulk;
 mod chats;

@@ -154,7 +154,8 @@ fn what_came_from_outside_is_escaped() {
         "/deliveries?type=<script>alert(1)</script>",
     ] {
         let (_, _, html) = served.page(&path.replace('<', "%3C").replace('>', "%3E"));
-        assert!(!html.contains("<script"), "{path}");
+        let own = "<script src=\"/live.js\" defer></script>";
+        assert!(!html.replacen(own, "", 1).contains("<script"), "{path}");
     }
 }
 

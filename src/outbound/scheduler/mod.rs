@@ -82,7 +82,7 @@ impl Scheduler {
     /// A scheduler for a store. `seed` decides the jitter.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the endpoints cannot be read.
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the endpoints cannot be read.
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
@@ -155,7 +155,7 @@ impl Scheduler {
     /// returns how many attempts that were.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the store cannot be read or written.
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when the store cannot be read or written.
     pub fn run_due(&mut self) -> Result<usize> {
         let mut attempts = 0;
         self.wake_all();

@@ -4,12 +4,10 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::frame;
 use super::parts::delivery_table;
+use super::{Around, frame};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::id::BoxId;
 use crate::store::Directory;
-use crate::time::Timestamp;
 
 pub(in crate::status) struct DeliveriesView<'a> {
     /// The query as it came; the form shows it again.
@@ -19,11 +17,8 @@ pub(in crate::status) struct DeliveriesView<'a> {
     pub(in crate::status) directory: Arc<Directory>,
 }
 
-pub(in crate::status) fn deliveries(
-    view: &DeliveriesView<'_>,
-    box_id: &BoxId,
-    now: Timestamp,
-) -> String {
+pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'_>) -> String {
+    let box_id = around.box_id;
     let asked = |name: &str| {
         let pair = form_urlencoded::parse(view.query.as_bytes()).find(|(held, _)| held == name);
         pair.map(|(_, value)| value.into_owned())
@@ -35,7 +30,10 @@ pub(in crate::status) fn deliveries(
         @if view.rows.is_empty() {
             p.empty { "No deliveries match." }
         } @else {
-            (delivery_table(&view.rows, box_id, now))
+            div #rows data-live {
+                (delivery_table(around, &view.rows, around.may_change.then_some("chosen")))
+            }
+            @if around.may_change { (actions(around, view.query)) }
         }
         nav.pages aria-label="Pages of the list" {
             @if !asked("before").is_empty() {
@@ -48,7 +46,20 @@ pub(in crate::status) fn deliveries(
             }
         }
     };
-    frame("Deliveries", "/deliveries", &main)
+    frame(around, "Deliveries", "/deliveries", &main)
+}
+
+/// What can be done with those that are chosen, and with all that the filter names.
+fn actions(around: &Around<'_>, query: &str) -> Markup {
+    html! {
+        div.bulk {
+            form #chosen method="post" action="/replays/chosen" {
+                input type="hidden" name="token" value=(around.token);
+                button.quiet type="submit" { "Replay those chosen" }
+            }
+            a.button href={ "/replays/new?" (with_before(query, None)) } { "Replay all that match…" }
+        }
+    }
 }
 
 fn filters(view: &DeliveriesView<'_>, asked: &dyn Fn(&str) -> String) -> Markup {
@@ -73,6 +84,8 @@ fn filters(view: &DeliveriesView<'_>, asked: &dyn Fn(&str) -> String) -> Markup 
             label { span { "Type" } input name="type" value=(asked("type")) placeholder="push" autocomplete="off"; }
             label { span { "Since" } input name="since" value=(asked("since")) placeholder="7d" autocomplete="off"; }
             label { span { "Until" } input name="until" value=(asked("until")) placeholder="1h" autocomplete="off"; }
+            @if !asked("replay").is_empty() { input type="hidden" name="replay" value=(asked("replay")); }
+            @if !asked("mended").is_empty() { input type="hidden" name="mended" value=(asked("mended")); }
             button type="submit" { "Filter" }
             a href="/deliveries" { "Clear" }
         }

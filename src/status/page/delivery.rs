@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::body::{body, text};
-use super::frame;
-use super::parts::{badge, exact, headers, lasting};
+use super::parts::{badge, button, exact, headers, lasting};
+use super::{Around, frame};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::EndpointReport;
@@ -22,25 +22,21 @@ pub(in crate::status) struct DeliveryView {
     pub(in crate::status) endpoint: Option<EndpointReport>,
 }
 
-pub(in crate::status) fn delivery(
-    view: &DeliveryView,
-    box_id: &BoxId,
-    token: &str,
-    now: Timestamp,
-) -> String {
+pub(in crate::status) fn delivery(around: &Around<'_>, view: &DeliveryView) -> String {
+    let Around { box_id, now, .. } = *around;
     let id = box_id.delivery(view.delivery.id);
     let main = html! {
         div.heading {
             h1 { "Delivery " span.mono { (id) } }
             (badge(view.delivery.state, view.delivery.waiting(now)))
-            (actions(view, &id, token))
+            @if around.may_change { (actions(around, view, &id)) }
         }
-        (facts(view, box_id, now))
-        section {
+        div #facts data-live { (facts(view, box_id, now)) }
+        section #attempts data-live {
             h2 { "Attempts" }
             @if view.attempts.is_empty() { p.empty { "None yet." } }
-            @for (index, attempt) in view.attempts.iter().enumerate().rev() {
-                (one_attempt(attempt, index + 1 == view.attempts.len(), now))
+            @for index in (0..view.attempts.len()).rev() {
+                (one_attempt(around, view, index))
             }
         }
         section {
@@ -51,23 +47,21 @@ pub(in crate::status) fn delivery(
             (body(&view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
         }
     };
-    frame(&format!("Delivery {}", view.delivery.id.0), "", &main)
+    frame(
+        around,
+        &format!("Delivery {}", view.delivery.id.0),
+        "",
+        &main,
+    )
 }
 
-fn actions(view: &DeliveryView, id: &str, token: &str) -> Markup {
-    let button = |verb: &str, label: &str, class: &str| {
-        html! {
-            form method="post" action={ "/deliveries/" (id) "/" (verb) } {
-                input type="hidden" name="token" value=(token);
-                button id=(verb) class=(class) type="submit" { (label) }
-            }
-        }
-    };
+fn actions(around: &Around<'_>, view: &DeliveryView, id: &str) -> Markup {
+    let path = |verb: &str| format!("/deliveries/{id}/{verb}");
     html! {
         div.actions {
             @match (view.delivery.state, view.endpoint.is_some()) {
-                (State::Pending, _) => (button("cancel", "Cancel", "quiet")),
-                (_, true) => (button("replay", "Replay", "")),
+                (State::Pending, _) => (button(around, &path("cancel"), "Cancel", "quiet")),
+                (_, true) => (button(around, &path("replay"), "Replay", "")),
                 (_, false) => span.dim { "its endpoint is removed" },
             }
         }
@@ -84,7 +78,7 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
             dt { "Source" } dd { (delivery.source.as_deref().unwrap_or("–")) }
             dt { "Endpoint" }
             dd {
-                (delivery.endpoint)
+                a href={ "/endpoints/" (delivery.endpoint) } { (delivery.endpoint) }
                 @if let Some(report) = &view.endpoint {
                     " " span.dim.mono { (report.endpoint.shown_url()) }
                 }
@@ -109,7 +103,7 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
                 dt { "Held" }
                 dd {
                     "nothing is sent to the endpoint since " (exact(hold.since, now)) ": " (hold.reason)
-                    " – go on with " code { "hookbox endpoint resume " (delivery.endpoint) }
+                    " – " a href={ "/endpoints/" (delivery.endpoint) } { "resume it" }
                 }
             }
             @if delivery.waiting(now) == Some("pace") && let Some(until) = delivery.endpoint_waits.paced_until {
@@ -134,6 +128,13 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
             @if let Some(original) = delivery.replay_of {
                 dt { "Replay of" } dd { (link(&box_id.delivery(original))) }
             }
+            @if let Some(replay) = delivery.replay {
+                @let replay = box_id.replay(replay);
+                dt { "Made for" } dd { "replay " a.mono href={ "/replays/" (replay) } { (replay) } }
+            }
+            @if let Some(by) = delivery.mended_by {
+                dt { "Mended by" } dd { (link(&box_id.delivery(by))) ", which got through in its place" }
+            }
             @if !view.replays.is_empty() {
                 dt { "Replayed as" }
                 dd { @for replay in &view.replays { (link(&box_id.delivery(replay.id))) " " (badge(replay.state, None)) " " } }
@@ -142,7 +143,11 @@ fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
     }
 }
 
-fn one_attempt(attempt: &AttemptRecord, open: bool, now: Timestamp) -> Markup {
+fn one_attempt(around: &Around<'_>, view: &DeliveryView, index: usize) -> Markup {
+    let now = around.now;
+    let attempt = &view.attempts[index];
+    let open = index + 1 == view.attempts.len();
+    let earlier = index.checked_sub(1).map(|index| &view.attempts[index]);
     let ms = |span: std::time::Duration| format!("{:.1} ms", span.as_micros() as f64 / 1000.0);
     let class = match attempt.outcome {
         Outcome::Delivered => "delivered",
@@ -158,6 +163,13 @@ fn one_attempt(attempt: &AttemptRecord, open: bool, now: Timestamp) -> Markup {
                 " " (exact(attempt.started, now)) " " span.dim { (ms(attempt.timing.total)) }
             }
             @if let Some(error) = &attempt.error { p.problem { (error) } }
+            @if let Some(earlier) = earlier {
+                p {
+                    a href={ "/attempts/" (around.box_id.attempt(earlier.id)) "/diff/" (around.box_id.attempt(attempt.id)) } {
+                        "Compare with #" (earlier.number)
+                    }
+                }
+            }
             p.dim {
                 "resolve " (ms(attempt.timing.resolve)) " · connect " (ms(attempt.timing.connect))
                 " · wait " (ms(attempt.timing.wait)) " · read " (ms(attempt.timing.read))

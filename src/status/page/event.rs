@@ -3,20 +3,18 @@
 use maud::html;
 
 use super::body::body;
-use super::frame;
 use super::parts::{delivery_table, exact, headers};
+use super::{Around, frame};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
-use crate::model::id::BoxId;
-use crate::time::Timestamp;
 
 pub(in crate::status) fn event(
+    around: &Around<'_>,
     event: &EventRecord,
     bytes: &[u8],
     deliveries: &[DeliveryRecord],
-    box_id: &BoxId,
-    now: Timestamp,
 ) -> String {
+    let Around { box_id, now, .. } = *around;
     let id = box_id.event(event.id);
     let main = html! {
         div.heading { h1 { "Event " span.mono { (id) } } }
@@ -31,13 +29,17 @@ pub(in crate::status) fn event(
             dt { "Source" } dd { (event.source.as_deref().unwrap_or("–")) }
             dt { "Key" } dd.mono { (event.key.as_deref().unwrap_or("–")) }
             dt { "Received" } dd { (exact(event.received, now)) }
+            @if let Some(old) = event.replay_of {
+                @let old = box_id.event(old);
+                dt { "Edited copy of" } dd { a.mono href={ "/events/" (old) } { (old) } }
+            }
         }
-        section {
+        section #deliveries data-live {
             h2 { "Deliveries" }
             @if deliveries.is_empty() {
                 p.empty { "No endpoint was owed this event." }
             } @else {
-                (delivery_table(deliveries, box_id, now))
+                (delivery_table(around, deliveries, None))
             }
         }
         section {
@@ -52,7 +54,7 @@ pub(in crate::status) fn event(
             (body(bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
         }
     };
-    frame(&format!("Event {}", event.id.0), "", &main)
+    frame(around, &format!("Event {}", event.id.0), "", &main)
 }
 
 fn says_json(event: &EventRecord) -> bool {

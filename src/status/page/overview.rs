@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::frame;
 use super::parts::{delivery_table, lasting, moment, size, table};
+use super::{Around, frame};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
-use crate::model::id::BoxId;
 use crate::model::source::SourceReport;
 use crate::model::stats::Stats;
 use crate::time::{Timestamp, show_span};
@@ -18,20 +17,14 @@ pub(in crate::status) struct OverviewView {
     pub(in crate::status) endpoints: Vec<EndpointReport>,
     pub(in crate::status) sources: Vec<SourceReport>,
     pub(in crate::status) latest: Vec<DeliveryRecord>,
-    /// Why nothing can be written now.
-    pub(in crate::status) trouble: Option<String>,
 }
 
-pub(in crate::status) fn overview(view: &OverviewView, box_id: &BoxId, now: Timestamp) -> String {
+pub(in crate::status) fn overview(around: &Around<'_>, view: &OverviewView) -> String {
+    let now = around.now;
     let main = html! {
         h1 { "Overview" }
-        @if let Some(trouble) = &view.trouble {
-            p.problem role="alert" {
-                "Nothing can be written, so nothing is taken in and nothing is sent: " (trouble)
-            }
-        }
-        (totals(&view.stats, now))
-        section {
+        div #totals data-live { (totals(&view.stats, now)) }
+        section #endpoints data-live {
             h2 { "Endpoints" }
             @if view.endpoints.is_empty() {
                 p.empty { "None yet. Add one: " code { "hookbox endpoint add NAME URL" } }
@@ -39,7 +32,7 @@ pub(in crate::status) fn overview(view: &OverviewView, box_id: &BoxId, now: Time
                 (endpoints(&view.endpoints, now))
             }
         }
-        section {
+        section #sources data-live {
             h2 { "Sources" }
             @if view.sources.is_empty() {
                 p.empty { "None yet. Add one: " code { "hookbox source add gogs --kind gogs --secret -" } }
@@ -47,17 +40,17 @@ pub(in crate::status) fn overview(view: &OverviewView, box_id: &BoxId, now: Time
                 (sources(&view.sources, now))
             }
         }
-        section {
+        section #latest data-live {
             h2 { "Latest deliveries" }
             @if view.latest.is_empty() {
                 p.empty { "Nothing has come in yet." }
             } @else {
-                (delivery_table(&view.latest, box_id, now))
+                (delivery_table(around, &view.latest, None))
                 p { a href="/deliveries" { "All deliveries" } }
             }
         }
     };
-    frame("Overview", "/", &main)
+    frame(around, "Overview", "/", &main)
 }
 
 fn totals(stats: &Stats, now: Timestamp) -> Markup {
@@ -88,14 +81,14 @@ fn totals(stats: &Stats, now: Timestamp) -> Markup {
     }
 }
 
-fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
+pub(super) fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
     let rows = html! {
         @for row in rows {
             @let name = &row.endpoint.name;
             tr {
                 @let filters = row.endpoint.filters.to_string();
                 td data-label="Name" {
-                    a href={ "/deliveries?endpoint=" (name) } { (name) }
+                    a href={ "/endpoints/" (name) } { (name) }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
                     @if row.when_errors > 0 && row.endpoint.filters.when.is_some() {
                         div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
@@ -114,13 +107,35 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                     (row.pending)
                     @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
                 }
-                td data-label="Delivered" { (row.delivered) }
-                td data-label="Dead" { (row.dead) }
-                td data-label="Reached" {
+                td data-label="Delivered" { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
+                td data-label="Dead" { a href={ "/deliveries?endpoint=" (name) "&state=dead" } { (row.dead) } }
+                td data-label="Reached" { (reached(row, now)) }
+            }
+        }
+    };
+    table(
+        &[
+            "Name",
+            "URL",
+            "Format",
+            "Signed",
+            "Pending",
+            "Delivered",
+            "Dead",
+            "Reached",
+        ],
+        &rows,
+    )
+}
+
+/// How an endpoint fares: whether it is reached, or why nothing is sent there now.
+pub(super) fn reached(row: &EndpointReport, now: Timestamp) -> Markup {
+    let name = &row.endpoint.name;
+    html! {
                     @if let Some(hold) = &row.endpoint.held {
                         span.badge.waiting { "held" }
                         " for " (lasting(hold.since, now)) ": " (hold.reason)
-                        div.reason { "go on with " code { "hookbox endpoint resume " (name) } }
+                        div.reason { a href={ "/endpoints/" (name) } { "resume it" } }
                     } @else { @match &row.outage {
                         None if row.paced_until.is_some_and(|until| until > now) && row.pending > 0 => {
                             span.badge.waiting { "pace" }
@@ -144,23 +159,7 @@ fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                             " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
                         }
                     } }
-                }
-            }
-        }
-    };
-    table(
-        &[
-            "Name",
-            "URL",
-            "Format",
-            "Signed",
-            "Pending",
-            "Delivered",
-            "Dead",
-            "Reached",
-        ],
-        &rows,
-    )
+    }
 }
 
 /// Without what is less than a second.
@@ -168,7 +167,7 @@ fn whole_seconds(span: Duration) -> Duration {
     Duration::from_secs(span.as_secs())
 }
 
-fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
+pub(super) fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
     let rows = html! {
         @for row in rows {
             @let name = &row.source.name;

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
+use super::Around;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::header::{Header, holds_secret};
-use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
 /// A state as a coloured word; colour is never the only sign.
@@ -104,16 +104,48 @@ pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// Deliveries as a table.
-pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Timestamp) -> Markup {
+/// A button that does something: a form of its own.
+pub(super) fn button(around: &Around<'_>, path: &str, label: &str, class: &str) -> Markup {
+    let id = label.to_lowercase().replace(' ', "-");
+    html! {
+        form method="post" action=(path) {
+            input type="hidden" name="token" value=(around.token);
+            button id=(id) class=(class) type="submit" { (label) }
+        }
+    }
+}
+
+/// A bar that shows how much of something is done; the figures are beside it.
+pub(super) fn progress(done: i64, total: i64, label: &str) -> Markup {
+    html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (done) " of " (total) } }
+}
+
+/// Deliveries as a table; with boxes to choose some of them for the form of that id.
+pub(super) fn delivery_table(
+    around: &Around<'_>,
+    rows: &[DeliveryRecord],
+    chosen_for: Option<&str>,
+) -> Markup {
+    let Around { box_id, now, .. } = *around;
     let rows = html! {
         @for row in rows {
             @let id = box_id.delivery(row.id);
             tr {
+                @if let Some(form) = chosen_for {
+                    td.choose {
+                        @if row.state != State::Pending {
+                            input type="checkbox" name="id" value=(id) form=(form)
+                                aria-label={ "Choose delivery " (row.id.0) };
+                        }
+                    }
+                }
                 td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
                     @if row.replay_of.is_some() { " " span.dim { "replay" } } }
                 td data-label="State" {
                     (badge(row.state, row.waiting(now)))
+                    @if let Some(by) = row.mended_by {
+                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { "mended" }
+                    }
                     @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
                 }
                 td data-label="What" { (row.summary) div.dim { (row.event_type) } }
@@ -127,19 +159,22 @@ pub(super) fn delivery_table(rows: &[DeliveryRecord], box_id: &BoxId, now: Times
             }
         }
     };
-    table(
-        &[
-            "Delivery",
-            "State",
-            "What",
-            "Source",
-            "Endpoint",
-            "Tries",
-            "Made",
-            "Due or settled",
-        ],
-        &rows,
-    )
+    let choose: &[&str] = if chosen_for.is_some() {
+        &["Choose"]
+    } else {
+        &[]
+    };
+    let columns = choose.iter().copied().chain([
+        "Delivery",
+        "State",
+        "What",
+        "Source",
+        "Endpoint",
+        "Tries",
+        "Made",
+        "Due or settled",
+    ]);
+    table(&columns.collect::<Vec<&str>>(), &rows)
 }
 
 #[cfg(test)]

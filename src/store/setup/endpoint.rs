@@ -8,17 +8,24 @@ use rusqlite::{OptionalExtension, named_params};
 use super::no_endpoint;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
+use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
+use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
-use crate::model::id::EndpointId;
+use crate::model::id::{DeliveryId, EndpointId};
 use crate::signature::Secret;
 use crate::store::Store;
+use crate::store::body::pack;
 use crate::store::columns::Millis;
 use crate::store::directory::Directory;
+use crate::store::enqueue::{NewDelivery, add_delivery, insert_event};
 use crate::store::job::Tx;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
+
+/// The type of test events.
+const TEST_TYPE: &str = "hookbox.test";
 
 /// Deliveries cancelled in one transaction, so that nobody waits long for the writer.
 const CANCEL_BATCH: i64 = 1_000;
@@ -106,6 +113,33 @@ impl Store {
             endpoint.check()?;
             keep(tx, owner(held.id), old.as_ref(), &secret, overlap, now)?;
             save(tx, &endpoint, now).map(|_| ())
+        })
+    }
+
+    /// Sends a test event to one endpoint alone, whatever its filters say; returns its delivery.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such endpoint.
+    pub fn test_endpoint(&self, name: &str, now: Timestamp) -> Result<DeliveryId> {
+        let name = name.to_owned();
+        let body = serde_json::json!({
+            "message": "This is a test that a person asked for. Nothing has happened.",
+            "endpoint": name,
+            "sent_at": now.to_string(),
+        });
+        let event = NewEvent {
+            content_type: Some("application/json".to_owned()),
+            ..NewEvent::new(TEST_TYPE, Vec::new())
+        };
+        let body = body.to_string().into_bytes();
+        let facts = Facts {
+            summary: Some(format!("a test of {name}")),
+            ..Facts::read(None, TEST_TYPE, Some("application/json"), &[], &body)
+        };
+        self.write(move |tx| {
+            let endpoint = held(tx, &name)?.id;
+            let event = insert_event(tx, &event, &pack(body.clone()), &facts, now)?;
+            add_delivery(tx, &NewDelivery::new(event, endpoint), now)
         })
     }
 

@@ -1,0 +1,179 @@
+//! What forms of the pages do. Each ends with the page to look at next.
+
+use super::reply::Reply;
+use super::route::Router;
+use super::site::read_replay;
+use crate::error::{Error, Result};
+use crate::model::endpoint::NewEndpoint;
+use crate::model::replay::ReplayMove;
+use crate::model::settings::{set_endpoint, set_source};
+use crate::model::source::NewSource;
+use crate::signature::Secret;
+use crate::store::ReplayOptions;
+
+/// How long a replaced secret holds.
+const OVERLAP: std::time::Duration = std::time::Duration::from_secs(86_400);
+
+/// Does what a form at a path asks for.
+pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Result<Reply> {
+    let (store, now) = (&router.store, router.clock.now());
+    let box_id = store.box_id();
+    let field = |name: &str| {
+        let found = form.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| value.trim()).unwrap_or_default()
+    };
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let next = match parts.as_slice() {
+        ["deliveries", id, "replay"] => {
+            let id = box_id.parse_delivery(id)?;
+            let made = store.replay(vec![id], ReplayOptions::default(), now)?;
+            let shown = made.first().copied().unwrap_or(id);
+            format!("/deliveries/{}", box_id.delivery(shown))
+        }
+        ["deliveries", id, "cancel"] => {
+            let id = box_id.parse_delivery(id)?;
+            store.cancel(id, now)?;
+            format!("/deliveries/{}", box_id.delivery(id))
+        }
+        ["replays", "chosen"] => {
+            let ids = form.iter().filter(|(name, _)| name == "id");
+            let ids = ids.map(|(_, id)| box_id.parse_delivery(id));
+            let ids = ids.collect::<Result<Vec<_>>>()?;
+            if ids.is_empty() {
+                return Err(Error::misuse(
+                    "no delivery was chosen; tick those to be sent again",
+                ));
+            }
+            store.replay(ids, ReplayOptions::default(), now)?;
+            "/deliveries".to_owned()
+        }
+        ["replays"] => {
+            let (asked, _) = read_replay(form, now)?;
+            if asked.selection.is_empty() {
+                return Err(Error::misuse("choose deliveries by a filter first"));
+            }
+            let until = router.clock.elapsed() + super::api::PREVIEW_MAX;
+            let preview = store.preview_replay(&asked, || router.clock.elapsed() < until)?;
+            let id = store.start_replay(asked, &preview, now)?;
+            format!("/replays/{}", box_id.replay(id))
+        }
+        ["replays", id, verb @ ("pause" | "resume" | "cancel")] => {
+            let change = match *verb {
+                "pause" => ReplayMove::Pause,
+                "resume" => ReplayMove::Resume,
+                _ => ReplayMove::Cancel,
+            };
+            let id = box_id.parse_replay(id)?;
+            store.move_replay(id, change, now)?;
+            format!("/replays/{}", box_id.replay(id))
+        }
+        ["endpoints"] => {
+            let url = field("url").parse()?;
+            let mut endpoint = NewEndpoint::new(field("name"), url);
+            set_endpoint(&mut endpoint, &given(form, &["name"]))?;
+            store.add_endpoint(endpoint, now)?;
+            format!("/endpoints/{}", field("name"))
+        }
+        ["endpoints", name, verb] => endpoint(router, name, verb, form, field)?,
+        ["sources"] => {
+            let mut source = NewSource::new(field("name"), field("kind").parse()?);
+            set_source(&mut source, &given(form, &["name", "kind"]))?;
+            store.add_source(source, now)?;
+            format!("/sources/{}", field("name"))
+        }
+        ["sources", name, "set"] => {
+            let changes = some_given(form)?;
+            let report = store.source_report(name)?;
+            set_source(&mut NewSource::from(&report.source), &changes)?;
+            let change = move |source: &mut NewSource| {
+                let mut changed = source.clone();
+                if set_source(&mut changed, &changes).is_ok() {
+                    *source = changed;
+                }
+            };
+            store.set_source(name, change, now)?;
+            format!("/sources/{name}")
+        }
+        ["sources", name, "rotate-secret"] => {
+            store.rotate_source_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
+            format!("/sources/{name}")
+        }
+        ["sources", name, "remove"] => {
+            store.remove_source(name, now)?;
+            "/sources".to_owned()
+        }
+        _ => return Err(Error::not_found(format!("no form at {path}"))),
+    };
+    Ok(Reply::see_other(next))
+}
+
+fn endpoint<'f>(
+    router: &Router,
+    name: &str,
+    verb: &str,
+    form: &[(String, String)],
+    field: impl Fn(&str) -> &'f str,
+) -> Result<String> {
+    let (store, now) = (&router.store, router.clock.now());
+    match verb {
+        "hold" => {
+            store.hold_endpoint(name, "held on the status page", now)?;
+        }
+        "resume" => {
+            store.resume_endpoint(name)?;
+        }
+        "try" => {
+            store.try_endpoint(name, now)?;
+        }
+        "test" => {
+            let made = store.test_endpoint(name, now)?;
+            return Ok(format!("/deliveries/{}", store.box_id().delivery(made)));
+        }
+        "set" => {
+            let changes = some_given(form)?;
+            let report = store.endpoint_report(name)?;
+            set_endpoint(&mut report.endpoint.set.clone(), &changes)?;
+            let change = move |endpoint: &mut NewEndpoint| {
+                let mut changed = endpoint.clone();
+                if set_endpoint(&mut changed, &changes).is_ok() {
+                    *endpoint = changed;
+                }
+            };
+            store.set_endpoint(name, change, now)?;
+        }
+        "rotate-secret" => {
+            store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
+        }
+        "remove" => {
+            store.remove_endpoint(name, field("cancel_pending") == "true", now)?;
+            return Ok("/endpoints".to_owned());
+        }
+        _ => {
+            return Err(Error::not_found(format!(
+                "an endpoint has no form `{verb}`"
+            )));
+        }
+    }
+    Ok(format!("/endpoints/{name}"))
+}
+
+/// The settings of a form that are not empty; a dash brings back what is usual.
+fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
+    let settings = form.iter().filter(|(name, value)| {
+        name != "token" && !but_for.contains(&name.as_str()) && !value.trim().is_empty()
+    });
+    settings
+        .map(|(name, value)| match value.trim() {
+            "-" => (name.clone(), String::new()),
+            _ => (name.clone(), value.clone()),
+        })
+        .collect()
+}
+
+fn some_given(form: &[(String, String)]) -> Result<Vec<(String, String)>> {
+    let changes = given(form, &[]);
+    if changes.is_empty() {
+        return Err(Error::misuse("nothing to change was filled in"));
+    }
+    Ok(changes)
+}

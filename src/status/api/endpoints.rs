@@ -1,0 +1,239 @@
+//! Endpoints: made, changed, held, tried, removed.
+
+use serde_json::{Value, json};
+
+use super::schema::{Field, Kind, Schema};
+use super::{Call, Input, Operation, Output, Parameter, page, parameter};
+use crate::error::{Error, Result};
+use crate::model::endpoint::{EndpointReport, NewEndpoint};
+use crate::model::filter::Check;
+use crate::model::settings::set_endpoint;
+use crate::signature::Secret;
+use crate::time::parse_span;
+
+const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
+const ROTATE: &[Field] = &[
+    Field("secret", Kind::Text, false),
+    Field("overlap", Kind::Text, true),
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/endpoints",
+        id: "listEndpoints",
+        help: "Endpoints with how they fare",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Endpoint),
+        status: 200,
+        run: |call| {
+            let reports = call.store.endpoint_reports()?;
+            Ok(page(
+                reports.iter().map(EndpointReport::json).collect(),
+                None,
+            ))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints",
+        id: "addEndpoint",
+        help: "Add an endpoint",
+        query: &[],
+        input: Input::Endpoint { is_new: true },
+        output: Output::One(Schema::Endpoint),
+        status: 201,
+        run: add,
+    },
+    Operation {
+        method: "GET",
+        path: "/endpoints/{name}",
+        id: "showEndpoint",
+        help: "One endpoint with how it fares",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Endpoint),
+        status: 200,
+        run: |call| show(call, call.part(0)),
+    },
+    Operation {
+        method: "PATCH",
+        path: "/endpoints/{name}",
+        id: "setEndpoint",
+        help: "Change what is named; null brings back what is usual",
+        query: &[],
+        input: Input::Endpoint { is_new: false },
+        output: Output::One(Schema::Endpoint),
+        status: 200,
+        run: set,
+    },
+    Operation {
+        method: "DELETE",
+        path: "/endpoints/{name}",
+        id: "removeEndpoint",
+        help: "Remove an endpoint; its deliveries stay to be looked at",
+        query: &[Parameter {
+            name: "cancel_pending",
+            help: "Whether pending deliveries may be cancelled",
+            kind: "boolean",
+        }],
+        input: Input::Nothing,
+        output: Output::One(Schema::Removed),
+        status: 200,
+        run: |call| {
+            let cancel_pending = call.query("cancel_pending") == Some("true");
+            let name = call.part(0);
+            let cancelled = call.store.remove_endpoint(name, cancel_pending, call.now)?;
+            Ok(json!({ "removed": name, "cancelled": cancelled }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/{name}/hold",
+        id: "holdEndpoint",
+        help: "Stop sending there; everything is kept",
+        query: &[],
+        input: Input::Fields(HOLD, 0),
+        output: Output::One(Schema::Endpoint),
+        status: 200,
+        run: |call| {
+            let reason = call
+                .text("reason")?
+                .map(str::trim)
+                .filter(|reason| !reason.is_empty());
+            let reason = reason.unwrap_or("held by hand");
+            if reason.chars().count() > 200 || reason.chars().any(char::is_control) {
+                return Err(Error::misuse(
+                    "reason is one line of 200 characters at most",
+                ));
+            }
+            call.store.hold_endpoint(call.part(0), reason, call.now)?;
+            show(call, call.part(0))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/{name}/resume",
+        id: "resumeEndpoint",
+        help: "Go on sending there",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Endpoint),
+        status: 200,
+        run: |call| {
+            call.store.resume_endpoint(call.part(0))?;
+            show(call, call.part(0))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/{name}/try",
+        id: "tryEndpoint",
+        help: "Try at once whatever waits for its next try",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Hurried),
+        status: 200,
+        run: |call| {
+            let name = call.part(0);
+            let hurried = call.store.try_endpoint(name, call.now)?;
+            Ok(json!({ "endpoint": name, "hurried": hurried }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/{name}/test",
+        id: "testEndpoint",
+        help: "Send a test event to this endpoint alone",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Made),
+        status: 201,
+        run: |call| {
+            let made = call.store.test_endpoint(call.part(0), call.now)?;
+            let delivery = call.store.delivery(made)?;
+            let box_id = call.box_id();
+            Ok(json!({ "delivery": box_id.delivery(made), "event": box_id.event(delivery.event) }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/{name}/rotate-secret",
+        id: "rotateEndpointSecret",
+        help: "Sign with a new secret, and for a while (24h unless said) with the old one too, where the scheme allows it",
+        query: &[],
+        input: Input::Fields(ROTATE, 1),
+        output: Output::One(Schema::Endpoint),
+        status: 200,
+        run: |call| {
+            let secret = Secret::new(call.required("secret")?)?;
+            let overlap = parse_span(call.text("overlap")?.unwrap_or("24h"))?;
+            call.store
+                .rotate_endpoint_secret(call.part(0), secret, overlap, call.now)?;
+            show(call, call.part(0))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/endpoints/{name}/match",
+        id: "matchEvent",
+        help: "What each filter of an endpoint makes of an event",
+        query: &[parameter("event", "The event")],
+        input: Input::Nothing,
+        output: Output::One(Schema::Match),
+        status: 200,
+        run: |call| {
+            let event = call
+                .query("event")
+                .ok_or_else(|| Error::misuse("event is missing"))?;
+            let found = call
+                .store
+                .match_event(call.part(0), call.box_id().parse_event(event)?)?;
+            let ids = found
+                .deliveries
+                .iter()
+                .map(|id| call.box_id().delivery(*id));
+            Ok(json!({
+                "endpoint": call.part(0),
+                "event": call.box_id().event(found.event),
+                "matches": found.checks.iter().all(|check| check.passes),
+                "checks": found.checks.iter().map(Check::json).collect::<Vec<Value>>(),
+                "deliveries": ids.collect::<Vec<String>>(),
+            }))
+        },
+    },
+];
+
+fn show(call: &Call<'_>, name: &str) -> Result<Value> {
+    Ok(call.store.endpoint_report(name)?.json())
+}
+
+fn add(call: &Call<'_>) -> Result<Value> {
+    let name = call.required("name")?;
+    let url = call.required("url")?.parse()?;
+    let mut endpoint = NewEndpoint::new(name, url);
+    set_endpoint(&mut endpoint, &call.settings(&["name"])?)?;
+    call.store.add_endpoint(endpoint, call.now)?;
+    show(call, name)
+}
+
+fn set(call: &Call<'_>) -> Result<Value> {
+    let changes = call.settings(&[])?;
+    if changes.is_empty() {
+        return Err(Error::misuse("nothing to change was named"));
+    }
+    let name = call.part(0);
+    // Before anything is changed.
+    let report = call.store.endpoint_report(name)?;
+    set_endpoint(&mut report.endpoint.set.clone(), &changes)?;
+    let change = move |endpoint: &mut NewEndpoint| {
+        // It was checked above; another person's change since is no fault of this one.
+        let mut changed = endpoint.clone();
+        if set_endpoint(&mut changed, &changes).is_ok() {
+            *endpoint = changed;
+        }
+    };
+    call.store.set_endpoint(name, change, call.now)?;
+    show(call, name)
+}

@@ -1,0 +1,348 @@
+//! Events, deliveries, attempts, totals.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+
+use super::schema::{Field, Kind, Schema};
+use super::{CURSOR, Call, Input, LIMIT, Operation, Output, Parameter, page, parameter};
+use crate::error::{Error, Result};
+use crate::model::diff::{Diff, Side};
+use crate::model::event::{BODY_BYTES_MAX, NewEvent};
+use crate::model::text::Text;
+use crate::status::body::shown_body;
+use crate::store::{DeliveryFilter, EventFilter};
+
+/// How long a search may take: a page waits for it.
+const SEARCH_MAX: Duration = Duration::from_secs(2);
+
+const SINCE: Parameter = parameter("since", "Since then: RFC 3339, or an age such as 2h");
+const UNTIL: Parameter = parameter("until", "Before then");
+const SOURCE: Parameter = parameter("source", "Of this source");
+const TYPE: Parameter = parameter("type", "Of this type");
+
+const NEW_EVENT: &[Field] = &[
+    Field("type", Kind::Text, false),
+    Field("body", Kind::Text, false),
+    Field("body_base64", Kind::Text, false),
+    Field("source", Kind::Text, true),
+    Field("key", Kind::Text, true),
+    Field("content_type", Kind::Text, true),
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/stats",
+        id: "stats",
+        help: "Totals",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Stats),
+        status: 200,
+        run: |call| Ok(call.store.stats()?.json()),
+    },
+    Operation {
+        method: "GET",
+        path: "/events",
+        id: "listEvents",
+        help: "Events, newest first",
+        query: &[SOURCE, TYPE, SINCE, UNTIL, LIMIT, CURSOR],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Event),
+        status: 200,
+        run: list_events,
+    },
+    Operation {
+        method: "GET",
+        path: "/events/search",
+        id: "searchEvents",
+        help: "Events with a text in their bodies, newest first; looks back for two seconds and says how far it came",
+        query: &[
+            parameter("text", "The text, in upper or lower case"),
+            SOURCE,
+            TYPE,
+            SINCE,
+            UNTIL,
+            LIMIT,
+            CURSOR,
+        ],
+        input: Input::Nothing,
+        output: Output::One(Schema::Search),
+        status: 200,
+        run: search_events,
+    },
+    Operation {
+        method: "POST",
+        path: "/events",
+        id: "enqueueEvent",
+        help: "Put an event in; it is on disk when this is answered",
+        query: &[],
+        input: Input::Fields(NEW_EVENT, 1),
+        output: Output::One(Schema::Accepted),
+        status: 201,
+        run: enqueue,
+    },
+    Operation {
+        method: "GET",
+        path: "/events/{event}",
+        id: "showEvent",
+        help: "One event",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Event),
+        status: 200,
+        run: |call| {
+            let id = call.box_id().parse_event(call.part(0))?;
+            Ok(call.store.event(id)?.json(call.box_id()))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/events/{event}/body",
+        id: "downloadBody",
+        help: "The exact bytes of an event's body",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Bytes,
+        status: 200,
+        run: |_| Ok(Value::Null),
+    },
+    Operation {
+        method: "GET",
+        path: "/deliveries",
+        id: "listDeliveries",
+        help: "Deliveries, newest first; dead and cancelled ones only as far as no replay got through in their place, unless asked for as mended",
+        query: &[
+            parameter("state", "pending, delivered, dead or cancelled"),
+            Parameter {
+                name: "mended",
+                help: "Only those in whose place a replay got through",
+                kind: "boolean",
+            },
+            parameter("endpoint", "To this endpoint"),
+            SOURCE,
+            TYPE,
+            parameter("event", "Of this event"),
+            parameter("replay", "Of this bulk replay"),
+            SINCE,
+            UNTIL,
+            LIMIT,
+            CURSOR,
+        ],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Delivery),
+        status: 200,
+        run: list_deliveries,
+    },
+    Operation {
+        method: "GET",
+        path: "/deliveries/{delivery}",
+        id: "showDelivery",
+        help: "One delivery",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Delivery),
+        status: 200,
+        run: |call| {
+            let id = call.box_id().parse_delivery(call.part(0))?;
+            Ok(call.store.delivery(id)?.json(call.box_id(), call.now))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/deliveries/{delivery}/cancel",
+        id: "cancelDelivery",
+        help: "Call a pending delivery off",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Delivery),
+        status: 200,
+        run: |call| {
+            let id = call.box_id().parse_delivery(call.part(0))?;
+            call.store.cancel(id, call.now)?;
+            Ok(call.store.delivery(id)?.json(call.box_id(), call.now))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/deliveries/{delivery}/attempts",
+        id: "listAttempts",
+        help: "The attempts of a delivery, first one first",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Attempt),
+        status: 200,
+        run: |call| {
+            let id = call.box_id().parse_delivery(call.part(0))?;
+            let delivery = call.store.delivery(id)?;
+            let attempts = call.store.attempts(delivery.id)?;
+            let items = attempts.iter().map(|attempt| attempt.json(call.box_id()));
+            Ok(page(items.collect(), None))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/attempts/{attempt}",
+        id: "showAttempt",
+        help: "One attempt",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Attempt),
+        status: 200,
+        run: |call| {
+            let id = call.box_id().parse_attempt(call.part(0))?;
+            Ok(call.store.attempt(id)?.json(call.box_id()))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/attempts/{a}/diff/{b}",
+        id: "compareAttempts",
+        help: "Two attempts side by side",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Diff),
+        status: 200,
+        run: |call| {
+            let (a, b) = (side(call, call.part(0))?, side(call, call.part(1))?);
+            Ok(Diff::of(&a, &b, call.box_id()).json())
+        },
+    },
+];
+
+fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
+    let source = call.query("source");
+    if let Some(name) = source {
+        call.store.source_id(name)?;
+    }
+    Ok(EventFilter {
+        source: source.map(str::to_owned),
+        event_type: call.query("type").map(str::to_owned),
+        since: call.moment("since")?,
+        until: call.moment("until")?,
+        before: call
+            .query("cursor")
+            .map(|id| call.box_id().parse_event(id))
+            .transpose()?,
+    })
+}
+
+fn list_events(call: &Call<'_>) -> Result<Value> {
+    let limit = call.limit()?;
+    let events = call.store.events(&filter_of_events(call)?, limit)?;
+    let last = events.last().filter(|_| events.len() == limit);
+    let next = last.map(|event| call.box_id().event(event.id));
+    let items = events.iter().map(|event| event.json(call.box_id()));
+    Ok(page(items.collect(), next))
+}
+
+fn search_events(call: &Call<'_>) -> Result<Value> {
+    let text = call.query("text");
+    let text = Text::new(text.ok_or_else(|| Error::misuse("text is missing"))?)?;
+    let until = call.clock.elapsed() + SEARCH_MAX;
+    let go_on = || call.clock.elapsed() < until;
+    let filter = filter_of_events(call)?;
+    let found = call
+        .store
+        .search_events(&filter, &text, call.limit()?, go_on)?;
+    let items = found.events.iter().map(|event| event.json(call.box_id()));
+    let looked_to = found.looked_to.filter(|_| !found.is_whole);
+    Ok(json!({
+        "items": items.collect::<Vec<Value>>(),
+        "next": looked_to.map(|(id, _)| call.box_id().event(id)),
+        "looked_at": found.looked_at,
+        "looked_back_to": found.looked_to.map(|(_, at)| at.to_string()),
+        "complete": found.is_whole,
+    }))
+}
+
+fn enqueue(call: &Call<'_>) -> Result<Value> {
+    let body = match (call.text("body")?, call.text("body_base64")?) {
+        (Some(_), Some(_)) => {
+            return Err(Error::misuse("give body or body_base64, not both"));
+        }
+        (Some(text), None) => text.as_bytes().to_vec(),
+        (None, Some(text)) => BASE64_STANDARD
+            .decode(text)
+            .map_err(|_| Error::misuse("body_base64 is not base64"))?,
+        (None, None) => Vec::new(),
+    };
+    if body.len() > BODY_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "body is {} bytes, limit is {BODY_BYTES_MAX}",
+            body.len()
+        )));
+    }
+    let source = match call.text("source")? {
+        None => None,
+        Some(name) => Some(call.store.source_report(name)?.source.id),
+    };
+    let event = NewEvent {
+        source,
+        key: call.text("key")?.map(str::to_owned),
+        content_type: call.text("content_type")?.map(str::to_owned),
+        ..NewEvent::new(call.required("type")?, body)
+    };
+    let accepted = call.store.accept(event, call.now)?;
+    Ok(json!({
+        "id": call.box_id().event(accepted.id),
+        "duplicate": accepted.duplicate,
+        "deliveries": accepted.deliveries,
+    }))
+}
+
+fn list_deliveries(call: &Call<'_>) -> Result<Value> {
+    let limit = call.limit()?;
+    let box_id = call.box_id();
+    if let Some(name) = call.query("endpoint") {
+        call.store.endpoint_id(name)?;
+    }
+    if let Some(name) = call.query("source") {
+        call.store.source_id(name)?;
+    }
+    let filter = DeliveryFilter {
+        state: call.query("state").map(str::parse).transpose()?,
+        is_mended: match call.query("mended") {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Error::misuse("mended is true or false")),
+        },
+        replay: call
+            .query("replay")
+            .map(|id| box_id.parse_replay(id))
+            .transpose()?,
+        endpoint: call.query("endpoint").map(str::to_owned),
+        source: call.query("source").map(str::to_owned),
+        event_type: call.query("type").map(str::to_owned),
+        event: call
+            .query("event")
+            .map(|id| box_id.parse_event(id))
+            .transpose()?,
+        since: call.moment("since")?,
+        until: call.moment("until")?,
+        before: call
+            .query("cursor")
+            .map(|id| box_id.parse_delivery(id))
+            .transpose()?,
+    };
+    let deliveries = call.store.deliveries(&filter, limit)?;
+    let last = deliveries.last().filter(|_| deliveries.len() == limit);
+    let next = last.map(|delivery| box_id.delivery(delivery.id));
+    let items = deliveries
+        .iter()
+        .map(|delivery| delivery.json(box_id, call.now));
+    Ok(page(items.collect(), next))
+}
+
+fn side(call: &Call<'_>, id: &str) -> Result<Side> {
+    let attempt = call.store.attempt(call.box_id().parse_attempt(id)?)?;
+    let delivery = call.store.delivery(attempt.delivery)?;
+    Ok(Side {
+        body: shown_body(call.store, &call.store.event(delivery.event)?)?,
+        attempt,
+        delivery,
+    })
+}

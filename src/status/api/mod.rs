@@ -1,0 +1,300 @@
+//! The JSON API under `/api/v1/`: one table says what there is, and both the dispatch and
+//! `/openapi.json` are made of it.
+//!
+//! Lists are read by cursor, errors are problem+json (RFC 9457), and a POST with an
+//! `Idempotency-Key` that is known is answered as it was, and does nothing again.
+
+mod endpoints;
+mod events;
+mod openapi;
+mod replays;
+mod schema;
+mod sources;
+
+use serde_json::{Map, Value, json};
+use tiny_http::Method;
+
+use super::reply::Reply;
+use crate::error::{Error, Result};
+use crate::model::id::BoxId;
+use crate::store::{PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::time::{Clock, Timestamp};
+
+pub(super) use openapi::document;
+pub(super) use replays::PREVIEW_MAX;
+use schema::Schema;
+
+/// Where the API begins.
+pub(super) const PREFIX: &str = "/api/v1";
+
+/// What a handler works with.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a Store,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) now: Timestamp,
+    /// Who asks, for records.
+    pub(super) who: String,
+    /// What the path's braces stand for, in order.
+    pub(super) path: Vec<String>,
+    pub(super) query: Vec<(String, String)>,
+    pub(super) body: Map<String, Value>,
+}
+
+/// A parameter in the query.
+pub(super) struct Parameter {
+    name: &'static str,
+    help: &'static str,
+    kind: &'static str,
+}
+
+/// What a request's body holds.
+#[derive(Clone, Copy)]
+pub(super) enum Input {
+    Nothing,
+    /// These fields; the first so many are required.
+    Fields(&'static [schema::Field], usize),
+    /// The settings of an endpoint, with its name and URL where it is made.
+    Endpoint {
+        is_new: bool,
+    },
+    /// The settings of a source, with its name and kind where it is made.
+    Source {
+        is_new: bool,
+    },
+}
+
+/// What is answered when all goes well.
+#[derive(Clone, Copy)]
+pub(super) enum Output {
+    One(Schema),
+    /// A page of a list.
+    Page(Schema),
+    /// Bytes.
+    Bytes,
+}
+
+/// One thing that can be asked.
+pub(super) struct Operation {
+    method: &'static str,
+    path: &'static str,
+    id: &'static str,
+    help: &'static str,
+    query: &'static [Parameter],
+    input: Input,
+    output: Output,
+    /// 200, or 201 where something is made.
+    status: u16,
+    run: fn(&Call<'_>) -> Result<Value>,
+}
+
+impl Operation {
+    /// Whether it changes nothing.
+    pub(super) fn is_safe(&self) -> bool {
+        self.method == "GET"
+    }
+}
+
+/// All that can be asked.
+fn operations() -> impl Iterator<Item = &'static Operation> {
+    events::OPERATIONS
+        .iter()
+        .chain(endpoints::OPERATIONS)
+        .chain(sources::OPERATIONS)
+        .chain(replays::OPERATIONS)
+}
+
+/// What a method and a path ask for.
+pub(super) enum Asked {
+    /// This, with what the path's braces stand for.
+    One(&'static Operation, Vec<String>),
+    /// Nothing that this path takes; it takes these methods.
+    Method(Vec<&'static str>),
+    /// There is no such path.
+    Nothing,
+}
+
+/// Finds what is asked for; `path` begins behind the prefix.
+pub(super) fn find(method: &Method, path: &str) -> Asked {
+    let method = match method {
+        // What is answered to a HEAD is cut by the server.
+        Method::Head => "GET".to_owned(),
+        other => other.to_string(),
+    };
+    let mut allowed = Vec::new();
+    for operation in operations() {
+        let Some(parts) = matches(operation.path, path) else {
+            continue;
+        };
+        if operation.method == method {
+            return Asked::One(operation, parts);
+        }
+        allowed.push(operation.method);
+    }
+    if allowed.is_empty() {
+        Asked::Nothing
+    } else {
+        Asked::Method(allowed)
+    }
+}
+
+/// What the braces of a template stand for in a path, if it is of it.
+fn matches(template: &str, path: &str) -> Option<Vec<String>> {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    let mut parts = Vec::new();
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return Some(parts),
+            (Some(wanted), Some(part)) if wanted.starts_with('{') && !part.is_empty() => {
+                let part = percent_encoding::percent_decode_str(part).decode_utf8();
+                parts.push(part.ok()?.into_owned());
+            }
+            (Some(wanted), Some(part)) if wanted == part => {}
+            _ => return None,
+        }
+    }
+}
+
+/// Does what is asked for.
+pub(super) fn run(operation: &Operation, call: &Call<'_>) -> Result<Reply> {
+    check_names(operation, call)?;
+    let value = (operation.run)(call)?;
+    Ok(match operation.output {
+        Output::One(_) | Output::Page(_) => Reply::json(operation.status, &value),
+        Output::Bytes => {
+            let id = call.box_id().parse_event(call.part(0))?;
+            let name = format!("{}.body", call.box_id().event(id));
+            Reply::download(&name, call.store.event_body(id)?)
+        }
+    })
+}
+
+/// A misspelled parameter or field is told, not passed over.
+fn check_names(operation: &Operation, call: &Call<'_>) -> Result<()> {
+    let known = |name: &str| operation.query.iter().any(|one| one.name == name);
+    if let Some((name, _)) = call.query.iter().find(|(name, _)| !known(name)) {
+        return Err(Error::misuse(format!(
+            "there is no parameter `{name}` here"
+        )));
+    }
+    let fields = openapi::field_names(operation.input);
+    if let Some(name) = call
+        .body
+        .keys()
+        .find(|name| !fields.contains(&name.as_str()))
+    {
+        return Err(Error::misuse(format!("there is no field `{name}` here")));
+    }
+    Ok(())
+}
+
+impl Call<'_> {
+    fn box_id(&self) -> &BoxId {
+        self.store.box_id()
+    }
+
+    /// What one of the path's braces stands for.
+    fn part(&self, index: usize) -> &str {
+        self.path.get(index).map_or("", String::as_str)
+    }
+
+    fn query(&self, name: &str) -> Option<&str> {
+        let found = self.query.iter().find(|(held, _)| held == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    fn moment(&self, name: &str) -> Result<Option<Timestamp>> {
+        let text = self.query(name);
+        text.map(|text| Timestamp::parse(text, self.now))
+            .transpose()
+    }
+
+    /// How many rows are asked for.
+    fn limit(&self) -> Result<usize> {
+        match self.query("limit") {
+            None => Ok(PAGE_DEFAULT),
+            Some(text) => match text.parse() {
+                Ok(limit) if (1..=PAGE_MAX).contains(&limit) => Ok(limit),
+                _ => Err(Error::misuse(format!("limit is 1 to {PAGE_MAX}"))),
+            },
+        }
+    }
+
+    /// A field of the body that is a text.
+    fn text(&self, name: &str) -> Result<Option<&str>> {
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(Error::misuse(format!("{name} is a text"))),
+        }
+    }
+
+    fn required(&self, name: &str) -> Result<&str> {
+        self.text(name)?
+            .ok_or_else(|| Error::misuse(format!("{name} is missing")))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool> {
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(Error::misuse(format!("{name} is true or false"))),
+        }
+    }
+
+    /// The settings in the body, as texts: lists are joined, and null is what is usual.
+    fn settings(&self, but_for: &[&str]) -> Result<Vec<(String, String)>> {
+        let given = self.body.iter();
+        given
+            .filter(|(name, _)| !but_for.contains(&name.as_str()))
+            .map(|(name, value)| Ok((name.clone(), as_text(name, value)?)))
+            .collect()
+    }
+}
+
+fn as_text(name: &str, value: &Value) -> Result<String> {
+    let bad = || {
+        Error::misuse(format!(
+            "{name} is a text, a number, true or false, or a list of texts"
+        ))
+    };
+    match value {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Bool(flag) => Ok(flag.to_string()),
+        Value::Array(items) => {
+            let texts = items.iter().map(|item| item.as_str().ok_or_else(bad));
+            // Headers stand a line each, whatever else has several has them with commas.
+            let separator = if name == "headers" { "\n" } else { "," };
+            Ok(texts.collect::<Result<Vec<&str>>>()?.join(separator))
+        }
+        Value::Object(_) => Err(bad()),
+    }
+}
+
+/// A page of a list; `next` is the cursor of the one after it.
+fn page(items: Vec<Value>, next: Option<String>) -> Value {
+    json!({ "items": items, "next": next })
+}
+
+const LIMIT: Parameter = Parameter {
+    name: "limit",
+    help: "Rows of a page: 1 to 1000",
+    kind: "integer",
+};
+
+const CURSOR: Parameter = Parameter {
+    name: "cursor",
+    help: "Go on here: `next` of the page before",
+    kind: "string",
+};
+
+const fn parameter(name: &'static str, help: &'static str) -> Parameter {
+    Parameter {
+        name,
+        help,
+        kind: "string",
+    }
+}

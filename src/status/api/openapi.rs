@@ -1,0 +1,217 @@
+//! `/openapi.json`, made of the table of operations: OpenAPI 3.1.
+
+use serde_json::{Map, Value, json};
+
+use super::schema::Schema;
+use super::{Input, Operation, Output, PREFIX, operations};
+use crate::model::settings::{ENDPOINT_SETTINGS, SOURCE_SETTINGS, Setting};
+
+/// The whole document.
+pub(in crate::status) fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for operation in operations() {
+        let path = format!("{PREFIX}{}", operation.path);
+        let held = paths.entry(path).or_insert_with(|| json!({}));
+        held[operation.method.to_lowercase()] = describe(operation);
+    }
+    let mut schemas: Map<String, Value> = Schema::ALL
+        .iter()
+        .map(|schema| (schema.name(), schema.json()))
+        .collect();
+    schemas.insert(
+        "Problem".to_owned(),
+        json!({
+            "type": "object",
+            "properties": {
+                "type": { "type": "string" },
+                "title": { "type": "string" },
+                "status": { "type": "integer" },
+                "detail": { "type": "string" },
+            },
+            "required": ["type", "title", "status", "detail"],
+        }),
+    );
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "hookbox",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "All that the status page and the command line can do. Times are RFC 3339, or ages such as 2h in parameters; ids are evt_BOX_N, dlv_BOX_N, att_BOX_N and rpl_BOX_N, or the bare number.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas,
+            "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+        },
+        "security": [{ "token": [] }, {}],
+    })
+}
+
+fn describe(operation: &Operation) -> Value {
+    let path_parameters = operation
+        .path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            json!({
+                "name": name, "in": "path", "required": true,
+                "schema": { "type": "string", "minLength": 1 },
+            })
+        });
+    let query = operation.query.iter().map(|parameter| {
+        json!({
+            "name": parameter.name, "in": "query", "description": parameter.help,
+            "schema": { "type": parameter.kind },
+        })
+    });
+    let mut parameters: Vec<Value> = path_parameters.chain(query).collect();
+    if operation.method == "POST" {
+        parameters.push(json!({
+            "name": "Idempotency-Key", "in": "header",
+            "description": "The same key with the same body is answered as it was, and does nothing again, for a day",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 256, "pattern": "^[!-~]+$" },
+        }));
+    }
+    let mut described = json!({
+        "operationId": operation.id,
+        "summary": operation.help,
+        "parameters": parameters,
+        "responses": responses(operation),
+    });
+    if let Some(body) = request_body(operation.input) {
+        described["requestBody"] = body;
+    }
+    described
+}
+
+fn responses(operation: &Operation) -> Value {
+    let one = |schema: Schema| json!({ "$ref": format!("#/components/schemas/{}", schema.name()) });
+    let content = match operation.output {
+        Output::One(schema) => json!({ "application/json": { "schema": one(schema) } }),
+        Output::Page(schema) => json!({ "application/json": { "schema": {
+            "type": "object",
+            "properties": {
+                "items": { "type": "array", "items": one(schema) },
+                "next": { "type": ["string", "null"] },
+            },
+            "required": ["items", "next"],
+        } } }),
+        Output::Bytes => json!({ "application/octet-stream": {} }),
+    };
+    let mut responses = Map::new();
+    responses.insert(
+        operation.status.to_string(),
+        json!({ "description": "Done", "content": content }),
+    );
+    let problem = json!({ "application/problem+json": {
+        "schema": { "$ref": "#/components/schemas/Problem" },
+    } });
+    for (status, what) in [
+        (400, "That cannot be done; `detail` says why"),
+        (401, "A token is needed"),
+        (
+            403,
+            "The token may only read, or the request comes from another site",
+        ),
+        (404, "There is none of that"),
+        (409, "A request with this Idempotency-Key is under way"),
+        (413, "The body is too large"),
+        (415, "The body is not application/json"),
+        (422, "The Idempotency-Key came with another request"),
+        (429, "Too many wrong tokens; try again later"),
+        (503, "Nothing can be written now"),
+    ] {
+        let only_post = matches!(status, 409 | 413 | 415 | 422);
+        if only_post && operation.is_safe() {
+            continue;
+        }
+        let told = json!({ "description": what, "content": problem });
+        responses.insert(status.to_string(), told);
+    }
+    Value::Object(responses)
+}
+
+/// The names of a body's fields.
+pub(super) fn field_names(input: Input) -> Vec<&'static str> {
+    let settings = |settings: &'static [Setting]| settings.iter().map(|setting| setting.name);
+    match input {
+        Input::Nothing => Vec::new(),
+        Input::Fields(fields, _) => fields.iter().map(|field| field.0).collect(),
+        Input::Endpoint { is_new } => {
+            let own: &[&str] = if is_new { &["name"] } else { &[] };
+            own.iter()
+                .copied()
+                .chain(settings(&ENDPOINT_SETTINGS))
+                .collect()
+        }
+        Input::Source { is_new } => {
+            let own: &[&str] = if is_new { &["name", "kind"] } else { &[] };
+            own.iter()
+                .copied()
+                .chain(settings(&SOURCE_SETTINGS))
+                .collect()
+        }
+    }
+}
+
+fn request_body(input: Input) -> Option<Value> {
+    let setting = |setting: &Setting| {
+        let schema = json!({
+            "type": ["string", "integer", "boolean", "array", "null"],
+            "items": { "type": "string" },
+            "description": setting.help,
+            "writeOnly": setting.is_secret,
+        });
+        (setting.name.to_owned(), schema)
+    };
+    let text = json!({ "type": "string" });
+    let (properties, required): (Map<String, Value>, Vec<&str>) = match input {
+        Input::Nothing => return None,
+        Input::Fields(fields, required) => (
+            fields
+                .iter()
+                .map(|field| (field.0.to_owned(), field.json()))
+                .collect(),
+            fields[..required].iter().map(|field| field.0).collect(),
+        ),
+        Input::Endpoint { is_new } => {
+            let mut properties: Map<String, Value> =
+                ENDPOINT_SETTINGS.iter().map(setting).collect();
+            if is_new {
+                properties.insert("name".to_owned(), text);
+            }
+            (
+                properties,
+                if is_new {
+                    vec!["name", "url"]
+                } else {
+                    Vec::new()
+                },
+            )
+        }
+        Input::Source { is_new } => {
+            let mut properties: Map<String, Value> = SOURCE_SETTINGS.iter().map(setting).collect();
+            if is_new {
+                properties.insert("name".to_owned(), text.clone());
+                properties.insert("kind".to_owned(), text);
+            }
+            (
+                properties,
+                if is_new {
+                    vec!["name", "kind"]
+                } else {
+                    Vec::new()
+                },
+            )
+        }
+    };
+    Some(json!({
+        "required": !required.is_empty(),
+        "content": { "application/json": { "schema": {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": false,
+        } } },
+    }))
+}

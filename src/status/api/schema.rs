@@ -1,0 +1,270 @@
+//! What the objects of the API look like, for `/openapi.json`.
+
+use serde_json::{Map, Value, json};
+
+/// An object that is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::status) enum Schema {
+    Stats,
+    Event,
+    Accepted,
+    Search,
+    Delivery,
+    Attempt,
+    Diff,
+    Endpoint,
+    Made,
+    Hurried,
+    Match,
+    Removed,
+    Source,
+    Refusal,
+    Replay,
+    Replayed,
+}
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::status) enum Kind {
+    Text,
+    Moment,
+    Integer,
+    Number,
+    Flag,
+    Texts,
+    Object,
+    Objects,
+    Any,
+}
+
+/// A field: its name, what it holds, and whether it may be null.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::status) struct Field(pub(super) &'static str, pub(super) Kind, pub(super) bool);
+
+/// Never null.
+const SET: bool = false;
+/// May be null.
+const OPEN: bool = true;
+
+impl Schema {
+    pub(super) const ALL: [Schema; 16] = [
+        Schema::Stats,
+        Schema::Event,
+        Schema::Accepted,
+        Schema::Search,
+        Schema::Delivery,
+        Schema::Attempt,
+        Schema::Diff,
+        Schema::Endpoint,
+        Schema::Made,
+        Schema::Hurried,
+        Schema::Match,
+        Schema::Removed,
+        Schema::Source,
+        Schema::Refusal,
+        Schema::Replay,
+        Schema::Replayed,
+    ];
+
+    pub(super) fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    pub(super) fn fields(self) -> &'static [Field] {
+        use Kind::{Any, Flag, Integer, Moment, Number, Object, Objects, Text, Texts};
+        match self {
+            Schema::Stats => &[
+                Field("events", Integer, SET),
+                Field("pending", Integer, SET),
+                Field("delivered", Integer, SET),
+                Field("dead", Integer, SET),
+                Field("cancelled", Integer, SET),
+                Field("mended", Integer, SET),
+                Field("oldest_due_at", Moment, OPEN),
+                Field("db_bytes", Integer, SET),
+            ],
+            Schema::Event => &[
+                Field("id", Text, SET),
+                Field("type", Text, SET),
+                Field("original_type", Text, OPEN),
+                Field("source", Text, OPEN),
+                Field("key", Text, OPEN),
+                Field("received_at", Moment, SET),
+                Field("bytes", Integer, SET),
+                Field("content_type", Text, OPEN),
+                Field("json", Flag, SET),
+                Field("summary", Text, SET),
+                Field("branch", Text, OPEN),
+                Field("headers", Any, SET),
+                Field("replay_of_event", Text, OPEN),
+            ],
+            Schema::Accepted => &[
+                Field("id", Text, SET),
+                Field("duplicate", Flag, SET),
+                Field("deliveries", Integer, SET),
+            ],
+            Schema::Search => &[
+                Field("items", Objects, SET),
+                Field("next", Text, OPEN),
+                Field("looked_at", Integer, SET),
+                Field("looked_back_to", Moment, OPEN),
+                Field("complete", Flag, SET),
+            ],
+            Schema::Delivery => &[
+                Field("id", Text, SET),
+                Field("event", Text, SET),
+                Field("endpoint", Text, SET),
+                Field("type", Text, SET),
+                Field("source", Text, OPEN),
+                Field("summary", Text, SET),
+                Field("state", Text, SET),
+                Field("tries", Integer, SET),
+                Field("attempts", Integer, SET),
+                Field("created_at", Moment, SET),
+                Field("due_at", Moment, OPEN),
+                Field("settled_at", Moment, OPEN),
+                Field("reason", Text, OPEN),
+                Field("replay_of", Text, OPEN),
+                Field("replay", Text, OPEN),
+                Field("new_id", Flag, SET),
+                Field("mended_by", Text, OPEN),
+                Field("when_error", Text, OPEN),
+                Field("waiting", Text, OPEN),
+                Field("waiting_reason", Text, OPEN),
+            ],
+            Schema::Attempt => &[
+                Field("id", Text, SET),
+                Field("delivery", Text, SET),
+                Field("number", Integer, SET),
+                Field("started_at", Moment, SET),
+                Field("duration_ms", Number, SET),
+                Field("timing", Object, SET),
+                Field("status", Integer, OPEN),
+                Field("outcome", Text, SET),
+                Field("error", Text, OPEN),
+                Field("request_headers", Any, SET),
+                Field("response_headers", Any, SET),
+                Field("response_body", Text, SET),
+                Field("response_truncated", Flag, SET),
+            ],
+            Schema::Diff => &[
+                Field("facts", Objects, SET),
+                Field("request_headers", Objects, SET),
+                Field("response_headers", Objects, SET),
+                Field("request_body", Texts, SET),
+                Field("response_body", Texts, SET),
+            ],
+            Schema::Endpoint => &[
+                Field("name", Text, SET),
+                Field("url", Text, SET),
+                Field("format", Text, SET),
+                Field("sign", Text, SET),
+                Field("has_secret", Flag, SET),
+                Field("types", Texts, OPEN),
+                Field("sources", Texts, OPEN),
+                Field("branches", Texts, OPEN),
+                Field("when", Text, OPEN),
+                Field("rate", Text, OPEN),
+                Field("concurrency", Integer, SET),
+                Field("ordered", Flag, SET),
+                Field("only_replays", Flag, SET),
+                Field("retry", Text, SET),
+                Field("tries_max", Integer, SET),
+                Field("window", Text, OPEN),
+                Field("expire", Text, OPEN),
+                Field("held", Flag, SET),
+                Field("held_reason", Text, OPEN),
+                Field("circuit", Text, SET),
+                Field("pending", Integer, SET),
+                Field("delivered", Integer, SET),
+                Field("dead", Integer, SET),
+                Field("mended", Integer, SET),
+                Field("cancelled", Integer, SET),
+                Field("oldest_due_at", Moment, OPEN),
+            ],
+            Schema::Made => &[Field("delivery", Text, SET), Field("event", Text, SET)],
+            Schema::Hurried => &[Field("endpoint", Text, SET), Field("hurried", Integer, SET)],
+            Schema::Match => &[
+                Field("endpoint", Text, SET),
+                Field("event", Text, SET),
+                Field("matches", Flag, SET),
+                Field("checks", Objects, SET),
+                Field("deliveries", Texts, SET),
+            ],
+            Schema::Removed => &[
+                Field("removed", Text, SET),
+                Field("cancelled", Integer, SET),
+            ],
+            Schema::Source => &[
+                Field("name", Text, SET),
+                Field("kind", Text, SET),
+                Field("path", Text, SET),
+                Field("signed", Flag, SET),
+                Field("tolerance", Text, OPEN),
+                Field("on_repeat", Text, SET),
+                Field("last_event_at", Moment, OPEN),
+                Field("events", Integer, SET),
+                Field("refusals", Integer, SET),
+            ],
+            Schema::Refusal => &[
+                Field("at", Moment, SET),
+                Field("count", Integer, SET),
+                Field("address", Text, SET),
+                Field("status", Integer, SET),
+                Field("reason", Text, SET),
+            ],
+            Schema::Replay => &[
+                Field("id", Text, SET),
+                Field("kind", Text, SET),
+                Field("state", Text, SET),
+                Field("asked_by", Text, SET),
+                Field("created_at", Moment, SET),
+                Field("ended_at", Moment, OPEN),
+                Field("filter", Object, SET),
+                Field("to", Text, OPEN),
+                Field("new_id", Flag, SET),
+                Field("rate", Text, OPEN),
+                Field("deliveries", Integer, SET),
+                Field("made", Integer, SET),
+                Field("pending", Integer, SET),
+                Field("delivered", Integer, SET),
+                Field("dead", Integer, SET),
+                Field("cancelled", Integer, SET),
+            ],
+            // A replay that was begun, deliveries that were made, or what would be done.
+            Schema::Replayed => &[Field("deliveries", Integer, SET)],
+        }
+    }
+
+    /// As OpenAPI has it.
+    pub(super) fn json(self) -> Value {
+        let fields = self.fields();
+        let properties: Map<String, Value> = fields
+            .iter()
+            .map(|field| (field.0.to_owned(), field.json()))
+            .collect();
+        let required: Vec<&str> = fields.iter().map(|field| field.0).collect();
+        json!({ "type": "object", "properties": properties, "required": required })
+    }
+}
+
+impl Field {
+    pub(super) fn json(&self) -> Value {
+        let Field(_, kind, is_open) = *self;
+        let mut schema = match kind {
+            Kind::Text => json!({ "type": "string" }),
+            Kind::Moment => json!({ "type": "string", "format": "date-time" }),
+            Kind::Integer => json!({ "type": "integer" }),
+            Kind::Number => json!({ "type": "number" }),
+            Kind::Flag => json!({ "type": "boolean" }),
+            Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Object => json!({ "type": "object" }),
+            Kind::Objects => json!({ "type": "array", "items": { "type": "object" } }),
+            Kind::Any => return json!({}),
+        };
+        if is_open && let Some(held) = schema["type"].as_str() {
+            schema["type"] = json!([held, "null"]);
+        }
+        schema
+    }
+}

@@ -1,0 +1,140 @@
+//! Sources: made, changed, removed, and what they refused.
+
+use serde_json::{Value, json};
+
+use super::schema::{Field, Kind, Schema};
+use super::{Call, Input, Operation, Output, page};
+use crate::error::{Error, Result};
+use crate::model::refusal::RefusalRecord;
+use crate::model::settings::set_source;
+use crate::model::source::NewSource;
+use crate::signature::Secret;
+use crate::time::parse_span;
+
+const ROTATE: &[Field] = &[
+    Field("secret", Kind::Text, false),
+    Field("overlap", Kind::Text, true),
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/sources",
+        id: "listSources",
+        help: "Sources with what came through them",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Source),
+        status: 200,
+        run: |call| {
+            let reports = call.store.source_reports()?;
+            let items = reports.iter().map(|report| report.json(call.now));
+            Ok(page(items.collect(), None))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/sources",
+        id: "addSource",
+        help: "Add a source",
+        query: &[],
+        input: Input::Source { is_new: true },
+        output: Output::One(Schema::Source),
+        status: 201,
+        run: |call| {
+            let name = call.required("name")?;
+            let mut source = NewSource::new(name, call.required("kind")?.parse()?);
+            set_source(&mut source, &call.settings(&["name", "kind"])?)?;
+            call.store.add_source(source, call.now)?;
+            show(call, name)
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/sources/{name}",
+        id: "showSource",
+        help: "One source",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Source),
+        status: 200,
+        run: |call| show(call, call.part(0)),
+    },
+    Operation {
+        method: "PATCH",
+        path: "/sources/{name}",
+        id: "setSource",
+        help: "Change what is named; null brings back what is usual",
+        query: &[],
+        input: Input::Source { is_new: false },
+        output: Output::One(Schema::Source),
+        status: 200,
+        run: |call| {
+            let changes = call.settings(&[])?;
+            if changes.is_empty() {
+                return Err(Error::misuse("nothing to change was named"));
+            }
+            let name = call.part(0);
+            let report = call.store.source_report(name)?;
+            set_source(&mut NewSource::from(&report.source), &changes)?;
+            let change = move |source: &mut NewSource| {
+                let mut changed = source.clone();
+                if set_source(&mut changed, &changes).is_ok() {
+                    *source = changed;
+                }
+            };
+            call.store.set_source(name, change, call.now)?;
+            show(call, name)
+        },
+    },
+    Operation {
+        method: "DELETE",
+        path: "/sources/{name}",
+        id: "removeSource",
+        help: "Remove a source; its events stay",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Removed),
+        status: 200,
+        run: |call| {
+            call.store.remove_source(call.part(0), call.now)?;
+            Ok(json!({ "removed": call.part(0), "cancelled": 0 }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/sources/{name}/rotate-secret",
+        id: "rotateSourceSecret",
+        help: "Take a new secret, and for a while (24h unless said) the old one too",
+        query: &[],
+        input: Input::Fields(ROTATE, 1),
+        output: Output::One(Schema::Source),
+        status: 200,
+        run: |call| {
+            let secret = Secret::new(call.required("secret")?)?;
+            let overlap = parse_span(call.text("overlap")?.unwrap_or("24h"))?;
+            call.store
+                .rotate_source_secret(call.part(0), secret, overlap, call.now)?;
+            show(call, call.part(0))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/sources/{name}/refusals",
+        id: "listRefusals",
+        help: "The latest requests that a source refused, newest first",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Refusal),
+        status: 200,
+        run: |call| {
+            let refusals = call.store.refusals(call.part(0))?;
+            let items = refusals.iter().rev().map(RefusalRecord::json);
+            Ok(page(items.collect(), None))
+        },
+    },
+];
+
+fn show(call: &Call<'_>, name: &str) -> Result<Value> {
+    Ok(call.store.source_report(name)?.json(call.now))
+}

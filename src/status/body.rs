@@ -1,0 +1,30 @@
+//! Bodies as they may be shown.
+
+use crate::error::Result;
+use crate::model::event::EventRecord;
+use crate::model::kind::SourceKind;
+use crate::model::redact::hide_fields;
+use crate::signature::form::is_form;
+use crate::store::Store;
+
+/// A body as it may be shown: without the secrets that producers put in it. Those of every kind are
+/// hidden: a source that was removed may have come back as another kind.
+pub(super) fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
+    let body = store.event_body(event.id)?;
+    if event.source.is_none() {
+        return Ok(body);
+    }
+    let fields: Vec<&str> = SourceKind::ALL
+        .iter()
+        .flat_map(|kind| kind.secret_fields())
+        .copied()
+        .collect();
+    let may_be_in_form = fields.iter().any(|field| {
+        body.windows(field.len())
+            .any(|part| part == field.as_bytes())
+    });
+    if is_form(event.content_type.as_deref()) && may_be_in_form {
+        return Ok(b"(a form that holds a secret: not shown, but there to download)".to_vec());
+    }
+    Ok(hide_fields(&body, &fields).into_owned())
+}

@@ -1,0 +1,214 @@
+//! Requests of machines: the API, its document, metrics. They are answered in JSON, also when they
+//! are refused.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::sync::Mutex;
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+use tiny_http::Request;
+
+use super::access::{Denied, Role};
+use super::api::{self, Asked, Call, Operation};
+use super::gate::BODY_BYTES_MAX;
+use super::guard::{Refused, header};
+use super::reply::{Reply, status_of};
+use super::route::Router;
+use crate::error::Result;
+use crate::store::KeptAnswer;
+
+/// Longest idempotency key, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+
+/// Idempotency keys of requests that are under way.
+#[derive(Default)]
+pub(super) struct UnderWay(Mutex<HashSet<String>>);
+
+impl UnderWay {
+    fn begin(&self, key: &str) -> Option<Guarded<'_>> {
+        let mut keys = self.0.lock().expect("no holder of the keys panics");
+        keys.insert(key.to_owned()).then(|| Guarded {
+            keys: self,
+            key: key.to_owned(),
+        })
+    }
+}
+
+struct Guarded<'a> {
+    keys: &'a UnderWay,
+    key: String,
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        let mut keys = self.keys.0.lock().expect("no holder of the keys panics");
+        keys.remove(&self.key);
+    }
+}
+
+/// Whether a path is asked by machines.
+pub(super) fn is_for_machines(path: &str) -> bool {
+    path.starts_with("/api/") || matches!(path, "/openapi.json" | "/metrics")
+}
+
+/// Why somebody is not let in, for a machine.
+pub(super) fn denied(denied: Denied) -> Reply {
+    match denied {
+        Denied::Unknown => {
+            let mut reply = Reply::problem(401, "give a token: `Authorization: Bearer TOKEN`");
+            reply
+                .headers
+                .push(("WWW-Authenticate", "Bearer realm=\"hookbox\"".to_owned()));
+            reply
+        }
+        Denied::Braked(wait) => {
+            let mut reply = Reply::problem(429, "too many wrong tokens; try again later");
+            let seconds = wait.as_secs() + 1;
+            reply.headers.push(("Retry-After", seconds.to_string()));
+            reply
+        }
+    }
+}
+
+/// Answers a request to the API.
+pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Reply {
+    let url = request.url().to_owned();
+    let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
+    let path = path.strip_prefix(api::PREFIX).unwrap_or_default();
+    let (operation, parts) = match api::find(request.method(), path) {
+        Asked::One(operation, parts) => (operation, parts),
+        Asked::Nothing => return Reply::problem(404, "there is no such path; see /openapi.json"),
+        Asked::Method(allowed) => {
+            let mut reply = Reply::problem(405, "this path does not take that method");
+            reply.headers.push(("Allow", allowed.join(", ")));
+            return reply;
+        }
+    };
+    if operation.is_safe() {
+        let body = Vec::new();
+        return run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply);
+    }
+    if role == Role::Reader {
+        return Reply::problem(403, "this token may look and not change anything");
+    }
+    if router.guard.check_site(request) == Err(Refused::CrossSite) {
+        return Reply::problem(403, "this was sent by a page of another site");
+    }
+    let mut body = Vec::new();
+    let read = request
+        .as_reader()
+        .take(BODY_BYTES_MAX as u64)
+        .read_to_end(&mut body);
+    if read.is_err() {
+        return Reply::problem(400, "the body cannot be read");
+    }
+    // A form of another site cannot be of this type without being asked about first.
+    let kind = header(request, "Content-Type").unwrap_or_default();
+    if !body.is_empty() && !kind.to_ascii_lowercase().starts_with("application/json") {
+        return Reply::problem(415, "send application/json");
+    }
+    match header(request, "Idempotency-Key").map(str::to_owned) {
+        Some(key) if request.method().as_str() == "POST" => {
+            once(router, &key, &format!("POST {url}"), &body, || {
+                run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply)
+            })
+        }
+        _ => run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply),
+    }
+}
+
+/// Answers a request with a known key as the first one was.
+fn once(router: &Router, key: &str, what: &str, body: &[u8], run: impl FnOnce() -> Reply) -> Reply {
+    let is_key =
+        !key.is_empty() && key.len() <= KEY_BYTES_MAX && key.bytes().all(|b| b.is_ascii_graphic());
+    if !is_key {
+        return Reply::problem(
+            400,
+            "an Idempotency-Key has 1 to 256 visible ASCII characters",
+        );
+    }
+    let Some(_under_way) = router.under_way.begin(key) else {
+        return Reply::problem(409, "a request with this Idempotency-Key is under way");
+    };
+    let mut hash = Sha256::new();
+    hash.update(what.as_bytes());
+    hash.update([0]);
+    hash.update(body);
+    let request = hex::encode(hash.finalize());
+    let now = router.clock.now();
+    match router.store.kept_answer(key, now) {
+        Ok(Some(kept)) if kept.request == request => {
+            let mut reply = Reply::with_type(kept.status, "application/json", kept.body);
+            reply
+                .headers
+                .push(("Idempotency-Replayed", "true".to_owned()));
+            return reply;
+        }
+        Ok(Some(_)) => {
+            return Reply::problem(422, "this Idempotency-Key came with another request before");
+        }
+        Ok(None) => {}
+        Err(error) => return Reply::problem(status_of(&error), &error.chain()),
+    }
+    let reply = run();
+    // What was refused changed nothing, and may be asked again.
+    if (200..300).contains(&reply.status) {
+        let answer = KeptAnswer {
+            request,
+            status: reply.status,
+            body: reply.body.clone(),
+        };
+        if let Err(error) = router.store.keep_answer(key, answer, now) {
+            tracing::error!(
+                error = error.chain(),
+                "an answer cannot be kept for its repeats"
+            );
+        }
+    }
+    reply
+}
+
+fn run(
+    router: &Router,
+    operation: &Operation,
+    path: Vec<String>,
+    query: &str,
+    body: &[u8],
+) -> std::result::Result<Reply, Reply> {
+    let body = read_body(body)?;
+    let query = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    let call = Call {
+        store: &router.store,
+        clock: router.clock.as_ref(),
+        now: router.clock.now(),
+        who: "API".to_owned(),
+        path,
+        query,
+        body,
+    };
+    let done: Result<Reply> = api::run(operation, &call);
+    done.map_err(|error| {
+        let status = status_of(&error);
+        if status >= 500 {
+            tracing::error!(error = error.chain(), "the API cannot answer");
+        }
+        Reply::problem(status, &error.chain())
+    })
+}
+
+fn read_body(body: &[u8]) -> std::result::Result<Map<String, Value>, Reply> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Reply::problem(400, "the body is a JSON object")),
+        Err(error) => Err(Reply::problem(
+            400,
+            &format!("the body is not JSON: {error}"),
+        )),
+    }
+}

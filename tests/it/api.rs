@@ -1,0 +1,419 @@
+//! The JSON API: all that pages and commands can do, by cursor, with keys against repeats.
+
+use std::collections::HashSet;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::support::{Box, Receiver, Served, agent, is_missing};
+
+/// Asks the API; returns status, headers and the answer.
+fn ask(
+    served: &Served,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+    headers: &[(&str, &str)],
+) -> (u16, http::HeaderMap, Value) {
+    let url = format!("{}/api/v1{path}", served.status);
+    let mut request = http::Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let response = match body {
+        None => agent().run(request.body(()).unwrap()),
+        Some(body) => {
+            let request = request.header("Content-Type", "application/json");
+            agent().run(request.body(body.to_string()).unwrap())
+        }
+    };
+    let (head, mut body) = response.unwrap().into_parts();
+    let text = body.read_to_string().unwrap();
+    let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    (head.status.as_u16(), head.headers, answer)
+}
+
+fn get(served: &Served, path: &str) -> Value {
+    let (status, _, answer) = ask(served, "GET", path, None, &[]);
+    assert_eq!(status, 200, "{path}: {answer}");
+    answer
+}
+
+fn post(served: &Served, path: &str, body: Value) -> (u16, Value) {
+    let (status, _, answer) = ask(served, "POST", path, Some(&body), &[]);
+    (status, answer)
+}
+
+#[test]
+fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[500, 200]);
+    let served = here.serve();
+    let (status, source) = post(
+        &served,
+        "/sources",
+        json!({ "name": "shop", "kind": "generic", "secret": "hunter2hunter2" }),
+    );
+    assert_eq!((status, &source["signed"]), (201, &json!(true)));
+    assert!(!source.to_string().contains("hunter2"));
+    let endpoint = json!({
+        "name": "ci", "url": receiver.url, "types": ["order.*", "test"], "retry": "none",
+        "ordered": true, "headers": ["X-A: 1", "X-B: 2"],
+    });
+    let (status, made) = post(&served, "/endpoints", endpoint);
+    assert_eq!(status, 201, "{made}");
+    assert_eq!(
+        (&made["types"], &made["ordered"]),
+        (&json!(["order.*", "test"]), &json!(true))
+    );
+
+    let event =
+        json!({ "type": "order.paid", "body": "{\"id\":7}", "key": "o-7", "source": "shop" });
+    let (status, accepted) = post(&served, "/events", event.clone());
+    assert_eq!((status, &accepted["deliveries"]), (201, &json!(1)));
+    assert_eq!(post(&served, "/events", event).1["duplicate"], true);
+    assert_eq!(receiver.next().header("X-B"), Some("2"));
+    here.wait_for_state("1", "dead");
+
+    let dead = get(&served, "/deliveries?state=dead&endpoint=ci");
+    let id = dead["items"][0]["id"].as_str().unwrap();
+    let wish = json!({ "filter": { "state": "dead", "endpoint": "ci" }, "dry_run": true });
+    let (_, seen) = post(&served, "/replays", wish.clone());
+    assert_eq!(
+        (&seen["deliveries"], &seen["complete"]),
+        (&json!(1), &json!(true))
+    );
+    let mut wish = wish;
+    wish["dry_run"] = json!(false);
+    let (status, begun) = post(&served, "/replays", wish);
+    assert_eq!(status, 201, "{begun}");
+    assert_eq!(receiver.next().body, b"{\"id\":7}");
+    here.wait_for_state("2", "delivered");
+    let replay = begun["replay"].as_str().unwrap();
+    crate::support::wait_until("the replay to be done", || {
+        (get(&served, &format!("/replays/{replay}"))["state"] == "done").then_some(())
+    });
+    let shown = get(&served, &format!("/deliveries/{id}"));
+    assert_eq!(shown["mended_by"], get(&served, "/deliveries/2")["id"]);
+
+    let of = |delivery: &str| {
+        get(&served, &format!("/deliveries/{delivery}/attempts"))["items"][0]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let diff = get(&served, &format!("/attempts/{}/diff/{}", of("1"), of("2")));
+    let status = diff["facts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|fact| fact["name"] == "status");
+    assert_eq!(status.unwrap()["differs"], true);
+
+    let (_, _, held) = ask(
+        &served,
+        "POST",
+        "/endpoints/ci/hold",
+        Some(&json!({ "reason": "moved" })),
+        &[],
+    );
+    assert_eq!(held["held_reason"], "moved");
+    let (status, tested) = post(&served, "/endpoints/ci/test", json!({}));
+    assert_eq!(status, 201);
+    let test = get(
+        &served,
+        &format!("/events/{}", tested["event"].as_str().unwrap()),
+    );
+    assert_eq!(test["type"], "hookbox.test");
+    let (_, _, set) = ask(
+        &served,
+        "PATCH",
+        "/endpoints/ci",
+        Some(&json!({ "rate": "20/m", "types": null, "tries": 3, "retry": "1s" })),
+        &[],
+    );
+    assert_eq!(
+        (&set["rate"], &set["types"], &set["tries_max"]),
+        (&json!("20/m"), &Value::Null, &json!(3))
+    );
+    let found = get(&served, "/events/search?text=%22ID%22:7");
+    assert_eq!(
+        (found["items"].as_array().unwrap().len(), &found["complete"]),
+        (1, &json!(true))
+    );
+    let (status, _, gone) = ask(
+        &served,
+        "DELETE",
+        "/endpoints/ci?cancel_pending=true",
+        None,
+        &[],
+    );
+    assert_eq!((status, &gone["cancelled"]), (200, &json!(1)));
+    assert_eq!(get(&served, "/stats")["mended"], 1);
+}
+
+#[test]
+fn a_list_is_read_to_its_end_by_its_cursors() {
+    let here = Box::new();
+    let served = here.serve();
+    for number in 0..25 {
+        here.json(&["enqueue", "--type", "x", "--data", &number.to_string()]);
+    }
+    let mut seen = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = get(&served, &format!("/events?limit=10{cursor}"));
+        let items = page["items"].as_array().unwrap().clone();
+        seen.extend(
+            items
+                .iter()
+                .map(|event| event["id"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        cursor = format!("&cursor={next}");
+    }
+    assert_eq!(seen.len(), 25);
+    assert_eq!(seen.iter().collect::<HashSet<_>>().len(), 25);
+}
+
+#[test]
+fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
+    let here = Box::new();
+    let served = here.serve();
+    let key = [("Idempotency-Key", "k-1")];
+    let event = json!({ "type": "order.paid" });
+    let (status, headers, first) = ask(&served, "POST", "/events", Some(&event), &key);
+    assert!(status == 201 && headers.get("idempotency-replayed").is_none());
+    let (status, headers, again) = ask(&served, "POST", "/events", Some(&event), &key);
+    assert_eq!((status, &again), (201, &first));
+    assert_eq!(headers["idempotency-replayed"], "true");
+    assert_eq!(get(&served, "/stats")["events"], 1);
+    let other = json!({ "type": "order.lost" });
+    assert_eq!(ask(&served, "POST", "/events", Some(&other), &key).0, 422);
+    // It is known after a restart, too; what was refused may be asked again.
+    drop(served);
+    let served = here.serve();
+    assert_eq!(ask(&served, "POST", "/events", Some(&event), &key).2, first);
+    let bad = [("Idempotency-Key", "k-2")];
+    assert_eq!(
+        ask(&served, "POST", "/events", Some(&json!({})), &bad).0,
+        400
+    );
+    assert_eq!(ask(&served, "POST", "/events", Some(&event), &bad).0, 201);
+}
+
+#[test]
+fn what_is_wrong_is_told_as_a_problem() {
+    let here = Box::new();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    let served = here.serve();
+    for (method, path, body, status, says) in [
+        ("GET", "/nothing", None::<Value>, 404, "openapi.json"),
+        ("PUT", "/endpoints", Some(json!({})), 405, "method"),
+        (
+            "GET",
+            "/events?color=red",
+            None::<Value>,
+            400,
+            "no parameter `color`",
+        ),
+        ("GET", "/events?limit=0", None::<Value>, 400, "1 to 1000"),
+        ("GET", "/deliveries/99", None::<Value>, 404, "no delivery"),
+        (
+            "GET",
+            "/deliveries?endpoint=nobody",
+            None::<Value>,
+            404,
+            "no endpoint",
+        ),
+        (
+            "POST",
+            "/events",
+            Some(json!({ "type": "x", "colour": 1 })),
+            400,
+            "no field `colour`",
+        ),
+        ("POST", "/events", Some(json!([])), 400, "a JSON object"),
+        (
+            "POST",
+            "/events",
+            Some(json!({ "type": 7 })),
+            400,
+            "type is a text",
+        ),
+        (
+            "POST",
+            "/endpoints",
+            Some(json!({ "name": "ci", "url": "http://h/" })),
+            400,
+            "already",
+        ),
+        (
+            "POST",
+            "/endpoints",
+            Some(json!({ "name": "b", "url": "ftp://h/" })),
+            400,
+            "neither http nor https",
+        ),
+        (
+            "PATCH",
+            "/endpoints/ci",
+            Some(json!({ "tries": "many" })),
+            400,
+            "tries",
+        ),
+        (
+            "PATCH",
+            "/endpoints/ci",
+            Some(json!({})),
+            400,
+            "nothing to change",
+        ),
+        ("POST", "/replays", Some(json!({})), 400, "one of the two"),
+        (
+            "POST",
+            "/replays",
+            Some(json!({ "filter": {} })),
+            400,
+            "empty",
+        ),
+        (
+            "POST",
+            "/replays",
+            Some(json!({ "filter": { "state": "pending" } })),
+            400,
+            "sent by itself",
+        ),
+        (
+            "POST",
+            "/replays",
+            Some(json!({ "kind": "recover", "filter": { "since": "1d" } })),
+            400,
+            "endpoint",
+        ),
+    ] {
+        let (got, headers, answer) = ask(&served, method, path, body.as_ref(), &[]);
+        assert_eq!(got, status, "{method} {path}: {answer}");
+        assert_eq!(
+            headers["content-type"], "application/problem+json",
+            "{method} {path}"
+        );
+        assert_eq!(answer["status"], status);
+        let detail = answer["detail"].as_str().unwrap();
+        assert!(detail.contains(says), "{method} {path}: {detail}");
+    }
+    assert_eq!(
+        ask(&served, "PUT", "/endpoints", Some(&json!({})), &[]).1["allow"],
+        "GET, POST"
+    );
+    // No page of another site may ask, in whatever way.
+    let event = json!({ "type": "x" });
+    for header in [
+        ("Origin", "http://evil.example"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ] {
+        assert_eq!(
+            ask(&served, "POST", "/events", Some(&event), &[header]).0,
+            403
+        );
+    }
+    let plain = agent()
+        .post(format!("{}/api/v1/events", served.status))
+        .header("Content-Type", "text/plain")
+        .send("{\"type\":\"x\"}")
+        .unwrap();
+    assert_eq!(plain.status(), 415);
+    assert_eq!(get(&served, "/stats")["events"], 0);
+}
+
+/// A box with something of everything.
+fn lively() -> (Box, Served, Receiver) {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_gogs();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    here.add_endpoint(
+        "dead",
+        "http://127.0.0.1:9/",
+        &["--retry", "none", "--timeout", "1s"],
+    );
+    let served = here.serve();
+    for number in 0..3 {
+        served.push(&number.to_string(), crate::support::PUSH.as_bytes());
+    }
+    here.wait_for_state("1", "delivered");
+    (here, served, receiver)
+}
+
+#[test]
+fn the_document_says_what_there_is() {
+    let (_here, served, _receiver) = lively();
+    let (status, _, text) = served.page("/openapi.json");
+    assert_eq!(status, 200);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    // Every list and every object is as the document says.
+    for (path, methods) in paths {
+        let Some(described) = methods.get("get").filter(|_| !path.contains('{')) else {
+            continue;
+        };
+        let short = path.strip_prefix("/api/v1").unwrap();
+        let asked = if short.ends_with("/search") {
+            format!("{short}?text=a")
+        } else {
+            short.to_owned()
+        };
+        let answer = get(&served, &asked);
+        let schema = &described["responses"]["200"]["content"]["application/json"]["schema"];
+        if let Some(items) = answer["items"]
+            .as_array()
+            .filter(|_| schema["properties"].is_object())
+        {
+            let reference = schema["properties"]["items"]["items"]["$ref"]
+                .as_str()
+                .unwrap();
+            let name = reference.rsplit('/').next().unwrap();
+            let fields = document["components"]["schemas"][name]["required"]
+                .as_array()
+                .unwrap();
+            for (item, field) in items
+                .iter()
+                .flat_map(|item| fields.iter().map(move |field| (item, field)))
+            {
+                assert!(
+                    item.get(field.as_str().unwrap()).is_some(),
+                    "{path}: {field}"
+                );
+            }
+        }
+    }
+    assert!(paths.len() > 25, "{}", paths.len());
+}
+
+/// An outside tool asks in hundreds of ways and compares what comes with the document.
+#[test]
+fn an_outside_tool_finds_the_running_server_as_the_document_says() {
+    let how = "pip install schemathesis, or run .ci/run";
+    if is_missing("schemathesis", &["--version"], how) {
+        return;
+    }
+    let (_here, served, _receiver) = lively();
+    let ran = Command::new("schemathesis")
+        .args(["run", &format!("{}/openapi.json", served.status)])
+        .args(["--max-examples", "15", "--seed", "7", "--phases", "examples,coverage,fuzzing"])
+        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"])
+        .args(["--generation-database", "none"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    assert_eq!(served.page("/healthz").0, 200);
+}
