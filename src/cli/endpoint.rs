@@ -71,6 +71,12 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Send a test event to one endpoint alone, whatever its filters say
+    #[command(after_help = EXIT_CODES)]
+    Test {
+        /// Its name
+        name: String,
+    },
     /// Try at once whatever waits for its next try, also where the endpoint cannot
     /// be reached or asked to be left alone
     #[command(after_help = EXIT_CODES)]
@@ -381,6 +387,15 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             drop_before,
             yes,
         } => resume(context, &name, drop_before.as_deref(), yes),
+        EndpointCommand::Test { name } => {
+            let store = context.store()?;
+            let made = store.test_endpoint(&name, context.now())?;
+            context.note_if_not_served(&store);
+            let delivery = store.delivery(made)?.json(store.box_id(), context.now());
+            context
+                .out
+                .object(&delivery, &store.box_id().delivery(made))
+        }
         EndpointCommand::Try { name } => {
             let store = context.store()?;
             let hurried = store.try_endpoint(&name, context.now())?;

@@ -1,6 +1,6 @@
 //! Finding a text in bodies, whatever the case of its ASCII letters.
 
-use aho_corasick::AhoCorasick;
+use memchr::memmem::Finder;
 
 use crate::error::{Error, Result};
 
@@ -9,7 +9,7 @@ const TEXT_BYTES_MAX: usize = 1_024;
 
 /// A text to look for.
 #[derive(Debug, Clone)]
-pub struct Text(AhoCorasick);
+pub struct Text(Finder<'static>);
 
 impl Text {
     /// Takes a text.
@@ -30,16 +30,12 @@ impl Text {
                 "a text to look for has 1 to {TEXT_BYTES_MAX} bytes"
             )));
         }
-        let found = AhoCorasick::builder()
-            .ascii_case_insensitive(true)
-            .build([text]);
-        found
-            .map(Text)
-            .map_err(|error| Error::misuse(format!("cannot look for that text: {error}")))
+        let text = text.to_ascii_lowercase();
+        Ok(Text(Finder::new(text.as_bytes()).into_owned()))
     }
 
     /// Whether a body has it.
     pub fn is_in(&self, body: &[u8]) -> bool {
-        self.0.is_match(body)
+        self.0.find(&body.to_ascii_lowercase()).is_some()
     }
 }

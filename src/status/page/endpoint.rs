@@ -1,6 +1,7 @@
 //! Endpoints: how each fares, and forms to make, change, hold and try them.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::overview;
 use super::parts::{button, exact, size};
@@ -114,11 +115,12 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
                 }
             }
             dt { "Mended" } dd { a href={ (list("dead")) "&mended=true" } { (report.mended) } }
+        }
+        h2 { "Settings" }
+        dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
-                @let is_setting = !["name", "pending", "delivered", "dead", "mended", "cancelled", "oldest_due_at", "outage", "circuit", "held", "held_since", "held_reason", "paced_until", "refusing_for", "connection"].contains(&setting.as_str());
-                @if is_setting && !value.is_null() && value.as_array().is_none_or(|items| !items.is_empty()) {
-                    dt { (setting.replace('_', " ")) }
-                    dd.mono { @match value.as_str() { Some(text) => (text), None => (value.to_string()) } }
+                @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(value) {
+                    dt { (capital(&setting.replace('_', " "))) } dd.mono { (text) }
                 }
             }
             @if let Some(template) = report.endpoint.format.template() {
@@ -126,6 +128,46 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
             }
         }
     }
+}
+
+/// Fields that are no settings: how it fares is shown above.
+const COUNTED: [&str; 15] = [
+    "name",
+    "pending",
+    "delivered",
+    "dead",
+    "mended",
+    "cancelled",
+    "oldest_due_at",
+    "outage",
+    "circuit",
+    "held",
+    "held_since",
+    "held_reason",
+    "paced_until",
+    "refusing_for",
+    "connection",
+];
+
+/// What a setting says, if it is set.
+fn said(value: &Value) -> Option<String> {
+    match value {
+        Value::Null | Value::Bool(false) => None,
+        Value::Bool(true) => Some("yes".to_owned()),
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) if items.is_empty() => None,
+        Value::Array(items) => {
+            let texts: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
+            Some(texts.join(", "))
+        }
+        other => Some(other.to_string()),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
 }
 
 fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {

@@ -1,5 +1,7 @@
 //! Bulk replays: what one would do, and how far those are that were begun.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::parts::{button, exact, moment, progress, size, table};
@@ -145,8 +147,10 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
                     input type="checkbox" name="new_id" value="true" checked[asked.has_new_ids];
                     span { "with new ids, for a receiver that must take them again" }
                 }
-                button.quiet type="submit" formmethod="get" formaction="/replays/new" { "Look again" }
-                button #start type="submit" disabled[preview.deliveries == 0] { "Send " (preview.deliveries) }
+                div.buttons {
+                    button #start type="submit" disabled[preview.deliveries == 0] { "Send " (preview.deliveries) }
+                    button.quiet type="submit" formmethod="get" formaction="/replays/new" { "Look again" }
+                }
             }
         }
     };
@@ -162,7 +166,11 @@ fn what(preview: &Preview) -> Markup {
                 td data-label="Size" { (size(u64::try_from(endpoint.bytes).unwrap_or(0))) }
                 td data-label="Had already" { (endpoint.had) }
                 td data-label="Takes about" {
-                    @match endpoint.lasts { Some(span) => (show_span(span)), None => "–" }
+                    @match endpoint.lasts {
+                        Some(span) if span.as_secs() == 0 => "less than a second",
+                        Some(span) => (show_span(Duration::from_secs(span.as_secs()))),
+                        None => "–",
+                    }
                 }
                 td data-label="Now" { (endpoint.stopped.as_deref().unwrap_or("–")) }
             }
