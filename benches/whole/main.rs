@@ -29,6 +29,7 @@ mod outage;
 mod payload;
 mod processes;
 mod receiver;
+mod replaying;
 mod served;
 mod table;
 mod wire;

@@ -11,6 +11,7 @@ use crate::isolation::isolation;
 use crate::options::{Options, median};
 use crate::outage::{outage, week};
 use crate::processes::{Mode, Receiver, closed_port, drive, wait_for_pending};
+use crate::replaying::replaying;
 use crate::served::Box;
 use crate::table::{Goal, Row, Table};
 use crate::{BODY_BYTES, bare};
@@ -32,6 +33,7 @@ pub(crate) fn run(options: &Options) {
         ("outage", outage),
         ("week", week),
         ("isolation", isolation),
+        ("replay", replaying),
         ("idle", idle),
     ] {
         if options.wants(name) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use similar::{ChangeTag, TextDiff};
 
 use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::DeliveryRecord;
@@ -12,6 +11,9 @@ use crate::model::id::BoxId;
 
 /// As much of a body is compared, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// As many lines are compared: it costs the square of them.
+const LINES_MAX: usize = 1_000;
 
 /// Lines around a difference.
 const CONTEXT: usize = 3;
@@ -206,22 +208,28 @@ fn lines(a: &[u8], b: &[u8]) -> Vec<Line> {
         return Vec::new();
     }
     let (a, b) = (readable(a), readable(b));
-    let diff = TextDiff::from_lines(&a, &b);
-    let mut lines = Vec::new();
-    for group in diff.grouped_ops(CONTEXT) {
-        for op in group {
-            for change in diff.iter_changes(&op) {
-                let whose = match change.tag() {
-                    ChangeTag::Equal => Whose::Both,
-                    ChangeTag::Delete => Whose::A,
-                    ChangeTag::Insert => Whose::B,
-                };
-                let text = change.value().trim_end_matches('\n').to_owned();
-                lines.push(Line { whose, text });
-            }
-        }
-    }
-    lines
+    let all: Vec<Line> = ::diff::lines(&a, &b)
+        .into_iter()
+        .map(|line| {
+            let (whose, text) = match line {
+                ::diff::Result::Left(text) => (Whose::A, text),
+                ::diff::Result::Both(text, _) => (Whose::Both, text),
+                ::diff::Result::Right(text) => (Whose::B, text),
+            };
+            let text = text.to_owned();
+            Line { whose, text }
+        })
+        .collect();
+    let differs = |line: &Line| line.whose != Whose::Both;
+    let is_near = |index: usize| {
+        let around = index.saturating_sub(CONTEXT)..(index + CONTEXT + 1).min(all.len());
+        all[around].iter().any(differs)
+    };
+    let near: Vec<bool> = (0..all.len()).map(is_near).collect();
+    let kept = all.into_iter().zip(near);
+    kept.filter(|(_, is_near)| *is_near)
+        .map(|(line, _)| line)
+        .collect()
 }
 
 /// A body as a person reads it: JSON a field a line.
@@ -229,7 +237,9 @@ fn readable(body: &[u8]) -> String {
     let body = &body[..body.len().min(BODY_BYTES_MAX)];
     let pretty = serde_json::from_slice::<Value>(body)
         .and_then(|value| serde_json::to_string_pretty(&value));
-    pretty.unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned())
+    let text = pretty.unwrap_or_else(|_| String::from_utf8_lossy(body).into_owned());
+    let lines: Vec<&str> = text.lines().take(LINES_MAX).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]
