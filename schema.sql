@@ -176,6 +176,15 @@ create table if not exists hookbox_tally (
     primary key (of, id, what)
 ) strict, without rowid;
 
+-- How many attempts of each endpoint ended how in which hour since 1970; two days of them are kept.
+create table if not exists hookbox_hour (
+    endpoint_id integer not null references hookbox_endpoint (id),
+    hour        integer not null,
+    outcome     text    not null check (outcome in ('delivered', 'refused')),
+    count       integer not null,
+    primary key (endpoint_id, hour, outcome)
+) strict, without rowid;
+
 create trigger if not exists hookbox_source_insert after insert on hookbox_source
 begin update hookbox_meta set config_version = config_version + 1 where id = 1; end;
 create trigger if not exists hookbox_source_update after update on hookbox_source

@@ -393,10 +393,34 @@ pub struct EndpointReport {
     pub oldest_due: Option<Timestamp>,
     /// The outage that goes on now.
     pub outage: Option<Outage>,
+    /// How attempts ended in the hours of the last two days, oldest first; hours without any are
+    /// left out.
+    pub hours: Vec<Hour>,
     /// For how long it has refused whatever it was sent, if it does.
     pub refusing: Option<Duration>,
     /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
     pub paced_until: Option<Timestamp>,
+}
+
+/// How attempts ended in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hour {
+    /// When it began.
+    pub began: Timestamp,
+    /// Attempts that delivered.
+    pub delivered: i64,
+    /// Attempts that were refused.
+    pub refused: i64,
+}
+
+impl Hour {
+    fn json(&self) -> Value {
+        json!({
+            "hour": self.began.to_string(),
+            "delivered": self.delivered,
+            "refused": self.refused,
+        })
+    }
 }
 
 impl EndpointReport {
@@ -436,6 +460,7 @@ impl EndpointReport {
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
+            "hours": self.hours.iter().map(Hour::json).collect::<Vec<Value>>(),
             "refusing_for": self.refusing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),
             "pending": self.pending,

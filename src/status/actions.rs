@@ -1,5 +1,6 @@
 //! What forms of the pages do. Each ends with the page to look at next.
 
+use super::change::{change_endpoint, change_source};
 use super::reply::Reply;
 use super::route::Router;
 use super::site::read_replay;
@@ -82,16 +83,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             format!("/sources/{}", field("name"))
         }
         ["sources", name, "set"] => {
-            let changes = some_given(form)?;
-            let report = store.source_report(name)?;
-            set_source(&mut NewSource::from(&report.source), &changes)?;
-            let change = move |source: &mut NewSource| {
-                let mut changed = source.clone();
-                if set_source(&mut changed, &changes).is_ok() {
-                    *source = changed;
-                }
-            };
-            store.set_source(name, change, now)?;
+            change_source(store, name, some_given(form)?, now)?;
             format!("/sources/{name}")
         }
         ["sources", name, "rotate-secret"] => {
@@ -129,18 +121,7 @@ fn endpoint<'f>(
             let made = store.test_endpoint(name, now)?;
             return Ok(format!("/deliveries/{}", store.box_id().delivery(made)));
         }
-        "set" => {
-            let changes = some_given(form)?;
-            let report = store.endpoint_report(name)?;
-            set_endpoint(&mut report.endpoint.set.clone(), &changes)?;
-            let change = move |endpoint: &mut NewEndpoint| {
-                let mut changed = endpoint.clone();
-                if set_endpoint(&mut changed, &changes).is_ok() {
-                    *endpoint = changed;
-                }
-            };
-            store.set_endpoint(name, change, now)?;
-        }
+        "set" => change_endpoint(store, name, some_given(form)?, now)?,
         "rotate-secret" => {
             store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
         }

@@ -12,6 +12,7 @@ mod access;
 mod actions;
 mod api;
 mod body;
+mod change;
 mod gate;
 mod guard;
 mod machine;

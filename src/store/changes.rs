@@ -8,9 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, named_params};
 
 use crate::error::Result;
+use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::{EndpointId, SourceId};
 use crate::time::Timestamp;
+
+/// An hour, and how many of them are kept.
+pub(super) const HOUR_MS: i64 = 3_600_000;
+const HOURS_KEPT: i64 = 48;
 
 /// The sums of one job or one group of jobs.
 #[derive(Debug, Default)]
@@ -23,6 +28,8 @@ pub(super) struct Changes {
     when_errors: BTreeMap<EndpointId, i64>,
     /// When endpoints were last tried, by the scheduler's own time.
     attempts: BTreeMap<EndpointId, Timestamp>,
+    /// How attempts ended, by the hour in which they did.
+    hours: BTreeMap<(EndpointId, i64, &'static str), i64>,
     /// Endpoints that have something new to send.
     woken: BTreeSet<EndpointId>,
     /// Whether a source or an endpoint is another than before.
@@ -66,6 +73,17 @@ impl Changes {
     pub(super) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
         let last = self.attempts.entry(endpoint).or_insert(at);
         *last = at.max(*last);
+    }
+
+    /// An attempt ended with an answer, or for want of one.
+    pub(super) fn ended(&mut self, endpoint: EndpointId, at: Timestamp, outcome: Outcome) {
+        if outcome != Outcome::Unreachable {
+            let hour = at.0.div_euclid(HOUR_MS);
+            *self
+                .hours
+                .entry((endpoint, hour, outcome.name()))
+                .or_default() += 1;
+        }
     }
 
     /// An endpoint's expression failed on an event.
@@ -129,6 +147,9 @@ impl Changes {
         for (endpoint, count) in other.when_errors {
             *self.when_errors.entry(endpoint).or_default() += count;
         }
+        for (hour, count) in other.hours {
+            *self.hours.entry(hour).or_default() += count;
+        }
         for (endpoint, count) in other.mended {
             *self.mended.entry(endpoint).or_default() += count;
         }
@@ -171,6 +192,22 @@ impl Changes {
         }
         for (endpoint, count) in &self.when_errors {
             add("endpoint", endpoint.0, "when_errors", *count)?;
+        }
+        for ((endpoint, hour, outcome), count) in &self.hours {
+            connection
+                .prepare_cached(
+                    "insert into hookbox_hour (endpoint_id, hour, outcome, count)
+                     values (:endpoint, :hour, :outcome, :count)
+                     on conflict (endpoint_id, hour, outcome) do update set count = count + :count",
+                )?
+                .execute(named_params! {
+                    ":endpoint": endpoint, ":hour": hour, ":outcome": outcome, ":count": count,
+                })?;
+            connection
+                .prepare_cached(
+                    "delete from hookbox_hour where endpoint_id = :endpoint and hour < :hour - :kept",
+                )?
+                .execute(named_params! { ":endpoint": endpoint, ":hour": hour, ":kept": HOURS_KEPT })?;
         }
         for (endpoint, count) in &self.mended {
             add("endpoint", endpoint.0, "mended", *count)?;

@@ -131,6 +131,8 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         return Ok(());
     }
     tx.changes.attempted(report.endpoint, report.ended_steady);
+    tx.changes
+        .ended(report.endpoint, report.ended, report.outcome);
     let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here; the count goes on.

@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
+use super::changes::HOUR_MS;
 use super::columns::Millis;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::endpoint::{Endpoint, EndpointReport};
+use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
@@ -184,6 +185,24 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
         .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
         .optional()?;
+    let hours = connection
+        .prepare_cached(
+            "select hour,
+                ifnull(sum(count) filter (where outcome = 'delivered'), 0) as delivered,
+                ifnull(sum(count) filter (where outcome = 'refused'), 0) as refused
+             from hookbox_hour
+             where endpoint_id = :id
+             group by hour
+             order by hour",
+        )?
+        .query_map(named_params! { ":id": endpoint.id }, |row| {
+            Ok(Hour {
+                began: Timestamp(row.get::<_, i64>("hour")? * HOUR_MS),
+                delivered: row.get("delivered")?,
+                refused: row.get("refused")?,
+            })
+        })?
+        .collect::<rusqlite::Result<Vec<Hour>>>()?;
     let pace = connection
         .prepare_cached("select until_ms from hookbox_pace where endpoint_id = :id")?
         .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
@@ -198,6 +217,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
+        hours,
         refusing: refusing.map(|span| span.0),
         paced_until: pace,
     })

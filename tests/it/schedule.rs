@@ -393,3 +393,45 @@ fn a_hold_is_not_for_an_endpoint_that_is_elsewhere_by_now() {
     assert!(report.endpoint.held.is_none());
     assert_eq!(report.dead, 1);
 }
+
+#[test]
+fn how_attempts_ended_is_counted_by_the_hour_for_two_days() {
+    let mut bench = Bench::new(
+        Script::default()
+            .then(replied(500))
+            .then(replied(200))
+            .then(unreachable())
+            .forever(replied(200)),
+    );
+    bench.endpoint_with("ci", |new| new.retry = "1s".parse().unwrap());
+    bench.event();
+    bench.run_due();
+    bench.advance(secs(2));
+    bench.run_due();
+    bench.advance(secs(3_600));
+    bench.event();
+    bench.run_due();
+    bench.advance(secs(2));
+    bench.run_due();
+    let hours = |bench: &Bench| {
+        let report = bench.store.endpoint_report("ci").unwrap();
+        let hours = report.hours.iter();
+        hours
+            .map(|hour| (hour.began.to_string(), hour.delivered, hour.refused))
+            .collect::<Vec<(String, i64, i64)>>()
+    };
+    assert_eq!(
+        hours(&bench),
+        [
+            ("2026-03-01T12:00:00.000Z".to_owned(), 1, 1),
+            ("2026-03-01T13:00:00.000Z".to_owned(), 1, 0),
+        ]
+    );
+    bench.advance(secs(3 * 86_400));
+    bench.event();
+    bench.run_due();
+    assert_eq!(
+        hours(&bench),
+        [("2026-03-04T13:00:00.000Z".to_owned(), 1, 0)]
+    );
+}

@@ -9,6 +9,7 @@ use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
 use crate::model::settings::set_endpoint;
 use crate::signature::Secret;
+use crate::status::change::change_endpoint;
 use crate::time::parse_span;
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
@@ -224,16 +225,6 @@ fn set(call: &Call<'_>) -> Result<Value> {
         return Err(Error::misuse("nothing to change was named"));
     }
     let name = call.part(0);
-    // Before anything is changed.
-    let report = call.store.endpoint_report(name)?;
-    set_endpoint(&mut report.endpoint.set.clone(), &changes)?;
-    let change = move |endpoint: &mut NewEndpoint| {
-        // It was checked above; another person's change since is no fault of this one.
-        let mut changed = endpoint.clone();
-        if set_endpoint(&mut changed, &changes).is_ok() {
-            *endpoint = changed;
-        }
-    };
-    call.store.set_endpoint(name, change, call.now)?;
+    change_endpoint(call.store, name, changes, call.now)?;
     show(call, name)
 }

@@ -181,6 +181,7 @@ impl Schema {
                 Field("mended", Integer, SET),
                 Field("cancelled", Integer, SET),
                 Field("oldest_due_at", Moment, OPEN),
+                Field("hours", Objects, SET),
             ],
             Schema::Made => &[Field("delivery", Text, SET), Field("event", Text, SET)],
             Schema::Hurried => &[Field("endpoint", Text, SET), Field("hurried", Integer, SET)],

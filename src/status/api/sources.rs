@@ -9,6 +9,7 @@ use crate::model::refusal::RefusalRecord;
 use crate::model::settings::set_source;
 use crate::model::source::NewSource;
 use crate::signature::Secret;
+use crate::status::change::change_source;
 use crate::time::parse_span;
 
 const ROTATE: &[Field] = &[
@@ -75,15 +76,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 return Err(Error::misuse("nothing to change was named"));
             }
             let name = call.part(0);
-            let report = call.store.source_report(name)?;
-            set_source(&mut NewSource::from(&report.source), &changes)?;
-            let change = move |source: &mut NewSource| {
-                let mut changed = source.clone();
-                if set_source(&mut changed, &changes).is_ok() {
-                    *source = changed;
-                }
-            };
-            call.store.set_source(name, change, call.now)?;
+            change_source(call.store, name, changes, call.now)?;
             show(call, name)
         },
     },

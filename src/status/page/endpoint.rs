@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::overview;
-use super::parts::{button, exact, size};
+use super::parts::{button, exact, last_day, size};
 use super::{Around, frame};
 use crate::model::endpoint::EndpointReport;
 use crate::model::settings::{ENDPOINT_SETTINGS, Setting};
@@ -101,6 +101,7 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
     html! {
         dl.facts {
             dt { "Reached" } dd { (overview::reached(report, now)) }
+            dt { "Last 24 h" } dd { (last_day(&report.hours, now)) }
             dt { "Pending" }
             dd {
                 a href=(list("pending")) { (report.pending) }
@@ -131,8 +132,9 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
 }
 
 /// Fields that are no settings: how it fares is shown above.
-const COUNTED: [&str; 15] = [
+const COUNTED: [&str; 16] = [
     "name",
+    "hours",
     "pending",
     "delivered",
     "dead",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::parts::{delivery_table, lasting, moment, size, table};
+use super::parts::{delivery_table, last_day, lasting, moment, size, table};
 use super::{Around, frame};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
@@ -109,6 +109,7 @@ pub(super) fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                 }
                 td data-label="Delivered" { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
                 td data-label="Dead" { a href={ "/deliveries?endpoint=" (name) "&state=dead" } { (row.dead) } }
+                td data-label="Last 24 h" { (last_day(&row.hours, now)) }
                 td data-label="Reached" { (reached(row, now)) }
             }
         }
@@ -122,6 +123,7 @@ pub(super) fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
             "Pending",
             "Delivered",
             "Dead",
+            "Last 24 h",
             "Reached",
         ],
         &rows,

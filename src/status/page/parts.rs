@@ -1,9 +1,12 @@
 //! Small pieces that several pages show the same way.
 
+use std::time::Duration;
+
 use maud::{Markup, html};
 
 use super::Around;
 use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
 
@@ -118,6 +121,47 @@ pub(super) fn button(around: &Around<'_>, path: &str, label: &str, class: &str) 
 /// A bar that shows how much of something is done; the figures are beside it.
 pub(super) fn progress(done: i64, total: i64, label: &str) -> Markup {
     html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (done) " of " (total) } }
+}
+
+/// The attempts of the last 24 hours, a column an hour: what was delivered, and above it what was
+/// refused. The sums are beside it for whoever does not see it.
+pub(super) fn last_day(hours: &[Hour], now: Timestamp) -> Markup {
+    const HOUR: Duration = Duration::from_secs(3_600);
+    const HEIGHT: i64 = 24;
+    let since = now.minus(HOUR * 24);
+    let hours: Vec<&Hour> = hours.iter().filter(|hour| hour.began > since).collect();
+    let most = hours
+        .iter()
+        .map(|hour| hour.delivered + hour.refused)
+        .max()
+        .unwrap_or(0);
+    let delivered: i64 = hours.iter().map(|hour| hour.delivered).sum();
+    let refused: i64 = hours.iter().map(|hour| hour.refused).sum();
+    let tall = |count: i64| {
+        // The least that is there is seen.
+        if count == 0 {
+            0
+        } else {
+            (count * HEIGHT / most.max(1)).max(1)
+        }
+    };
+    html! {
+        @if most == 0 {
+            "–"
+        } @else {
+            svg.day role="img" viewBox="0 0 96 24" width="96" height="24"
+                aria-label={ "last 24 hours: " (delivered) " delivered, " (refused) " refused" } {
+                @for hour in hours {
+                    @let ago = now.since(hour.began).as_secs() / HOUR.as_secs();
+                    @let x = 92 - 4 * i64::try_from(ago.min(23)).unwrap_or(0);
+                    @let (good, bad) = (tall(hour.delivered), tall(hour.refused).min(HEIGHT));
+                    @let good = good.min(HEIGHT - bad);
+                    rect.good x=(x) y=(HEIGHT - good) width="3" height=(good) {}
+                    rect.bad x=(x) y=(HEIGHT - good - bad) width="3" height=(bad) {}
+                }
+            }
+        }
+    }
 }
 
 /// Deliveries as a table; with boxes to choose some of them for the form of that id.
