@@ -343,6 +343,8 @@ create index if not exists hookbox_delivery_mended
 -- The deliveries of a bulk replay.
 create index if not exists hookbox_delivery_replay
     on hookbox_delivery (replay_id, state) where replay_id is not null;
+create index if not exists hookbox_delivery_of_replay
+    on hookbox_delivery (replay_id) where replay_id is not null;
 
 -- One HTTP try of a delivery, with what was sent and what came back.
 create table if not exists hookbox_attempt (
@@ -399,5 +401,8 @@ create table if not exists hookbox_answer (
     body    blob    not null,
     made_ms integer not null
 ) strict;
+
+create index if not exists hookbox_answer_made
+    on hookbox_answer (made_ms);
 
 commit;

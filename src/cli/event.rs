@@ -128,6 +128,7 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
                 since: context.moment(arguments.since.as_deref())?,
                 until: context.moment(arguments.until.as_deref())?,
                 before: None,
+                from: None,
             };
             if let Some(name) = &filter.source {
                 store.source_id(name)?;
@@ -169,10 +170,10 @@ fn search(
     let found = store.search_events(filter, &text, limit, go_on)?;
     let looked_at = found.looked_at;
     match found.looked_to.filter(|_| !found.is_whole) {
-        Some((_, at)) => context.out.note(&format!(
+        Some((_, Some(at))) => context.out.note(&format!(
             "looked at {looked_at} events, back to {at}; to look further: --until {at}"
         )),
-        None => context
+        _ => context
             .out
             .note(&format!("looked at all {looked_at} events")),
     }

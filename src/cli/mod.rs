@@ -87,7 +87,8 @@ enum Command {
     /// Ways in: add, list, show, set, rotate-secret, refusals, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
-    /// Where events go: add, list, show, set, match, remove
+    /// Where events go: add, list, show, set, hold, resume, try, test, match,
+    /// preview, rotate-secret, remove
     #[command(subcommand)]
     Endpoint(endpoint::EndpointCommand),
     /// Put an event in from the command line
@@ -99,7 +100,7 @@ enum Command {
     /// What is owed to whom: list, show, cancel
     #[command(subcommand)]
     Delivery(delivery::DeliveryCommand),
-    /// What was tried: list
+    /// What was tried: list, show, diff
     #[command(subcommand)]
     Attempt(delivery::AttemptCommand),
     /// Send settled deliveries again, by id or by filter

@@ -37,7 +37,7 @@ pub(super) fn searching(context: &Context) -> Searching {
     reason = "another process does the work, and cannot tell"
 )]
 pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()> {
-    let bar = ProgressBar::with_draw_target(Some(0), target(context));
+    let bar = ProgressBar::with_draw_target(Some(1), target(context));
     let template = "{bar:30} {pos}/{len} settled{msg} {elapsed}";
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
@@ -52,7 +52,14 @@ pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()
             dead => format!(", {dead} of them dead, {}", record.state),
         });
         if record.state.is_over() {
-            bar.finish();
+            bar.finish_and_clear();
+            context.out.note(&format!(
+                "{}: {} of {} settled, {} delivered, {dead} dead",
+                record.state,
+                record.settled(),
+                record.total(),
+                record.count(State::Delivered),
+            ));
             return Ok(());
         }
         std::thread::sleep(PERIOD);

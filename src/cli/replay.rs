@@ -130,6 +130,7 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
                 to: arguments.to.clone(),
                 has_new_ids: arguments.how.new_id,
                 rate: arguments.how.rate.clone(),
+                up_to: None,
                 asked_by: asked_by(),
             };
             bulk(context, &store, asked, &arguments.how)
@@ -165,6 +166,7 @@ pub(super) fn make_up(
         to: None,
         has_new_ids: arguments.how.new_id,
         rate: arguments.how.rate.clone(),
+        up_to: None,
         asked_by: asked_by(),
     };
     bulk(context, &store, asked, &arguments.how)
@@ -176,6 +178,11 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
     if how.rate.is_some() {
         return Err(Error::misuse(
             "--rate is for deliveries that are chosen by --state, --endpoint and the like; those that are named go out at once, at the endpoint's own rate",
+        ));
+    }
+    if how.wait {
+        return Err(Error::misuse(
+            "--wait is for deliveries that are chosen by --state, --endpoint and the like; look at one that is named with: hookbox delivery show ID",
         ));
     }
     let box_id = store.box_id();

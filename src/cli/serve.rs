@@ -70,6 +70,20 @@ fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
     Secret::new(token).map(Some)
 }
 
+/// The tokens of both files, which must differ.
+fn read_tokens(arguments: &ServeArguments) -> Result<Tokens> {
+    let tokens = Tokens {
+        operator: read_token(arguments.token_file.as_deref())?,
+        reader: read_token(arguments.read_token_file.as_deref())?,
+    };
+    match (&tokens.operator, &tokens.reader) {
+        (Some(operator), Some(reader)) if operator.expose() == reader.expose() => Err(
+            Error::misuse("--token-file and --read-token-file hold the same token; give two"),
+        ),
+        _ => Ok(tokens),
+    }
+}
+
 pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     let signals = Signals::listen()?;
     let config = ServiceConfig {
@@ -81,10 +95,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
         },
         status: StatusConfig {
             address: arguments.status,
-            tokens: Tokens {
-                operator: read_token(arguments.token_file.as_deref())?,
-                reader: read_token(arguments.read_token_file.as_deref())?,
-            },
+            tokens: read_tokens(arguments)?,
             names: arguments.status_name.clone(),
         },
         egress: Egress {

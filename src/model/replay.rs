@@ -246,8 +246,18 @@ pub struct NewReplay {
     pub has_new_ids: bool,
     /// How many in how much time, at most.
     pub rate: Option<Rates>,
+    /// The newest delivery (of a backfill: event) that is meant, as a look at it has said; `None` for
+    /// whatever there is.
+    pub up_to: Option<i64>,
     /// Who asked.
     pub asked_by: String,
+}
+
+impl NewReplay {
+    /// Whether all goes to one endpoint.
+    pub fn is_for_one(&self) -> bool {
+        self.to.is_some() || self.selection.endpoint.is_some()
+    }
 }
 
 /// A bulk replay as it is looked at.
@@ -271,6 +281,8 @@ pub struct ReplayRecord {
     pub made: i64,
     /// Those of them that are pending, delivered, dead and cancelled.
     pub counts: [i64; 4],
+    /// Those that are pending and count against how many may be made ahead.
+    pub ahead: i64,
 }
 
 impl ReplayRecord {
@@ -282,7 +294,7 @@ impl ReplayRecord {
 
     /// How many there will be, as far as is known.
     pub fn total(&self) -> i64 {
-        if self.is_made || self.state.is_over() {
+        if self.is_made || self.state == ReplayState::Done {
             self.made
         } else {
             self.expected.max(self.made)
@@ -308,6 +320,7 @@ impl ReplayRecord {
             "new_id": self.asked.has_new_ids,
             "rate": self.asked.rate.as_ref().map(Rates::to_string),
             "deliveries": self.total(),
+            "expected": self.expected,
             "made": self.made,
             "pending": self.count(State::Pending),
             "delivered": self.count(State::Delivered),

@@ -218,16 +218,24 @@ fn set_format(
     content_type: Option<&str>,
 ) -> Result<()> {
     let old_chat = endpoint.format.chat();
-    match (format.map(str::trim), template) {
-        (None, None) if content_type.is_some() => {
-            return Err(Error::misuse("content_type goes with a template"));
-        }
+    let template = template.filter(|text| !text.trim().is_empty());
+    let content_type = content_type.map(str::trim).filter(|text| !text.is_empty());
+    if format.is_none() && template.is_none() && content_type.is_none() {
+        return Ok(());
+    }
+    let held = endpoint.format.template().map(Template::stored);
+    let held_text = held.as_ref().and_then(|held| held["text"].as_str());
+    let held_file = held.as_ref().and_then(|held| held["file"].as_str());
+    let file = held_file
+        .filter(|_| template.is_none())
+        .unwrap_or("template");
+    let held_type = held.as_ref().and_then(|held| held["content_type"].as_str());
+    let content_type = content_type.or(held_type).unwrap_or(CONTENT_TYPE);
+    match (format.map(str::trim), template.or(held_text)) {
         (None, None) => return Ok(()),
         (None | Some("template"), Some(text)) => {
-            let content_type = content_type.unwrap_or(CONTENT_TYPE);
-            endpoint.format = Format::Template(Template::parse("template", text, content_type)?);
+            endpoint.format = Format::Template(Template::parse(file, text, content_type)?);
         }
-        (Some("template"), None) if endpoint.format.template().is_some() => return Ok(()),
         (Some("template"), None) => {
             return Err(Error::misuse("give the template's text as `template`"));
         }
@@ -266,11 +274,13 @@ fn set_signature<'a>(
         Some("") => endpoint.secret = None,
         Some(secret) => endpoint.secret = Some(Secret::new(secret)?),
     }
-    if let Some(header) = text("signature_header").and_then(some) {
-        endpoint.signature.header = header.to_owned().into();
+    let usual = Rules::default();
+    if let Some(header) = text("signature_header") {
+        let header = some(header.trim()).map(|header| header.to_owned().into());
+        endpoint.signature.header = header.unwrap_or(usual.header);
     }
-    if let Some(over) = text("signature_over").and_then(some) {
-        endpoint.signature.over = over.parse()?;
+    if let Some(over) = text("signature_over") {
+        endpoint.signature.over = optional(over.trim())?.unwrap_or(usual.over);
     }
     Ok(())
 }

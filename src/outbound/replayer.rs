@@ -7,7 +7,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::model::delivery::State;
 use crate::model::id::ReplayId;
 use crate::model::replay::{ReplayMove, ReplayRecord};
 use crate::store::{REPLAY_BATCH, Store, Woken};
@@ -135,7 +134,7 @@ impl Replayer {
         let rate = replay.asked.rate.as_ref();
         let pace = self.paces.entry(replay.id).or_default();
         // Those that wait count too: where an endpoint is away they do not pile up.
-        let pending = usize::try_from(replay.count(State::Pending)).unwrap_or(usize::MAX);
+        let pending = usize::try_from(replay.ahead).unwrap_or(usize::MAX);
         let room = match rate {
             None => REPLAY_BATCH,
             Some(_) => pace.room(elapsed, pending, rate),

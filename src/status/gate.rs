@@ -29,8 +29,11 @@ const DEADLINE: Duration = Duration::from_secs(10);
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
-/// Most bytes of a posted form or of what is sent to the API: an event's body in JSON.
+/// Most bytes of what is sent to the API: an event's body in JSON.
 pub(super) const BODY_BYTES_MAX: usize = 1536 * 1024;
+
+/// Most bytes of a posted form.
+pub(super) const FORM_BYTES_MAX: usize = 128 * 1024;
 
 /// Says where a request came from, to what is behind the gate.
 pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";
@@ -141,8 +144,8 @@ fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<
     client.set_write_timeout(Some(DEADLINE))?;
     let deadline = clock.elapsed() + DEADLINE;
     let address = client.peer_addr()?.ip();
-    let request = match read_request(&mut client, address, deadline, clock) {
-        Ok(Ok(request)) => request,
+    let (head, body) = match read_request(&mut client, address, deadline, clock) {
+        Ok(Ok(parts)) => parts,
         Ok(Err(refusal)) => return refuse(&mut client, refusal),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return refuse(&mut client, "408 Request Timeout");
@@ -154,10 +157,14 @@ fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<
         .expect("nobody panics with the path locked")
         .clone();
     let mut server = UnixStream::connect(path)?;
-    server.write_all(&request)?;
+    server.write_all(&head)?;
+    server.write_all(&body)?;
     io::copy(&mut server, &mut client)?;
     client.shutdown(Shutdown::Both)
 }
+
+/// A request, written anew.
+type HeadAndBody = (Vec<u8>, Vec<u8>);
 
 /// Reads one request and writes it anew: only what was understood is passed on.
 fn read_request(
@@ -165,7 +172,7 @@ fn read_request(
     address: IpAddr,
     deadline: Duration,
     clock: &dyn Clock,
-) -> io::Result<std::result::Result<Vec<u8>, &'static str>> {
+) -> io::Result<std::result::Result<HeadAndBody, &'static str>> {
     let mut bytes = Vec::new();
     let head_bytes = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -211,15 +218,21 @@ fn read_request(
             }
         }
     }
-    if body_bytes > BODY_BYTES_MAX {
+    let bytes_max = if path.starts_with("/api/") {
+        BODY_BYTES_MAX
+    } else {
+        FORM_BYTES_MAX
+    };
+    if body_bytes > bytes_max {
         return Ok(Err("413 Content Too Large"));
     }
     while bytes.len() < head_bytes + body_bytes {
         read_some(client, &mut bytes, deadline, clock)?;
     }
     passed.extend_from_slice(format!("Content-Length: {body_bytes}\r\n\r\n").as_bytes());
-    passed.extend_from_slice(&bytes[head_bytes..head_bytes + body_bytes]);
-    Ok(Ok(passed))
+    let mut body = bytes.split_off(head_bytes);
+    body.truncate(body_bytes);
+    Ok(Ok((passed, body)))
 }
 
 /// Reads what is there, within what is left of the deadline.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 use super::access::{Access, Denied, Role};
-use super::gate::BODY_BYTES_MAX;
+use super::gate::FORM_BYTES_MAX;
 use super::guard::{Guard, Refused, header};
 use super::machine::{self, UnderWay};
 use super::page::{self, Around};
@@ -68,6 +68,10 @@ pub(super) fn answer(router: &Router, mut request: Request) {
         .iter()
         .map(|(name, value)| (*name, (*value).to_owned()));
     for (name, value) in security.chain(reply.headers) {
+        // tiny_http writes whatever it is given: a line break would be a header of its own.
+        if value.chars().any(char::is_control) {
+            continue;
+        }
         if let Ok(header) = Header::from_bytes(name, value) {
             response.add_header(header);
         }
@@ -189,7 +193,11 @@ fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
     let (status, problem) = match logged_in {
         Ok(Ok(cookie)) => {
             // Only to a page of this server.
-            let is_own = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+            let is_own = next.starts_with('/')
+                && !next.starts_with("//")
+                && next
+                    .bytes()
+                    .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
             let mut reply = Reply::see_other(if is_own { next } else { "/" }.to_owned());
             reply.headers.push(("Set-Cookie", cookie));
             return reply;
@@ -251,7 +259,7 @@ fn read_form(
     let mut body = Vec::new();
     request
         .as_reader()
-        .take(BODY_BYTES_MAX as u64)
+        .take(FORM_BYTES_MAX as u64)
         .read_to_end(&mut body)
         .map_err(|error| Error::io("read the form", error))?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();

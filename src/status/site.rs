@@ -7,7 +7,8 @@ use super::route::Router;
 use crate::error::{Error, Result};
 use crate::model::diff::{Diff, Side};
 use crate::model::replay::{NewReplay, ReplayKind, Selection};
-use crate::store::{DeliveryFilter, OutageFilter, Store};
+use crate::model::text::Text;
+use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Store};
 use crate::time::Timestamp;
 
 /// Rows of a list on a page.
@@ -29,6 +30,7 @@ pub(super) fn get(router: &Router, around: &Around<'_>, path: &str, query: &str)
         ),
         ["deliveries"] => deliveries(router, around, query)?,
         ["deliveries", id] => delivery(store, around, id)?,
+        ["events"] => events(router, around, query)?,
         ["events", id] => {
             let event = store.event(around.box_id.parse_event(id)?)?;
             let of_event = DeliveryFilter {
@@ -114,6 +116,48 @@ fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Strin
     Ok(page::deliveries(around, &view))
 }
 
+fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
+    let store = &router.store;
+    let mut filter = EventFilter::default();
+    let mut text = None;
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let value = value.trim().to_owned();
+        match name.as_ref() {
+            _ if value.is_empty() => {}
+            "text" => text = Some(Text::new(&value)?),
+            "source" => filter.source = Some(value),
+            "type" => filter.event_type = Some(value),
+            "since" => filter.since = Some(Timestamp::parse(&value, around.now)?),
+            "until" => filter.until = Some(Timestamp::parse(&value, around.now)?),
+            "cursor" => filter.before = Some(around.box_id.parse_event(&value)?),
+            _ => {}
+        }
+    }
+    let (rows, next, looked) = match text {
+        None => {
+            let rows = store.events(&filter, ROWS)?;
+            let last = rows.last().filter(|_| rows.len() == ROWS);
+            let next = last.map(|event| event.id);
+            (rows, next, None)
+        }
+        Some(text) => {
+            let until = router.clock.elapsed() + super::api::PREVIEW_MAX;
+            let go_on = || router.clock.elapsed() < until;
+            let found = store.search_events(&filter, &text, ROWS, go_on)?;
+            let looked_to = found.looked_to.filter(|_| !found.is_whole);
+            let looked = (found.looked_at, looked_to.and_then(|(_, at)| at));
+            (found.events, looked_to.map(|(id, _)| id), Some(looked))
+        }
+    };
+    let view = page::EventsView {
+        query,
+        rows,
+        next: next.map(|id| around.box_id.event(id)),
+        looked,
+    };
+    Ok(page::events(around, &view))
+}
+
 /// What a replay would do that these fields ask for.
 fn new_replay(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
     let fields: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
@@ -149,6 +193,7 @@ pub(super) fn read_replay(
         to: None,
         has_new_ids: false,
         rate: None,
+        up_to: None,
         asked_by: "status page".to_owned(),
     };
     let mut chosen = Vec::new();
@@ -168,7 +213,17 @@ pub(super) fn read_replay(
                 asked.selection.set(name, &value, now)?;
                 chosen.push((name.clone(), value));
             }
-            // Of the list of deliveries: where it was, and what it showed besides.
+            "up_to" => {
+                let number = value.parse();
+                asked.up_to = Some(number.map_err(|_| Error::misuse("up_to is no number"))?);
+            }
+            // Passed over, they would choose others than were shown.
+            "replay" | "mended" | "event" => {
+                return Err(Error::misuse(format!(
+                    "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
+                )));
+            }
+            // Where the list of deliveries was, and the form's own.
             _ => {}
         }
     }

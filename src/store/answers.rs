@@ -59,10 +59,17 @@ impl Store {
             tx.connection
                 .prepare_cached(
                     "delete from hookbox_answer
-                     where made_ms <= :now - :kept
-                         or id <= (select max(id) - :count from hookbox_answer)",
+                     where id in (
+                         select id from hookbox_answer where made_ms <= :now - :kept limit 100
+                     )",
                 )?
-                .execute(named_params! { ":now": now, ":kept": KEPT_MS, ":count": KEPT_MAX })?;
+                .execute(named_params! { ":now": now, ":kept": KEPT_MS })?;
+            tx.connection
+                .prepare_cached(
+                    "delete from hookbox_answer
+                     where id <= (select max(id) - :count from hookbox_answer)",
+                )?
+                .execute(named_params! { ":count": KEPT_MAX })?;
             tx.connection
                 .prepare_cached(
                     "insert into hookbox_answer (key, request, status, body, made_ms)

@@ -248,9 +248,11 @@ mod tests {
         );
         let first = plan_of(FIRST_UP_TO);
         assert!(!first.contains("TEMP B-TREE"), "{first}");
-        assert!(
-            plan.contains("SEARCH e USING INTEGER PRIMARY KEY"),
-            "{plan}"
-        );
+        for plan in [plan, first] {
+            assert!(
+                plan.contains("SEARCH e USING INTEGER PRIMARY KEY"),
+                "{plan}"
+            );
+        }
     }
 }

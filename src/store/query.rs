@@ -8,6 +8,7 @@ use std::collections::hash_map::Entry;
 
 use rusqlite::types::{FromSql, ToSql};
 use rusqlite::{OptionalExtension, Row, named_params};
+use serde_json::{Value, json};
 
 use super::Store;
 use super::body::read_body;
@@ -44,6 +45,8 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Older than this one: the last of the page before.
     pub before: Option<EventId>,
+    /// This one or younger.
+    pub from: Option<EventId>,
 }
 
 /// Which deliveries to list.
@@ -97,6 +100,20 @@ pub struct OutageRecord {
     pub error: String,
     /// When it was reached again; `None` while it goes on.
     pub ended: Option<Timestamp>,
+}
+
+impl OutageRecord {
+    /// As a JSON object.
+    pub fn json(&self) -> Value {
+        json!({
+            "endpoint": self.endpoint,
+            "since": self.since.to_string(),
+            "until": self.ended.map(|at| at.to_string()),
+            "last_probe_at": self.last_probe.to_string(),
+            "probes": self.probes,
+            "error": self.error,
+        })
+    }
 }
 
 /// Conditions of a statement that is put together, with their values.
@@ -169,6 +186,7 @@ impl Store {
         conditions.add("e.received_ms >= :since", ":since", some(&filter.since));
         conditions.add("e.received_ms < :until", ":until", some(&filter.until));
         conditions.add("e.id < :before", ":before", some(&filter.before));
+        conditions.add("e.id >= :from", ":from", some(&filter.from));
         let statement = format!(
             "{EVENT_COLUMNS} {} order by e.id desc limit :limit",
             conditions.clause()

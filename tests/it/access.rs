@@ -175,6 +175,8 @@ fn a_person_logs_in_goes_where_they_wanted_and_logs_out() {
         "https://evil.example/",
         "//evil.example/",
         "/\\evil.example",
+        "/\t/evil.example",
+        "/\r\nSet-Cookie: a=b",
     ] {
         assert_eq!(log_in(&served, OPERATOR, elsewhere).1, "/");
     }

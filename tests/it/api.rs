@@ -400,12 +400,13 @@ fn an_outside_tool_finds_the_running_server_as_the_document_says() {
     if is_missing("schemathesis", &["--version"], how) {
         return;
     }
-    let (_here, served, _receiver) = lively();
+    let (here, served, _receiver) = lively();
     let ran = Command::new("schemathesis")
         .args(["run", &format!("{}/openapi.json", served.status)])
         .args(["--max-examples", "15", "--seed", "7", "--phases", "examples,coverage,fuzzing"])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance"])
         .args(["--generation-database", "none"])
+        .current_dir(here.folder.path())
         .stdin(Stdio::null())
         .output()
         .unwrap();

@@ -248,6 +248,11 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
 }
 
 impl Browser {
+    /// Waits until the address is one of these: a click is over before the next page is there.
+    fn wait_for_url(&self, is_there: impl Fn(&str) -> bool) {
+        wait_until("the next page", || is_there(&self.url()).then_some(()));
+    }
+
     /// Waits until a script says something that is true.
     fn wait_for(&self, what: &str, script: &str) -> Value {
         wait_until(what, || {
@@ -354,7 +359,7 @@ fn a_person_finds_what_failed_looks_at_what_a_replay_would_do_and_watches_it_end
     assert!(preview.contains("6 deliveries"), "{preview}");
     assert_eq!(here.json(&["stats"])["dead"], 6, "only looked at");
     browser.click("#start");
-    assert!(browser.url().contains("/replays/rpl_"), "{}", browser.url());
+    browser.wait_for_url(|url| url.contains("/replays/rpl_"));
     // The page follows by itself.
     browser.wait_for(
         "the end",
@@ -390,22 +395,18 @@ fn a_person_adds_an_endpoint_tests_holds_and_resumes_it_after_logging_in() {
     let served = here.serve_with(&["--token-file", file.to_str().unwrap()]);
     let browser = Browser::start();
     browser.open(&format!("{}/endpoints", served.status));
-    assert!(browser.url().contains("/login"), "{}", browser.url());
+    browser.wait_for_url(|url| url.contains("/login"));
     browser.fill("#secret", "wrong");
     browser.click("button[type=submit]");
     assert!(browser.text(".problem").contains("not the token"));
     browser.fill("#secret", token);
     browser.click("button[type=submit]");
-    assert!(browser.url().ends_with("/endpoints"), "{}", browser.url());
+    browser.wait_for_url(|url| url.ends_with("/endpoints"));
 
     browser.fill("input[name=name]", "ci");
     browser.fill("input[name=url]", &receiver.url);
     browser.click("form.settings button[type=submit]");
-    assert!(
-        browser.url().ends_with("/endpoints/ci"),
-        "{}",
-        browser.url()
-    );
+    browser.wait_for_url(|url| url.ends_with("/endpoints/ci"));
     browser.click("#send-a-test");
     assert_eq!(
         receiver.next().header("X-Hookbox-Type"),
@@ -428,7 +429,7 @@ fn a_person_adds_an_endpoint_tests_holds_and_resumes_it_after_logging_in() {
     browser.wait_for("its end", "document.querySelector('#hold') !== null");
     assert_eq!(here.json(&["endpoint", "show", "ci"])["held"], false);
     browser.click("form.logout button");
-    assert!(browser.url().contains("/login"), "{}", browser.url());
+    browser.wait_for_url(|url| url.contains("/login"));
 }
 
 #[test]

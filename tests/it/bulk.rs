@@ -1,6 +1,7 @@
 //! Bulk replays: chosen by a filter, looked at before, made a few at a time, watched, paused and
 //! cancelled. Without threads where that will do, and with the built binary.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use hookbox::model::delivery::{DeliveryRecord, State};
@@ -11,7 +12,7 @@ use hookbox::outbound::{Pulse, Replayer};
 use hookbox::store::{DeliveryFilter, PAGE_MAX, REPLAY_PENDING_MAX};
 use serde_json::Value;
 
-use crate::support::{Bench, Box, Receiver, Script, replied, unreachable};
+use crate::support::{Bench, Box, NOON, Receiver, Script, replied, unreachable};
 
 /// What a replay of these is asked for with.
 fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
@@ -21,6 +22,7 @@ fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
         to: None,
         has_new_ids: false,
         rate: None,
+        up_to: None,
         asked_by: "a test".to_owned(),
     }
 }
@@ -32,9 +34,18 @@ fn dead() -> Selection {
     }
 }
 
+/// What one endpoint has not got: no more of it are made ahead than a pause may leave.
+fn dead_of_ci() -> Selection {
+    Selection {
+        endpoint: Some("ci".to_owned()),
+        ..dead()
+    }
+}
+
 fn to(endpoint: &str) -> Selection {
     Selection {
         endpoint: Some(endpoint.to_owned()),
+        since: Some(NOON),
         ..Selection::default()
     }
 }
@@ -137,7 +148,7 @@ fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
 fn no_more_are_pending_at_a_time_than_a_pause_may_leave() {
     let (mut bench, mut replayer) = refused(1_200);
     bench.script.clone().forever(unreachable());
-    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    let id = start(&bench, asked(ReplayKind::Replay, dead_of_ci()));
     for _ in 0..50 {
         replayer.step().unwrap();
         bench.run_due();
@@ -163,10 +174,60 @@ fn no_more_are_pending_at_a_time_than_a_pause_may_leave() {
     finish(&mut bench, &mut replayer);
     let record = bench.store.replay_record(id).unwrap();
     assert_eq!((record.made, record.state), (1_200, ReplayState::Done));
-    let sent = events_sent(&bench);
-    let mut once = sent.clone();
-    once.dedup();
-    assert!(once.len() >= 1_200);
+    // Those that found it away were sent for nothing.
+    let sent: HashSet<i64> = events_sent(&bench).into_iter().collect();
+    assert_eq!(sent.len(), 1_200);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!(record.count(State::Delivered), 1_200);
+}
+
+/// Its backlog kept the others' deliveries from being made at all.
+#[test]
+fn an_endpoint_that_is_held_keeps_nothing_from_the_others() {
+    let (mut bench, mut replayer) = refused(700);
+    bench.endpoint_with("other", |new| new.retry = "none".parse().unwrap());
+    for _ in 0..5 {
+        bench.event();
+    }
+    bench.run_due();
+    bench.script.clone().forever(replied(200));
+    bench
+        .store
+        .hold_endpoint("ci", "a while", bench.now())
+        .unwrap();
+    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    for _ in 0..20 {
+        replayer.step().unwrap();
+        bench.run_due();
+    }
+    let rows = of_endpoint(&bench, "other");
+    let delivered = rows.iter().filter(|row| row.state == State::Delivered);
+    assert_eq!(delivered.count(), 5);
+    let now = bench.now();
+    bench
+        .store
+        .move_replay(id, ReplayMove::Cancel, now)
+        .unwrap();
+    let record = bench.store.replay_record(id).unwrap();
+    let counts = (record.count(State::Cancelled), record.count(State::Pending));
+    assert_eq!(counts, (705, 0));
+}
+
+#[test]
+fn what_is_shown_is_what_is_sent_whatever_happened_since() {
+    let (mut bench, mut replayer) = refused(10);
+    let wish = asked(ReplayKind::Replay, dead());
+    let preview = bench.store.preview_replay(&wish, || true).unwrap();
+    // Another one dies between the look and the wish.
+    bench.event();
+    bench.run_due();
+    let mut later = wish.clone();
+    later.up_to = Some(preview.up_to);
+    bench.script.take_sent();
+    bench.script.clone().forever(replied(200));
+    start(&bench, later);
+    finish(&mut bench, &mut replayer);
+    assert_eq!(events_sent(&bench).len(), 10);
 }
 
 #[test]
@@ -176,7 +237,7 @@ fn one_that_is_called_off_cancels_what_was_not_sent_and_stays_so() {
         .store
         .hold_endpoint("ci", "a while", bench.now())
         .unwrap();
-    let id = start(&bench, asked(ReplayKind::Replay, dead()));
+    let id = start(&bench, asked(ReplayKind::Replay, dead_of_ci()));
     for _ in 0..10 {
         replayer.step().unwrap();
     }
@@ -188,7 +249,7 @@ fn one_that_is_called_off_cancels_what_was_not_sent_and_stays_so() {
     assert_eq!(replayer.step().unwrap(), Pulse::Asleep);
     let record = bench.store.replay_record(id).unwrap();
     assert_eq!(record.count(State::Cancelled), REPLAY_PENDING_MAX);
-    assert_eq!(record.total(), REPLAY_PENDING_MAX);
+    assert_eq!((record.made, record.total()), (REPLAY_PENDING_MAX, 900));
     assert!(
         bench
             .store
@@ -197,6 +258,36 @@ fn one_that_is_called_off_cancels_what_was_not_sent_and_stays_so() {
     );
     bench.store.resume_endpoint("ci").unwrap();
     assert_eq!(bench.run_due(), 0);
+}
+
+#[test]
+fn a_replay_of_which_the_endpoint_is_removed_waits_for_a_person() {
+    let (mut bench, mut replayer) = refused(30);
+    bench.script.clone().forever(replied(200));
+    let mut slow = asked(ReplayKind::Replay, dead_of_ci());
+    slow.rate = Some("10/s".parse().unwrap());
+    let id = start(&bench, slow);
+    replayer.step().unwrap();
+    bench.run_due();
+    bench
+        .store
+        .remove_endpoint("ci", true, bench.now())
+        .unwrap();
+    bench.advance(Duration::from_secs(1));
+    replayer.step().unwrap();
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!(record.state, ReplayState::Paused);
+    assert_eq!((record.made, record.total()), (10, 30));
+    // Added again it is the same, and the rest goes out.
+    bench.endpoint("ci");
+    let now = bench.now();
+    bench
+        .store
+        .move_replay(id, ReplayMove::Resume, now)
+        .unwrap();
+    finish(&mut bench, &mut replayer);
+    let record = bench.store.replay_record(id).unwrap();
+    assert_eq!((record.state, record.made), (ReplayState::Done, 30));
 }
 
 #[test]

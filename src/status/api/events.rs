@@ -13,7 +13,7 @@ use crate::model::diff::{Diff, Side};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::text::Text;
 use crate::status::body::shown_body;
-use crate::store::{DeliveryFilter, EventFilter};
+use crate::store::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord};
 
 /// How long a search may take: a page waits for it.
 const SEARCH_MAX: Duration = Duration::from_secs(2);
@@ -185,6 +185,31 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
     Operation {
         method: "GET",
+        path: "/outages",
+        id: "listOutages",
+        help: "Times in which an endpoint could not be reached, newest first",
+        query: &[parameter("endpoint", "Of this endpoint"), LIMIT, CURSOR],
+        input: Input::Nothing,
+        output: Output::Page(Schema::Outage),
+        status: 200,
+        run: |call| {
+            let limit = call.limit()?;
+            if let Some(name) = call.query("endpoint") {
+                call.store.endpoint_id(name)?;
+            }
+            let before = call.query("cursor").map(str::parse).transpose();
+            let filter = OutageFilter {
+                endpoint: call.query("endpoint").map(str::to_owned),
+                before: before.map_err(|_| Error::misuse("cursor is no number"))?,
+            };
+            let outages = call.store.outages(&filter, limit)?;
+            let last = outages.last().filter(|_| outages.len() == limit);
+            let next = last.map(|outage| outage.id.to_string());
+            Ok(page(outages.iter().map(OutageRecord::json).collect(), next))
+        },
+    },
+    Operation {
+        method: "GET",
         path: "/attempts/{attempt}",
         id: "showAttempt",
         help: "One attempt",
@@ -227,6 +252,7 @@ fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
             .query("cursor")
             .map(|id| call.box_id().parse_event(id))
             .transpose()?,
+        from: None,
     })
 }
 
@@ -254,7 +280,7 @@ fn search_events(call: &Call<'_>) -> Result<Value> {
         "items": items.collect::<Vec<Value>>(),
         "next": looked_to.map(|(id, _)| call.box_id().event(id)),
         "looked_at": found.looked_at,
-        "looked_back_to": found.looked_to.map(|(_, at)| at.to_string()),
+        "looked_back_to": found.looked_to.and_then(|(_, at)| at).map(|at| at.to_string()),
         "complete": found.is_whole,
     }))
 }

@@ -23,6 +23,7 @@ const NEW_REPLAY: &[Field] = &[
     Field("rate", Kind::Text, true),
     Field("edited_body", Kind::Text, true),
     Field("dry_run", Kind::Flag, true),
+    Field("up_to", Kind::Integer, true),
 ];
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -157,6 +158,13 @@ fn replay(call: &Call<'_>) -> Result<Value> {
                 to,
                 has_new_ids: call.flag("new_id")?,
                 rate: call.text("rate")?.map(str::parse).transpose()?,
+                up_to: match call.body.get("up_to") {
+                    None | Some(Value::Null) => None,
+                    Some(number) => {
+                        let number = number.as_i64();
+                        Some(number.ok_or_else(|| Error::misuse("up_to is a number"))?)
+                    }
+                },
                 asked_by: call.who.clone(),
             };
             bulk(call, asked, is_dry)

@@ -12,6 +12,7 @@ pub(in crate::status) enum Schema {
     Delivery,
     Attempt,
     Diff,
+    Outage,
     Endpoint,
     Made,
     Hurried,
@@ -47,7 +48,7 @@ const SET: bool = false;
 const OPEN: bool = true;
 
 impl Schema {
-    pub(super) const ALL: [Schema; 16] = [
+    pub(super) const ALL: [Schema; 17] = [
         Schema::Stats,
         Schema::Event,
         Schema::Accepted,
@@ -55,6 +56,7 @@ impl Schema {
         Schema::Delivery,
         Schema::Attempt,
         Schema::Diff,
+        Schema::Outage,
         Schema::Endpoint,
         Schema::Made,
         Schema::Hurried,
@@ -153,6 +155,14 @@ impl Schema {
                 Field("response_headers", Objects, SET),
                 Field("request_body", Texts, SET),
                 Field("response_body", Texts, SET),
+            ],
+            Schema::Outage => &[
+                Field("endpoint", Text, SET),
+                Field("since", Moment, SET),
+                Field("until", Moment, OPEN),
+                Field("last_probe_at", Moment, SET),
+                Field("probes", Integer, SET),
+                Field("error", Text, SET),
             ],
             Schema::Endpoint => &[
                 Field("name", Text, SET),

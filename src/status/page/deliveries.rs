@@ -57,7 +57,9 @@ fn actions(around: &Around<'_>, query: &str) -> Markup {
                 input type="hidden" name="token" value=(around.token);
                 button.quiet type="submit" { "Replay those chosen" }
             }
-            a.button href={ "/replays/new?" (with_before(query, None)) } { "Replay all that match…" }
+            @if can_be_chosen(query) {
+                a.button href={ "/replays/new?" (with_before(query, None)) } { "Replay all that match…" }
+            }
         }
     }
 }
@@ -107,6 +109,15 @@ fn choice(label: &str, name: &str, options: &[&str], chosen: &str) -> Markup {
             }
         }
     }
+}
+
+/// Whether a replay can be asked for by this filter: not by another replay, or by what is mended.
+fn can_be_chosen(query: &str) -> bool {
+    let mut fields = form_urlencoded::parse(query.as_bytes());
+    !fields.any(|(name, value)| {
+        (matches!(name.as_ref(), "replay" | "mended") && !value.is_empty())
+            || (name == "state" && value == "pending")
+    })
 }
 
 /// The query with another place to begin.

@@ -8,6 +8,7 @@ mod deliveries;
 mod delivery;
 mod endpoint;
 mod event;
+mod events;
 mod login;
 mod outages;
 mod overview;
@@ -22,6 +23,7 @@ pub(super) use deliveries::{DeliveriesView, deliveries};
 pub(super) use delivery::{DeliveryView, delivery};
 pub(super) use endpoint::{endpoint, endpoints};
 pub(super) use event::event;
+pub(super) use events::{EventsView, events};
 pub(super) use login::login;
 pub(super) use outages::outages;
 pub(super) use overview::{OverviewView, overview};
@@ -57,6 +59,7 @@ fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup) -> String 
     let links = [
         ("/", "Overview"),
         ("/deliveries", "Deliveries"),
+        ("/events", "Events"),
         ("/endpoints", "Endpoints"),
         ("/sources", "Sources"),
         ("/replays", "Replays"),

@@ -66,6 +66,7 @@ fn bar(record: &ReplayRecord) -> Markup {
     html! {
         (progress(record.settled(), record.total(), "settled deliveries"))
         div.dim { (record.settled()) " of " (record.total()) " settled" }
+        @if record.count(State::Dead) > 0 { span.badge.dead { (record.count(State::Dead)) " dead" } }
     }
 }
 
@@ -128,6 +129,7 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
         @if let Some(preview) = &view.preview && around.may_change {
             form.settings method="post" action="/replays" {
                 input type="hidden" name="token" value=(around.token);
+                input type="hidden" name="up_to" value=(preview.up_to);
                 @for (name, value) in &view.fields { input type="hidden" name=(name) value=(value); }
                 label {
                     span { "To" }
@@ -148,7 +150,7 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
                     span { "with new ids, for a receiver that must take them again" }
                 }
                 div.buttons {
-                    button #start type="submit" disabled[preview.deliveries == 0] { "Send " (preview.deliveries) }
+                    button #start type="submit" disabled[preview.deliveries == 0 && preview.is_whole] { "Send " (preview.deliveries) }
                     button.quiet type="submit" formmethod="get" formaction="/replays/new" { "Look again" }
                 }
             }

@@ -22,6 +22,19 @@ const COLUMNS: &str = "select r.id, r.kind, r.state, r.asked_by, r.created_ms, r
      from hookbox_replay as r
      left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
 
+/// Deliveries cancelled in one transaction.
+const CANCEL_BATCH: usize = 500;
+
+/// Those that wait though their endpoints could be sent to.
+const AHEAD: &str = "select count(*)
+     from hookbox_delivery as d indexed by hookbox_delivery_replay
+     join hookbox_endpoint as p on p.id = d.endpoint_id
+     where d.replay_id = :id and d.state = 'pending' and p.held_ms is null
+         and not exists (
+             select 1 from hookbox_outage as o
+             where o.endpoint_id = d.endpoint_id and o.ended_ms is null
+         )";
+
 impl Store {
     /// Writes down that a bulk replay is asked for. Its deliveries are made while somebody serves
     /// the file, a few at a time.
@@ -35,6 +48,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ReplayId> {
         let (expected, up_to) = (preview.deliveries, preview.up_to);
+        let from = preview.from;
         self.write(move |tx| {
             let to = match &asked.to {
                 None => None,
@@ -50,7 +64,7 @@ impl Store {
                          expected, up_to, done_to
                      ) values (
                          :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
-                         :expected, :up_to, 0
+                         :expected, :up_to, :from
                      )",
                 )?
                 .execute(named_params! {
@@ -64,6 +78,7 @@ impl Store {
                     ":rate": asked.rate.as_ref().map(ToString::to_string),
                     ":expected": expected,
                     ":up_to": up_to,
+                    ":from": from.min(up_to),
                 })?;
             tx.changes.replays();
             Ok(ReplayId(tx.connection.last_insert_rowid()))
@@ -90,11 +105,25 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`] when the file cannot be read.
     pub fn running_replays(&self) -> Result<Vec<ReplayRecord>> {
-        self.read_replays(
+        let mut records = self.read_replays(
             &format!("{COLUMNS} where r.state = 'running' and r.ended_ms is null order by r.id"),
             named_params! {},
             &[State::Pending],
-        )
+        )?;
+        self.read(|connection| {
+            let mut ahead = connection.prepare_cached(AHEAD)?;
+            for record in &mut records {
+                // One endpoint that is away keeps the others' from being made no more than theirs
+                // would be if there were no replay.
+                record.ahead = if record.asked.is_for_one() {
+                    record.count(State::Pending)
+                } else {
+                    ahead.query_row(named_params! { ":id": record.id }, |row| row.get(0))?
+                };
+            }
+            Ok(())
+        })?;
+        Ok(records)
     }
 
     /// One bulk replay.
@@ -125,7 +154,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<ReplayState> {
         let outer = self.box_id().replay(id);
-        self.write(move |tx| {
+        let next = self.write(move |tx| {
             let state: ReplayState = tx
                 .connection
                 .prepare_cached("select state from hookbox_replay where id = :id")?
@@ -135,12 +164,14 @@ impl Store {
             let next = next_replay_state(state, change).ok_or_else(|| {
                 Error::misuse(format!("{outer} is {state} already; nothing was changed"))
             })?;
-            if next == ReplayState::Cancelled {
-                cancel_pending(tx, id, now)?;
-            }
             set_state(tx, id, next, now)?;
             Ok(next)
-        })
+        })?;
+        // None is made any more; those there are go a batch at a time.
+        while next == ReplayState::Cancelled
+            && self.write(move |tx| cancel_pending(tx, id, now))? == CANCEL_BATCH
+        {}
+        Ok(next)
     }
 
     fn read_replays(
@@ -193,26 +224,29 @@ pub(super) fn set_state(
     Ok(())
 }
 
-fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<()> {
+fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<usize> {
     let pending = tx
         .connection
         .prepare_cached(
             "select id, endpoint_id from hookbox_delivery indexed by hookbox_delivery_replay
-             where replay_id = :id and state = 'pending'",
+             where replay_id = :id and state = 'pending'
+             limit :limit",
         )?
-        .query_map(named_params! { ":id": id }, |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
+        .query_map(
+            named_params! { ":id": id, ":limit": CANCEL_BATCH as i64 },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
         .collect::<rusqlite::Result<Vec<(DeliveryId, EndpointId)>>>()?;
     let settling = Settling {
         to: State::Cancelled,
         reason: "its replay was cancelled",
         now,
     };
+    let count = pending.len();
     for (delivery, endpoint) in pending {
         settle(tx, endpoint, &[delivery], settling)?;
     }
-    Ok(())
+    Ok(count)
 }
 
 fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
@@ -232,6 +266,7 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
             to: row.get("to_name")?,
             has_new_ids: row.get("new_id")?,
             rate: row.get("rate")?,
+            up_to: Some(up_to),
             asked_by: row.get("asked_by")?,
         },
         state: row.get("state")?,
@@ -241,5 +276,6 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
         is_made: done_to >= up_to,
         made: row.get("made")?,
         counts: [0; 4],
+        ahead: 0,
     })
 }

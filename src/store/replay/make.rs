@@ -12,6 +12,7 @@ use crate::model::replay::{ReplayRecord, ReplayState};
 use crate::store::Store;
 use crate::store::enqueue::{NewDelivery, add_delivery};
 use crate::store::job::Tx;
+use crate::store::setup::no_endpoint;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
@@ -20,6 +21,9 @@ pub const REPLAY_BATCH: usize = 200;
 
 /// Deliveries of one bulk replay that are pending at a time: those are what a pause does not stop.
 pub const REPLAY_PENDING_MAX: i64 = 512;
+
+/// Pieces of a search without a find that are passed over at a time.
+const EMPTY_STEPS: usize = 20;
 
 /// What one step did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +53,27 @@ impl Store {
             }
             return Ok(NOTHING);
         }
-        let free = usize::try_from(REPLAY_PENDING_MAX - pending).unwrap_or(0);
+        let free = usize::try_from(REPLAY_PENDING_MAX - record.ahead).unwrap_or(0);
         let room = room.min(free).min(REPLAY_BATCH);
         if room == 0 {
             return Ok(NOTHING);
         }
         let id = record.id;
         let (done_to, up_to) = self.place_of(id)?;
-        let found = Search::new(self, &record.asked)?.next(self, done_to, up_to, room)?;
+        if let (None, Some(name)) = (&record.asked.to, &record.asked.selection.endpoint)
+            && self.fresh_directory()?.endpoint(name).is_none()
+        {
+            return Err(no_endpoint(name));
+        }
+        let search = Search::new(self, &record.asked)?;
+        let mut found = search.next(self, done_to, up_to, room)?;
+        // Where what is meant is rare, not every step is worth a commit.
+        for _ in 1..EMPTY_STEPS {
+            if !found.candidates.is_empty() || found.done_to >= up_to {
+                break;
+            }
+            found = search.next(self, found.done_to, up_to, room)?;
+        }
         let has_new_ids = record.asked.has_new_ids;
         let new_done_to = found.done_to;
         let made = self.write(move |tx| {

@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::{Move, State, next_state};
 use crate::model::endpoint::Endpoint;
-use crate::model::event::NewEvent;
+use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
 
@@ -81,6 +81,12 @@ impl Store {
             .collect();
         let edited = match &options.edited_body {
             None => None,
+            Some(body) if body.len() > BODY_BYTES_MAX => {
+                return Err(Error::misuse(format!(
+                    "the edited body is {} bytes, limit is {BODY_BYTES_MAX}",
+                    body.len()
+                )));
+            }
             Some(body) => Some(self.edit(&deliveries, body.clone())?),
         };
         self.write(move |tx| {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rusqlite::{OptionalExtension, named_params};
 use serde_json::{Value, json};
 
 use super::search::{Candidate, Search};
@@ -38,8 +39,10 @@ pub struct Preview {
     pub days: Vec<(String, i64)>,
     /// Whether all was looked at; else there was no time left, and there may be more.
     pub is_whole: bool,
-    /// Up to which delivery (of a backfill: event) was looked at.
-    pub(super) up_to: i64,
+    /// The newest delivery (of a backfill: event) that is meant: what comes later is not.
+    pub up_to: i64,
+    /// Behind which one the search begins.
+    pub(super) from: i64,
 }
 
 /// What of it goes to one endpoint.
@@ -95,9 +98,14 @@ impl Store {
     /// [`Error::Misuse`](crate::Error::Misuse) when what is asked for makes no sense.
     pub fn preview_replay(&self, asked: &NewReplay, go_on: impl Fn() -> bool) -> Result<Preview> {
         let search = Search::new(self, asked)?;
-        let up_to = self.newest_row(asked.kind)?;
+        let newest = self.newest_row(asked.kind)?;
+        let up_to = asked.up_to.map_or(newest, |up_to| up_to.min(newest));
+        let from = match asked.selection.since {
+            Some(since) => self.before_first_since(asked.kind, since, newest)?,
+            None => 0,
+        };
         let mut counted = Counted::default();
-        let mut at = 0;
+        let mut at = from;
         while at < up_to && go_on() {
             let found = search.next(self, at, up_to, BATCH)?;
             at = found.done_to;
@@ -109,6 +117,7 @@ impl Store {
         Ok(Preview {
             is_whole: at >= up_to,
             up_to,
+            from,
             ..preview
         })
     }
@@ -162,7 +171,13 @@ impl Store {
         for (id, sum) in &counted.endpoints {
             endpoints.push(self.preview_of_endpoint(*id, sum, rate)?);
         }
-        let total = |of: fn(&Sum) -> i64| counted.endpoints.values().map(of).sum();
+        // To those that are removed nothing is sent.
+        let directory = self.fresh_directory()?;
+        let total = |of: fn(&Sum) -> i64| {
+            let there = counted.endpoints.iter();
+            let there = there.filter(|(id, _)| directory.endpoint_by_id(**id).is_some());
+            there.map(|(_, sum)| of(sum)).sum()
+        };
         Ok(Preview {
             deliveries: total(|sum| sum.deliveries),
             bytes: total(|sum| sum.bytes),
@@ -171,7 +186,38 @@ impl Store {
             days: latest(counted.days),
             is_whole: true,
             up_to: 0,
+            from: 0,
         })
+    }
+
+    /// A row before which none is as young as `since`: found by halves, with room for a clock that
+    /// was set.
+    fn before_first_since(&self, kind: ReplayKind, since: Timestamp, newest: i64) -> Result<i64> {
+        const ROOM: i64 = 10_000;
+        let statement = match kind {
+            ReplayKind::Backfill => {
+                "select received_ms from hookbox_event where id > :id order by id limit 1"
+            }
+            ReplayKind::Replay | ReplayKind::Recover => {
+                "select created_ms from hookbox_delivery where id > :id order by id limit 1"
+            }
+        };
+        let (mut low, mut high) = (0, newest);
+        while high - low > ROOM {
+            let middle = low + (high - low) / 2;
+            let made: Option<Timestamp> = self.read(|connection| {
+                let made = connection
+                    .prepare_cached(statement)?
+                    .query_row(named_params! { ":id": middle }, |row| row.get(0))
+                    .optional()?;
+                Ok(made)
+            })?;
+            match made {
+                Some(made) if made < since => low = middle,
+                _ => high = middle,
+            }
+        }
+        Ok((low - ROOM).max(0))
     }
 
     /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.
@@ -329,6 +375,7 @@ impl Preview {
             "endpoints": endpoints,
             "days": days,
             "complete": self.is_whole,
+            "up_to": self.up_to,
         })
     }
 }

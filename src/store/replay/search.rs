@@ -71,6 +71,15 @@ impl Search {
                 "what is pending will be sent by itself; choose those that are delivered, dead or cancelled",
             ));
         }
+        if asked.kind != ReplayKind::Replay {
+            let is_whole = selection.endpoint.is_some() && selection.since.is_some();
+            if !is_whole || selection.state.is_some() || asked.to.is_some() {
+                return Err(Error::misuse(format!(
+                    "a {} is of one endpoint, which gets it, since a time: give endpoint and since, and neither state nor to",
+                    asked.kind
+                )));
+            }
+        }
         let named = selection.endpoint.as_deref();
         let from = named.map(|name| store.endpoint_id(name)).transpose()?;
         if let Some(name) = &selection.source {
@@ -110,13 +119,9 @@ impl Search {
         limit: usize,
     ) -> Result<Found> {
         let reads_bodies = self.text.is_some() || self.wanting.is_some();
-        let limit = if reads_bodies {
-            limit.min(BODIES)
-        } else {
-            limit
-        };
+        let looked_at = if reads_bodies { BODIES } else { limit };
         let end = up_to.min(after.saturating_add(STEP));
-        let rows = limit as i64;
+        let rows = looked_at as i64;
         let mut values: Vec<(&str, &dyn ToSql)> =
             vec![(":after", &after), (":end", &end), (":limit", &rows)];
         let selection = &self.selection;
@@ -142,11 +147,19 @@ impl Search {
             Ok(rows)
         })?;
         let done_to = match found.last() {
-            Some(last) if found.len() == limit => last.at,
+            Some(last) if found.len() == looked_at => last.at,
             _ => end,
         };
-        let mut candidates = Vec::new();
+        let mut candidates: Vec<Candidate> = Vec::new();
         for candidate in found {
+            if candidates.len() == limit {
+                // There may be more behind the last one.
+                let done_to = candidates.last().map_or(done_to, |last| last.at);
+                return Ok(Found {
+                    candidates,
+                    done_to,
+                });
+            }
             if !reads_bodies || self.is_meant(store, &candidate)? {
                 candidates.push(candidate);
             }
@@ -211,6 +224,7 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
              from hookbox_event as e
              left join hookbox_source as s on s.id = e.source_id
              where e.id > :after and e.id <= :end {}
+                 and e.replay_of_event is null and e.type <> 'hookbox.test'
                  and not exists (
                      select 1 from hookbox_delivery as l indexed by hookbox_delivery_event
                      where l.event_id = e.id and l.endpoint_id = :to
@@ -302,6 +316,7 @@ mod tests {
             to: None,
             has_new_ids: false,
             rate: None,
+            up_to: None,
             asked_by: "test".to_owned(),
         }
     }

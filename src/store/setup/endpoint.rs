@@ -9,12 +9,13 @@ use super::no_endpoint;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
+use crate::model::connection::Connection;
 use crate::model::delivery::State;
-use crate::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
+use crate::model::endpoint::{Endpoint, EndpointUrl, Format, NewEndpoint};
 use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::signature::Secret;
+use crate::signature::{Scheme, Secret};
 use crate::store::Store;
 use crate::store::body::pack;
 use crate::store::columns::Millis;
@@ -215,7 +216,14 @@ pub(super) fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
 /// An endpoint at an address that gets nothing but replays.
 fn at<'d>(directory: &'d Directory, url: &EndpointUrl) -> Option<&'d Arc<Endpoint>> {
     let mut endpoints = directory.endpoints().iter();
-    endpoints.find(|endpoint| endpoint.gets_only_replays && endpoint.url == *url)
+    endpoints.find(|endpoint| {
+        endpoint.gets_only_replays
+            && endpoint.url == *url
+            && endpoint.held.is_none()
+            && endpoint.scheme == Scheme::None
+            && endpoint.format.name() == Format::Raw.name()
+            && endpoint.connection == Connection::default()
+    })
 }
 
 fn was_used(tx: &Tx<'_>, name: &str) -> Result<bool> {
