@@ -37,18 +37,19 @@ pub(super) fn fields(settings: &[Setting], required: &[&str]) -> Markup {
         .iter()
         .partition(|setting| required.contains(&setting.name));
     html! {
-        @for setting in first { (field(setting, true)) }
+        @for setting in first { (field(setting, true, None)) }
         @if !others.is_empty() {
             details {
                 summary { "Settings" }
-                div.settings { @for setting in others { (field(setting, false)) } }
+                div.settings { @for setting in others { (field(setting, false, None)) } }
             }
         }
     }
 }
 
-fn field(setting: &Setting, is_required: bool) -> Markup {
-    let label = setting.name.replace('_', " ");
+/// A field for a setting, with what it is now behind the cursor.
+fn field(setting: &Setting, is_required: bool, held: Option<String>) -> Markup {
+    let label = capital(&setting.name.replace('_', " "));
     let is_long = matches!(setting.name, "template" | "headers" | "ca" | "client_cert");
     html! {
         label {
@@ -58,7 +59,7 @@ fn field(setting: &Setting, is_required: bool) -> Markup {
             } @else if setting.is_secret {
                 input type="password" name=(setting.name) autocomplete="new-password";
             } @else {
-                input name=(setting.name) required[is_required] autocomplete="off";
+                input name=(setting.name) required[is_required] placeholder=[held] autocomplete="off";
             }
             small { (setting.help) }
         }
@@ -151,6 +152,14 @@ const COUNTED: [&str; 16] = [
     "connection",
 ];
 
+/// The name under which a setting is shown.
+fn held_as(setting: &str) -> &str {
+    match setting {
+        "tries" => "tries_max",
+        other => other,
+    }
+}
+
 /// What a setting says, if it is set.
 fn said(value: &Value) -> Option<String> {
     match value {
@@ -174,12 +183,13 @@ fn capital(text: &str) -> String {
 
 fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {
     let path = format!("/endpoints/{}", report.endpoint.name);
+    let shown = report.json();
     html! {
         details.change {
             summary { "Change it" }
             form.settings method="post" action={ (path) "/set" } {
                 input type="hidden" name="token" value=(around.token);
-                @for setting in &ENDPOINT_SETTINGS { (field(setting, false)) }
+                @for setting in &ENDPOINT_SETTINGS { (field(setting, false, said(&shown[held_as(setting.name)]))) }
                 p.dim { "What is left empty stays as it is; a dash (-) brings back what is usual." }
                 button type="submit" { "Save" }
             }

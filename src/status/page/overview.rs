@@ -89,6 +89,7 @@ pub(super) fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
                 @let filters = row.endpoint.filters.to_string();
                 td data-label="Name" {
                     a href={ "/endpoints/" (name) } { (name) }
+                    @if row.endpoint.gets_only_replays { div.reason { "gets only replays" } }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
                     @if row.when_errors > 0 && row.endpoint.filters.when.is_some() {
                         div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
