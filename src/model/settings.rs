@@ -41,7 +41,7 @@ const fn secret(name: &'static str, help: &'static str) -> Setting {
 }
 
 /// The settings of an endpoint.
-pub const ENDPOINT_SETTINGS: [Setting; 31] = [
+pub const ENDPOINT_SETTINGS: [Setting; 34] = [
     setting("url", "Where events go: https://ci.example.org/hook"),
     setting(
         "format",
@@ -109,13 +109,22 @@ pub const ENDPOINT_SETTINGS: [Setting; 31] = [
         "Of sign generic: where the signature goes",
     ),
     setting(
+        "signature_algorithm",
+        "Of sign generic: sha1, sha256 or sha512",
+    ),
+    setting("signature_encoding", "Of sign generic: hex or base64"),
+    setting(
+        "signature_prefix",
+        "Of sign generic: what stands before it: sha256=",
+    ),
+    setting(
         "signature_over",
         "Of sign generic: of {id}, {timestamp} and {body}",
     ),
 ];
 
 /// The settings of a source.
-pub const SOURCE_SETTINGS: [Setting; 7] = [
+pub const SOURCE_SETTINGS: [Setting; 10] = [
     secret("secret", "What requests must be signed with"),
     setting(
         "tolerance",
@@ -125,6 +134,15 @@ pub const SOURCE_SETTINGS: [Setting; 7] = [
         "on_repeat",
         "What a request with a known key asks for: ignore or replay",
     ),
+    setting(
+        "signature_header",
+        "Of kind generic: the header that holds the signature",
+    ),
+    setting(
+        "signature_algorithm",
+        "Of kind generic: sha1, sha256 or sha512",
+    ),
+    setting("signature_encoding", "Of kind generic: hex or base64"),
     setting(
         "type_header",
         "Of kind generic: the header that names the type",
@@ -274,13 +292,27 @@ fn set_signature<'a>(
         Some("") => endpoint.secret = None,
         Some(secret) => endpoint.secret = Some(Secret::new(secret)?),
     }
+    set_rules(&mut endpoint.signature, text)
+}
+
+/// Where a generic signature is and how it is made; an empty text is the usual.
+fn set_rules<'a>(rules: &mut Rules, text: &dyn Fn(&str) -> Option<&'a str>) -> Result<()> {
     let usual = Rules::default();
+    if let Some(algorithm) = text("signature_algorithm") {
+        rules.algorithm = optional(algorithm.trim())?.unwrap_or(usual.algorithm);
+    }
+    if let Some(encoding) = text("signature_encoding") {
+        rules.encoding = optional(encoding.trim())?.unwrap_or(usual.encoding);
+    }
+    if let Some(prefix) = text("signature_prefix") {
+        rules.prefix = prefix.to_owned();
+    }
     if let Some(header) = text("signature_header") {
         let header = some(header.trim()).map(|header| header.to_owned().into());
-        endpoint.signature.header = header.unwrap_or(usual.header);
+        rules.header = header.unwrap_or(usual.header);
     }
     if let Some(over) = text("signature_over") {
-        endpoint.signature.over = optional(over.trim())?.unwrap_or(usual.over);
+        rules.over = optional(over.trim())?.unwrap_or(usual.over);
     }
     Ok(())
 }
@@ -314,9 +346,15 @@ fn set_auth(endpoint: &mut NewEndpoint, how: &str, password: Option<&str>) -> Re
 /// # Errors
 /// [`Error::Misuse`] when there is no such setting or a text is none of its values.
 pub fn set_source(source: &mut NewSource, changes: &[(String, String)]) -> Result<()> {
+    let text = |name: &str| {
+        let found = changes.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| value.as_str())
+    };
+    set_rules(&mut source.generic.signature, &text)?;
     for (name, value) in changes {
         let value = value.trim();
         let set = match name.as_str() {
+            "signature_header" | "signature_algorithm" | "signature_encoding" => Ok(()),
             "secret" => some(value)
                 .map(Secret::new)
                 .transpose()
@@ -482,6 +520,18 @@ mod tests {
         )
         .unwrap();
         assert!(source.generic.type_from.is_some());
+        let rules = [
+            ("signature_header", "X-Sum"),
+            ("signature_algorithm", "sha512"),
+        ];
+        set_source(&mut source, &pairs(&rules)).unwrap();
+        assert_eq!(source.generic.signature.header, "X-Sum");
+        set_source(&mut source, &pairs(&[("signature_header", "")])).unwrap();
+        assert_eq!(source.generic.signature.header, Rules::default().header);
+        assert_ne!(
+            source.generic.signature.algorithm,
+            Rules::default().algorithm
+        );
         assert!(set_source(&mut source, &pairs(&[("color", "red")])).is_err());
     }
 }
