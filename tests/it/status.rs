@@ -328,3 +328,19 @@ fn slow_and_abusive_clients_are_let_go_and_others_are_served_meanwhile() {
     }
     served.stop_and_read_log();
 }
+
+/// A replay that passed over a part of the list's filter would send others than were shown.
+#[test]
+fn a_replay_is_not_asked_for_by_what_it_cannot_be_chosen_by() {
+    let (_here, served, _receiver) = with_one_dead_delivery();
+    let list = |query: &str| served.page(&format!("/deliveries?{query}")).2;
+    assert!(list("state=dead").contains("Replay all that match"));
+    for query in ["state=dead&mended=true", "state=dead&replay=1"] {
+        assert!(!list(query).contains("Replay all that match"), "{query}");
+        let (status, _, html) = served.page(&format!("/replays/new?{query}"));
+        assert!(
+            status == 400 && html.contains("cannot be chosen by"),
+            "{query}"
+        );
+    }
+}
