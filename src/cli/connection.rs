@@ -115,19 +115,7 @@ impl ConnectionArguments {
         let secret = from.read(context)?.ok_or_else(|| {
             Error::misuse("give the password or token, with --auth-secret-file, --auth-secret-env or --auth-secret -")
         })?;
-        let auth = match how.split_once(':') {
-            Some(("basic", user)) => Auth::Basic {
-                user: user.to_owned(),
-                password: secret,
-            },
-            None if how == "bearer" => Auth::Bearer(secret),
-            _ => {
-                return Err(Error::misuse(format!(
-                    "`{how}` is not a way to authenticate; basic:USER, bearer or none"
-                )));
-            }
-        };
-        Ok(Some(Some(auth)))
+        Auth::of(how, secret).map(|auth| Some(Some(auth)))
     }
 }
 

@@ -218,12 +218,11 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
 
 /// Many that are chosen: written down, and made while somebody serves the file.
 fn bulk(context: &Context, store: &Store, mut asked: NewReplay, how: &How) -> Result<()> {
-    let is_url = asked.to.as_deref().is_some_and(is_url);
-    if how.dry_run || !is_url {
-        asked.to = existing(store, asked.to)?;
+    asked.to = if how.dry_run {
+        existing(store, asked.to)?
     } else {
-        asked.to = endpoint_of(context, store, asked.to)?;
-    }
+        endpoint_of(context, store, asked.to)?
+    };
     let searching = progress::searching(context);
     let preview = store.preview_replay(&asked, || true);
     searching.finish();

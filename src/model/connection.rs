@@ -91,6 +91,23 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// Reads `basic:USER` or `bearer`, with the password or token.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is neither.
+    pub fn of(how: &str, secret: Secret) -> Result<Auth> {
+        match how.split_once(':') {
+            Some(("basic", user)) => Ok(Auth::Basic {
+                user: user.to_owned(),
+                password: secret,
+            }),
+            None if how == "bearer" => Ok(Auth::Bearer(secret)),
+            _ => Err(Error::misuse(format!(
+                "`{how}` is not a way to authenticate; basic:USER, bearer or none"
+            ))),
+        }
+    }
+
     /// The header's value.
     pub fn header(&self) -> String {
         match self {

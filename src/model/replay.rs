@@ -275,8 +275,8 @@ pub struct ReplayRecord {
     pub ended: Option<Timestamp>,
     /// Deliveries that were expected when it began.
     pub expected: i64,
-    /// Whether all of its deliveries are made.
-    pub is_made: bool,
+    /// Up to which row it was looked at.
+    pub done_to: i64,
     /// Deliveries made so far.
     pub made: i64,
     /// Those of them that are pending, delivered, dead and cancelled.
@@ -292,9 +292,14 @@ impl ReplayRecord {
         at.map_or(0, |at| self.counts[at])
     }
 
+    /// Whether all of its deliveries are made.
+    pub fn is_made(&self) -> bool {
+        self.asked.up_to.is_some_and(|up_to| self.done_to >= up_to)
+    }
+
     /// How many there will be, as far as is known.
     pub fn total(&self) -> i64 {
-        if self.is_made || self.state == ReplayState::Done {
+        if self.is_made() || self.state == ReplayState::Done {
             self.made
         } else {
             self.expected.max(self.made)

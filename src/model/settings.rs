@@ -325,19 +325,7 @@ fn set_auth(endpoint: &mut NewEndpoint, how: &str, password: Option<&str>) -> Re
     let password = password
         .filter(|password| !password.is_empty())
         .ok_or_else(|| Error::misuse("give the password or token as `auth_secret`"))?;
-    let password = Secret::new(password)?;
-    endpoint.connection.auth = Some(match how.split_once(':') {
-        Some(("basic", user)) => Auth::Basic {
-            user: user.to_owned(),
-            password,
-        },
-        None if how == "bearer" => Auth::Bearer(password),
-        _ => {
-            return Err(Error::misuse(format!(
-                "`{how}` is not a way to authenticate; basic:USER, bearer or none"
-            )));
-        }
-    });
+    endpoint.connection.auth = Some(Auth::of(how, Secret::new(password)?)?);
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! What forms of the pages do. Each ends with the page to look at next.
 
 use super::change::{change_endpoint, change_source};
+use super::look::for_a_while;
 use super::reply::Reply;
 use super::route::Router;
 use super::site::read_replay;
@@ -53,8 +54,8 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             if asked.selection.is_empty() {
                 return Err(Error::misuse("choose deliveries by a filter first"));
             }
-            let until = router.clock.elapsed() + super::api::PREVIEW_MAX;
-            let preview = store.preview_replay(&asked, || router.clock.elapsed() < until)?;
+            let go_on = for_a_while(router.clock.as_ref());
+            let preview = store.preview_replay(&asked, go_on)?;
             let id = store.start_replay(asked, &preview, now)?;
             format!("/replays/{}", box_id.replay(id))
         }

@@ -15,6 +15,7 @@ mod body;
 mod change;
 mod gate;
 mod guard;
+mod look;
 mod machine;
 mod metrics;
 mod page;

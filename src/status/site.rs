@@ -1,11 +1,12 @@
 //! The pages that a browser gets.
 
 use super::body::shown_body;
+use super::look::{for_a_while, side};
 use super::page::{self, Around};
 use super::reply::Reply;
 use super::route::Router;
 use crate::error::{Error, Result};
-use crate::model::diff::{Diff, Side};
+use crate::model::diff::Diff;
 use crate::model::replay::{NewReplay, ReplayKind, Selection};
 use crate::model::text::Text;
 use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Store};
@@ -141,8 +142,7 @@ fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
             (rows, next, None)
         }
         Some(text) => {
-            let until = router.clock.elapsed() + super::api::PREVIEW_MAX;
-            let go_on = || router.clock.elapsed() < until;
+            let go_on = for_a_while(router.clock.as_ref());
             let found = store.search_events(&filter, &text, ROWS, go_on)?;
             let looked_to = found.looked_to.filter(|_| !found.is_whole);
             let looked = (found.looked_at, looked_to.and_then(|(_, at)| at));
@@ -168,8 +168,7 @@ fn new_replay(router: &Router, around: &Around<'_>, query: &str) -> Result<Strin
     let preview = if asked.selection.is_empty() {
         None
     } else {
-        let until = router.clock.elapsed() + super::api::PREVIEW_MAX;
-        Some(store.preview_replay(&asked, || router.clock.elapsed() < until)?)
+        Some(store.preview_replay(&asked, for_a_while(router.clock.as_ref()))?)
     };
     let directory = store.fresh_directory()?;
     let endpoints = directory.endpoints().iter();
@@ -227,16 +226,5 @@ pub(super) fn read_replay(
             _ => {}
         }
     }
-    // What is pending is sent by itself: whoever looks at all of them means the others.
     Ok((asked, chosen))
-}
-
-fn side(store: &Store, id: &str) -> Result<Side> {
-    let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
-    let delivery = store.delivery(attempt.delivery)?;
-    Ok(Side {
-        body: shown_body(store, &store.event(delivery.event)?)?,
-        attempt,
-        delivery,
-    })
 }

@@ -126,8 +126,15 @@ impl Store {
                 )?
                 .collect::<rusqlite::Result<Vec<DeliveryId>>>()?;
             found.retain(|id| *id != old.found && !old.but_for.contains(id));
-            found.push(old.found);
-            give_up(tx, old.endpoint, &found, &reason, now)
+            if is_pending(tx, old.found)? {
+                found.push(old.found);
+            }
+            let settling = Settling {
+                to: State::Dead,
+                reason: &reason,
+                now,
+            };
+            settle(tx, old.endpoint, &found, settling)
         })
     }
 
@@ -143,7 +150,17 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         let reason = reason.to_owned();
-        self.write(move |tx| give_up(tx, endpoint, &[delivery], &reason, now).map(|_| ()))
+        self.write(move |tx| {
+            if is_pending(tx, delivery)? {
+                let settling = Settling {
+                    to: State::Dead,
+                    reason: &reason,
+                    now,
+                };
+                settle(tx, endpoint, &[delivery], settling)?;
+            }
+            Ok(())
+        })
     }
 
     /// How many pending deliveries of an endpoint are of events received up to a moment.
@@ -163,26 +180,13 @@ impl Store {
     }
 }
 
-fn give_up(
-    tx: &mut Tx<'_>,
-    endpoint: EndpointId,
-    deliveries: &[DeliveryId],
-    reason: &str,
-    now: Timestamp,
-) -> Result<i64> {
-    let to = State::Dead;
-    // One may have been cancelled meanwhile.
-    let mut pending = Vec::new();
-    for id in deliveries {
-        let is_pending: bool = tx
-            .connection
-            .prepare_cached("select state = 'pending' from hookbox_delivery where id = :id")?
-            .query_row(named_params! { ":id": id }, |row| row.get(0))?;
-        if is_pending {
-            pending.push(*id);
-        }
-    }
-    settle(tx, endpoint, &pending, Settling { to, reason, now })
+/// One that was looked up before may have been cancelled meanwhile.
+fn is_pending(tx: &Tx<'_>, delivery: DeliveryId) -> Result<bool> {
+    let is_pending = tx
+        .connection
+        .prepare_cached("select state = 'pending' from hookbox_delivery where id = :id")?
+        .query_row(named_params! { ":id": delivery }, |row| row.get(0))?;
+    Ok(is_pending)
 }
 
 /// Settles a batch of the pending deliveries of an endpoint whose events were received up to a

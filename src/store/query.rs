@@ -140,7 +140,7 @@ impl<'a> Conditions<'a> {
     }
 }
 
-fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
+pub(super) fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
     value.as_ref().map(|value| value as &dyn ToSql)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::columns::{HeadersRef, Micros, Millis};
@@ -83,13 +83,7 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
     pub(crate) fn refusing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
-        self.read(|connection| {
-            let lasting: Option<Millis> = connection
-                .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
-                .query_row(named_params! { ":id": endpoint }, |row| row.get(0))
-                .optional()?;
-            Ok(lasting.map(|span| span.0))
-        })
+        self.read(|connection| read_refusing(connection, endpoint))
     }
 
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
@@ -103,6 +97,17 @@ impl Store {
         let bytes = report.response_body.len();
         self.submit(bytes, false, move |tx| record(tx, &report), answer);
     }
+}
+
+pub(super) fn read_refusing(
+    connection: &Connection,
+    endpoint: EndpointId,
+) -> Result<Option<Duration>> {
+    let lasting: Option<Millis> = connection
+        .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
+        .query_row(named_params! { ":id": endpoint }, |row| row.get(0))
+        .optional()?;
+    Ok(lasting.map(|span| span.0))
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::changes::HOUR_MS;
-use super::columns::Millis;
+use super::record::read_refusing;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
@@ -181,10 +181,6 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
             })
         })
         .optional()?;
-    let refusing: Option<Millis> = connection
-        .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
-        .query_row(named_params! { ":id": endpoint.id }, |row| row.get(0))
-        .optional()?;
     let hours = connection
         .prepare_cached(
             "select hour,
@@ -218,7 +214,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         oldest_due,
         outage,
         hours,
-        refusing: refusing.map(|span| span.0),
+        refusing: read_refusing(connection, endpoint.id)?,
         paced_until: pace,
     })
 }

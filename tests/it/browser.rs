@@ -83,10 +83,13 @@ impl Browser {
         )
     }
 
+    /// The element, once it is there: a click is over before the next page is.
+    fn await_element(&self, selector: &str) -> String {
+        wait_until(selector, || self.find(selector))
+    }
+
     fn click(&self, selector: &str) {
-        let element = self
-            .find(selector)
-            .unwrap_or_else(|| panic!("no {selector} on the page"));
+        let element = self.await_element(selector);
         call(
             "POST",
             &format!("{}/element/{element}/click", self.session),
@@ -97,10 +100,10 @@ impl Browser {
     /// What an element shows; in one step, since a page may be replaced between two.
     fn text(&self, selector: &str) -> String {
         let script = format!("document.querySelector({})?.innerText", json!(selector));
-        let said = self.script(&format!("return {script}"));
-        let said = said.as_str();
-        said.unwrap_or_else(|| panic!("no {selector} on the page"))
-            .to_owned()
+        wait_until(selector, || {
+            let said = self.script(&format!("return {script}"));
+            said.as_str().map(str::to_owned)
+        })
     }
 
     fn script(&self, script: &str) -> Value {
@@ -262,9 +265,7 @@ impl Browser {
     }
 
     fn fill(&self, selector: &str, text: &str) {
-        let element = self
-            .find(selector)
-            .unwrap_or_else(|| panic!("no {selector} on the page"));
+        let element = self.await_element(selector);
         call(
             "POST",
             &format!("{}/element/{element}/value", self.session),

@@ -52,7 +52,7 @@ impl Scheduler {
     }
 
     /// Warns once of a wall clock that is plainly wrong: what is due goes by another.
-    pub(super) fn say_if_behind(&mut self, wall: Timestamp) {
+    fn say_if_behind(&mut self, wall: Timestamp) {
         let behind = self.steady.behind();
         if behind <= CLOCK_BEHIND_MAX {
             self.is_behind = false;

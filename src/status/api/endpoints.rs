@@ -3,21 +3,14 @@
 use serde_json::{Value, json};
 
 use super::schema::{Field, Kind, Schema};
-use super::{Call, Input, Operation, Output, Parameter, page, parameter};
+use super::{Call, Input, Operation, Output, Parameter, ROTATE, page, parameter};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
 use crate::model::settings::set_endpoint;
-use crate::signature::Secret;
 use crate::status::change::change_endpoint;
-use crate::time::parse_span;
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
-const ROTATE: &[Field] = &[
-    Field("secret", Kind::Text, false),
-    Field("overlap", Kind::Text, true),
-];
-
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         method: "GET",
@@ -168,8 +161,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         output: Output::One(Schema::Endpoint),
         status: 200,
         run: |call| {
-            let secret = Secret::new(call.required("secret")?)?;
-            let overlap = parse_span(call.text("overlap")?.unwrap_or("24h"))?;
+            let (secret, overlap) = call.new_secret()?;
             call.store
                 .rotate_endpoint_secret(call.part(0), secret, overlap, call.now)?;
             show(call, call.part(0))

@@ -1,7 +1,5 @@
 //! Events, deliveries, attempts, totals.
 
-use std::time::Duration;
-
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
@@ -9,14 +7,11 @@ use serde_json::{Value, json};
 use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, Parameter, page, parameter};
 use crate::error::{Error, Result};
-use crate::model::diff::{Diff, Side};
+use crate::model::diff::Diff;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::text::Text;
-use crate::status::body::shown_body;
+use crate::status::look::{for_a_while, side};
 use crate::store::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord};
-
-/// How long a search may take: a page waits for it.
-const SEARCH_MAX: Duration = Duration::from_secs(2);
 
 const SINCE: Parameter = parameter("since", "Since then: RFC 3339, or an age such as 2h");
 const UNTIL: Parameter = parameter("until", "Before then");
@@ -232,7 +227,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
         output: Output::One(Schema::Diff),
         status: 200,
         run: |call| {
-            let (a, b) = (side(call, call.part(0))?, side(call, call.part(1))?);
+            let (a, b) = (
+                side(call.store, call.part(0))?,
+                side(call.store, call.part(1))?,
+            );
             Ok(Diff::of(&a, &b, call.box_id()).json())
         },
     },
@@ -268,8 +266,7 @@ fn list_events(call: &Call<'_>) -> Result<Value> {
 fn search_events(call: &Call<'_>) -> Result<Value> {
     let text = call.query("text");
     let text = Text::new(text.ok_or_else(|| Error::misuse("text is missing"))?)?;
-    let until = call.clock.elapsed() + SEARCH_MAX;
-    let go_on = || call.clock.elapsed() < until;
+    let go_on = for_a_while(call.clock);
     let filter = filter_of_events(call)?;
     let found = call
         .store
@@ -361,14 +358,4 @@ fn list_deliveries(call: &Call<'_>) -> Result<Value> {
         .iter()
         .map(|delivery| delivery.json(box_id, call.now));
     Ok(page(items.collect(), next))
-}
-
-fn side(call: &Call<'_>, id: &str) -> Result<Side> {
-    let attempt = call.store.attempt(call.box_id().parse_attempt(id)?)?;
-    let delivery = call.store.delivery(attempt.delivery)?;
-    Ok(Side {
-        body: shown_body(call.store, &call.store.event(delivery.event)?)?,
-        attempt,
-        delivery,
-    })
 }

@@ -11,18 +11,20 @@ mod replays;
 mod schema;
 mod sources;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 use tiny_http::Method;
 
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
+use crate::signature::Secret;
 use crate::store::{PAGE_DEFAULT, PAGE_MAX, Store};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Timestamp, parse_span};
 
 pub(super) use openapi::document;
-pub(super) use replays::PREVIEW_MAX;
-use schema::Schema;
+use schema::{Field, Kind, Schema};
 
 /// Where the API begins.
 pub(super) const PREFIX: &str = "/api/v1";
@@ -52,7 +54,7 @@ pub(super) struct Parameter {
 pub(super) enum Input {
     Nothing,
     /// These fields; the first so many are required.
-    Fields(&'static [schema::Field], usize),
+    Fields(&'static [Field], usize),
     /// The settings of an endpoint, with its name and URL where it is made.
     Endpoint {
         is_new: bool,
@@ -243,6 +245,13 @@ impl Call<'_> {
         }
     }
 
+    /// The secret that is to replace another, and how long that holds.
+    fn new_secret(&self) -> Result<(Secret, Duration)> {
+        let secret = Secret::new(self.required("secret")?)?;
+        let overlap = parse_span(self.text("overlap")?.unwrap_or("24h"))?;
+        Ok((secret, overlap))
+    }
+
     /// The settings in the body, as texts: lists are joined, and null is what is usual.
     fn settings(&self, but_for: &[&str]) -> Result<Vec<(String, String)>> {
         let given = self.body.iter();
@@ -278,6 +287,12 @@ fn as_text(name: &str, value: &Value) -> Result<String> {
 fn page(items: Vec<Value>, next: Option<String>) -> Value {
     json!({ "items": items, "next": next })
 }
+
+/// A secret that is to replace another.
+const ROTATE: &[Field] = &[
+    Field("secret", Kind::Text, false),
+    Field("overlap", Kind::Text, true),
+];
 
 const LIMIT: Parameter = Parameter {
     name: "limit",

@@ -1,7 +1,5 @@
 //! Sending again: previewed, begun, watched, steered.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::schema::{Field, Kind, Schema};
@@ -9,10 +7,8 @@ use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
 use crate::model::replay::{NewReplay, ReplayKind, ReplayMove, Selection};
+use crate::status::look::for_a_while;
 use crate::store::ReplayOptions;
-
-/// How long a preview may take: then it says that there may be more.
-pub(in crate::status) const PREVIEW_MAX: Duration = Duration::from_secs(2);
 
 const NEW_REPLAY: &[Field] = &[
     Field("kind", Kind::Text, true),
@@ -187,10 +183,7 @@ fn bulk(call: &Call<'_>, asked: NewReplay, is_dry: bool) -> Result<Value> {
             asked.kind
         )));
     }
-    let until = call.clock.elapsed() + PREVIEW_MAX;
-    let preview = call
-        .store
-        .preview_replay(&asked, || call.clock.elapsed() < until)?;
+    let preview = call.store.preview_replay(&asked, for_a_while(call.clock))?;
     if is_dry {
         return Ok(preview.json(&asked));
     }

@@ -2,20 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::schema::{Field, Kind, Schema};
-use super::{Call, Input, Operation, Output, page};
+use super::schema::Schema;
+use super::{Call, Input, Operation, Output, ROTATE, page};
 use crate::error::{Error, Result};
 use crate::model::refusal::RefusalRecord;
 use crate::model::settings::set_source;
 use crate::model::source::NewSource;
-use crate::signature::Secret;
 use crate::status::change::change_source;
-use crate::time::parse_span;
-
-const ROTATE: &[Field] = &[
-    Field("secret", Kind::Text, false),
-    Field("overlap", Kind::Text, true),
-];
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -104,8 +97,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         output: Output::One(Schema::Source),
         status: 200,
         run: |call| {
-            let secret = Secret::new(call.required("secret")?)?;
-            let overlap = parse_span(call.text("overlap")?.unwrap_or("24h"))?;
+            let (secret, overlap) = call.new_secret()?;
             call.store
                 .rotate_source_secret(call.part(0), secret, overlap, call.now)?;
             show(call, call.part(0))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::parts::delivery_table;
+use super::parts::{asked, delivery_table, with_place};
 use super::{Around, frame};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::store::Directory;
@@ -19,11 +19,7 @@ pub(in crate::status) struct DeliveriesView<'a> {
 
 pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'_>) -> String {
     let box_id = around.box_id;
-    let asked = |name: &str| {
-        let pair = form_urlencoded::parse(view.query.as_bytes()).find(|(held, _)| held == name);
-        pair.map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
-    };
+    let asked = |name: &str| asked(view.query, name);
     let main = html! {
         h1 { "Deliveries" }
         (filters(view, &asked))
@@ -37,10 +33,10 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
         }
         nav.pages aria-label="Pages of the list" {
             @if !asked("before").is_empty() {
-                a href={ "/deliveries?" (with_before(view.query, None)) } { "Newest" }
+                a href={ "/deliveries?" (with_place(view.query, "before", None)) } { "Newest" }
             }
             @if view.more && let Some(last) = view.rows.last() {
-                a rel="next" href={ "/deliveries?" (with_before(view.query, Some(&box_id.delivery(last.id)))) } {
+                a rel="next" href={ "/deliveries?" (with_place(view.query, "before", Some(&box_id.delivery(last.id)))) } {
                     "Older"
                 }
             }
@@ -58,7 +54,7 @@ fn actions(around: &Around<'_>, query: &str) -> Markup {
                 button.quiet type="submit" { "Replay those chosen" }
             }
             @if can_be_chosen(query) {
-                a.button href={ "/replays/new?" (with_before(query, None)) } { "Replay all that match…" }
+                a.button href={ "/replays/new?" (with_place(query, "before", None)) } { "Replay all that match…" }
             }
         }
     }
@@ -118,16 +114,4 @@ fn can_be_chosen(query: &str) -> bool {
         (matches!(name.as_ref(), "replay" | "mended") && !value.is_empty())
             || (name == "state" && value == "pending")
     })
-}
-
-/// The query with another place to begin.
-fn with_before(query: &str, before: Option<&str>) -> String {
-    let kept = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, value)| name != "before" && !value.is_empty());
-    let mut next = form_urlencoded::Serializer::new(String::new());
-    next.extend_pairs(kept);
-    if let Some(before) = before {
-        next.append_pair("before", before);
-    }
-    next.finish()
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::parts::{moment, size, table};
+use super::parts::{asked, moment, size, table, with_place};
 use super::{Around, frame};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
@@ -19,11 +19,7 @@ pub(in crate::status) struct EventsView<'a> {
 }
 
 pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> String {
-    let asked = |name: &str| {
-        let pair = form_urlencoded::parse(view.query.as_bytes()).find(|(held, _)| held == name);
-        pair.map(|(_, value)| value.into_owned())
-            .unwrap_or_default()
-    };
+    let asked = |name: &str| asked(view.query, name);
     let fields = [
         ("text", "Text in the body", "beacon"),
         ("source", "Source", "gogs"),
@@ -51,7 +47,7 @@ pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> S
         }
         @if let Some(next) = &view.next {
             nav.pages aria-label="Pages of the list" {
-                a rel="next" href={ "/events?" (with_cursor(view.query, next)) } { "Older" }
+                a rel="next" href={ "/events?" (with_place(view.query, "cursor", Some(next))) } { "Older" }
             }
         }
     };
@@ -72,12 +68,4 @@ fn rows(around: &Around<'_>, rows: &[EventRecord]) -> Markup {
         }
     };
     table(&["Event", "What", "Source", "Size", "Received"], &rows)
-}
-
-fn with_cursor(query: &str, cursor: &str) -> String {
-    let kept = form_urlencoded::parse(query.as_bytes())
-        .filter(|(name, value)| name != "cursor" && !value.is_empty());
-    let mut next = form_urlencoded::Serializer::new(String::new());
-    next.extend_pairs(kept).append_pair("cursor", cursor);
-    next.finish()
 }

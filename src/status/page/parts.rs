@@ -10,6 +10,25 @@ use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
 
+/// What a query says under a name.
+pub(super) fn asked(query: &str, name: &str) -> String {
+    let pair = form_urlencoded::parse(query.as_bytes()).find(|(held, _)| held == name);
+    pair.map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
+}
+
+/// A list's query with another place to begin, or with none.
+pub(super) fn with_place(query: &str, name: &str, place: Option<&str>) -> String {
+    let kept = form_urlencoded::parse(query.as_bytes())
+        .filter(|(held, value)| held != name && !value.is_empty());
+    let mut next = form_urlencoded::Serializer::new(String::new());
+    next.extend_pairs(kept);
+    if let Some(place) = place {
+        next.append_pair(name, place);
+    }
+    next.finish()
+}
+
 /// A state as a coloured word; colour is never the only sign.
 pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
     html! {

@@ -257,7 +257,6 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
     let filter = serde_json::from_str(&filter).map_err(|error| cannot(error.into()))?;
     let selection =
         Selection::from_json(&filter, Timestamp(0)).map_err(|error| cannot(error.into()))?;
-    let (up_to, done_to): (i64, i64) = (row.get("up_to")?, row.get("done_to")?);
     Ok(ReplayRecord {
         id: row.get("id")?,
         asked: NewReplay {
@@ -266,14 +265,14 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
             to: row.get("to_name")?,
             has_new_ids: row.get("new_id")?,
             rate: row.get("rate")?,
-            up_to: Some(up_to),
+            up_to: row.get("up_to")?,
             asked_by: row.get("asked_by")?,
         },
         state: row.get("state")?,
         created: row.get("created_ms")?,
         ended: row.get("ended_ms")?,
         expected: row.get("expected")?,
-        is_made: done_to >= up_to,
+        done_to: row.get("done_to")?,
         made: row.get("made")?,
         counts: [0; 4],
         ahead: 0,

@@ -47,7 +47,7 @@ impl Store {
             goes_on: false,
         };
         let pending = record.count(State::Pending);
-        if record.is_made {
+        if record.is_made() {
             if pending == 0 {
                 self.end_replay(record.id, now)?;
             }
@@ -59,7 +59,8 @@ impl Store {
             return Ok(NOTHING);
         }
         let id = record.id;
-        let (done_to, up_to) = self.place_of(id)?;
+        let done_to = record.done_to;
+        let up_to = record.asked.up_to.unwrap_or(done_to);
         if let (None, Some(name)) = (&record.asked.to, &record.asked.selection.endpoint)
             && self.fresh_directory()?.endpoint(name).is_none()
         {
@@ -100,18 +101,6 @@ impl Store {
             made,
             goes_on: true,
         }))
-    }
-
-    /// How far a bulk replay has got, and how far it goes.
-    fn place_of(&self, id: ReplayId) -> Result<(i64, i64)> {
-        self.read(|connection| {
-            let place = connection
-                .prepare_cached("select done_to, up_to from hookbox_replay where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| {
-                    Ok((row.get(0)?, row.get(1)?))
-                })?;
-            Ok(place)
-        })
     }
 
     fn end_replay(&self, id: ReplayId, now: Timestamp) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind};
-use crate::store::{DeliveryFilter, PAGE_MAX, Store};
+use crate::store::{DeliveryFilter, Directory, PAGE_MAX, Store};
 use crate::time::Timestamp;
 
 /// Candidates that are read at a time.
@@ -167,12 +167,12 @@ impl Store {
     }
 
     fn preview_of(&self, counted: Counted, rate: Option<&Rates>) -> Result<Preview> {
+        let directory = self.fresh_directory()?;
         let mut endpoints = Vec::new();
         for (id, sum) in &counted.endpoints {
-            endpoints.push(self.preview_of_endpoint(*id, sum, rate)?);
+            endpoints.push(self.preview_of_endpoint(&directory, *id, sum, rate)?);
         }
         // To those that are removed nothing is sent.
-        let directory = self.fresh_directory()?;
         let total = |of: fn(&Sum) -> i64| {
             let there = counted.endpoints.iter();
             let there = there.filter(|(id, _)| directory.endpoint_by_id(**id).is_some());
@@ -238,11 +238,11 @@ impl Store {
 
     fn preview_of_endpoint(
         &self,
+        directory: &Directory,
         id: EndpointId,
         sum: &Sum,
         rate: Option<&Rates>,
     ) -> Result<PreviewOfEndpoint> {
-        let directory = self.fresh_directory()?;
         let (name, url, stopped, lasts) = match directory.endpoint_by_id(id) {
             Some(endpoint) => (
                 endpoint.name.clone(),

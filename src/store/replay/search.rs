@@ -13,6 +13,7 @@ use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::replay::{NewReplay, ReplayKind, Selection};
 use crate::model::text::Text;
 use crate::store::Store;
+use crate::store::query::some;
 use crate::store::route::stored_scope;
 use crate::store::setup::no_endpoint;
 use crate::time::Timestamp;
@@ -126,13 +127,13 @@ impl Search {
             vec![(":after", &after), (":end", &end), (":limit", &rows)];
         let selection = &self.selection;
         let optional: [(&str, Option<&dyn ToSql>); 7] = [
-            (":state", as_sql(&self.state)),
-            (":from", as_sql(&self.from)),
-            (":to", as_sql(&self.to)),
-            (":source", as_sql(&selection.source)),
-            (":type", as_sql(&selection.event_type)),
-            (":since", as_sql(&selection.since)),
-            (":until", as_sql(&selection.until)),
+            (":state", some(&self.state)),
+            (":from", some(&self.from)),
+            (":to", some(&self.to)),
+            (":source", some(&selection.source)),
+            (":type", some(&selection.event_type)),
+            (":since", some(&selection.since)),
+            (":until", some(&selection.until)),
         ];
         for (name, value) in optional {
             if let Some(value) = value.filter(|_| self.statement.contains(name)) {
@@ -186,10 +187,6 @@ impl Search {
         let wants = endpoint.filters.wants(&scope);
         Ok(!matches!(wants, Wanted::No))
     }
-}
-
-fn as_sql<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
-    value.as_ref().map(|value| value as &dyn ToSql)
 }
 
 fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {

@@ -1,0 +1,29 @@
+//! What is looked for while a person waits: a search, a preview, two attempts to compare.
+
+use std::time::Duration;
+
+use super::body::shown_body;
+use crate::error::Result;
+use crate::model::diff::Side;
+use crate::store::Store;
+use crate::time::Clock;
+
+/// How long a look may take: what was not reached by then is said to be left.
+const LOOK_MAX: Duration = Duration::from_secs(2);
+
+/// Whether a look that begins now may go on.
+pub(super) fn for_a_while(clock: &dyn Clock) -> impl Fn() -> bool {
+    let until = clock.elapsed() + LOOK_MAX;
+    move || clock.elapsed() < until
+}
+
+/// An attempt with its delivery and what may be shown of the event's body.
+pub(super) fn side(store: &Store, id: &str) -> Result<Side> {
+    let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
+    let delivery = store.delivery(attempt.delivery)?;
+    Ok(Side {
+        body: shown_body(store, &store.event(delivery.event)?)?,
+        attempt,
+        delivery,
+    })
+}
