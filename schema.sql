@@ -24,7 +24,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 5, lower(hex(randomblob(5))), randomblob(16));
+values (1, 6, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -370,6 +370,13 @@ create table if not exists hookbox_attempt (
     response_body      blob    not null,
     response_truncated integer not null check (response_truncated in (0, 1)),
     check (outcome <> 'delivered' or status between 200 and 299)
+) strict;
+
+-- The attempts that were written last, in that order, so that they can be followed (`hookbox tail`):
+-- their own ids go by deliveries. Some thousands are kept.
+create table if not exists hookbox_recent_attempt (
+    id         integer primary key,
+    attempt_id integer not null
 ) strict;
 
 -- An endpoint that cannot be reached: one row that grows, not a row a try.

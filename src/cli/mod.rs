@@ -17,6 +17,7 @@ mod secret;
 mod serve;
 mod signature;
 mod source;
+mod tail;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -121,6 +122,9 @@ enum Command {
     /// Totals
     #[command(after_help = EXIT_CODES)]
     Stats,
+    /// Follow what happens: events, attempts, outages
+    #[command(after_help = EXIT_CODES)]
+    Tail(tail::TailArguments),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
@@ -201,6 +205,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Replays(command) => replays::run(context, command),
         Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),
+        Command::Tail(arguments) => tail::run(context, &arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hookbox", &mut script);

@@ -65,13 +65,28 @@ impl Output {
 
     /// Exact bytes.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<()> {
+        self.reaches(bytes).map(|_| ())
+    }
+
+    /// Exact bytes; whether somebody still reads.
+    pub(super) fn reaches(&self, bytes: &[u8]) -> Result<bool> {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                Err(Error::io("write to standard output", error))
-            }
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Error::io("write to standard output", error)),
         }
+    }
+
+    /// Whether standard output is a terminal.
+    pub(super) fn is_shown(&self) -> bool {
+        std::io::stdout().is_terminal()
+    }
+
+    /// Whether what is shown there may be coloured (https://no-color.org).
+    pub(super) fn is_coloured(&self) -> bool {
+        let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        self.is_shown() && !forbids
     }
 
     /// A remark for a person, on stderr.
@@ -126,6 +141,11 @@ fn plain(value: &Value) -> String {
         }
         other => other.to_string(),
     };
+    harmless(&text)
+}
+
+/// A foreign text on a terminal: control characters would steer it.
+pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect()

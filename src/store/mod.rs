@@ -7,7 +7,7 @@
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
 //! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
 //! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
-//! what people ask for, `query` and `report` are what they look at.
+//! what people ask for, `query`, `follow` and `report` are what they look at.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,6 +28,7 @@ mod directory;
 mod due;
 mod enqueue;
 mod expire;
+mod follow;
 mod gather;
 mod job;
 mod keys;
@@ -54,6 +55,7 @@ pub use directory::Directory;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
+pub use follow::{Follower, Happening};
 pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;

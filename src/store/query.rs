@@ -79,6 +79,8 @@ pub struct DeliveryFilter {
 pub struct OutageFilter {
     /// Of this endpoint.
     pub endpoint: Option<String>,
+    /// Only those that go on.
+    pub is_open: bool,
     /// Older than this one: the last of the page before.
     pub before: Option<i64>,
 }
@@ -164,11 +166,16 @@ const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
      left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null
      left join hookbox_pace as q on q.endpoint_id = d.endpoint_id";
 
-const ATTEMPT_COLUMNS: &str =
+pub(super) const ATTEMPT_COLUMNS: &str =
     "select id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,
         total_us, outcome, status, error, request_headers, response_headers,
         response_body, response_truncated
      from hookbox_attempt";
+
+const OUTAGE_COLUMNS: &str =
+    "select o.id, p.name as endpoint, o.since_ms, o.last_probe_ms, o.probes, o.error, o.ended_ms
+     from hookbox_outage as o
+     join hookbox_endpoint as p on p.id = o.endpoint_id";
 
 const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :name";
 
@@ -374,24 +381,35 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.add("p.name = :endpoint", ":endpoint", some(&filter.endpoint));
         conditions.add("o.id < :before", ":before", some(&filter.before));
+        if filter.is_open {
+            conditions.texts.push("o.ended_ms is null");
+        }
         let statement = format!(
-            "select o.id, p.name as endpoint, o.since_ms, o.last_probe_ms, o.probes, o.error, o.ended_ms
-             from hookbox_outage as o
-             join hookbox_endpoint as p on p.id = o.endpoint_id
-             {} order by o.id desc limit :limit",
+            "{OUTAGE_COLUMNS} {} order by o.id desc limit :limit",
             conditions.clause()
         );
-        self.list(&statement, conditions, limit, |row| {
-            Ok(OutageRecord {
-                id: row.get("id")?,
-                endpoint: row.get("endpoint")?,
-                since: row.get("since_ms")?,
-                last_probe: row.get("last_probe_ms")?,
-                probes: row.get("probes")?,
-                error: row.get("error")?,
-                ended: row.get("ended_ms")?,
-            })
+        self.list(&statement, conditions, limit, read_outage)
+    }
+
+    /// One outage.
+    pub(super) fn outage(&self, id: i64) -> Result<OutageRecord> {
+        self.read(|connection| {
+            let found = connection
+                .prepare_cached(&format!("{OUTAGE_COLUMNS} where o.id = :id"))?
+                .query_row(named_params! { ":id": id }, read_outage)?;
+            Ok(found)
         })
+    }
+
+    /// The events behind one, oldest first.
+    pub(super) fn events_behind(&self, id: EventId, limit: usize) -> Result<Vec<EventRecord>> {
+        let mut conditions = Conditions::default();
+        conditions.add("e.id > :behind", ":behind", Some(&id));
+        let statement = format!(
+            "{EVENT_COLUMNS} {} order by e.id limit :limit",
+            conditions.clause()
+        );
+        self.list(&statement, conditions, limit, read_event)
     }
 
     /// The attempts of a delivery, first one first; there are at most a hundred or so.
@@ -508,7 +526,19 @@ fn read_delivery(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     })
 }
 
-fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
+fn read_outage(row: &Row<'_>) -> rusqlite::Result<OutageRecord> {
+    Ok(OutageRecord {
+        id: row.get("id")?,
+        endpoint: row.get("endpoint")?,
+        since: row.get("since_ms")?,
+        last_probe: row.get("last_probe_ms")?,
+        probes: row.get("probes")?,
+        error: row.get("error")?,
+        ended: row.get("ended_ms")?,
+    })
+}
+
+pub(super) fn read_attempt(row: &Row<'_>) -> rusqlite::Result<AttemptRecord> {
     let span = |name: &str| row.get::<_, Micros>(name).map(|span| span.0);
     Ok(AttemptRecord {
         id: row.get("id")?,

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::columns::{HeadersRef, Micros, Millis};
+use super::follow;
 use super::job::Tx;
 use super::pace::{self, RecentPace};
 use super::setup::endpoint::forget_refusals;
@@ -294,7 +295,7 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":response_body": report.response_body,
             ":response_truncated": report.response_truncated,
         })?;
-    Ok(())
+    follow::attempt_added(tx, report.delivery, number)
 }
 
 fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {

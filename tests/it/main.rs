@@ -37,5 +37,6 @@ mod simulation;
 mod sources;
 mod status;
 mod support;
+mod tail;
 mod template;
 mod verifiers;

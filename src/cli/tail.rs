@@ -1,0 +1,173 @@
+//! `hookbox tail`: what happens, while it happens.
+
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use clap::Args;
+
+use super::Context;
+use super::output::harmless;
+use crate::error::Result;
+use crate::model::attempt::Outcome;
+use crate::model::delivery::State;
+use crate::model::id::BoxId;
+use crate::store::{Follower, Happening};
+use crate::time::{Timestamp, show_span};
+
+/// How often it is looked whether something happened.
+const PERIOD: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Args)]
+pub(super) struct TailArguments {
+    /// Begin with so many of the latest, 1000 at most
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    limit: usize,
+    /// Only attempts and outages of this endpoint
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    endpoint: Option<String>,
+    /// Only events of this source, and attempts to deliver them
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Print the latest and end
+    #[arg(long)]
+    no_follow: bool,
+}
+
+impl TailArguments {
+    fn wants(&self, happening: &Happening) -> bool {
+        let is_of = |asked: &Option<String>, name: Option<&str>| {
+            asked.as_deref().is_none_or(|asked| name == Some(asked))
+        };
+        let (endpoint, source) = match happening {
+            Happening::Event(event) => (None, event.source.as_deref()),
+            Happening::Attempt(tried) => {
+                (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref())
+            }
+            Happening::OutageBegan(outage) | Happening::OutageEnded(outage) => {
+                (Some(outage.endpoint.as_str()), None)
+            }
+        };
+        is_of(&self.endpoint, endpoint) && is_of(&self.source, source)
+    }
+}
+
+/// Prints until somebody breaks it off, or nobody reads any more.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another process does what is followed, and cannot tell"
+)]
+pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
+    let store = context.store()?;
+    if let Some(name) = &arguments.endpoint {
+        store.endpoint_id(name)?;
+    }
+    if let Some(name) = &arguments.source {
+        store.source_id(name)?;
+    }
+    let (mut follower, latest) = Follower::from_now(&store, arguments.limit)?;
+    let print = |happenings: Vec<Happening>| {
+        let mut text = String::new();
+        for happening in happenings.iter().filter(|one| arguments.wants(one)) {
+            text.push_str(&line(context, happening, store.box_id(), context.now()));
+            text.push('\n');
+        }
+        context.out.reaches(text.as_bytes())
+    };
+    let mut is_read = print(latest)?;
+    while is_read && !arguments.no_follow {
+        let (new, unseen) = follower.next(&store)?;
+        if unseen > 0 {
+            let text =
+                format!("{unseen} attempts passed too fast to be shown; they are in the lists");
+            context.out.note(&text);
+        }
+        if new.is_empty() {
+            std::thread::sleep(PERIOD);
+        }
+        is_read = print(new)?;
+    }
+    Ok(())
+}
+
+/// One line: for a person at a terminal, else JSON.
+fn line(context: &Context, happening: &Happening, box_id: &BoxId, now: Timestamp) -> String {
+    if context.out.is_json() || !context.out.is_shown() {
+        return happening.json(box_id, now).to_string();
+    }
+    let told = told(happening, box_id);
+    let at = happening.at().to_string();
+    let at = at.get(..19).unwrap_or(&at).replace('T', " ");
+    if !context.out.is_coloured() {
+        return format!("{at}  {:<11}  {}", told.what, told.text);
+    }
+    let (dim, style) = (Style::new().dimmed(), told.style);
+    format!(
+        "{dim}{at}{dim:#}  {style}{:<11}{style:#}  {}",
+        told.what, told.text
+    )
+}
+
+/// What a person is told of a happening.
+struct Told {
+    what: &'static str,
+    style: Style,
+    text: String,
+}
+
+fn told(happening: &Happening, box_id: &BoxId) -> Told {
+    let style = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    let (what, style, text) = match happening {
+        Happening::Event(event) => {
+            let from = event.source.as_deref().unwrap_or("-");
+            let id = box_id.event(event.id);
+            let text = format!("{id}  {from}  {}  {}", event.event_type, event.summary());
+            ("event", style(AnsiColor::Cyan), text)
+        }
+        Happening::Attempt(tried) => {
+            let (attempt, delivery) = tried.as_ref();
+            let color = match attempt.outcome {
+                Outcome::Delivered => AnsiColor::Green,
+                Outcome::Refused => AnsiColor::Red,
+                Outcome::Unreachable => AnsiColor::Yellow,
+            };
+            let mut text = format!(
+                "{}  {}  {}  #{}",
+                box_id.delivery(delivery.id),
+                delivery.endpoint,
+                delivery.event_type,
+                attempt.number
+            );
+            if let Some(status) = attempt.status {
+                text.push_str(&format!("  {status}"));
+            }
+            let ms = attempt.timing.total.as_millis();
+            text.push_str(&format!("  {ms} ms"));
+            if let Some(error) = &attempt.error {
+                text.push_str(&format!("  {error}"));
+            }
+            // Only of the last one: an older one was followed by others.
+            if delivery.state == State::Dead && delivery.attempts == attempt.number {
+                text.push_str("  (gave up)");
+            }
+            (attempt.outcome.name(), style(color), text)
+        }
+        Happening::OutageBegan(outage) => {
+            let text = format!("{}  {}", outage.endpoint, outage.error);
+            ("offline", style(AnsiColor::Yellow), text)
+        }
+        Happening::OutageEnded(outage) => {
+            let lasted = happening.at().since(outage.since);
+            let lasted = show_span(Duration::from_secs(lasted.as_secs().max(1)));
+            let text = format!(
+                "{}  after {lasted} and {} probes",
+                outage.endpoint, outage.probes
+            );
+            ("online", style(AnsiColor::Green), text)
+        }
+    };
+    Told {
+        what,
+        style,
+        text: harmless(&text),
+    }
+}
