@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
-use crate::model::replay::{NewReplay, ReplayKind, Selection};
+use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::store::{Preview, ReplayOptions, Store};
 use crate::time::show_span;
 
@@ -32,7 +32,7 @@ pub(super) struct ReplayArguments {
     chosen: Chosen,
     /// Send them to this endpoint, or to this URL (unsigned)
     #[arg(long, value_name = "NAME|URL")]
-    to: Option<String>,
+    to: Option<Target>,
     /// Send the file's bytes in the place of the body: a new event, linked to
     /// the old one (- reads standard input); with IDs of one event
     #[arg(long, value_name = "FILE")]
@@ -195,17 +195,15 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         None => None,
         Some(path) => Some(read_data(&format!("@{}", path.display()))?),
     };
-    let mut options = ReplayOptions {
+    let options = ReplayOptions {
         to: arguments.to.clone(),
         has_new_ids: how.new_id,
         edited_body,
     };
     if how.dry_run {
-        options.to = existing(store, options.to)?;
         let preview = store.preview_named(&ids, &options)?;
         return show_preview(context, &preview, &preview.json_of_found());
     }
-    options.to = endpoint_of(context, store, options.to)?;
     let made = store.replay(ids, options, context.now())?;
     context.note_if_not_served(store);
     let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
@@ -217,12 +215,7 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
 }
 
 /// Many that are chosen: written down, and made while somebody serves the file.
-fn bulk(context: &Context, store: &Store, mut asked: NewReplay, how: &How) -> Result<()> {
-    asked.to = if how.dry_run {
-        existing(store, asked.to)?
-    } else {
-        endpoint_of(context, store, asked.to)?
-    };
+fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result<()> {
     let searching = progress::searching(context);
     let preview = store.preview_replay(&asked, || true);
     searching.finish();
@@ -292,35 +285,6 @@ fn preview_text(preview: &Preview) -> String {
         lines.push(format!("  of {day}: {count}"));
     }
     lines.join("\n")
-}
-
-fn is_url(text: &str) -> bool {
-    text.contains("://")
-}
-
-/// The endpoint that a look at what would be done may name: one that is there. A URL is shown as
-/// it would be.
-fn existing(store: &Store, to: Option<String>) -> Result<Option<String>> {
-    match to {
-        Some(url) if is_url(&url) => match store.endpoint_at(&url.parse()?)? {
-            Some(name) => Ok(Some(name)),
-            None => Err(Error::misuse(format!(
-                "no endpoint has that address yet; to look first, add one: hookbox endpoint add NAME {url} --only-replays"
-            ))),
-        },
-        other => Ok(other),
-    }
-}
-
-/// The endpoint of a name, or of an address, for which one is made if need be.
-fn endpoint_of(context: &Context, store: &Store, to: Option<String>) -> Result<Option<String>> {
-    match to {
-        Some(url) if is_url(&url) => {
-            let name = store.endpoint_for_replays(&url.parse()?, context.now())?;
-            Ok(Some(name))
-        }
-        other => Ok(other),
-    }
 }
 
 /// Who asks, for the record.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
+use crate::model::endpoint::EndpointUrl;
 use crate::model::id::{BoxId, ReplayId};
 use crate::model::rate::Rates;
 use crate::time::Timestamp;
@@ -233,6 +234,38 @@ impl fmt::Display for Selection {
     }
 }
 
+/// Who gets what is replayed, where that is not each one's own endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// The endpoint of this name.
+    Endpoint(String),
+    /// The endpoint for replays at this address; one is made if there is none.
+    Url(EndpointUrl),
+}
+
+impl FromStr for Target {
+    type Err = Error;
+
+    /// A name, or an address: names have no `://` in them.
+    fn from_str(text: &str) -> Result<Target> {
+        if text.contains("://") {
+            text.parse().map(Target::Url)
+        } else {
+            Ok(Target::Endpoint(text.to_owned()))
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    /// The name, or the address without its secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Endpoint(name) => f.write_str(name),
+            Target::Url(url) => f.write_str(&url.redacted(None)),
+        }
+    }
+}
+
 /// A bulk replay that is asked for.
 #[derive(Debug, Clone)]
 pub struct NewReplay {
@@ -240,8 +273,8 @@ pub struct NewReplay {
     pub kind: ReplayKind,
     /// Which deliveries or events.
     pub selection: Selection,
-    /// The endpoint that gets them all; `None` sends each where it went before.
-    pub to: Option<String>,
+    /// Who gets them all; `None` sends each where it went before.
+    pub to: Option<Target>,
     /// Whether receivers must take them for new: with another `webhook-id`.
     pub has_new_ids: bool,
     /// How many in how much time, at most.
@@ -321,7 +354,7 @@ impl ReplayRecord {
             "created_at": self.created.to_string(),
             "ended_at": self.ended.map(|at| at.to_string()),
             "filter": self.asked.selection.json(),
-            "to": self.asked.to,
+            "to": self.asked.to.as_ref().map(Target::to_string),
             "new_id": self.asked.has_new_ids,
             "rate": self.asked.rate.as_ref().map(Rates::to_string),
             "deliveries": self.total(),

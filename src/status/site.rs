@@ -200,7 +200,7 @@ pub(super) fn read_replay(
         let value = value.trim();
         match name.as_str() {
             _ if value.is_empty() => {}
-            "to" => asked.to = Some(value.to_owned()),
+            "to" => asked.to = Some(value.parse()?),
             "rate" => asked.rate = Some(value.parse()?),
             "new_id" => asked.has_new_ids = value == "true",
             "state" | "endpoint" | "source" | "type" | "since" | "until" | "text" => {

@@ -404,7 +404,7 @@ fn all_to_one_endpoint_sends_each_event_once_whoever_had_it() {
     bench.endpoint("new");
     bench.script.take_sent();
     let mut all = asked(ReplayKind::Replay, Selection::default());
-    all.to = Some("new".to_owned());
+    all.to = Some("new".parse().unwrap());
     start(&bench, all);
     finish(&mut bench, &mut replayer);
     assert_eq!(events_sent(&bench), [1, 2, 3, 4]);
@@ -526,6 +526,19 @@ fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
     let (here, _receiver) = given_up();
     let elsewhere = Receiver::answering(&[200]);
     let _served = here.serve();
+    // A look at what would be done makes no endpoint, and neither does what is refused.
+    let url = &elsewhere.url;
+    for chosen in [vec!["1", "2"], vec!["--state", "dead", "--endpoint", "ci"]] {
+        let look = [&["replay", "--dry-run", "--to", url], chosen.as_slice()].concat();
+        let preview = here.json(&look);
+        let to = &preview["endpoints"][0];
+        assert_eq!(to["url"], *url);
+        assert_eq!(to["deliveries"], preview["deliveries"]);
+        assert!(preview["deliveries"].as_i64().unwrap() >= 2, "{preview}");
+        assert_eq!(preview["had_already"], 0);
+    }
+    assert_eq!(here.run(&["replay", "1", "9999", "--to", url]).code, 3);
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 1);
     let made = here.json(&["replay", "1", "--to", &elsewhere.url]);
     elsewhere.next();
     let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");

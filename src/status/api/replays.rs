@@ -6,7 +6,7 @@ use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
-use crate::model::replay::{NewReplay, ReplayKind, ReplayMove, Selection};
+use crate::model::replay::{NewReplay, ReplayKind, ReplayMove, Selection, Target};
 use crate::status::look::for_a_while;
 use crate::store::ReplayOptions;
 
@@ -114,7 +114,8 @@ fn steer(call: &Call<'_>, change: ReplayMove) -> Result<Value> {
 
 fn replay(call: &Call<'_>) -> Result<Value> {
     let is_dry = call.flag("dry_run")?;
-    let to = target(call, is_dry)?;
+    let to = call.text("to")?.filter(|to| !to.is_empty());
+    let to: Option<Target> = to.map(str::parse).transpose()?;
     let kind: ReplayKind = call.text("kind")?.unwrap_or("replay").parse()?;
     match (
         named(call)?,
@@ -210,24 +211,4 @@ fn named(call: &Call<'_>) -> Result<Option<Vec<DeliveryId>>> {
         )),
         Some(_) => Err(bad()),
     }
-}
-
-/// The endpoint that gets them: of that name, or of that address.
-fn target(call: &Call<'_>, is_dry: bool) -> Result<Option<String>> {
-    let Some(to) = call.text("to")?.filter(|to| !to.is_empty()) else {
-        return Ok(None);
-    };
-    if !to.contains("://") {
-        return Ok(Some(to.to_owned()));
-    }
-    let url = to.parse()?;
-    if is_dry {
-        let there = call.store.endpoint_at(&url)?;
-        return there.map(Some).ok_or_else(|| {
-            Error::misuse(
-                "no endpoint has that address yet; to look first, add one that gets only replays",
-            )
-        });
-    }
-    call.store.endpoint_for_replays(&url, call.now).map(Some)
 }

@@ -29,7 +29,7 @@ pub(in crate::status) fn replays(around: &Around<'_>, records: &[ReplayRecord]) 
                 td data-label="Replay" { a.mono href={ "/replays/" (id) } { "#" (record.id.0) } " " (record.asked.kind) }
                 td data-label="State" { (state(record.state)) }
                 td data-label="What" { (record.asked.selection) }
-                td data-label="To" { (record.asked.to.as_deref().unwrap_or("each one's own")) }
+                td data-label="To" { (record.asked.to.as_ref().map_or("each one's own".to_owned(), ToString::to_string)) }
                 td data-label="Progress" { (bar(record)) }
                 td data-label="Asked" { (moment(record.created, around.now)) div.dim { (record.asked.asked_by) } }
             }
@@ -103,7 +103,7 @@ pub(in crate::status) fn replay(around: &Around<'_>, record: &ReplayRecord) -> S
         dl.facts {
             dt { "Kind" } dd { (record.asked.kind) }
             dt { "What" } dd { (record.asked.selection) }
-            dt { "To" } dd { (record.asked.to.as_deref().unwrap_or("each one's own endpoint")) }
+            dt { "To" } dd { (record.asked.to.as_ref().map_or("each one's own endpoint".to_owned(), ToString::to_string)) }
             @if let Some(rate) = &record.asked.rate { dt { "Rate" } dd { (rate) } }
             @if record.asked.has_new_ids { dt { "Ids" } dd { "new ones" } }
             dt { "Asked" } dd { (exact(record.created, around.now)) " by " (record.asked.asked_by) }
@@ -136,7 +136,7 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
                     select name="to" {
                         option value="" { "each one's own endpoint" }
                         @for name in &view.endpoints {
-                            option value=(name) selected[asked.to.as_deref() == Some(name)] { (name) }
+                            option value=(name) selected[asked.to.as_ref().is_some_and(|to| to.to_string() == *name)] { (name) }
                         }
                     }
                 }

@@ -7,13 +7,13 @@ use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::id::{DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
-    NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, next_replay_state,
+    NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, Target, next_replay_state,
 };
 use crate::store::Store;
 use crate::store::expire::{Settling, settle};
 use crate::store::job::Tx;
 use crate::store::query::PAGE_MAX;
-use crate::store::setup::no_endpoint;
+use crate::store::setup::endpoint_for;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
@@ -50,13 +50,8 @@ impl Store {
         let (expected, up_to) = (preview.deliveries, preview.up_to);
         let from = preview.from;
         self.write(move |tx| {
-            let to = match &asked.to {
-                None => None,
-                Some(name) => {
-                    let endpoint = tx.directory.endpoint(name);
-                    Some(endpoint.ok_or_else(|| no_endpoint(name))?.id)
-                }
-            };
+            let to = asked.to.as_ref();
+            let to = to.map(|target| endpoint_for(tx, target, now)).transpose()?;
             tx.connection
                 .prepare_cached(
                     "insert into hookbox_replay (
@@ -262,7 +257,9 @@ fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
         asked: NewReplay {
             kind: row.get("kind")?,
             selection,
-            to: row.get("to_name")?,
+            to: row
+                .get::<_, Option<String>>("to_name")?
+                .map(Target::Endpoint),
             has_new_ids: row.get("new_id")?,
             rate: row.get("rate")?,
             up_to: row.get("up_to")?,

@@ -20,21 +20,21 @@ use super::Store;
 use super::body::{Packed, pack};
 use super::enqueue::{NewDelivery, add_delivery, insert_event};
 use super::job::Tx;
-use super::setup::no_endpoint;
+use super::setup::endpoint_for;
 use super::writer::expect_one;
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::{Move, State, next_state};
-use crate::model::endpoint::Endpoint;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::replay::Target;
 use crate::time::Timestamp;
 
 /// How deliveries that are named are replayed.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayOptions {
-    /// The endpoint that gets them; `None` sends each where it went before.
-    pub to: Option<String>,
+    /// Who gets them; `None` sends each where it went before.
+    pub to: Option<Target>,
     /// Whether the receiver must take them for new: with another `webhook-id`.
     pub has_new_ids: bool,
     /// The body to send in the place of the event's: a new event, linked to the old one.
@@ -90,13 +90,8 @@ impl Store {
             Some(body) => Some(self.edit(&deliveries, body.clone())?),
         };
         self.write(move |tx| {
-            let to = match &options.to {
-                None => None,
-                Some(name) => {
-                    let endpoint = tx.directory.endpoint(name).cloned();
-                    Some(endpoint.ok_or_else(|| no_endpoint(name))?)
-                }
-            };
+            let to = options.to.as_ref();
+            let to = to.map(|target| endpoint_for(tx, target, now)).transpose()?;
             let copy = match &edited {
                 None => None,
                 Some(Edited { event, body, facts }) => {
@@ -111,7 +106,7 @@ impl Store {
             all.sort_by_key(|held| (held.event, held.id));
             let mut made = Vec::new();
             for held in &all {
-                let endpoint = goes_to(tx, &box_id, held, to.as_deref())?;
+                let endpoint = goes_to(tx, &box_id, held, to)?;
                 let new = NewDelivery {
                     replay_of: Some(held.id),
                     has_new_id: options.has_new_ids,
@@ -174,11 +169,11 @@ impl Store {
 }
 
 /// Where a delivery is to be sent again.
-fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<&Endpoint>) -> Result<EndpointId> {
+fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> Result<EndpointId> {
     let outer = box_id.delivery(held.id);
-    let endpoint = to.map_or(held.endpoint, |endpoint| endpoint.id);
+    let endpoint = to.unwrap_or(held.endpoint);
     check_pending(box_id, held.id, held.state, endpoint == held.endpoint)?;
-    if tx.directory.endpoint_by_id(endpoint).is_none() {
+    if to.is_none() && tx.directory.endpoint_by_id(endpoint).is_none() {
         return Err(Error::misuse(format!(
             "{outer} went to endpoint {}, which is removed; there is nowhere to send it, unless --to names another",
             held.endpoint_name

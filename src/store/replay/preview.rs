@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, named_params};
 use serde_json::{Value, json};
 
-use super::search::{Candidate, Search};
+use super::search::{Candidate, Search, TO_BE_MADE};
 use super::{ReplayOptions, check_pending};
 use crate::error::Result;
 use crate::model::attempt::AttemptRecord;
@@ -14,7 +14,8 @@ use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::rate::Rates;
-use crate::model::replay::{NewReplay, ReplayKind};
+use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::store::setup::found;
 use crate::store::{DeliveryFilter, Directory, PAGE_MAX, Store};
 use crate::time::Timestamp;
 
@@ -113,7 +114,7 @@ impl Store {
                 counted.add(candidate);
             }
         }
-        let preview = self.preview_of(counted, asked.rate.as_ref())?;
+        let preview = self.preview_of(counted, asked.rate.as_ref(), asked.to.as_ref())?;
         Ok(Preview {
             is_whole: at >= up_to,
             up_to,
@@ -128,13 +129,18 @@ impl Store {
     /// As [`Store::replay`].
     pub fn preview_named(&self, ids: &[DeliveryId], options: &ReplayOptions) -> Result<Preview> {
         let mut counted = Counted::default();
+        let to = match &options.to {
+            None => None,
+            Some(target) => {
+                let directory = self.fresh_directory()?;
+                let endpoint = found(&directory, target)?;
+                Some(endpoint.map_or(TO_BE_MADE, |endpoint| endpoint.id))
+            }
+        };
         let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
         for id in distinct {
             let delivery = self.delivery(id)?;
-            let endpoint = match &options.to {
-                Some(name) => self.endpoint_id(name)?,
-                None => delivery.endpoint_id,
-            };
+            let endpoint = to.unwrap_or(delivery.endpoint_id);
             check_pending(
                 self.box_id(),
                 id,
@@ -163,19 +169,28 @@ impl Store {
                 is_had: options.edited_body.is_none() && others.iter().any(is_had),
             });
         }
-        self.preview_of(counted, None)
+        self.preview_of(counted, None, options.to.as_ref())
     }
 
-    fn preview_of(&self, counted: Counted, rate: Option<&Rates>) -> Result<Preview> {
+    fn preview_of(
+        &self,
+        counted: Counted,
+        rate: Option<&Rates>,
+        to: Option<&Target>,
+    ) -> Result<Preview> {
         let directory = self.fresh_directory()?;
         let mut endpoints = Vec::new();
         for (id, sum) in &counted.endpoints {
-            endpoints.push(self.preview_of_endpoint(&directory, *id, sum, rate)?);
+            endpoints.push(match to {
+                Some(target) if *id == TO_BE_MADE => of_one_to_be_made(target, sum, rate),
+                _ => self.preview_of_endpoint(&directory, *id, sum, rate)?,
+            });
         }
         // To those that are removed nothing is sent.
         let total = |of: fn(&Sum) -> i64| {
-            let there = counted.endpoints.iter();
-            let there = there.filter(|(id, _)| directory.endpoint_by_id(**id).is_some());
+            let is_sent =
+                |id: EndpointId| id == TO_BE_MADE || directory.endpoint_by_id(id).is_some();
+            let there = counted.endpoints.iter().filter(|(id, _)| is_sent(**id));
             there.map(|(_, sum)| of(sum)).sum()
         };
         Ok(Preview {
@@ -279,13 +294,7 @@ impl Store {
         endpoint: &Endpoint,
         deliveries: i64,
     ) -> Result<Option<Duration>> {
-        let rates = [rate, endpoint.rate()];
-        let limits = rates.into_iter().flatten().flat_map(Rates::limits);
-        let by_rate = limits.map(|limit| {
-            let rounds = (deliveries as f64 / f64::from(limit.count)).ceil() - 1.0;
-            limit.span.mul_f64(rounds.max(0.0))
-        });
-        let by_rate = by_rate.max();
+        let by_rate = by_rates([rate, endpoint.rate()], deliveries);
         let attempts = self.latest_attempts(&endpoint.name)?;
         let Some(count) = u32::try_from(attempts.len())
             .ok()
@@ -313,6 +322,29 @@ impl Store {
     }
 }
 
+/// How long so many deliveries take at the slowest of these rates.
+fn by_rates(rates: [Option<&Rates>; 2], deliveries: i64) -> Option<Duration> {
+    let limits = rates.into_iter().flatten().flat_map(Rates::limits);
+    let spans = limits.map(|limit| {
+        let rounds = (deliveries as f64 / f64::from(limit.count)).ceil() - 1.0;
+        limit.span.mul_f64(rounds.max(0.0))
+    });
+    spans.max()
+}
+
+/// What goes to an address for which an endpoint is yet to be made: of that nothing else is known.
+fn of_one_to_be_made(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewOfEndpoint {
+    PreviewOfEndpoint {
+        name: "a new one, for replays".to_owned(),
+        url: target.to_string(),
+        deliveries: sum.deliveries,
+        bytes: sum.bytes,
+        had: sum.had,
+        lasts: by_rates([rate, None], sum.deliveries),
+        stopped: None,
+    }
+}
+
 /// The day of a moment, in UTC.
 fn day(at: Timestamp) -> String {
     let mut text = at.to_string();
@@ -336,7 +368,7 @@ impl Preview {
         let mut object = json!({
             "kind": asked.kind.name(),
             "filter": asked.selection.json(),
-            "to": asked.to,
+            "to": asked.to.as_ref().map(Target::to_string),
         });
         let found = self.json_of_found();
         if let (Some(object), Value::Object(found)) = (object.as_object_mut(), found) {

@@ -10,12 +10,12 @@ use crate::model::delivery::State;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Wanted;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
-use crate::model::replay::{NewReplay, ReplayKind, Selection};
+use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::model::text::Text;
 use crate::store::Store;
 use crate::store::query::some;
 use crate::store::route::stored_scope;
-use crate::store::setup::no_endpoint;
+use crate::store::setup::found;
 use crate::time::Timestamp;
 
 /// Rows that one step may pass over: some tens of milliseconds' work.
@@ -23,6 +23,9 @@ const STEP: i64 = 50_000;
 
 /// Bodies that one step may read.
 const BODIES: usize = 200;
+
+/// Stands for the endpoint at an address for which one is yet to be made: nobody's row.
+pub(super) const TO_BE_MADE: EndpointId = EndpointId(0);
 
 /// One delivery to be made.
 #[derive(Debug, Clone)]
@@ -87,22 +90,23 @@ impl Search {
             store.source_id(name)?;
         }
         let directory = store.fresh_directory()?;
-        let current = |name: &str| directory.endpoint(name).cloned();
-        let to = match &asked.to {
-            Some(name) => Some(current(name).ok_or_else(|| no_endpoint(name))?),
-            None if asked.kind == ReplayKind::Replay => None,
-            None => {
-                let name = named.unwrap_or_default();
-                Some(current(name).ok_or_else(|| no_endpoint(name))?)
-            }
+        let of_one = (asked.kind != ReplayKind::Replay).then(|| named.map(str::to_owned));
+        let target = match of_one.flatten() {
+            Some(name) => Some(Target::Endpoint(name)),
+            None => asked.to.clone(),
         };
+        let endpoint = match &target {
+            None => None,
+            Some(target) => found(&directory, target)?.cloned(),
+        };
+        let to = target.map(|_| endpoint.as_ref().map_or(TO_BE_MADE, |held| held.id));
         let text = selection.text.as_deref().map(Text::new).transpose()?;
         Ok(Search {
             statement: statement(asked, &selection),
             state: selection.state,
             from,
-            to: to.as_ref().map(|endpoint| endpoint.id),
-            wanting: to.filter(|_| asked.kind == ReplayKind::Backfill),
+            to,
+            wanting: endpoint.filter(|_| asked.kind == ReplayKind::Backfill),
             text,
             selection,
         })

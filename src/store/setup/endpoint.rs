@@ -15,6 +15,7 @@ use crate::model::endpoint::{Endpoint, EndpointUrl, Format, NewEndpoint};
 use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
+use crate::model::replay::Target;
 use crate::signature::{Scheme, Secret};
 use crate::store::Store;
 use crate::store::body::pack;
@@ -144,49 +145,6 @@ impl Store {
         })
     }
 
-    /// The name of an endpoint that is at this address, has every default and gets nothing but
-    /// replays, if there is one.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub fn endpoint_at(&self, url: &EndpointUrl) -> Result<Option<String>> {
-        let directory = self.fresh_directory()?;
-        Ok(at(&directory, url).map(|endpoint| endpoint.name.clone()))
-    }
-
-    /// The name of an endpoint for replays to this address; one is made if there is none.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`] when it cannot be written.
-    pub fn endpoint_for_replays(&self, url: &EndpointUrl, now: Timestamp) -> Result<String> {
-        let url = url.clone();
-        self.write(move |tx| {
-            if let Some(endpoint) = at(&tx.directory, &url) {
-                return Ok(endpoint.name.clone());
-            }
-            let host = url.uri().host().unwrap_or_default();
-            let host: String = host
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-                .take(40)
-                .collect();
-            // A name that was ever used has a history of its own.
-            let mut number = 1;
-            let name = loop {
-                let name = format!("replay-to-{host}-{number}");
-                if !was_used(tx, &name)? {
-                    break name;
-                }
-                number += 1;
-            };
-            let mut endpoint = NewEndpoint::new(name.clone(), url.clone());
-            endpoint.gets_only_replays = true;
-            endpoint.check()?;
-            save(tx, &endpoint, now)?;
-            Ok(name)
-        })
-    }
-
     /// Removes an endpoint. Its deliveries stay to be looked at; pending ones are cancelled, with
     /// the reason, if `cancel_pending` allows it. Returns how many were.
     ///
@@ -205,6 +163,53 @@ impl Store {
             }
         }
     }
+}
+
+/// The endpoint that a replay is to go to, if it is there: of its name, or one that is at its
+/// address, has every default and gets nothing but replays.
+pub(in crate::store) fn found<'d>(
+    directory: &'d Directory,
+    target: &Target,
+) -> Result<Option<&'d Arc<Endpoint>>> {
+    match target {
+        Target::Endpoint(name) => directory
+            .endpoint(name)
+            .map(Some)
+            .ok_or_else(|| no_endpoint(name)),
+        Target::Url(url) => Ok(at(directory, url)),
+    }
+}
+
+/// The endpoint that a replay goes to; one is made for an address that has none.
+pub(in crate::store) fn endpoint_for(
+    tx: &mut Tx<'_>,
+    target: &Target,
+    now: Timestamp,
+) -> Result<EndpointId> {
+    let url = match (found(&tx.directory, target)?, target) {
+        (Some(endpoint), _) => return Ok(endpoint.id),
+        (None, Target::Endpoint(name)) => return Err(no_endpoint(name)),
+        (None, Target::Url(url)) => url,
+    };
+    let host = url.uri().host().unwrap_or_default();
+    let host: String = host
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .take(40)
+        .collect();
+    // A name that was ever used has a history of its own.
+    let mut number = 1;
+    let name = loop {
+        let name = format!("replay-to-{host}-{number}");
+        if !was_used(tx, &name)? {
+            break name;
+        }
+        number += 1;
+    };
+    let mut endpoint = NewEndpoint::new(name, url.clone());
+    endpoint.gets_only_replays = true;
+    endpoint.check()?;
+    save(tx, &endpoint, now)
 }
 
 /// The endpoint of this name.

@@ -7,6 +7,8 @@ mod source;
 
 use crate::error::Error;
 
+pub(super) use endpoint::{endpoint_for, found};
+
 /// The error for a source that is not there.
 pub(super) fn no_source(name: &str) -> Error {
     Error::not_found(format!(
