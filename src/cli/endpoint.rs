@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::connection::{ConnectionArguments, ConnectionChange};
-use super::format::{preview, read_format, try_template};
+use super::format::{preview, read_format};
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, nothing_named, put};
@@ -434,7 +434,6 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     change.apply(&mut new);
     new.check()?;
     let store = context.store_or_new()?;
-    try_template(&store, new.format.template())?;
     store.add_endpoint(new, context.now())?;
     let report = store.endpoint_report(&arguments.name)?;
     hint_at_chat(context, &report);
@@ -454,7 +453,6 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
         return Err(nothing_named());
     }
     let store = context.store()?;
-    try_template(&store, change.format.as_ref().and_then(Format::template))?;
     store.set_endpoint(
         &arguments.name,
         move |endpoint| change.apply(endpoint),

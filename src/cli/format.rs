@@ -6,17 +6,13 @@ use serde_json::json;
 
 use super::Context;
 use crate::error::{Error, Result};
-use crate::model::activity::Facts;
 use crate::model::endpoint::Format;
 use crate::model::header::{HIDDEN, Header, holds_secret};
-use crate::model::id::EventId;
-use crate::model::kind::SourceKind;
 use crate::model::redact::hide_fields;
 use crate::model::template::{CONTENT_TYPE, Template};
-use crate::outbound::{Occasion, fill, render};
+use crate::outbound::{Occasion, render};
 use crate::signature::Signable;
-use crate::store::{DeliveryFilter, EventFilter, SendableEvent, Store};
-use crate::time::Timestamp;
+use crate::store::DeliveryFilter;
 
 /// The format that was named; a template is read and checked.
 pub(super) fn read_format(
@@ -53,44 +49,6 @@ pub(super) fn read_format(
     let content_type = content_type.unwrap_or(CONTENT_TYPE);
     let template = Template::parse(&name, &text, content_type)?;
     Ok(Some(Format::Template(template)))
-}
-
-/// Tries a template on a sample, so that it does not fail on the first event: the newest event
-/// that there is, else a push as Gogs sends it.
-pub(super) fn try_template(store: &Store, template: Option<&Template>) -> Result<()> {
-    let Some(template) = template else {
-        return Ok(());
-    };
-    let newest = store.events(&EventFilter::default(), 1)?;
-    let (sample, what) = match newest.first() {
-        Some(event) => {
-            let id = store.box_id().event(event.id);
-            let what = format!("the newest event, {id}");
-            (store.sendable_event(event.id)?, what)
-        }
-        None => (sample_push(), "a sample push".to_owned()),
-    };
-    let id = store.box_id().event(sample.id);
-    fill(template, &sample, &id)
-        .map(|_| ())
-        .map_err(|error| Error::misuse(format!("{error}; it was tried on {what}")))
-}
-
-/// A push as Gogs sends it.
-fn sample_push() -> SendableEvent {
-    let body = include_bytes!("../../examples/payloads/gogs-push.json").to_vec();
-    SendableEvent {
-        id: EventId(1),
-        event_type: "push".to_owned(),
-        key: None,
-        source: Some(("gogs".to_owned(), SourceKind::Gogs)),
-        received: Timestamp(0),
-        owed: Timestamp(0),
-        facts: Facts::read(Some(SourceKind::Gogs), "push", None, &[], &body),
-        content_type: Some("application/json".to_owned()),
-        headers: Vec::new(),
-        body,
-    }
 }
 
 /// Prints what would be sent of an event now.

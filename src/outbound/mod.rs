@@ -27,7 +27,7 @@ mod steady;
 mod transport;
 
 pub use egress::{Egress, Forbidden, Scope};
-pub use format::{Occasion, fill, render};
+pub use format::{Occasion, render};
 pub use policy::RETRY_AFTER_MAX;
 pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};

@@ -10,9 +10,12 @@ use super::body::read_body;
 use super::columns::Headers;
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
+use crate::model::event::summary;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::kind::SourceKind;
+use crate::model::scope::Scope;
+use crate::model::template::{Particulars, Template};
 use crate::time::Timestamp;
 
 /// A delivery that is due.
@@ -68,6 +71,28 @@ impl SendableEvent {
             }
         }
         self
+    }
+
+    /// What a template makes of it.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
+    pub fn filled_in(&self, template: &Template, webhook_id: &str) -> Result<Vec<u8>> {
+        let source = self.source.as_ref().map(|(name, _)| name.as_str());
+        let scope = Scope {
+            kind: self.source.as_ref().map(|(_, kind)| *kind),
+            branch: self.facts.branch.as_deref(),
+            headers: &self.headers,
+            content_type: self.content_type.as_deref(),
+            ..Scope::new(&self.event_type, source, &self.body)
+        };
+        let particulars = Particulars {
+            id: webhook_id,
+            key: self.key.as_deref(),
+            received_at: &self.received.to_string(),
+            summary: &summary(self.facts.summary.as_deref(), &self.event_type, source),
+        };
+        template.render(&scope, particulars)
     }
 }
 

@@ -45,6 +45,32 @@ fn post(served: &Served, path: &str, body: Value) -> (u16, Value) {
 }
 
 #[test]
+fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let served = here.serve();
+    let endpoint = |text: &str| json!({ "name": "x", "url": "http://h/", "template": text });
+    let (status, answer) = post(&served, "/endpoints", endpoint("{{ summary }}"));
+    assert_eq!(status, 400);
+    let detail = answer["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("|tojson") && detail.contains("a sample push"),
+        "{detail}"
+    );
+    let (status, _) = post(&served, "/endpoints", endpoint("{{ summary|tojson }}"));
+    assert_eq!(status, 201);
+    let worse = json!({ "template": "{{ body.commits[0].id|upper + 1 }}" });
+    let (status, _, _) = ask(&served, "PATCH", "/endpoints/x", Some(&worse), &[]);
+    assert_eq!(status, 400);
+    let kept = here.json(&["endpoint", "show", "x"]);
+    assert_eq!(kept["format"], "template:template");
+    // What has nothing to do with the template is changed all the same.
+    let slower = json!({ "rate": "1/s" });
+    let (status, _, _) = ask(&served, "PATCH", "/endpoints/x", Some(&slower), &[]);
+    assert_eq!(status, 200);
+}
+
+#[test]
 fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
     let here = Box::new();
     let receiver = Receiver::answering(&[500, 200]);

@@ -11,7 +11,6 @@ mod template;
 use crate::error::Result;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::Header;
-use crate::model::template::Template;
 use crate::store::SendableEvent;
 use crate::time::Timestamp;
 
@@ -34,14 +33,6 @@ pub struct Occasion<'a> {
     pub delivery: Option<&'a str>,
     /// The time of the attempt.
     pub now: Timestamp,
-}
-
-/// What a template makes of an event.
-///
-/// # Errors
-/// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
-pub fn fill(template: &Template, event: &SendableEvent, webhook_id: &str) -> Result<Vec<u8>> {
-    template::content(template, event, webhook_id).map(|content| content.body)
 }
 
 /// The request that carries an event to an endpoint at this moment. It blocks on nothing and

@@ -37,11 +37,12 @@ impl Store {
     /// revived: its old deliveries can be replayed to where it is now.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a part is out of its limits or the name is taken. Nothing is
-    /// changed then.
+    /// [`Error::Misuse`] when a part is out of its limits, the template fails on the newest event,
+    /// or the name is taken. Nothing is changed then.
     pub fn add_endpoint(&self, endpoint: NewEndpoint, now: Timestamp) -> Result<EndpointId> {
         endpoint.check()?;
         endpoint.check_ahead(now)?;
+        self.try_template(&endpoint, None)?;
         self.write(move |tx| {
             if tx.directory.endpoint(&endpoint.name).is_some() {
                 return Err(Error::misuse(format!(
@@ -62,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when a part is out of
-    /// its limits. Nothing is changed then.
+    /// its limits, or a new template fails on the newest event. Nothing is changed then.
     pub fn set_endpoint(
         &self,
         name: &str,
@@ -70,6 +71,11 @@ impl Store {
         now: Timestamp,
     ) -> Result<()> {
         let name = name.to_owned();
+        if let Some(held) = self.fresh_directory()?.endpoint(&name) {
+            let mut changed = held.set.clone();
+            change(&mut changed);
+            self.try_template(&changed, Some(&held.set))?;
+        }
         self.write(move |tx| {
             let held = held(tx, &name)?;
             let mut endpoint = held.set.clone();

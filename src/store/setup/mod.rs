@@ -4,6 +4,7 @@ pub(super) mod endpoint;
 pub(super) mod hold;
 mod secrets;
 mod source;
+mod trial;
 
 use crate::error::Error;
 

@@ -1,0 +1,58 @@
+//! Templates are tried before an endpoint gets one, so that they do not fail on the first event.
+
+use crate::error::{Error, Result};
+use crate::model::activity::Facts;
+use crate::model::endpoint::NewEndpoint;
+use crate::model::id::EventId;
+use crate::model::kind::SourceKind;
+use crate::model::template::Template;
+use crate::store::{EventFilter, SendableEvent, Store};
+use crate::time::Timestamp;
+
+impl Store {
+    /// Tries the template that an endpoint is to have, unless it is the one `held`: on the newest
+    /// event that there is, else on a push as Gogs sends it.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it fails.
+    pub(super) fn try_template(&self, new: &NewEndpoint, held: Option<&NewEndpoint>) -> Result<()> {
+        let Some(template) = new.format.template() else {
+            return Ok(());
+        };
+        let held = held.and_then(|held| held.format.template());
+        if held.map(Template::stored) == Some(template.stored()) {
+            return Ok(());
+        }
+        let newest = self.events(&EventFilter::default(), 1)?;
+        let (sample, what) = match newest.first() {
+            Some(event) => {
+                let id = self.box_id().event(event.id);
+                let what = format!("the newest event, {id}");
+                (self.sendable_event(event.id)?, what)
+            }
+            None => (sample_push(), "a sample push".to_owned()),
+        };
+        let id = self.box_id().event(sample.id);
+        sample
+            .filled_in(template, &id)
+            .map(|_| ())
+            .map_err(|error| Error::misuse(format!("{error}; it was tried on {what}")))
+    }
+}
+
+/// A push as Gogs sends it.
+fn sample_push() -> SendableEvent {
+    let body = include_bytes!("../../../examples/payloads/gogs-push.json").to_vec();
+    SendableEvent {
+        id: EventId(1),
+        event_type: "push".to_owned(),
+        key: None,
+        source: Some(("gogs".to_owned(), SourceKind::Gogs)),
+        received: Timestamp(0),
+        owed: Timestamp(0),
+        facts: Facts::read(Some(SourceKind::Gogs), "push", None, &[], &body),
+        content_type: Some("application/json".to_owned()),
+        headers: Vec::new(),
+        body,
+    }
+}
