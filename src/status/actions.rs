@@ -2,9 +2,10 @@
 
 use super::change::{change_endpoint, change_source};
 use super::look::for_a_while;
+use super::page::Chosen;
+use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
 use super::route::Router;
-use super::site::read_replay;
 use crate::error::{Error, Result};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::replay::ReplayMove;
@@ -20,10 +21,7 @@ const OVERLAP: std::time::Duration = std::time::Duration::from_secs(86_400);
 pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Result<Reply> {
     let (store, now) = (&router.store, router.clock.now());
     let box_id = store.box_id();
-    let field = |name: &str| {
-        let found = form.iter().find(|(held, _)| held == name);
-        found.map(|(_, value)| value.trim()).unwrap_or_default()
-    };
+    let field = |name: &str| field(form, name);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let next = match parts.as_slice() {
         ["deliveries", id, "replay"] => {
@@ -37,28 +35,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             store.cancel(id, now)?;
             format!("/deliveries/{}", box_id.delivery(id))
         }
-        ["replays", "chosen"] => {
-            let ids = form.iter().filter(|(name, _)| name == "id");
-            let ids = ids.map(|(_, id)| box_id.parse_delivery(id));
-            let ids = ids.collect::<Result<Vec<_>>>()?;
-            if ids.is_empty() {
-                return Err(Error::misuse(
-                    "no delivery was chosen; tick those to be sent again",
-                ));
-            }
-            store.replay(ids, ReplayOptions::default(), now)?;
-            "/deliveries".to_owned()
-        }
-        ["replays"] => {
-            let (asked, _) = read_replay(form, now)?;
-            if asked.selection.is_empty() {
-                return Err(Error::misuse("choose deliveries by a filter first"));
-            }
-            let go_on = for_a_while(router.clock.as_ref());
-            let preview = store.preview_replay(&asked, go_on)?;
-            let id = store.start_replay(asked, &preview, now)?;
-            format!("/replays/{}", box_id.replay(id))
-        }
+        ["replays"] | ["replays", "chosen"] => replay(router, form)?,
         ["replays", id, verb @ ("pause" | "resume" | "cancel")] => {
             let change = match *verb {
                 "pause" => ReplayMove::Pause,
@@ -98,6 +75,31 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
         _ => return Err(Error::not_found(format!("no form at {path}"))),
     };
     Ok(Reply::see_other(next))
+}
+
+/// Sends those again that the form chooses.
+fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
+    let (store, now) = (&router.store, router.clock.now());
+    match read_chosen(store, form, now)? {
+        Chosen::Named(ids, _) => {
+            let options = read_named(store, &ids, form)?;
+            let made = store.replay(ids, options, now)?;
+            Ok(match made.as_slice() {
+                [one] => format!("/deliveries/{}", store.box_id().delivery(*one)),
+                _ => "/deliveries".to_owned(),
+            })
+        }
+        Chosen::Filtered(_, selection, _) if selection.is_empty() => Err(Error::misuse(
+            "choose deliveries first: by a filter, or by ticking them",
+        )),
+        Chosen::Filtered(kind, selection, _) => {
+            let asked = read_filtered(kind, &selection, form)?;
+            let go_on = for_a_while(router.clock.as_ref());
+            let preview = store.preview_replay(&asked, go_on)?;
+            let id = store.start_replay(asked, &preview, now)?;
+            Ok(format!("/replays/{}", store.box_id().replay(id)))
+        }
+    }
 }
 
 fn endpoint<'f>(

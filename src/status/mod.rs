@@ -19,6 +19,7 @@ mod look;
 mod machine;
 mod metrics;
 mod page;
+mod replaying;
 mod reply;
 mod route;
 mod server;

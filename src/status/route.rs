@@ -12,7 +12,7 @@ use super::access::{Access, Denied, Role};
 use super::gate::FORM_BYTES_MAX;
 use super::guard::{Guard, Refused, header};
 use super::machine::{self, UnderWay};
-use super::page::{self, Around};
+use super::page::{self, Around, Returned};
 use super::reply::{Reply, status_of};
 use super::server::StatusConfig;
 use super::{actions, api, metrics, site};
@@ -125,6 +125,8 @@ fn respond(router: &Router, request: &mut Request) -> Reply {
         may_change: role == Role::Operator,
         has_login: router.access.is_needed(),
         trouble: trouble.as_deref(),
+        texts: &page::ENGLISH,
+        returned: None,
     };
     let made = match request.method() {
         Method::Get | Method::Head => get(router, &around, path, query),
@@ -171,11 +173,11 @@ fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str
 }
 
 fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
-    let token = router.guard.token();
+    let (token, texts) = (router.guard.token(), &page::ENGLISH);
     if *request.method() != Method::Post {
         let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
         let next = next.map(|(_, next)| next.into_owned()).unwrap_or_default();
-        return Reply::page(page::login(&next, None, token));
+        return Reply::page(page::login(texts, &next, None, token));
     }
     let form = match read_form(router, request) {
         Ok(Ok(form)) => form,
@@ -202,19 +204,16 @@ fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
             reply.headers.push(("Set-Cookie", cookie));
             return reply;
         }
-        Ok(Err(Denied::Unknown)) => (401, "That is not the token.".to_owned()),
+        Ok(Err(Denied::Unknown)) => (401, texts.login.wrong.to_owned()),
         Ok(Err(Denied::Braked(wait))) => {
             let seconds = wait.as_secs() + 1;
-            (
-                429,
-                format!("Too many wrong tokens. Try again in {seconds} s."),
-            )
+            (429, page::fill(texts.login.wait, &[("seconds", &seconds)]))
         }
         Err(error) => (500, error.chain()),
     };
     Reply {
         status,
-        ..Reply::page(page::login(next, Some(&problem), token))
+        ..Reply::page(page::login(texts, next, Some(&problem), token))
     }
 }
 
@@ -242,13 +241,33 @@ fn post(router: &Router, around: &Around<'_>, path: &str, request: &mut Request)
         return Ok(reply);
     }
     if !around.may_change {
-        let text = "you may look, and change nothing";
+        let text = around.texts.frame.looks_only;
         return Ok(Reply {
             status: 403,
             ..Reply::page(page::problem(around, 403, text))
         });
     }
-    actions::post(router, path, &form)
+    if path == "/replays/new" {
+        return site::new_replay(router, around, &form);
+    }
+    actions::post(router, path, &form).or_else(|error| {
+        let status = status_of(&error);
+        if status >= 500 {
+            return Err(error);
+        }
+        let problem = error.chain();
+        let returned = Returned {
+            path,
+            form: &form,
+            problem: &problem,
+        };
+        let around = Around {
+            returned: Some(returned),
+            ..*around
+        };
+        let page = site::page_of_form(router, &around, path, &form).map_err(|_| error)?;
+        Ok(Reply { status, ..page })
+    })
 }
 
 /// The fields of a form that a page of this server sent.

@@ -2,14 +2,14 @@
 
 use super::body::shown_body;
 use super::look::{for_a_while, side};
-use super::page::{self, Around};
-use super::reply::Reply;
+use super::page::{self, Around, Chosen, Returned};
+use super::replaying::{read_chosen, read_filtered, read_named};
+use super::reply::{Reply, status_of};
 use super::route::Router;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
-use crate::model::replay::{NewReplay, ReplayKind, Selection};
 use crate::model::text::Text;
-use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Store};
+use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Preview, ReplayOptions, Store};
 use crate::time::Timestamp;
 
 /// Rows of a list on a page.
@@ -58,7 +58,10 @@ pub(super) fn get(router: &Router, around: &Around<'_>, path: &str, query: &str)
             page::source(around, &store.source_report(name)?, &store.refusals(name)?)
         }
         ["replays"] => page::replays(around, &store.replays(None, ROWS)?),
-        ["replays", "new"] => new_replay(router, around, query)?,
+        ["replays", "new"] => {
+            let fields = form_urlencoded::parse(query.as_bytes()).into_owned();
+            return new_replay(router, around, &fields.collect::<Vec<_>>());
+        }
         ["replays", id] => {
             let id = around.box_id.parse_replay(id)?;
             page::replay(around, &store.replay_record(id)?)
@@ -159,72 +162,86 @@ fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
 }
 
 /// What a replay would do that these fields ask for.
-fn new_replay(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
-    let fields: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    let (asked, chosen) = read_replay(&fields, around.now)?;
+pub(super) fn new_replay(
+    router: &Router,
+    around: &Around<'_>,
+    fields: &[(String, String)],
+) -> Result<Reply> {
     let store = &router.store;
-    let preview = if asked.selection.is_empty() {
-        None
-    } else {
-        Some(store.preview_replay(&asked, for_a_while(router.clock.as_ref()))?)
+    let chosen = read_chosen(store, fields, around.now)?;
+    let preview = match &chosen {
+        Chosen::Named(ids, _) => read_named(store, ids, fields)
+            .and_then(|options| store.preview_named(ids, &options).map(Some)),
+        Chosen::Filtered(_, selection, _) if selection.is_empty() => Ok(None),
+        Chosen::Filtered(kind, selection, _) => {
+            read_filtered(*kind, selection, fields).and_then(|asked| {
+                let go_on = for_a_while(router.clock.as_ref());
+                store.preview_replay(&asked, go_on).map(Some)
+            })
+        }
+    };
+    // What was wrong with how they are to be sent stands above the form, which keeps what was
+    // filled in.
+    let (preview, error) = match preview {
+        Ok(preview) => (preview, None),
+        Err(error) if status_of(&error) >= 500 => return Err(error),
+        Err(error) => (Some(plain_preview(router, &chosen)?), Some(error)),
     };
     let directory = store.fresh_directory()?;
     let endpoints = directory.endpoints().iter();
     let view = page::NewReplayView {
-        asked,
-        fields: chosen,
+        chosen,
+        fields: fields.to_vec(),
         preview,
         endpoints: endpoints.map(|endpoint| endpoint.name.clone()).collect(),
     };
-    Ok(page::new_replay(around, &view))
+    let Some(error) = error.filter(|_| around.returned.is_none()) else {
+        return Ok(Reply::page(page::new_replay(around, &view)));
+    };
+    let problem = error.chain();
+    let returned = Returned {
+        path: "/replays/new",
+        form: fields,
+        problem: &problem,
+    };
+    let around = Around {
+        returned: Some(returned),
+        ..*around
+    };
+    Ok(Reply {
+        status: status_of(&error),
+        ..Reply::page(page::new_replay(&around, &view))
+    })
 }
 
-/// The replay that the fields of a form ask for, and those of them that choose deliveries.
-pub(super) fn read_replay(
-    fields: &[(String, String)],
-    now: Timestamp,
-) -> Result<(NewReplay, Vec<(String, String)>)> {
-    let mut asked = NewReplay {
-        kind: ReplayKind::Replay,
-        selection: Selection::default(),
-        to: None,
-        has_new_ids: false,
-        rate: None,
-        up_to: None,
-        asked_by: "status page".to_owned(),
-    };
-    let mut chosen = Vec::new();
-    for (name, value) in fields {
-        let value = value.trim();
-        match name.as_str() {
-            _ if value.is_empty() => {}
-            "to" => asked.to = Some(value.parse()?),
-            "rate" => asked.rate = Some(value.parse()?),
-            "new_id" => asked.has_new_ids = value == "true",
-            "state" | "endpoint" | "source" | "type" | "since" | "until" | "text" => {
-                // An age means the same moment when the form is sent.
-                let value = match name.as_str() {
-                    "since" | "until" => Timestamp::parse(value, now)?.to_string(),
-                    _ => value.to_owned(),
-                };
-                asked.selection.set(name, &value, now)?;
-                chosen.push((name.clone(), value));
-            }
-            "up_to" => {
-                let number = value.parse();
-                asked.up_to = Some(number.map_err(|_| Error::misuse("up_to is no number"))?);
-            }
-            // Passed over, they would choose others than were shown.
-            "replay" | "mended" | "event" => {
-                return Err(Error::misuse(format!(
-                    "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
-                )));
-            }
-            // Where the list of deliveries was, and the form's own.
-            _ => {}
+/// What would be sent if nothing were said about how.
+fn plain_preview(router: &Router, chosen: &Chosen) -> Result<Preview> {
+    let store = &router.store;
+    match chosen {
+        Chosen::Named(ids, _) => store.preview_named(ids, &ReplayOptions::default()),
+        Chosen::Filtered(kind, selection, _) => {
+            let asked = read_filtered(*kind, selection, &[])?;
+            store.preview_replay(&asked, for_a_while(router.clock.as_ref()))
         }
     }
-    Ok((asked, chosen))
+}
+
+/// The page on which a form stands that was refused, with what was filled in.
+pub(super) fn page_of_form(
+    router: &Router,
+    around: &Around<'_>,
+    path: &str,
+    form: &[(String, String)],
+) -> Result<Reply> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match parts.as_slice() {
+        ["replays"] | ["replays", "chosen"] => new_replay(router, around, form),
+        [list @ ("endpoints" | "sources")] => get(router, around, &format!("/{list}"), ""),
+        [
+            list @ ("endpoints" | "sources" | "deliveries" | "replays"),
+            one,
+            _,
+        ] => get(router, around, &format!("/{list}/{one}"), ""),
+        _ => Err(Error::not_found(format!("no form at {path}"))),
+    }
 }

@@ -1,150 +1,9 @@
-//! The page in a real browser: Chromium, driven through chromedriver by the WebDriver protocol.
+//! The pages in a real browser, as people use them.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{Box, PUSH, Receiver, Served, agent, is_missing, wait_until};
-
-/// A browser session; it ends when dropped.
-struct Browser {
-    driver: Child,
-    session: String,
-}
-
-impl Browser {
-    fn start() -> Browser {
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        let port = lines
-            .find_map(|line| {
-                Some(
-                    line.split_once("started successfully on port ")?
-                        .1
-                        .trim_end_matches('.')
-                        .to_owned(),
-                )
-            })
-            .expect("chromedriver says its port");
-        // The rest of its words must be read, or it would stop when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-        let options = json!({ "args": [
-            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--disable-dev-shm-usage", "--window-size=1280,1000"
-        ]});
-        let wanted =
-            json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": options } } });
-        let base = format!("http://127.0.0.1:{port}/session");
-        let made = call("POST", &base, Some(&wanted));
-        let session = format!("{base}/{}", made["sessionId"].as_str().unwrap());
-        Browser { driver, session }
-    }
-
-    fn open(&self, url: &str) {
-        call(
-            "POST",
-            &format!("{}/url", self.session),
-            Some(&json!({ "url": url })),
-        );
-    }
-
-    fn url(&self) -> String {
-        call("GET", &format!("{}/url", self.session), None)
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-
-    fn find(&self, selector: &str) -> Option<String> {
-        let wanted = json!({ "using": "css selector", "value": selector });
-        let found = call("POST", &format!("{}/elements", self.session), Some(&wanted));
-        let element = found.as_array().unwrap().first()?;
-        Some(
-            element
-                .as_object()
-                .unwrap()
-                .values()
-                .next()
-                .unwrap()
-                .as_str()
-                .unwrap()
-                .to_owned(),
-        )
-    }
-
-    /// The element, once it is there: a click is over before the next page is.
-    fn await_element(&self, selector: &str) -> String {
-        wait_until(selector, || self.find(selector))
-    }
-
-    fn click(&self, selector: &str) {
-        let element = self.await_element(selector);
-        call(
-            "POST",
-            &format!("{}/element/{element}/click", self.session),
-            Some(&json!({})),
-        );
-    }
-
-    /// What an element shows; in one step, since a page may be replaced between two.
-    fn text(&self, selector: &str) -> String {
-        let script = format!("document.querySelector({})?.innerText", json!(selector));
-        wait_until(selector, || {
-            let said = self.script(&format!("return {script}"));
-            said.as_str().map(str::to_owned)
-        })
-    }
-
-    fn script(&self, script: &str) -> Value {
-        let wanted = json!({ "script": script, "args": [] });
-        call(
-            "POST",
-            &format!("{}/execute/sync", self.session),
-            Some(&wanted),
-        )
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = agent().delete(&self.session).call();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
-
-fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
-    let mut response = match (method, body) {
-        ("GET", _) => agent().get(url).call().unwrap(),
-        (_, body) => agent()
-            .post(url)
-            .send(body.unwrap_or(&Value::Null).to_string())
-            .unwrap(),
-    };
-    let text = response.body_mut().read_to_string().unwrap();
-    let answer: Value = serde_json::from_str(&text).unwrap();
-    assert!(response.status().is_success(), "{method} {url}: {answer}");
-    answer["value"].clone()
-}
-
-fn no_browser() -> bool {
-    is_missing(
-        "chromedriver",
-        &["--version"],
-        "apt-get install chromium chromium-driver",
-    )
-}
+use crate::support::{Box, PUSH, Receiver, Served, is_missing, wait_until};
+use crate::webdriver::{Browser, call, no_browser};
 
 #[test]
 fn a_person_finds_the_dead_delivery_and_presses_replay() {
@@ -250,58 +109,6 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
     }
 }
 
-impl Browser {
-    /// Waits until the address is one of these: a click is over before the next page is there.
-    fn wait_for_url(&self, is_there: impl Fn(&str) -> bool) {
-        wait_until("the next page", || is_there(&self.url()).then_some(()));
-    }
-
-    /// Waits until a script says something that is true.
-    fn wait_for(&self, what: &str, script: &str) -> Value {
-        wait_until(what, || {
-            let said = self.script(&format!("return {script}"));
-            (said != Value::Bool(false) && !said.is_null()).then_some(said)
-        })
-    }
-
-    fn fill(&self, selector: &str, text: &str) {
-        let element = self.await_element(selector);
-        call(
-            "POST",
-            &format!("{}/element/{element}/value", self.session),
-            Some(&json!({ "text": text })),
-        );
-    }
-
-    fn size(&self, width: u32, height: u32) {
-        let rect = json!({ "width": width, "height": height });
-        call(
-            "POST",
-            &format!("{}/window/rect", self.session),
-            Some(&rect),
-        );
-    }
-
-    /// Whether pages are shown as at night.
-    fn night(&self, is_night: bool) {
-        let scheme = if is_night { "dark" } else { "light" };
-        let params = json!({
-            "cmd": "Emulation.setEmulatedMedia",
-            "params": { "features": [{ "name": "prefers-color-scheme", "value": scheme }] },
-        });
-        call(
-            "POST",
-            &format!("{}/goog/cdp/execute", self.session),
-            Some(&params),
-        );
-    }
-
-    fn screenshot(&self) -> Vec<u8> {
-        let shot = call("GET", &format!("{}/screenshot", self.session), None);
-        BASE64_STANDARD.decode(shot.as_str().unwrap()).unwrap()
-    }
-}
-
 /// A served box with what a person may have to look at: what was delivered, what is dead, what
 /// waits for an endpoint that is held and one that is away.
 fn lived_in() -> (Box, Served, Receiver) {
@@ -376,10 +183,192 @@ fn a_person_finds_what_failed_looks_at_what_a_replay_would_do_and_watches_it_end
     ));
     browser.click("input[name=id]");
     let before = here.list(&["delivery", "list"]).len();
-    browser.click("#chosen button");
-    wait_until("one more", || {
-        (here.list(&["delivery", "list"]).len() == before + 1).then_some(())
-    });
+    let is_sent = |count: usize| {
+        browser.click("#chosen button");
+        let preview = browser.text("#preview");
+        assert!(
+            preview.starts_with(&format!("{count} deliveries")),
+            "{preview}"
+        );
+        browser.click("#start");
+        browser.wait_for_url(|url| url.contains("/deliveries"));
+    };
+    is_sent(1);
+    assert_eq!(here.list(&["delivery", "list"]).len(), before + 1);
+
+    // All that are shown at once.
+    browser.open(&format!(
+        "{}/deliveries?state=delivered&endpoint=ci",
+        served.status
+    ));
+    let shown = browser.script("return document.querySelectorAll('#rows input[name=id]').length");
+    let shown = usize::try_from(shown.as_u64().unwrap()).unwrap();
+    assert!(shown >= 6);
+    browser.click("[data-all]");
+    is_sent(shown);
+    assert_eq!(here.list(&["delivery", "list"]).len(), before + 1 + shown);
+}
+
+#[test]
+fn a_person_sends_another_body_to_an_address_given_on_the_spot() {
+    if no_browser() {
+        return;
+    }
+    let (here, served, _receiver) = lived_in();
+    let elsewhere = Receiver::answering(&[200]);
+    here.json(&[
+        "enqueue",
+        "--type",
+        "order.paid",
+        "--data",
+        "{\n  \"id\": 7\n}\n",
+    ]);
+    let of_it = here.list(&[
+        "delivery",
+        "list",
+        "--type",
+        "order.paid",
+        "--endpoint",
+        "ci",
+    ]);
+    let id = of_it[0]["id"].as_str().unwrap();
+    here.wait_for_state(id, "delivered");
+    let browser = Browser::start();
+    browser.open(&format!("{}/deliveries/{id}", served.status));
+    browser.click(".actions a.button");
+    browser.click("details.wide summary");
+    browser.fill("textarea[name=body]", "more");
+    browser.fill("input[name=to_url]", &elsewhere.url);
+    // What cannot be is told, and what was filled in is still there.
+    browser.script("document.querySelector('select[name=to]').value = 'ci'");
+    browser.click("#look-again");
+    assert!(browser.text("#problem").contains("one of the two"));
+    let typed = "document.querySelector('textarea[name=body]').value";
+    let typed = browser.script(&format!("return {typed}"));
+    assert_eq!(typed, "{\n  \"id\": 7\n}\nmore");
+    browser.script("document.querySelector('select[name=to]').value = ''");
+    browser.click("#look-again");
+    browser.wait_for(
+        "the look",
+        "document.querySelector('#problem') === null && document.querySelector('table.rows').textContent.includes('for replays')",
+    );
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 4, "only looked at");
+    browser.click("#start");
+    browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
+    let got = elsewhere.next();
+    assert_eq!(got.body, b"{\n  \"id\": 7\n}\nmore");
+    let event = here.json(&["event", "show", got.header("webhook-id").unwrap()]);
+    assert_eq!(event["replay_of_event"], of_it[0]["event"]);
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 5);
+}
+
+#[test]
+fn a_person_makes_up_for_what_an_endpoint_missed() {
+    if no_browser() {
+        return;
+    }
+    let (here, served, receiver) = lived_in();
+    here.add_endpoint("late", &receiver.url, &["--types", "push"]);
+    let browser = Browser::start();
+    for (endpoint, kind, expected) in [("deploy", "recover", 6), ("late", "backfill", 6)] {
+        browser.open(&format!("{}/endpoints/{endpoint}", served.status));
+        browser.click("details.change:first-of-type summary");
+        browser.click(&format!("#{kind} button"));
+        let preview = browser.text("#preview");
+        assert!(
+            preview.starts_with(&format!("{expected} deliveries")),
+            "{preview}"
+        );
+        browser.click("#start");
+        browser.wait_for_url(|url| url.contains("/replays/rpl_"));
+        browser.wait_for(
+            "the end",
+            "document.querySelector('#state').textContent.trim() === 'done'",
+        );
+        let records = here.list(&["replays", "list"]);
+        assert_eq!(records[0]["kind"], kind);
+        assert_eq!(records[0]["delivered"], expected);
+    }
+}
+
+#[test]
+fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
+    if no_browser() {
+        return;
+    }
+    let here = Box::new();
+    here.json(&["init"]);
+    let served = here.serve();
+    let browser = Browser::start();
+    browser.open(&format!("{}/endpoints", served.status));
+    browser.fill("input[name=name]", "ci");
+    browser.fill("input[name=url]", "https://ci.example.org/hook");
+    browser.click("form.settings summary");
+    browser.fill("input[name=rate]", "often");
+    browser.fill("textarea[name=template]", "{{ summary|tojson }}");
+    browser.fill("input[name=secret]", "hunter2hunter2");
+    browser.click("form.settings button[type=submit]");
+    let problem = browser.text("#problem");
+    assert!(problem.contains("rate"), "{problem}");
+    let values = "[...document.querySelectorAll('form.settings [name]')].map(field => [field.name, field.value])";
+    let values: Value = browser.script(&format!("return Object.fromEntries({values})"));
+    assert_eq!(values["name"], "ci");
+    assert_eq!(values["url"], "https://ci.example.org/hook");
+    assert_eq!(values["rate"], "often");
+    assert_eq!(values["template"], "{{ summary|tojson }}");
+    assert_eq!(values["secret"], "");
+    assert!(here.list(&["endpoint", "list"]).is_empty());
+    let element = browser.await_element("input[name=rate]");
+    let clear = format!("{}/element/{element}/clear", browser.session);
+    call("POST", &clear, Some(&json!({})));
+    browser.fill("input[name=rate]", "20/m");
+    browser.click("form.settings button[type=submit]");
+    browser.wait_for_url(|url| url.ends_with("/endpoints/ci"));
+    assert_eq!(here.json(&["endpoint", "show", "ci"])["rate"], "20/m");
+}
+
+#[test]
+fn keys_lead_through_the_pages_and_can_be_turned_off() {
+    if no_browser() {
+        return;
+    }
+    let (_here, served, _receiver) = lived_in();
+    let browser = Browser::start();
+    browser.open(&format!("{}/", served.status));
+    browser.press("gd");
+    browser.wait_for_url(|url| url.ends_with("/deliveries"));
+    // In a field a letter is a letter.
+    browser.press("/");
+    browser.wait_for("the filter", "document.activeElement.name === 'state'");
+    browser.script("document.activeElement.blur()");
+    browser.press("jjkx");
+    browser.wait_for(
+        "the second row to be left and the first with a box to be ticked or passed",
+        "document.activeElement.closest('tr') === document.querySelector('#rows tbody tr')",
+    );
+    browser.press("jj");
+    let third = "document.querySelectorAll('#rows tbody tr')[2].querySelector('a')";
+    browser.wait_for(
+        "the third row",
+        &format!("document.activeElement === {third}"),
+    );
+    let to = browser.script(&format!("return {third}.href"));
+    browser.press("o");
+    browser.wait_for_url(|url| url == to.as_str().unwrap());
+
+    browser.press("?");
+    browser.wait_for("the list of keys", "document.querySelector('#keys').open");
+    browser.click("#keys-on");
+    browser.click("#keys form button");
+    browser.press("gd");
+    browser.open(&format!("{}/events", served.status));
+    browser.press("gd");
+    browser.press("j");
+    assert!(browser.url().ends_with("/events"));
+    assert_eq!(
+        browser.script("return document.activeElement === document.body"),
+        true
+    );
 }
 
 #[test]
@@ -458,7 +447,7 @@ fn what_is_shown_follows_what_happens_and_leaves_alone_where_somebody_works() {
     browser.wait_for("two more looks", &format!("{looked} > {}", asked + 1));
     assert_eq!(browser.script(&format!("return {rows}")), before);
     assert_eq!(
-        browser.script("return document.querySelectorAll('input:checked').length"),
+        browser.script("return document.querySelectorAll('#rows input:checked').length"),
         1
     );
 }

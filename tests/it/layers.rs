@@ -127,3 +127,44 @@ fn no_statement_selects_everything_and_every_file_says_what_it_owns() {
         }
     }
 }
+
+/// Whether a literal holds words for people, and not a class, a path or an id.
+fn is_said(literal: &str) -> bool {
+    let known = ["light dark", "Enter"];
+    if known.contains(&literal) || literal.starts_with("hookbox ") {
+        return false;
+    }
+    let is_word = |part: &str| part.len() > 1 && part.chars().all(|c| c.is_ascii_lowercase());
+    let parts: Vec<&str> = literal.split(' ').collect();
+    let mut starts = literal.chars();
+    let is_title = starts.next().is_some_and(|c| c.is_ascii_uppercase())
+        && starts.next().is_some_and(|c| c.is_ascii_lowercase());
+    is_title
+        || parts
+            .windows(2)
+            .any(|two| two.iter().all(|part| is_word(part)))
+}
+
+#[test]
+fn what_the_pages_say_stands_in_one_place() {
+    assert!(is_said("Not found") && is_said("of them dead") && !is_said("badge {}"));
+    let mut checked = 0;
+    for path in sources(&root().join("status/page")) {
+        if path.ends_with("texts.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        // A quote as a character would turn inside and outside round.
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//") && !line.contains("'\"'"));
+        for line in lines {
+            for literal in line.split('"').skip(1).step_by(2) {
+                checked += 1;
+                assert!(!is_said(literal), "{}: `{literal}`", path.display());
+            }
+        }
+    }
+    assert!(checked > 200, "the check reads the pages: {checked}");
+}

@@ -40,3 +40,4 @@ mod support;
 mod tail;
 mod template;
 mod verifiers;
+mod webdriver;

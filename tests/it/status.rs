@@ -83,6 +83,67 @@ fn every_page_shows_what_it_is_for() {
 }
 
 #[test]
+fn forms_show_what_is_set_now_and_no_secret() {
+    let here = Box::new();
+    here.json(&[
+        "source",
+        "add",
+        "shop",
+        "--kind",
+        "generic",
+        "--secret",
+        "hunter2hunter2",
+        "--on-repeat",
+        "ignore",
+        "--type-header",
+        "X-Kind",
+    ]);
+    here.add_endpoint(
+        "ci",
+        "http://127.0.0.1:9/",
+        &[
+            "--header",
+            "X-Api-Key: hunter2",
+            "--proxy",
+            "http://proxy.example.org:3128",
+            "--tries",
+            "4",
+        ],
+    );
+    let served = here.serve();
+    for (path, held) in [
+        (
+            "/sources/shop",
+            [
+                ("on_repeat", "ignore"),
+                ("type_header", "X-Kind"),
+                ("signature_algorithm", "sha256"),
+                ("secret", "set, and shown to nobody"),
+            ],
+        ),
+        (
+            "/endpoints/ci",
+            [
+                ("proxy", "http://proxy.example.org:3128"),
+                ("tries", "4"),
+                ("headers", "X-Api-Key"),
+                ("timeout", "15s"),
+            ],
+        ),
+    ] {
+        let (status, _, html) = served.page(path);
+        assert_eq!(status, 200);
+        assert!(!html.contains("hunter2"), "{path}");
+        for (name, value) in held {
+            let field = html.split(&format!("name=\"{name}\"")).nth(1).unwrap();
+            let field = field.split('>').next().unwrap();
+            let hint = format!("placeholder=\"{value}\"");
+            assert!(field.contains(&hint), "{path}, {name}: {field}");
+        }
+    }
+}
+
+#[test]
 fn filters_and_pages_of_the_list() {
     let here = Box::new();
     let receiver = Receiver::answering(&[200]);

@@ -2,7 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{Around, frame};
+use super::around::Around;
+use super::frame::frame;
+use super::texts::fill;
 use crate::model::diff::{Diff, Line, Pair, Side, Whose};
 
 pub(in crate::status) fn difference(
@@ -11,41 +13,45 @@ pub(in crate::status) fn difference(
     b: &Side,
     diff: &Diff,
 ) -> String {
+    let t = &around.texts.difference;
     let name = |side: &Side| {
         let delivery = around.box_id.delivery(side.delivery.id);
+        let (id, number) = (side.delivery.id.0, side.attempt.number);
         html! {
-            a href={ "/deliveries/" (delivery) } { "delivery " (side.delivery.id.0) ", attempt " (side.attempt.number) }
+            a href={ "/deliveries/" (delivery) } { (fill(t.attempt, &[("delivery", &id), ("attempt", &number)])) }
         }
     };
+    let (a, b) = (name(a), name(b));
     let main = html! {
-        h1 { "Two attempts" }
-        p.dim { "What differs is marked." }
-        (pairs("What happened", &name(a), &name(b), &diff.facts))
-        (pairs("Request headers", &name(a), &name(b), &diff.request_headers))
-        (body("Body of the event", &diff.request_body))
-        (pairs("Reply headers", &name(a), &name(b), &diff.response_headers))
-        (body("Body of the reply", &diff.response_body))
+        h1 { (t.title) }
+        p.dim { (t.marked) }
+        (pairs(around, t.facts, &a, &b, &diff.facts))
+        (pairs(around, t.request_headers, &a, &b, &diff.request_headers))
+        (body(around, t.request_body, &diff.request_body))
+        (pairs(around, t.reply_headers, &a, &b, &diff.response_headers))
+        (body(around, t.reply_body, &diff.response_body))
     };
-    frame(around, "Two attempts", "", &main)
+    frame(around, t.title, "/deliveries", &main)
 }
 
-fn pairs(title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
+fn pairs(around: &Around<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
+    let (t, words) = (&around.texts.difference, &around.texts.words);
     html! {
         section {
             h2 { (title) }
             @if pairs.is_empty() {
-                p.dim { "none" }
+                p.dim { (words.none) }
             } @else {
                 div.scroll {
                     table.headers {
-                        thead { tr { th scope="col" { "Name" } th scope="col" { (a) } th scope="col" { (b) } th scope="col" { "" } } }
+                        thead { tr { th scope="col" { (words.name) } th scope="col" { (a) } th scope="col" { (b) } th scope="col" { "" } } }
                         tbody {
                             @for pair in pairs {
                                 tr class=[pair.differs().then_some("differs")] {
                                     th scope="row" { (pair.name) }
-                                    td { (pair.a.as_deref().unwrap_or("–")) }
-                                    td { (pair.b.as_deref().unwrap_or("–")) }
-                                    td { @if pair.differs() { "differs" } }
+                                    td { (pair.a.as_deref().unwrap_or(words.dash)) }
+                                    td { (pair.b.as_deref().unwrap_or(words.dash)) }
+                                    td { @if pair.differs() { (t.differs) } }
                                 }
                             }
                         }
@@ -56,12 +62,12 @@ fn pairs(title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
     }
 }
 
-fn body(title: &str, lines: &[Line]) -> Markup {
+fn body(around: &Around<'_>, title: &str, lines: &[Line]) -> Markup {
     html! {
         section {
             h2 { (title) }
             @if lines.is_empty() {
-                p.dim { "the same" }
+                p.dim { (around.texts.difference.same) }
             } @else {
                 pre.diff tabindex="0" {
                     @for line in lines {

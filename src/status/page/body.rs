@@ -5,45 +5,55 @@
 
 use maud::{Markup, html};
 
+use super::around::Around;
 use super::parts::size;
+use super::texts::fill;
 use crate::signature::gogs::signed_bytes;
 
 /// Most bytes of a body on a page; the whole is there to download.
 const SHOWN_BYTES_MAX: usize = 256 * 1024;
 
-/// The body, pretty where it is JSON, and raw.
-pub(super) fn body(bytes: &[u8], content_type: Option<&str>, download: &str) -> Markup {
+/// Most bytes that are shown in hex: each takes five characters.
+const HEX_BYTES_MAX: usize = 16 * 1024;
+
+/// The body: pretty where it is JSON, raw where it is text, and in hex.
+pub(super) fn body(
+    around: &Around<'_>,
+    bytes: &[u8],
+    content_type: Option<&str>,
+    download: &str,
+) -> Markup {
+    let (t, words) = (&around.texts.body, &around.texts.words);
     // A form's payload field is what its reader wants to see.
     let inner = signed_bytes(content_type, bytes);
     let pretty = indent_json(&inner, SHOWN_BYTES_MAX);
     let from_form = pretty.is_some() && inner.len() != bytes.len();
+    let raw = std::str::from_utf8(bytes).ok();
     html! {
         p {
-            (size(bytes.len() as u64)) " · " (content_type.unwrap_or("no content type")) " · "
-            a href=(download) { "download" }
+            (size(bytes.len() as u64)) " · " (content_type.unwrap_or(t.no_type)) " · "
+            a href=(download) { (t.download) }
         }
-        @if let Some(pretty) = &pretty {
-            details open {
-                summary { "Pretty" @if from_form { " (the form's payload)" } }
-                (text(pretty))
-            }
-        }
-        details open[pretty.is_none()] {
-            summary { "Raw" }
-            @match std::str::from_utf8(bytes) {
-                Ok("") => p.dim { "empty" },
-                Ok(raw) => (text(raw)),
-                Err(_) => {
-                    p.dim { "not text; the bytes in hex:" }
-                    (text(&hex_dump(&bytes[..bytes.len().min(SHOWN_BYTES_MAX / 8)])))
+        @if bytes.is_empty() {
+            p.dim { (words.empty) }
+        } @else {
+            @if let Some(pretty) = &pretty {
+                details open {
+                    summary { @if from_form { (t.pretty_of_form) } @else { (t.pretty) } }
+                    (text(around, pretty))
                 }
             }
+            @match raw {
+                Some(raw) => details open[pretty.is_none()] { summary { (t.raw) } (text(around, raw)) },
+                None => p.dim { (t.not_text) },
+            }
+            details open[raw.is_none()] { summary { (t.hex) } (hex(around, bytes)) }
         }
     }
 }
 
 /// Text in a box, cut on a character boundary.
-pub(super) fn text(whole: &str) -> Markup {
+pub(super) fn text(around: &Around<'_>, whole: &str) -> Markup {
     let mut end = whole.len().min(SHOWN_BYTES_MAX);
     while !whole.is_char_boundary(end) {
         end -= 1;
@@ -55,8 +65,24 @@ pub(super) fn text(whole: &str) -> Markup {
     );
     html! {
         pre tabindex="0" { (shown) }
-        @if end < whole.len() {
-            p.dim { "cut here: " (size(end as u64)) " of " (size(whole.len() as u64)) " shown" }
+        (cut(around, end, whole.len()))
+    }
+}
+
+fn hex(around: &Around<'_>, bytes: &[u8]) -> Markup {
+    let end = bytes.len().min(HEX_BYTES_MAX);
+    html! {
+        pre tabindex="0" { (hex_dump(&bytes[..end])) }
+        (cut(around, end, bytes.len()))
+    }
+}
+
+/// Says that there is more than is shown.
+fn cut(around: &Around<'_>, shown: usize, whole: usize) -> Markup {
+    let (shown, whole) = (shown as u64, whole as u64);
+    html! {
+        @if shown < whole {
+            p.dim { (fill(around.texts.body.cut, &[("shown", &size(shown)), ("whole", &size(whole))])) }
         }
     }
 }

@@ -1,11 +1,14 @@
-//! The list of deliveries: filters as a form and as a URL one can keep, page by page.
+//! The list of deliveries, with its filters, the way to older pages, and what can be done with those
+//! that are shown.
 
 use std::sync::Arc;
 
 use maud::{Markup, html};
 
+use super::around::Around;
+use super::fields::choice;
+use super::frame::frame;
 use super::parts::{asked, delivery_table, with_place};
-use super::{Around, frame};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::store::Directory;
 
@@ -19,90 +22,78 @@ pub(in crate::status) struct DeliveriesView<'a> {
 
 pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'_>) -> String {
     let box_id = around.box_id;
+    let (t, words) = (&around.texts.deliveries, &around.texts.words);
     let asked = |name: &str| asked(view.query, name);
+    let page_at = |place: Option<&str>| {
+        let query = with_place(view.query, "before", place);
+        format!("/deliveries?{query}")
+    };
     let main = html! {
-        h1 { "Deliveries" }
-        (filters(view, &asked))
+        h1 { (t.title) }
+        (filters(around, view, &asked))
         @if view.rows.is_empty() {
-            p.empty { "No deliveries match." }
+            p.empty { (t.no_match) }
         } @else {
             div #rows data-live {
                 (delivery_table(around, &view.rows, around.may_change.then_some("chosen")))
             }
             @if around.may_change { (actions(around, view.query)) }
         }
-        nav.pages aria-label="Pages of the list" {
-            @if !asked("before").is_empty() {
-                a href={ "/deliveries?" (with_place(view.query, "before", None)) } { "Newest" }
-            }
+        nav.pages aria-label=(words.list_pages) {
+            @if !asked("before").is_empty() { a href=(page_at(None)) { (words.newest) } }
             @if view.more && let Some(last) = view.rows.last() {
-                a rel="next" href={ "/deliveries?" (with_place(view.query, "before", Some(&box_id.delivery(last.id)))) } {
-                    "Older"
-                }
+                a rel="next" href=(page_at(Some(&box_id.delivery(last.id)))) { (words.older) }
             }
         }
     };
-    frame(around, "Deliveries", "/deliveries", &main)
+    frame(around, t.title, "/deliveries", &main)
 }
 
 /// What can be done with those that are chosen, and with all that the filter names.
 fn actions(around: &Around<'_>, query: &str) -> Markup {
+    let t = &around.texts.deliveries;
     html! {
         div.bulk {
-            form #chosen method="post" action="/replays/chosen" {
-                input type="hidden" name="token" value=(around.token);
-                button.quiet type="submit" { "Replay those chosen" }
+            form #chosen method="get" action="/replays/new" {
+                button.quiet type="submit" { (t.replay_chosen) }
             }
             @if can_be_chosen(query) {
-                a.button href={ "/replays/new?" (with_place(query, "before", None)) } { "Replay all that match…" }
+                a.button href={ "/replays/new?" (with_place(query, "before", None)) } { (t.replay_matching) }
             }
         }
     }
 }
 
-fn filters(view: &DeliveriesView<'_>, asked: &dyn Fn(&str) -> String) -> Markup {
+fn filters(
+    around: &Around<'_>,
+    view: &DeliveriesView<'_>,
+    asked: &dyn Fn(&str) -> String,
+) -> Markup {
+    let (t, words) = (&around.texts.deliveries, &around.texts.words);
     let states: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
-    let endpoints: Vec<&str> = view
-        .directory
-        .endpoints()
-        .iter()
-        .map(|e| e.name.as_str())
-        .collect();
-    let sources: Vec<&str> = view
-        .directory
-        .sources()
-        .iter()
-        .map(|s| s.name.as_str())
-        .collect();
+    let endpoints = view.directory.endpoints().iter();
+    let endpoints: Vec<&str> = endpoints.map(|endpoint| endpoint.name.as_str()).collect();
+    let sources = view.directory.sources().iter();
+    let sources: Vec<&str> = sources.map(|source| source.name.as_str()).collect();
+    let any = Some(words.any);
+    let typed = [
+        (t.typed, "type", "push"),
+        (t.since, "since", "7d"),
+        (t.until, "until", "1h"),
+    ];
     html! {
         form.filters method="get" action="/deliveries" {
-            (choice("State", "state", &states, &asked("state")))
-            (choice("Endpoint", "endpoint", &endpoints, &asked("endpoint")))
-            (choice("Source", "source", &sources, &asked("source")))
-            label { span { "Type" } input name="type" value=(asked("type")) placeholder="push" autocomplete="off"; }
-            label { span { "Since" } input name="since" value=(asked("since")) placeholder="7d" autocomplete="off"; }
-            label { span { "Until" } input name="until" value=(asked("until")) placeholder="1h" autocomplete="off"; }
-            @if !asked("replay").is_empty() { input type="hidden" name="replay" value=(asked("replay")); }
-            @if !asked("mended").is_empty() { input type="hidden" name="mended" value=(asked("mended")); }
-            button type="submit" { "Filter" }
-            a href="/deliveries" { "Clear" }
-        }
-    }
-}
-
-fn choice(label: &str, name: &str, options: &[&str], chosen: &str) -> Markup {
-    // A removed endpoint or source can still be asked for.
-    let foreign = !chosen.is_empty() && !options.contains(&chosen);
-    html! {
-        label {
-            span { (label) }
-            select name=(name) {
-                option value="" { "any" }
-                @for option in options {
-                    option value=(option) selected[*option == chosen] { (option) }
-                }
-                @if foreign { option value=(chosen) selected { (chosen) } }
+            (choice(t.state, "state", any, &states, &asked("state")))
+            (choice(t.endpoint, "endpoint", any, &endpoints, &asked("endpoint")))
+            (choice(t.source, "source", any, &sources, &asked("source")))
+            @for (label, name, example) in typed {
+                label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
             }
+            @for name in ["replay", "mended"] {
+                @if !asked(name).is_empty() { input type="hidden" name=(name) value=(asked(name)); }
+            }
+            button type="submit" { (words.filter) }
+            a href="/deliveries" { (words.clear) }
         }
     }
 }

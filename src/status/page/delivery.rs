@@ -2,15 +2,15 @@
 
 use maud::{Markup, html};
 
+use super::around::Around;
 use super::body::{body, text};
-use super::parts::{badge, button, exact, headers, lasting};
-use super::{Around, frame};
+use super::frame::frame;
+use super::parts::{badge, button, headers};
+use super::texts::{fill, link_in};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::EndpointReport;
 use crate::model::event::EventRecord;
-use crate::model::id::BoxId;
-use crate::time::Timestamp;
 
 pub(in crate::status) struct DeliveryView {
     pub(in crate::status) delivery: DeliveryRecord,
@@ -24,131 +24,169 @@ pub(in crate::status) struct DeliveryView {
 
 pub(in crate::status) fn delivery(around: &Around<'_>, view: &DeliveryView) -> String {
     let Around { box_id, now, .. } = *around;
+    let (t, words) = (&around.texts.delivery, &around.texts.words);
     let id = box_id.delivery(view.delivery.id);
     let main = html! {
         div.heading {
-            h1 { "Delivery " span.mono { (id) } }
+            h1 { (fill(t.title, &[("id", &id)])) }
             (badge(view.delivery.state, view.delivery.waiting(now)))
             @if around.may_change { (actions(around, view, &id)) }
         }
-        div #facts data-live { (facts(view, box_id, now)) }
+        div #facts data-live { (facts(around, view)) }
         section #attempts data-live {
-            h2 { "Attempts" }
-            @if view.attempts.is_empty() { p.empty { "None yet." } }
+            h2 { (t.attempts) }
+            @if view.attempts.is_empty() { p.empty { (words.none_yet) } }
             @for index in (0..view.attempts.len()).rev() {
                 (one_attempt(around, view, index))
             }
         }
         section {
-            h2 { "Event" }
+            h2 { (t.event) }
             @let event_id = box_id.event(view.event.id);
             p { a.mono href={ "/events/" (event_id) } { (event_id) } }
-            details { summary { "Headers as received" } (headers(&view.event.headers)) }
-            (body(&view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
+            details { summary { (t.headers) } (headers(around, &view.event.headers)) }
+            (body(around, &view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
         }
     };
     frame(
         around,
-        &format!("Delivery {}", view.delivery.id.0),
-        "",
+        &fill(t.title, &[("id", &view.delivery.id.0)]),
+        "/deliveries",
         &main,
     )
 }
 
 fn actions(around: &Around<'_>, view: &DeliveryView, id: &str) -> Markup {
+    let t = &around.texts.delivery;
     let path = |verb: &str| format!("/deliveries/{id}/{verb}");
     html! {
         div.actions {
-            @match (view.delivery.state, view.endpoint.is_some()) {
-                (State::Pending, _) => (button(around, &path("cancel"), "Cancel", "quiet")),
-                (_, true) => (button(around, &path("replay"), "Replay", "")),
-                (_, false) => span.dim { "its endpoint is removed" },
+            @if view.delivery.state == State::Pending {
+                (button(around, &path("cancel"), "cancel", t.cancel, "quiet"))
+            } @else {
+                a.button href={ "/replays/new?id=" (id) } { (t.replay_otherwise) }
+                @if view.endpoint.is_some() {
+                    (button(around, &path("replay"), "replay", t.replay, ""))
+                } @else {
+                    span.dim { (t.endpoint_removed) }
+                }
             }
         }
     }
 }
 
-fn facts(view: &DeliveryView, box_id: &BoxId, now: Timestamp) -> Markup {
+fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
+    let (t, box_id) = (&around.texts.delivery, around.box_id);
     let delivery = &view.delivery;
     let link = |id: &str| html! { a.mono href={ "/deliveries/" (id) } { (id) } };
     html! {
         dl.facts {
-            dt { "What" } dd { (delivery.summary) }
-            dt { "Type" } dd { (delivery.event_type) }
-            dt { "Source" } dd { (delivery.source.as_deref().unwrap_or("–")) }
-            dt { "Endpoint" }
+            dt { (t.what) } dd { (delivery.summary) }
+            dt { (t.typed) } dd { (delivery.event_type) }
+            dt { (t.source) } dd { (delivery.source.as_deref().unwrap_or(around.texts.words.dash)) }
+            dt { (t.endpoint) }
             dd {
                 a href={ "/endpoints/" (delivery.endpoint) } { (delivery.endpoint) }
                 @if let Some(report) = &view.endpoint {
                     " " span.dim.mono { (report.endpoint.shown_url()) }
                 }
             }
-            dt { "Tries" }
+            dt { (t.tries) }
             dd {
                 (delivery.tries)
-                @if delivery.state == State::Pending && let Some(report) = &view.endpoint { " of " (report.endpoint.tries_max()) }
+                @if delivery.state == State::Pending && let Some(report) = &view.endpoint {
+                    " " (fill(t.tries_of, &[("most", &report.endpoint.tries_max())]))
+                }
             }
-            dt { "Made" } dd { (exact(delivery.created, now)) }
-            @if let Some(due) = delivery.due { dt { "Due" } dd { (exact(due, now)) } }
-            @if let Some(settled) = delivery.settled { dt { "Settled" } dd { (exact(settled, now)) } }
+            dt { (t.made) } dd { (around.exact(delivery.created)) }
+            @if let Some(due) = delivery.due { dt { (t.due) } dd { (around.exact(due)) } }
+            @if let Some(settled) = delivery.settled { dt { (t.settled) } dd { (around.exact(settled)) } }
             @if let Some(reason) = &delivery.reason {
-                dt { @if delivery.state == State::Pending { "Last refusal" } @else { "Reason" } }
+                dt { @if delivery.state == State::Pending { (t.last_refusal) } @else { (t.reason) } }
                 dd { (reason) }
             }
             @if let Some(error) = &delivery.when_error {
-                dt { "In doubt" }
-                dd { "the endpoint's --when failed on this event, so it was sent: " (error) }
+                dt { (t.in_doubt) }
+                dd { (fill(t.when_failed, &[("error", error)])) }
             }
-            @if delivery.state == State::Pending && let Some(hold) = view.endpoint.as_ref().and_then(|e| e.endpoint.held.as_ref()) {
-                dt { "Held" }
-                dd {
-                    "nothing is sent to the endpoint since " (exact(hold.since, now)) ": " (hold.reason)
-                    " – " a href={ "/endpoints/" (delivery.endpoint) } { "resume it" }
-                }
-            }
-            @if delivery.waiting(now) == Some("pace") && let Some(until) = delivery.endpoint_waits.paced_until {
-                dt { "Waiting" }
-                dd { "the endpoint gets no more before " (exact(until, now)) ". No tries are spent." }
-            }
-            @if delivery.waiting(now) == Some("window") {
-                dt { "Waiting" }
-                dd { "the endpoint's window is closed; " (delivery.waiting_reason(box_id, now).unwrap_or_default()) }
-            }
-            @if delivery.waiting(now) == Some("order") && let Some(first) = delivery.endpoint_waits.behind {
-                dt { "Waiting" }
-                dd { "the endpoint gets one at a time, in order, and " (link(&box_id.delivery(first))) " goes first" }
-            }
-            @if delivery.state == State::Pending && let Some(outage) = view.endpoint.as_ref().and_then(|e| e.outage.as_ref()) {
-                dt { "Waiting" }
-                dd {
-                    "the endpoint could not be reached for " (lasting(outage.since, now)) "; "
-                    (outage.probes) " probes, the last: " (outage.error) ". No tries are spent."
-                }
-            }
+            (waits(around, view))
             @if let Some(original) = delivery.replay_of {
-                dt { "Replay of" } dd { (link(&box_id.delivery(original))) }
+                dt { (t.replay_of) } dd { (link(&box_id.delivery(original))) }
             }
             @if let Some(replay) = delivery.replay {
                 @let replay = box_id.replay(replay);
-                dt { "Made for" } dd { "replay " a.mono href={ "/replays/" (replay) } { (replay) } }
+                @let to_it = html! { a.mono href={ "/replays/" (replay) } { (replay) } };
+                dt { (t.made_for) } dd { (link_in(t.for_replay, &[("replay", &to_it)])) }
             }
             @if let Some(by) = delivery.mended_by {
-                dt { "Mended by" } dd { (link(&box_id.delivery(by))) ", which got through in its place" }
+                dt { (t.mended_by) }
+                dd { (link_in(t.got_through, &[("replay", &link(&box_id.delivery(by)))])) }
             }
             @if !view.replays.is_empty() {
-                dt { "Replayed as" }
+                dt { (t.replayed_as) }
                 dd { @for replay in &view.replays { (link(&box_id.delivery(replay.id))) " " (badge(replay.state, None)) " " } }
             }
         }
     }
 }
 
+/// What a pending delivery waits for besides its time.
+fn waits(around: &Around<'_>, view: &DeliveryView) -> Markup {
+    let (t, box_id, now) = (&around.texts.delivery, around.box_id, around.now);
+    let delivery = &view.delivery;
+    let endpoint = view
+        .endpoint
+        .as_ref()
+        .filter(|_| delivery.state == State::Pending);
+    let hold = endpoint.and_then(|report| report.endpoint.held.as_ref());
+    let outage = endpoint.and_then(|report| report.outage.as_ref());
+    let waiting = delivery.waiting(now);
+    let is_paced = waiting == Some("pace");
+    let is_in_order = waiting == Some("order");
+    html! {
+        @if let Some(hold) = hold {
+            @let resume = html! { a href={ "/endpoints/" (delivery.endpoint) } { (t.resume) } };
+            dt { (t.held) }
+            dd { (link_in(t.held_since, &[("when", &around.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
+        }
+        @if is_paced && let Some(until) = delivery.endpoint_waits.paced_until {
+            dt { (t.waiting) }
+            dd { (link_in(t.paced, &[("when", &around.exact(until))])) }
+        }
+        @if waiting == Some("window") {
+            @let reason = delivery.waiting_reason(box_id, now).unwrap_or_default();
+            dt { (t.waiting) }
+            dd { (fill(t.window, &[("reason", &reason)])) }
+        }
+        @if is_in_order && let Some(first) = delivery.endpoint_waits.behind {
+            @let first = box_id.delivery(first);
+            @let to_it = html! { a.mono href={ "/deliveries/" (first) } { (first) } };
+            dt { (t.waiting) }
+            dd { (link_in(t.in_order, &[("first", &to_it)])) }
+        }
+        @if let Some(outage) = outage {
+            @let span = around.lasting(outage.since);
+            dt { (t.waiting) }
+            dd { (fill(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &outage.error)])) }
+        }
+    }
+}
+
 fn one_attempt(around: &Around<'_>, view: &DeliveryView, index: usize) -> Markup {
-    let now = around.now;
+    let (t, words) = (&around.texts.delivery, &around.texts.words);
     let attempt = &view.attempts[index];
     let open = index + 1 == view.attempts.len();
     let earlier = index.checked_sub(1).map(|index| &view.attempts[index]);
     let ms = |span: std::time::Duration| format!("{:.1} ms", span.as_micros() as f64 / 1000.0);
+    let timing = fill(
+        t.timing,
+        &[
+            ("resolve", &ms(attempt.timing.resolve)),
+            ("connect", &ms(attempt.timing.connect)),
+            ("wait", &ms(attempt.timing.wait)),
+            ("read", &ms(attempt.timing.read)),
+        ],
+    );
     let class = match attempt.outcome {
         Outcome::Delivered => "delivered",
         Outcome::Refused => "dead",
@@ -160,30 +198,27 @@ fn one_attempt(around: &Around<'_>, view: &DeliveryView, index: usize) -> Markup
                 "#" (attempt.number) " "
                 span class={ "badge " (class) } { (attempt.outcome) }
                 @if let Some(status) = attempt.status { " " span.mono { (status) } }
-                " " (exact(attempt.started, now)) " " span.dim { (ms(attempt.timing.total)) }
+                " " (around.exact(attempt.started)) " " span.dim { (ms(attempt.timing.total)) }
             }
             @if let Some(error) = &attempt.error { p.problem { (error) } }
             @if let Some(earlier) = earlier {
                 p {
                     a href={ "/attempts/" (around.box_id.attempt(earlier.id)) "/diff/" (around.box_id.attempt(attempt.id)) } {
-                        "Compare with #" (earlier.number)
+                        (fill(t.compare, &[("number", &earlier.number)]))
                     }
                 }
             }
-            p.dim {
-                "resolve " (ms(attempt.timing.resolve)) " · connect " (ms(attempt.timing.connect))
-                " · wait " (ms(attempt.timing.wait)) " · read " (ms(attempt.timing.read))
-            }
-            h3 { "Request headers" }
-            (headers(&attempt.request_headers))
+            p.dim { (timing) }
+            h3 { (t.request_headers) }
+            (headers(around, &attempt.request_headers))
             @if attempt.status.is_some() {
-                h3 { "Reply headers" }
-                (headers(&attempt.response_headers))
-                h3 { "Reply body" @if attempt.response_truncated { " (cut)" } }
+                h3 { (t.reply_headers) }
+                (headers(around, &attempt.response_headers))
+                h3 { @if attempt.response_truncated { (t.reply_body_cut) } @else { (t.reply_body) } }
                 @if attempt.response_body.is_empty() {
-                    p.dim { "empty" }
+                    p.dim { (words.empty) }
                 } @else {
-                    (text(&String::from_utf8_lossy(&attempt.response_body)))
+                    (text(around, &String::from_utf8_lossy(&attempt.response_body)))
                 }
             }
         }

@@ -1,132 +1,110 @@
-//! Endpoints: how each fares, and forms to make, change, hold and try them.
+//! Endpoints: how each fares, and forms to make, change, hold and try them, and to make up for what
+//! they missed.
 
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::around::Around;
+use super::fields::{capital, form, name, secret, setting, settings};
+use super::frame::frame;
 use super::overview;
-use super::parts::{button, exact, last_day, size};
-use super::{Around, frame};
+use super::parts::{button, last_day, size};
+use super::texts::{fill, link_in};
 use crate::model::endpoint::EndpointReport;
-use crate::model::settings::{ENDPOINT_SETTINGS, Setting};
+use crate::model::replay::ReplayKind;
+use crate::model::settings::ENDPOINT_SETTINGS;
 
 /// All endpoints, and a form for another one.
 pub(in crate::status) fn endpoints(around: &Around<'_>, reports: &[EndpointReport]) -> String {
+    const ACTION: &str = "/endpoints";
+    let (t, words) = (&around.texts.endpoints, &around.texts.words);
+    let fields = html! {
+        (name(around, ACTION, "ci"))
+        (settings(around, ACTION, &ENDPOINT_SETTINGS, &["url"]))
+        button type="submit" { (t.add) }
+    };
     let main = html! {
-        h1 { "Endpoints" }
+        h1 { (t.title) }
         div #endpoints data-live {
-            @if reports.is_empty() { p.empty { "None yet." } } @else { (overview::endpoints(reports, around.now)) }
+            @if reports.is_empty() { p.empty { (words.none_yet) } } @else { (overview::endpoints(around, reports)) }
         }
         @if around.may_change {
-            section {
-                h2 { "Add an endpoint" }
-                form.settings method="post" action="/endpoints" {
-                    input type="hidden" name="token" value=(around.token);
-                    label { span { "Name" } input name="name" required autocomplete="off" placeholder="ci"; }
-                    (fields(&ENDPOINT_SETTINGS, &["url"]))
-                    button type="submit" { "Add" }
-                }
-            }
+            section { h2 { (t.add_title) } (form(around, ACTION, &fields)) }
         }
     };
-    frame(around, "Endpoints", "/endpoints", &main)
-}
-
-/// Fields for settings; those that are named are required, the others are folded away.
-pub(super) fn fields(settings: &[Setting], required: &[&str]) -> Markup {
-    let (first, others): (Vec<&Setting>, Vec<&Setting>) = settings
-        .iter()
-        .partition(|setting| required.contains(&setting.name));
-    html! {
-        @for setting in first { (field(setting, true, None)) }
-        @if !others.is_empty() {
-            details {
-                summary { "Settings" }
-                div.settings { @for setting in others { (field(setting, false, None)) } }
-            }
-        }
-    }
-}
-
-/// A field for a setting, with what it is now behind the cursor.
-fn field(setting: &Setting, is_required: bool, held: Option<String>) -> Markup {
-    let label = capital(&setting.name.replace('_', " "));
-    let is_long = matches!(setting.name, "template" | "headers" | "ca" | "client_cert");
-    html! {
-        label {
-            span { (label) }
-            @if is_long {
-                textarea name=(setting.name) rows="2" autocomplete="off" {}
-            } @else if setting.is_secret {
-                input type="password" name=(setting.name) autocomplete="new-password";
-            } @else {
-                input name=(setting.name) required[is_required] placeholder=[held] autocomplete="off";
-            }
-            small { (setting.help) }
-        }
-    }
+    frame(around, t.title, "/endpoints", &main)
 }
 
 /// One endpoint.
 pub(in crate::status) fn endpoint(around: &Around<'_>, report: &EndpointReport) -> String {
-    let name = &report.endpoint.name;
+    let title = fill(
+        around.texts.endpoints.title_of_one,
+        &[("name", &report.endpoint.name)],
+    );
     let main = html! {
         div.heading {
-            h1 { "Endpoint " (name) }
+            h1 { (title) }
             @if around.may_change { (actions(around, report)) }
         }
         div #facts data-live { (facts(around, report)) }
-        @if around.may_change { (changes(around, report)) }
+        @if around.may_change {
+            (make_up(around, report))
+            (changes(around, report))
+        }
     };
-    frame(around, &format!("Endpoint {name}"), "/endpoints", &main)
+    frame(around, &title, "/endpoints", &main)
 }
 
 fn actions(around: &Around<'_>, report: &EndpointReport) -> Markup {
+    let t = &around.texts.endpoints;
     let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.name);
     html! {
         div.actions {
-            (button(around, &path("test"), "Send a test", "quiet"))
-            (button(around, &path("try"), "Try now", "quiet"))
+            (button(around, &path("test"), "send-a-test", t.test, "quiet"))
+            (button(around, &path("try"), "try-now", t.try_now, "quiet"))
             @if report.endpoint.held.is_some() {
-                (button(around, &path("resume"), "Resume", ""))
+                (button(around, &path("resume"), "resume", t.resume, ""))
             } @else {
-                (button(around, &path("hold"), "Hold", "quiet"))
+                (button(around, &path("hold"), "hold", t.hold, "quiet"))
             }
         }
     }
 }
 
 fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let (now, name) = (around.now, &report.endpoint.name);
+    let (t, name) = (&around.texts.endpoints, &report.endpoint.name);
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     let shown = report.json();
     html! {
         dl.facts {
-            dt { "Reached" } dd { (overview::reached(report, now)) }
-            dt { "Last 24 h" } dd { (last_day(&report.hours, now)) }
-            dt { "Pending" }
+            dt { (t.reached) } dd { (overview::reached(around, report)) }
+            dt { (t.last_day) } dd { (last_day(around, &report.hours)) }
+            dt { (t.pending) }
             dd {
                 a href=(list("pending")) { (report.pending) }
-                @if let Some(due) = report.oldest_due { " " span.dim { "the oldest was due " (exact(due, now)) } }
+                @if let Some(due) = report.oldest_due {
+                    " " span.dim { (link_in(t.oldest_due, &[("when", &around.exact(due))])) }
+                }
             }
-            dt { "Delivered" } dd { a href=(list("delivered")) { (report.delivered) } }
-            dt { "Dead" }
+            dt { (t.delivered) } dd { a href=(list("delivered")) { (report.delivered) } }
+            dt { (t.dead) }
             dd {
                 a href=(list("dead")) { (report.dead) }
                 @if report.dead > 0 && around.may_change {
-                    " · " a href={ "/replays/new?state=dead&endpoint=" (name) } { "replay them…" }
+                    " · " a href={ "/replays/new?state=dead&endpoint=" (name) } { (t.replay_dead) }
                 }
             }
-            dt { "Mended" } dd { a href={ (list("dead")) "&mended=true" } { (report.mended) } }
+            dt { (t.mended) } dd { a href={ (list("dead")) "&mended=true" } { (report.mended) } }
         }
-        h2 { "Settings" }
+        h2 { (around.texts.words.settings) }
         dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
-                @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(value) {
+                @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(around, value) {
                     dt { (capital(&setting.replace('_', " "))) } dd.mono { (text) }
                 }
             }
             @if let Some(template) = report.endpoint.format.template() {
-                dt { "Template" } dd { (template.file()) " · " (size(template.stored().to_string().len() as u64)) }
+                dt { (t.template) } dd { (template.file()) " · " (size(template.stored().to_string().len() as u64)) }
             }
         }
     }
@@ -152,19 +130,11 @@ const COUNTED: [&str; 16] = [
     "connection",
 ];
 
-/// The name under which a setting is shown.
-fn held_as(setting: &str) -> &str {
-    match setting {
-        "tries" => "tries_max",
-        other => other,
-    }
-}
-
 /// What a setting says, if it is set.
-fn said(value: &Value) -> Option<String> {
+fn said(around: &Around<'_>, value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
-        Value::Bool(true) => Some("yes".to_owned()),
+        Value::Bool(true) => Some(around.texts.words.yes.to_owned()),
         Value::String(text) => Some(text.clone()),
         Value::Array(items) if items.is_empty() => None,
         Value::Array(items) => {
@@ -175,34 +145,81 @@ fn said(value: &Value) -> Option<String> {
     }
 }
 
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
+/// What a setting is now, as far as it may be shown.
+fn held(around: &Around<'_>, report: &EndpointReport, setting: &str) -> Option<String> {
+    let shown = report.json();
+    let is_kept = || Some(around.texts.words.is_kept.to_owned());
+    let (connection, endpoint) = (&report.endpoint.connection, &report.endpoint);
+    match setting {
+        "secret" => endpoint.secret.as_ref().and_then(|_| is_kept()),
+        "auth_secret" => connection.auth.as_ref().and_then(|_| is_kept()),
+        "client_cert" => connection.client_cert.as_ref().and_then(|_| is_kept()),
+        "ca" => connection.ca.as_ref().and_then(|_| is_kept()),
+        "template" => endpoint
+            .format
+            .template()
+            .map(|template| template.file().to_owned()),
+        "headers" => {
+            let names = connection.headers.iter().map(|(name, _)| name.as_str());
+            Some(names.collect::<Vec<&str>>().join(", ")).filter(|names| !names.is_empty())
+        }
+        "tries" => said(around, &shown["tries_max"]),
+        "method" | "auth" | "connect_timeout" | "proxy" => {
+            said(around, &shown["connection"][setting])
+        }
+        _ => said(around, &shown[setting]).or_else(|| said(around, &shown["signature"][setting])),
+    }
+}
+
+/// Forms that ask what a recover or a backfill would do.
+fn make_up(around: &Around<'_>, report: &EndpointReport) -> Markup {
+    let t = &around.texts.endpoints;
+    let kinds = [
+        (ReplayKind::Recover, t.recover),
+        (ReplayKind::Backfill, t.backfill),
+    ];
+    html! {
+        details.change {
+            summary { (t.make_up) }
+            @for (kind, what) in kinds {
+                p { (what) }
+                form.filters id=(kind) method="get" action="/replays/new" {
+                    input type="hidden" name="kind" value=(kind);
+                    input type="hidden" name="endpoint" value=(report.endpoint.name);
+                    label { span { (t.since) } input name="since" value="7d" required autocomplete="off"; }
+                    button.quiet type="submit" { (t.look) }
+                }
+            }
+        }
+    }
 }
 
 fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let path = format!("/endpoints/{}", report.endpoint.name);
-    let shown = report.json();
+    let (t, words) = (&around.texts.endpoints, &around.texts.words);
+    let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.name);
+    let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
+    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
+    let fields = html! {
+        @for one in &ENDPOINT_SETTINGS {
+            (setting(around, &set, one, false, held(around, report, one.name).as_deref()))
+        }
+        p.dim { (words.stays) }
+        button type="submit" { (words.save) }
+    };
+    let new_secret = html! {
+        (secret(t.new_secret, "secret"))
+        button.quiet type="submit" { (words.replace_secret) }
+    };
+    let removal = html! {
+        label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
+        button.quiet type="submit" { (words.remove) }
+    };
     html! {
-        details.change {
-            summary { "Change it" }
-            form.settings method="post" action={ (path) "/set" } {
-                input type="hidden" name="token" value=(around.token);
-                @for setting in &ENDPOINT_SETTINGS { (field(setting, false, said(&shown[held_as(setting.name)]))) }
-                p.dim { "What is left empty stays as it is; a dash (-) brings back what is usual." }
-                button type="submit" { "Save" }
-            }
-            form.settings method="post" action={ (path) "/rotate-secret" } {
-                input type="hidden" name="token" value=(around.token);
-                label { span { "New secret; the old one holds for a day where the scheme allows it" } input type="password" name="secret" required autocomplete="new-password"; }
-                button.quiet type="submit" { "Replace the secret" }
-            }
-            form.settings method="post" action={ (path) "/remove" } {
-                input type="hidden" name="token" value=(around.token);
-                label.check { input type="checkbox" name="cancel_pending" value="true"; span { "cancel what is pending" } }
-                button.quiet type="submit" { "Remove" }
-            }
+        details.change open[is_open.contains(&true)] {
+            summary { (words.change) }
+            (form(around, &set, &fields))
+            (form(around, &rotate, &new_secret))
+            (form(around, &remove, &removal))
         }
     }
 }

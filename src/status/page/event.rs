@@ -2,9 +2,11 @@
 
 use maud::html;
 
+use super::around::Around;
 use super::body::body;
-use super::parts::{delivery_table, exact, headers};
-use super::{Around, frame};
+use super::frame::frame;
+use super::parts::{delivery_table, headers};
+use super::texts::fill;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
 
@@ -14,47 +16,53 @@ pub(in crate::status) fn event(
     bytes: &[u8],
     deliveries: &[DeliveryRecord],
 ) -> String {
-    let Around { box_id, now, .. } = *around;
+    let (t, dash) = (&around.texts.event, around.texts.words.dash);
+    let box_id = around.box_id;
     let id = box_id.event(event.id);
     let main = html! {
-        div.heading { h1 { "Event " span.mono { (id) } } }
+        div.heading { h1 { (fill(t.title, &[("id", &id)])) } }
         dl.facts {
-            dt { "What" } dd { (event.summary()) }
-            dt { "Type" }
+            dt { (t.what) } dd { (event.summary()) }
+            dt { (t.typed) }
             dd {
                 (event.event_type)
-                @if let Some(original) = &event.original_type { " " span.dim { "(sent as " (original) ")" } }
+                @if let Some(original) = &event.original_type { " " span.dim { (fill(t.sent_as, &[("name", original)])) } }
             }
-            @if let Some(branch) = &event.facts.branch { dt { "Branch" } dd { (branch) } }
-            dt { "Source" } dd { (event.source.as_deref().unwrap_or("–")) }
-            dt { "Key" } dd.mono { (event.key.as_deref().unwrap_or("–")) }
-            dt { "Received" } dd { (exact(event.received, now)) }
+            @if let Some(branch) = &event.facts.branch { dt { (t.branch) } dd { (branch) } }
+            dt { (t.source) } dd { (event.source.as_deref().unwrap_or(dash)) }
+            dt { (t.key) } dd.mono { (event.key.as_deref().unwrap_or(dash)) }
+            dt { (t.received) } dd { (around.exact(event.received)) }
             @if let Some(old) = event.replay_of {
                 @let old = box_id.event(old);
-                dt { "Edited copy of" } dd { a.mono href={ "/events/" (old) } { (old) } }
+                dt { (t.copy_of) } dd { a.mono href={ "/events/" (old) } { (old) } }
             }
         }
         section #deliveries data-live {
-            h2 { "Deliveries" }
+            h2 { (t.deliveries) }
             @if deliveries.is_empty() {
-                p.empty { "No endpoint was owed this event." }
+                p.empty { (t.owed_to_nobody) }
             } @else {
                 (delivery_table(around, deliveries, None))
             }
         }
         section {
-            h2 { "Headers as received" }
-            (headers(&event.headers))
+            h2 { (t.headers) }
+            (headers(around, &event.headers))
         }
         section {
-            h2 { "Body" }
+            h2 { (t.body) }
             @if says_json(event) && !event.facts.is_json && event.bytes > 0 {
-                p { span.badge.waiting { "not JSON" } " though its content type says so; it is kept and sent as it came" }
+                p { span.badge.waiting { (t.not_json) } " " (t.not_json_though) }
             }
-            (body(bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
+            (body(around, bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
         }
     };
-    frame(around, &format!("Event {}", event.id.0), "", &main)
+    frame(
+        around,
+        &fill(t.title, &[("id", &event.id.0)]),
+        "/events",
+        &main,
+    )
 }
 
 fn says_json(event: &EventRecord) -> bool {

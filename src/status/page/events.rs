@@ -2,8 +2,10 @@
 
 use maud::{Markup, html};
 
-use super::parts::{asked, moment, size, table, with_place};
-use super::{Around, frame};
+use super::around::Around;
+use super::frame::frame;
+use super::parts::{asked, size, table, with_place};
+use super::texts::{fill, link_in};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
@@ -19,53 +21,57 @@ pub(in crate::status) struct EventsView<'a> {
 }
 
 pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> String {
+    let (t, words) = (&around.texts.events, &around.texts.words);
     let asked = |name: &str| asked(view.query, name);
     let fields = [
-        ("text", "Text in the body", "beacon"),
-        ("source", "Source", "gogs"),
-        ("type", "Type", "push"),
-        ("since", "Since", "7d"),
-        ("until", "Until", "1h"),
+        ("text", t.text, "beacon"),
+        ("source", t.source, "gogs"),
+        ("type", t.typed, "push"),
+        ("since", t.since, "7d"),
+        ("until", t.until, "1h"),
     ];
     let main = html! {
-        h1 { "Events" }
+        h1 { (t.title) }
         form.filters method="get" action="/events" {
             @for (name, label, example) in fields {
                 label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
             }
-            button type="submit" { "Find" }
-            a href="/events" { "Clear" }
+            button type="submit" { (words.find) }
+            a href="/events" { (words.clear) }
         }
         @if let Some((count, back_to)) = view.looked {
             p.dim {
-                "Looked at " (count) " events"
-                @match back_to { Some(at) => { ", back to " (moment(at, around.now)) "." } None => ": all there are." }
+                @match back_to {
+                    Some(at) => (link_in(t.looked_back, &[("count", &count), ("when", &around.moment(at))])),
+                    None => (fill(t.looked_at_all, &[("count", &count)])),
+                }
             }
         }
         div #rows data-live {
-            @if view.rows.is_empty() { p.empty { "No events match." } } @else { (rows(around, &view.rows)) }
+            @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(around, &view.rows)) }
         }
         @if let Some(next) = &view.next {
-            nav.pages aria-label="Pages of the list" {
-                a rel="next" href={ "/events?" (with_place(view.query, "cursor", Some(next))) } { "Older" }
+            nav.pages aria-label=(words.list_pages) {
+                a rel="next" href={ "/events?" (with_place(view.query, "cursor", Some(next))) } { (words.older) }
             }
         }
     };
-    frame(around, "Events", "/events", &main)
+    frame(around, t.title, "/events", &main)
 }
 
 fn rows(around: &Around<'_>, rows: &[EventRecord]) -> Markup {
+    let (t, words) = (&around.texts.events, &around.texts.words);
     let rows = html! {
         @for row in rows {
             @let id = around.box_id.event(row.id);
             tr {
-                td data-label="Event" { a.mono href={ "/events/" (id) } title=(id) { "#" (row.id.0) } }
-                td data-label="What" { (row.summary()) div.dim { (row.event_type) } }
-                td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
-                td data-label="Size" { (size(u64::try_from(row.bytes).unwrap_or(0))) }
-                td data-label="Received" { (moment(row.received, around.now)) }
+                td data-label=(t.event) { a.mono href={ "/events/" (id) } title=(id) { "#" (row.id.0) } }
+                td data-label=(t.what) { (row.summary()) div.dim { (row.event_type) } }
+                td data-label=(t.source) { (row.source.as_deref().unwrap_or(words.dash)) }
+                td data-label=(t.size) { (size(u64::try_from(row.bytes).unwrap_or(0))) }
+                td data-label=(t.received) { (around.moment(row.received)) }
             }
         }
     };
-    table(&["Event", "What", "Source", "Size", "Received"], &rows)
+    table(&[t.event, t.what, t.source, t.size, t.received], &rows)
 }

@@ -1,7 +1,9 @@
-// Keeps what is shown up to date: asks for the same page now and then, and puts its live parts in
-// the place of those that are shown, but for one that somebody is working in. Without it every page
-// works as it stands.
+// What a page does beyond showing itself: it stays up to date, boxes are ticked all at once, and
+// single keys lead through it. Without it every page works as it stands.
 "use strict";
+
+// Keeps what is shown up to date: asks for the same page now and then, and puts its live parts in
+// the place of those that are shown, but for one that somebody is working in.
 (() => {
   const PERIOD_MS = 3000;
   let tag = null;
@@ -20,6 +22,7 @@
     const open = openOnes(part);
     const count = part.querySelectorAll("details").length;
     part.replaceChildren(...next.childNodes);
+    part.dispatchEvent(new CustomEvent("renewed", { bubbles: true }));
     const details = part.querySelectorAll("details");
     // Those that a person opened stay open; where there is a new one, the page says which are.
     if (details.length === count) {
@@ -49,4 +52,102 @@
   if (document.querySelector("[data-live]") !== null) {
     setInterval(() => { look().catch(() => {}); }, PERIOD_MS);
   }
+})();
+
+// Ticks all the boxes of a form at once.
+(() => {
+  const boxes = (all) => document.querySelectorAll(`input[name=id][form="${all.dataset.all}"]`);
+
+  const show = () => {
+    for (const all of document.querySelectorAll("[data-all]")) {
+      all.closest("[hidden]")?.removeAttribute("hidden");
+    }
+  };
+
+  document.addEventListener("change", (event) => {
+    const all = event.target;
+    if (all.dataset?.all !== undefined) {
+      boxes(all).forEach((box) => { box.checked = all.checked; });
+      return;
+    }
+    for (const other of document.querySelectorAll("[data-all]")) {
+      const those = [...boxes(other)];
+      other.checked = those.length > 0 && those.every((box) => box.checked);
+    }
+  });
+  document.addEventListener("renewed", show);
+  show();
+})();
+
+// Single keys, outside of fields: they can be turned off, and stay so in this browser.
+(() => {
+  const OFF = "hookbox-keys-off";
+  const list = document.getElementById("keys");
+  const open = document.getElementById("keys-open");
+  const on = document.getElementById("keys-on");
+  if (list === null || open === null || on === null) {
+    return;
+  }
+  const stored = () => { try { return localStorage.getItem(OFF); } catch { return null; } };
+  const store = (off) => {
+    try { if (off) { localStorage.setItem(OFF, "1"); } else { localStorage.removeItem(OFF); } } catch { /* it holds for this page */ }
+  };
+  on.checked = stored() === null;
+  on.addEventListener("change", () => store(!on.checked));
+  open.hidden = false;
+  open.addEventListener("click", () => list.showModal());
+
+  const rows = () => [...document.querySelectorAll("table.rows tbody tr")];
+  const linkOf = (row) => row?.querySelector("a") ?? null;
+  const here = () => document.activeElement?.closest("table.rows tbody tr") ?? null;
+
+  const step = (by) => {
+    const all = rows();
+    const at = all.indexOf(here());
+    const next = at === -1 ? (by > 0 ? 0 : all.length - 1) : at + by;
+    linkOf(all[next])?.focus();
+  };
+
+  const actions = {
+    j: () => step(1),
+    k: () => step(-1),
+    o: () => linkOf(here())?.click(),
+    x: () => here()?.querySelector("input[type=checkbox]")?.click(),
+    "/": () => document.querySelector("form.filters input, form.filters select")?.focus(),
+    "?": () => list.showModal(),
+  };
+
+  let goes = false;
+  document.addEventListener("keydown", (event) => {
+    const inField = event.target.closest?.("input:not([type=checkbox]), select, textarea, dialog") ?? null;
+    if (!on.checked || inField !== null || event.ctrlKey || event.metaKey || event.altKey) {
+      return;
+    }
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      // Only from row to row: elsewhere they scroll.
+      if (here() !== null) {
+        event.preventDefault();
+        step(event.key === "ArrowDown" ? 1 : -1);
+      }
+      return;
+    }
+    if (goes) {
+      goes = false;
+      const place = [...list.querySelectorAll("[data-key]")].find((link) => link.dataset.key === event.key);
+      if (place !== undefined) {
+        event.preventDefault();
+        location.assign(place.href);
+      }
+      return;
+    }
+    if (event.key === "g") {
+      goes = true;
+      return;
+    }
+    const action = actions[event.key];
+    if (action !== undefined) {
+      event.preventDefault();
+      action();
+    }
+  });
 })();

@@ -2,10 +2,18 @@
 
 use maud::html;
 
-use super::whole;
+use super::frame::whole;
+use super::texts::{Texts, link_in};
 
 /// The login form; `next` is where to go then.
-pub(in crate::status) fn login(next: &str, problem: Option<&str>, form_token: &str) -> String {
+pub(in crate::status) fn login(
+    texts: &Texts,
+    next: &str,
+    problem: Option<&str>,
+    form_token: &str,
+) -> String {
+    let t = &texts.login;
+    let option = html! { code { "serve --token-file" } };
     let inside = html! {
         main #main .login {
             h1 { "hookbox" }
@@ -14,13 +22,13 @@ pub(in crate::status) fn login(next: &str, problem: Option<&str>, form_token: &s
                 input type="hidden" name="token" value=(form_token);
                 input type="hidden" name="next" value=(next);
                 label {
-                    span { "Token" }
+                    span { (t.token) }
                     input #secret type="password" name="secret" required autofocus autocomplete="current-password";
                 }
-                button type="submit" { "Log in" }
+                button type="submit" { (t.go) }
             }
-            p.dim { "It stands in the file that " code { "serve --token-file" } " was given." }
+            p.dim { (link_in(t.where_it_is, &[("option", &option)])) }
         }
     };
-    whole("Log in", false, &inside)
+    whole(texts, t.title, false, &inside)
 }

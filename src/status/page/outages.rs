@@ -2,39 +2,44 @@
 
 use maud::html;
 
-use super::parts::{exact, lasting, table};
-use super::{Around, frame};
+use super::around::Around;
+use super::frame::frame;
+use super::parts::table;
 use crate::store::OutageRecord;
 
 pub(in crate::status) fn outages(around: &Around<'_>, records: &[OutageRecord]) -> String {
-    let now = around.now;
+    let t = &around.texts.outages;
     let rows = html! {
         @for record in records {
             tr {
-                td data-label="Endpoint" { a href={ "/endpoints/" (record.endpoint) } { (record.endpoint) } }
-                td data-label="Since" { (exact(record.since, now)) }
-                td data-label="Until" {
+                td data-label=(t.endpoint) { a href={ "/endpoints/" (record.endpoint) } { (record.endpoint) } }
+                td data-label=(t.since) { (around.exact(record.since)) }
+                td data-label=(t.until) {
                     @match record.ended {
-                        Some(ended) => (exact(ended, now)),
-                        None => span.badge.waiting { "goes on" },
+                        Some(ended) => (around.exact(ended)),
+                        None => span.badge.waiting { (t.goes_on) },
                     }
                 }
-                td data-label="Lasted" { (lasting(record.since, record.ended.unwrap_or(now))) }
-                td data-label="Probes" { (record.probes) }
-                td data-label="Last error" { (record.error) }
+                td data-label=(t.lasted) { (around.span(record.ended.unwrap_or(around.now).since(record.since))) }
+                td data-label=(t.probes) { (record.probes) }
+                td data-label=(t.last_error) { (record.error) }
             }
         }
     };
+    let columns = [
+        t.endpoint,
+        t.since,
+        t.until,
+        t.lasted,
+        t.probes,
+        t.last_error,
+    ];
     let main = html! {
-        h1 { "Outages" }
-        p.dim { "Times in which an endpoint could not be reached. They spend no tries: what waits goes out when the endpoint is back." }
+        h1 { (t.title) }
+        p.dim { (t.told) }
         div #outages data-live {
-            @if records.is_empty() {
-                p.empty { "There was none yet." }
-            } @else {
-                (table(&["Endpoint", "Since", "Until", "Lasted", "Probes", "Last error"], &rows))
-            }
+            @if records.is_empty() { p.empty { (t.none) } } @else { (table(&columns, &rows)) }
         }
     };
-    frame(around, "Outages", "/outages", &main)
+    frame(around, t.title, "/outages", &main)
 }

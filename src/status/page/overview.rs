@@ -1,16 +1,15 @@
 //! The overview: totals, how each endpoint and source fares, the latest deliveries.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
 
-use super::parts::{delivery_table, last_day, lasting, moment, size, table};
-use super::{Around, frame};
-use crate::model::delivery::DeliveryRecord;
+use super::around::Around;
+use super::frame::frame;
+use super::parts::{delivery_table, last_day, size, table};
+use super::texts::{fill, link_in};
+use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::EndpointReport;
 use crate::model::source::SourceReport;
 use crate::model::stats::Stats;
-use crate::time::{Timestamp, show_span};
 
 pub(in crate::status) struct OverviewView {
     pub(in crate::status) stats: Stats,
@@ -20,187 +19,193 @@ pub(in crate::status) struct OverviewView {
 }
 
 pub(in crate::status) fn overview(around: &Around<'_>, view: &OverviewView) -> String {
-    let now = around.now;
+    let (t, names) = (&around.texts.overview, &around.texts.frame);
+    let add = |command: &str| html! { code { (command) } };
     let main = html! {
-        h1 { "Overview" }
-        div #totals data-live { (totals(&view.stats, now)) }
+        h1 { (t.title) }
+        div #totals data-live { (totals(around, &view.stats)) }
         section #endpoints data-live {
-            h2 { "Endpoints" }
+            h2 { (names.endpoints) }
             @if view.endpoints.is_empty() {
-                p.empty { "None yet. Add one: " code { "hookbox endpoint add NAME URL" } }
+                p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
-                (endpoints(&view.endpoints, now))
+                (endpoints(around, &view.endpoints))
             }
         }
         section #sources data-live {
-            h2 { "Sources" }
+            h2 { (names.sources) }
             @if view.sources.is_empty() {
-                p.empty { "None yet. Add one: " code { "hookbox source add gogs --kind gogs --secret -" } }
+                p.empty { (link_in(t.no_sources, &[("command", &add("hookbox source add gogs --kind gogs --secret -"))])) }
             } @else {
-                (sources(&view.sources, now))
+                (sources(around, &view.sources))
             }
         }
         section #latest data-live {
-            h2 { "Latest deliveries" }
+            h2 { (t.latest) }
             @if view.latest.is_empty() {
-                p.empty { "Nothing has come in yet." }
+                p.empty { (t.nothing) }
             } @else {
                 (delivery_table(around, &view.latest, None))
-                p { a href="/deliveries" { "All deliveries" } }
+                p { a href="/deliveries" { (t.all) } }
             }
         }
     };
-    frame(around, "Overview", "/", &main)
+    frame(around, t.title, "/", &main)
 }
 
-fn totals(stats: &Stats, now: Timestamp) -> Markup {
+fn totals(around: &Around<'_>, stats: &Stats) -> Markup {
+    let t = &around.texts.overview;
     let counts = [
-        ("pending", stats.pending),
-        ("delivered", stats.delivered),
-        ("dead", stats.dead),
-        ("cancelled", stats.cancelled),
+        (State::Pending, stats.pending),
+        (State::Delivered, stats.delivered),
+        (State::Dead, stats.dead),
+        (State::Cancelled, stats.cancelled),
     ];
     html! {
         ul.cards {
-            li { span.number { (stats.events) } span { "events" } }
+            li { span.number { (stats.events) } span { (t.events) } }
             @for (state, count) in counts {
-                li class=[(count > 0).then_some(state)] {
+                li class=[(count > 0).then_some(state.name())] {
                     a href={ "/deliveries?state=" (state) } {
                         span.number { (count) }
                         span { (state) }
                     }
-                    @if state == "pending" {
-                        @if let Some(due) = stats.oldest_due {
-                            span.dim { "oldest due " (moment(due, now)) }
-                        }
+                    @if state == State::Pending && let Some(due) = stats.oldest_due {
+                        span.dim { (link_in(t.oldest_due, &[("when", &around.moment(due))])) }
                     }
                 }
             }
-            li { span.number { (size(stats.db_bytes)) } span { "on disk" } }
+            li { span.number { (size(stats.db_bytes)) } span { (t.on_disk) } }
         }
     }
 }
 
-pub(super) fn endpoints(rows: &[EndpointReport], now: Timestamp) -> Markup {
+pub(super) fn endpoints(around: &Around<'_>, rows: &[EndpointReport]) -> Markup {
+    let (t, words) = (&around.texts.overview, &around.texts.words);
     let rows = html! {
         @for row in rows {
             @let name = &row.endpoint.name;
             tr {
                 @let filters = row.endpoint.filters.to_string();
-                td data-label="Name" {
+                td data-label=(words.name) {
                     a href={ "/endpoints/" (name) } { (name) }
-                    @if row.endpoint.gets_only_replays { div.reason { "gets only replays" } }
+                    @if row.endpoint.gets_only_replays { div.reason { (t.only_replays) } }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
                     @if row.when_errors > 0 && row.endpoint.filters.when.is_some() {
-                        div.reason { "its --when failed on " (row.when_errors) " events, which were sent" }
+                        div.reason { (fill(t.when_failed, &[("count", &row.when_errors)])) }
                     }
                 }
-                td.mono data-label="URL" { (row.endpoint.shown_url()) }
-                td data-label="Format" { (row.endpoint.format) }
-                td data-label="Signed" {
+                td.mono data-label=(t.url) { (row.endpoint.shown_url()) }
+                td data-label=(t.format) { (row.endpoint.format) }
+                td data-label=(t.signed) {
                     @match row.endpoint.format.chat() {
-                        Some(_) if row.endpoint.secret.is_some() => "by the chat's rule",
-                        Some(_) => "–",
+                        Some(_) if row.endpoint.secret.is_some() => (t.by_chat),
+                        Some(_) => (words.dash),
                         None => (row.endpoint.scheme),
                     }
                 }
-                td data-label="Pending" {
+                td data-label=(t.pending) {
                     (row.pending)
-                    @if let Some(due) = row.oldest_due { " " span.dim { "due " (moment(due, now)) } }
+                    @if let Some(due) = row.oldest_due {
+                        " " span.dim { (link_in(t.due, &[("when", &around.moment(due))])) }
+                    }
                 }
-                td data-label="Delivered" { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
-                td data-label="Dead" { a href={ "/deliveries?endpoint=" (name) "&state=dead" } { (row.dead) } }
-                td data-label="Last 24 h" { (last_day(&row.hours, now)) }
-                td data-label="Reached" { (reached(row, now)) }
+                td data-label=(t.delivered) { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
+                td data-label=(t.dead) { a href={ "/deliveries?endpoint=" (name) "&state=dead" } { (row.dead) } }
+                td data-label=(t.last_day) { (last_day(around, &row.hours)) }
+                td data-label=(t.reached) { (reached(around, row)) }
             }
         }
     };
-    table(
-        &[
-            "Name",
-            "URL",
-            "Format",
-            "Signed",
-            "Pending",
-            "Delivered",
-            "Dead",
-            "Last 24 h",
-            "Reached",
-        ],
-        &rows,
-    )
+    let columns = [
+        words.name,
+        t.url,
+        t.format,
+        t.signed,
+        t.pending,
+        t.delivered,
+        t.dead,
+        t.last_day,
+        t.reached,
+    ];
+    table(&columns, &rows)
 }
 
 /// How an endpoint fares: whether it is reached, or why nothing is sent there now.
-pub(super) fn reached(row: &EndpointReport, now: Timestamp) -> Markup {
-    let name = &row.endpoint.name;
+pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
+    let (t, words) = (&around.texts.overview, &around.texts.words);
+    let now = around.now;
+    let closed = row.endpoint.window.as_ref();
+    let closed = closed.and_then(|window| window.closed_until(now));
+    let paced = row.paced_until.filter(|until| *until > now);
+    let waits = |badge: &str, why: &str| {
+        html! { span.badge.waiting { (badge) } " " (why) }
+    };
+    if let Some(hold) = &row.endpoint.held {
+        let span = around.lasting(hold.since);
+        let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
+        return html! {
+            (waits(t.held, &why))
+            div.reason { a href={ "/endpoints/" (row.endpoint.name) } { (t.resume) } }
+        };
+    }
+    if let Some(outage) = &row.outage {
+        let values: [(&str, &dyn std::fmt::Display); 3] = [
+            ("span", &around.lasting(outage.since)),
+            ("probes", &outage.probes),
+            ("error", &outage.error),
+        ];
+        return waits(t.offline, &fill(t.offline_for, &values));
+    }
     html! {
-                    @if let Some(hold) = &row.endpoint.held {
-                        span.badge.waiting { "held" }
-                        " for " (lasting(hold.since, now)) ": " (hold.reason)
-                        div.reason { a href={ "/endpoints/" (name) } { "resume it" } }
-                    } @else { @match &row.outage {
-                        None if row.paced_until.is_some_and(|until| until > now) && row.pending > 0 => {
-                            span.badge.waiting { "pace" }
-                            @if let Some(until) = row.paced_until { " gets more " (moment(until, now)) }
-                        }
-                        None if let Some(until) = row.endpoint.window.as_ref().and_then(|window| window.closed_until(now)) => {
-                            span.badge.waiting { "window" }
-                            @match until {
-                                Some(until) => { " opens " (moment(until, now)) }
-                                None => " never opens again",
-                            }
-                        }
-                        None if let Some(lasting) = row.refusing => {
-                            span.badge.waiting { "refuses" }
-                            " everything, for " (show_span(whole_seconds(lasting)))
-                        }
-                        None if row.delivered + row.dead == 0 => "–",
-                        None => "yes",
-                        Some(outage) => {
-                            span.badge.waiting { "offline" }
-                            " for " (lasting(outage.since, now)) ", " (outage.probes) " probes: " (outage.error)
-                        }
-                    } }
+        @if let Some(until) = paced && row.pending > 0 {
+            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &around.moment(until))]))
+        } @else if let Some(until) = closed {
+            span.badge.waiting { (t.window) } " "
+            @match until {
+                Some(until) => (link_in(t.opens, &[("when", &around.moment(until))])),
+                None => (t.never_opens),
+            }
+        } @else if let Some(lasting) = row.refusing {
+            (waits(t.refuses, &fill(t.refuses_for, &[("span", &around.span(lasting))])))
+        } @else if row.delivered + row.dead == 0 {
+            (words.dash)
+        } @else {
+            (words.yes)
+        }
     }
 }
 
-/// Without what is less than a second.
-fn whole_seconds(span: Duration) -> Duration {
-    Duration::from_secs(span.as_secs())
-}
-
-pub(super) fn sources(rows: &[SourceReport], now: Timestamp) -> Markup {
+pub(super) fn sources(around: &Around<'_>, rows: &[SourceReport]) -> Markup {
+    let (t, words) = (&around.texts.overview, &around.texts.words);
     let rows = html! {
         @for row in rows {
             @let name = &row.source.name;
             tr {
-                td data-label="Name" { a href={ "/sources/" (name) } { (name) } }
-                td data-label="Kind" { (row.source.kind) }
-                td.mono data-label="Path" { (row.source.shown_path()) }
-                td data-label="Signature" {
-                    @if row.source.secret.is_none() { "not checked" }
-                    @else if row.source.is_body_signed(now) { "required" }
-                    @else { "required, does not cover the body" }
+                td data-label=(words.name) { a href={ "/sources/" (name) } { (name) } }
+                td data-label=(t.kind) { (row.source.kind) }
+                td.mono data-label=(t.path) { (row.source.shown_path()) }
+                td data-label=(t.signature) {
+                    @if row.source.secret.is_none() { (t.unchecked) }
+                    @else if row.source.is_body_signed(around.now) { (t.required) }
+                    @else { (t.body_unsigned) }
                 }
-                td data-label="Events" { a href={ "/deliveries?source=" (name) } { (row.events) } }
-                td data-label="Last event" {
-                    @match row.last_event { Some(at) => (moment(at, now)), None => "never" }
+                td data-label=(around.texts.sources.events) { a href={ "/deliveries?source=" (name) } { (row.events) } }
+                td data-label=(t.last_event) {
+                    @match row.last_event { Some(at) => (around.moment(at)), None => (words.never) }
                 }
-                td data-label="Refused" { a href={ "/sources/" (name) } { (row.refusals) } }
+                td data-label=(t.refused) { a href={ "/sources/" (name) } { (row.refusals) } }
             }
         }
     };
-    table(
-        &[
-            "Name",
-            "Kind",
-            "Path",
-            "Signature",
-            "Events",
-            "Last event",
-            "Refused",
-        ],
-        &rows,
-    )
+    let columns = [
+        words.name,
+        t.kind,
+        t.path,
+        t.signature,
+        around.texts.sources.events,
+        t.last_event,
+        t.refused,
+    ];
+    table(&columns, &rows)
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::Around;
+use super::around::Around;
+use super::texts::fill;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
-use crate::time::Timestamp;
 
 /// What a query says under a name.
 pub(super) fn asked(query: &str, name: &str) -> String {
@@ -37,51 +37,6 @@ pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
     }
 }
 
-/// A moment: how long ago or ahead, with the exact time beside it for whoever points at it.
-pub(super) fn moment(at: Timestamp, now: Timestamp) -> Markup {
-    let exact = at.to_string();
-    html! { time datetime=(exact) title=(exact) { (distance(at, now)) } }
-}
-
-/// A moment written out: date, time to the second, and the distance.
-pub(super) fn exact(at: Timestamp, now: Timestamp) -> Markup {
-    let text = at.to_string();
-    let shown = text.get(..19).unwrap_or(&text).replace('T', " ");
-    html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (distance(at, now)) ")" } }
-}
-
-/// A distance in the largest fitting unit: `3 min ago`, `in 2 h`.
-pub(super) fn distance(at: Timestamp, now: Timestamp) -> String {
-    let ahead = at > now;
-    let span = if ahead { at.since(now) } else { now.since(at) };
-    let seconds = span.as_secs();
-    let text = match seconds {
-        0 => {
-            return if ahead {
-                "in a moment".to_owned()
-            } else {
-                "just now".to_owned()
-            };
-        }
-        1..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    };
-    if ahead {
-        format!("in {text}")
-    } else {
-        format!("{text} ago")
-    }
-}
-
-/// How long something lasts, in the largest fitting unit.
-pub(super) fn lasting(since: Timestamp, now: Timestamp) -> String {
-    distance(since, now)
-        .trim_end_matches(" ago")
-        .replace("just now", "a moment")
-}
-
 /// A size in the largest fitting unit.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
@@ -93,10 +48,11 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// Headers as a table; values that are credentials are hidden.
-pub(super) fn headers(rows: &[Header]) -> Markup {
+pub(super) fn headers(around: &Around<'_>, rows: &[Header]) -> Markup {
+    let words = &around.texts.words;
     html! {
         @if rows.is_empty() {
-            p.dim { "none" }
+            p.dim { (words.none) }
         } @else {
             div.scroll {
                 table.headers {
@@ -104,7 +60,7 @@ pub(super) fn headers(rows: &[Header]) -> Markup {
                         @for (name, value) in rows {
                             tr {
                                 th scope="row" { (name) }
-                                td { @if holds_secret(name) { span.dim { "hidden" } } @else { (value) } }
+                                td { @if holds_secret(name) { span.dim { (words.hidden) } } @else { (value) } }
                             }
                         }
                     }
@@ -126,9 +82,15 @@ pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// A button that does something: a form of its own.
-pub(super) fn button(around: &Around<'_>, path: &str, label: &str, class: &str) -> Markup {
-    let id = label.to_lowercase().replace(' ', "-");
+/// A button that does something: a form of its own. `id` is for scripts, and the same in every
+/// language.
+pub(super) fn button(
+    around: &Around<'_>,
+    path: &str,
+    id: &str,
+    label: &str,
+    class: &str,
+) -> Markup {
     html! {
         form method="post" action=(path) {
             input type="hidden" name="token" value=(around.token);
@@ -138,15 +100,20 @@ pub(super) fn button(around: &Around<'_>, path: &str, label: &str, class: &str) 
 }
 
 /// A bar that shows how much of something is done; the figures are beside it.
-pub(super) fn progress(done: i64, total: i64, label: &str) -> Markup {
-    html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (done) " of " (total) } }
+pub(super) fn progress(around: &Around<'_>, done: i64, total: i64, label: &str) -> Markup {
+    let said = fill(
+        around.texts.words.done_of,
+        &[("done", &done), ("total", &total)],
+    );
+    html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (said) } }
 }
 
 /// The attempts of the last 24 hours, a column an hour: what was delivered, and above it what was
 /// refused. The sums are beside it for whoever does not see it.
-pub(super) fn last_day(hours: &[Hour], now: Timestamp) -> Markup {
+pub(super) fn last_day(around: &Around<'_>, hours: &[Hour]) -> Markup {
     const HOUR: Duration = Duration::from_secs(3_600);
     const HEIGHT: i64 = 24;
+    let (now, words) = (around.now, &around.texts.words);
     let since = now.minus(HOUR * 24);
     let hours: Vec<&Hour> = hours.iter().filter(|hour| hour.began > since).collect();
     let most = hours
@@ -164,12 +131,15 @@ pub(super) fn last_day(hours: &[Hour], now: Timestamp) -> Markup {
             (count * HEIGHT / most.max(1)).max(1)
         }
     };
+    let label = fill(
+        words.last_day,
+        &[("delivered", &delivered), ("refused", &refused)],
+    );
     html! {
         @if most == 0 {
-            "–"
+            (words.dash)
         } @else {
-            svg.day role="img" viewBox="0 0 96 24" width="96" height="24"
-                aria-label={ "last 24 hours: " (delivered) " delivered, " (refused) " refused" } {
+            svg.day role="img" viewBox="0 0 96 24" width="96" height="24" aria-label=(label) {
                 @for hour in hours {
                     @let ago = now.since(hour.began).as_secs() / HOUR.as_secs();
                     @let x = 92 - 4 * i64::try_from(ago.min(23)).unwrap_or(0);
@@ -190,6 +160,7 @@ pub(super) fn delivery_table(
     chosen_for: Option<&str>,
 ) -> Markup {
     let Around { box_id, now, .. } = *around;
+    let (t, dash) = (&around.texts.deliveries, around.texts.words.dash);
     let rows = html! {
         @for row in rows {
             @let id = box_id.delivery(row.id);
@@ -198,46 +169,48 @@ pub(super) fn delivery_table(
                     td.choose {
                         @if row.state != State::Pending {
                             input type="checkbox" name="id" value=(id) form=(form)
-                                aria-label={ "Choose delivery " (row.id.0) };
+                                aria-label=(fill(t.choose_one, &[("number", &row.id.0)]));
                         }
                     }
                 }
-                td data-label="Delivery" { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
-                    @if row.replay_of.is_some() { " " span.dim { "replay" } } }
-                td data-label="State" {
+                td data-label=(t.delivery) { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
+                    @if row.replay_of.is_some() { " " span.dim { (t.is_replay) } } }
+                td data-label=(t.state) {
                     (badge(row.state, row.waiting(now)))
                     @if let Some(by) = row.mended_by {
-                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { "mended" }
+                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_mended) }
                     }
                     @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
                 }
-                td data-label="What" { (row.summary) div.dim { (row.event_type) } }
-                td data-label="Source" { (row.source.as_deref().unwrap_or("–")) }
-                td data-label="Endpoint" { (row.endpoint) }
-                td data-label="Tries" { (row.tries) }
-                td data-label="Made" { (moment(row.created, now)) }
-                td data-label="Due or settled" {
-                    @if let Some(at) = row.due.or(row.settled) { (moment(at, now)) }
+                td data-label=(t.what) { (row.summary) div.dim { (row.event_type) } }
+                td data-label=(t.source) { (row.source.as_deref().unwrap_or(dash)) }
+                td data-label=(t.endpoint) { (row.endpoint) }
+                td data-label=(t.tries) { (row.tries) }
+                td data-label=(t.made) { (around.moment(row.created)) }
+                td data-label=(t.due_or_settled) {
+                    @if let Some(at) = row.due.or(row.settled) { (around.moment(at)) }
                 }
             }
         }
     };
-    let choose: &[&str] = if chosen_for.is_some() {
-        &["Choose"]
-    } else {
-        &[]
+    let columns = [
+        t.delivery,
+        t.state,
+        t.what,
+        t.source,
+        t.endpoint,
+        t.tries,
+        t.made,
+        t.due_or_settled,
+    ];
+    let Some(form) = chosen_for else {
+        return table(&columns, &rows);
     };
-    let columns = choose.iter().copied().chain([
-        "Delivery",
-        "State",
-        "What",
-        "Source",
-        "Endpoint",
-        "Tries",
-        "Made",
-        "Due or settled",
-    ]);
-    table(&columns.collect::<Vec<&str>>(), &rows)
+    html! {
+        // The script shows it.
+        label.check.all hidden { input type="checkbox" data-all=(form); span { (t.choose_all) } }
+        (table(&[&[t.choose], columns.as_slice()].concat(), &rows))
+    }
 }
 
 #[cfg(test)]
@@ -245,19 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distances_and_sizes_read_well() {
-        let now = Timestamp(1_000_000_000);
-        let rows = [
-            (0, "just now"),
-            (-5_000, "5 s ago"),
-            (-180_000, "3 min ago"),
-            (7_200_000, "in 2 h"),
-            (-900_000_000, "10 d ago"),
-            (400, "in a moment"),
-        ];
-        for (offset, expected) in rows {
-            assert_eq!(distance(Timestamp(now.0 + offset), now), expected);
-        }
+    fn sizes_read_well() {
         assert_eq!(size(1_023), "1023 B");
         assert_eq!(size(3_081), "3.0 KiB");
     }

@@ -1,40 +1,40 @@
-//! One source: how it is set, and what it refused.
+//! Sources: how each is set, what it refused, and forms to make and change them.
 
 use maud::{Markup, html};
 
-use super::endpoint::fields;
-use super::parts::{button, exact, headers, moment};
-use super::{Around, frame, overview};
+use super::around::Around;
+use super::fields::{choice, form, name, secret, setting, settings};
+use super::frame::frame;
+use super::overview;
+use super::parts::{button, headers};
+use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
 use crate::model::refusal::RefusalRecord;
 use crate::model::settings::SOURCE_SETTINGS;
 use crate::model::source::SourceReport;
-use crate::time::Timestamp;
 
 /// All sources, and a form for another one.
 pub(in crate::status) fn sources(around: &Around<'_>, reports: &[SourceReport]) -> String {
+    const ACTION: &str = "/sources";
+    let (t, words) = (&around.texts.sources, &around.texts.words);
+    let kinds = SourceKind::ALL.map(SourceKind::name);
+    let kind = around.typed(ACTION, "kind").unwrap_or_default();
+    let fields = html! {
+        (name(around, ACTION, "gogs"))
+        (choice(t.kind, "kind", None, &kinds, kind))
+        (settings(around, ACTION, &SOURCE_SETTINGS, &[]))
+        button type="submit" { (t.add) }
+    };
     let main = html! {
-        h1 { "Sources" }
+        h1 { (t.title) }
         div #sources data-live {
-            @if reports.is_empty() { p.empty { "None yet." } } @else { (overview::sources(reports, around.now)) }
+            @if reports.is_empty() { p.empty { (words.none_yet) } } @else { (overview::sources(around, reports)) }
         }
         @if around.may_change {
-            section {
-                h2 { "Add a source" }
-                form.settings method="post" action="/sources" {
-                    input type="hidden" name="token" value=(around.token);
-                    label { span { "Name" } input name="name" required autocomplete="off" placeholder="gogs"; }
-                    label {
-                        span { "Kind" }
-                        select name="kind" { @for kind in SourceKind::ALL { option value=(kind.name()) { (kind.name()) } } }
-                    }
-                    (fields(&SOURCE_SETTINGS, &[]))
-                    button type="submit" { "Add" }
-                }
-            }
+            section { h2 { (t.add_title) } (form(around, ACTION, &fields)) }
         }
     };
-    frame(around, "Sources", "/sources", &main)
+    frame(around, t.title, "/sources", &main)
 }
 
 pub(in crate::status) fn source(
@@ -42,87 +42,105 @@ pub(in crate::status) fn source(
     report: &SourceReport,
     refusals: &[RefusalRecord],
 ) -> String {
-    let now = around.now;
+    let t = &around.texts.sources;
     let source = &report.source;
+    let title = fill(t.title_of_one, &[("name", &source.name)]);
     let main = html! {
-        div.heading { h1 { "Source " (source.name) } }
+        div.heading { h1 { (title) } }
         div #facts data-live {
-        @if let Some(what) = source.unproved(now) { p.note { (what) "." } }
-        (facts(report, now))
+            @if let Some(what) = source.unproved(around.now) { p.note { (what) "." } }
+            (facts(around, report))
         }
         @if around.may_change { (changes(around, report)) }
         section #refusals data-live {
-            h2 { "Refused requests" }
+            h2 { (t.refusals) }
             @if refusals.is_empty() {
-                p.empty { "None." }
+                p.empty { (t.no_refusals) }
             } @else {
-                p.dim {
-                    (report.refusals) " in all, newest first; those from one address for one reason "
-                    "stand together. Bodies are not kept."
-                }
+                p.dim { (fill(t.refusals_told, &[("count", &report.refusals)])) }
             }
             @for (index, refusal) in refusals.iter().enumerate() {
-                (one_refusal(refusal, index == 0, now))
+                (one_refusal(around, refusal, index == 0))
             }
         }
     };
-    frame(
-        around,
-        &format!("Source {}", source.name),
-        "/sources",
-        &main,
-    )
+    frame(around, &title, "/sources", &main)
 }
 
 fn changes(around: &Around<'_>, report: &SourceReport) -> Markup {
-    let path = format!("/sources/{}", report.source.name);
+    let (t, words) = (&around.texts.sources, &around.texts.words);
+    let path = |verb: &str| format!("/sources/{}/{verb}", report.source.name);
+    let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
+    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
+    let fields = html! {
+        @for one in &SOURCE_SETTINGS {
+            (setting(around, &set, one, false, held(around, report, one.name).as_deref()))
+        }
+        p.dim { (words.stays) }
+        button type="submit" { (words.save) }
+    };
+    let new_secret = html! {
+        (secret(t.new_secret, "secret"))
+        button.quiet type="submit" { (words.replace_secret) }
+    };
     html! {
-        details.change {
-            summary { "Change it" }
-            form.settings method="post" action={ (path) "/set" } {
-                input type="hidden" name="token" value=(around.token);
-                (fields(&SOURCE_SETTINGS, &[]))
-                p.dim { "What is left empty stays as it is." }
-                button type="submit" { "Save" }
-            }
-            form.settings method="post" action={ (path) "/rotate-secret" } {
-                input type="hidden" name="token" value=(around.token);
-                label { span { "New secret; both hold for a day" } input type="password" name="secret" required autocomplete="new-password"; }
-                button.quiet type="submit" { "Replace the secret" }
-            }
-            (button(around, &format!("{path}/remove"), "Remove", "quiet"))
+        details.change open[is_open.contains(&true)] {
+            summary { (words.change) }
+            (form(around, &set, &fields))
+            (form(around, &rotate, &new_secret))
+            (button(around, &remove, "remove", words.remove, "quiet"))
         }
     }
 }
 
-fn facts(report: &SourceReport, now: Timestamp) -> Markup {
+/// What a setting is now, as far as it may be shown and the kind has it.
+fn held(around: &Around<'_>, report: &SourceReport, setting: &str) -> Option<String> {
+    let shown = report.json(around.now);
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let rules = &report.source.generic.signature;
+    let is_generic = report.source.kind == SourceKind::Generic;
+    match setting {
+        "secret" if report.source.secret.is_some() => Some(around.texts.words.is_kept.to_owned()),
+        "tolerance" | "on_repeat" => text(&shown[setting]),
+        "signature_header" if is_generic => Some(rules.header.to_string()),
+        "signature_algorithm" if is_generic => Some(rules.algorithm.to_string()),
+        "signature_encoding" if is_generic => Some(rules.encoding.to_string()),
+        _ => text(&shown["reading"][setting]),
+    }
+}
+
+fn facts(around: &Around<'_>, report: &SourceReport) -> Markup {
+    let (t, words) = (&around.texts.sources, &around.texts.words);
     let source = &report.source;
     html! {
         dl.facts {
-            dt { "Kind" } dd { (source.kind) }
-            dt { "Path" } dd.mono { (source.shown_path()) }
+            dt { (t.kind) } dd { (source.kind) }
+            dt { (t.path) } dd.mono { (source.shown_path()) }
             @for old in &source.old_secrets {
-                dt { "Old secret" }
-                dd { @if old.ends > now { "holds until " } @else { "held until " } (exact(old.ends, now)) }
+                @let holds = if old.ends > around.now { t.holds_until } else { t.held_until };
+                dt { (t.old_secret) }
+                dd { (link_in(holds, &[("when", &around.exact(old.ends))])) }
             }
-            dt { "Events" }
-            dd { (report.events) " " a href={ "/deliveries?source=" (source.name) } { "their deliveries" } }
-            dt { "Last event" }
-            dd { @match report.last_event { Some(at) => (exact(at, now)), None => "never" } }
+            dt { (t.events) }
+            dd { (report.events) " " a href={ "/deliveries?source=" (source.name) } { (t.their_deliveries) } }
+            dt { (t.last_event) }
+            dd { @match report.last_event { Some(at) => (around.exact(at)), None => (words.never) } }
         }
     }
 }
 
-fn one_refusal(refusal: &RefusalRecord, open: bool, now: Timestamp) -> Markup {
+fn one_refusal(around: &Around<'_>, refusal: &RefusalRecord, open: bool) -> Markup {
     html! {
         details.attempt open[open] {
             summary {
-                span.badge.dead { (refusal.status) } " " (moment(refusal.at, now))
+                span.badge.dead { (refusal.status) } " " (around.moment(refusal.at))
                 " " span.mono.dim { (refusal.address) }
-                @if refusal.count > 1 { " " span.dim { (refusal.count) " times" } }
+                @if refusal.count > 1 {
+                    " " span.dim { (fill(around.texts.sources.times, &[("count", &refusal.count)])) }
+                }
             }
             p.problem { (refusal.reason) }
-            (headers(&refusal.headers))
+            (headers(around, &refusal.headers))
         }
     }
 }

@@ -1,0 +1,135 @@
+//! What is around a page, whatever it shows: who looks, when, in which language.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::texts::{Texts, fill};
+use crate::model::id::BoxId;
+use crate::time::Timestamp;
+
+/// What is around a page, whatever it shows.
+#[derive(Clone, Copy)]
+pub(in crate::status) struct Around<'a> {
+    pub(in crate::status) texts: &'static Texts,
+    pub(in crate::status) box_id: &'a BoxId,
+    pub(in crate::status) now: Timestamp,
+    /// What forms carry.
+    pub(in crate::status) token: &'a str,
+    /// Whether whoever looks may change something.
+    pub(in crate::status) may_change: bool,
+    /// Whether whoever looks has logged in.
+    pub(in crate::status) has_login: bool,
+    /// Why nothing can be written now.
+    pub(in crate::status) trouble: Option<&'a str>,
+    /// The form of this page that was just sent and refused.
+    pub(in crate::status) returned: Option<Returned<'a>>,
+}
+
+/// A form that was refused: the page shows it again as it was filled in.
+#[derive(Clone, Copy)]
+pub(in crate::status) struct Returned<'a> {
+    /// Where it was sent to.
+    pub(in crate::status) path: &'a str,
+    pub(in crate::status) form: &'a [(String, String)],
+    pub(in crate::status) problem: &'a str,
+}
+
+impl Around<'_> {
+    /// Whether the form that is sent there was just refused.
+    pub(super) fn is_returned(&self, action: &str) -> bool {
+        self.returned
+            .is_some_and(|returned| returned.path == action)
+    }
+
+    /// What was filled in under a name, in a form that was just refused.
+    pub(super) fn typed(&self, action: &str, name: &str) -> Option<&str> {
+        let returned = self.returned.filter(|returned| returned.path == action)?;
+        let found = returned.form.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// A moment: how long ago or ahead, with the exact time for whoever points at it.
+    pub(super) fn moment(&self, at: Timestamp) -> Markup {
+        let exact = at.to_string();
+        html! { time datetime=(exact) title=(exact) { (self.distance(at)) } }
+    }
+
+    /// A moment written out: date, time to the second, and the distance.
+    pub(super) fn exact(&self, at: Timestamp) -> Markup {
+        let text = at.to_string();
+        let shown = text.get(..19).unwrap_or(&text).replace('T', " ");
+        html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (self.distance(at)) ")" } }
+    }
+
+    /// How long something has lasted, in the largest fitting unit.
+    pub(super) fn lasting(&self, since: Timestamp) -> String {
+        self.span(self.now.since(since))
+    }
+
+    /// A span in the largest fitting unit.
+    pub(super) fn span(&self, span: Duration) -> String {
+        let t = &self.texts.times;
+        let seconds = span.as_secs();
+        let (text, count) = match seconds {
+            0 => return t.moment.to_owned(),
+            1..60 => (t.seconds, seconds),
+            60..3_600 => (t.minutes, seconds / 60),
+            3_600..86_400 => (t.hours, seconds / 3_600),
+            _ => (t.days, seconds / 86_400),
+        };
+        fill(text, &[("count", &count)])
+    }
+
+    /// A distance in the largest fitting unit: `3 min ago`, `in 2 h`.
+    fn distance(&self, at: Timestamp) -> String {
+        let t = &self.texts.times;
+        let is_ahead = at > self.now;
+        let span = if is_ahead {
+            at.since(self.now)
+        } else {
+            self.now.since(at)
+        };
+        match (span.as_secs(), is_ahead) {
+            (0, true) => t.soon.to_owned(),
+            (0, false) => t.now.to_owned(),
+            (_, true) => fill(t.ahead, &[("span", &self.span(span))]),
+            (_, false) => fill(t.ago, &[("span", &self.span(span))]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::page::ENGLISH;
+
+    #[test]
+    fn distances_read_well() {
+        let now = Timestamp(1_000_000_000);
+        let box_id = BoxId::new("0123456789".to_owned());
+        let around = Around {
+            texts: &ENGLISH,
+            box_id: &box_id,
+            now,
+            token: "",
+            may_change: true,
+            has_login: false,
+            trouble: None,
+            returned: None,
+        };
+        let rows = [
+            (0, "just now"),
+            (-5_000, "5 s ago"),
+            (-180_000, "3 min ago"),
+            (7_200_000, "in 2 h"),
+            (-900_000_000, "10 d ago"),
+            (400, "in a moment"),
+        ];
+        for (offset, expected) in rows {
+            assert_eq!(around.distance(Timestamp(now.0 + offset)), expected);
+        }
+        assert_eq!(around.lasting(Timestamp(now.0 - 180_000)), "3 min");
+        assert_eq!(around.lasting(now), "a moment");
+    }
+}

@@ -1,0 +1,117 @@
+//! Fields of forms: as they were filled in, where the form was just refused.
+
+use maud::{Markup, html};
+
+use super::around::Around;
+use crate::model::settings::Setting;
+
+/// A form, with what tells that a page of this server sent it.
+pub(super) fn form(around: &Around<'_>, action: &str, fields: &Markup) -> Markup {
+    html! {
+        form.settings method="post" action=(action) {
+            input type="hidden" name="token" value=(around.token);
+            (fields)
+        }
+    }
+}
+
+/// The name of something new.
+pub(super) fn name(around: &Around<'_>, action: &str, example: &str) -> Markup {
+    let typed = around.typed(action, "name");
+    html! {
+        label {
+            span { (around.texts.words.name) }
+            input name="name" required autocomplete="off" placeholder=(example) value=[typed];
+        }
+    }
+}
+
+/// A choice among words; `none` is what the empty one is called, if there is one.
+pub(super) fn choice(
+    label: &str,
+    name: &str,
+    none: Option<&str>,
+    options: &[&str],
+    chosen: &str,
+) -> Markup {
+    // A removed endpoint or source can still be asked for.
+    let foreign = !chosen.is_empty() && !options.contains(&chosen);
+    html! {
+        label {
+            span { (label) }
+            select name=(name) {
+                @if let Some(none) = none { option value="" { (none) } }
+                @for option in options {
+                    option value=(option) selected[*option == chosen] { (option) }
+                }
+                @if foreign { option value=(chosen) selected { (chosen) } }
+            }
+        }
+    }
+}
+
+/// A field for a password or a token.
+pub(super) fn secret(label: &str, name: &str) -> Markup {
+    html! {
+        label {
+            span { (label) }
+            input type="password" name=(name) required autocomplete="new-password";
+        }
+    }
+}
+
+/// Fields for settings; those that are named are required, the others are folded away.
+pub(super) fn settings(
+    around: &Around<'_>,
+    action: &str,
+    settings: &[Setting],
+    required: &[&str],
+) -> Markup {
+    let (first, others): (Vec<&Setting>, Vec<&Setting>) = settings
+        .iter()
+        .partition(|setting| required.contains(&setting.name));
+    html! {
+        @for one in first { (setting(around, action, one, true, None)) }
+        @if !others.is_empty() {
+            details open[around.is_returned(action)] {
+                summary { (around.texts.words.settings) }
+                div.settings {
+                    @for one in others { (setting(around, action, one, false, None)) }
+                }
+            }
+        }
+    }
+}
+
+/// A field for a setting, with what it is now where nothing is filled in.
+pub(super) fn setting(
+    around: &Around<'_>,
+    action: &str,
+    setting: &Setting,
+    is_required: bool,
+    held: Option<&str>,
+) -> Markup {
+    let typed = around.typed(action, setting.name);
+    let is_long = matches!(setting.name, "template" | "headers" | "ca" | "client_cert");
+    // What must not be shown is not sent back either.
+    let typed = typed.filter(|_| !setting.is_secret);
+    html! {
+        label {
+            span { (capital(&setting.name.replace('_', " "))) }
+            @if is_long {
+                textarea name=(setting.name) rows="2" autocomplete="off" placeholder=[held] { "\n" (typed.unwrap_or_default()) }
+            } @else if setting.is_secret {
+                input type="password" name=(setting.name) placeholder=[held] autocomplete="new-password";
+            } @else {
+                input name=(setting.name) required[is_required] placeholder=[held] value=[typed] autocomplete="off";
+            }
+            small { (setting.help) }
+        }
+    }
+}
+
+pub(super) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    first.into_iter().chain(letters).collect()
+}

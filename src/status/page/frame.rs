@@ -1,0 +1,138 @@
+//! The frame around every page: head, navigation, what went wrong, the list of keys.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::around::Around;
+use super::texts::{Texts, fill};
+
+/// A page in its frame. `here` is the path of its place in the navigation.
+pub(super) fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup) -> String {
+    let t = &around.texts.frame;
+    let links = [
+        ("/", t.overview),
+        ("/deliveries", t.deliveries),
+        ("/events", t.events),
+        ("/endpoints", t.endpoints),
+        ("/sources", t.sources),
+        ("/replays", t.replays),
+        ("/outages", t.outages),
+    ];
+    let inside = html! {
+        header.top {
+            a.brand href="/" { "hookbox" }
+            nav aria-label=(t.pages) {
+                @for (path, name) in links {
+                    a href=(path) aria-current=[(path == here).then_some("page")] { (name) }
+                }
+            }
+            @if around.has_login {
+                form.logout method="post" action="/logout" {
+                    input type="hidden" name="token" value=(around.token);
+                    button.quiet type="submit" { (t.log_out) }
+                }
+            }
+        }
+        main #main {
+            @if let Some(trouble) = around.trouble {
+                p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
+            }
+            @if let Some(returned) = around.returned {
+                p.problem #problem role="alert" { (returned.problem) }
+            }
+            (main)
+        }
+        footer {
+            (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION"))]))
+            @if !around.may_change { " · " (t.looks_only) }
+            // The script shows it, and listens to keys; without it there are none.
+            " " button.quiet.small #keys-open type="button" hidden { (t.keys) }
+        }
+        (keys(around))
+    };
+    whole(around.texts, title, true, &inside)
+}
+
+/// A whole document.
+pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) -> String {
+    let t = &texts.frame;
+    html! {
+        (DOCTYPE)
+        html lang=(t.language) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (fill(t.title, &[("page", &title)])) }
+                link rel="stylesheet" href="/style.css";
+                @if is_live { script src="/live.js" defer {} }
+            }
+            body {
+                a.skip href="#main" { (t.skip) }
+                (inside)
+            }
+        }
+    }
+    .into_string()
+}
+
+/// What the script does at which key. Whoever speaks to the machine, or hits keys by accident, can
+/// turn single keys off (WCAG 2.1, 2.1.4).
+fn keys(around: &Around<'_>) -> Markup {
+    let t = &around.texts.keys;
+    let (single, places) = (
+        [
+            (["j", "↓"], t.next),
+            (["k", "↑"], t.previous),
+            (["o", "Enter"], t.open),
+            (["x", ""], t.choose),
+            (["/", ""], t.filter),
+            (["?", ""], t.help),
+        ],
+        [
+            ("o", "/", t.overview),
+            ("d", "/deliveries", t.deliveries),
+            ("v", "/events", t.events),
+            ("e", "/endpoints", t.endpoints),
+            ("s", "/sources", t.sources),
+            ("r", "/replays", t.replays),
+            ("u", "/outages", t.outages),
+        ],
+    );
+    html! {
+        dialog #keys aria-labelledby="keys-title" {
+            h2 #keys-title { (t.title) }
+            dl {
+                @for (keys, what) in single {
+                    dt { @for key in keys.iter().filter(|key| !key.is_empty()) { kbd { (key) } " " } }
+                    dd { (what) }
+                }
+                @for (key, path, what) in places {
+                    dt { kbd { "g" } " " (t.then) " " kbd { (key) } }
+                    dd { a href=(path) data-key=(key) { (what) } }
+                }
+            }
+            form method="dialog" {
+                label.check { input #keys-on type="checkbox" checked; span { (t.are_on) } }
+                button.quiet { (t.close) }
+            }
+        }
+    }
+}
+
+/// A page that says what went wrong.
+pub(in crate::status) fn problem(around: &Around<'_>, status: u16, text: &str) -> String {
+    let t = &around.texts.problem;
+    let title = match status {
+        404 => t.not_found,
+        400 => t.misuse,
+        403 => t.forbidden,
+        503 => t.not_now,
+        _ => t.other,
+    };
+    let main = html! {
+        h1 { (title) }
+        p.problem role="alert" { (text) }
+        p { a href="/" { (around.texts.words.back) } }
+    };
+    frame(around, title, "", &main)
+}

@@ -1,0 +1,201 @@
+//! What a replay would do, and the form that begins it.
+
+use maud::{Markup, html};
+
+use super::around::Around;
+use super::fields::choice;
+use super::frame::frame;
+use super::parts::{progress, size, table};
+use super::texts::{fill, link_in};
+use crate::model::id::DeliveryId;
+use crate::model::replay::{ReplayKind, Selection};
+use crate::store::Preview;
+
+/// What a replay would do.
+pub(in crate::status) struct NewReplayView {
+    pub(in crate::status) chosen: Chosen,
+    /// The fields as they came; the form shows them again.
+    pub(in crate::status) fields: Vec<(String, String)>,
+    /// `None` where nothing was chosen yet.
+    pub(in crate::status) preview: Option<Preview>,
+    /// Names of those that it could go to.
+    pub(in crate::status) endpoints: Vec<String>,
+}
+
+/// Which deliveries a replay is of.
+pub(in crate::status) enum Chosen {
+    /// A few that are named, and how the body of their event can be changed, if it is one event.
+    Named(Vec<DeliveryId>, Option<Edit>),
+    /// Those that a filter names, with the fields that say so.
+    Filtered(ReplayKind, Selection, Vec<(String, String)>),
+}
+
+/// How a body can be changed on a page.
+pub(in crate::status) enum Edit {
+    /// This text.
+    Text(String),
+    /// It holds a secret that no page shows.
+    Secret,
+    /// It is long, or no text.
+    Not,
+}
+
+impl NewReplayView {
+    fn field(&self, name: &str) -> &str {
+        let found = self.fields.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+}
+
+pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -> String {
+    let t = &around.texts.replays;
+    let list = html! { a href="/deliveries" { (t.the_list) } };
+    let of = match &view.chosen {
+        Chosen::Named(ids, _) => fill(t.of_named, &[("count", &ids.len())]),
+        Chosen::Filtered(kind, what, _) => {
+            let text = match kind {
+                ReplayKind::Replay => t.of,
+                ReplayKind::Recover => t.recover_of,
+                ReplayKind::Backfill => t.backfill_of,
+            };
+            fill(text, &[("what", what)])
+        }
+    };
+    let main = html! {
+        h1 { (t.new_title) }
+        @match &view.preview {
+            None => p.empty { (link_in(t.choose_first, &[("list", &list)])) },
+            Some(preview) => {
+                p { (of) }
+                (what(around, preview))
+                @if around.may_change { (start(around, view, preview)) }
+            }
+        }
+    };
+    frame(around, t.new_title, "/replays", &main)
+}
+
+/// The form that begins it, or looks again.
+fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
+    let t = &around.texts.replays;
+    let action = match view.chosen {
+        Chosen::Named(..) => "/replays/chosen",
+        Chosen::Filtered(..) => "/replays",
+    };
+    let is_empty = preview.deliveries == 0 && preview.is_whole;
+    html! {
+        form.settings method="post" action=(action) {
+            input type="hidden" name="token" value=(around.token);
+            @match &view.chosen {
+                Chosen::Named(ids, edit) => {
+                    @for id in ids { input type="hidden" name="id" value=(around.box_id.delivery(*id)); }
+                    (to(around, view))
+                    (new_ids(around, view))
+                    @if let Some(edit) = edit { (body(around, view, edit)) }
+                }
+                Chosen::Filtered(kind, _, fields) => {
+                    input type="hidden" name="kind" value=(kind);
+                    input type="hidden" name="up_to" value=(preview.up_to);
+                    @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                    @if *kind == ReplayKind::Replay { (to(around, view)) }
+                    label {
+                        span { (t.rate_at_most) }
+                        input name="rate" placeholder="10/s" autocomplete="off" value=(view.field("rate"));
+                    }
+                    (new_ids(around, view))
+                }
+            }
+            div.buttons {
+                button #start type="submit" disabled[is_empty] { (fill(t.send, &[("count", &preview.deliveries)])) }
+                button.quiet #look-again type="submit" formaction="/replays/new" { (t.look_again) }
+            }
+        }
+    }
+}
+
+fn to(around: &Around<'_>, view: &NewReplayView) -> Markup {
+    let t = &around.texts.replays;
+    let endpoints: Vec<&str> = view.endpoints.iter().map(String::as_str).collect();
+    html! {
+        (choice(t.to, "to", Some(t.each_own), &endpoints, view.field("to")))
+        label {
+            span { (t.to_url) }
+            input name="to_url" type="url" placeholder="https://test.example.org/hook" autocomplete="off" value=(view.field("to_url"));
+        }
+    }
+}
+
+fn new_ids(around: &Around<'_>, view: &NewReplayView) -> Markup {
+    html! {
+        label.check {
+            input type="checkbox" name="new_id" value="true" checked[view.field("new_id") == "true"];
+            span { (around.texts.replays.with_new_ids) }
+        }
+    }
+}
+
+fn body(around: &Around<'_>, view: &NewReplayView, edit: &Edit) -> Markup {
+    let t = &around.texts.replays;
+    let command = html! { code { "hookbox replay ID --edit FILE" } };
+    let typed = view.fields.iter().find(|(name, _)| name == "body");
+    let typed = typed.map(|(_, body)| body);
+    html! {
+        details.wide open[typed.is_some()] {
+            summary { (t.edit) }
+            p.dim { (t.edit_told) }
+            @match edit {
+                Edit::Secret => p { (link_in(t.edit_secret, &[("command", &command)])) },
+                Edit::Not => p { (link_in(t.edit_long, &[("command", &command)])) },
+                Edit::Text(held) => label {
+                    span { (t.new_body) }
+                    // The first line break in it is not a part of it.
+                    textarea.mono name="body" rows="16" spellcheck="false" autocomplete="off" { "\n" (typed.unwrap_or(held)) }
+                },
+            }
+        }
+    }
+}
+
+/// What would be sent, to whom, and how long that takes.
+fn what(around: &Around<'_>, preview: &Preview) -> Markup {
+    let (t, dash) = (&around.texts.replays, around.texts.words.dash);
+    let bytes = |bytes: i64| size(u64::try_from(bytes).unwrap_or(0));
+    let rows = html! {
+        @for endpoint in &preview.endpoints {
+            tr {
+                td data-label=(t.endpoint) { (endpoint.name) div.dim.mono { (endpoint.url) } }
+                td data-label=(t.count) { (endpoint.deliveries) }
+                td data-label=(t.size) { (bytes(endpoint.bytes)) }
+                td data-label=(t.had) { (endpoint.had) }
+                td data-label=(t.takes) {
+                    @match endpoint.lasts {
+                        Some(span) if span.as_secs() == 0 => (t.less_than_a_second),
+                        Some(span) => (around.span(span)),
+                        None => (dash),
+                    }
+                }
+                td data-label=(t.now) { (endpoint.stopped.as_deref().unwrap_or(dash)) }
+            }
+        }
+    };
+    let columns = [t.endpoint, t.count, t.size, t.had, t.takes, t.now];
+    let most = preview.days.iter().map(|(_, count)| *count).max();
+    let in_all: [(&str, &dyn std::fmt::Display); 2] =
+        [("size", &bytes(preview.bytes)), ("had", &preview.had)];
+    html! {
+        p #preview {
+            strong { (fill(t.deliveries, &[("count", &preview.deliveries)])) } ", " (fill(t.in_all, &in_all))
+            @if !preview.is_whole { " " (t.may_be_more) }
+        }
+        @if preview.deliveries > 0 {
+            (table(&columns, &rows))
+            h2 { (t.by_day) }
+            dl.days {
+                @for (day, count) in &preview.days {
+                    dt { (day) }
+                    dd { (progress(around, *count, most.unwrap_or(1), t.of_that_day)) " " (count) }
+                }
+            }
+        }
+    }
+}

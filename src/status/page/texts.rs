@@ -1,0 +1,492 @@
+//! All that the pages say, in one place, so that they can be translated: a language is one more
+//! [`Texts`], and one that lacks a text does not compile.
+//!
+//! `{name}` stands for what [`fill`] and [`link_in`] put there. What is not here are words that the
+//! contract has everywhere (states, kinds, names of settings with their help in
+//! `model/settings.rs`), and errors, which the API and the command line tell in the same words.
+
+use std::fmt::Display;
+
+use maud::{Markup, PreEscaped, Render};
+
+/// Declares the texts and the English ones at once.
+macro_rules! texts {
+    ($( $(#[$about:meta])* $group:ident: $Group:ident { $( $name:ident: $text:literal, )* } )*) => {
+        /// What the pages say in one language.
+        pub(in crate::status) struct Texts {
+            $( $(#[$about])* pub(in crate::status) $group: $Group, )*
+        }
+        $(
+            $(#[$about])*
+            pub(in crate::status) struct $Group { $( pub(in crate::status) $name: &'static str, )* }
+        )*
+        /// The texts in English.
+        pub(in crate::status) static ENGLISH: Texts = Texts {
+            $( $group: $Group { $( $name: $text, )* }, )*
+        };
+    };
+}
+
+texts! {
+    /// What is around every page.
+    frame: Frame {
+        language: "en",
+        title: "{page} · hookbox",
+        skip: "Skip to content",
+        pages: "Pages",
+        overview: "Overview",
+        deliveries: "Deliveries",
+        events: "Events",
+        endpoints: "Endpoints",
+        sources: "Sources",
+        replays: "Replays",
+        outages: "Outages",
+        log_out: "Log out",
+        trouble: "Nothing can be written, so nothing is taken in and nothing is sent: {why}",
+        footer: "hookbox {version} · times in UTC",
+        looks_only: "you may look, and change nothing",
+        keys: "Keys",
+    }
+    /// The keys that the script listens to.
+    keys: Keys {
+        title: "Keys",
+        next: "next row",
+        previous: "row before",
+        open: "open the row",
+        choose: "choose the row, or not",
+        filter: "to the filter",
+        overview: "overview",
+        deliveries: "deliveries",
+        events: "events",
+        endpoints: "endpoints",
+        sources: "sources",
+        replays: "replays",
+        outages: "outages",
+        help: "this list",
+        then: "then",
+        are_on: "Single keys do this, outside of fields",
+        close: "Close",
+    }
+    /// Words that stand on several pages.
+    words: Words {
+        none: "none",
+        none_yet: "None yet.",
+        hidden: "hidden",
+        empty: "empty",
+        never: "never",
+        any: "any",
+        yes: "yes",
+        dash: "–",
+        done_of: "{done} of {total}",
+        last_day: "last 24 hours: {delivered} delivered, {refused} refused",
+        filter: "Filter",
+        find: "Find",
+        clear: "Clear",
+        newest: "Newest",
+        older: "Older",
+        list_pages: "Pages of the list",
+        back: "Back to the overview",
+        name: "Name",
+        settings: "Settings",
+        change: "Change it",
+        save: "Save",
+        remove: "Remove",
+        stays: "What is left empty stays as it is; a dash (-) brings back what is usual.",
+        replace_secret: "Replace the secret",
+        is_kept: "set, and shown to nobody",
+    }
+    /// Distances in time.
+    times: Times {
+        now: "just now",
+        soon: "in a moment",
+        moment: "a moment",
+        ago: "{span} ago",
+        ahead: "in {span}",
+        seconds: "{count} s",
+        minutes: "{count} min",
+        hours: "{count} h",
+        days: "{count} d",
+    }
+    /// Pages that say what went wrong.
+    problem: Problem {
+        not_found: "Not found",
+        misuse: "That cannot be done",
+        forbidden: "That may not be done",
+        not_now: "Not now",
+        other: "Something went wrong",
+    }
+    /// The form that asks for the token.
+    login: Login {
+        title: "Log in",
+        token: "Token",
+        go: "Log in",
+        where_it_is: "It stands in the file that {option} was given.",
+        wrong: "That is not the token.",
+        wait: "Too many wrong tokens. Try again in {seconds} s.",
+    }
+    /// The overview, and the tables of endpoints and sources.
+    overview: Overview {
+        title: "Overview",
+        no_endpoints: "None yet. Add one: {command}",
+        no_sources: "None yet. Add one: {command}",
+        latest: "Latest deliveries",
+        nothing: "Nothing has come in yet.",
+        all: "All deliveries",
+        events: "events",
+        oldest_due: "oldest due {when}",
+        on_disk: "on disk",
+        url: "URL",
+        format: "Format",
+        signed: "Signed",
+        pending: "Pending",
+        delivered: "Delivered",
+        dead: "Dead",
+        last_day: "Last 24 h",
+        reached: "Reached",
+        only_replays: "gets only replays",
+        when_failed: "its --when failed on {count} events, which were sent",
+        by_chat: "by the chat's rule",
+        due: "due {when}",
+        held: "held",
+        held_for: "for {span}: {reason}",
+        resume: "resume it",
+        pace: "pace",
+        more_at: "gets more {when}",
+        window: "window",
+        opens: "opens {when}",
+        never_opens: "never opens again",
+        refuses: "refuses",
+        refuses_for: "everything, for {span}",
+        offline: "offline",
+        offline_for: "for {span}, {probes} probes: {error}",
+        kind: "Kind",
+        path: "Path",
+        signature: "Signature",
+        unchecked: "not checked",
+        required: "required",
+        body_unsigned: "required, does not cover the body",
+        last_event: "Last event",
+        refused: "Refused",
+    }
+    /// The list of deliveries.
+    deliveries: Deliveries {
+        title: "Deliveries",
+        no_match: "No deliveries match.",
+        choose: "Choose",
+        choose_one: "Choose delivery {number}",
+        choose_all: "Choose all that are shown",
+        delivery: "Delivery",
+        state: "State",
+        what: "What",
+        source: "Source",
+        endpoint: "Endpoint",
+        tries: "Tries",
+        made: "Made",
+        due_or_settled: "Due or settled",
+        is_replay: "replay",
+        is_mended: "mended",
+        typed: "Type",
+        since: "Since",
+        until: "Until",
+        replay_chosen: "Replay those chosen…",
+        replay_matching: "Replay all that match…",
+    }
+    /// One delivery.
+    delivery: Delivery {
+        title: "Delivery {id}",
+        attempts: "Attempts",
+        event: "Event",
+        headers: "Headers as received",
+        cancel: "Cancel",
+        replay: "Replay",
+        replay_otherwise: "Replay otherwise…",
+        endpoint_removed: "its endpoint is removed",
+        what: "What",
+        typed: "Type",
+        source: "Source",
+        endpoint: "Endpoint",
+        tries: "Tries",
+        tries_of: "of {most}",
+        made: "Made",
+        due: "Due",
+        settled: "Settled",
+        last_refusal: "Last refusal",
+        reason: "Reason",
+        in_doubt: "In doubt",
+        when_failed: "the endpoint's --when failed on this event, so it was sent: {error}",
+        held: "Held",
+        held_since: "nothing is sent to the endpoint since {when}: {reason} – {link}",
+        resume: "resume it",
+        waiting: "Waiting",
+        paced: "the endpoint gets no more before {when}. No tries are spent.",
+        window: "the endpoint's window is closed; {reason}",
+        in_order: "the endpoint gets one at a time, in order, and {first} goes first",
+        offline: "the endpoint could not be reached for {span}; {probes} probes, the last: {error}. No tries are spent.",
+        replay_of: "Replay of",
+        made_for: "Made for",
+        for_replay: "replay {replay}",
+        mended_by: "Mended by",
+        got_through: "{replay}, which got through in its place",
+        replayed_as: "Replayed as",
+        compare: "Compare with #{number}",
+        timing: "resolve {resolve} · connect {connect} · wait {wait} · read {read}",
+        request_headers: "Request headers",
+        reply_headers: "Reply headers",
+        reply_body: "Reply body",
+        reply_body_cut: "Reply body (cut)",
+    }
+    /// Two attempts side by side.
+    difference: Difference {
+        title: "Two attempts",
+        marked: "What differs is marked.",
+        attempt: "delivery {delivery}, attempt {attempt}",
+        facts: "What happened",
+        request_headers: "Request headers",
+        request_body: "Body of the event",
+        reply_headers: "Reply headers",
+        reply_body: "Body of the reply",
+        differs: "differs",
+        same: "the same",
+    }
+    /// A body as a person can read it.
+    body: Body {
+        no_type: "no content type",
+        download: "download",
+        pretty: "Pretty",
+        pretty_of_form: "Pretty (the form's payload)",
+        raw: "Raw",
+        hex: "Hex",
+        not_text: "not text",
+        cut: "cut here: {shown} of {whole} shown",
+    }
+    /// The list of events, and finding one by a text.
+    events: Events {
+        title: "Events",
+        text: "Text in the body",
+        source: "Source",
+        typed: "Type",
+        since: "Since",
+        until: "Until",
+        looked_back: "Looked at {count} events, back to {when}.",
+        looked_at_all: "Looked at {count} events: all there are.",
+        no_match: "No events match.",
+        event: "Event",
+        what: "What",
+        size: "Size",
+        received: "Received",
+    }
+    /// One event.
+    event: Event {
+        title: "Event {id}",
+        what: "What",
+        typed: "Type",
+        sent_as: "(sent as {name})",
+        branch: "Branch",
+        source: "Source",
+        key: "Key",
+        received: "Received",
+        copy_of: "Edited copy of",
+        deliveries: "Deliveries",
+        owed_to_nobody: "No endpoint was owed this event.",
+        headers: "Headers as received",
+        body: "Body",
+        not_json: "not JSON",
+        not_json_though: "though its content type says so; it is kept and sent as it came",
+    }
+    /// Endpoints, one and all.
+    endpoints: Endpoints {
+        title: "Endpoints",
+        title_of_one: "Endpoint {name}",
+        add_title: "Add an endpoint",
+        add: "Add",
+        test: "Send a test",
+        try_now: "Try now",
+        hold: "Hold",
+        resume: "Resume",
+        reached: "Reached",
+        last_day: "Last 24 h",
+        pending: "Pending",
+        oldest_due: "the oldest was due {when}",
+        delivered: "Delivered",
+        dead: "Dead",
+        replay_dead: "replay them…",
+        mended: "Mended",
+        template: "Template",
+        new_secret: "New secret; the old one holds for a day where the scheme allows it",
+        cancel_pending: "cancel what is pending",
+        make_up: "Make up for what it missed",
+        recover: "Recover: replay all that it never got since…",
+        backfill: "Backfill: send it the events that it was never owed since…",
+        since: "Since",
+        look: "Look first…",
+    }
+    /// Sources, one and all.
+    sources: Sources {
+        title: "Sources",
+        title_of_one: "Source {name}",
+        add_title: "Add a source",
+        add: "Add",
+        kind: "Kind",
+        path: "Path",
+        old_secret: "Old secret",
+        holds_until: "holds until {when}",
+        held_until: "held until {when}",
+        events: "Events",
+        their_deliveries: "their deliveries",
+        last_event: "Last event",
+        new_secret: "New secret; both hold for a day",
+        refusals: "Refused requests",
+        refusals_told: "{count} in all, newest first; those from one address for one reason stand together. Bodies are not kept.",
+        no_refusals: "None.",
+        times: "{count} times",
+    }
+    /// Bulk replays, and what one would do.
+    replays: Replays {
+        title: "Replays",
+        title_of_one: "Replay {id}",
+        told: "Of many deliveries at once. Choose them in the {list} with its filter, and look at what would be sent before it is.",
+        list: "list of deliveries",
+        replay: "Replay",
+        state: "State",
+        what: "What",
+        to: "To",
+        progress: "Progress",
+        asked: "Asked",
+        each_own: "each one's own endpoint",
+        settled: "settled deliveries",
+        settled_of: "{done} of {total} settled",
+        dead: "{count} dead",
+        pause: "Pause",
+        resume: "Resume",
+        cancel: "Cancel",
+        made: "Made",
+        ended: "Ended",
+        kind: "Kind",
+        rate: "Rate",
+        ids: "Ids",
+        new_ids: "new ones",
+        asked_by: "{when} by {who}",
+        new_title: "Replay",
+        of: "Of {what}:",
+        recover_of: "Recover {what}:",
+        backfill_of: "Backfill {what}:",
+        of_named: "Of {count} deliveries that were chosen:",
+        choose_first: "Choose deliveries by a filter first: {list}",
+        the_list: "the list of deliveries",
+        deliveries: "{count} deliveries",
+        in_all: "{size} in all; {had} of them the endpoint has had already.",
+        may_be_more: "There may be more: not all was looked at in two seconds.",
+        endpoint: "Endpoint",
+        count: "Deliveries",
+        size: "Size",
+        had: "Had already",
+        takes: "Takes about",
+        now: "Now",
+        less_than_a_second: "less than a second",
+        by_day: "By day",
+        of_that_day: "deliveries of that day",
+        to_url: "or to this URL",
+        rate_at_most: "Rate, at most",
+        with_new_ids: "with new ids, for a receiver that must take them again",
+        edit: "Send another body",
+        edit_told: "A changed body is a new event, linked to the old one, which stays as it is.",
+        edit_secret: "The body holds a secret that is not shown, so it cannot be changed here: {command}",
+        edit_long: "The body is too long, or no text, to be changed here: {command}",
+        new_body: "Body",
+        send: "Send {count}",
+        look_again: "Look again",
+    }
+    /// Times in which an endpoint could not be reached.
+    outages: Outages {
+        title: "Outages",
+        told: "Times in which an endpoint could not be reached. They spend no tries: what waits goes out when the endpoint is back.",
+        none: "There was none yet.",
+        endpoint: "Endpoint",
+        since: "Since",
+        until: "Until",
+        goes_on: "goes on",
+        lasted: "Lasted",
+        probes: "Probes",
+        last_error: "Last error",
+    }
+}
+
+/// A text with values in the places of its names; escaped where it is shown, as any text.
+pub(in crate::status) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
+    let mut filled = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Words(words) => filled.push_str(words),
+            Piece::Name(name) => filled.extend(value(text, name, values).map(ToString::to_string)),
+        }
+    }
+    filled
+}
+
+/// A text with markup in the places of its names.
+pub(super) fn link_in(text: &str, values: &[(&str, &dyn Render)]) -> Markup {
+    let mut html = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Piece::Words(words) => words.render_to(&mut html),
+            Piece::Name(name) => {
+                if let Some(value) = value(text, name, values) {
+                    value.render_to(&mut html);
+                }
+            }
+        }
+    }
+    PreEscaped(html)
+}
+
+/// What stands under a name. That there is nothing is a mistake of the page, which tests find.
+fn value<'v, T: ?Sized>(text: &str, name: &str, values: &[(&str, &'v T)]) -> Option<&'v T> {
+    let found = values.iter().find(|(held, _)| *held == name);
+    debug_assert!(found.is_some(), "`{text}` lacks what stands in it: {name}");
+    found.map(|(_, value)| *value)
+}
+
+enum Piece<'t> {
+    Words(&'t str),
+    Name(&'t str),
+}
+
+/// What a text consists of: words, and names in braces.
+fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
+    text.split('{').enumerate().flat_map(|(index, part)| {
+        let (name, words) = match part.split_once('}') {
+            Some((name, words)) if index > 0 => (Some(name), words),
+            _ => (None, part),
+        };
+        let words = Some(words).filter(|words| !words.is_empty());
+        let name = name.map(Piece::Name);
+        name.into_iter().chain(words.map(Piece::Words))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use maud::html;
+
+    #[test]
+    fn a_text_is_filled_wherever_its_names_stand_and_values_are_escaped() {
+        assert_eq!(
+            fill("{a}, b and {c}.", &[("c", &3), ("a", &"x")]),
+            "x, b and 3."
+        );
+        let link = html! { a href="/" { "<here>" } };
+        let filled = link_in("<Go> {link} & {why}", &[("link", &link), ("why", &"1 < 2")]);
+        assert_eq!(
+            filled.into_string(),
+            "&lt;Go&gt; <a href=\"/\">&lt;here&gt;</a> &amp; 1 &lt; 2"
+        );
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "what stands in it: b")]
+    fn a_value_that_is_missing_is_a_mistake_of_the_page() {
+        fill("{a} {b}", &[("a", &1)]);
+    }
+}

@@ -1,0 +1,193 @@
+//! Replays as forms of the pages ask for them: which deliveries, to whom, with which body.
+
+use std::collections::BTreeSet;
+
+use super::body::shown_body;
+use super::page::{Chosen, Edit};
+use crate::error::{Error, Result};
+use crate::model::id::DeliveryId;
+use crate::model::rate::Rates;
+use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
+use crate::store::{ReplayOptions, Store};
+use crate::time::Timestamp;
+
+/// Longest body that can be changed on a page, in bytes: sent as a form it becomes three times as
+/// long at most.
+const EDITED_BYTES_MAX: usize = 64 * 1024;
+
+/// Fields of a form or of an address.
+pub(super) type Fields = [(String, String)];
+
+/// What the first field of a name says.
+pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
+    let found = fields.iter().find(|(held, _)| held == name);
+    found.map(|(_, value)| value.trim()).unwrap_or_default()
+}
+
+/// The deliveries that a form chooses: those that it names, else those of its filter.
+pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Result<Chosen> {
+    let named = fields.iter().filter(|(name, _)| name == "id");
+    let named = named.map(|(_, id)| store.box_id().parse_delivery(id.trim()));
+    let named = named.collect::<Result<BTreeSet<DeliveryId>>>()?;
+    if !named.is_empty() {
+        let ids: Vec<DeliveryId> = named.into_iter().collect();
+        let edit = edit_of(store, &ids)?;
+        return Ok(Chosen::Named(ids, edit));
+    }
+    let (mut selection, mut chosen) = (Selection::default(), Vec::new());
+    let kind = match field(fields, "kind") {
+        "" => ReplayKind::Replay,
+        kind => kind.parse()?,
+    };
+    for (name, value) in fields {
+        let value = value.trim();
+        match name.as_str() {
+            _ if value.is_empty() => {}
+            "state" | "endpoint" | "source" | "type" | "since" | "until" | "text" => {
+                // An age means the same moment when the form is sent.
+                let value = match name.as_str() {
+                    "since" | "until" => Timestamp::parse(value, now)?.to_string(),
+                    _ => value.to_owned(),
+                };
+                selection.set(name, &value, now)?;
+                chosen.push((name.clone(), value));
+            }
+            // Passed over, they would choose others than were shown.
+            "replay" | "mended" | "event" => {
+                return Err(Error::misuse(format!(
+                    "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
+                )));
+            }
+            // How they are sent, where the list of deliveries was, and the form's own.
+            _ => {}
+        }
+    }
+    Ok(Chosen::Filtered(kind, selection, chosen))
+}
+
+/// How those that a filter names are to be sent again.
+pub(super) fn read_filtered(
+    kind: ReplayKind,
+    selection: &Selection,
+    fields: &Fields,
+) -> Result<NewReplay> {
+    let rate = Some(field(fields, "rate")).filter(|rate| !rate.is_empty());
+    let up_to = Some(field(fields, "up_to")).filter(|up_to| !up_to.is_empty());
+    let number = up_to.map(|text| {
+        let number = text.parse();
+        number.map_err(|_| Error::misuse("up_to is no number"))
+    });
+    Ok(NewReplay {
+        kind,
+        selection: selection.clone(),
+        to: target(fields)?,
+        has_new_ids: field(fields, "new_id") == "true",
+        rate: rate.map(str::parse::<Rates>).transpose()?,
+        up_to: number.transpose()?,
+        asked_by: "status page".to_owned(),
+    })
+}
+
+/// How those that are named are to be sent again.
+pub(super) fn read_named(
+    store: &Store,
+    ids: &[DeliveryId],
+    fields: &Fields,
+) -> Result<ReplayOptions> {
+    Ok(ReplayOptions {
+        to: target(fields)?,
+        has_new_ids: field(fields, "new_id") == "true",
+        edited_body: edited_body(store, ids, fields)?,
+    })
+}
+
+/// Who is to get them.
+fn target(fields: &Fields) -> Result<Option<Target>> {
+    match (field(fields, "to"), field(fields, "to_url")) {
+        ("", "") => Ok(None),
+        (name, "") => Ok(Some(Target::Endpoint(name.to_owned()))),
+        ("", url) => Ok(Some(Target::Url(url.parse()?))),
+        _ => Err(Error::misuse(
+            "choose an endpoint or give a URL, one of the two",
+        )),
+    }
+}
+
+/// How the body of the one event of these deliveries can be changed; `None` for several events.
+fn edit_of(store: &Store, ids: &[DeliveryId]) -> Result<Option<Edit>> {
+    let mut events = BTreeSet::new();
+    for id in ids {
+        events.insert(store.delivery(*id)?.event);
+    }
+    let (Some(id), 1) = (events.first(), events.len()) else {
+        return Ok(None);
+    };
+    let body = store.event_body(*id)?;
+    if shown_body(store, &store.event(*id)?)? != body {
+        return Ok(Some(Edit::Secret));
+    }
+    let text = String::from_utf8(body).ok().filter(|text| {
+        let odd = |c: char| c.is_control() && !"\n\r\t".contains(c);
+        text.len() <= EDITED_BYTES_MAX && !text.contains(odd) && has_one_line_end(text)
+    });
+    Ok(Some(text.map_or(Edit::Not, Edit::Text)))
+}
+
+/// Whether all lines end alike: a browser sends them so.
+fn has_one_line_end(text: &str) -> bool {
+    let both = text.matches("\r\n").count();
+    let (returns, feeds) = (text.matches('\r').count(), text.matches('\n').count());
+    returns == both && (both == 0 || feeds == both)
+}
+
+/// The body that was filled in, if it is another than the event's.
+fn edited_body(store: &Store, ids: &[DeliveryId], fields: &Fields) -> Result<Option<Vec<u8>>> {
+    // As it is: white space is a part of it.
+    let Some((_, typed)) = fields.iter().find(|(name, _)| name == "body") else {
+        return Ok(None);
+    };
+    let Some(Edit::Text(held)) = edit_of(store, ids)? else {
+        return Err(Error::misuse(
+            "this body cannot be changed here; use: hookbox replay ID --edit FILE",
+        ));
+    };
+    // A browser ends every line with both (HTML, form submission).
+    let typed = if held.contains('\r') {
+        typed.clone()
+    } else {
+        typed.replace("\r\n", "\n")
+    };
+    Ok((typed != held).then(|| typed.into_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_text_whose_lines_end_alike_comes_back_as_it_was() {
+        for text in ["", "a", "a\nb\n", "a\r\nb\r\n"] {
+            assert!(has_one_line_end(text), "{text:?}");
+        }
+        for text in ["a\rb", "a\r\nb\n", "\n\r"] {
+            assert!(!has_one_line_end(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_replay_goes_to_one_of_an_endpoint_and_a_url() {
+        let fields = |to: &str, url: &str| {
+            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+            target(&[pair("to", to), pair("to_url", url)])
+        };
+        assert_eq!(fields("", " ").unwrap(), None);
+        assert_eq!(
+            fields("ci", "").unwrap(),
+            Some(Target::Endpoint("ci".to_owned()))
+        );
+        let url = fields("", "https://test.example.org/hook").unwrap();
+        assert!(matches!(url, Some(Target::Url(_))));
+        assert!(fields("ci", "https://test.example.org/").is_err());
+        assert!(fields("", "nonsense").is_err());
+    }
+}
