@@ -165,8 +165,10 @@ create table if not exists hookbox_pace (
 
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
 -- tried (last_attempt_ms), how many of its deliveries are in which state (mended ones count as that,
--- not as dead or cancelled), and on how many events its expression failed (when_errors), so that nobody has to count ten million. Every commit changes
--- some of these, and those of a few dozen endpoints lie on one or two pages.
+-- not as dead or cancelled), and on how many events its expression failed (when_errors), so that
+-- nobody has to count ten million. `events` counts all that ever came, `pruned` those of them that
+-- were removed since. Every commit changes some of these, and those of a few dozen endpoints lie on
+-- one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),
     -- Its row; source 0 stands for the events that came without one.
@@ -340,6 +342,14 @@ create index if not exists hookbox_delivery_failed
 create index if not exists hookbox_delivery_mended
     on hookbox_delivery (id) where mended_by is not null;
 
+-- What refers to what: nothing is removed that something else refers to.
+create index if not exists hookbox_delivery_mended_by
+    on hookbox_delivery (mended_by) where mended_by is not null;
+create index if not exists hookbox_delivery_replay_of
+    on hookbox_delivery (replay_of) where replay_of is not null;
+create index if not exists hookbox_event_copy
+    on hookbox_event (replay_of_event) where replay_of_event is not null;
+
 -- The deliveries of a bulk replay.
 create index if not exists hookbox_delivery_replay
     on hookbox_delivery (replay_id, state) where replay_id is not null;
@@ -351,7 +361,9 @@ create table if not exists hookbox_attempt (
     -- delivery_id * 1024 + number: the attempts of a delivery lie together, and no index is needed
     -- to find them.
     id                 integer primary key check (id = delivery_id * 1024 + number),
-    delivery_id        integer not null references hookbox_delivery (id),
+    -- Of hookbox_delivery. No `references`: SQLite would read all attempts when a delivery is
+    -- removed, since it does not know that they lie together.
+    delivery_id        integer not null,
     number             integer not null check (number between 1 and 1023),
     started_ms         integer not null,
     resolve_us         integer not null,

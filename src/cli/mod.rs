@@ -18,6 +18,7 @@ mod serve;
 mod signature;
 mod source;
 mod tail;
+mod upkeep;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -125,6 +126,12 @@ enum Command {
     /// Follow what happens: events, attempts, outages
     #[command(after_help = EXIT_CODES)]
     Tail(tail::TailArguments),
+    /// Remove what is old and settled
+    #[command(after_help = EXIT_CODES)]
+    Prune(upkeep::PruneArguments),
+    /// Copy the database, also while it is served
+    #[command(after_help = EXIT_CODES)]
+    Backup(upkeep::BackupArguments),
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
@@ -206,6 +213,8 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),
         Command::Tail(arguments) => tail::run(context, &arguments),
+        Command::Prune(arguments) => upkeep::prune(context, &arguments),
+        Command::Backup(arguments) => upkeep::backup(context, &arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hookbox", &mut script);

@@ -66,6 +66,37 @@ pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()
     }
 }
 
+/// Work of a known length, told in units of its own.
+pub(super) struct Going(ProgressBar);
+
+impl Going {
+    pub(super) fn is_at(&self, done: u64, total: u64) {
+        self.0.set_length(total);
+        self.0.set_position(done.min(total));
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A bar for work of a known length: bytes, where `is_bytes`.
+pub(super) fn going(context: &Context, is_bytes: bool, what: &'static str) -> Going {
+    let bar = ProgressBar::with_draw_target(Some(1), target(context));
+    let template = if is_bytes {
+        "{msg} {bar:30} {bytes}/{total_bytes} {elapsed}"
+    } else {
+        "{msg} {bar:30} {percent} % {elapsed}"
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar.set_message(what);
+    Going(bar)
+}
+
 fn target(context: &Context) -> ProgressDrawTarget {
     if context.out.is_json() {
         ProgressDrawTarget::hidden()

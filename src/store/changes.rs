@@ -41,6 +41,7 @@ pub(super) struct Changes {
 #[derive(Debug, Default)]
 struct SourceChange {
     events: i64,
+    pruned: i64,
     refusals: i64,
     last_event: Option<Timestamp>,
 }
@@ -109,6 +110,23 @@ impl Changes {
         *self.mended.entry(endpoint).or_default() += 1;
     }
 
+    /// An event was removed.
+    pub(super) fn event_pruned(&mut self, source: Option<SourceId>) {
+        self.sources
+            .entry(source.map_or(0, |id| id.0))
+            .or_default()
+            .pruned += 1;
+    }
+
+    /// A settled delivery was removed.
+    pub(super) fn delivery_pruned(&mut self, endpoint: EndpointId, state: State, is_mended: bool) {
+        if is_mended {
+            *self.mended.entry(endpoint).or_default() -= 1;
+        } else {
+            self.count(endpoint, state, -1);
+        }
+    }
+
     /// A bulk replay was asked for or changed.
     pub(super) fn replays(&mut self) {
         self.replays = true;
@@ -132,6 +150,7 @@ impl Changes {
         for (source, change) in other.sources {
             let sum = self.sources.entry(source).or_default();
             sum.events += change.events;
+            sum.pruned += change.pruned;
             sum.refusals += change.refusals;
             sum.last_event = sum.last_event.max(change.last_event);
         }
@@ -182,6 +201,7 @@ impl Changes {
         };
         for (source, change) in &self.sources {
             add("source", *source, "events", change.events)?;
+            add("source", *source, "pruned", change.pruned)?;
             add("source", *source, "refusals", change.refusals)?;
             if let Some(last) = change.last_event {
                 latest("source", *source, "last_event_ms", last)?;

@@ -108,6 +108,25 @@ impl Keys {
         Ok(())
     }
 
+    /// Forgets the key of an event that is removed. In memory it may stay: what it finds there is
+    /// not in the file.
+    pub(super) fn remove(
+        &mut self,
+        connection: &Connection,
+        id: EventId,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<()> {
+        let hash = self.hash(connection, source, key)?;
+        connection
+            .prepare_cached("delete from hookbox_recent_key where event_id = :id")?
+            .execute(named_params! { ":id": id })?;
+        connection
+            .prepare_cached("delete from hookbox_key where hash = :hash and event_id = :id")?
+            .execute(named_params! { ":hash": hash, ":id": id })?;
+        Ok(())
+    }
+
     /// How many were added in this group so far; what [`Keys::undo_to`] takes.
     pub(super) fn mark(&self) -> usize {
         self.added.len()

@@ -7,7 +7,8 @@
 //! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
 //! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
 //! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
-//! what people ask for, `query`, `follow` and `report` are what they look at.
+//! what people ask for, `query`, `follow` and `report` are what they look at;
+//! `prune` and `backup` are for whoever looks after the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::id::{BoxId, EndpointId};
 
 mod answers;
+mod backup;
 mod body;
 mod changes;
 mod columns;
@@ -38,6 +40,7 @@ mod open;
 mod pace;
 #[cfg(test)]
 mod plan;
+mod prune;
 mod query;
 mod readers;
 mod record;
@@ -51,6 +54,7 @@ mod shift;
 mod writer;
 
 pub use answers::KeptAnswer;
+pub use backup::Copied;
 pub use directory::Directory;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
@@ -60,6 +64,7 @@ pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
 pub use pace::RecentPace;
+pub use prune::Pruned;
 pub use query::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use record::{Refusing, Report};
 pub use refusal::SourceRefusals;

@@ -118,7 +118,7 @@ impl Store {
             // One statement, so that all of it is of one moment.
             let stats = connection
                 .prepare_cached(
-                    "select ifnull(sum(value) filter (where of = 'source' and what = 'events'), 0) as events,
+                    "select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,

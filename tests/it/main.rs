@@ -39,5 +39,6 @@ mod status;
 mod support;
 mod tail;
 mod template;
+mod upkeep;
 mod verifiers;
 mod webdriver;

@@ -1,4 +1,4 @@
-//! Events, deliveries, attempts, totals.
+//! Events, deliveries, attempts.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -28,17 +28,6 @@ const NEW_EVENT: &[Field] = &[
 ];
 
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation {
-        method: "GET",
-        path: "/stats",
-        id: "stats",
-        help: "Totals",
-        query: &[],
-        input: Input::Nothing,
-        output: Output::One(Schema::Stats),
-        status: 200,
-        run: |call| Ok(call.store.stats()?.json()),
-    },
     Operation {
         method: "GET",
         path: "/events",

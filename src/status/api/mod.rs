@@ -10,6 +10,7 @@ mod openapi;
 mod replays;
 mod schema;
 mod sources;
+mod upkeep;
 
 use std::time::Duration;
 
@@ -98,8 +99,9 @@ impl Operation {
 
 /// All that can be asked.
 fn operations() -> impl Iterator<Item = &'static Operation> {
-    events::OPERATIONS
+    upkeep::OPERATIONS
         .iter()
+        .chain(events::OPERATIONS)
         .chain(endpoints::OPERATIONS)
         .chain(sources::OPERATIONS)
         .chain(replays::OPERATIONS)

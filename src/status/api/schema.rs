@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::status) enum Schema {
     Stats,
+    Pruned,
     Event,
     Accepted,
     Search,
@@ -48,8 +49,9 @@ const SET: bool = false;
 const OPEN: bool = true;
 
 impl Schema {
-    pub(super) const ALL: [Schema; 17] = [
+    pub(super) const ALL: [Schema; 18] = [
         Schema::Stats,
+        Schema::Pruned,
         Schema::Event,
         Schema::Accepted,
         Schema::Search,
@@ -75,6 +77,14 @@ impl Schema {
     pub(super) fn fields(self) -> &'static [Field] {
         use Kind::{Any, Flag, Integer, Moment, Number, Object, Objects, Text, Texts};
         match self {
+            Schema::Pruned => &[
+                Field("dry_run", Kind::Flag, SET),
+                Field("events", Kind::Integer, SET),
+                Field("deliveries", Kind::Integer, SET),
+                Field("attempts", Kind::Integer, SET),
+                Field("bytes", Kind::Integer, SET),
+                Field("complete", Kind::Flag, SET),
+            ],
             Schema::Stats => &[
                 Field("events", Integer, SET),
                 Field("pending", Integer, SET),

@@ -1,0 +1,51 @@
+//! Looking after the file: totals, and removing what is old.
+
+use serde_json::Value;
+
+use super::schema::{Field, Kind, Schema};
+use super::{Call, Input, Operation, Output};
+use crate::error::Result;
+use crate::status::look::for_a_while;
+use crate::time::Timestamp;
+
+const PRUNE: &[Field] = &[
+    Field("before", Kind::Text, false),
+    Field("dry_run", Kind::Flag, true),
+];
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation {
+        method: "GET",
+        path: "/stats",
+        id: "stats",
+        help: "Totals",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::One(Schema::Stats),
+        status: 200,
+        run: |call| Ok(call.store.stats()?.json()),
+    },
+    Operation {
+        method: "POST",
+        path: "/prune",
+        id: "prune",
+        help: "Remove events that came, and whose deliveries were settled, before a time (RFC 3339, or an age such as 90d). It works for two seconds; where complete is false there is more to remove, and the same is asked again",
+        query: &[],
+        input: Input::Fields(PRUNE, 1),
+        output: Output::One(Schema::Pruned),
+        status: 200,
+        run: prune,
+    },
+];
+
+fn prune(call: &Call<'_>) -> Result<Value> {
+    let before = Timestamp::parse(call.required("before")?, call.now)?;
+    let is_dry = call.flag("dry_run")?;
+    let goes_on = for_a_while(call.clock);
+    let pruned = if is_dry {
+        call.store.preview_prune(before, call.now, |_| goes_on())?
+    } else {
+        call.store.prune(before, call.now, |_| goes_on())?
+    };
+    Ok(pruned.json(is_dry))
+}

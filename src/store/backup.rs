@@ -1,0 +1,176 @@
+//! A copy of the file as it is at one moment, made while it is written to.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{Connection, OpenFlags};
+use tempfile::NamedTempFile;
+
+use super::Store;
+use super::open::connect_read_only;
+use crate::error::{Error, Result};
+
+/// Pages that are copied at a time: some milliseconds' work.
+const STEP_PAGES: i32 = 512;
+
+/// How far a copy is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// Bytes copied so far.
+    pub done: u64,
+    /// Bytes of the whole.
+    pub total: u64,
+}
+
+impl Store {
+    /// Copies the database to a new file that only its owner can read, and returns its size. The
+    /// copy is as the database was when this began; nobody has to wait for it meanwhile, but the
+    /// write-ahead log grows by what is written. It is on disk, whole, before it has its name.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when there is such a file already; [`Error::Io`] and [`Error::Sqlite`] when
+    /// it cannot be written or the database not read. Then there is no file.
+    pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
+        if to.exists() {
+            return Err(taken(to));
+        }
+        let folder = match to.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        let file = tempfile::Builder::new()
+            .prefix(".hookbox-backup-")
+            .tempfile_in(folder)
+            .map_err(|error| Error::io_at("make a backup in", folder, error))?;
+        let bytes = copy(self.path(), &file, &mut progress)?;
+        file.as_file()
+            .sync_all()
+            .map_err(|error| Error::io_at("write", to, error))?;
+        file.persist_noclobber(to)
+            .map_err(|error| match error.error.kind() {
+                ErrorKind::AlreadyExists => taken(to),
+                _ => Error::io_at("make", to, error.error),
+            })?;
+        // Its name must survive power loss as it does.
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| Error::io_at("make", to, error))?;
+        Ok(bytes)
+    }
+}
+
+fn taken(path: &Path) -> Error {
+    Error::misuse(format!(
+        "{} is there already; name another file, or remove that one first",
+        path.display()
+    ))
+}
+
+fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> Result<u64> {
+    let source = connect_read_only(from)?;
+    // One snapshot for the whole copy. Without it every commit meanwhile would begin it anew.
+    source.execute_batch("begin")?;
+    let page_bytes: u32 = source.query_row("pragma page_size", [], |row| row.get(0))?;
+    source.query_row("select count(*) from sqlite_schema", [], |row| {
+        row.get::<_, i64>(0)
+    })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut copy = Connection::open_with_flags(to.path(), flags)?;
+    // The file has no name yet that anybody knows: what is half done is thrown away.
+    copy.pragma_update(None, "journal_mode", "off")?;
+    copy.pragma_update(None, "synchronous", "off")?;
+    let bytes = {
+        let backup = Backup::new(&source, &mut copy)?;
+        loop {
+            let step = backup.step(STEP_PAGES)?;
+            let pages = backup.progress();
+            let count = |pages: i32| u64::try_from(pages).unwrap_or(0) * u64::from(page_bytes);
+            let total = count(pages.pagecount);
+            progress(Copied {
+                done: count(pages.pagecount - pages.remaining),
+                total,
+            });
+            match step {
+                StepResult::Done => break total,
+                StepResult::More => {}
+                // Neither can be: the snapshot is held, and nobody else has the copy.
+                _ => {
+                    return Err(Error::io(
+                        "copy the database",
+                        std::io::Error::from(ErrorKind::WouldBlock),
+                    ));
+                }
+            }
+        }
+    };
+    copy.close().map_err(|(_, error)| Error::from(error))?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::event::NewEvent;
+    use crate::store::Missing;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_is_written_meanwhile_neither_begins_the_copy_anew_nor_stands_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("hookbox.db");
+        let store = Store::open(&path, Missing::Create).unwrap();
+        // What another program writes: the writer's own connection is no other to SQLite.
+        let other = Store::open(&path, Missing::Refuse).unwrap();
+        let event = |store: &Store| {
+            // Bodies that cannot be packed.
+            let body: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+                .take(65_536)
+                .collect();
+            store
+                .accept(NewEvent::new("test", body), Timestamp(0))
+                .unwrap();
+        };
+        for _ in 0..200 {
+            event(&store);
+        }
+        let to = folder.path().join("copy.db");
+        let mut seen = Vec::new();
+        let bytes = store
+            .backup(&to, |copied| {
+                seen.push(copied);
+                event(&store);
+                event(&other);
+            })
+            .unwrap();
+        assert!(seen.len() > 4, "{seen:?}");
+        assert!(
+            seen.windows(2)
+                .all(|two| two[0].done < two[1].done && two[0].total == two[1].total)
+        );
+        assert_eq!(seen.last().unwrap().done, bytes);
+        assert_eq!(std::fs::metadata(&to).unwrap().len(), bytes);
+        let copy = Store::open(&to, Missing::Refuse).unwrap();
+        assert_eq!(copy.stats().unwrap().events, 200);
+        assert_eq!(copy.box_id(), store.box_id());
+        assert_eq!(store.stats().unwrap().events, 200 + 2 * seen.len() as i64);
+        let whole: String = copy
+            .read(|connection| {
+                Ok(connection.query_row("pragma integrity_check", [], |row| row.get(0))?)
+            })
+            .unwrap();
+        assert_eq!(whole, "ok");
+        // Nothing is written over, and nothing half done stays.
+        assert!(store.backup(&to, |_| {}).is_err());
+        let nowhere = folder.path().join("none").join("copy.db");
+        assert!(store.backup(&nowhere, |_| {}).is_err());
+        drop(copy);
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        let left = names.filter(|entry| {
+            let name = entry.as_ref().unwrap().file_name();
+            name.to_string_lossy().starts_with(".hookbox-backup")
+        });
+        assert_eq!(left.count(), 0);
+    }
+}

@@ -1,0 +1,239 @@
+//! Looking after the file: removing what is old, and copying it while it is used.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use hookbox::model::event::NewEvent;
+use hookbox::model::id::{DeliveryId, EventId};
+use hookbox::store::{DeliveryFilter, EventFilter, PAGE_MAX, ReplayOptions};
+use serde_json::json;
+
+use crate::support::{Bench, Box, Receiver, Script, replied, wait_until};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// One number from the file, read as another program would.
+fn number(db: &Path, query: &str) -> i64 {
+    let connection = rusqlite::Connection::open(db).unwrap();
+    connection.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+/// What is counted beside the rows is what is there, and every reference leads somewhere.
+fn is_in_order(bench: &Bench) {
+    let db = bench.store.path();
+    let stats = bench.store.stats().unwrap();
+    let rows = |condition: &str| {
+        number(
+            db,
+            &format!("select count(*) from hookbox_delivery where {condition}"),
+        )
+    };
+    assert_eq!(
+        stats.events,
+        number(db, "select count(*) from hookbox_event")
+    );
+    assert_eq!(stats.pending, rows("state = 'pending'"));
+    assert_eq!(stats.delivered, rows("state = 'delivered'"));
+    assert_eq!(stats.dead, rows("state = 'dead' and mended_by is null"));
+    assert_eq!(stats.mended, rows("mended_by is not null"));
+    let orphans = "select count(*) from hookbox_attempt
+         where delivery_id not in (select id from hookbox_delivery)";
+    assert_eq!(number(db, orphans), 0);
+    let broken = "select count(*) from pragma_foreign_key_check";
+    assert_eq!(number(db, broken), 0);
+}
+
+fn events(bench: &Bench) -> BTreeSet<i64> {
+    let events = bench
+        .store
+        .events(&EventFilter::default(), PAGE_MAX)
+        .unwrap();
+    events.iter().map(|event| event.id.0).collect()
+}
+
+fn accept(bench: &Bench, key: &str) -> EventId {
+    let event = NewEvent {
+        key: Some(key.to_owned()),
+        ..NewEvent::new("push", key.as_bytes())
+    };
+    bench.store.accept(event, bench.now()).unwrap().id
+}
+
+#[test]
+fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
+    let mut bench = Bench::new(Script::default().then(replied(500)).forever(replied(200)));
+    bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
+    // Dead, and replayed with another body a hundred days later: the copy refers to it.
+    let refused = accept(&bench, "refused");
+    bench.run_due();
+    let plain: Vec<EventId> = (0..5)
+        .map(|n| accept(&bench, &format!("plain-{n}")))
+        .collect();
+    bench.run_due();
+    // Nobody can be sent to: it waits on.
+    bench
+        .store
+        .hold_endpoint("ci", "moves", bench.now())
+        .unwrap();
+    let waits = accept(&bench, "waits");
+    bench.advance(100 * DAY);
+    let edited = ReplayOptions {
+        edited_body: Some(b"mended".to_vec()),
+        ..ReplayOptions::default()
+    };
+    let made = bench
+        .store
+        .replay(vec![DeliveryId(1)], edited, bench.now())
+        .unwrap();
+    let copy = bench.store.delivery(made[0]).unwrap().event;
+    bench.store.resume_endpoint("ci").unwrap();
+    bench.run_due();
+    // Settled just now, so it is kept as well, however old it is.
+    let young = accept(&bench, "young");
+    bench.run_due();
+    is_in_order(&bench);
+
+    let before = bench.now().minus(DAY);
+    let preview = bench
+        .store
+        .preview_prune(before, bench.now(), |_| true)
+        .unwrap();
+    assert_eq!(
+        (preview.events, preview.deliveries, preview.attempts),
+        (5, 5, 5)
+    );
+    assert_eq!(preview.bytes, 5 * "plain-0".len() as i64);
+    assert_eq!(events(&bench).len(), 9, "only looked at");
+    let pruned = bench.store.prune(before, bench.now(), |_| true).unwrap();
+    assert_eq!(pruned, preview);
+    assert!(pruned.is_whole());
+    let kept = [refused, waits, copy, young].map(|id| id.0);
+    assert_eq!(events(&bench), BTreeSet::from(kept));
+    is_in_order(&bench);
+    // What was known by its key is new again, and what is still there is not.
+    let again = accept(&bench, "plain-0");
+    assert!(
+        again.0 > young.0 && !plain.contains(&again),
+        "no id is used twice"
+    );
+    assert_eq!(accept(&bench, "young"), young);
+
+    // Later the copy is old too, then what it was made of; the newest of each stays.
+    bench.run_due();
+    bench.advance(100 * DAY);
+    for _ in 0..2 {
+        let before = bench.now().minus(DAY);
+        bench.store.prune(before, bench.now(), |_| true).unwrap();
+        is_in_order(&bench);
+    }
+    assert_eq!(events(&bench), BTreeSet::from([again.0]));
+    assert_eq!(accept(&bench, "another").0, again.0 + 1);
+}
+
+#[test]
+fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
+    const COUNT: i64 = 5_000;
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint("ci");
+    for _ in 0..COUNT / 100 {
+        let events: Vec<NewEvent> = (0..100).map(|_| NewEvent::new("push", b"x")).collect();
+        for event in events {
+            bench.store.accept(event, bench.now()).unwrap();
+        }
+    }
+    bench.run_due();
+    bench.advance(DAY);
+    let before = bench.now().minus(DAY / 2);
+    let mut steps = 0;
+    let some = bench
+        .store
+        .prune(before, bench.now(), |_| {
+            steps += 1;
+            steps <= 3
+        })
+        .unwrap();
+    assert!(
+        !some.is_whole() && some.events > 0 && some.events < COUNT,
+        "{some:?}"
+    );
+    is_in_order(&bench);
+    let rest = bench.store.prune(before, bench.now(), |_| true).unwrap();
+    assert_eq!(some.events + rest.events, COUNT - 1, "but the newest");
+    is_in_order(&bench);
+    let too_young = bench.store.prune(bench.now(), bench.now(), |_| true);
+    assert!(too_young.unwrap_err().to_string().contains("last hour"));
+    let left = bench
+        .store
+        .deliveries(&DeliveryFilter::default(), 10)
+        .unwrap();
+    assert_eq!(left.len(), 1);
+}
+
+#[test]
+fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itself() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    here.add_gogs();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = here.serve();
+    for number in 0..5 {
+        served.push(&format!("k{number}"), b"{}");
+    }
+    wait_until("all to be delivered", || {
+        (here.json(&["stats"])["delivered"] == 5).then_some(())
+    });
+    // As if two days had passed since.
+    crate::support::sql(
+        &here.db,
+        "update hookbox_event set received_ms = received_ms - 172800000 where id <= 3;
+         update hookbox_delivery set settled_ms = settled_ms - 172800000 where id <= 3;",
+    );
+    let ran = here.run(&["prune", "--before", "1d", "--dry-run"]);
+    assert!(
+        ran.text()
+            .starts_with("would remove 3 events with 3 deliveries and 3 attempts")
+    );
+    let url = format!("{}/api/v1/prune", served.status);
+    let ask = json!({ "before": "1d", "dry_run": true }).to_string();
+    let mut looked = crate::support::agent()
+        .post(&url)
+        .header("Content-Type", "application/json")
+        .send(ask)
+        .unwrap();
+    let looked = looked.body_mut().read_to_string().unwrap();
+    let looked: serde_json::Value = serde_json::from_str(&looked).unwrap();
+    assert_eq!(
+        (&looked["events"], &looked["complete"]),
+        (&json!(3), &json!(true))
+    );
+    let pruned = here.json(&["prune", "--before", "1d", "--yes"]);
+    assert_eq!(pruned["events"], 3);
+    assert_eq!(here.json(&["stats"])["events"], 2);
+    assert_eq!(here.run(&["prune", "--before", "1m"]).code, 2);
+
+    here.json(&["endpoint", "hold", "ci"]);
+    served.push("waits", b"{\"n\":1}");
+    let copy = here.folder.path().join("copy.db");
+    let made = here.json(&["backup", copy.to_str().unwrap()]);
+    assert_eq!(made["bytes"], std::fs::metadata(&copy).unwrap().len());
+    let mode =
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&copy).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "it holds secrets");
+    assert_eq!(here.run(&["backup", copy.to_str().unwrap()]).code, 2);
+    drop(served);
+
+    // The copy takes over.
+    std::fs::remove_file(&here.db).unwrap();
+    let restored = Box {
+        db: copy,
+        folder: here.folder,
+    };
+    let served = restored.serve();
+    assert_eq!(served.push("waits", b"{\"n\":1}").1["duplicate"], true);
+    for _ in 0..5 {
+        receiver.next();
+    }
+    restored.json(&["endpoint", "resume", "ci"]);
+    assert_eq!(receiver.next().body, b"{\"n\":1}");
+}
