@@ -1,6 +1,7 @@
 //! `hookbox backup` and `hookbox prune`: looking after the file.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
@@ -10,6 +11,9 @@ use super::progress;
 use crate::error::{Error, Result};
 use crate::store::Pruned;
 use crate::time::Timestamp;
+
+/// How long the file is left to others between two steps of removing.
+const REST: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Args)]
 pub(super) struct BackupArguments {
@@ -73,10 +77,26 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
     }
     let pruned = {
         let bar = progress::going(context, false, "removing");
-        store.prune(before, now, watched(&bar))?
+        let mut watch = watched(&bar);
+        store.prune(before, now, |pruned| {
+            if store.is_served() {
+                rest();
+            }
+            watch(pruned)
+        })?
     };
     let text = format!("removed {}", told(&pruned));
     context.out.object(&pruned.json(false), &text)
+}
+
+/// Leaves the file to others: whoever waits for its lock looks for it only now and then, and would
+/// find it taken again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "SQLite tells nobody who waits for a lock"
+)]
+fn rest() {
+    std::thread::sleep(REST);
 }
 
 /// Goes on to the end, and shows how far it is.

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 /// Pages that are copied at a time: some milliseconds' work.
 const STEP_PAGES: i32 = 512;
 
+/// Pages after which what is copied is brought to the disk: 8 MiB.
+const SYNC_PAGES: i32 = 2_048;
+
 /// How far a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
@@ -83,6 +86,7 @@ fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> R
     copy.pragma_update(None, "synchronous", "off")?;
     let bytes = {
         let backup = Backup::new(&source, &mut copy)?;
+        let mut since_sync = 0;
         loop {
             let step = backup.step(STEP_PAGES)?;
             let pages = backup.progress();
@@ -92,6 +96,15 @@ fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> R
                 done: count(pages.pagecount - pages.remaining),
                 total,
             });
+            since_sync += STEP_PAGES;
+            if since_sync >= SYNC_PAGES {
+                // A little at a time: to bring all of it to the disk at once would keep every
+                // commit waiting that wants to go there.
+                to.as_file()
+                    .sync_data()
+                    .map_err(|error| Error::io_at("write", to.path(), error))?;
+                since_sync = 0;
+            }
             match step {
                 StepResult::Done => break total,
                 StepResult::More => {}

@@ -21,7 +21,7 @@ const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
 
 /// Rows of events that one step passes over, and rows of all kinds that it removes, roughly.
 const STEP_EVENTS: i64 = 1_000;
-const STEP_ROWS: i64 = 1_000;
+const STEP_ROWS: i64 = 500;
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
