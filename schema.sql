@@ -259,6 +259,94 @@ create table if not exists hookbox_key_move (
     done_hash     integer not null
 ) strict;
 
+-- What other programs put in through the view below, in their own transactions, until a running
+-- service makes events of it; then its row is gone.
+create table if not exists hookbox_outbox_row (
+    id           integer primary key,
+    type         text    not null check (length(type) between 1 and 128),
+    body         any     not null check (typeof(body) in ('text', 'blob')),
+    key          text    check (length(key) between 1 and 256),
+    -- The name of a source; null where it is of none.
+    source       text,
+    -- Null where the body says it: JSON, another text, other bytes.
+    content_type text,
+    -- A JSON object, or an array of [name, value].
+    headers      text    check (headers is null or json_valid(headers)),
+    -- Stamped here: the one clock in this file.
+    inserted_ms  integer not null
+        default (cast((julianday('now') - 2440587.5) * 86400000 as integer)),
+    -- Why no event could be made of it: it waits until that is mended.
+    problem      text
+) strict;
+
+-- The outbox: `insert into hookbox_outbox (type, body) values ('order.paid', '{"id":1}')` in a
+-- transaction makes an event that commits or rolls back with it. The same key of the same source is
+-- the same event. What waits to become one can be looked at here, and deleted.
+create view if not exists hookbox_outbox as
+    select id, type, body, key, source, content_type, headers, inserted_ms, problem
+    from hookbox_outbox_row;
+
+create trigger if not exists hookbox_outbox_insert instead of insert on hookbox_outbox
+begin
+    select case
+        when new.type is null or typeof(new.type) <> 'text' or trim(new.type) = ''
+            then raise(abort, 'hookbox_outbox: type is missing; name what happened, such as order.paid')
+        when length(cast(new.type as blob)) > 128
+            then raise(abort, 'hookbox_outbox: type is longer than 128 bytes')
+        when new.type glob '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*' or instr(new.type, char(0)) > 0
+            then raise(abort, 'hookbox_outbox: type has control characters; leave them out')
+        when new.body is null or typeof(new.body) not in ('text', 'blob')
+            then raise(abort, 'hookbox_outbox: body is missing; give a text or a blob, an empty one where there is none')
+        when length(cast(new.body as blob)) > 1048576
+            then raise(abort, 'hookbox_outbox: body is longer than 1048576 bytes (1 MiB)')
+        when new.key is not null and (typeof(new.key) <> 'text' or trim(new.key) = '')
+            then raise(abort, 'hookbox_outbox: key is no text, or empty; leave it out where there is none')
+        when length(cast(new.key as blob)) > 256
+            then raise(abort, 'hookbox_outbox: key is longer than 256 bytes')
+        when new.key glob '*[' || char(1) || '-' || char(31) || char(127) || '-' || char(159) || ']*' or instr(new.key, char(0)) > 0
+            then raise(abort, 'hookbox_outbox: key has control characters; leave them out')
+        when new.source is not null and not exists (
+                select 1 from hookbox_source where name = new.source and removed_ms is null
+            )
+            then raise(abort, 'hookbox_outbox: there is no source of that name; add it with hookbox source add, or leave it out')
+        when new.content_type is not null and (
+                typeof(new.content_type) <> 'text' or trim(new.content_type) = ''
+                or length(new.content_type) > 256 or new.content_type glob '*[^ -~]*'
+            )
+            then raise(abort, 'hookbox_outbox: content_type cannot stand in a header; write one such as application/json')
+        when new.headers is not null and (
+                typeof(new.headers) <> 'text' or not json_valid(new.headers)
+            )
+            then raise(abort, 'hookbox_outbox: headers are no JSON object; write {"X-Name": "value"}')
+        when length(cast(new.headers as blob)) > 65536
+            then raise(abort, 'hookbox_outbox: headers are longer than 65536 bytes (64 KiB)')
+    end;
+    select case
+        when json_type(new.headers) <> 'object'
+            then raise(abort, 'hookbox_outbox: headers are no JSON object; write {"X-Name": "value"}')
+        when exists (
+                select 1 from json_each(new.headers) as h
+                where h.key = '' or h.key glob '*[^-!#$%&''*+.^_`|~0-9A-Za-z]*'
+            )
+            then raise(abort, 'hookbox_outbox: a header has a name that none can have; write letters, digits and dashes')
+        when exists (
+                select 1 from json_each(new.headers) as h
+                where h.type <> 'text'
+                    or h.value glob '*[' || char(1) || '-' || char(8) || char(10) || '-' || char(31) || char(127) || ']*'
+                    or instr(h.value, char(0)) > 0
+            )
+            then raise(abort, 'hookbox_outbox: a header is no text, or has control characters; write {"X-Name": "value"}')
+    end
+    where new.headers is not null;
+    insert into hookbox_outbox_row (type, body, key, source, content_type, headers)
+    values (new.type, new.body, new.key, new.source, new.content_type, new.headers);
+end;
+
+create trigger if not exists hookbox_outbox_delete instead of delete on hookbox_outbox
+begin
+    delete from hookbox_outbox_row where id = old.id;
+end;
+
 -- A wish to send many again: which, where to, how far it is. Its deliveries are made a few at a time,
 -- in the order in which the old ones were.
 create table if not exists hookbox_replay (

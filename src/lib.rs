@@ -89,3 +89,8 @@ pub mod store;
 pub mod time;
 
 pub use error::{Error, Result};
+pub use store::enqueue;
+
+/// What the store is built on: a program that puts events into its own transactions
+/// ([`enqueue`]) needs connections of the same version.
+pub use rusqlite;

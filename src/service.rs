@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::inbound::{Ingest, IngestConfig};
+use crate::inbound::{Ingest, IngestConfig, Outbox};
 use crate::outbound::{
     Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
 };
@@ -34,6 +34,7 @@ pub struct ServiceConfig {
 pub struct Service {
     store: Store,
     ingest: Ingest,
+    outbox: Outbox,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: StatusServer,
@@ -57,10 +58,12 @@ impl Service {
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
         let status = StatusServer::start(store.clone(), clock.clone(), &config.status)?;
+        let outbox = Outbox::start(store.clone(), clock.clone())?;
         let ingest = Ingest::start(store.clone(), clock, &config.ingest)?;
         Ok(Service {
             store,
             ingest,
+            outbox,
             scheduler,
             replayer,
             status,
@@ -87,6 +90,7 @@ impl Service {
     /// gives the file up.
     pub fn stop(self) {
         self.ingest.stop();
+        self.outbox.stop();
         self.replayer.stop();
         self.scheduler.stop();
         self.status.stop();

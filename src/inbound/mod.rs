@@ -1,5 +1,5 @@
-//! The way in over HTTP: a listener that verifies what producers post and stores it before it
-//! says "accepted".
+//! The ways in: over HTTP, where what producers post is verified and stored before it is called
+//! "accepted", and by SQL, where it was committed before anybody here knew of it.
 //!
 //! hyper on tokio, since thousands of connections may wait for one group commit; each has a
 //! deadline for its head, its body and its idle time, and their number is capped. It must never
@@ -7,11 +7,13 @@
 //!
 //! How to read it: `listener` owns sockets and deadlines, `door` turns a request into a stored
 //! event and an answer, `provider` knows each kind of source, `head` keeps a request's head as it
-//! came.
+//! came; `outbox` takes over what other programs put in by SQL.
 
 mod door;
 mod head;
 mod listener;
+mod outbox;
 mod provider;
 
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
+pub use outbox::Outbox;

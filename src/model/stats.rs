@@ -9,6 +9,8 @@ use crate::time::Timestamp;
 pub struct Stats {
     /// Events stored.
     pub events: i64,
+    /// What other programs put into the outbox, and no event was made of yet.
+    pub outbox: i64,
     /// Deliveries waiting.
     pub pending: i64,
     /// Deliveries that got through.
@@ -30,6 +32,7 @@ impl Stats {
     pub fn json(&self) -> Value {
         json!({
             "events": self.events,
+            "outbox": self.outbox,
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,

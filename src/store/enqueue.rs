@@ -75,7 +75,7 @@ impl Store {
     }
 
     /// Does all that can be done before the writer's turn, in the caller's thread.
-    fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
+    pub(super) fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
         event.check()?;
         let mut directory = self.directory();
         if source_of(&directory, &event).is_err() {
@@ -94,17 +94,20 @@ impl Store {
             routes,
             body: pack(body),
             event,
+            may_replay: true,
         })
     }
 }
 
 /// An event that is ready to be written.
-struct Prepared {
+pub(super) struct Prepared {
     /// All but its body.
     event: NewEvent,
     body: Packed,
     facts: Facts,
     routes: Routes,
+    /// Whether a known key may ask for a replay.
+    pub(super) may_replay: bool,
 }
 
 /// What the filters of endpoints may ask about.
@@ -139,7 +142,8 @@ fn removed() -> Error {
     Error::not_found("the source was removed")
 }
 
-fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accepted> {
+/// Stores an event, unless its key is known, and what is owed of it.
+pub(super) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accepted> {
     let Prepared {
         event, body, facts, ..
     } = prepared;
@@ -163,7 +167,8 @@ fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accept
     if let (Some(key), Some(hash)) = (&event.key, hash)
         && let Some(known) = tx.keys.find(tx.connection, hash, event.source, key)?
     {
-        let asked = on_repeat == OnRepeat::Replay && now.since(known.received) > REPEAT_QUIET;
+        let may_ask = prepared.may_replay && on_repeat == OnRepeat::Replay;
+        let asked = may_ask && now.since(known.received) > REPEAT_QUIET;
         let deliveries = if asked && !is_pending(tx, known.id)? {
             route_again(tx, known.id, routes, now)?
         } else {

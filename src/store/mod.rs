@@ -4,8 +4,8 @@
 //! have read-only connections of their own. Nothing here reads a clock or speaks to a network, and no
 //! transaction outlives a call.
 //!
-//! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in,
-//! `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
+//! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in, `outbox`
+//! those that other programs put in by SQL, `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
 //! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
 //! what people ask for, `query`, `follow` and `report` are what they look at;
 //! `prune` and `backup` are for whoever looks after the file.
@@ -37,6 +37,7 @@ mod keys;
 mod lock;
 mod measures;
 mod open;
+mod outbox;
 mod pace;
 #[cfg(test)]
 mod plan;
@@ -63,6 +64,7 @@ pub use follow::{Follower, Happening};
 pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
+pub use outbox::{Taken, enqueue};
 pub use pace::RecentPace;
 pub use prune::Pruned;
 pub use query::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord, PAGE_DEFAULT, PAGE_MAX};

@@ -124,6 +124,7 @@ impl Store {
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'mended'), 0) as mended,
+                            (select count(*) from hookbox_outbox_row) as outbox,
                             (select min((
                                 select min(d.due_ms) from hookbox_delivery as d
                                 where d.endpoint_id = p.id and d.state = 'pending'
@@ -133,6 +134,7 @@ impl Store {
                 .query_row([], |row| {
                     Ok(Stats {
                         events: row.get("events")?,
+                        outbox: row.get("outbox")?,
                         pending: row.get("pending")?,
                         delivered: row.get("delivered")?,
                         dead: row.get("dead")?,

@@ -24,6 +24,7 @@ mod gallery;
 mod layers;
 mod messages;
 mod metrics;
+mod outbox;
 mod pace;
 mod patience;
 mod payloads;

@@ -87,6 +87,7 @@ impl Schema {
             ],
             Schema::Stats => &[
                 Field("events", Integer, SET),
+                Field("outbox", Integer, SET),
                 Field("pending", Integer, SET),
                 Field("delivered", Integer, SET),
                 Field("dead", Integer, SET),

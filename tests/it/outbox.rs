@@ -1,0 +1,283 @@
+//! The outbox: what other programs put in by SQL, in transactions of their own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::support::{Box, NOON, PUSH, Receiver, wait_until};
+
+/// A connection as another program has it.
+fn other(db: &Path) -> Connection {
+    let connection = Connection::open(db).unwrap();
+    connection.busy_timeout(Duration::from_secs(20)).unwrap();
+    connection
+}
+
+fn all_taken(here: &Box) {
+    wait_until("the outbox to be empty", || {
+        (here.json(&["stats"])["outbox"] == 0).then_some(())
+    });
+}
+
+#[test]
+fn what_is_committed_is_delivered_and_what_is_rolled_back_never_was() {
+    let receiver = Receiver::answering(&[200]);
+    let here = Box::new();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let _served = here.serve();
+    let mut app = other(&here.db);
+    app.execute_batch("create table orders (id integer primary key, total integer)")
+        .unwrap();
+    for (total, commits) in [(1, true), (2, false), (3, true)] {
+        let tx = app.transaction().unwrap();
+        tx.execute("insert into orders (total) values (?)", [total])
+            .unwrap();
+        tx.execute(
+            "insert into hookbox_outbox (type, body, headers) values ('order.paid', ?, '{\"X-Shop\":\"north\"}')",
+            [json!({ "total": total }).to_string()],
+        )
+        .unwrap();
+        if commits {
+            tx.commit().unwrap();
+        } else {
+            tx.rollback().unwrap();
+        }
+    }
+    for total in [1, 3] {
+        let got = receiver.next();
+        assert_eq!(got.body, json!({ "total": total }).to_string().as_bytes());
+        assert_eq!(got.header("content-type"), Some("application/json"));
+        assert_eq!(got.header("x-shop"), Some("north"));
+        assert_eq!(got.header("x-hookbox-type"), Some("order.paid"));
+    }
+    assert!(receiver.got_nothing_more());
+    assert_eq!(here.json(&["stats"])["events"], 2);
+}
+
+#[test]
+fn a_repeated_key_is_silently_the_same_event_also_of_a_source_that_replays() {
+    let receiver = Receiver::answering(&[200]);
+    let here = Box::new();
+    here.add_gogs();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let app = other(&here.db);
+    let put = |key: &str, source: Option<&str>| {
+        app.execute(
+            "insert into hookbox_outbox (type, body, key, source) values ('push', ?, ?, ?)",
+            rusqlite::params![PUSH, key, source],
+        )
+        .unwrap();
+    };
+    // Two wait in one transaction, and one comes when the first is long known.
+    put("k", Some("gogs"));
+    put("k", Some("gogs"));
+    put("k", None);
+    let _served = here.serve();
+    all_taken(&here);
+    put("k", Some("gogs"));
+    all_taken(&here);
+    let events = here.list(&["event", "list"]);
+    assert_eq!(events.len(), 2, "one of the source, one of none");
+    assert_eq!(events[1]["source"], "gogs");
+    // What it says is read as of any event of its source.
+    let summary = events[1]["summary"].as_str().unwrap();
+    assert!(summary.contains("lighthouse/beacon"), "{summary}");
+    receiver.next();
+    receiver.next();
+    assert!(receiver.got_nothing_more());
+}
+
+#[test]
+fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let app = other(&here.db);
+    let long = "x".repeat(300);
+    let many = format!("{{\"A\":\"{}\"}}", "x".repeat(70_000));
+    let bad = [
+        ("(body) values ('x')", "type is missing"),
+        ("(type, body) values (' ', 'x')", "type is missing"),
+        ("(type, body) values (7, 'x')", "type is missing"),
+        (
+            "(type, body) values ('a' || char(10), 'x')",
+            "control characters",
+        ),
+        ("(type, body) values (:long, 'x')", "longer than 128"),
+        ("(type) values ('a')", "body is missing"),
+        ("(type, body) values ('a', 7)", "a text or a blob"),
+        ("(type, body) values ('a', zeroblob(1048577))", "1 MiB"),
+        (
+            "(type, body, key) values ('a', 'b', '')",
+            "key is no text, or empty",
+        ),
+        (
+            "(type, body, key) values ('a', 'b', :long)",
+            "longer than 256",
+        ),
+        (
+            "(type, body, key) values ('a', 'b', 'k' || char(0))",
+            "control characters",
+        ),
+        (
+            "(type, body, source) values ('a', 'b', 'gogs')",
+            "no source of that name",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '[\"x\"]')",
+            "no JSON object",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', 'x')",
+            "no JSON object",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '{\"A B\":\"x\"}')",
+            "a name that none can have",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '{\"A\":1}')",
+            "a header is no text",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '{\"A\":\"x\\r\\nB: y\"}')",
+            "control characters",
+        ),
+        ("(type, body, headers) values ('a', 'b', :many)", "64 KiB"),
+        (
+            "(type, body, content_type) values ('a', 'b', 'x' || char(13))",
+            "cannot stand in a header",
+        ),
+    ];
+    for (values, says) in bad {
+        let statement = format!("insert into hookbox_outbox {values}");
+        let mut statement = app.prepare(&statement).unwrap();
+        for (name, value) in [(":long", &long), (":many", &many)] {
+            if let Some(at) = statement.parameter_index(name).unwrap() {
+                statement.raw_bind_parameter(at, value).unwrap();
+            }
+        }
+        let error = statement.raw_execute().unwrap_err().to_string();
+        assert!(
+            error.contains(says) && error.contains("hookbox_outbox: "),
+            "{values}: {error}"
+        );
+    }
+    assert_eq!(here.json(&["stats"])["outbox"], 0);
+    // What is just within the limits is taken, and nothing is made of it but an event.
+    app.execute(
+        "insert into hookbox_outbox (type, body, key) values (?, zeroblob(1048576), ?)",
+        ["t".repeat(128), "k".repeat(256)],
+    )
+    .unwrap();
+    let _served = here.serve();
+    all_taken(&here);
+    assert_eq!(here.list(&["event", "list"])[0]["bytes"], 1_048_576);
+}
+
+#[test]
+fn what_was_put_in_while_nobody_served_keeps_its_bytes_its_order_and_its_time() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let app = other(&here.db);
+    app.execute_batch(
+        "insert into hookbox_outbox (type, body) values ('json', '{\"a\": 1.0}');
+         insert into hookbox_outbox (type, body) values ('text', 'ünï');
+         insert into hookbox_outbox (type, body) values ('json.bytes', cast('[1]' as blob));
+         insert into hookbox_outbox (type, body) values ('bytes', x'00ff0a');
+         insert into hookbox_outbox (type, body) values ('empty', '');
+         insert into hookbox_outbox (type, body, content_type) values ('own', '<a/>', 'text/xml');
+         update hookbox_outbox_row set inserted_ms = 1772366400000 where type = 'json';
+         update hookbox_outbox_row set inserted_ms = 5 where type = 'text';",
+    )
+    .unwrap();
+    let waiting: i64 = app
+        .query_row("select count(*) from hookbox_outbox", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(waiting, 6);
+    let served = here.serve();
+    all_taken(&here);
+    let mut events = here.list(&["event", "list"]);
+    events.reverse();
+    let told: Vec<(&str, &str)> = events
+        .iter()
+        .map(|event| {
+            (
+                event["type"].as_str().unwrap(),
+                event["content_type"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("json", "application/json"),
+            ("text", "text/plain; charset=utf-8"),
+            ("json.bytes", "application/json"),
+            ("bytes", "application/octet-stream"),
+            ("empty", "text/plain; charset=utf-8"),
+            ("own", "text/xml"),
+        ]
+    );
+    assert_eq!(events[0]["received_at"], NOON.to_string());
+    let odd = events[1]["received_at"].as_str().unwrap();
+    assert!(
+        odd > "2026-03-02",
+        "a clock that was wrong says nothing: {odd}"
+    );
+    assert_eq!(here.run(&["event", "body", "4"]).stdout, b"\x00\xff\n");
+    drop(served);
+}
+
+#[test]
+fn what_no_event_can_be_made_of_stays_with_the_reason_and_keeps_nobody_waiting() {
+    let here = Box::new();
+    here.add_gogs();
+    let app = other(&here.db);
+    app.execute_batch(
+        "insert into hookbox_outbox (type, body, source) values ('push', '{}', 'gogs')",
+    )
+    .unwrap();
+    here.json(&["source", "remove", "gogs"]);
+    let served = here.serve();
+    app.execute_batch("insert into hookbox_outbox (type, body) values ('fine', '{}')")
+        .unwrap();
+    wait_until("the other to be taken", || {
+        (here.json(&["stats"])["events"] == 1).then_some(())
+    });
+    let problem: String = app
+        .query_row("select problem from hookbox_outbox", [], |row| row.get(0))
+        .unwrap();
+    assert!(problem.contains("source gogs was removed"), "{problem}");
+    drop(served);
+    here.add_gogs();
+    let _served = here.serve();
+    all_taken(&here);
+    assert_eq!(here.json(&["stats"])["events"], 2);
+}
+
+#[test]
+fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
+    let receiver = Receiver::answering(&[200]);
+    let here = Box::new();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let _served = here.serve();
+    let app = other(&here.db);
+    app.execute_batch("insert into hookbox_outbox (type, body) values ('first', '{}')")
+        .unwrap();
+    // Longer than a writer waits at one go.
+    let held = other(&here.db);
+    held.execute_batch("begin immediate").unwrap();
+    let waited = wait_until("a while", {
+        let mut looks = 0;
+        move || {
+            looks += 1;
+            (looks == 700).then_some(looks)
+        }
+    });
+    assert_eq!(waited, 700);
+    held.execute_batch("commit").unwrap();
+    assert_eq!(receiver.next().body, b"{}");
+    assert!(receiver.got_nothing_more());
+}
