@@ -27,6 +27,22 @@ pub enum Error {
     NotSqlite(PathBuf),
     /// The file is another program's database. Ask for it with `--into-existing`.
     ForeignDatabase(PathBuf),
+    /// The file is another program's too, and not in WAL mode. To be put in it for good, ask for that
+    /// with `--wal`.
+    NotWal {
+        /// The database file.
+        path: PathBuf,
+        /// The journal mode it is in.
+        mode: String,
+    },
+    /// The file lies on a network file system, on which processes cannot share a database in WAL
+    /// mode. Move it to a local disk.
+    NetworkFileSystem {
+        /// The database file.
+        path: PathBuf,
+        /// Which.
+        name: &'static str,
+    },
     /// The file was written by a newer hookbox. Use that one, or another file.
     NewerSchema {
         /// The database file.
@@ -165,6 +181,17 @@ impl fmt::Display for Error {
                 f,
                 "{} is another program's database; to add hookbox's tables to it, run `hookbox init --into-existing --db {}`",
                 path.display(),
+                path.display()
+            ),
+            Error::NotWal { path, mode } => write!(
+                f,
+                "{} is another program's too, and in {mode} mode; hookbox needs WAL mode, which the file keeps for every program that opens it (writers and readers go on beside each other; two files, -wal and -shm, lie beside it): to put it in WAL mode run `hookbox init --into-existing --wal --db {}`",
+                path.display(),
+                path.display()
+            ),
+            Error::NetworkFileSystem { path, name } => write!(
+                f,
+                "{} lies on a network file system ({name}), on which processes cannot share a SQLite database in WAL mode (https://www.sqlite.org/wal.html); move it to a local disk",
                 path.display()
             ),
             Error::NewerSchema { path, found, known } => write!(

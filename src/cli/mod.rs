@@ -78,10 +78,12 @@ enum Command {
     /// Make the database file, or add the tables to an application's own
     #[command(after_help = EXIT_CODES)]
     Init {
-        /// Add the tables to another program's SQLite database (its file is put
-        /// in WAL mode)
+        /// Add the tables to another program's SQLite database
         #[arg(long)]
         into_existing: bool,
+        /// Put it in WAL mode, which it keeps, if it is not
+        #[arg(long, requires = "into_existing")]
+        wal: bool,
     },
     /// Take events in, send them out, show the status page
     #[command(after_help = EXIT_CODES)]
@@ -198,7 +200,7 @@ pub fn run() -> ExitCode {
 fn dispatch(context: &Context, command: Command) -> Result<()> {
     match command {
         Command::Demo(arguments) => demo::run(context, &arguments),
-        Command::Init { into_existing } => init(context, into_existing),
+        Command::Init { into_existing, wal } => init(context, into_existing, wal),
         Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Source(command) => source::run(context, command),
         Command::Endpoint(command) => endpoint::run(context, command),
@@ -223,13 +225,27 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
     }
 }
 
-fn init(context: &Context, into_existing: bool) -> Result<()> {
-    let missing = if into_existing {
-        Missing::CreateOrExtend
-    } else {
-        Missing::Create
+fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
+    let open = |may_set_wal| {
+        let missing = match into_existing {
+            true => Missing::CreateOrExtend { may_set_wal },
+            false => Missing::Create,
+        };
+        Store::open(&context.db, missing)
     };
-    let store = Store::open(&context.db, missing)?;
+    let store = match open(wal) {
+        Err(Error::NotWal { path, mode }) if context.out.is_interactive() => {
+            let question = format!(
+                "{} is in {mode} mode; put it in WAL mode, which it keeps for every program that opens it?",
+                path.display()
+            );
+            if !context.out.confirms(&question)? {
+                return Err(Error::NotWal { path, mode });
+            }
+            open(true)?
+        }
+        opened => opened?,
+    };
     let path = store.path().display().to_string();
     let object = serde_json::json!({ "database": path, "box": store.box_id().to_string() });
     context.out.object(

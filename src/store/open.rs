@@ -37,7 +37,10 @@ pub enum Missing {
     /// Make the file, readable by its owner alone; refuse another program's database.
     Create,
     /// Make the file, or add the tables to another program's database.
-    CreateOrExtend,
+    CreateOrExtend {
+        /// Whether that may be put in WAL mode, which it keeps.
+        may_set_wal: bool,
+    },
 }
 
 /// Checks the file, makes what is missing, and returns its real path and box.
@@ -53,6 +56,9 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     let path = path
         .canonicalize()
         .map_err(|error| Error::io_at("open", path, error))?;
+    if let Some(name) = network_file_system(&path)? {
+        return Err(Error::NetworkFileSystem { path, name });
+    }
     let connection = connect_writable(&path)?;
     let version = schema_version(&connection).map_err(|error| not_sqlite_or(error, &path))?;
     match version {
@@ -70,17 +76,18 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                 needed: SCHEMA_VERSION,
             });
         }
-        Some(_) => {}
+        Some(_) => check_mode(&connection, &path, missing)?,
         None => {
-            let foreign = has_tables(&connection)?;
+            let foreign = has_foreign_tables(&connection)?;
             match missing {
                 Missing::Refuse if foreign => return Err(Error::ForeignDatabase(path)),
                 Missing::Refuse => return Err(Error::NoDatabase(path)),
                 Missing::Create if foreign => return Err(Error::ForeignDatabase(path)),
-                Missing::Create | Missing::CreateOrExtend => {
+                Missing::Create | Missing::CreateOrExtend { .. } => {
                     if !foreign {
                         close_to_others(&path)?;
                     }
+                    check_mode(&connection, &path, missing)?;
                     connection.execute_batch(SCHEMA)?;
                 }
             }
@@ -219,11 +226,62 @@ fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
         .map(Some)
 }
 
-/// Whether the file holds anything at all.
-fn has_tables(connection: &Connection) -> Result<bool> {
-    let count: i64 =
-        connection.query_row("select count(*) from sqlite_schema", [], |row| row.get(0))?;
-    Ok(count > 0)
+/// Whether the file holds anything that is not hookbox's.
+fn has_foreign_tables(connection: &Connection) -> Result<bool> {
+    let has_some = connection.query_row(
+        "select exists (
+             select 1 from sqlite_schema
+             where tbl_name not glob 'hookbox_*' and tbl_name not glob 'sqlite_*'
+         )",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(has_some)
+}
+
+/// Another program's file is put in WAL mode only where that was asked for: it keeps the mode.
+fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<()> {
+    let may_set_wal = matches!(missing, Missing::CreateOrExtend { may_set_wal: true });
+    let mode: String = connection.query_row("pragma journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" || may_set_wal || !has_foreign_tables(connection)? {
+        return Ok(());
+    }
+    Err(Error::NotWal {
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+/// The network file system that a file lies on, if it is one of those that Linux names.
+fn network_file_system(path: &Path) -> Result<Option<&'static str>> {
+    #[cfg(target_os = "linux")]
+    {
+        let found = rustix::fs::statfs(path)
+            .map_err(|error| Error::io_at("look at", path, error.into()))?;
+        #[allow(
+            clippy::unnecessary_cast,
+            reason = "the type differs from one machine to another"
+        )]
+        Ok(network_name(found.f_type as u64 & 0xffff_ffff))
+    }
+    #[cfg(not(target_os = "linux"))]
+    Ok(None)
+}
+
+/// Network file systems by their magic numbers (statfs(2)). Those in user space are all of one
+/// number, of which some are local, so they are let pass.
+fn network_name(magic: u64) -> Option<&'static str> {
+    Some(match magic {
+        0x6969 => "NFS",
+        0x517b => "SMB",
+        0xff53_4d42 => "CIFS",
+        0xfe53_4d42 => "SMB2",
+        0x00c3_6400 => "Ceph",
+        0x5346_414f => "AFS",
+        0x7375_7245 => "Coda",
+        0x0102_1997 => "9P",
+        _ => return None,
+    })
 }
 
 /// Says "not a database" in the project's words where SQLite found that.
@@ -231,5 +289,22 @@ fn not_sqlite_or(error: rusqlite::Error, path: &Path) -> Error {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
         _ => Error::from(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_known_and_local_ones_let_pass() {
+        assert_eq!(network_name(0x6969), Some("NFS"));
+        assert_eq!(network_name(0xfe53_4d42), Some("SMB2"));
+        // ext4, tmpfs, overlayfs, btrfs.
+        for local in [0xef53, 0x0102_1994, 0x794c_7630, 0x9123_683e] {
+            assert_eq!(network_name(local), None);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(network_file_system(folder.path()).unwrap(), None);
     }
 }

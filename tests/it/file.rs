@@ -94,7 +94,15 @@ fn another_programs_database_is_refused_unless_asked_for() {
         "not a byte was changed"
     );
 
-    assert_eq!(here.run(&["init", "--into-existing"]).code, 0);
+    // It keeps the mode, so that is asked for first.
+    let ran = here.run(&["init", "--into-existing"]);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("--wal"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(std::fs::read(&here.db).unwrap(), before);
+    assert_eq!(here.run(&["init", "--into-existing", "--wal"]).code, 0);
     assert_eq!(here.json(&["stats"])["events"], 0);
     let connection = rusqlite::Connection::open(&here.db).unwrap();
     let kept: i64 = connection
@@ -104,6 +112,49 @@ fn another_programs_database_is_refused_unless_asked_for() {
         .query_row("pragma user_version", [], |row| row.get(0))
         .unwrap();
     assert_eq!((kept, version), (1, 42));
+}
+
+#[test]
+fn the_schema_by_itself_leaves_an_applications_file_as_it_was_but_for_its_tables() {
+    let here = Box::new();
+    let app = "create table orders (id integer primary key, total integer);
+         insert into orders values (1, 42);
+         pragma user_version = 7; pragma application_id = 9;";
+    sql(&here.db, app);
+    let schema = include_str!("../../schema.sql");
+    sql(&here.db, schema);
+    sql(&here.db, schema);
+    let connection = rusqlite::Connection::open(&here.db).unwrap();
+    let text = |pragma: &str| -> String {
+        let query = format!("select cast({pragma} as text) from pragma_{pragma}");
+        connection.query_row(&query, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(text("user_version"), "7");
+    assert_eq!(text("application_id"), "9");
+    assert_eq!(text("journal_mode"), "delete");
+    let foreign: i64 = connection
+        .query_row(
+            "select count(*) from sqlite_schema
+             where name not glob 'hookbox_*' and name not glob 'sqlite_autoindex*'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(foreign, 1, "every name begins with hookbox_");
+    drop(connection);
+    // The program says what is missing, and then works with it.
+    let ran = here.run(&["stats"]);
+    assert!(
+        ran.code == 1 && ran.stderr.contains("--wal"),
+        "{}",
+        ran.stderr
+    );
+    here.json(&["init", "--into-existing", "--wal"]);
+    sql(
+        &here.db,
+        "insert into hookbox_outbox (type, body) values ('a', '{}')",
+    );
+    assert_eq!(here.json(&["stats"])["outbox"], 1);
 }
 
 #[test]
