@@ -89,6 +89,7 @@ pub mod store;
 pub mod time;
 
 pub use error::{Error, Result};
+pub use service::Hookbox;
 pub use store::enqueue;
 
 /// What the store is built on: a program that puts events into its own transactions

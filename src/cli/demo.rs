@@ -14,16 +14,15 @@ use tiny_http::{Response, Server};
 use super::Context;
 use super::serve::Signals;
 use crate::error::{Error, Result};
-use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
+use crate::inbound::IngestConfig;
 use crate::model::delivery::State;
 use crate::model::endpoint::NewEndpoint;
-use crate::model::event::BODY_BYTES_MAX;
 use crate::model::kind::SourceKind;
 use crate::model::source::NewSource;
 use crate::outbound::Egress;
-use crate::service::{Service, ServiceConfig};
+use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
-use crate::status::{StatusConfig, Tokens};
+use crate::status::StatusConfig;
 use crate::store::DeliveryFilter;
 use crate::time::{Timestamp, show_span};
 
@@ -71,12 +70,13 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
         tempfile::tempdir().map_err(|error| Error::io("make a temporary folder", error))?;
     let (receiver_address, seen) = start_receiver()?;
     let service = start_service(context, folder.path())?;
-    let status = service.status_address();
+    let both = "the demo has both ways to be asked";
+    let ingest = service.ingest_address().expect(both);
+    let status = service.status_address().expect(both);
     set_up(context, &service, receiver_address)?;
     say("hookbox demo: a temporary store, one source, one endpoint")?;
     say(&format!(
-        "  source    gogs   signed pushes at http://{}/in/gogs",
-        service.ingest_address()
+        "  source    gogs   signed pushes at http://{ingest}/in/gogs"
     ))?;
     say(&format!(
         "  endpoint  ci     http://{receiver_address}/ signed as Standard Webhooks; retries after 1s, 2s"
@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
         say(&format!("{:>7.3}s  {text}", at.as_secs_f64()))
     };
 
-    let (status_code, answer, took) = push(context, service.ingest_address())?;
+    let (status_code, answer, took) = push(context, ingest)?;
     tell(format!(
         "Gogs pushes {} bytes; hookbox has them on disk and answers {status_code} in {}",
         PUSH.len(),
@@ -146,17 +146,11 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
     let usual = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let config = |ingest, status| ServiceConfig {
         database: folder.join("demo.db"),
-        ingest: IngestConfig {
-            address: ingest,
-            body_bytes_max: BODY_BYTES_MAX,
-            connections_max: CONNECTIONS_MAX,
+        parts: Parts {
+            ingest: Some(IngestConfig::new(ingest)),
+            status: Some(StatusConfig::new(status)),
+            egress: Egress::default(),
         },
-        status: StatusConfig {
-            address: status,
-            tokens: Tokens::default(),
-            names: Vec::new(),
-        },
-        egress: Egress::default(),
     };
     // The usual ports read better; a service that runs already has them.
     Service::start(&config(usual(8420), usual(8421)), context.clock.clone())

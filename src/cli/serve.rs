@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::outbound::{Egress, Scope};
-use crate::service::{Service, ServiceConfig};
+use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
 
@@ -88,20 +88,22 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     let signals = Signals::listen()?;
     let config = ServiceConfig {
         database: context.db.clone(),
-        ingest: IngestConfig {
-            address: arguments.ingest,
-            body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
-            connections_max: room_for_connections(),
-        },
-        status: StatusConfig {
-            address: arguments.status,
-            tokens: read_tokens(arguments)?,
-            names: arguments.status_name.clone(),
-        },
-        egress: Egress {
-            scope: arguments.egress,
-            allow: arguments.egress_allow.clone(),
-            deny: arguments.egress_deny.clone(),
+        parts: Parts {
+            ingest: Some(IngestConfig {
+                address: arguments.ingest,
+                body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
+                connections_max: room_for_connections(),
+            }),
+            status: Some(StatusConfig {
+                address: arguments.status,
+                tokens: read_tokens(arguments)?,
+                names: arguments.status_name.clone(),
+            }),
+            egress: Egress {
+                scope: arguments.egress,
+                allow: arguments.egress_allow.clone(),
+                deny: arguments.egress_deny.clone(),
+            },
         },
     };
     if !context.db.exists() {
@@ -112,7 +114,9 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     }
     let service = Service::start(&config, context.clock.clone())?;
     warn_of_open_sources(&service);
-    let (ingest, status) = (service.ingest_address(), service.status_address());
+    let both = "serve has both ways to be asked";
+    let ingest = service.ingest_address().expect(both);
+    let status = service.status_address().expect(both);
     let directory = service.store().directory();
     let object = json!({
         "database": service.store().path().display().to_string(),
@@ -178,7 +182,8 @@ fn parse_address(text: &str) -> Result<SocketAddr> {
 
 /// An unsigned source that the whole network reaches is most likely a mistake.
 fn warn_of_open_sources(service: &Service) {
-    if service.ingest_address().ip().is_loopback() {
+    let address = service.ingest_address();
+    if address.is_none_or(|address| address.ip().is_loopback()) {
         return;
     }
     for source in service.store().directory().sources() {

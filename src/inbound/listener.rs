@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use super::door::Door;
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
+use crate::model::event::BODY_BYTES_MAX;
 use crate::store::{SourceRefusals, Store};
 use crate::time::Clock;
 
@@ -47,6 +48,17 @@ pub struct IngestConfig {
     pub body_bytes_max: usize,
     /// Connections at a time; [`CONNECTIONS_MAX`] unless there are too few file descriptors.
     pub connections_max: usize,
+}
+
+impl IngestConfig {
+    /// As usual, at this address.
+    pub fn new(address: SocketAddr) -> IngestConfig {
+        IngestConfig {
+            address,
+            body_bytes_max: BODY_BYTES_MAX,
+            connections_max: CONNECTIONS_MAX,
+        }
+    }
 }
 
 /// A running listener. Dropping it stops it.

@@ -38,6 +38,17 @@ pub struct StatusConfig {
     pub names: Vec<String>,
 }
 
+impl StatusConfig {
+    /// At this address, with no token and no names.
+    pub fn new(address: SocketAddr) -> StatusConfig {
+        StatusConfig {
+            address,
+            tokens: Tokens::default(),
+            names: Vec::new(),
+        }
+    }
+}
+
 /// A running status page. Dropping it stops it.
 #[derive(Debug)]
 pub struct StatusServer {

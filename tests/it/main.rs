@@ -18,6 +18,7 @@ mod connection;
 mod crash;
 mod door;
 mod egress;
+mod embedded;
 mod file;
 mod filters;
 mod gallery;

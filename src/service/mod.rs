@@ -1,12 +1,17 @@
-//! Starts the parts in order and stops them in the opposite order.
+//! Starts the parts in order and stops them in the opposite order: for `hookbox serve`, and inside
+//! another program ([`Hookbox`]).
 //!
 //! Nothing is taken in before it can be sent, and nothing in flight is forgotten: the way in is
 //! the last to start and the first to stop. It must hold no logic of its own.
+
+mod embedded;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+pub use embedded::{Builder, Hookbox, Running, Stopper};
 
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
@@ -22,22 +27,29 @@ use crate::time::Clock;
 pub struct ServiceConfig {
     /// The database file; it is made if it is not there.
     pub database: PathBuf,
-    /// The way in.
-    pub ingest: IngestConfig,
+    /// Which parts it has.
+    pub parts: Parts,
+}
+
+/// Which parts a service has besides the scheduler.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// The way in over HTTP.
+    pub ingest: Option<IngestConfig>,
     /// The status page.
-    pub status: StatusConfig,
+    pub status: Option<StatusConfig>,
     /// Where requests may go.
     pub egress: Egress,
 }
 
-/// A running service: the way in, the scheduler, the status page, on one file.
+/// A running service: the ways in, the scheduler, the status page, on one file.
 pub struct Service {
     store: Store,
-    ingest: Ingest,
+    ingest: Option<Ingest>,
     outbox: Outbox,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
-    status: StatusServer,
+    status: Option<StatusServer>,
     // Last, so that it is given up last.
     lock: ServeLock,
 }
@@ -46,28 +58,39 @@ impl Service {
     /// Starts all parts; returns when events are taken in.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`] when another process serves the file; what [`Store::open`] says
-    /// of the file; [`Error::Io`] when an address cannot be bound; [`Error::Misuse`] when the
-    /// status page is to listen on other than loopback.
+    /// As [`Service::start_on`], and what [`Store::open`] says of the file.
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
         let store = Store::open(&config.database, Missing::Create)?;
+        Service::start_on(store, &config.parts, clock)
+    }
+
+    /// The same on a store that is open already.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyServing`] when another process serves the file; [`Error::Io`] when an address
+    /// cannot be bound; [`Error::Misuse`] when the status page is to listen on other than loopback
+    /// without a token.
+    pub fn start_on(store: Store, parts: &Parts, clock: Arc<dyn Clock>) -> Result<Service> {
         let lock = store.lock_for_serving()?;
         store.time_commits(clock.clone());
-        let transport = Arc::new(UreqTransport::new(clock.clone(), config.egress.clone()));
+        let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
-        let status = StatusServer::start(store.clone(), clock.clone(), &config.status)?;
+        let status = parts.status.as_ref();
+        let status = status.map(|config| StatusServer::start(store.clone(), clock.clone(), config));
+        let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
-        let ingest = Ingest::start(store.clone(), clock, &config.ingest)?;
+        let ingest = parts.ingest.as_ref();
+        let ingest = ingest.map(|config| Ingest::start(store.clone(), clock, config));
         Ok(Service {
-            store,
-            ingest,
+            ingest: ingest.transpose()?,
             outbox,
             scheduler,
             replayer,
             status,
             lock,
+            store,
         })
     }
 
@@ -76,33 +99,43 @@ impl Service {
         &self.store
     }
 
-    /// Where events are taken in.
-    pub fn ingest_address(&self) -> SocketAddr {
-        self.ingest.address()
+    /// Where events are taken in over HTTP, if they are.
+    pub fn ingest_address(&self) -> Option<SocketAddr> {
+        self.ingest.as_ref().map(Ingest::address)
     }
 
-    /// Where the status page is.
-    pub fn status_address(&self) -> SocketAddr {
-        self.status.address()
+    /// Where the status page is, if there is one.
+    pub fn status_address(&self) -> Option<SocketAddr> {
+        self.status.as_ref().map(StatusServer::address)
     }
 
     /// Stops taking in, lets requests in flight end (10 seconds each way at most), commits, and
-    /// gives the file up.
+    /// gives the file up. The store takes no more writes then.
     pub fn stop(self) {
-        self.ingest.stop();
-        self.outbox.stop();
-        self.replayer.stop();
-        self.scheduler.stop();
-        self.status.stop();
-        self.store.close();
-        let groups = self.store.group_stats();
+        let store = self.stop_parts();
+        store.close();
+        let groups = store.group_stats();
         tracing::info!(
             commits = groups.commits,
             jobs = groups.jobs,
             largest_group = groups.largest,
             "stopped"
         );
+    }
+
+    /// Stops the parts and gives the file up for serving; the store can be used on.
+    fn stop_parts(self) -> Store {
+        if let Some(ingest) = self.ingest {
+            ingest.stop();
+        }
+        self.outbox.stop();
+        self.replayer.stop();
+        self.scheduler.stop();
+        if let Some(status) = self.status {
+            status.stop();
+        }
         drop(self.lock);
+        self.store
     }
 }
 
