@@ -20,7 +20,9 @@ create table if not exists hookbox_meta (
     -- read that somebody changed one. The triggers below keep it, whoever writes.
     config_version integer not null default 0,
     -- Drawn once too: what the hashes of keys are made with.
-    key_seed       blob    not null check (length(key_seed) = 16)
+    key_seed       blob    not null check (length(key_seed) = 16),
+    -- Of the events up to this one some were removed: their keys are looked for no more.
+    pruned_to      integer not null default 0
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)

@@ -275,7 +275,10 @@ fn preview_text(preview: &Preview) -> String {
             .unwrap_or_default();
         lines.push(format!(
             "  to {} ({}): {}, {}{lasts}{stopped}",
-            endpoint.name,
+            endpoint
+                .name
+                .as_deref()
+                .unwrap_or("a new endpoint for replays"),
             endpoint.url,
             endpoint.deliveries,
             size(endpoint.bytes)

@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::BoxId;
-use crate::store::{Follower, Happening};
+use crate::store::{FollowFilter, Follower, Happening};
 use crate::time::{Timestamp, show_span};
 
 /// How often it is looked whether something happened.
@@ -33,24 +33,6 @@ pub(super) struct TailArguments {
     no_follow: bool,
 }
 
-impl TailArguments {
-    fn wants(&self, happening: &Happening) -> bool {
-        let is_of = |asked: &Option<String>, name: Option<&str>| {
-            asked.as_deref().is_none_or(|asked| name == Some(asked))
-        };
-        let (endpoint, source) = match happening {
-            Happening::Event(event) => (None, event.source.as_deref()),
-            Happening::Attempt(tried) => {
-                (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref())
-            }
-            Happening::OutageBegan(outage) | Happening::OutageEnded(outage) => {
-                (Some(outage.endpoint.as_str()), None)
-            }
-        };
-        is_of(&self.endpoint, endpoint) && is_of(&self.source, source)
-    }
-}
-
 /// Prints until somebody breaks it off, or nobody reads any more.
 #[allow(
     clippy::disallowed_methods,
@@ -64,27 +46,32 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     if let Some(name) = &arguments.source {
         store.source_id(name)?;
     }
-    let (mut follower, latest) = Follower::from_now(&store, arguments.limit)?;
+    let filter = FollowFilter {
+        endpoint: arguments.endpoint.clone(),
+        source: arguments.source.clone(),
+    };
+    let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit)?;
     let print = |happenings: Vec<Happening>| {
         let mut text = String::new();
-        for happening in happenings.iter().filter(|one| arguments.wants(one)) {
-            text.push_str(&line(context, happening, store.box_id(), context.now()));
+        for happening in happenings {
+            text.push_str(&line(context, &happening, store.box_id(), context.now()));
             text.push('\n');
         }
         context.out.reaches(text.as_bytes())
     };
     let mut is_read = print(latest)?;
     while is_read && !arguments.no_follow {
-        let (new, unseen) = follower.next(&store)?;
-        if unseen > 0 {
-            let text =
-                format!("{unseen} attempts passed too fast to be shown; they are in the lists");
-            context.out.note(&text);
+        let news = follower.next(&store)?;
+        if news.unseen > 0 {
+            context.out.note(&format!(
+                "{} attempts passed too fast to be shown; they are in the lists",
+                news.unseen
+            ));
         }
-        if new.is_empty() {
+        if news.is_empty {
             std::thread::sleep(PERIOD);
         }
-        is_read = print(new)?;
+        is_read = print(news.happenings)?;
     }
     Ok(())
 }

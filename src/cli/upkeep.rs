@@ -57,16 +57,19 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
     if arguments.dry_run || is_asked {
         let preview = {
             let bar = progress::going(context, false, "looking");
-            store.preview_prune(before, now, watched(&bar))?
+            store.preview_prune(before, None, now, watched(&bar))?
         };
         if arguments.dry_run {
             let text = format!("would remove {}", told(&preview));
-            return context.out.object(&preview.json(true), &text);
-        }
-        if preview.events == 0 {
             return context
                 .out
-                .object(&preview.json(false), "there is nothing to remove");
+                .object(&preview.json(store.box_id(), true), &text);
+        }
+        if preview.events == 0 {
+            return context.out.object(
+                &preview.json(store.box_id(), false),
+                "there is nothing to remove",
+            );
         }
         let question = format!("remove {}, for good?", told(&preview));
         if !context.out.confirms(&question)? {
@@ -78,15 +81,19 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
     let pruned = {
         let bar = progress::going(context, false, "removing");
         let mut watch = watched(&bar);
-        store.prune(before, now, |pruned| {
-            if store.is_served() {
+        let mut removed = 0;
+        store.prune(before, None, now, |pruned| {
+            if pruned.events > removed {
+                removed = pruned.events;
                 rest();
             }
             watch(pruned)
         })?
     };
     let text = format!("removed {}", told(&pruned));
-    context.out.object(&pruned.json(false), &text)
+    context
+        .out
+        .object(&pruned.json(store.box_id(), false), &text)
 }
 
 /// Leaves the file to others: whoever waits for its lock looks for it only now and then, and would

@@ -32,8 +32,8 @@ const HEADERS_MAX: usize = 64;
 /// Most bytes of what is sent to the API: an event's body in JSON.
 pub(super) const BODY_BYTES_MAX: usize = 1536 * 1024;
 
-/// Most bytes of a posted form: a changed body of 64 KiB, as forms write it.
-pub(super) const FORM_BYTES_MAX: usize = 256 * 1024;
+/// Most bytes of a posted form: a changed body of 64 KiB, of which a form writes six for a line break.
+pub(super) const FORM_BYTES_MAX: usize = 512 * 1024;
 
 /// Says where a request came from, to what is behind the gate.
 pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";

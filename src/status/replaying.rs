@@ -11,8 +11,8 @@ use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::store::{ReplayOptions, Store};
 use crate::time::Timestamp;
 
-/// Longest body that can be changed on a page, in bytes: sent as a form it becomes three times as
-/// long at most.
+/// Longest body that can be changed on a page, in bytes: sent as a form it becomes six times as long
+/// at most.
 const EDITED_BYTES_MAX: usize = 64 * 1024;
 
 /// Fields of a form or of an address.
@@ -151,6 +151,13 @@ fn edited_body(store: &Store, ids: &[DeliveryId], fields: &Fields) -> Result<Opt
             "this body cannot be changed here; use: hookbox replay ID --edit FILE",
         ));
     };
+    if typed.len() > 2 * EDITED_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "the body is {} bytes, limit of what is changed here is {}; use: hookbox replay ID --edit FILE",
+            typed.len(),
+            2 * EDITED_BYTES_MAX
+        )));
+    }
     // A browser ends every line with both (HTML, form submission).
     let typed = if held.contains('\r') {
         typed.clone()

@@ -258,6 +258,7 @@ fn post(router: &Router, around: &Around<'_>, path: &str, request: &mut Request)
         let problem = error.chain();
         let returned = Returned {
             path,
+            page: None,
             form: &form,
             problem: &problem,
         };

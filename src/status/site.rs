@@ -201,6 +201,7 @@ pub(super) fn new_replay(
     let problem = error.chain();
     let returned = Returned {
         path: "/replays/new",
+        page: None,
         form: fields,
         problem: &problem,
     };
@@ -234,14 +235,25 @@ pub(super) fn page_of_form(
     form: &[(String, String)],
 ) -> Result<Reply> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    match parts.as_slice() {
-        ["replays"] | ["replays", "chosen"] => new_replay(router, around, form),
-        [list @ ("endpoints" | "sources")] => get(router, around, &format!("/{list}"), ""),
+    let page = match parts.as_slice() {
+        ["replays"] | ["replays", "chosen"] => return new_replay(router, around, form),
+        [list @ ("endpoints" | "sources")] => format!("/{list}"),
         [
             list @ ("endpoints" | "sources" | "deliveries" | "replays"),
             one,
             _,
-        ] => get(router, around, &format!("/{list}/{one}"), ""),
-        _ => Err(Error::not_found(format!("no form at {path}"))),
-    }
+        ] => {
+            format!("/{list}/{one}")
+        }
+        _ => return Err(Error::not_found(format!("no form at {path}"))),
+    };
+    let returned = around.returned.map(|returned| Returned {
+        page: Some(&page),
+        ..returned
+    });
+    let around = Around {
+        returned,
+        ..*around
+    };
+    get(router, &around, &page, "")
 }

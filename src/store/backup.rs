@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{FlockOperation, flock};
 use tempfile::NamedTempFile;
 
 use super::Store;
@@ -17,6 +18,9 @@ const STEP_PAGES: i32 = 512;
 
 /// Pages after which what is copied is brought to the disk: 8 MiB.
 const SYNC_PAGES: i32 = 2_048;
+
+/// What the name of a copy begins with until it is whole.
+const UNFINISHED: &str = ".hookbox-backup-";
 
 /// How far a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,20 +37,31 @@ impl Store {
     /// write-ahead log grows by what is written. It is on disk, whole, before it has its name.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when there is such a file already; [`Error::Io`] and [`Error::Sqlite`] when
-    /// it cannot be written or the database not read. Then there is no file.
+    /// [`Error::Misuse`] when there is such a file already, or SQLite's own files of one;
+    /// [`Error::Io`] and [`Error::Sqlite`] when it cannot be written or the database not read. Then
+    /// there is no file, or a whole one.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
-        if to.exists() {
-            return Err(taken(to));
+        // A log of another file under this name would be read into the copy.
+        for ending in ["", "-wal", "-journal"] {
+            let mut name = to.as_os_str().to_owned();
+            name.push(ending);
+            if Path::new(&name).exists() {
+                return Err(taken(Path::new(&name)));
+            }
         }
         let folder = match to.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
         };
+        let cannot = |error| Error::io_at("make a backup in", folder, error);
+        remove_broken_off(folder).map_err(cannot)?;
         let file = tempfile::Builder::new()
-            .prefix(".hookbox-backup-")
+            .prefix(UNFINISHED)
             .tempfile_in(folder)
-            .map_err(|error| Error::io_at("make a backup in", folder, error))?;
+            .map_err(cannot)?;
+        // Held as long as it is being written.
+        flock(file.as_file(), FlockOperation::LockExclusive)
+            .map_err(|error| cannot(error.into()))?;
         let bytes = copy(self.path(), &file, &mut progress)?;
         file.as_file()
             .sync_all()
@@ -62,6 +77,25 @@ impl Store {
             .map_err(|error| Error::io_at("make", to, error))?;
         Ok(bytes)
     }
+}
+
+/// Removes copies that were broken off by the end of their process: nobody holds their locks.
+fn remove_broken_off(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_one = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
+        if !is_one || !entry.file_type()?.is_file() {
+            continue;
+        }
+        let path = entry.path();
+        if let Ok(file) = File::open(&path)
+            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        {
+            tracing::warn!(file = %path.display(), "a copy that was broken off is removed");
+            std::fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
 }
 
 fn taken(path: &Path) -> Error {
@@ -176,6 +210,22 @@ mod tests {
         assert_eq!(whole, "ok");
         // Nothing is written over, and nothing half done stays.
         assert!(store.backup(&to, |_| {}).is_err());
+        // A log that was left beside another file of that name would be read into the copy.
+        let stale = folder.path().join("other.db-wal");
+        std::fs::write(&stale, b"left").unwrap();
+        let refused = store.backup(&folder.path().join("other.db"), |_| {});
+        assert!(refused.unwrap_err().to_string().contains("other.db-wal"));
+        // What was broken off is removed, and what is being written is not.
+        let left = folder.path().join(".hookbox-backup-left");
+        let held = folder.path().join(".hookbox-backup-held");
+        std::fs::write(&left, b"").unwrap();
+        let holder = File::create(&held).unwrap();
+        flock(&holder, FlockOperation::LockExclusive).unwrap();
+        store
+            .backup(&folder.path().join("another.db"), |_| {})
+            .unwrap();
+        assert!(!left.exists() && held.exists());
+        std::fs::remove_file(&held).unwrap();
         let nowhere = folder.path().join("none").join("copy.db");
         assert!(store.backup(&nowhere, |_| {}).is_err());
         drop(copy);

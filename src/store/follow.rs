@@ -13,7 +13,7 @@ use super::job::Tx;
 use super::query::{
     ATTEMPT_COLUMNS, EventFilter, OutageFilter, OutageRecord, PAGE_MAX, read_attempt,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
@@ -95,9 +95,37 @@ impl Happening {
     }
 }
 
+/// What of it somebody wants to know.
+#[derive(Debug, Clone, Default)]
+pub struct FollowFilter {
+    /// Only attempts and outages of this endpoint.
+    pub endpoint: Option<String>,
+    /// Only events of this source, and attempts to deliver them.
+    pub source: Option<String>,
+}
+
+impl FollowFilter {
+    fn wants(&self, happening: &Happening) -> bool {
+        let is_of = |asked: &Option<String>, name: Option<&str>| {
+            asked.as_deref().is_none_or(|asked| name == Some(asked))
+        };
+        let (endpoint, source) = match happening {
+            Happening::Event(event) => (None, event.source.as_deref()),
+            Happening::Attempt(tried) => {
+                (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref())
+            }
+            Happening::OutageBegan(outage) | Happening::OutageEnded(outage) => {
+                (Some(outage.endpoint.as_str()), None)
+            }
+        };
+        is_of(&self.endpoint, endpoint) && is_of(&self.source, source)
+    }
+}
+
 /// A place in what happens.
 #[derive(Debug)]
 pub struct Follower {
+    filter: FollowFilter,
     event: EventId,
     /// In the log of recent attempts.
     attempt: i64,
@@ -107,60 +135,102 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A place behind all that has happened, and the latest of that, oldest first.
+    /// A place behind all that has happened, and the latest of that, oldest first: attempts as far
+    /// back as they can be followed.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
-    pub fn from_now(store: &Store, latest: usize) -> Result<(Follower, Vec<Happening>)> {
-        // At least one of each is read, to know where the new ones begin.
-        let limit = latest.clamp(1, LATEST_MAX);
-        let outages = store.outages(&OutageFilter::default(), limit)?;
-        let tried = store.read(|connection| read_places(connection, LATEST_PLACES, 0, limit))?;
-        let events = store.events(&EventFilter::default(), limit)?;
+    pub fn from_now(
+        store: &Store,
+        filter: FollowFilter,
+        latest: usize,
+    ) -> Result<(Follower, Vec<Happening>)> {
+        let latest = latest.min(LATEST_MAX);
+        let newest = store.outages(&OutageFilter::default(), 1)?;
         let mut follower = Follower {
-            event: events.first().map_or(EventId(0), |event| event.id),
-            attempt: tried.first().map_or(0, |(place, _)| *place),
-            outage: outages.first().map_or(0, |outage| outage.id),
+            event: EventId(store.newest_id("select max(id) from hookbox_event")?),
+            attempt: store.newest_id("select max(id) from hookbox_recent_attempt")?,
+            outage: newest.first().map_or(0, |outage| outage.id),
             open: BTreeSet::new(),
+            filter,
         };
-        follower.note_open(&outages, &store.open_outages()?);
-        let mut past: Vec<Happening> = events.into_iter().map(Happening::from).collect();
-        past.extend(store.with_deliveries(tried)?);
+        follower.note_open(&newest, &store.open_outages()?);
+        let filter = &follower.filter;
+        let of_source = EventFilter {
+            source: filter.source.clone(),
+            ..EventFilter::default()
+        };
+        let of_endpoint = OutageFilter {
+            endpoint: filter.endpoint.clone(),
+            ..OutageFilter::default()
+        };
+        let mut past: Vec<Happening> = Vec::new();
+        past.extend(
+            store
+                .events(&of_source, latest)?
+                .into_iter()
+                .map(Happening::from),
+        );
+        let outages = store.outages(&of_endpoint, latest)?;
         past.extend(outages.into_iter().flat_map(both_ends));
+        past.retain(|happening| filter.wants(happening));
+        past.extend(follower.latest_attempts(store, latest)?);
         past.sort_by_key(Happening::at);
-        past.drain(..past.len().saturating_sub(latest.min(LATEST_MAX)));
+        past.drain(..past.len().saturating_sub(latest));
         Ok((follower, past))
     }
 
-    /// What happened since, a bounded piece of it, oldest first; nothing once it has seen all. With
-    /// it how many attempts passed unseen, since so many came that they are not known any more.
+    /// What happened since, a bounded piece of it, oldest first, whether there was anything at all,
+    /// and how many attempts passed unseen, since so many came that they are not known any more.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
-    pub fn next(&mut self, store: &Store) -> Result<(Vec<Happening>, i64)> {
-        let tried =
-            store.read(|connection| read_places(connection, NEXT_PLACES, self.attempt, BATCH))?;
+    pub fn next(&mut self, store: &Store) -> Result<News> {
+        let tried = store.read(|connection| read_places(connection, NEXT_PLACES, self.attempt))?;
         let unseen = tried
             .first()
             .map_or(0, |(place, _)| place - 1 - self.attempt);
         if let Some((place, _)) = tried.last() {
             self.attempt = *place;
         }
-        let mut new = store.with_deliveries(tried)?;
         let events = store.events_behind(self.event, BATCH)?;
         if let Some(event) = events.last() {
             self.event = event.id;
         }
-        new.extend(events.into_iter().map(Happening::from));
-        new.extend(self.next_outages(store)?);
-        new.sort_by_key(Happening::at);
-        Ok((new, unseen))
+        let outages = self.next_outages(store)?;
+        let is_empty = tried.is_empty() && events.is_empty() && outages.is_empty();
+        let mut happenings = store.with_deliveries(tried)?;
+        happenings.extend(events.into_iter().map(Happening::from));
+        happenings.extend(outages);
+        happenings.retain(|happening| self.filter.wants(happening));
+        happenings.sort_by_key(Happening::at);
+        Ok(News {
+            happenings,
+            unseen,
+            is_empty,
+        })
+    }
+
+    /// The latest attempts that are wanted, newest first.
+    fn latest_attempts(&self, store: &Store, latest: usize) -> Result<Vec<Happening>> {
+        let mut found = Vec::new();
+        let mut place = self.attempt + 1;
+        while found.len() < latest {
+            let tried = store.read(|connection| read_places(connection, LATEST_PLACES, place))?;
+            let Some((first, _)) = tried.last() else {
+                break;
+            };
+            place = *first;
+            let tried = store.with_deliveries(tried)?;
+            found.extend(tried.into_iter().filter(|one| self.filter.wants(one)));
+        }
+        found.truncate(latest);
+        Ok(found)
     }
 
     fn next_outages(&mut self, store: &Store) -> Result<Vec<Happening>> {
-        let mut begun = store.outages(&OutageFilter::default(), BATCH)?;
-        begun.retain(|outage| outage.id > self.outage);
-        if let Some(newest) = begun.first() {
+        let begun = store.outages_behind(self.outage)?;
+        if let Some(newest) = begun.last() {
             self.outage = newest.id;
         }
         let open = store.open_outages()?;
@@ -183,6 +253,17 @@ impl Follower {
     }
 }
 
+/// What a follower has not seen before.
+#[derive(Debug)]
+pub struct News {
+    /// What of it is wanted, oldest first.
+    pub happenings: Vec<Happening>,
+    /// Attempts that passed unseen.
+    pub unseen: i64,
+    /// Whether there was nothing, wanted or not: it has seen all.
+    pub is_empty: bool,
+}
+
 impl From<EventRecord> for Happening {
     fn from(event: EventRecord) -> Happening {
         Happening::Event(Box::new(event))
@@ -200,18 +281,20 @@ const NEXT_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
      where id > :place order by id limit :limit";
 
 const LATEST_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
-     where id > :place order by id desc limit :limit";
+     where id < :place order by id desc limit :limit";
+
+const OPEN_OUTAGES: &str =
+    "select id from hookbox_outage indexed by hookbox_outage_open where ended_ms is null";
 
 /// Places in the log of recent attempts, each with its attempt unless that is gone.
 fn read_places(
     connection: &Connection,
     places: &str,
     place: i64,
-    limit: usize,
 ) -> Result<Vec<(i64, Option<AttemptRecord>)>> {
     let mut attempt = connection.prepare_cached(&format!("{ATTEMPT_COLUMNS} where id = :id"))?;
     let mut places = connection.prepare_cached(places)?;
-    let mut places = places.query(named_params! { ":place": place, ":limit": limit as i64 })?;
+    let mut places = places.query(named_params! { ":place": place, ":limit": BATCH as i64 })?;
     let mut read = Vec::new();
     while let Some(row) = places.next()? {
         let (place, id): (i64, i64) = (row.get(0)?, row.get(1)?);
@@ -223,22 +306,37 @@ fn read_places(
 
 impl Store {
     fn with_deliveries(&self, tried: Vec<(i64, Option<AttemptRecord>)>) -> Result<Vec<Happening>> {
-        let attempts = tried.into_iter().filter_map(|(_, attempt)| attempt);
-        attempts
-            .map(|attempt| {
-                let delivery = self.delivery(attempt.delivery)?;
-                Ok(Happening::Attempt(Box::new((attempt, delivery))))
-            })
-            .collect()
+        let mut happenings = Vec::new();
+        for attempt in tried.into_iter().filter_map(|(_, attempt)| attempt) {
+            match self.delivery(attempt.delivery) {
+                Ok(delivery) => {
+                    happenings.push(Happening::Attempt(Box::new((attempt, delivery))));
+                }
+                // It was removed in between.
+                Err(Error::NotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(happenings)
     }
 
     fn open_outages(&self) -> Result<BTreeSet<i64>> {
-        let going_on = OutageFilter {
-            is_open: true,
-            ..OutageFilter::default()
-        };
-        let open = self.outages(&going_on, PAGE_MAX)?;
-        Ok(open.into_iter().map(|outage| outage.id).collect())
+        self.read(|connection| {
+            let open = connection
+                .prepare_cached(OPEN_OUTAGES)?
+                .query_map([], |row| row.get(0))?
+                .collect::<rusqlite::Result<BTreeSet<i64>>>()?;
+            Ok(open)
+        })
+    }
+
+    fn newest_id(&self, statement: &str) -> Result<i64> {
+        self.read(|connection| {
+            let newest: Option<i64> = connection
+                .prepare_cached(statement)?
+                .query_row([], |row| row.get(0))?;
+            Ok(newest.unwrap_or(0))
+        })
     }
 }
 
@@ -251,9 +349,11 @@ mod tests {
     fn following_reads_what_is_new_and_nothing_else() {
         for places in [NEXT_PLACES, LATEST_PLACES] {
             let plan = plan_of(places);
-            let by_place = "SEARCH hookbox_recent_attempt USING INTEGER PRIMARY KEY (rowid>?)";
+            let by_place = "SEARCH hookbox_recent_attempt USING INTEGER PRIMARY KEY (rowid";
             assert!(plan.contains(by_place), "{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{plan}");
         }
+        let plan = plan_of(OPEN_OUTAGES);
+        assert!(plan.contains("hookbox_outage_open"), "{plan}");
     }
 }

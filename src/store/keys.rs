@@ -190,18 +190,25 @@ impl Keys {
         if self.moving.is_empty() {
             return self.trim(connection);
         }
+        let pruned_to: EventId = connection
+            .prepare_cached("select pruned_to from hookbox_meta where id = 1")?
+            .query_row([], |row| row.get(0))?;
         let mut done = i64::MIN;
         for _ in 0..STEP_KEYS {
             let Some((hash, id)) = self.moving.pop_first() else {
                 break;
             };
+            done = hash;
+            // Another process may have removed the event, which this memory knows nothing of.
+            if id <= pruned_to && !is_there(connection, id)? {
+                continue;
+            }
             // There already when another process moves too.
             connection
                 .prepare_cached(
                     "insert or ignore into hookbox_key (hash, event_id) values (:hash, :id)",
                 )?
                 .execute(named_params! { ":hash": hash, ":id": id })?;
-            done = hash;
         }
         // Of the same hash one may be left for the next step.
         if self.moving.first().is_some_and(|(hash, _)| *hash == done) {
@@ -308,6 +315,13 @@ impl Keys {
         hasher.write(key.as_bytes());
         Ok(hasher.finish().cast_signed())
     }
+}
+
+fn is_there(connection: &Connection, id: EventId) -> Result<bool> {
+    let is_there = connection
+        .prepare_cached("select exists (select 1 from hookbox_event where id = :id)")?
+        .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+    Ok(is_there)
 }
 
 const OLDER: &str = "select event_id from hookbox_key where hash = :hash";
@@ -497,6 +511,46 @@ mod tests {
         assert_eq!(process.group(0..taken), taken);
         assert!(process.rows("hookbox_key") > moved);
         assert_eq!(process.group(0..taken), taken);
+    }
+
+    #[test]
+    fn a_key_whose_event_another_process_removed_is_not_written_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h.db");
+        let mut process = Process::open(&path);
+        let mut taken = 0;
+        while process.keys.moving.is_empty() {
+            process.group(taken..taken + STEP_AFTER);
+            taken += STEP_AFTER;
+        }
+        let removed = taken / 2;
+        Process::open(&path)
+            .connection
+            .execute_batch(&format!(
+                "begin immediate;
+                 delete from hookbox_event where id <= {removed};
+                 delete from hookbox_recent_key where event_id <= {removed};
+                 delete from hookbox_key where event_id <= {removed};
+                 update hookbox_meta set pruned_to = {removed};
+                 commit;"
+            ))
+            .unwrap();
+        while !process.keys.moving.is_empty() {
+            process.group(taken..taken + STEP_AFTER);
+            taken += STEP_AFTER;
+        }
+        let stale: i64 = process
+            .connection
+            .query_row(
+                "select count(*) from hookbox_key where event_id <= ?1",
+                [removed as i64],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(stale, 0);
+        assert!(process.rows("hookbox_key") > 0);
+        // Those are new again, and the others known.
+        assert_eq!(process.group(0..taken), taken - removed);
     }
 
     #[test]

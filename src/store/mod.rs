@@ -60,7 +60,7 @@ pub use directory::Directory;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
-pub use follow::{Follower, Happening};
+pub use follow::{FollowFilter, Follower, Happening, News};
 pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
@@ -71,7 +71,7 @@ pub use query::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord, PAGE_DE
 pub use record::{Refusing, Report};
 pub use refusal::SourceRefusals;
 pub use replay::{
-    Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
+    Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step, Stopped,
 };
 pub use report::Sizes;
 pub use route::Match;

@@ -10,18 +10,24 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::{Value, json};
 
 use super::Store;
+use super::expire::FIRST_PLAUSIBLE;
 use super::job::Tx;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
-use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
 
 /// What is younger is kept: a request of it may still be on the wire.
 const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
 
-/// Rows of events that one step passes over, and rows of all kinds that it removes, roughly.
-const STEP_EVENTS: i64 = 1_000;
-const STEP_ROWS: i64 = 500;
+/// Ids of events that are looked at at a time, and events found among them.
+const LOOKED_AT: i64 = 1_000;
+const FOUND_MAX: i64 = 200;
+
+/// Rows of all kinds that one transaction removes, and bytes of bodies, roughly: whoever waits for
+/// the lock meanwhile waits some milliseconds.
+const REMOVED_ROWS: i64 = 500;
+const REMOVED_BYTES: i64 = 4 * 1024 * 1024;
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +40,9 @@ pub struct Pruned {
     pub attempts: i64,
     /// Bytes of the events' bodies.
     pub bytes: i64,
-    /// Up to which event it has looked, and up to which it will: for whoever watches.
+    /// Up to which event it has looked: to go on with.
     pub looked_to: EventId,
-    /// See `looked_to`.
+    /// Up to which it will.
     pub ends_at: EventId,
 }
 
@@ -47,7 +53,7 @@ impl Pruned {
     }
 
     /// As a JSON object.
-    pub fn json(&self, is_dry: bool) -> Value {
+    pub fn json(&self, box_id: &BoxId, is_dry: bool) -> Value {
         json!({
             "dry_run": is_dry,
             "events": self.events,
@@ -55,25 +61,9 @@ impl Pruned {
             "attempts": self.attempts,
             "bytes": self.bytes,
             "complete": self.is_whole(),
+            "next": (!self.is_whole()).then(|| box_id.event(self.looked_to)),
         })
     }
-
-    fn add(&mut self, step: &Step) {
-        self.events += step.events;
-        self.deliveries += step.deliveries;
-        self.attempts += step.attempts;
-        self.bytes += step.bytes;
-        self.looked_to = step.looked_to;
-    }
-}
-
-/// What one step did.
-struct Step {
-    events: i64,
-    deliveries: i64,
-    attempts: i64,
-    bytes: i64,
-    looked_to: EventId,
 }
 
 /// An event that can go.
@@ -88,20 +78,52 @@ struct Old {
 /// go together.
 type Family = Vec<Old>;
 
+/// Whether a moment is before another one, the time by which the clock was set forward since left
+/// out. What came while the box did not know the time is never: how old that is nobody can say.
+macro_rules! is_before {
+    ($moment:literal) => {
+        concat!(
+            "(",
+            $moment,
+            " >= :plausible and ",
+            $moment,
+            " + ifnull((
+                 select sum(c.by_ms) from hookbox_clock_set as c where c.from_ms >= ",
+            $moment,
+            "
+             ), 0) < :before)"
+        )
+    };
+}
+
 /// Whether an event came before a time, and all of its deliveries were settled before it. The newest
-/// event and that of the newest delivery are never.
+/// event and that of the newest delivery never go, nor does what a bulk replay is yet to look at.
 macro_rules! is_old {
     () => {
-        "e.received_ms < :before
-         and e.id < (select max(id) from hookbox_event)
-         and not exists (
-             select 1 from hookbox_delivery as d indexed by hookbox_delivery_event
-             where d.event_id = e.id
-                 and (
-                     d.state = 'pending' or d.settled_ms >= :before
-                     or d.id = (select max(id) from hookbox_delivery)
-                 )
-         )"
+        concat!(
+            is_before!("e.received_ms"),
+            " and e.id < (select max(id) from hookbox_event)
+             and not exists (
+                 select 1 from hookbox_replay as r
+                 where r.ended_ms is null and r.kind = 'backfill'
+                     and e.id > r.done_to and e.id <= r.up_to
+             )
+             and not exists (
+                 select 1 from hookbox_delivery as d indexed by hookbox_delivery_event
+                 where d.event_id = e.id
+                     and (
+                         d.state = 'pending'
+                         or not ",
+            is_before!("d.settled_ms"),
+            "            or d.id = (select max(id) from hookbox_delivery)
+                         or exists (
+                             select 1 from hookbox_replay as r
+                             where r.ended_ms is null and r.kind <> 'backfill'
+                                 and d.id > r.done_to and d.id <= r.up_to
+                         )
+                     )
+             )"
+        )
     };
 }
 
@@ -114,7 +136,7 @@ const OLD: &str = concat!(
      where e.id > :after and e.id <= :last and e.replay_of_event is null
          and ",
     is_old!(),
-    " order by e.id"
+    " order by e.id limit :limit"
 );
 
 /// The copies of an event, and of those, with whether each can go.
@@ -129,11 +151,20 @@ const COPIES: &str = concat!(
     " from family as f join hookbox_event as e on e.id = f.id"
 );
 
+/// A piece of the events that can go.
+struct Piece {
+    families: Vec<Family>,
+    /// Up to which event there are no others.
+    looked_to: EventId,
+    deliveries: i64,
+    attempts: i64,
+}
+
 impl Store {
     /// Removes events that came before a time and all of whose deliveries were settled before it,
-    /// with their deliveries and attempts, oldest first, as long as `go_on` says so. A key that goes
-    /// with its event is new when it comes again. The file keeps its size: what is freed is used
-    /// again.
+    /// with their deliveries and attempts, oldest first, as long as `go_on` says so; `after` an event,
+    /// to go on where it was broken off. A key that goes with its event is new when it comes again.
+    /// The file keeps its size: what is freed is used again.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the time is less than an hour ago; [`Error::Sqlite`] when it cannot be
@@ -141,12 +172,15 @@ impl Store {
     pub fn prune(
         &self,
         before: Timestamp,
+        after: Option<EventId>,
         now: Timestamp,
         go_on: impl FnMut(&Pruned) -> bool,
     ) -> Result<Pruned> {
-        self.go_through(before, now, go_on, |after, last| {
-            // So that nobody waits while the log of keys is read for the first time.
-            self.inner.published.ask_for_keys();
+        // So that nobody waits while the log of keys is read for the first time.
+        self.inner.published.ask_for_keys();
+        self.go_through(before, after, now, go_on, |after, piece| {
+            let last = piece.looked_to;
+            // It is found again under the lock: somebody may have asked for one of them meanwhile.
             self.write(move |tx| remove(tx, before, after, last))
         })
     }
@@ -158,78 +192,65 @@ impl Store {
     pub fn preview_prune(
         &self,
         before: Timestamp,
+        after: Option<EventId>,
         now: Timestamp,
         go_on: impl FnMut(&Pruned) -> bool,
     ) -> Result<Pruned> {
-        self.go_through(before, now, go_on, |after, last| {
-            self.read(|connection| {
-                let mut step = Step::until(last);
-                for old in find(connection, before, after, last)?.iter().flatten() {
-                    step.events += 1;
-                    step.bytes += old.bytes;
-                    let (deliveries, attempts) = count(connection, old.id)?;
-                    step.deliveries += deliveries;
-                    step.attempts += attempts;
-                }
-                Ok(step)
-            })
-        })
+        self.go_through(before, after, now, go_on, |_, piece| Ok(piece))
     }
 
     fn go_through(
         &self,
         before: Timestamp,
+        after: Option<EventId>,
         now: Timestamp,
         mut go_on: impl FnMut(&Pruned) -> bool,
-        step: impl Fn(EventId, EventId) -> Result<Step>,
+        settle: impl Fn(EventId, Piece) -> Result<Piece>,
     ) -> Result<Pruned> {
         if now.since(before) < KEPT_AT_LEAST {
             return Err(Error::misuse(
                 "the last hour is kept: requests of it may be on the wire; name an earlier time",
             ));
         }
-        let (first, last) = self.read(|connection| ends(connection, before))?;
+        let last = self.read(|connection| last_before(connection, before))?;
         let mut pruned = Pruned {
             events: 0,
             deliveries: 0,
             attempts: 0,
             bytes: 0,
-            looked_to: EventId(first),
-            ends_at: EventId(last),
+            looked_to: after.unwrap_or(EventId(0)),
+            ends_at: last,
         };
         while go_on(&pruned) && !pruned.is_whole() {
-            let end = EventId((pruned.looked_to.0 + STEP_EVENTS).min(last));
-            pruned.add(&step(pruned.looked_to, end)?);
+            let after = pruned.looked_to;
+            let mut piece = self.read(|connection| next_piece(connection, before, after, last))?;
+            let looked_to = piece.looked_to;
+            if !piece.families.is_empty() {
+                piece = settle(after, piece)?;
+            }
+            let events = piece.families.iter().flatten();
+            pruned.events += events.clone().count() as i64;
+            pruned.bytes += events.map(|old| old.bytes).sum::<i64>();
+            pruned.deliveries += piece.deliveries;
+            pruned.attempts += piece.attempts;
+            pruned.looked_to = looked_to;
         }
         Ok(pruned)
     }
 }
 
-impl Step {
-    fn until(looked_to: EventId) -> Step {
-        Step {
-            events: 0,
-            deliveries: 0,
-            attempts: 0,
-            bytes: 0,
-            looked_to,
-        }
-    }
-}
-
-/// Behind which event to begin, and which is the last that may have come before a time: found by
-/// halves, with room for a clock that was set. The newest one stays.
-fn ends(connection: &Connection, before: Timestamp) -> Result<(i64, i64)> {
+/// The last event that may have come before a time: found by halves, with room for a clock that was
+/// set.
+fn last_before(connection: &Connection, before: Timestamp) -> Result<EventId> {
     const ROOM: i64 = 10_000;
-    let (oldest, newest): (i64, i64) = connection.query_row(
-        "select ifnull(min(id), 1), ifnull(max(id), 0) from hookbox_event",
-        [],
-        |row| Ok((row.get(0)?, row.get(1)?)),
-    )?;
+    let newest: i64 =
+        connection.query_row("select ifnull(max(id), 0) from hookbox_event", [], |row| {
+            row.get(0)
+        })?;
     let mut received = connection.prepare_cached(
         "select received_ms from hookbox_event where id >= :id order by id limit 1",
     )?;
-    let (mut low, mut high) = (oldest - 1, newest);
+    let (mut low, mut high) = (0, newest);
     while high - low > 1 {
         let middle = low + (high - low) / 2;
         let at: Option<Timestamp> = received
@@ -240,37 +261,96 @@ fn ends(connection: &Connection, before: Timestamp) -> Result<(i64, i64)> {
             _ => high = middle,
         }
     }
-    Ok((oldest - 1, (low + ROOM).min(newest)))
+    Ok(EventId((low + ROOM).min(newest)))
 }
 
-/// The families that can go, of events in this order.
+/// The next families that can go: no more than one transaction removes.
+fn next_piece(
+    connection: &Connection,
+    before: Timestamp,
+    after: EventId,
+    last: EventId,
+) -> Result<Piece> {
+    // Where many have gone there is nothing to look at.
+    let next: Option<i64> = connection
+        .prepare_cached("select min(id) from hookbox_event where id > :after")?
+        .query_row(named_params! { ":after": after }, |row| row.get(0))?;
+    let Some(next) = next.filter(|next| *next <= last.0) else {
+        return Ok(Piece {
+            families: Vec::new(),
+            looked_to: last,
+            deliveries: 0,
+            attempts: 0,
+        });
+    };
+    let end = EventId((next + LOOKED_AT - 1).min(last.0));
+    let found = find(connection, before, EventId(next - 1), end)?;
+    let mut piece = Piece {
+        families: Vec::new(),
+        looked_to: end,
+        deliveries: 0,
+        attempts: 0,
+    };
+    let is_cut = found.len() as i64 == FOUND_MAX;
+    let (mut rows, mut bytes) = (0, 0);
+    for (family, first) in found {
+        if rows >= REMOVED_ROWS || bytes >= REMOVED_BYTES {
+            piece.looked_to = EventId(first.0 - 1);
+            return Ok(piece);
+        }
+        for old in &family {
+            let (deliveries, attempts) = count(connection, old.id)?;
+            piece.deliveries += deliveries;
+            piece.attempts += attempts;
+            rows += 1 + deliveries + attempts;
+            bytes += old.bytes;
+        }
+        if is_cut {
+            piece.looked_to = first;
+        }
+        if !family.is_empty() {
+            piece.families.push(family);
+        }
+    }
+    Ok(piece)
+}
+
+/// The families of the events in this order that can go, each with its first event; it is empty where
+/// a copy keeps it.
 fn find(
     connection: &Connection,
     before: Timestamp,
     after: EventId,
     last: EventId,
-) -> Result<Vec<Family>> {
-    let values = named_params! { ":before": before, ":after": after, ":last": last };
+) -> Result<Vec<(Family, EventId)>> {
+    let values = named_params! {
+        ":before": before, ":plausible": FIRST_PLAUSIBLE, ":after": after, ":last": last,
+        ":limit": FOUND_MAX,
+    };
     let old = connection
         .prepare_cached(OLD)?
         .query_map(values, read_old)?
         .collect::<rusqlite::Result<Vec<(Old, bool)>>>()?;
     let mut families = Vec::new();
     for (old, has_copies) in old {
+        let first = old.id;
         let mut family = vec![old];
-        let mut can_go = true;
         if has_copies {
-            let values = named_params! { ":before": before, ":event": family[0].id };
+            let values = named_params! {
+                ":before": before, ":plausible": FIRST_PLAUSIBLE, ":event": first,
+            };
             let mut copies = connection.prepare_cached(COPIES)?;
+            let mut can_go = true;
             for copy in copies.query_map(values, read_old)? {
                 let (copy, is_old) = copy?;
                 can_go &= is_old;
                 family.push(copy);
             }
+            if !can_go {
+                family.clear();
+            }
         }
-        if can_go {
-            families.push(family);
-        }
+        families.push((family, first));
     }
     Ok(families)
 }
@@ -303,22 +383,37 @@ fn count(connection: &Connection, event: EventId) -> Result<(i64, i64)> {
     Ok(counts)
 }
 
-/// One step: it ends early where there is much to remove.
-fn remove(tx: &mut Tx<'_>, before: Timestamp, after: EventId, last: EventId) -> Result<Step> {
-    let mut step = Step::until(last);
-    for family in find(tx.connection, before, after, last)? {
-        let rows = step.events + step.deliveries + step.attempts;
-        if rows >= STEP_ROWS {
-            // All before this one were looked at.
-            step.looked_to = EventId(family[0].id.0 - 1);
-            break;
+/// Removes the families behind one event and up to another.
+fn remove(tx: &mut Tx<'_>, before: Timestamp, after: EventId, last: EventId) -> Result<Piece> {
+    let mut removed = Piece {
+        families: Vec::new(),
+        looked_to: last,
+        deliveries: 0,
+        attempts: 0,
+    };
+    for (family, _) in find(tx.connection, before, after, last)? {
+        if !family.is_empty() {
+            let (deliveries, attempts) = remove_family(tx, &family)?;
+            removed.deliveries += deliveries;
+            removed.attempts += attempts;
+            removed.families.push(family);
         }
-        remove_family(tx, &family, &mut step)?;
     }
-    Ok(step)
+    let newest = removed.families.iter().flatten().map(|old| old.id).max();
+    if let Some(newest) = newest {
+        let noted = tx
+            .connection
+            .prepare_cached(
+                "update hookbox_meta set pruned_to = max(pruned_to, :newest) where id = 1",
+            )?
+            .execute(named_params! { ":newest": newest })?;
+        expect(noted, 1)?;
+    }
+    Ok(removed)
 }
 
-fn remove_family(tx: &mut Tx<'_>, family: &Family, step: &mut Step) -> Result<()> {
+/// Returns how many deliveries and attempts went with it.
+fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
     let ids: Vec<i64> = family.iter().map(|old| old.id.0).collect();
     let ids = json!(ids).to_string();
     let events = named_params! { ":events": ids };
@@ -333,14 +428,14 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family, step: &mut Step) -> Result<()
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?
         .collect::<rusqlite::Result<_>>()?;
+    let mut attempts = 0;
     for (id, endpoint, state, is_mended) in &deliveries {
-        let attempts = tx
+        attempts += tx
             .connection
             .prepare_cached(
                 "delete from hookbox_attempt where id > :id * 1024 and id < (:id + 1) * 1024",
             )?
             .execute(named_params! { ":id": id })?;
-        step.attempts += attempts as i64;
         tx.changes.delivery_pruned(*endpoint, *state, *is_mended);
     }
     // All in one statement: they refer to each other.
@@ -357,7 +452,6 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family, step: &mut Step) -> Result<()
             tx.keys.remove(tx.connection, old.id, old.source, key)?;
         }
         tx.changes.event_pruned(old.source);
-        step.bytes += old.bytes;
     }
     let removed = tx
         .connection
@@ -366,9 +460,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family, step: &mut Step) -> Result<()
         )?
         .execute(events)?;
     expect(removed, family.len())?;
-    step.events += family.len() as i64;
-    step.deliveries += deliveries.len() as i64;
-    Ok(())
+    Ok((deliveries.len() as i64, attempts as i64))
 }
 
 /// Under the write lock nobody can have changed what was just found.
@@ -399,7 +491,11 @@ mod tests {
         ] {
             let plan = plan_of(statement);
             assert!(plan.contains(by), "{by}: {plan}");
-            let scans = |line: &&str| line.starts_with("SCAN") && !line.contains(" f");
+            // The clock was set a few times at most, and few replays go on.
+            let scans = |line: &&str| {
+                let is_short = ["SCAN c", "SCAN f", "SCAN r USING INDEX hookbox_replay_open"];
+                line.starts_with("SCAN") && !is_short.contains(line)
+            };
             let scans: Vec<&str> = plan.lines().filter(scans).collect();
             assert!(scans.is_empty(), "{plan}");
         }

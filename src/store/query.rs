@@ -79,8 +79,6 @@ pub struct DeliveryFilter {
 pub struct OutageFilter {
     /// Of this endpoint.
     pub endpoint: Option<String>,
-    /// Only those that go on.
-    pub is_open: bool,
     /// Older than this one: the last of the page before.
     pub before: Option<i64>,
 }
@@ -381,9 +379,6 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.add("p.name = :endpoint", ":endpoint", some(&filter.endpoint));
         conditions.add("o.id < :before", ":before", some(&filter.before));
-        if filter.is_open {
-            conditions.texts.push("o.ended_ms is null");
-        }
         let statement = format!(
             "{OUTAGE_COLUMNS} {} order by o.id desc limit :limit",
             conditions.clause()
@@ -399,6 +394,17 @@ impl Store {
                 .query_row(named_params! { ":id": id }, read_outage)?;
             Ok(found)
         })
+    }
+
+    /// The outages behind one, oldest first.
+    pub(super) fn outages_behind(&self, id: i64) -> Result<Vec<OutageRecord>> {
+        let mut conditions = Conditions::default();
+        conditions.add("o.id > :behind", ":behind", Some(&id));
+        let statement = format!(
+            "{OUTAGE_COLUMNS} {} order by o.id limit :limit",
+            conditions.clause()
+        );
+        self.list(&statement, conditions, PAGE_MAX, read_outage)
     }
 
     /// The events behind one, oldest first.

@@ -306,6 +306,7 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     browser.click("form.settings summary");
     browser.fill("input[name=rate]", "often");
     browser.fill("textarea[name=template]", "{{ summary|tojson }}");
+    browser.fill("input[name=sign]", "github");
     browser.fill("input[name=secret]", "hunter2hunter2");
     browser.click("form.settings button[type=submit]");
     let problem = browser.text("#problem");
@@ -317,14 +318,21 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     assert_eq!(values["rate"], "often");
     assert_eq!(values["template"], "{{ summary|tojson }}");
     assert_eq!(values["secret"], "");
+    assert!(browser.text(".again").contains("type it again"));
     assert!(here.list(&["endpoint", "list"]).is_empty());
     let element = browser.await_element("input[name=rate]");
     let clear = format!("{}/element/{element}/clear", browser.session);
     call("POST", &clear, Some(&json!({})));
     browser.fill("input[name=rate]", "20/m");
     browser.click("form.settings button[type=submit]");
+    // Nothing is signed otherwise than was wished for.
+    assert!(here.list(&["endpoint", "list"]).is_empty());
+    browser.fill("input[name=secret]", "hunter2hunter2");
+    browser.click("form.settings button[type=submit]");
     browser.wait_for_url(|url| url.ends_with("/endpoints/ci"));
-    assert_eq!(here.json(&["endpoint", "show", "ci"])["rate"], "20/m");
+    let added = here.json(&["endpoint", "show", "ci"]);
+    assert_eq!(added["rate"], "20/m");
+    assert_eq!(added["has_secret"], true);
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
         (preview.deliveries, preview.had, preview.is_whole),
         (1_500, 0, true)
     );
-    assert_eq!(preview.endpoints[0].name, "ci");
+    assert_eq!(preview.endpoints[0].name.as_deref(), Some("ci"));
     assert_eq!(preview.days, [("2026-03-01".to_owned(), 1_500)]);
     assert_eq!(bench.store.stats().unwrap().pending, 0, "only looked at");
 

@@ -97,7 +97,7 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
     let before = bench.now().minus(DAY);
     let preview = bench
         .store
-        .preview_prune(before, bench.now(), |_| true)
+        .preview_prune(before, None, bench.now(), |_| true)
         .unwrap();
     assert_eq!(
         (preview.events, preview.deliveries, preview.attempts),
@@ -105,7 +105,10 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
     );
     assert_eq!(preview.bytes, 5 * "plain-0".len() as i64);
     assert_eq!(events(&bench).len(), 9, "only looked at");
-    let pruned = bench.store.prune(before, bench.now(), |_| true).unwrap();
+    let pruned = bench
+        .store
+        .prune(before, None, bench.now(), |_| true)
+        .unwrap();
     assert_eq!(pruned, preview);
     assert!(pruned.is_whole());
     let kept = [refused, waits, copy, young].map(|id| id.0);
@@ -124,7 +127,10 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
     bench.advance(100 * DAY);
     for _ in 0..2 {
         let before = bench.now().minus(DAY);
-        bench.store.prune(before, bench.now(), |_| true).unwrap();
+        bench
+            .store
+            .prune(before, None, bench.now(), |_| true)
+            .unwrap();
         is_in_order(&bench);
     }
     assert_eq!(events(&bench), BTreeSet::from([again.0]));
@@ -148,7 +154,7 @@ fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
     let mut steps = 0;
     let some = bench
         .store
-        .prune(before, bench.now(), |_| {
+        .prune(before, None, bench.now(), |_| {
             steps += 1;
             steps <= 3
         })
@@ -158,16 +164,107 @@ fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
         "{some:?}"
     );
     is_in_order(&bench);
-    let rest = bench.store.prune(before, bench.now(), |_| true).unwrap();
+    let rest = bench
+        .store
+        .prune(before, None, bench.now(), |_| true)
+        .unwrap();
     assert_eq!(some.events + rest.events, COUNT - 1, "but the newest");
     is_in_order(&bench);
-    let too_young = bench.store.prune(bench.now(), bench.now(), |_| true);
+    let too_young = bench.store.prune(bench.now(), None, bench.now(), |_| true);
     assert!(too_young.unwrap_err().to_string().contains("last hour"));
     let left = bench
         .store
         .deliveries(&DeliveryFilter::default(), 10)
         .unwrap();
     assert_eq!(left.len(), 1);
+}
+
+#[test]
+fn what_only_looks_old_since_the_clock_was_wrong_stays() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint("ci");
+    for key in ["before-it-knew", "before-it-was-set", "old", "young"] {
+        accept(&bench, key);
+    }
+    bench.run_due();
+    let ms = |moment: hookbox::time::Timestamp| moment.0;
+    let (now, day) = (ms(bench.now()), DAY.as_millis() as i64);
+    let moments = [
+        (1, 300_000),
+        // The clock stood ten days back, and was set soon after.
+        (2, now - 10 * day),
+        (3, now - 20 * day),
+        (4, now),
+    ];
+    for (id, at) in moments {
+        crate::support::sql(
+            bench.store.path(),
+            &format!(
+                "update hookbox_event set received_ms = {at} where id = {id};
+                 update hookbox_delivery set settled_ms = {at} where event_id = {id};"
+            ),
+        );
+    }
+    let set = format!(
+        "insert into hookbox_clock_set (from_ms, by_ms) values ({}, {})",
+        now - 10 * day + 1,
+        10 * day
+    );
+    crate::support::sql(bench.store.path(), &set);
+    let before = bench.now().minus(7 * DAY);
+    let pruned = bench
+        .store
+        .prune(before, None, bench.now(), |_| true)
+        .unwrap();
+    assert_eq!(pruned.events, 1);
+    assert_eq!(events(&bench), BTreeSet::from([1, 2, 4]));
+}
+
+#[test]
+fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
+    let mut bench = Bench::new(Script::default().forever(replied(500)));
+    bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
+    for number in 0..20 {
+        accept(&bench, &number.to_string());
+    }
+    bench.run_due();
+    bench.advance(100 * DAY);
+    accept(&bench, "newest");
+    bench.run_due();
+    let asked = hookbox::model::replay::NewReplay {
+        kind: hookbox::model::replay::ReplayKind::Replay,
+        selection: hookbox::model::replay::Selection {
+            state: Some(hookbox::model::delivery::State::Dead),
+            ..Default::default()
+        },
+        to: None,
+        has_new_ids: false,
+        rate: None,
+        up_to: None,
+        asked_by: "a test".to_owned(),
+    };
+    let preview = bench.store.preview_replay(&asked, || true).unwrap();
+    let replay = bench
+        .store
+        .start_replay(asked, &preview, bench.now())
+        .unwrap();
+    let before = bench.now().minus(DAY);
+    let pruned = bench
+        .store
+        .prune(before, None, bench.now(), |_| true)
+        .unwrap();
+    assert_eq!(pruned.events, 0);
+    let cancel = hookbox::model::replay::ReplayMove::Cancel;
+    bench
+        .store
+        .move_replay(replay, cancel, bench.now())
+        .unwrap();
+    let pruned = bench
+        .store
+        .prune(before, None, bench.now(), |_| true)
+        .unwrap();
+    assert_eq!(pruned.events, 20);
+    is_in_order(&bench);
 }
 
 #[test]

@@ -185,7 +185,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
             let filter = OutageFilter {
                 endpoint: call.query("endpoint").map(str::to_owned),
                 before: before.map_err(|_| Error::misuse("cursor is no number"))?,
-                ..OutageFilter::default()
             };
             let outages = call.store.outages(&filter, limit)?;
             let last = outages.last().filter(|_| outages.len() == limit);

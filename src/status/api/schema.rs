@@ -84,6 +84,7 @@ impl Schema {
                 Field("attempts", Kind::Integer, SET),
                 Field("bytes", Kind::Integer, SET),
                 Field("complete", Kind::Flag, SET),
+                Field("next", Kind::Text, OPEN),
             ],
             Schema::Stats => &[
                 Field("events", Integer, SET),

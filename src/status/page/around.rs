@@ -31,6 +31,8 @@ pub(in crate::status) struct Around<'a> {
 pub(in crate::status) struct Returned<'a> {
     /// Where it was sent to.
     pub(in crate::status) path: &'a str,
+    /// Where the page is that it stands on; `None` for one that cannot be looked at again.
+    pub(in crate::status) page: Option<&'a str>,
     pub(in crate::status) form: &'a [(String, String)],
     pub(in crate::status) problem: &'a str,
 }

@@ -92,6 +92,9 @@ pub(super) fn setting(
     held: Option<&str>,
 ) -> Markup {
     let typed = around.typed(action, setting.name);
+    // Saved without it, the thing would be another than was wished for.
+    let is_lost = setting.is_secret && typed.is_some_and(|typed| !typed.trim().is_empty());
+    let is_required = is_required || is_lost;
     let is_long = matches!(setting.name, "template" | "headers" | "ca" | "client_cert");
     // What must not be shown is not sent back either.
     let typed = typed.filter(|_| !setting.is_secret);
@@ -99,12 +102,13 @@ pub(super) fn setting(
         label {
             span { (capital(&setting.name.replace('_', " "))) }
             @if is_long {
-                textarea name=(setting.name) rows="2" autocomplete="off" placeholder=[held] { "\n" (typed.unwrap_or_default()) }
+                textarea name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[held] { "\n" (typed.unwrap_or_default()) }
             } @else if setting.is_secret {
-                input type="password" name=(setting.name) placeholder=[held] autocomplete="new-password";
+                input type="password" name=(setting.name) required[is_required] placeholder=[held] autocomplete="new-password";
             } @else {
                 input name=(setting.name) required[is_required] placeholder=[held] value=[typed] autocomplete="off";
             }
+            @if is_lost { strong.again { (around.texts.words.type_again) } }
             small { (setting.help) }
         }
     }

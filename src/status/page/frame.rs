@@ -32,7 +32,7 @@ pub(super) fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup)
                 }
             }
         }
-        main #main {
+        main #main data-from=[around.returned.and_then(|returned| returned.page)] {
             @if let Some(trouble) = around.trouble {
                 p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
             }

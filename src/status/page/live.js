@@ -22,7 +22,6 @@
     const open = openOnes(part);
     const count = part.querySelectorAll("details").length;
     part.replaceChildren(...next.childNodes);
-    part.dispatchEvent(new CustomEvent("renewed", { bubbles: true }));
     const details = part.querySelectorAll("details");
     // Those that a person opened stay open; where there is a new one, the page says which are.
     if (details.length === count) {
@@ -35,7 +34,9 @@
       return;
     }
     const headers = tag === null ? {} : { "If-None-Match": tag };
-    const reply = await fetch(location.href, { headers, cache: "no-store", redirect: "error" });
+    // A form that was refused is shown again at its own address, which is none to look at.
+    const from = document.querySelector("main[data-from]")?.dataset.from ?? location.href;
+    const reply = await fetch(from, { headers, cache: "no-store", redirect: "error" });
     if (reply.status !== 200) {
       return;
     }
@@ -58,12 +59,6 @@
 (() => {
   const boxes = (all) => document.querySelectorAll(`input[name=id][form="${all.dataset.all}"]`);
 
-  const show = () => {
-    for (const all of document.querySelectorAll("[data-all]")) {
-      all.closest("[hidden]")?.removeAttribute("hidden");
-    }
-  };
-
   document.addEventListener("change", (event) => {
     const all = event.target;
     if (all.dataset?.all !== undefined) {
@@ -75,8 +70,7 @@
       other.checked = those.length > 0 && those.every((box) => box.checked);
     }
   });
-  document.addEventListener("renewed", show);
-  show();
+  document.documentElement.classList.add("scripted");
 })();
 
 // Single keys, outside of fields: they can be turned off, and stay so in this browser.
@@ -113,11 +107,13 @@
     k: () => step(-1),
     o: () => linkOf(here())?.click(),
     x: () => here()?.querySelector("input[type=checkbox]")?.click(),
-    "/": () => document.querySelector("form.filters input, form.filters select")?.focus(),
+    "/": () => [...document.querySelectorAll("form.filters input, form.filters select")]
+      .find((field) => field.type !== "hidden" && field.offsetParent !== null)?.focus(),
     "?": () => list.showModal(),
   };
 
-  let goes = false;
+  const GO_MS = 1500;
+  let goesUntil = 0;
   document.addEventListener("keydown", (event) => {
     const inField = event.target.closest?.("input:not([type=checkbox]), select, textarea, dialog") ?? null;
     if (!on.checked || inField !== null || event.ctrlKey || event.metaKey || event.altKey) {
@@ -131,8 +127,8 @@
       }
       return;
     }
-    if (goes) {
-      goes = false;
+    if (event.timeStamp < goesUntil) {
+      goesUntil = 0;
       const place = [...list.querySelectorAll("[data-key]")].find((link) => link.dataset.key === event.key);
       if (place !== undefined) {
         event.preventDefault();
@@ -141,7 +137,7 @@
       return;
     }
     if (event.key === "g") {
-      goes = true;
+      goesUntil = event.timeStamp + GO_MS;
       return;
     }
     const action = actions[event.key];

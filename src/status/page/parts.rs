@@ -208,7 +208,7 @@ pub(super) fn delivery_table(
     };
     html! {
         // The script shows it.
-        label.check.all hidden { input type="checkbox" data-all=(form); span { (t.choose_all) } }
+        label.check.all { input type="checkbox" data-all=(form); span { (t.choose_all) } }
         (table(&[&[t.choose], columns.as_slice()].concat(), &rows))
     }
 }

@@ -9,7 +9,7 @@ use super::parts::{progress, size, table};
 use super::texts::{fill, link_in};
 use crate::model::id::DeliveryId;
 use crate::model::replay::{ReplayKind, Selection};
-use crate::store::Preview;
+use crate::store::{Preview, Stopped};
 
 /// What a replay would do.
 pub(in crate::status) struct NewReplayView {
@@ -163,7 +163,7 @@ fn what(around: &Around<'_>, preview: &Preview) -> Markup {
     let rows = html! {
         @for endpoint in &preview.endpoints {
             tr {
-                td data-label=(t.endpoint) { (endpoint.name) div.dim.mono { (endpoint.url) } }
+                td data-label=(t.endpoint) { (endpoint.name.as_deref().unwrap_or(t.new_endpoint)) div.dim.mono { (endpoint.url) } }
                 td data-label=(t.count) { (endpoint.deliveries) }
                 td data-label=(t.size) { (bytes(endpoint.bytes)) }
                 td data-label=(t.had) { (endpoint.had) }
@@ -174,7 +174,13 @@ fn what(around: &Around<'_>, preview: &Preview) -> Markup {
                         None => (dash),
                     }
                 }
-                td data-label=(t.now) { (endpoint.stopped.as_deref().unwrap_or(dash)) }
+                td data-label=(t.now) {
+                    @match &endpoint.stopped {
+                        Some(Stopped::Held(reason)) => (fill(t.held, &[("reason", reason)])),
+                        Some(Stopped::Removed) => (t.removed),
+                        None => (dash),
+                    }
+                }
             }
         }
     };

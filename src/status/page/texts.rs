@@ -94,6 +94,7 @@ texts! {
         stays: "What is left empty stays as it is; a dash (-) brings back what is usual.",
         replace_secret: "Replace the secret",
         is_kept: "set, and shown to nobody",
+        type_again: "What was filled in here is not sent back: type it again.",
     }
     /// Distances in time.
     times: Times {
@@ -377,6 +378,9 @@ texts! {
         in_all: "{size} in all; {had} of them the endpoint has had already.",
         may_be_more: "There may be more: not all was looked at in two seconds.",
         endpoint: "Endpoint",
+        new_endpoint: "a new one, for replays",
+        held: "held: {reason}",
+        removed: "removed: nothing can be sent there; choose another",
         count: "Deliveries",
         size: "Size",
         had: "Had already",

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use rusqlite::{OptionalExtension, named_params};
 
 pub use make::{REPLAY_BATCH, REPLAY_PENDING_MAX, Step};
-pub use preview::{Preview, PreviewOfEndpoint};
+pub use preview::{Preview, PreviewOfEndpoint, Stopped};
 
 use super::Store;
 use super::body::{Packed, pack};

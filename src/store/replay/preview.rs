@@ -1,6 +1,7 @@
 //! What a bulk replay would do, found out and not done.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, named_params};
@@ -49,8 +50,8 @@ pub struct Preview {
 /// What of it goes to one endpoint.
 #[derive(Debug, Clone)]
 pub struct PreviewOfEndpoint {
-    /// Its name.
-    pub name: String,
+    /// Its name; `None` for one that is yet to be made.
+    pub name: Option<String>,
     /// Its address, without secrets.
     pub url: String,
     /// How many deliveries.
@@ -62,8 +63,28 @@ pub struct PreviewOfEndpoint {
     /// How long that takes at the rates of the replay and the endpoint, or as fast as it answered
     /// lately; `None` where nothing is known.
     pub lasts: Option<Duration>,
-    /// Why nothing is sent there now: it is held, or removed.
-    pub stopped: Option<String>,
+    /// Why nothing is sent there now.
+    pub stopped: Option<Stopped>,
+}
+
+/// Why nothing is sent to an endpoint now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// It is held, for this reason.
+    Held(String),
+    /// It is removed: nothing can be sent there.
+    Removed,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Stopped::Held(reason) => write!(f, "held: {reason}"),
+            Stopped::Removed => {
+                f.write_str("removed: nothing can be sent there; `--to` names another")
+            }
+        }
+    }
 }
 
 /// The counts of one endpoint.
@@ -265,18 +286,18 @@ impl Store {
                 endpoint
                     .held
                     .as_ref()
-                    .map(|hold| format!("held: {}", hold.reason)),
+                    .map(|hold| Stopped::Held(hold.reason.clone())),
                 self.lasts(rate, endpoint, sum.deliveries)?,
             ),
             None => (
                 self.endpoint_name(id)?,
                 String::new(),
-                Some("removed: nothing can be sent there; `--to` names another".to_owned()),
+                Some(Stopped::Removed),
                 None,
             ),
         };
         Ok(PreviewOfEndpoint {
-            name,
+            name: Some(name),
             url,
             deliveries: sum.deliveries,
             bytes: sum.bytes,
@@ -335,7 +356,7 @@ fn by_rates(rates: [Option<&Rates>; 2], deliveries: i64) -> Option<Duration> {
 /// What goes to an address for which an endpoint is yet to be made: of that nothing else is known.
 fn of_one_to_be_made(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewOfEndpoint {
     PreviewOfEndpoint {
-        name: "a new one, for replays".to_owned(),
+        name: None,
         url: target.to_string(),
         deliveries: sum.deliveries,
         bytes: sum.bytes,
@@ -390,7 +411,7 @@ impl Preview {
                     "bytes": endpoint.bytes,
                     "had_already": endpoint.had,
                     "lasts_ms": endpoint.lasts.map(|span| span.as_millis() as u64),
-                    "stopped": endpoint.stopped,
+                    "stopped": endpoint.stopped.as_ref().map(Stopped::to_string),
                 })
             })
             .collect();
