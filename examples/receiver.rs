@@ -1,4 +1,4 @@
-//! A receiver that verifies: `cargo run --example receiver`, then
+//! A receiver that verifies: `cargo run --example receiver [PORT]`, then
 //!
 //! ```sh
 //! hookbox endpoint add me http://127.0.0.1:9000/ --sign standard \
@@ -22,10 +22,12 @@ const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
 const TOLERANCE: Duration = Duration::from_secs(300);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = Server::http("127.0.0.1:9000").map_err(|error| error.to_string())?;
+    let port = std::env::args().nth(1).unwrap_or_else(|| "9000".to_owned());
+    let address = format!("127.0.0.1:{port}");
+    let server = Server::http(address).map_err(|error| error.to_string())?;
     let secret = Secret::new(SECRET)?;
     let clock = SystemClock::new();
-    println!("listening on http://127.0.0.1:9000/");
+    println!("listening on http://{}/", server.server_addr());
     for mut request in server.incoming_requests() {
         let mut body = Vec::new();
         request.as_reader().read_to_end(&mut body)?;

@@ -1,0 +1,196 @@
+//! The examples, run as their first lines say, against the built binary.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{Box, Receiver, is_missing};
+
+const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
+
+/// Where Node finds what its examples need.
+const MODULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/verifiers");
+
+fn example(name: &str) -> String {
+    format!("{}/examples/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The program that Cargo made of an example in Rust.
+fn built(name: &str) -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_hookbox"));
+    binary.parent().unwrap().join("examples").join(name)
+}
+
+/// An example that puts one order in and rolls another one back: what is delivered is the first.
+fn puts_one_order_in(mut program: Command) {
+    let receiver = Receiver::answering(&[204]);
+    let here = Box::new();
+    rusqlite::Connection::open(&here.db)
+        .unwrap()
+        .execute_batch("create table customers (id integer primary key)")
+        .unwrap();
+    here.json(&["init", "--into-existing", "--wal"]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let _served = here.serve();
+    let output = program
+        .arg(&here.db)
+        .current_dir(MODULES)
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("order 2 was rolled back"), "{said}");
+    assert!(said.contains("orders: 1"), "{said}");
+    let got = receiver.next();
+    let body: serde_json::Value = serde_json::from_slice(&got.body).unwrap();
+    assert_eq!(body, serde_json::json!({ "order": 1, "total": 42 }));
+    assert_eq!(got.header("x-hookbox-type"), Some("order.paid"));
+    assert!(receiver.got_nothing_more());
+    assert_eq!(here.list(&["event", "list"])[0]["key"], "order-1");
+}
+
+fn run(program: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_rust() {
+    puts_one_order_in(Command::new(built("enqueue")));
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_python() {
+    let probe = "import sqlite3; assert sqlite3.sqlite_version_info >= (3, 37)";
+    if !is_missing("python3", &["-c", probe], "apt-get install python3") {
+        puts_one_order_in(run("python3", &[&example("enqueue.py")]));
+    }
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_node() {
+    let probe = "new (require('better-sqlite3'))(':memory:')";
+    if !is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
+        puts_one_order_in(run("node", &[&example("enqueue.mjs")]));
+    }
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_php() {
+    let probe = "exit(extension_loaded('pdo_sqlite') ? 0 : 1);";
+    if !is_missing("php", &["-r", probe], "apt-get install php-cli php-sqlite3") {
+        puts_one_order_in(run("php", &[&example("enqueue.php")]));
+    }
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_the_shell() {
+    if !is_missing("sqlite3", &["--version"], "apt-get install sqlite3") {
+        puts_one_order_in(run("sh", &[&example("enqueue.sh")]));
+    }
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_go() {
+    // Debian's packages of Go libraries lie where modules are not looked for.
+    let path = "/usr/share/gocode";
+    let driver = format!("{path}/src/github.com/mattn/go-sqlite3");
+    let has_all =
+        Command::new("go").arg("version").output().is_ok() && PathBuf::from(&driver).is_dir();
+    if !has_all {
+        // Where there is no Go there is nothing to try.
+        return;
+    }
+    let mut go = run("go", &["run", &example("enqueue.go")]);
+    go.env("GO111MODULE", "off").env("GOPATH", path);
+    go.env("GOFLAGS", "-tags=libsqlite3");
+    puts_one_order_in(go);
+}
+
+/// A receiver that was started, and ends with the test.
+struct Listening {
+    child: Child,
+    url: String,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Listening {
+    fn start(mut program: Command) -> Listening {
+        let mut child = program.arg("0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let url = first.strip_prefix("listening on ").unwrap().to_owned();
+        Listening { child, url, lines }
+    }
+
+    fn says(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A receiver that takes what is signed with its secret, and nothing else.
+fn takes_what_is_genuine(program: Command) {
+    let mut receiver = Listening::start(program);
+    let here = Box::new();
+    here.add_endpoint(
+        "me",
+        &receiver.url,
+        &["--sign", "standard", "--secret", SECRET, "--retry", "none"],
+    );
+    here.add_endpoint(
+        "forger",
+        &receiver.url,
+        &[
+            "--sign",
+            "standard",
+            "--secret",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "--retry",
+            "none",
+            "--types",
+            "forged",
+        ],
+    );
+    here.json(&["endpoint", "set", "me", "--types", "order.*"]);
+    let _served = here.serve();
+    let body = "{\"note\":\"größer\"}";
+    here.json(&["enqueue", "--type", "order.paid", "--data", body]);
+    let said = receiver.says();
+    assert!(
+        said.ends_with(&format!("{} bytes, genuine", body.len())),
+        "{said}"
+    );
+    here.wait_for_state("1", "delivered");
+    here.json(&["enqueue", "--type", "forged", "--data", body]);
+    assert!(receiver.says().ends_with("refused"));
+    let dead = here.wait_for_state("2", "dead");
+    assert!(dead["reason"].as_str().unwrap().contains("401"), "{dead}");
+}
+
+#[test]
+fn the_receiver_in_rust_takes_what_is_genuine() {
+    takes_what_is_genuine(Command::new(built("receiver")));
+}
+
+#[test]
+fn the_receiver_in_python_takes_what_is_genuine() {
+    if !is_missing("python3", &["--version"], "apt-get install python3") {
+        takes_what_is_genuine(run("python3", &[&example("receiver.py")]));
+    }
+}
+
+#[test]
+fn the_receiver_in_node_takes_what_is_genuine() {
+    if !is_missing("node", &["--version"], "apt-get install nodejs") {
+        takes_what_is_genuine(run("node", &[&example("receiver.mjs")]));
+    }
+}
