@@ -22,7 +22,11 @@ create table if not exists hookbox_meta (
     -- Drawn once too: what the hashes of keys are made with.
     key_seed       blob    not null check (length(key_seed) = 16),
     -- Of the events up to this one some were removed: their keys are looked for no more.
-    pruned_to      integer not null default 0
+    pruned_to      integer not null default 0,
+    -- Events, deliveries and replays get no ids below this one. A backup has a million more than
+    -- there were: the file that it was made of may have given those out since, and receivers know
+    -- them.
+    ids_from       integer not null default 0
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)

@@ -20,10 +20,10 @@ const PERIOD: Duration = Duration::from_millis(200);
 #[derive(Debug, Args)]
 pub(super) struct TailArguments {
     /// Begin with so many of the latest, 1000 at most
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    limit: usize,
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    limit: u16,
     /// Only attempts and outages of this endpoint
-    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    #[arg(long, value_name = "NAME")]
     endpoint: Option<String>,
     /// Only events of this source, and attempts to deliver them
     #[arg(long, value_name = "NAME")]
@@ -50,7 +50,7 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
         endpoint: arguments.endpoint.clone(),
         source: arguments.source.clone(),
     };
-    let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit)?;
+    let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit.into())?;
     let print = |happenings: Vec<Happening>| {
         let mut text = String::new();
         for happening in happenings {

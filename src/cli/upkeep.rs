@@ -36,6 +36,11 @@ pub(super) struct PruneArguments {
 }
 
 pub(super) fn backup(context: &Context, arguments: &BackupArguments) -> Result<()> {
+    if arguments.file.as_os_str() == "-" {
+        return Err(Error::misuse(
+            "a backup is a file of its own, readable by its owner alone; name one",
+        ));
+    }
     let store = context.store()?;
     let bytes = {
         let bar = progress::going(context, true, "copying");
@@ -53,6 +58,12 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
     let store = context.store()?;
     let now = context.now();
     let before = Timestamp::parse(&arguments.before, now)?;
+    let kept_for = store.kept_for(before)?.join(", ");
+    if !kept_for.is_empty() {
+        context.out.note(&format!(
+            "older events stay as long as deliveries of them are pending at: {kept_for}"
+        ));
+    }
     let is_asked = !arguments.dry_run && !arguments.yes && context.out.is_interactive();
     if arguments.dry_run || is_asked {
         let preview = {

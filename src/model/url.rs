@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use form_urlencoded::byte_serialize;
 use http::Uri;
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use crate::error::{Error, Result};
 use crate::model::chat::Chat;
@@ -112,6 +113,9 @@ impl EndpointUrl {
     }
 }
 
+/// Nothing that is ASCII; what lies beyond it is encoded anyway.
+const BEYOND_ASCII: AsciiSet = AsciiSet::EMPTY;
+
 /// Whether a part of a path was drawn rather than chosen: long, and of letters and digits mixed.
 fn looks_like_token(segment: &str) -> bool {
     const LENGTH_MIN: usize = 16;
@@ -143,7 +147,22 @@ impl FromStr for EndpointUrl {
                 text.split('?').next().unwrap_or_default()
             ))
         };
-        let uri: Uri = text.parse().map_err(|_| bad("it cannot be read"))?;
+        let (head, rest) = match text.split_once("://") {
+            Some((_, rest)) => {
+                text.split_at(text.len() - rest.len() + rest.find(['/', '?']).unwrap_or(rest.len()))
+            }
+            None => (text, ""),
+        };
+        if !head.is_ascii() {
+            return Err(bad(
+                "its host has letters beyond ASCII; write it as xn--...",
+            ));
+        }
+        // On the wire a request's target is ASCII (RFC 9112, section 3.2).
+        let rest = utf8_percent_encode(rest, &BEYOND_ASCII);
+        let uri: Uri = format!("{head}{rest}")
+            .parse()
+            .map_err(|_| bad("it cannot be read"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err(bad("it is neither http nor https"));
         }
@@ -168,6 +187,19 @@ impl FromStr for EndpointUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_beyond_ascii_is_encoded_in_the_path_and_refused_in_the_host() {
+        let url: EndpointUrl = "https://ci.example.org/pfäd?q=ü%20".parse().unwrap();
+        assert_eq!(
+            url.as_text(),
+            "https://ci.example.org/pf%C3%A4d?q=%C3%BC%20"
+        );
+        let error = "https://bücher.example/x"
+            .parse::<EndpointUrl>()
+            .unwrap_err();
+        assert!(error.to_string().contains("xn--"), "{error}");
+    }
 
     #[test]
     fn only_http_urls_with_a_host_and_no_credentials_are_taken() {

@@ -2,7 +2,7 @@
 
 use super::change::{change_endpoint, change_source};
 use super::look::for_a_while;
-use super::page::Chosen;
+use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
 use super::route::Router;
@@ -69,6 +69,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             format!("/sources/{name}")
         }
         ["sources", name, "remove"] => {
+            check_sure(form)?;
             store.remove_source(name, now)?;
             "/sources".to_owned()
         }
@@ -80,6 +81,13 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
 /// Sends those again that the form chooses.
 fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
     let (store, now) = (&router.store, router.clock.now());
+    let looked = form.iter().find(|(name, _)| name == "looked");
+    let asked = looked_at(field(form, "to"), field(form, "to_url"));
+    if looked.is_some_and(|(_, looked)| *looked != asked) {
+        return Err(Error::misuse(
+            "that goes elsewhere than what was looked at; this is what would be sent now",
+        ));
+    }
     match read_chosen(store, form, now)? {
         Chosen::Named(ids, _) => {
             let options = read_named(store, &ids, form)?;
@@ -129,6 +137,7 @@ fn endpoint<'f>(
             store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
         }
         "remove" => {
+            check_sure(form)?;
             store.remove_endpoint(name, field("cancel_pending") == "true", now)?;
             return Ok("/endpoints".to_owned());
         }
@@ -152,6 +161,14 @@ fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
             _ => (name.clone(), value.clone()),
         })
         .collect()
+}
+
+/// What is removed is gone from here.
+fn check_sure(form: &[(String, String)]) -> Result<()> {
+    if field(form, "sure") == "true" {
+        return Ok(());
+    }
+    Err(Error::misuse("tick that you are sure"))
 }
 
 fn some_given(form: &[(String, String)]) -> Result<Vec<(String, String)>> {

@@ -8,8 +8,6 @@ use std::net::{IpAddr, SocketAddr};
 use subtle::ConstantTimeEq;
 use tiny_http::Request;
 
-use crate::error::{Error, Result};
-
 /// Bytes of the form token: 128 bits cannot be guessed.
 const TOKEN_BYTES: usize = 16;
 
@@ -33,20 +31,14 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    pub(super) fn new(address: SocketAddr, names: Vec<String>) -> Result<Guard> {
-        let mut token = [0_u8; TOKEN_BYTES];
-        getrandom::fill(&mut token).map_err(|error| {
-            Error::io(
-                "draw a form token",
-                std::io::Error::other(error.to_string()),
-            )
-        })?;
-        Ok(Guard {
+    /// `secret` is the file's: a form that was filled in holds over a restart.
+    pub(super) fn new(address: SocketAddr, names: Vec<String>, secret: &[u8; 32]) -> Guard {
+        Guard {
             bound: address.ip(),
             names,
             is_open: !address.ip().is_loopback(),
-            token: hex::encode(token),
-        })
+            token: hex::encode(&secret[..TOKEN_BYTES]),
+        }
     }
 
     /// The token that forms of this server carry.
@@ -131,7 +123,7 @@ mod tests {
     use tiny_http::{Header, Method, TestRequest};
 
     fn guard() -> Guard {
-        Guard::new("127.0.0.1:8421".parse().unwrap(), Vec::new()).unwrap()
+        Guard::new("127.0.0.1:8421".parse().unwrap(), Vec::new(), &[7; 32])
     }
 
     fn request(method: Method, headers: &[(&str, &str)]) -> Request {

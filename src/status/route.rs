@@ -50,11 +50,15 @@ impl Router {
         config: &StatusConfig,
     ) -> Result<Router> {
         Ok(Router {
-            store,
             clock,
-            guard: Guard::new(address, config.names.clone())?,
+            guard: Guard::new(
+                address,
+                config.names.clone(),
+                &store.derived_secret("forms of the status page")?,
+            ),
             access: Access::new(config.tokens.clone()),
             under_way: UnderWay::default(),
+            store,
         })
     }
 }
@@ -110,7 +114,12 @@ fn respond(router: &Router, request: &mut Request) -> Reply {
         Ok(role) => role,
         Err(denied) if machine::is_for_machines(path) => return machine::denied(denied),
         Err(_) => {
-            let next: String = form_urlencoded::byte_serialize(url.as_bytes()).collect();
+            // What a form was to do is not done after a login: its page is shown.
+            let page = match request.method() {
+                Method::Post => site::address_of_form(path).unwrap_or_default(),
+                _ => url.clone(),
+            };
+            let next: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
             return Reply::see_other(format!("/login?next={next}"));
         }
     };
@@ -157,6 +166,7 @@ fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str
         "/style.css" if is_get => {
             Reply::with_type(200, "text/css; charset=utf-8", page::STYLE.into())
         }
+        "/icon.svg" if is_get => Reply::with_type(200, "image/svg+xml", page::ICON.into()),
         "/live.js" if is_get => {
             Reply::with_type(200, "text/javascript; charset=utf-8", page::SCRIPT.into())
         }

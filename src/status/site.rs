@@ -8,6 +8,8 @@ use super::reply::{Reply, status_of};
 use super::route::Router;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
+use crate::model::event::EventRecord;
+use crate::model::id::EventId;
 use crate::model::text::Text;
 use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Preview, ReplayOptions, Store};
 use crate::time::Timestamp;
@@ -29,9 +31,9 @@ pub(super) fn get(router: &Router, around: &Around<'_>, path: &str, query: &str)
                 latest: store.deliveries(&DeliveryFilter::default(), 10)?,
             },
         ),
-        ["deliveries"] => deliveries(router, around, query)?,
+        ["deliveries"] => return deliveries(router, around, query),
         ["deliveries", id] => delivery(store, around, id)?,
-        ["events"] => events(router, around, query)?,
+        ["events"] => return events(router, around, query),
         ["events", id] => {
             let event = store.event(around.box_id.parse_event(id)?)?;
             let of_event = DeliveryFilter {
@@ -86,8 +88,56 @@ fn delivery(store: &Store, around: &Around<'_>, id: &str) -> Result<String> {
     Ok(page::delivery(around, &view))
 }
 
-fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
+fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
     let store = &router.store;
+    let read = read_deliveries(around, query).and_then(|filter| {
+        // One row more than is shown tells whether there is another page.
+        store.deliveries(&filter, ROWS + 1)
+    });
+    let directory = store.fresh_directory()?;
+    list_or_problem(around, "/deliveries", read, |around, mut rows| {
+        let more = rows.len() > ROWS;
+        rows.truncate(ROWS);
+        let view = page::DeliveriesView {
+            query,
+            rows,
+            more,
+            directory: directory.clone(),
+        };
+        page::deliveries(around, &view)
+    })
+}
+
+/// A list; where what was asked for makes no sense, none, with the form as it was filled in.
+fn list_or_problem<T: Default>(
+    around: &Around<'_>,
+    path: &str,
+    read: Result<T>,
+    show: impl Fn(&Around<'_>, T) -> String,
+) -> Result<Reply> {
+    let error = match read {
+        Ok(rows) => return Ok(Reply::page(show(around, rows))),
+        Err(error) if status_of(&error) >= 500 => return Err(error),
+        Err(error) => error,
+    };
+    let problem = error.chain();
+    let returned = Returned {
+        path,
+        page: None,
+        form: &[],
+        problem: &problem,
+    };
+    let around = Around {
+        returned: Some(returned),
+        ..*around
+    };
+    Ok(Reply {
+        status: status_of(&error),
+        ..Reply::page(show(&around, T::default()))
+    })
+}
+
+fn read_deliveries(around: &Around<'_>, query: &str) -> Result<DeliveryFilter> {
     let mut filter = DeliveryFilter::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = value.trim().to_owned();
@@ -107,20 +157,30 @@ fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Strin
             _ => {}
         }
     }
-    // One row more than is shown tells whether there is another page.
-    let mut rows = store.deliveries(&filter, ROWS + 1)?;
-    let more = rows.len() > ROWS;
-    rows.truncate(ROWS);
-    let view = page::DeliveriesView {
-        query,
-        rows,
-        more,
-        directory: store.fresh_directory()?,
-    };
-    Ok(page::deliveries(around, &view))
+    Ok(filter)
 }
 
-fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
+/// Events of a page, where the next one begins, and how far a search looked.
+type Events = (
+    Vec<EventRecord>,
+    Option<EventId>,
+    Option<(usize, Option<Timestamp>)>,
+);
+
+fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
+    let read = read_events(router, around, query);
+    list_or_problem(around, "/events", read, |around, (rows, next, looked)| {
+        let view = page::EventsView {
+            query,
+            rows,
+            next: next.map(|id| around.box_id.event(id)),
+            looked,
+        };
+        page::events(around, &view)
+    })
+}
+
+fn read_events(router: &Router, around: &Around<'_>, query: &str) -> Result<Events> {
     let store = &router.store;
     let mut filter = EventFilter::default();
     let mut text = None;
@@ -137,28 +197,21 @@ fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<String> {
             _ => {}
         }
     }
-    let (rows, next, looked) = match text {
+    match text {
         None => {
             let rows = store.events(&filter, ROWS)?;
             let last = rows.last().filter(|_| rows.len() == ROWS);
             let next = last.map(|event| event.id);
-            (rows, next, None)
+            Ok((rows, next, None))
         }
         Some(text) => {
             let go_on = for_a_while(router.clock.as_ref());
             let found = store.search_events(&filter, &text, ROWS, go_on)?;
             let looked_to = found.looked_to.filter(|_| !found.is_whole);
             let looked = (found.looked_at, looked_to.and_then(|(_, at)| at));
-            (found.events, looked_to.map(|(id, _)| id), Some(looked))
+            Ok((found.events, looked_to.map(|(id, _)| id), Some(looked)))
         }
-    };
-    let view = page::EventsView {
-        query,
-        rows,
-        next: next.map(|id| around.box_id.event(id)),
-        looked,
-    };
-    Ok(page::events(around, &view))
+    }
 }
 
 /// What a replay would do that these fields ask for.
@@ -234,19 +287,11 @@ pub(super) fn page_of_form(
     path: &str,
     form: &[(String, String)],
 ) -> Result<Reply> {
-    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
-    let page = match parts.as_slice() {
-        ["replays"] | ["replays", "chosen"] => return new_replay(router, around, form),
-        [list @ ("endpoints" | "sources")] => format!("/{list}"),
-        [
-            list @ ("endpoints" | "sources" | "deliveries" | "replays"),
-            one,
-            _,
-        ] => {
-            format!("/{list}/{one}")
-        }
-        _ => return Err(Error::not_found(format!("no form at {path}"))),
-    };
+    if matches!(path, "/replays" | "/replays/chosen") {
+        return new_replay(router, around, form);
+    }
+    let page =
+        address_of_form(path).ok_or_else(|| Error::not_found(format!("no form at {path}")))?;
     let returned = around.returned.map(|returned| Returned {
         page: Some(&page),
         ..returned
@@ -256,4 +301,21 @@ pub(super) fn page_of_form(
         ..*around
     };
     get(router, &around, &page, "")
+}
+
+/// Where the page is on which a form stands.
+pub(super) fn address_of_form(path: &str) -> Option<String> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    Some(match parts.as_slice() {
+        ["replays"] | ["replays", "chosen" | "new"] => "/deliveries".to_owned(),
+        [list @ ("endpoints" | "sources")] => format!("/{list}"),
+        [
+            list @ ("endpoints" | "sources" | "deliveries" | "replays"),
+            one,
+            _,
+        ] => {
+            format!("/{list}/{one}")
+        }
+        _ => return None,
+    })
 }

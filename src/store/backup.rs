@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, named_params};
 use rustix::fs::{FlockOperation, flock};
 use tempfile::NamedTempFile;
 
@@ -21,6 +21,9 @@ const SYNC_PAGES: i32 = 2_048;
 
 /// What the name of a copy begins with until it is whole.
 const UNFINISHED: &str = ".hookbox-backup-";
+
+/// Ids that are left to the file that a copy was made of.
+const IDS_LEFT_OUT: i64 = 1_000_000;
 
 /// How far a copy is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +155,18 @@ fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> R
             }
         }
     };
+    // The file goes on: what it makes after this moment has ids that this copy must not use.
+    copy.execute(
+        "update hookbox_meta
+         set ids_from = :room + max(
+             ids_from,
+             (select ifnull(max(id), 0) from hookbox_event),
+             (select ifnull(max(id), 0) from hookbox_delivery),
+             (select ifnull(max(id), 0) from hookbox_replay)
+         )
+         where id = 1",
+        named_params! { ":room": IDS_LEFT_OUT },
+    )?;
     copy.close().map_err(|(_, error)| Error::from(error))?;
     Ok(bytes)
 }
@@ -201,7 +216,18 @@ mod tests {
         let copy = Store::open(&to, Missing::Refuse).unwrap();
         assert_eq!(copy.stats().unwrap().events, 200);
         assert_eq!(copy.box_id(), store.box_id());
-        assert_eq!(store.stats().unwrap().events, 200 + 2 * seen.len() as i64);
+        // Both go on, and give out no id twice.
+        let next = |store: &Store| {
+            store
+                .accept(NewEvent::new("test", ""), Timestamp(0))
+                .unwrap()
+                .id
+                .0
+        };
+        assert_eq!(next(&store), 201 + 2 * seen.len() as i64);
+        let first = next(&copy);
+        assert_eq!((first, next(&copy)), (1_000_200, 1_000_201));
+        assert_eq!(store.stats().unwrap().events, 201 + 2 * seen.len() as i64);
         let whole: String = copy
             .read(|connection| {
                 Ok(connection.query_row("pragma integrity_check", [], |row| row.get(0))?)

@@ -16,7 +16,9 @@ use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 
+use hmac::{Hmac, KeyInit, Mac};
 use rusqlite::Connection;
+use sha2::Sha256;
 
 use crate::error::{Error, Result};
 use crate::model::id::{BoxId, EndpointId};
@@ -256,6 +258,26 @@ impl Store {
         self.read(|connection| {
             Ok(directory::newer(connection, &held)?.map_or(held.clone(), Arc::new))
         })
+    }
+
+    /// A secret of this file's for one purpose, the same each time: nobody who cannot read the file
+    /// can know it.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub(crate) fn derived_secret(&self, purpose: &str) -> Result<[u8; 32]> {
+        let seed: Vec<u8> = self.read(|connection| {
+            let seed = connection.query_row(
+                "select key_seed from hookbox_meta where id = 1",
+                [],
+                |row| row.get(0),
+            )?;
+            Ok(seed)
+        })?;
+        let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(&seed)
+            .expect("HMAC takes keys of any length");
+        hmac.update(purpose.as_bytes());
+        Ok(hmac.finalize().into_bytes().into())
     }
 
     /// Takes the right to run the scheduler on this file.

@@ -199,6 +199,35 @@ impl Store {
         self.go_through(before, after, now, go_on, |_, piece| Ok(piece))
     }
 
+    /// Names of endpoints for which something waits that came before a time, and keeps its event: of
+    /// each those are looked at that are due first.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn kept_for(&self, before: Timestamp) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let names = connection
+                .prepare_cached(
+                    "select p.name from hookbox_endpoint as p
+                     where exists (
+                         select 1
+                         from (
+                             select event_id from hookbox_delivery indexed by hookbox_delivery_due
+                             where endpoint_id = p.id and state = 'pending'
+                             order by due_ms
+                             limit 1000
+                         ) as d
+                         join hookbox_event as e on e.id = d.event_id
+                         where e.received_ms < :before
+                     )
+                     order by p.name",
+                )?
+                .query_map(named_params! { ":before": before }, |row| row.get(0))?
+                .collect::<rusqlite::Result<Vec<String>>>()?;
+            Ok(names)
+        })
+    }
+
     fn go_through(
         &self,
         before: Timestamp,

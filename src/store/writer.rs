@@ -69,6 +69,8 @@ pub(super) struct Writer {
     /// As of the last transaction; published once that has held.
     directory: Arc<Directory>,
     keys: Keys,
+    /// See [`Tx::ids_from`].
+    ids_from: i64,
     /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
     /// Another process committed, and nobody has been told yet.
@@ -91,6 +93,11 @@ impl Writer {
         database: &Path,
     ) -> Result<Writer> {
         let data_version = data_version(&connection)?;
+        let ids_from = connection.query_row(
+            "select ids_from from hookbox_meta where id = 1",
+            [],
+            |row| row.get(0),
+        )?;
         let directory = published.directory();
         let mut log = database.as_os_str().to_owned();
         log.push("-wal");
@@ -99,6 +106,7 @@ impl Writer {
             published,
             directory,
             keys: Keys::default(),
+            ids_from,
             data_version,
             others_wrote: false,
             log: PathBuf::from(log),
@@ -249,6 +257,7 @@ impl Writer {
             directory: self.directory.clone(),
             keys: &mut self.keys,
             changes: Changes::default(),
+            ids_from: self.ids_from,
         };
         let fine = job.run(&mut tx);
         let done = tx.changes;

@@ -73,12 +73,19 @@ fn every_page_shows_what_it_is_for() {
     ] {
         assert_eq!(served.page(path).0, 404, "{path}");
     }
-    for path in [
-        "/deliveries/x",
-        "/deliveries?state=lost",
-        "/deliveries?since=soon",
+    assert_eq!(served.page("/deliveries/x").0, 400);
+    // The form is still there, as it was filled in.
+    for (path, kept) in [
+        ("/deliveries?state=dead&since=soon", "value=\"soon\""),
+        ("/deliveries?state=lost&type=push", "value=\"push\""),
+        ("/events?source=gogs&until=later", "value=\"later\""),
     ] {
-        assert_eq!(served.page(path).0, 400, "{path}");
+        let (status, _, html) = served.page(path);
+        assert_eq!(status, 400, "{path}");
+        assert!(
+            html.contains(kept) && html.contains("id=\"problem\""),
+            "{path}"
+        );
     }
 }
 

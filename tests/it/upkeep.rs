@@ -87,8 +87,12 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
         .replay(vec![DeliveryId(1)], edited, bench.now())
         .unwrap();
     let copy = bench.store.delivery(made[0]).unwrap().event;
+    // Whoever prunes is told what is in the way.
+    let before = bench.now().minus(DAY);
+    assert_eq!(bench.store.kept_for(before).unwrap(), ["ci"]);
     bench.store.resume_endpoint("ci").unwrap();
     bench.run_due();
+    assert!(bench.store.kept_for(before).unwrap().is_empty());
     // Settled just now, so it is kept as well, however old it is.
     let young = accept(&bench, "young");
     bench.run_due();

@@ -27,7 +27,7 @@ pub(in crate::status) fn delivery(around: &Around<'_>, view: &DeliveryView) -> S
     let (t, words) = (&around.texts.delivery, &around.texts.words);
     let id = box_id.delivery(view.delivery.id);
     let main = html! {
-        div.heading {
+        div.heading #heading data-live {
             h1 { (fill(t.title, &[("id", &id)])) }
             (badge(view.delivery.state, view.delivery.waiting(now)))
             @if around.may_change { (actions(around, view, &id)) }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::around::Around;
-use super::fields::{capital, form, name, secret, setting, settings};
+use super::fields::{capital, form, name, secret, setting, settings, sure};
 use super::frame::frame;
 use super::overview;
 use super::parts::{button, last_day, size};
@@ -42,7 +42,7 @@ pub(in crate::status) fn endpoint(around: &Around<'_>, report: &EndpointReport) 
         &[("name", &report.endpoint.name)],
     );
     let main = html! {
-        div.heading {
+        div.heading #heading data-live {
             h1 { (title) }
             @if around.may_change { (actions(around, report)) }
         }
@@ -212,6 +212,7 @@ fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {
     };
     let removal = html! {
         label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
+        (sure(around))
         button.quiet type="submit" { (words.remove) }
     };
     html! {

@@ -60,6 +60,16 @@ pub(super) fn secret(label: &str, name: &str) -> Markup {
     }
 }
 
+/// What must be ticked before something is removed.
+pub(super) fn sure(around: &Around<'_>) -> Markup {
+    html! {
+        label.check {
+            input type="checkbox" name="sure" value="true" required;
+            span { (around.texts.words.sure) }
+        }
+    }
+}
+
 /// Fields for settings; those that are named are required, the others are folded away.
 pub(super) fn settings(
     around: &Around<'_>,

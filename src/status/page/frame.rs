@@ -36,6 +36,8 @@ pub(super) fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup)
             @if let Some(trouble) = around.trouble {
                 p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
             }
+            // The script shows it.
+            p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = around.returned {
                 p.problem #problem role="alert" { (returned.problem) }
             }
@@ -64,6 +66,7 @@ pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) 
                 meta name="color-scheme" content="light dark";
                 title { (fill(t.title, &[("page", &title)])) }
                 link rel="stylesheet" href="/style.css";
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
                 @if is_live { script src="/live.js" defer {} }
             }
             body {

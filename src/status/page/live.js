@@ -6,11 +6,17 @@
 // the place of those that are shown, but for one that somebody is working in.
 (() => {
   const PERIOD_MS = 3000;
+  const stale = document.getElementById("stale");
   let tag = null;
 
+  const isSelectedIn = (part) => {
+    const selection = document.getSelection();
+    return selection !== null && !selection.isCollapsed && part.contains(selection.anchorNode);
+  };
+
   const isInUse = (part) =>
-    part.contains(document.activeElement) && document.activeElement !== document.body ||
-    part.querySelector("input:checked") !== null;
+    part.querySelector("input:checked") !== null || isSelectedIn(part) ||
+    part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, button, summary");
 
   const openOnes = (part) =>
     [...part.querySelectorAll("details")].map((details) => details.open);
@@ -21,8 +27,12 @@
     }
     const open = openOnes(part);
     const count = part.querySelectorAll("details").length;
+    const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     part.replaceChildren(...next.childNodes);
     const details = part.querySelectorAll("details");
+    if (focused !== null) {
+      [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
+    }
     // Those that a person opened stay open; where there is a new one, the page says which are.
     if (details.length === count) {
       details.forEach((one, index) => { one.open = open[index]; });
@@ -37,7 +47,11 @@
     // A form that was refused is shown again at its own address, which is none to look at.
     const from = document.querySelector("main[data-from]")?.dataset.from ?? location.href;
     const reply = await fetch(from, { headers, cache: "no-store", redirect: "error" });
-    if (reply.status !== 200) {
+    if (reply.status !== 200 && reply.status !== 304) {
+      throw new Error(reply.statusText);
+    }
+    stale.hidden = true;
+    if (reply.status === 304) {
       return;
     }
     tag = reply.headers.get("ETag");
@@ -51,7 +65,7 @@
   };
 
   if (document.querySelector("[data-live]") !== null) {
-    setInterval(() => { look().catch(() => {}); }, PERIOD_MS);
+    setInterval(() => { look().catch(() => { stale.hidden = false; }); }, PERIOD_MS);
   }
 })();
 

@@ -33,7 +33,7 @@ pub(super) use frame::problem;
 pub(super) use login::login;
 pub(super) use outages::outages;
 pub(super) use overview::{OverviewView, overview};
-pub(super) use preview::{Chosen, Edit, NewReplayView, new_replay};
+pub(super) use preview::{Chosen, Edit, NewReplayView, looked_at, new_replay};
 pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};
 pub(super) use texts::{ENGLISH, fill};
@@ -44,3 +44,6 @@ pub(super) const STYLE: &str = include_str!("style.css");
 /// The one script: it keeps what is shown up to date, and listens to keys. Every page works without
 /// it.
 pub(super) const SCRIPT: &str = include_str!("live.js");
+
+/// The sign of the pages among a browser's tabs.
+pub(super) const ICON: &str = include_str!("icon.svg");

@@ -75,6 +75,11 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
     frame(around, t.new_title, "/replays", &main)
 }
 
+/// What a look was at, of what a form can change.
+pub(in crate::status) fn looked_at(to: &str, to_url: &str) -> String {
+    format!("{}|{}", to.trim(), to_url.trim())
+}
+
 /// The form that begins it, or looks again.
 fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
     let t = &around.texts.replays;
@@ -86,6 +91,8 @@ fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup
     html! {
         form.settings method="post" action=(action) {
             input type="hidden" name="token" value=(around.token);
+            // To whom, in what is shown: sent to somebody else, it is shown again first.
+            input type="hidden" name="looked" value=(looked_at(view.field("to"), view.field("to_url")));
             @match &view.chosen {
                 Chosen::Named(ids, edit) => {
                     @for id in ids { input type="hidden" name="id" value=(around.box_id.delivery(*id)); }
@@ -177,6 +184,7 @@ fn what(around: &Around<'_>, preview: &Preview) -> Markup {
                 td data-label=(t.now) {
                     @match &endpoint.stopped {
                         Some(Stopped::Held(reason)) => (fill(t.held, &[("reason", reason)])),
+                        Some(Stopped::Offline(error)) => (fill(t.offline, &[("error", error)])),
                         Some(Stopped::Removed) => (t.removed),
                         None => (dash),
                     }

@@ -75,9 +75,9 @@ pub(in crate::status) fn replay(around: &Around<'_>, record: &ReplayRecord) -> S
         &[("done", &record.made), ("total", &record.total())],
     );
     let main = html! {
-        div.heading {
+        div.heading #heading data-live {
             h1 { (fill(t.title_of_one, &[("id", &id)])) }
-            div #state data-live { (state(record.state)) }
+            div #state { (state(record.state)) }
             @if around.may_change && !record.state.is_over() {
                 div.actions {
                     @if record.state == ReplayState::Running {

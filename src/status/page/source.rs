@@ -3,10 +3,10 @@
 use maud::{Markup, html};
 
 use super::around::Around;
-use super::fields::{choice, form, name, secret, setting, settings};
+use super::fields::{choice, form, name, secret, setting, settings, sure};
 use super::frame::frame;
 use super::overview;
-use super::parts::{button, headers};
+use super::parts::headers;
 use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
 use crate::model::refusal::RefusalRecord;
@@ -83,12 +83,16 @@ fn changes(around: &Around<'_>, report: &SourceReport) -> Markup {
         (secret(t.new_secret, "secret"))
         button.quiet type="submit" { (words.replace_secret) }
     };
+    let removal = html! {
+        (sure(around))
+        button.quiet type="submit" { (words.remove) }
+    };
     html! {
         details.change open[is_open.contains(&true)] {
             summary { (words.change) }
             (form(around, &set, &fields))
             (form(around, &rotate, &new_secret))
-            (button(around, &remove, "remove", words.remove, "quiet"))
+            (form(around, &remove, &removal))
         }
     }
 }

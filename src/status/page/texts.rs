@@ -46,6 +46,7 @@ texts! {
         footer: "hookbox {version} · times in UTC",
         looks_only: "you may look, and change nothing",
         keys: "Keys",
+        stale: "This page is not up to date: the server does not answer, or asks for a login.",
     }
     /// The keys that the script listens to.
     keys: Keys {
@@ -91,6 +92,7 @@ texts! {
         change: "Change it",
         save: "Save",
         remove: "Remove",
+        sure: "yes, remove it",
         stays: "What is left empty stays as it is; a dash (-) brings back what is usual.",
         replace_secret: "Replace the secret",
         is_kept: "set, and shown to nobody",
@@ -380,6 +382,7 @@ texts! {
         endpoint: "Endpoint",
         new_endpoint: "a new one, for replays",
         held: "held: {reason}",
+        offline: "offline: {error}",
         removed: "removed: nothing can be sent there; choose another",
         count: "Deliveries",
         size: "Size",

@@ -81,12 +81,6 @@ impl Store {
             .collect();
         let edited = match &options.edited_body {
             None => None,
-            Some(body) if body.len() > BODY_BYTES_MAX => {
-                return Err(Error::misuse(format!(
-                    "the edited body is {} bytes, limit is {BODY_BYTES_MAX}",
-                    body.len()
-                )));
-            }
             Some(body) => Some(self.edit(&deliveries, body.clone())?),
         };
         self.write(move |tx| {
@@ -129,6 +123,12 @@ impl Store {
 
     /// A copy of the one event of these deliveries, with another body.
     fn edit(&self, deliveries: &[DeliveryId], body: Vec<u8>) -> Result<Edited> {
+        if body.len() > BODY_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "the edited body is {} bytes, limit is {BODY_BYTES_MAX}",
+                body.len()
+            )));
+        }
         let mut events = HashSet::new();
         for id in deliveries {
             events.insert(self.delivery(*id)?.event);

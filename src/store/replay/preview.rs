@@ -72,6 +72,8 @@ pub struct PreviewOfEndpoint {
 pub enum Stopped {
     /// It is held, for this reason.
     Held(String),
+    /// It cannot be reached, as the last probe said.
+    Offline(String),
     /// It is removed: nothing can be sent there.
     Removed,
 }
@@ -80,6 +82,7 @@ impl fmt::Display for Stopped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Stopped::Held(reason) => write!(f, "held: {reason}"),
+            Stopped::Offline(error) => write!(f, "offline: {error}"),
             Stopped::Removed => {
                 f.write_str("removed: nothing can be sent there; `--to` names another")
             }
@@ -149,6 +152,9 @@ impl Store {
     /// # Errors
     /// As [`Store::replay`].
     pub fn preview_named(&self, ids: &[DeliveryId], options: &ReplayOptions) -> Result<Preview> {
+        if let Some(body) = &options.edited_body {
+            self.edit(ids, body.clone())?;
+        }
         let mut counted = Counted::default();
         let to = match &options.to {
             None => None,
@@ -283,10 +289,10 @@ impl Store {
             Some(endpoint) => (
                 endpoint.name.clone(),
                 endpoint.shown_url(),
-                endpoint
-                    .held
-                    .as_ref()
-                    .map(|hold| Stopped::Held(hold.reason.clone())),
+                match &endpoint.held {
+                    Some(hold) => Some(Stopped::Held(hold.reason.clone())),
+                    None => self.offline(id)?.map(Stopped::Offline),
+                },
                 self.lasts(rate, endpoint, sum.deliveries)?,
             ),
             None => (
@@ -304,6 +310,19 @@ impl Store {
             had: sum.had,
             lasts,
             stopped,
+        })
+    }
+
+    /// What went wrong with the latest probe of an endpoint that cannot be reached.
+    fn offline(&self, endpoint: EndpointId) -> Result<Option<String>> {
+        self.read(|connection| {
+            let error = connection
+                .prepare_cached(
+                    "select error from hookbox_outage where endpoint_id = :endpoint and ended_ms is null",
+                )?
+                .query_row(named_params! { ":endpoint": endpoint }, |row| row.get(0))
+                .optional()?;
+            Ok(error)
         })
     }
 
