@@ -8,7 +8,8 @@
 //! ```text
 //!  producer ──POST──▶ inbound ──┐                        ┌──▶ outbound ──POST──▶ endpoint
 //!                               ├──▶ store (one file) ───┤        │ what came back
-//!  command line ───enqueue──────┘        ▲               └──▶ status (pages)
+//!  command line ───enqueue──────┤        ▲               └──▶ status (pages)
+//!  another program ──insert─────┘        │
 //!                                        └───────────────── attempts, moves
 //! ```
 //!
@@ -68,6 +69,7 @@
 //! | window | when an endpoint is sent to |
 //! | hold | nothing is sent to an endpoint until a person says so; everything waits |
 //! | filter | what an endpoint asks of an event before it is owed it |
+//! | outbox | the view that other programs insert into, in transactions of their own |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | attempt | one HTTP try of a delivery, with what was sent and what came back |
 //! | retry | the scheduler tries a delivery again, by itself |

@@ -6,6 +6,7 @@
 mod connection;
 mod delivery;
 mod demo;
+mod doctor;
 mod endpoint;
 mod event;
 mod format;
@@ -134,6 +135,9 @@ enum Command {
     /// Copy the database, also while it is served
     #[command(after_help = EXIT_CODES)]
     Backup(upkeep::BackupArguments),
+    /// Say what may be wrong, and what to do about it
+    #[command(after_help = EXIT_CODES)]
+    Doctor,
     /// Print a completion script for a shell
     #[command(after_help = EXIT_CODES)]
     Completions {
@@ -215,6 +219,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),
         Command::Tail(arguments) => tail::run(context, &arguments),
+        Command::Doctor => doctor::run(context),
         Command::Prune(arguments) => upkeep::prune(context, &arguments),
         Command::Backup(arguments) => upkeep::backup(context, &arguments),
         Command::Completions { shell } => {

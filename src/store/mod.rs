@@ -8,7 +8,7 @@
 //! those that other programs put in by SQL, `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
 //! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
 //! what people ask for, `query`, `follow` and `report` are what they look at;
-//! `prune` and `backup` are for whoever looks after the file.
+//! `prune`, `backup` and `doctor` are for whoever looks after the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +29,7 @@ mod body;
 mod changes;
 mod columns;
 mod directory;
+mod doctor;
 mod due;
 mod enqueue;
 mod expire;
@@ -59,6 +60,7 @@ mod writer;
 pub use answers::KeptAnswer;
 pub use backup::Copied;
 pub use directory::Directory;
+pub use doctor::Health;
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};

@@ -3,7 +3,7 @@
 //! It must never change a file that is not hookbox's own unless that was asked for.
 
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,9 +25,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements kept prepared per connection: more than the program has.
 const STATEMENTS_KEPT: usize = 64;
-
-/// The first bytes of every SQLite database file.
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// What to do where the tables are not there yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +56,12 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     if let Some(name) = network_file_system(&path)? {
         return Err(Error::NetworkFileSystem { path, name });
     }
-    let connection = connect_writable(&path)?;
-    let version = schema_version(&connection).map_err(|error| not_sqlite_or(error, &path))?;
+    let (connection, version) = connect_writable(&path)
+        .and_then(|connection| {
+            let version = schema_version(&connection)?;
+            Ok((connection, version))
+        })
+        .map_err(|error| not_sqlite_or(error, &path))?;
     match version {
         Some(found) if found > SCHEMA_VERSION => {
             return Err(Error::NewerSchema {
@@ -111,8 +112,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
 /// The connection that writes.
 pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| not_sqlite_or(error, path))?;
+    let connection = Connection::open_with_flags(path, flags)?;
     if connection.is_readonly("main")? {
         let denied = std::io::Error::from(ErrorKind::PermissionDenied);
         return Err(Error::io(
@@ -131,8 +131,7 @@ pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
 /// A connection that can only read.
 pub(super) fn connect_read_only(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection =
-        Connection::open_with_flags(path, flags).map_err(|error| not_sqlite_or(error, path))?;
+    let connection = Connection::open_with_flags(path, flags)?;
     set_up(&connection)?;
     Ok(connection)
 }
@@ -147,29 +146,15 @@ fn set_up(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Whether there is a database file; an empty file counts as one to be filled.
+/// Whether there is a file; an empty one counts as one to be filled. Whether it is a database SQLite
+/// says: opened and closed by hand, it would lose all locks that this process has on it, as those of a
+/// program that hookbox is a part of (POSIX locks belong to the process).
 fn probe(path: &Path) -> Result<bool> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(Error::io_at("open", path, error)),
-    };
-    if file
-        .metadata()
-        .map_err(|error| Error::io_at("open", path, error))?
-        .is_dir()
-    {
-        return Err(Error::NotSqlite(path.to_owned()));
-    }
-    let mut magic = Vec::with_capacity(SQLITE_MAGIC.len());
-    file.by_ref()
-        .take(SQLITE_MAGIC.len() as u64)
-        .read_to_end(&mut magic)
-        .map_err(|error| Error::io_at("read", path, error))?;
-    if magic.is_empty() || magic == SQLITE_MAGIC {
-        Ok(true)
-    } else {
-        Err(Error::NotSqlite(path.to_owned()))
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(Error::NotSqlite(path.to_owned())),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io_at("open", path, error)),
     }
 }
 
@@ -285,10 +270,14 @@ fn network_name(magic: u64) -> Option<&'static str> {
 }
 
 /// Says "not a database" in the project's words where SQLite found that.
-fn not_sqlite_or(error: rusqlite::Error, path: &Path) -> Error {
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
-        _ => Error::from(error),
+fn not_sqlite_or(error: Error, path: &Path) -> Error {
+    match &error {
+        Error::Sqlite { cause, .. }
+            if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) =>
+        {
+            Error::NotSqlite(path.to_owned())
+        }
+        _ => error,
     }
 }
 

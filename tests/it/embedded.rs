@@ -11,7 +11,7 @@ use hookbox::rusqlite::Connection;
 use hookbox::store::DeliveryFilter;
 use hookbox::{Error, Hookbox};
 
-use crate::support::{Receiver, agent, wait_until};
+use crate::support::{Receiver, agent, is_missing, wait_until};
 
 /// A program's database, with a table of its own.
 fn application(folder: &Path) -> (PathBuf, Connection) {
@@ -166,4 +166,28 @@ fn what_cannot_be_an_event_is_refused_before_it_is_written() {
     // Elsewhere than in hookbox's own tables there is nothing to put it in.
     let stranger = Connection::open_in_memory().unwrap();
     assert!(hookbox::enqueue(&stranger, &NewEvent::new("t", "{}")).is_err());
+}
+
+#[test]
+fn opening_a_file_takes_no_lock_away_that_the_program_has_on_it() {
+    if is_missing("sqlite3", &["--version"], "apt-get install sqlite3") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, app) = application(folder.path());
+    app.execute_batch("pragma journal_mode = wal; select * from orders")
+        .unwrap();
+    let hookbox = Hookbox::open(&path).unwrap();
+    drop(Hookbox::open(&path).unwrap());
+    // Another process may do this only where nobody else has the file open; closing any handle of it
+    // by hand would have dropped all locks of this process (fcntl(2)).
+    let output = std::process::Command::new("sqlite3")
+        .arg(&path)
+        .arg("pragma journal_mode = delete")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("locked"), "{said}");
+    drop((app, hookbox));
 }

@@ -36,6 +36,7 @@ mod readme;
 mod replay;
 mod schedule;
 mod sending;
+mod sharing;
 mod signing;
 mod simulation;
 mod sources;

@@ -1,0 +1,186 @@
+//! `hookbox doctor`: what may be wrong, and what to do about it.
+
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::error::Result;
+use crate::model::endpoint::EndpointReport;
+use crate::store::{Health, Store};
+use crate::time::{Timestamp, show_span};
+
+/// Less free than this, or than a tenth of the file, may soon be too little.
+const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+/// How much it matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// Nothing is lost, and somebody may want to know.
+    Note,
+    /// It may become a problem.
+    Warning,
+    /// Something does not work.
+    Problem,
+}
+
+struct Finding {
+    level: Level,
+    what: String,
+    do_this: String,
+}
+
+impl Finding {
+    fn new(level: Level, what: impl Into<String>, do_this: impl Into<String>) -> Finding {
+        Finding {
+            level,
+            what: what.into(),
+            do_this: do_this.into(),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self.level {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Problem => "problem",
+        }
+    }
+}
+
+pub(super) fn run(context: &Context) -> Result<()> {
+    let store = context.store()?;
+    let health = store.health()?;
+    let mut findings = of_file(&store, &health);
+    findings.extend(of_outbox(&health, store.is_served(), context.now()));
+    for report in store.endpoint_reports()? {
+        findings.extend(of_endpoint(&report, context.now()));
+    }
+    for report in store.source_reports()? {
+        if let Some(what) = report.source.unproved(context.now()) {
+            let what = format!("source {}: {what}", report.source.name);
+            findings.push(Finding::new(Level::Note, what, ""));
+        }
+    }
+    if context.out.is_json() {
+        let told: Vec<Value> = findings
+            .iter()
+            .map(|finding| {
+                json!({ "level": finding.name(), "what": finding.what, "do": finding.do_this })
+            })
+            .collect();
+        let mut object = health.json();
+        if let Some(object) = object.as_object_mut() {
+            object.insert("served".to_owned(), store.is_served().into());
+            object.insert("findings".to_owned(), told.into());
+        }
+        return context.out.line(&object.to_string());
+    }
+    if findings.is_empty() {
+        return context.out.line("nothing is wrong");
+    }
+    for finding in &findings {
+        context
+            .out
+            .line(&format!("{:<8} {}", finding.name(), finding.what))?;
+        if !finding.do_this.is_empty() {
+            context.out.line(&format!("         {}", finding.do_this))?;
+        }
+    }
+    Ok(())
+}
+
+fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mib = |bytes: u64| bytes / (1024 * 1024);
+    if health.is_held_up() {
+        let processes = health.processes.iter();
+        let processes: Vec<String> = processes
+            .map(|(id, name)| format!("{id} ({name})"))
+            .collect();
+        let what = format!(
+            "the write-ahead log is {} MiB, and {} MiB of it cannot be moved into the file: some program began to read before they were written, and goes on",
+            mib(health.sizes.wal),
+            mib(health.held_up)
+        );
+        let do_this = format!(
+            "end its transaction or its unfinished statement; these processes have the file open: {}",
+            processes.join(", ")
+        );
+        findings.push(Finding::new(Level::Warning, what, do_this));
+    }
+    if let Some(free) = health.sizes.free
+        && free < FREE_BYTES_MIN.max(health.sizes.database / 10)
+    {
+        let what = format!("{} MiB are free where the file lies", mib(free));
+        let do_this = "make room, or remove what is old: hookbox prune --before 90d";
+        findings.push(Finding::new(Level::Warning, what, do_this));
+    }
+    if health.is_open_to_others {
+        let what = "others than its owner can read the file, and it holds secrets";
+        let do_this = format!("chmod 600 {}", store.path().display());
+        findings.push(Finding::new(Level::Warning, what, do_this));
+    }
+    if !store.is_served() {
+        let what = "nothing serves this file: what comes in by command or SQL is not sent";
+        findings.push(Finding::new(Level::Note, what, "hookbox serve"));
+    }
+    findings
+}
+
+fn of_outbox(health: &Health, is_served: bool, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (row, problem) in &health.problems {
+        let what = format!("row {row} of hookbox_outbox cannot be made an event: {problem}");
+        let do_this = format!(
+            "mend that and start serve again, or: delete from hookbox_outbox where id = {row}"
+        );
+        findings.push(Finding::new(Level::Problem, what, do_this));
+    }
+    if let (count, Some(since)) = health.outbox
+        && is_served
+        && count > health.problems.len() as i64
+        && now.since(since).as_secs() > 60
+    {
+        let what = format!(
+            "{count} rows wait in hookbox_outbox, the first for {}",
+            show_span(std::time::Duration::from_secs(now.since(since).as_secs()))
+        );
+        let do_this = "look at the log of serve: another program may hold the file's lock";
+        findings.push(Finding::new(Level::Problem, what, do_this));
+    }
+    findings
+}
+
+fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
+    let name = &report.endpoint.name;
+    let mut findings = Vec::new();
+    let pending = report.pending;
+    if let Some(hold) = &report.endpoint.held {
+        let what = format!("endpoint {name} is held: {}; {pending} wait", hold.reason);
+        let do_this = format!("hookbox endpoint resume {name}");
+        findings.push(Finding::new(Level::Note, what, do_this));
+    }
+    if let Some(outage) = &report.outage {
+        let since = now.since(outage.since).as_secs();
+        let what = format!(
+            "endpoint {name} cannot be reached since {}: {}; {pending} wait",
+            show_span(std::time::Duration::from_secs(since)),
+            outage.error
+        );
+        findings.push(Finding::new(Level::Warning, what, ""));
+    }
+    if let Some(lasting) = report.refusing {
+        let lasting = std::time::Duration::from_secs(lasting.as_secs());
+        let what = format!(
+            "endpoint {name} has refused everything for {}; {pending} wait",
+            show_span(lasting)
+        );
+        let do_this = format!("hookbox delivery list --endpoint {name}");
+        findings.push(Finding::new(Level::Warning, what, do_this));
+    }
+    if report.dead > 0 {
+        let what = format!("{} deliveries to {name} are dead", report.dead);
+        let do_this = format!("hookbox replay --state dead --endpoint {name} --dry-run");
+        findings.push(Finding::new(Level::Note, what, do_this));
+    }
+    findings
+}

@@ -1,0 +1,140 @@
+//! What may be wrong with the file, or become so: looked at, and changed in nothing.
+
+use std::path::Path;
+
+use rusqlite::named_params;
+use serde_json::{Value, json};
+
+use super::Store;
+use super::open::connect_writable;
+use super::report::Sizes;
+use crate::error::Result;
+use crate::time::Timestamp;
+
+/// A log this long that cannot be moved into the file is held up by somebody. SQLite moves it by
+/// itself at 1,000 pages (4 MiB).
+const HELD_UP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// What of the outbox is shown by its reason.
+const PROBLEMS_MAX: i64 = 10;
+
+/// How the file stands.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Bytes on the disk.
+    pub sizes: Sizes,
+    /// Bytes of the write-ahead log that cannot be moved into the file, since a reader began before
+    /// they were written and goes on.
+    pub held_up: u64,
+    /// Processes that have the file open, as far as the system shows them: id and name.
+    pub processes: Vec<(u32, String)>,
+    /// Whether others than its owner can read it.
+    pub is_open_to_others: bool,
+    /// Rows of the outbox that wait, and since when the first of them does.
+    pub outbox: (i64, Option<Timestamp>),
+    /// Rows of which no event could be made, with the reason; some of them.
+    pub problems: Vec<(i64, String)>,
+}
+
+impl Health {
+    /// Whether a reader keeps the log from being moved into the file, so that it only grows.
+    pub fn is_held_up(&self) -> bool {
+        self.held_up >= HELD_UP_BYTES
+    }
+
+    /// As a JSON object.
+    pub fn json(&self) -> Value {
+        let processes = self.processes.iter();
+        json!({
+            "db_bytes": self.sizes.database,
+            "wal_bytes": self.sizes.wal,
+            "wal_held_up_bytes": self.held_up,
+            "free_bytes": self.sizes.free,
+            "readable_by_others": self.is_open_to_others,
+            "processes": processes.map(|(id, name)| json!({ "pid": id, "name": name })).collect::<Vec<_>>(),
+            "outbox": self.outbox.0,
+            "outbox_since": self.outbox.1.map(|at| at.to_string()),
+            "outbox_problems": self.problems.iter().map(|(id, why)| json!({ "row": id, "problem": why })).collect::<Vec<_>>(),
+        })
+    }
+}
+
+impl Store {
+    /// Looks at how the file stands.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`](crate::Error::Sqlite) when it cannot be read.
+    pub fn health(&self) -> Result<Health> {
+        let held_up = self.held_up()?;
+        let (outbox, problems) = self.read(|connection| {
+            let outbox = connection.query_row(
+                "select count(*), min(inserted_ms) from hookbox_outbox_row",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            let problems = connection
+                .prepare_cached(
+                    "select id, problem from hookbox_outbox_row
+                     where problem is not null
+                     order by id
+                     limit :limit",
+                )?
+                .query_map(named_params! { ":limit": PROBLEMS_MAX }, |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?
+                .collect::<rusqlite::Result<Vec<(i64, String)>>>()?;
+            Ok((outbox, problems))
+        })?;
+        Ok(Health {
+            sizes: self.sizes(),
+            held_up,
+            processes: processes_with(self.path()),
+            is_open_to_others: is_open_to_others(self.path()),
+            outbox,
+            problems,
+        })
+    }
+
+    /// Moves as much of the log into the file as can be, as SQLite does by itself now and then, and
+    /// returns the bytes that cannot.
+    fn held_up(&self) -> Result<u64> {
+        let connection = connect_writable(self.path())?;
+        let page_bytes: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
+        let left: i64 = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
+            // It was busy; pages in the log; of these moved. Both are -1 where there is no log.
+            let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok(pages - moved)
+        })?;
+        Ok(u64::try_from(left * page_bytes).unwrap_or(0))
+    }
+}
+
+fn is_open_to_others(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// The processes that have a file open, where the system shows that: those of the same user, and all
+/// to root.
+fn processes_with(path: &Path) -> Vec<(u32, String)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(id) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        // What ends meanwhile, or is another user's, cannot be read.
+        let files = std::fs::read_dir(entry.path().join("fd"));
+        let mut files = files.into_iter().flatten().flatten();
+        let has_it = files.any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == path));
+        if has_it && id != std::process::id() {
+            let name = std::fs::read_to_string(entry.path().join("comm")).unwrap_or_default();
+            found.push((id, name.trim().to_owned()));
+        }
+    }
+    found.sort();
+    found
+}
