@@ -26,6 +26,7 @@ mod isolation;
 mod measure;
 mod options;
 mod outage;
+mod outbox;
 mod payload;
 mod processes;
 mod receiver;

@@ -10,6 +10,7 @@ use crate::growth::growth;
 use crate::isolation::isolation;
 use crate::options::{Options, median};
 use crate::outage::{outage, week};
+use crate::outbox::outbox;
 use crate::processes::{Mode, Receiver, closed_port, drive, wait_for_pending};
 use crate::replaying::replaying;
 use crate::served::Box;
@@ -34,6 +35,7 @@ pub(crate) fn run(options: &Options) {
         ("week", week),
         ("isolation", isolation),
         ("replay", replaying),
+        ("sql", outbox),
         ("idle", idle),
     ] {
         if options.wants(name) {
