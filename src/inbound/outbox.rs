@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::store::{Store, Woken};
+use crate::store::{Listening, Store, Woken};
 use crate::time::Clock;
 
 /// Wait after the outbox could not be read or emptied: another program has the file's lock, say.
@@ -21,6 +21,7 @@ pub struct Outbox {
     bell: SyncSender<()>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    _listening: Listening,
 }
 
 impl Outbox {
@@ -32,7 +33,7 @@ impl Outbox {
         // One ring is as good as many.
         let (bell, rung) = sync_channel(1);
         let ring = bell.clone();
-        store.on_wake(move |woken| {
+        let listening = store.on_wake(move |woken| {
             if matches!(woken, Woken::All) {
                 let _ = ring.try_send(());
             }
@@ -47,6 +48,7 @@ impl Outbox {
             bell,
             stop,
             thread: Some(thread),
+            _listening: listening,
         })
     }
 

@@ -490,7 +490,7 @@ mod tests {
         store.sync().unwrap();
         let woken = Arc::new(Mutex::new(Vec::new()));
         let heard = woken.clone();
-        store.on_wake(move |who| {
+        let _listening = store.on_wake(move |who| {
             if let Woken::Endpoints(endpoints) = who {
                 heard.lock().unwrap().extend_from_slice(endpoints);
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::model::id::ReplayId;
 use crate::model::replay::{ReplayMove, ReplayRecord};
-use crate::store::{REPLAY_BATCH, Store, Woken};
+use crate::store::{Listening, REPLAY_BATCH, Store, Woken};
 use crate::time::Clock;
 
 use super::pace::Pace;
@@ -30,6 +30,7 @@ pub struct Replayer {
     bell: Arc<Bell>,
     /// What was made lately of those with a rate.
     paces: HashMap<ReplayId, Pace>,
+    _listening: Listening,
 }
 
 /// What a look at the running replays came to.
@@ -89,7 +90,7 @@ impl Replayer {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Replayer {
         let bell = Arc::new(Bell::default());
         let heard = bell.clone();
-        store.on_wake(move |woken| match woken {
+        let listening = store.on_wake(move |woken| match woken {
             Woken::Replays | Woken::All => heard.ring(),
             Woken::Endpoints(_) => {}
         });
@@ -98,6 +99,7 @@ impl Replayer {
             clock,
             bell,
             paces: HashMap::new(),
+            _listening: listening,
         }
     }
 

@@ -11,7 +11,7 @@
 //! `prune`, `backup` and `doctor` are for whoever looks after the file.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
@@ -107,6 +107,26 @@ struct Inner {
 /// Called after a commit with the endpoints that have something new to send.
 type Listener = Box<dyn Fn(&Woken) + Send + Sync>;
 
+/// A listener, with the number by which it is found again.
+type Numbered = (u64, Listener);
+
+/// Somebody who is told of commits, as long as this is held.
+#[must_use = "nobody is told any more once it is dropped"]
+pub struct Listening {
+    published: Arc<Published>,
+    number: u64,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listeners = self.published.listeners.write().expect(NO_PANIC);
+        listeners.retain(|(number, _)| *number != self.number);
+    }
+}
+
+/// Why the lock of the listeners is never poisoned.
+const NO_PANIC: &str = "no listener panics";
+
 /// Whose deliveries may have become due.
 #[derive(Debug, Clone, Copy)]
 pub enum Woken<'a> {
@@ -121,7 +141,8 @@ pub enum Woken<'a> {
 /// What the writer shares with everybody.
 struct Published {
     directory: RwLock<Arc<Directory>>,
-    listeners: RwLock<Vec<Listener>>,
+    listeners: RwLock<Vec<Numbered>>,
+    listeners_ever: AtomicU64,
     groups: GroupCounter,
     /// Whether anybody asked to take an event in: only then does the writer need the keys.
     keys_asked_for: AtomicBool,
@@ -184,7 +205,7 @@ impl Published {
     }
 
     fn tell(&self, woken: &Woken<'_>) {
-        for listener in self.listeners.read().expect("no listener panics").iter() {
+        for (_, listener) in self.listeners.read().expect(NO_PANIC).iter() {
             listener(woken);
         }
     }
@@ -213,6 +234,7 @@ impl Store {
         let published = Arc::new(Published {
             directory: RwLock::new(Arc::new(load_directory(&connection)?)),
             listeners: RwLock::new(Vec::new()),
+            listeners_ever: AtomicU64::new(0),
             groups: GroupCounter::default(),
             keys_asked_for: AtomicBool::new(false),
             measures: Measures::new(),
@@ -295,15 +317,16 @@ impl Store {
         lock::is_served(&self.inner.path)
     }
 
-    /// Calls `listener` after each commit that gave endpoints something to send. It must return
-    /// at once: it runs on the writer's thread.
-    pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) {
-        self.inner
-            .published
-            .listeners
-            .write()
-            .expect("no listener panics")
-            .push(Box::new(listener));
+    /// Calls `listener` after each commit that gave endpoints something to send, as long as what is
+    /// returned is held. It must return at once: it runs on the writer's thread.
+    pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) -> Listening {
+        let published = self.inner.published.clone();
+        let number = published.listeners_ever.fetch_add(1, Ordering::Relaxed);
+        let listener = Box::new(listener);
+        let mut listeners = published.listeners.write().expect(NO_PANIC);
+        listeners.push((number, listener));
+        drop(listeners);
+        Listening { published, number }
     }
 
     /// How the writer grouped its work so far.

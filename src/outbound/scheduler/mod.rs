@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::store::{Report, Store};
+use crate::store::{Listening, Report, Store};
 use crate::time::Clock;
 
 use super::attempt::{Job, run};
@@ -76,6 +76,7 @@ pub struct Scheduler {
     has_given_up: bool,
     /// The wall clock is behind, and that was said.
     is_behind: bool,
+    _listening: Listening,
 }
 
 impl Scheduler {
@@ -91,7 +92,7 @@ impl Scheduler {
     ) -> Result<Scheduler> {
         let mailbox = Arc::new(Mailbox::default());
         let listener = mailbox.clone();
-        store.on_wake(move |woken| listener.woken(woken));
+        let listening = store.on_wake(move |woken| listener.woken(woken));
         let (now, newest) = (clock.now(), store.newest()?);
         let steady = Steady::begin(now, newest, clock.elapsed());
         let mut scheduler = Scheduler {
@@ -110,6 +111,7 @@ impl Scheduler {
             steady,
             has_given_up: false,
             is_behind: false,
+            _listening: listening,
         };
         // An outage that went on when the last process ended goes on.
         for report in scheduler.store.endpoint_reports()? {
