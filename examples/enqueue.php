@@ -21,7 +21,7 @@ function pay(PDO $db, int $order, int $total): void
         $db->prepare("insert into hookbox_outbox (type, key, body) values (?, ?, ?)")->execute([
             "order.paid",
             "order-$order",
-            json_encode(["order" => $order, "total" => $total]),
+            json_encode(["order" => $order, "total" => $total], JSON_THROW_ON_ERROR),
         ]);
         if ($total < 0) {
             throw new RangeException("nobody pays less than nothing");

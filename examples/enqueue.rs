@@ -29,7 +29,12 @@ fn main() -> Fallible<()> {
 
     if arguments.next().as_deref() == Some("serve") {
         let running = hookbox.serve().start()?;
-        while hookbox.store().stats()?.outbox + hookbox.store().stats()?.pending > 0 {
+        // Ten seconds at most: somebody may be away.
+        for _ in 0..500 {
+            let stats = hookbox.store().stats()?;
+            if stats.outbox + stats.pending == 0 {
+                break;
+            }
             std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
         running.stop();

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::endpoint::EndpointReport;
 use crate::store::{Health, Store};
 use crate::time::{Timestamp, show_span};
@@ -72,7 +72,8 @@ pub(super) fn run(context: &Context) -> Result<()> {
             object.insert("served".to_owned(), store.is_served().into());
             object.insert("findings".to_owned(), told.into());
         }
-        return context.out.line(&object.to_string());
+        context.out.line(&object.to_string())?;
+        return verdict(&findings);
     }
     if findings.is_empty() {
         return context.out.line("nothing is wrong");
@@ -85,7 +86,16 @@ pub(super) fn run(context: &Context) -> Result<()> {
             context.out.line(&format!("         {}", finding.do_this))?;
         }
     }
-    Ok(())
+    verdict(&findings)
+}
+
+/// Fails where something does not work, so that a timer's job can tell.
+fn verdict(findings: &[Finding]) -> Result<()> {
+    let problems = findings.iter().filter(|one| one.level == Level::Problem);
+    match problems.count() {
+        0 => Ok(()),
+        count => Err(Error::Refused(format!("problems found: {count}"))),
+    }
 }
 
 fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
@@ -97,12 +107,12 @@ fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
             .map(|(id, name)| format!("{id} ({name})"))
             .collect();
         let what = format!(
-            "the write-ahead log is {} MiB, and {} MiB of it cannot be moved into the file: some program began to read before they were written, and goes on",
-            mib(health.sizes.wal),
+            "the write-ahead log has {} MiB in use, of which {} MiB cannot be moved into the file: some program began to read before they were written and goes on, or there is always one that reads, so that the log never begins anew",
+            mib(health.in_log),
             mib(health.held_up)
         );
         let do_this = format!(
-            "end its transaction or its unfinished statement; these processes have the file open: {}",
+            "end transactions and statements that are done with; these processes have the file open: {}",
             processes.join(", ")
         );
         findings.push(Finding::new(Level::Warning, what, do_this));
@@ -121,7 +131,8 @@ fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
     }
     if !store.is_served() {
         let what = "nothing serves this file: what comes in by command or SQL is not sent";
-        findings.push(Finding::new(Level::Note, what, "hookbox serve"));
+        let do_this = format!("hookbox serve --db {}", store.path().display());
+        findings.push(Finding::new(Level::Note, what, do_this));
     }
     findings
 }
@@ -131,13 +142,13 @@ fn of_outbox(health: &Health, is_served: bool, now: Timestamp) -> Vec<Finding> {
     for (row, problem) in &health.problems {
         let what = format!("row {row} of hookbox_outbox cannot be made an event: {problem}");
         let do_this = format!(
-            "mend that and start serve again, or: delete from hookbox_outbox where id = {row}"
+            "mend that (in hookbox_outbox_row) and start serve again, or: delete from hookbox_outbox where id = {row}"
         );
         findings.push(Finding::new(Level::Problem, what, do_this));
     }
     if let (count, Some(since)) = health.outbox
         && is_served
-        && count > health.problems.len() as i64
+        && count > 0
         && now.since(since).as_secs() > 60
     {
         let what = format!(

@@ -16,6 +16,9 @@ use crate::time::Clock;
 /// Wait after the outbox could not be read or emptied: another program has the file's lock, say.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// How long the file is left to others after a piece, at least.
+const REST_MIN: Duration = Duration::from_millis(5);
+
 /// The running thread. Dropping it stops it.
 pub struct Outbox {
     bell: SyncSender<()>,
@@ -79,6 +82,7 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
     // What was in the way of some may be gone since.
     let mut retries = true;
     while !stop.load(Ordering::Relaxed) {
+        let began = clock.elapsed();
         let taken = if retries {
             store.retry_outbox()
         } else {
@@ -88,6 +92,7 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
             Ok(taken) => {
                 retries = false;
                 if taken.is_some() {
+                    rest(clock.elapsed().saturating_sub(began));
                     continue;
                 }
                 None
@@ -103,4 +108,14 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
             Some(wait) => rung.recv_timeout(wait).ok(),
         };
     }
+}
+
+/// Leaves the file to others for as long as it was kept from them: whoever waits for its lock looks
+/// for it only now and then, and would find it taken again.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "SQLite tells nobody who waits for a lock"
+)]
+fn rest(taken: Duration) {
+    std::thread::sleep(taken.clamp(REST_MIN, RETRY));
 }

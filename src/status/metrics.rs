@@ -179,6 +179,11 @@ fn whole(registry: &mut Registry, store: &Store) -> Result<()> {
     let gauges = [
         ("replays_running", "Bulk replays that go on", replays),
         (
+            "outbox_rows",
+            "What other programs put in, and no event was made of yet",
+            store.stats()?.outbox,
+        ),
+        (
             "store_unwritable",
             "1 while nothing can be written",
             i64::from(store.trouble().is_some()),

@@ -15,6 +15,10 @@ use crate::time::Timestamp;
 /// itself at 1,000 pages (4 MiB).
 const HELD_UP_BYTES: u64 = 16 * 1024 * 1024;
 
+/// A log with so many bytes in use does not begin anew, though all of it is moved: there is always
+/// somebody who reads.
+const NEVER_EMPTY_BYTES: u64 = 64 * 1024 * 1024;
+
 /// What of the outbox is shown by its reason.
 const PROBLEMS_MAX: i64 = 10;
 
@@ -26,11 +30,13 @@ pub struct Health {
     /// Bytes of the write-ahead log that cannot be moved into the file, since a reader began before
     /// they were written and goes on.
     pub held_up: u64,
+    /// Bytes of it that are in use: at 4 MiB SQLite begins it anew, once nobody reads it.
+    pub in_log: u64,
     /// Processes that have the file open, as far as the system shows them: id and name.
     pub processes: Vec<(u32, String)>,
     /// Whether others than its owner can read it.
     pub is_open_to_others: bool,
-    /// Rows of the outbox that wait, and since when the first of them does.
+    /// Rows of the outbox that are to be taken over, and since when the first of them is there.
     pub outbox: (i64, Option<Timestamp>),
     /// Rows of which no event could be made, with the reason; some of them.
     pub problems: Vec<(i64, String)>,
@@ -39,7 +45,7 @@ pub struct Health {
 impl Health {
     /// Whether a reader keeps the log from being moved into the file, so that it only grows.
     pub fn is_held_up(&self) -> bool {
-        self.held_up >= HELD_UP_BYTES
+        self.held_up >= HELD_UP_BYTES || self.in_log >= NEVER_EMPTY_BYTES
     }
 
     /// As a JSON object.
@@ -49,6 +55,7 @@ impl Health {
             "db_bytes": self.sizes.database,
             "wal_bytes": self.sizes.wal,
             "wal_held_up_bytes": self.held_up,
+            "wal_used_bytes": self.in_log,
             "free_bytes": self.sizes.free,
             "readable_by_others": self.is_open_to_others,
             "processes": processes.map(|(id, name)| json!({ "pid": id, "name": name })).collect::<Vec<_>>(),
@@ -65,10 +72,10 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when it cannot be read.
     pub fn health(&self) -> Result<Health> {
-        let held_up = self.held_up()?;
+        let (in_log, held_up) = self.log_use()?;
         let (outbox, problems) = self.read(|connection| {
             let outbox = connection.query_row(
-                "select count(*), min(inserted_ms) from hookbox_outbox_row",
+                "select count(*), min(inserted_ms) from hookbox_outbox_row where problem is null",
                 [],
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )?;
@@ -88,6 +95,7 @@ impl Store {
         Ok(Health {
             sizes: self.sizes(),
             held_up,
+            in_log,
             processes: processes_with(self.path()),
             is_open_to_others: is_open_to_others(self.path()),
             outbox,
@@ -96,16 +104,17 @@ impl Store {
     }
 
     /// Moves as much of the log into the file as can be, as SQLite does by itself now and then, and
-    /// returns the bytes that cannot.
-    fn held_up(&self) -> Result<u64> {
+    /// returns the bytes that are in use, and those of them that could not be moved.
+    fn log_use(&self) -> Result<(u64, u64)> {
         let connection = connect_writable(self.path())?;
         let page_bytes: i64 = connection.query_row("pragma page_size", [], |row| row.get(0))?;
-        let left: i64 = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
+        let bytes = |pages: i64| u64::try_from(pages * page_bytes).unwrap_or(0);
+        let used = connection.query_row("pragma wal_checkpoint(passive)", [], |row| {
             // It was busy; pages in the log; of these moved. Both are -1 where there is no log.
             let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok(pages - moved)
+            Ok((bytes(pages), bytes(pages - moved)))
         })?;
-        Ok(u64::try_from(left * page_bytes).unwrap_or(0))
+        Ok(used)
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::Value;
 
 use super::Store;
@@ -16,13 +16,17 @@ use super::expire::FIRST_PLAUSIBLE;
 use super::job::Tx;
 use super::writer::expect_one;
 use crate::error::{Error, Result};
-use crate::model::event::NewEvent;
+use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::header::Header;
 use crate::time::Timestamp;
 
 /// Rows that are taken over in one transaction, and the bytes of their bodies.
 const BATCH_ROWS: i64 = 128;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest headers of a row, in bytes, as `schema.sql` has it: a request's head must have room for
+/// them.
+const HEADERS_BYTES_MAX: usize = 8 * 1024;
 
 /// What a look at the outbox came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,16 +44,23 @@ impl Taken {
     }
 }
 
+/// A row, and what tells it from a later one of its id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RowId {
+    id: i64,
+    mark: Vec<u8>,
+}
+
 /// A row of the outbox.
 struct Waiting {
-    id: i64,
+    row: RowId,
     event: NewEvent,
     source: Option<String>,
     headers: Option<String>,
     inserted: Timestamp,
 }
 
-const NEXT: &str = "select id, type, body, key, source, content_type, headers, inserted_ms
+const NEXT: &str = "select id, mark, type, body, key, source, content_type, headers, inserted_ms
      from hookbox_outbox_row
      where problem is null
      order by id
@@ -63,7 +74,8 @@ const NEXT: &str = "select id, type, body, key, source, content_type, headers, i
 /// ([`Missing::CreateOrExtend`](super::Missing::CreateOrExtend), or `schema.sql`).
 ///
 /// # Errors
-/// [`Error::Misuse`] when the event is not well formed; [`Error::Sqlite`] when it cannot be written,
+/// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source is not
+/// there; [`Error::Sqlite`] when it cannot be written,
 /// or the tables are not there. Nothing is put in then.
 ///
 /// ```
@@ -91,30 +103,52 @@ const NEXT: &str = "select id, type, body, key, source, content_type, headers, i
 /// ```
 pub fn enqueue(connection: &Connection, event: &NewEvent) -> Result<()> {
     event.check()?;
-    if event.body.len() > crate::model::event::BODY_BYTES_MAX {
+    if event.body.len() > BODY_BYTES_MAX {
         return Err(Error::misuse(format!(
-            "the body is {} bytes, limit is {}",
-            event.body.len(),
-            crate::model::event::BODY_BYTES_MAX
+            "the body is {} bytes, limit is {BODY_BYTES_MAX}",
+            event.body.len()
         )));
     }
+    if event.original_type.is_some() || event.replay_of.is_some() {
+        return Err(Error::misuse(
+            "what is put into the outbox is a new event: it has no original type, and is no copy",
+        ));
+    }
+    check_headers(&event.headers)?;
     let headers = match event.headers.as_slice() {
         [] => None,
         headers => Some(serde_json::json!(headers).to_string()),
     };
+    if headers
+        .as_ref()
+        .is_some_and(|text| text.len() > HEADERS_BYTES_MAX)
+    {
+        return Err(Error::misuse(format!(
+            "the headers are longer than {HEADERS_BYTES_MAX} bytes"
+        )));
+    }
+    let source: Option<String> = match event.source {
+        None => None,
+        Some(id) => {
+            let name = connection
+                .prepare_cached(
+                    "select name from hookbox_source where id = :id and removed_ms is null",
+                )?
+                .query_row(named_params! { ":id": id }, |row| row.get(0))
+                .optional()?;
+            Some(name.ok_or_else(|| Error::not_found("the event's source is not there"))?)
+        }
+    };
     let inserted = connection
         .prepare_cached(
             "insert into hookbox_outbox_row (type, body, key, source, content_type, headers)
-             values (
-                 :type, :body, :key, (select name from hookbox_source where id = :source),
-                 :content_type, :headers
-             )",
+             values (:type, :body, :key, :source, :content_type, :headers)",
         )?
         .execute(named_params! {
             ":type": event.event_type,
             ":body": event.body,
             ":key": event.key,
-            ":source": event.source,
+            ":source": source,
             ":content_type": event.content_type,
             ":headers": headers,
         })?;
@@ -133,25 +167,36 @@ impl Store {
         }
         let mut ready = Vec::new();
         let mut problems = BTreeMap::new();
-        for row in waiting {
-            let (id, at) = (row.id, moment(row.inserted, now));
-            match self.made_ready(row) {
-                Ok(prepared) => ready.push((id, prepared, at)),
-                Err(error @ (Error::Misuse(_) | Error::NotFound(_))) => {
-                    tracing::warn!(row = id, error = error.chain(), "outbox.problem");
-                    problems.insert(id, error.chain());
+        for found in waiting {
+            let made = match found {
+                Ok(waiting) => {
+                    let (row, at) = (waiting.row.clone(), moment(waiting.inserted, now));
+                    match self.made_ready(waiting) {
+                        Ok(prepared) => Ok((row, prepared, at)),
+                        Err(error @ (Error::Misuse(_) | Error::NotFound(_))) => {
+                            Err((row, error.chain()))
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                Err(error) => return Err(error),
+                Err(broken) => Err(broken),
+            };
+            match made {
+                Ok(made) => ready.push(made),
+                Err((row, problem)) => {
+                    tracing::warn!(row = row.id, problem, "outbox.problem");
+                    problems.insert(row, problem);
+                }
             }
         }
         self.inner.published.ask_for_keys();
         self.write(move |tx| {
             let mut taken = Taken::default();
-            for (id, prepared, at) in &ready {
-                taken.events += usize::from(take(tx, *id, prepared, *at)?);
+            for (row, prepared, at) in &ready {
+                taken.events += usize::from(take(tx, row, prepared, *at)?);
             }
-            for (id, problem) in &problems {
-                taken.problems += set_problem(tx, *id, problem)?;
+            for (row, problem) in &problems {
+                taken.problems += set_problem(tx, row, problem)?;
             }
             Ok(taken)
         })
@@ -211,14 +256,17 @@ fn moment(inserted: Timestamp, now: Timestamp) -> Timestamp {
     }
 }
 
-fn read_batch(connection: &Connection) -> Result<Vec<Waiting>> {
+/// A row that can be read, or one that cannot, with the reason.
+type Found = std::result::Result<Waiting, (RowId, String)>;
+
+fn read_batch(connection: &Connection) -> Result<Vec<Found>> {
     let mut next = connection.prepare_cached(NEXT)?;
     let mut rows = next.query(named_params! { ":limit": BATCH_ROWS })?;
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.next()? {
-        let row = read_row(row)?;
-        bytes += row.event.body.len();
-        waiting.push(row);
+        let found = read_row(row)?;
+        bytes += found.as_ref().map_or(0, |row| row.event.body.len());
+        waiting.push(found);
         if bytes >= BATCH_BYTES {
             break;
         }
@@ -226,29 +274,52 @@ fn read_batch(connection: &Connection) -> Result<Vec<Waiting>> {
     Ok(waiting)
 }
 
-fn read_row(row: &Row<'_>) -> rusqlite::Result<Waiting> {
+fn read_row(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let id = RowId {
+        id: row.get("id")?,
+        mark: row.get("mark")?,
+    };
+    // SQLite takes for a text whatever bytes a client calls one.
+    let mut broken = None;
+    let mut text = |name: &'static str| -> rusqlite::Result<Option<String>> {
+        Ok(match row.get_ref(name)? {
+            ValueRef::Text(bytes) => match String::from_utf8(bytes.to_vec()) {
+                Ok(text) => Some(text),
+                Err(_) => {
+                    broken = Some(format!("its {name} is not UTF-8"));
+                    None
+                }
+            },
+            _ => None,
+        })
+    };
+    let event_type = text("type")?;
+    let (key, source) = (text("key")?, text("source")?);
+    let (content_type, headers) = (text("content_type")?, text("headers")?);
+    if let Some(problem) = broken {
+        return Ok(Err((id, problem)));
+    }
     let (body, is_text) = match row.get_ref("body")? {
         ValueRef::Text(text) => (text.to_vec(), true),
         other => (other.as_blob()?.to_vec(), false),
     };
-    let content_type: Option<String> = row.get("content_type")?;
     let usual = || match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         Ok(_) => "application/json",
         Err(_) if is_text => "text/plain; charset=utf-8",
         Err(_) => "application/octet-stream",
     };
     let content_type = content_type.unwrap_or_else(|| usual().to_owned());
-    Ok(Waiting {
-        id: row.get("id")?,
-        source: row.get("source")?,
-        headers: row.get("headers")?,
+    Ok(Ok(Waiting {
+        row: id,
+        source,
+        headers,
         inserted: row.get("inserted_ms")?,
         event: NewEvent {
-            key: row.get("key")?,
+            key,
             content_type: Some(content_type),
-            ..NewEvent::new(row.get::<_, String>("type")?, body)
+            ..NewEvent::new(event_type.unwrap_or_default(), body)
         },
-    })
+    }))
 }
 
 /// Headers as they were put in: an object, or an array of pairs.
@@ -271,22 +342,32 @@ fn read_headers(stored: Option<&str>) -> Result<Vec<Header>> {
         _ => None,
     };
     let headers = headers.ok_or_else(bad)?;
-    let fits = |(name, value): &Header| {
-        http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok()
+    check_headers(&headers)?;
+    Ok(headers)
+}
+
+/// Whether these can be sent as headers.
+fn check_headers(headers: &[Header]) -> Result<()> {
+    let fits = |(name, value): &&Header| {
+        http::HeaderName::try_from(name.as_str()).is_ok()
+            && http::HeaderValue::try_from(value.as_str()).is_ok()
     };
-    if headers.iter().all(fits) {
-        Ok(headers)
-    } else {
-        Err(bad())
+    match headers.iter().find(|header| !fits(header)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::misuse(format!(
+            "`{name}` cannot be a header, or its value cannot be one's; write letters, digits and dashes, and no control characters"
+        ))),
     }
 }
 
-/// Makes the event of a row; false where another process did.
-fn take(tx: &mut Tx<'_>, id: i64, prepared: &Prepared, at: Timestamp) -> Result<bool> {
+/// Makes the event of a row; false where another process did, or somebody deleted it.
+fn take(tx: &mut Tx<'_>, row: &RowId, prepared: &Prepared, at: Timestamp) -> Result<bool> {
     let removed = tx
         .connection
-        .prepare_cached("delete from hookbox_outbox_row where id = :id and problem is null")?
-        .execute(named_params! { ":id": id })?;
+        .prepare_cached(
+            "delete from hookbox_outbox_row where id = :id and mark = :mark and problem is null",
+        )?
+        .execute(named_params! { ":id": row.id, ":mark": row.mark })?;
     if removed == 0 {
         return Ok(false);
     }
@@ -294,12 +375,13 @@ fn take(tx: &mut Tx<'_>, id: i64, prepared: &Prepared, at: Timestamp) -> Result<
     Ok(true)
 }
 
-fn set_problem(tx: &Tx<'_>, id: i64, problem: &str) -> Result<usize> {
+fn set_problem(tx: &Tx<'_>, row: &RowId, problem: &str) -> Result<usize> {
     let changed = tx
         .connection
         .prepare_cached(
-            "update hookbox_outbox_row set problem = :problem where id = :id and problem is null",
+            "update hookbox_outbox_row set problem = :problem
+             where id = :id and mark = :mark and problem is null",
         )?
-        .execute(named_params! { ":id": id, ":problem": problem })?;
+        .execute(named_params! { ":id": row.id, ":mark": row.mark, ":problem": problem })?;
     Ok(changed)
 }

@@ -78,10 +78,14 @@ pub(super) struct Writer {
     /// The write-ahead log, and how it stood when it was last looked at.
     log: PathBuf,
     log_stamp: Option<Stamp>,
-    /// Whether the log had changed then: a second change within one tick of the file system's
-    /// clock leaves no mark, so it is looked at once more.
-    log_was_new: bool,
+    /// Looks since it had changed: a second change within one tick of the file system's clock leaves
+    /// no mark, so that is asked about for a while.
+    quiet_looks: u32,
 }
+
+/// Looks at a log that has not changed, before it is believed: three seconds of them, since the
+/// clocks of file systems tick every two seconds at the slowest (FAT).
+const QUIET_LOOKS: u32 = 60;
 
 /// When a file was last written, and how long it is.
 type Stamp = (SystemTime, u64);
@@ -111,7 +115,7 @@ impl Writer {
             others_wrote: false,
             log: PathBuf::from(log),
             log_stamp: None,
-            log_was_new: true,
+            quiet_looks: 0,
         })
     }
 
@@ -303,9 +307,12 @@ impl Writer {
             .ok();
         let is_new = stamp.is_none() || stamp != self.log_stamp;
         self.log_stamp = stamp;
-        if !std::mem::replace(&mut self.log_was_new, is_new) && !is_new {
+        if is_new {
+            self.quiet_looks = 0;
+        } else if self.quiet_looks >= QUIET_LOOKS {
             return;
         }
+        self.quiet_looks += 1;
         let looked = self.notice_others().and_then(|()| {
             if self.others_wrote {
                 self.refresh_directory()?;

@@ -135,6 +135,14 @@ fn what_cannot_be_an_event_is_refused_before_it_is_written() {
             key: Some(String::new()),
             ..NewEvent::new("t", "{}")
         },
+        NewEvent {
+            headers: vec![("A B".to_owned(), "x".to_owned())],
+            ..NewEvent::new("t", "{}")
+        },
+        NewEvent {
+            original_type: Some("T".to_owned()),
+            ..NewEvent::new("t", "{}")
+        },
     ];
     for event in &bad {
         assert!(matches!(
@@ -142,6 +150,12 @@ fn what_cannot_be_an_event_is_refused_before_it_is_written() {
             Err(Error::Misuse(_))
         ));
     }
+    let of_nobody = NewEvent {
+        source: Some(hookbox::model::id::SourceId(7)),
+        ..NewEvent::new("t", "{}")
+    };
+    let refused = hookbox::enqueue(&app, &of_nobody);
+    assert!(matches!(refused, Err(Error::NotFound(_))));
     let with_headers = NewEvent {
         key: Some("k".to_owned()),
         headers: vec![

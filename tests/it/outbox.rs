@@ -95,7 +95,7 @@ fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
     here.json(&["init"]);
     let app = other(&here.db);
     let long = "x".repeat(300);
-    let many = format!("{{\"A\":\"{}\"}}", "x".repeat(70_000));
+    let many = format!("{{\"A\":\"{}\"}}", "x".repeat(9_000));
     let bad = [
         ("(body) values ('x')", "type is missing"),
         ("(type, body) values (' ', 'x')", "type is missing"),
@@ -144,7 +144,15 @@ fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
             "(type, body, headers) values ('a', 'b', '{\"A\":\"x\\r\\nB: y\"}')",
             "control characters",
         ),
-        ("(type, body, headers) values ('a', 'b', :many)", "64 KiB"),
+        ("(type, body, headers) values ('a', 'b', :many)", "8 KiB"),
+        (
+            "(type, body, content_type) values ('a', 'b', 'text/plain' || char(0))",
+            "cannot stand in a header",
+        ),
+        (
+            r#"(type, body, headers) values ('a', 'b', '{"A":"x\u0000"}')"#,
+            "control characters",
+        ),
         (
             "(type, body, content_type) values ('a', 'b', 'x' || char(13))",
             "cannot stand in a header",
@@ -280,4 +288,89 @@ fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
     held.execute_batch("commit").unwrap();
     assert_eq!(receiver.next().body, b"{}");
     assert!(receiver.got_nothing_more());
+}
+
+#[test]
+fn a_row_that_is_no_utf8_stays_with_the_reason_and_keeps_nobody_waiting() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let app = other(&here.db);
+    app.execute_batch(
+        "insert into hookbox_outbox (type, body, key) values ('latin', '{}', cast(x'6bfc' as text));
+         insert into hookbox_outbox (type, body) values ('fine', '{}');",
+    )
+    .unwrap();
+    let _served = here.serve();
+    wait_until("the other to be taken", || {
+        (here.json(&["stats"])["events"] == 1).then_some(())
+    });
+    let problem: String = app
+        .query_row("select problem from hookbox_outbox", [], |row| row.get(0))
+        .unwrap();
+    assert!(problem.contains("key is not UTF-8"), "{problem}");
+    let ran = here.run(&["doctor", "--json"]);
+    assert_eq!(ran.code, 1, "something does not work");
+    let told: serde_json::Value = serde_json::from_str(ran.text()).unwrap();
+    let findings = told["findings"].to_string();
+    assert!(findings.contains("cannot be made an event"), "{findings}");
+    assert!(!findings.contains("rows wait"), "{findings}");
+}
+
+#[test]
+fn a_row_that_was_deleted_is_not_mistaken_for_one_that_has_its_id() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let app = other(&here.db);
+    let put = |body: &str| {
+        app.execute(
+            "insert into hookbox_outbox (type, body) values ('t', ?)",
+            [body],
+        )
+        .unwrap();
+    };
+    put("A");
+    let served = here.serve();
+    wait_until("the first to be taken", || {
+        (here.json(&["stats"])["events"] == 1).then_some(())
+    });
+    // Seen by the service, which then has to wait for the lock.
+    app.execute_batch("begin immediate").unwrap();
+    put("B");
+    app.execute_batch("commit; begin immediate").unwrap();
+    let looks = std::cell::Cell::new(0);
+    wait_until("the service to have read it", || {
+        looks.set(looks.get() + 1);
+        (looks.get() > 30).then_some(())
+    });
+    let is_there: bool = app
+        .query_row("select exists (select 1 from hookbox_outbox)", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    app.execute_batch("delete from hookbox_outbox").unwrap();
+    put("C");
+    app.execute_batch("commit").unwrap();
+    all_taken(&here);
+    let events = here.list(&["event", "list"]);
+    let last = here.run(&["event", "body", events[0]["id"].as_str().unwrap()]);
+    assert_eq!(last.text(), "C");
+    // The service may have been quicker than the second transaction.
+    assert_eq!(events.len(), if is_there { 2 } else { 3 });
+    drop(served);
+}
+
+#[test]
+fn an_application_that_does_not_trust_its_schema_can_use_its_file_and_the_outbox() {
+    let here = Box::new();
+    let app = other(&here.db);
+    app.execute_batch("create table orders (id integer primary key)")
+        .unwrap();
+    here.json(&["init", "--into-existing", "--wal"]);
+    app.execute_batch("pragma trusted_schema = off").unwrap();
+    app.execute_batch(
+        "insert into orders values (1);
+         insert into hookbox_outbox (type, body, headers) values ('t', '{}', ' {\"X-A\":\"1\"}');",
+    )
+    .unwrap();
+    assert_eq!(here.json(&["stats"])["outbox"], 1);
 }

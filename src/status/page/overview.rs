@@ -64,6 +64,9 @@ fn totals(around: &Around<'_>, stats: &Stats) -> Markup {
     html! {
         ul.cards {
             li { span.number { (stats.events) } span { (t.events) } }
+            @if stats.outbox > 0 {
+                li.pending { span.number { (stats.outbox) } span { (t.outbox) } }
+            }
             @for (state, count) in counts {
                 li class=[(count > 0).then_some(state.name())] {
                     a href={ "/deliveries?state=" (state) } {

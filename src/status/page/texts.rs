@@ -136,6 +136,7 @@ texts! {
         nothing: "Nothing has come in yet.",
         all: "All deliveries",
         events: "events",
+        outbox: "in the outbox",
         oldest_due: "oldest due {when}",
         on_disk: "on disk",
         url: "URL",
