@@ -5,7 +5,7 @@ use super::look::for_a_while;
 use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
-use super::route::Router;
+use super::router::Router;
 use crate::error::{Error, Result};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::replay::ReplayMove;

@@ -1,9 +1,7 @@
 //! Requests of machines: the API, its document, metrics. They are answered in JSON, also when they
 //! are refused.
 
-use std::collections::HashSet;
 use std::io::Read;
-use std::sync::Mutex;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -14,38 +12,12 @@ use super::api::{self, Asked, Call, Operation};
 use super::gate::BODY_BYTES_MAX;
 use super::guard::{Refused, header};
 use super::reply::{Reply, status_of};
-use super::route::Router;
+use super::router::Router;
 use crate::error::Result;
 use crate::store::KeptAnswer;
 
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 256;
-
-/// Idempotency keys of requests that are under way.
-#[derive(Default)]
-pub(super) struct UnderWay(Mutex<HashSet<String>>);
-
-impl UnderWay {
-    fn begin(&self, key: &str) -> Option<Guarded<'_>> {
-        let mut keys = self.0.lock().expect("no holder of the keys panics");
-        keys.insert(key.to_owned()).then(|| Guarded {
-            keys: self,
-            key: key.to_owned(),
-        })
-    }
-}
-
-struct Guarded<'a> {
-    keys: &'a UnderWay,
-    key: String,
-}
-
-impl Drop for Guarded<'_> {
-    fn drop(&mut self) {
-        let mut keys = self.keys.0.lock().expect("no holder of the keys panics");
-        keys.remove(&self.key);
-    }
-}
 
 /// Whether a path is asked by machines.
 pub(super) fn is_for_machines(path: &str) -> bool {

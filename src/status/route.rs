@@ -1,24 +1,20 @@
 //! From a request to an answer: who asks, and what for; security headers.
 
 use std::io::Read;
-use std::net::SocketAddr;
-use std::sync::Arc;
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
-use super::access::{Access, Denied, Role};
+use super::access::{Denied, Role};
 use super::gate::FORM_BYTES_MAX;
-use super::guard::{Guard, Refused, header};
-use super::machine::{self, UnderWay};
+use super::guard::{Refused, header};
+use super::machine;
 use super::page::{self, Around, Returned};
 use super::reply::{Reply, status_of};
-use super::server::StatusConfig;
+use super::router::Router;
 use super::{actions, api, metrics, site};
 use crate::error::{Error, Result};
-use crate::store::Store;
-use crate::time::Clock;
 
 /// Headers of every reply: nothing from outside, no framing, no guessing of types, nothing kept.
 /// The referrer policy lets a browser name the origin of our own forms.
@@ -33,35 +29,6 @@ const SECURITY_HEADERS: [(&str, &str); 6] = [
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
 ];
-
-pub(super) struct Router {
-    pub(super) store: Store,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) guard: Guard,
-    pub(super) access: Access,
-    pub(super) under_way: UnderWay,
-}
-
-impl Router {
-    pub(super) fn new(
-        store: Store,
-        clock: Arc<dyn Clock>,
-        address: SocketAddr,
-        config: &StatusConfig,
-    ) -> Result<Router> {
-        Ok(Router {
-            clock,
-            guard: Guard::new(
-                address,
-                config.names.clone(),
-                &store.derived_secret("forms of the status page")?,
-            ),
-            access: Access::new(config.tokens.clone()),
-            under_way: UnderWay::default(),
-            store,
-        })
-    }
-}
 
 /// Answers one request; every error becomes a page, or a problem for a machine.
 pub(super) fn answer(router: &Router, mut request: Request) {

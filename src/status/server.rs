@@ -14,9 +14,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tiny_http::{ConfigListenAddr, Request, Server, ServerConfig};
 
-use super::access::Tokens;
+use super::config::StatusConfig;
 use super::gate::{Gate, Inner};
-use super::route::{Router, answer};
+use super::route::answer;
+use super::router::Router;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::time::Clock;
@@ -26,28 +27,6 @@ const WORKERS: usize = 4;
 
 /// How long a stop goes unnoticed if nobody could be told of it.
 const STOP_PERIOD: Duration = Duration::from_secs(5);
-
-/// How the status page is set.
-#[derive(Debug, Clone)]
-pub struct StatusConfig {
-    /// Where to listen; without a token a loopback address; port 0 takes a free one.
-    pub address: SocketAddr,
-    /// What lets somebody in.
-    pub tokens: Tokens,
-    /// Names that it is called by, besides localhost and addresses.
-    pub names: Vec<String>,
-}
-
-impl StatusConfig {
-    /// At this address, with no token and no names.
-    pub fn new(address: SocketAddr) -> StatusConfig {
-        StatusConfig {
-            address,
-            tokens: Tokens::default(),
-            names: Vec::new(),
-        }
-    }
-}
 
 /// A running status page. Dropping it stops it.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use super::look::{for_a_while, side};
 use super::page::{self, Around, Chosen, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
-use super::route::Router;
+use super::router::Router;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::event::EventRecord;

@@ -9,7 +9,6 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::{Value, json};
 
 use super::Store;
-use super::job::Tx;
 use super::query::{
     ATTEMPT_COLUMNS, EventFilter, OutageFilter, OutageRecord, PAGE_MAX, read_attempt,
 };
@@ -17,36 +16,14 @@ use crate::error::{Error, Result};
 use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
-use crate::model::id::{BoxId, DeliveryId, EventId};
+use crate::model::id::{BoxId, EventId};
 use crate::time::Timestamp;
-
-/// Attempts that can be followed: whoever is further behind misses some, and is told.
-const ATTEMPTS_KEPT: i64 = 8_192;
-
-/// After so many new ones the oldest are removed.
-const TRIM_AFTER: i64 = 1_024;
 
 /// Rows of each kind that are read at a time.
 const BATCH: usize = 500;
 
 /// Most of what has happened already that a follower is shown.
 const LATEST_MAX: usize = PAGE_MAX;
-
-/// Notes an attempt for those who follow, in the transaction that writes it.
-pub(super) fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
-    tx.connection
-        .prepare_cached(
-            "insert into hookbox_recent_attempt (attempt_id) values (:delivery * 1024 + :number)",
-        )?
-        .execute(named_params! { ":delivery": delivery, ":number": number })?;
-    let place = tx.connection.last_insert_rowid();
-    if place % TRIM_AFTER == 0 {
-        tx.connection
-            .prepare_cached("delete from hookbox_recent_attempt where id <= :place - :kept")?
-            .execute(named_params! { ":place": place, ":kept": ATTEMPTS_KEPT })?;
-    }
-    Ok(())
-}
 
 /// Something that happened.
 #[derive(Debug, Clone)]

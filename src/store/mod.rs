@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::model::id::{BoxId, EndpointId};
 
 mod answers;
+mod attempts_log;
 mod backup;
 mod body;
 mod changes;
@@ -49,6 +50,7 @@ mod query;
 mod readers;
 mod record;
 mod refusal;
+mod refusing;
 mod replay;
 mod report;
 mod route;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
+use super::attempts_log::attempt_added;
 use super::columns::{HeadersRef, Micros, Millis};
-use super::follow;
 use super::job::Tx;
 use super::pace::{self, RecentPace};
-use super::setup::endpoint::forget_refusals;
+use super::refusing::{forget_refusals, read_refusing};
 use super::setup::hold::hold;
 use super::writer::expect_one;
 use crate::error::Result;
@@ -98,17 +98,6 @@ impl Store {
         let bytes = report.response_body.len();
         self.submit(bytes, false, move |tx| record(tx, &report), answer);
     }
-}
-
-pub(super) fn read_refusing(
-    connection: &Connection,
-    endpoint: EndpointId,
-) -> Result<Option<Duration>> {
-    let lasting: Option<Millis> = connection
-        .prepare_cached("select lasting_ms from hookbox_refusing where endpoint_id = :id")?
-        .query_row(named_params! { ":id": endpoint }, |row| row.get(0))
-        .optional()?;
-    Ok(lasting.map(|span| span.0))
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
@@ -295,7 +284,7 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":response_body": report.response_body,
             ":response_truncated": report.response_truncated,
         })?;
-    follow::attempt_added(tx, report.delivery, number)
+    attempt_added(tx, report.delivery, number)
 }
 
 fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {

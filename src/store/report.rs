@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::changes::HOUR_MS;
-use super::record::read_refusing;
+use super::refusing::read_refusing;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};

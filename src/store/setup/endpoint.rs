@@ -23,6 +23,7 @@ use crate::store::columns::Millis;
 use crate::store::directory::Directory;
 use crate::store::enqueue::{NewDelivery, add_delivery, insert_event};
 use crate::store::job::Tx;
+use crate::store::refusing::forget_refusals;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;
 
@@ -309,14 +310,6 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
         )?;
     tx.changes.configured();
     Ok(id)
-}
-
-/// Forgets for how long the endpoint has refused everything: that is over, or was elsewhere.
-pub(in crate::store) fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
-    tx.connection
-        .prepare_cached("delete from hookbox_refusing where endpoint_id = :id")?
-        .execute(named_params! { ":id": id })?;
-    Ok(())
 }
 
 /// A source that is not there is a slip of the pen, and would keep every event away.

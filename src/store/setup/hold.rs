@@ -2,13 +2,14 @@
 
 use rusqlite::named_params;
 
-use super::endpoint::{forget_refusals, held};
+use super::endpoint::held;
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::EndpointId;
 use crate::store::Store;
 use crate::store::expire::{BATCH, Settling, settle_up_to};
 use crate::store::job::Tx;
+use crate::store::refusing::forget_refusals;
 use crate::store::shift::Shift;
 use crate::store::writer::expect_one;
 use crate::time::Timestamp;

@@ -1,0 +1,42 @@
+//! What every answer is made with.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::access::Access;
+use super::config::StatusConfig;
+use super::guard::Guard;
+use super::under_way::UnderWay;
+use crate::error::Result;
+use crate::store::Store;
+use crate::time::Clock;
+
+/// What every answer is made with.
+pub(super) struct Router {
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) guard: Guard,
+    pub(super) access: Access,
+    pub(super) under_way: UnderWay,
+}
+
+impl Router {
+    pub(super) fn new(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        address: SocketAddr,
+        config: &StatusConfig,
+    ) -> Result<Router> {
+        Ok(Router {
+            clock,
+            guard: Guard::new(
+                address,
+                config.names.clone(),
+                &store.derived_secret("forms of the status page")?,
+            ),
+            access: Access::new(config.tokens.clone()),
+            under_way: UnderWay::default(),
+            store,
+        })
+    }
+}

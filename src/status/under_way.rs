@@ -1,0 +1,32 @@
+//! Which requests with an idempotency key are being answered now.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+/// Idempotency keys of requests that are under way.
+#[derive(Default)]
+pub(super) struct UnderWay(Mutex<HashSet<String>>);
+
+impl UnderWay {
+    /// Begins a request; `None` while one with its key is under way. It ends when what is returned is
+    /// dropped.
+    pub(super) fn begin(&self, key: &str) -> Option<Guarded<'_>> {
+        let mut keys = self.0.lock().expect("no holder of the keys panics");
+        keys.insert(key.to_owned()).then(|| Guarded {
+            keys: self,
+            key: key.to_owned(),
+        })
+    }
+}
+
+pub(super) struct Guarded<'a> {
+    keys: &'a UnderWay,
+    key: String,
+}
+
+impl Drop for Guarded<'_> {
+    fn drop(&mut self) {
+        let mut keys = self.keys.0.lock().expect("no holder of the keys panics");
+        keys.remove(&self.key);
+    }
+}
