@@ -1,5 +1,7 @@
 //! `hookbox doctor`: what may be wrong, and what to do about it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::Context;
@@ -49,8 +51,9 @@ impl Finding {
 pub(super) fn run(context: &Context) -> Result<()> {
     let store = context.store()?;
     let health = store.health()?;
-    let mut findings = of_file(&store, &health);
-    findings.extend(of_outbox(&health, store.is_served(), context.now()));
+    let is_served = store.is_served();
+    let mut findings = of_file(&store, &health, is_served);
+    findings.extend(of_outbox(&health, is_served, context.now()));
     for report in store.endpoint_reports()? {
         findings.extend(of_endpoint(&report, context.now()));
     }
@@ -69,7 +72,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
             .collect();
         let mut object = health.json();
         if let Some(object) = object.as_object_mut() {
-            object.insert("served".to_owned(), store.is_served().into());
+            object.insert("served".to_owned(), is_served.into());
             object.insert("findings".to_owned(), told.into());
         }
         context.out.line(&object.to_string())?;
@@ -98,7 +101,7 @@ fn verdict(findings: &[Finding]) -> Result<()> {
     }
 }
 
-fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
+fn of_file(store: &Store, health: &Health, is_served: bool) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mib = |bytes: u64| bytes / (1024 * 1024);
     if health.is_held_up() {
@@ -129,7 +132,7 @@ fn of_file(store: &Store, health: &Health) -> Vec<Finding> {
         let do_this = format!("chmod 600 {}", store.path().display());
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    if !store.is_served() {
+    if !is_served {
         let what = "nothing serves this file: what comes in by command or SQL is not sent";
         let do_this = format!("hookbox serve --db {}", store.path().display());
         findings.push(Finding::new(Level::Note, what, do_this));
@@ -153,7 +156,7 @@ fn of_outbox(health: &Health, is_served: bool, now: Timestamp) -> Vec<Finding> {
     {
         let what = format!(
             "{count} rows wait in hookbox_outbox, the first for {}",
-            show_span(std::time::Duration::from_secs(now.since(since).as_secs()))
+            in_seconds(now.since(since))
         );
         let do_this = "look at the log of serve: another program may hold the file's lock";
         findings.push(Finding::new(Level::Problem, what, do_this));
@@ -171,19 +174,17 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::new(Level::Note, what, do_this));
     }
     if let Some(outage) = &report.outage {
-        let since = now.since(outage.since).as_secs();
         let what = format!(
             "endpoint {name} cannot be reached since {}: {}; {pending} wait",
-            show_span(std::time::Duration::from_secs(since)),
+            in_seconds(now.since(outage.since)),
             outage.error
         );
         findings.push(Finding::new(Level::Warning, what, ""));
     }
     if let Some(lasting) = report.refusing {
-        let lasting = std::time::Duration::from_secs(lasting.as_secs());
         let what = format!(
             "endpoint {name} has refused everything for {}; {pending} wait",
-            show_span(lasting)
+            in_seconds(lasting)
         );
         let do_this = format!("hookbox delivery list --endpoint {name}");
         findings.push(Finding::new(Level::Warning, what, do_this));
@@ -194,4 +195,9 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::new(Level::Note, what, do_this));
     }
     findings
+}
+
+/// A span without what is less than a second.
+fn in_seconds(span: Duration) -> String {
+    show_span(Duration::from_secs(span.as_secs()))
 }

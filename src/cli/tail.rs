@@ -51,10 +51,17 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
         source: arguments.source.clone(),
     };
     let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit.into())?;
+    let manner = if context.out.is_json() || !context.out.is_shown() {
+        Manner::Json
+    } else if context.out.is_coloured() {
+        Manner::Coloured
+    } else {
+        Manner::Plain
+    };
     let print = |happenings: Vec<Happening>| {
         let mut text = String::new();
         for happening in happenings {
-            text.push_str(&line(context, &happening, store.box_id(), context.now()));
+            text.push_str(&line(manner, &happening, store.box_id(), context.now()));
             text.push('\n');
         }
         context.out.reaches(text.as_bytes())
@@ -76,15 +83,22 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     Ok(())
 }
 
-/// One line: for a person at a terminal, else JSON.
-fn line(context: &Context, happening: &Happening, box_id: &BoxId, now: Timestamp) -> String {
-    if context.out.is_json() || !context.out.is_shown() {
+/// How lines are written: JSON, unless a person at a terminal reads them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Json,
+    Plain,
+    Coloured,
+}
+
+fn line(manner: Manner, happening: &Happening, box_id: &BoxId, now: Timestamp) -> String {
+    if manner == Manner::Json {
         return happening.json(box_id, now).to_string();
     }
     let told = told(happening, box_id);
     let at = happening.at().to_string();
     let at = at.get(..19).unwrap_or(&at).replace('T', " ");
-    if !context.out.is_coloured() {
+    if manner == Manner::Plain {
         return format!("{at}  {:<11}  {}", told.what, told.text);
     }
     let (dim, style) = (Style::new().dimmed(), told.style);

@@ -89,8 +89,8 @@ fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
         ));
     }
     match read_chosen(store, form, now)? {
-        Chosen::Named(ids, _) => {
-            let options = read_named(store, &ids, form)?;
+        Chosen::Named(ids, edit) => {
+            let options = read_named(edit.as_ref(), form)?;
             let made = store.replay(ids, options, now)?;
             Ok(match made.as_slice() {
                 [one] => format!("/deliveries/{}", store.box_id().delivery(*one)),

@@ -1,5 +1,7 @@
 //! Bodies as they may be shown.
 
+use std::borrow::Cow;
+
 use crate::error::Result;
 use crate::model::event::EventRecord;
 use crate::model::kind::SourceKind;
@@ -11,8 +13,13 @@ use crate::store::Store;
 /// hidden: a source that was removed may have come back as another kind.
 pub(super) fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
     let body = store.event_body(event.id)?;
+    Ok(shown(event, &body).into_owned())
+}
+
+/// The same of a body that was read already.
+pub(super) fn shown<'b>(event: &EventRecord, body: &'b [u8]) -> Cow<'b, [u8]> {
     if event.source.is_none() {
-        return Ok(body);
+        return Cow::Borrowed(body);
     }
     let fields: Vec<&str> = SourceKind::ALL
         .iter()
@@ -24,7 +31,7 @@ pub(super) fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> 
             .any(|part| part == field.as_bytes())
     });
     if is_form(event.content_type.as_deref()) && may_be_in_form {
-        return Ok(b"(a form that holds a secret: not shown, but there to download)".to_vec());
+        return Cow::Borrowed(b"(a form that holds a secret: not shown, but there to download)");
     }
-    Ok(hide_fields(&body, &fields).into_owned())
+    hide_fields(body, &fields)
 }

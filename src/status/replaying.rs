@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::body::shown_body;
+use super::body::shown;
 use super::page::{Chosen, Edit};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
@@ -89,15 +89,11 @@ pub(super) fn read_filtered(
 }
 
 /// How those that are named are to be sent again.
-pub(super) fn read_named(
-    store: &Store,
-    ids: &[DeliveryId],
-    fields: &Fields,
-) -> Result<ReplayOptions> {
+pub(super) fn read_named(edit: Option<&Edit>, fields: &Fields) -> Result<ReplayOptions> {
     Ok(ReplayOptions {
         to: target(fields)?,
         has_new_ids: field(fields, "new_id") == "true",
-        edited_body: edited_body(store, ids, fields)?,
+        edited_body: edited_body(edit, fields)?,
     })
 }
 
@@ -123,7 +119,7 @@ fn edit_of(store: &Store, ids: &[DeliveryId]) -> Result<Option<Edit>> {
         return Ok(None);
     };
     let body = store.event_body(*id)?;
-    if shown_body(store, &store.event(*id)?)? != body {
+    if *shown(&store.event(*id)?, &body) != *body {
         return Ok(Some(Edit::Secret));
     }
     let text = String::from_utf8(body).ok().filter(|text| {
@@ -141,12 +137,12 @@ fn has_one_line_end(text: &str) -> bool {
 }
 
 /// The body that was filled in, if it is another than the event's.
-fn edited_body(store: &Store, ids: &[DeliveryId], fields: &Fields) -> Result<Option<Vec<u8>>> {
+fn edited_body(edit: Option<&Edit>, fields: &Fields) -> Result<Option<Vec<u8>>> {
     // As it is: white space is a part of it.
     let Some((_, typed)) = fields.iter().find(|(name, _)| name == "body") else {
         return Ok(None);
     };
-    let Some(Edit::Text(held)) = edit_of(store, ids)? else {
+    let Some(Edit::Text(held)) = edit else {
         return Err(Error::misuse(
             "this body cannot be changed here; use: hookbox replay ID --edit FILE",
         ));
@@ -164,7 +160,7 @@ fn edited_body(store: &Store, ids: &[DeliveryId], fields: &Fields) -> Result<Opt
     } else {
         typed.replace("\r\n", "\n")
     };
-    Ok((typed != held).then(|| typed.into_bytes()))
+    Ok((typed != *held).then(|| typed.into_bytes()))
 }
 
 #[cfg(test)]

@@ -120,21 +120,34 @@ fn list_or_problem<T: Default>(
         Err(error) if status_of(&error) >= 500 => return Err(error),
         Err(error) => error,
     };
+    Ok(refused(around, path, &[], &error, |around| {
+        show(around, T::default())
+    }))
+}
+
+/// A page with what was wrong with its form above it, and what was filled in still there.
+fn refused(
+    around: &Around<'_>,
+    path: &str,
+    form: &[(String, String)],
+    error: &Error,
+    show: impl FnOnce(&Around<'_>) -> String,
+) -> Reply {
     let problem = error.chain();
     let returned = Returned {
         path,
         page: None,
-        form: &[],
+        form,
         problem: &problem,
     };
     let around = Around {
         returned: Some(returned),
         ..*around
     };
-    Ok(Reply {
-        status: status_of(&error),
-        ..Reply::page(show(&around, T::default()))
-    })
+    Reply {
+        status: status_of(error),
+        ..Reply::page(show(&around))
+    }
 }
 
 fn read_deliveries(around: &Around<'_>, query: &str) -> Result<DeliveryFilter> {
@@ -223,7 +236,7 @@ pub(super) fn new_replay(
     let store = &router.store;
     let chosen = read_chosen(store, fields, around.now)?;
     let preview = match &chosen {
-        Chosen::Named(ids, _) => read_named(store, ids, fields)
+        Chosen::Named(ids, edit) => read_named(edit.as_ref(), fields)
             .and_then(|options| store.preview_named(ids, &options).map(Some)),
         Chosen::Filtered(_, selection, _) if selection.is_empty() => Ok(None),
         Chosen::Filtered(kind, selection, _) => {
@@ -251,21 +264,9 @@ pub(super) fn new_replay(
     let Some(error) = error.filter(|_| around.returned.is_none()) else {
         return Ok(Reply::page(page::new_replay(around, &view)));
     };
-    let problem = error.chain();
-    let returned = Returned {
-        path: "/replays/new",
-        page: None,
-        form: fields,
-        problem: &problem,
-    };
-    let around = Around {
-        returned: Some(returned),
-        ..*around
-    };
-    Ok(Reply {
-        status: status_of(&error),
-        ..Reply::page(page::new_replay(&around, &view))
-    })
+    Ok(refused(around, "/replays/new", fields, &error, |around| {
+        page::new_replay(around, &view)
+    }))
 }
 
 /// What would be sent if nothing were said about how.

@@ -306,15 +306,6 @@ impl Store {
             Ok(open)
         })
     }
-
-    fn newest_id(&self, statement: &str) -> Result<i64> {
-        self.read(|connection| {
-            let newest: Option<i64> = connection
-                .prepare_cached(statement)?
-                .query_row([], |row| row.get(0))?;
-            Ok(newest.unwrap_or(0))
-        })
-    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ mod enqueue;
 mod expire;
 mod follow;
 mod gather;
+mod halves;
 mod job;
 mod keys;
 mod lock;

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
 use super::Store;
 use super::expire::FIRST_PLAUSIBLE;
+use super::halves::{ROOM, last_older};
 use super::job::Tx;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
@@ -151,6 +152,8 @@ const COPIES: &str = concat!(
     " from family as f join hookbox_event as e on e.id = f.id"
 );
 
+const RECEIVED: &str = "select received_ms from hookbox_event where id > :id order by id limit 1";
+
 /// A piece of the events that can go.
 struct Piece {
     families: Vec<Family>,
@@ -241,7 +244,9 @@ impl Store {
                 "the last hour is kept: requests of it may be on the wire; name an earlier time",
             ));
         }
-        let last = self.read(|connection| last_before(connection, before))?;
+        let newest = self.newest_id("select max(id) from hookbox_event")?;
+        let low = self.read(|connection| last_older(connection, RECEIVED, newest, before, 1))?;
+        let last = EventId((low + ROOM).min(newest));
         let mut pruned = Pruned {
             events: 0,
             deliveries: 0,
@@ -266,31 +271,6 @@ impl Store {
         }
         Ok(pruned)
     }
-}
-
-/// The last event that may have come before a time: found by halves, with room for a clock that was
-/// set.
-fn last_before(connection: &Connection, before: Timestamp) -> Result<EventId> {
-    const ROOM: i64 = 10_000;
-    let newest: i64 =
-        connection.query_row("select ifnull(max(id), 0) from hookbox_event", [], |row| {
-            row.get(0)
-        })?;
-    let mut received = connection.prepare_cached(
-        "select received_ms from hookbox_event where id >= :id order by id limit 1",
-    )?;
-    let (mut low, mut high) = (0, newest);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        let at: Option<Timestamp> = received
-            .query_row(named_params! { ":id": middle }, |row| row.get(0))
-            .optional()?;
-        match at {
-            Some(at) if at < before => low = middle,
-            _ => high = middle,
-        }
-    }
-    Ok(EventId((low + ROOM).min(newest)))
 }
 
 /// The next families that can go: no more than one transaction removes.

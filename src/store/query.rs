@@ -396,6 +396,16 @@ impl Store {
         })
     }
 
+    /// What a statement says of the newest row: its id, or 0 where there is none.
+    pub(super) fn newest_id(&self, statement: &str) -> Result<i64> {
+        self.read(|connection| {
+            let newest: Option<i64> = connection
+                .prepare_cached(statement)?
+                .query_row([], |row| row.get(0))?;
+            Ok(newest.unwrap_or(0))
+        })
+    }
+
     /// The outages behind one, oldest first.
     pub(super) fn outages_behind(&self, id: i64) -> Result<Vec<OutageRecord>> {
         let mut conditions = Conditions::default();

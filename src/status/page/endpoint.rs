@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::around::Around;
-use super::fields::{capital, form, name, secret, setting, settings, sure};
+use super::fields::{self, capital, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{button, last_day, size};
@@ -146,8 +146,12 @@ fn said(around: &Around<'_>, value: &Value) -> Option<String> {
 }
 
 /// What a setting is now, as far as it may be shown.
-fn held(around: &Around<'_>, report: &EndpointReport, setting: &str) -> Option<String> {
-    let shown = report.json();
+fn held(
+    around: &Around<'_>,
+    report: &EndpointReport,
+    shown: &Value,
+    setting: &str,
+) -> Option<String> {
     let is_kept = || Some(around.texts.words.is_kept.to_owned());
     let (connection, endpoint) = (&report.endpoint.connection, &report.endpoint);
     match setting {
@@ -195,32 +199,17 @@ fn make_up(around: &Around<'_>, report: &EndpointReport) -> Markup {
 }
 
 fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let (t, words) = (&around.texts.endpoints, &around.texts.words);
-    let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.name);
-    let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
-    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
-    let fields = html! {
-        @for one in &ENDPOINT_SETTINGS {
-            (setting(around, &set, one, false, held(around, report, one.name).as_deref()))
-        }
-        p.dim { (words.stays) }
-        button type="submit" { (words.save) }
-    };
-    let new_secret = html! {
-        (secret(t.new_secret, "secret"))
-        button.quiet type="submit" { (words.replace_secret) }
-    };
-    let removal = html! {
+    let t = &around.texts.endpoints;
+    let shown = report.json();
+    let cancel = html! {
         label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
-        (sure(around))
-        button.quiet type="submit" { (words.remove) }
     };
-    html! {
-        details.change open[is_open.contains(&true)] {
-            summary { (words.change) }
-            (form(around, &set, &fields))
-            (form(around, &rotate, &new_secret))
-            (form(around, &remove, &removal))
-        }
-    }
+    fields::changes(
+        around,
+        &format!("/endpoints/{}", report.endpoint.name),
+        &ENDPOINT_SETTINGS,
+        |setting| held(around, report, &shown, setting),
+        t.new_secret,
+        &cancel,
+    )
 }

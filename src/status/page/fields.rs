@@ -51,7 +51,7 @@ pub(super) fn choice(
 }
 
 /// A field for a password or a token.
-pub(super) fn secret(label: &str, name: &str) -> Markup {
+fn secret(label: &str, name: &str) -> Markup {
     html! {
         label {
             span { (label) }
@@ -60,8 +60,46 @@ pub(super) fn secret(label: &str, name: &str) -> Markup {
     }
 }
 
+/// The forms that change a thing: its settings, each with what it is now (`held`), its secret, and
+/// whether it is there at all.
+pub(super) fn changes(
+    around: &Around<'_>,
+    thing: &str,
+    settings: &[Setting],
+    held: impl Fn(&str) -> Option<String>,
+    new_secret: &str,
+    before_removal: &Markup,
+) -> Markup {
+    let words = &around.texts.words;
+    let path = |verb: &str| format!("{thing}/{verb}");
+    let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
+    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
+    let fields = html! {
+        @for one in settings { (setting(around, &set, one, false, held(one.name).as_deref())) }
+        p.dim { (words.stays) }
+        button type="submit" { (words.save) }
+    };
+    let rotation = html! {
+        (secret(new_secret, "secret"))
+        button.quiet type="submit" { (words.replace_secret) }
+    };
+    let removal = html! {
+        (before_removal)
+        (sure(around))
+        button.quiet type="submit" { (words.remove) }
+    };
+    html! {
+        details.change open[is_open.contains(&true)] {
+            summary { (words.change) }
+            (form(around, &set, &fields))
+            (form(around, &rotate, &rotation))
+            (form(around, &remove, &removal))
+        }
+    }
+}
+
 /// What must be ticked before something is removed.
-pub(super) fn sure(around: &Around<'_>) -> Markup {
+fn sure(around: &Around<'_>) -> Markup {
     html! {
         label.check {
             input type="checkbox" name="sure" value="true" required;
@@ -94,7 +132,7 @@ pub(super) fn settings(
 }
 
 /// A field for a setting, with what it is now where nothing is filled in.
-pub(super) fn setting(
+fn setting(
     around: &Around<'_>,
     action: &str,
     setting: &Setting,

@@ -1,9 +1,10 @@
 //! Sources: how each is set, what it refused, and forms to make and change them.
 
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::around::Around;
-use super::fields::{choice, form, name, secret, setting, settings, sure};
+use super::fields::{self, choice, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::headers;
@@ -68,39 +69,25 @@ pub(in crate::status) fn source(
 }
 
 fn changes(around: &Around<'_>, report: &SourceReport) -> Markup {
-    let (t, words) = (&around.texts.sources, &around.texts.words);
-    let path = |verb: &str| format!("/sources/{}/{verb}", report.source.name);
-    let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
-    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
-    let fields = html! {
-        @for one in &SOURCE_SETTINGS {
-            (setting(around, &set, one, false, held(around, report, one.name).as_deref()))
-        }
-        p.dim { (words.stays) }
-        button type="submit" { (words.save) }
-    };
-    let new_secret = html! {
-        (secret(t.new_secret, "secret"))
-        button.quiet type="submit" { (words.replace_secret) }
-    };
-    let removal = html! {
-        (sure(around))
-        button.quiet type="submit" { (words.remove) }
-    };
-    html! {
-        details.change open[is_open.contains(&true)] {
-            summary { (words.change) }
-            (form(around, &set, &fields))
-            (form(around, &rotate, &new_secret))
-            (form(around, &remove, &removal))
-        }
-    }
+    let shown = report.json(around.now);
+    fields::changes(
+        around,
+        &format!("/sources/{}", report.source.name),
+        &SOURCE_SETTINGS,
+        |setting| held(around, report, &shown, setting),
+        around.texts.sources.new_secret,
+        &html! {},
+    )
 }
 
 /// What a setting is now, as far as it may be shown and the kind has it.
-fn held(around: &Around<'_>, report: &SourceReport, setting: &str) -> Option<String> {
-    let shown = report.json(around.now);
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+fn held(
+    around: &Around<'_>,
+    report: &SourceReport,
+    shown: &Value,
+    setting: &str,
+) -> Option<String> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     let rules = &report.source.generic.signature;
     let is_generic = report.source.kind == SourceKind::Generic;
     match setting {

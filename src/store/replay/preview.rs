@@ -16,6 +16,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::store::halves::{ROOM, last_older};
 use crate::store::setup::found;
 use crate::store::{DeliveryFilter, Directory, PAGE_MAX, Store};
 use crate::time::Timestamp;
@@ -235,8 +236,7 @@ impl Store {
     /// A row before which none is as young as `since`: found by halves, with room for a clock that
     /// was set.
     fn before_first_since(&self, kind: ReplayKind, since: Timestamp, newest: i64) -> Result<i64> {
-        const ROOM: i64 = 10_000;
-        let statement = match kind {
+        let next = match kind {
             ReplayKind::Backfill => {
                 "select received_ms from hookbox_event where id > :id order by id limit 1"
             }
@@ -244,38 +244,17 @@ impl Store {
                 "select created_ms from hookbox_delivery where id > :id order by id limit 1"
             }
         };
-        let (mut low, mut high) = (0, newest);
-        while high - low > ROOM {
-            let middle = low + (high - low) / 2;
-            let made: Option<Timestamp> = self.read(|connection| {
-                let made = connection
-                    .prepare_cached(statement)?
-                    .query_row(named_params! { ":id": middle }, |row| row.get(0))
-                    .optional()?;
-                Ok(made)
-            })?;
-            match made {
-                Some(made) if made < since => low = middle,
-                _ => high = middle,
-            }
-        }
+        let low = self.read(|connection| last_older(connection, next, newest, since, ROOM))?;
         Ok((low - ROOM).max(0))
     }
 
     /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.
     pub(super) fn newest_row(&self, kind: ReplayKind) -> Result<i64> {
         let statement = match kind {
-            ReplayKind::Backfill => "select ifnull(max(id), 0) from hookbox_event",
-            ReplayKind::Replay | ReplayKind::Recover => {
-                "select ifnull(max(id), 0) from hookbox_delivery"
-            }
+            ReplayKind::Backfill => "select max(id) from hookbox_event",
+            ReplayKind::Replay | ReplayKind::Recover => "select max(id) from hookbox_delivery",
         };
-        self.read(|connection| {
-            let newest = connection
-                .prepare_cached(statement)?
-                .query_row([], |row| row.get(0))?;
-            Ok(newest)
-        })
+        self.newest_id(statement)
     }
 
     fn preview_of_endpoint(
