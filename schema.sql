@@ -30,7 +30,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 6, lower(hex(randomblob(5))), randomblob(16));
+values (1, 7, lower(hex(randomblob(5))), randomblob(16));
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -225,6 +225,8 @@ create table if not exists hookbox_event (
     summary       text    check (length(summary) between 1 and 200),
     branch        text    check (length(branch) between 1 and 255),
     is_json       integer not null check (is_json in (0, 1)),
+    -- How an expression of the source's failed on it: it was taken in without a type or key of its own.
+    problem       text,
     -- The producer's headers in received order: a JSON array of [name, value].
     headers       text    not null,
     -- The body: as it came, or packed (zstd) where that is smaller; `hookbox event body` prints it.

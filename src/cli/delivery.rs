@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::replay::say_what_is_meant;
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
 use crate::model::delivery::State;
@@ -99,6 +100,7 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
                 .fields(&store.delivery(id)?.json(store.box_id(), context.now()))
         }
         DeliveryCommand::Cancel { id } => {
+            say_what_is_meant(context, &store, &[&id])?;
             let id = store.box_id().parse_delivery(&id)?;
             store.cancel(id, context.now())?;
             let shown = store.delivery(id)?.json(store.box_id(), context.now());

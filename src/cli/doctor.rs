@@ -189,6 +189,10 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         let do_this = format!("hookbox delivery list --endpoint {name}");
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
+    for doubt in &report.doubts {
+        let what = format!("endpoint {name}: {doubt}");
+        findings.push(Finding::new(Level::Warning, what, ""));
+    }
     if report.dead > 0 {
         let what = format!("{} deliveries to {name} are dead", report.dead);
         let do_this = format!("hookbox replay --state dead --endpoint {name} --dry-run");

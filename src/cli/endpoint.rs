@@ -21,7 +21,6 @@ use crate::model::retry::Retry;
 use crate::model::window::Windows;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
-use crate::store::Store;
 use crate::time::{parse_span, show_span};
 
 #[derive(Debug, Subcommand)]
@@ -436,8 +435,7 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     let store = context.store_or_new()?;
     store.add_endpoint(new, context.now())?;
     let report = store.endpoint_report(&arguments.name)?;
-    hint_at_chat(context, &report);
-    hint_at_same_url(context, &store, &report)?;
+    say_doubts(context, &report);
     let text = format!(
         "added endpoint {}; events go to {} from now on",
         arguments.name,
@@ -459,46 +457,16 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
         context.now(),
     )?;
     let report = store.endpoint_report(&arguments.name)?;
-    hint_at_chat(context, &report);
+    say_doubts(context, &report);
     let text = format!("changed endpoint {}", arguments.name);
     context.out.object(&report.json(), &text)
 }
 
-/// A chat's robot refuses what it does not know.
-fn hint_at_chat(context: &Context, report: &EndpointReport) {
-    let endpoint = &report.endpoint;
-    let url = endpoint.url.uri();
-    // Discord takes GitHub's own events at the URL with /github behind it, and Slack's messages.
-    if ["/github", "/slack"]
-        .iter()
-        .any(|end| url.path().trim_end_matches('/').ends_with(end))
-    {
-        return;
+/// Says what about it is probably not meant.
+fn say_doubts(context: &Context, report: &EndpointReport) {
+    for doubt in &report.doubts {
+        context.out.note(&format!("warning: {doubt}"));
     }
-    if let (Format::Raw, Some(chat)) = (&endpoint.format, Chat::of_host(url)) {
-        context.out.note(&format!(
-            "the URL is one of {}, which takes no raw events; `hookbox endpoint set {} --format {}` tells it what happened",
-            chat.title(),
-            endpoint.name,
-            chat.name()
-        ));
-    }
-}
-
-/// Two endpoints with one URL know nothing of each other's pace.
-fn hint_at_same_url(context: &Context, store: &Store, report: &EndpointReport) -> Result<()> {
-    let added = &report.endpoint;
-    let all = store.endpoint_reports()?;
-    let mut others = all.iter().map(|report| &report.endpoint);
-    let same = others.find(|other| other.name != added.name && other.url == added.url);
-    if let Some(same) = same.filter(|_| added.rate().is_some()) {
-        context.out.note(&format!(
-            "endpoint {} has the same URL; each of the two is held to {} by itself, so set a lower --rate for both",
-            same.name,
-            added.rate().map(ToString::to_string).unwrap_or_default()
-        ));
-    }
-    Ok(())
 }
 
 fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {

@@ -11,7 +11,6 @@ use super::event::read_data;
 use super::progress;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
-use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::store::{Preview, ReplayOptions, Store};
@@ -19,7 +18,8 @@ use crate::time::show_span;
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
-    /// Deliveries to send again, by id or bare number; all or none is replayed
+    /// Deliveries to send again, by id or bare number, or events (evt_...), which
+    /// stand for their newest delivery to each endpoint; all or none is replayed
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Those in this state: delivered, dead, cancelled
@@ -186,11 +186,8 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         ));
     }
     let box_id = store.box_id();
-    let ids = arguments
-        .ids
-        .iter()
-        .map(|id| box_id.parse_delivery(id))
-        .collect::<Result<Vec<DeliveryId>>>()?;
+    let ids = store.named_deliveries(&arguments.ids)?;
+    say_what_is_meant(context, store, &arguments.ids)?;
     let edited_body = match &arguments.edit {
         None => None,
         Some(path) => Some(read_data(&format!("@{}", path.display()))?),
@@ -203,6 +200,11 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
     if how.dry_run {
         let preview = store.preview_named(&ids, &options)?;
         return show_preview(context, &preview, &preview.json_of_found());
+    }
+    // An event stands for as many deliveries as it has endpoints.
+    let has_events = arguments.ids.iter().any(|id| id.starts_with("evt_"));
+    if has_events && !how.yes && context.out.is_interactive() {
+        confirm(context, &store.preview_named(&ids, &options)?)?;
     }
     let made = store.replay(ids, options, context.now())?;
     context.note_if_not_served(store);
@@ -228,13 +230,7 @@ fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result
         return context.out.object(&object, "there is nothing to send");
     }
     if !how.yes && context.out.is_interactive() {
-        context.out.note(&preview_text(&preview));
-        let question = format!("send these {} deliveries?", preview.deliveries);
-        if !context.out.confirms(&question)? {
-            return Err(Error::misuse(
-                "nothing was sent; --yes sends without asking",
-            ));
-        }
+        confirm(context, &preview)?;
     }
     let id = store.start_replay(asked, &preview, context.now())?;
     context.note_if_not_served(store);
@@ -246,6 +242,43 @@ fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result
     )?;
     if how.wait || (store.is_served() && context.out.is_interactive()) {
         progress::watch(context, store, id)?;
+    }
+    Ok(())
+}
+
+/// Asks a person whether to send what a preview shows.
+fn confirm(context: &Context, preview: &Preview) -> Result<()> {
+    context.out.note(&preview_text(preview));
+    let question = match preview.deliveries {
+        1 => "send this delivery?".to_owned(),
+        count => format!("send these {count} deliveries?"),
+    };
+    match context.out.confirms(&question)? {
+        true => Ok(()),
+        false => Err(Error::misuse(
+            "nothing was sent; --yes sends without asking",
+        )),
+    }
+}
+
+/// Says of each bare number which delivery it was taken for: it may have been meant for another
+/// thing that has this number.
+pub(super) fn say_what_is_meant(
+    context: &Context,
+    store: &Store,
+    ids: &[impl AsRef<str>],
+) -> Result<()> {
+    for id in ids.iter().map(AsRef::as_ref) {
+        if !id.bytes().all(|byte| byte.is_ascii_digit()) {
+            continue;
+        }
+        let delivery = store.delivery(store.box_id().parse_delivery(id)?)?;
+        context.out.note(&format!(
+            "{id} is {} to {}: {}",
+            store.box_id().delivery(delivery.id),
+            delivery.endpoint,
+            delivery.summary
+        ));
     }
     Ok(())
 }

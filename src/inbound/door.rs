@@ -24,6 +24,7 @@ use crate::error::Error;
 use crate::model::check_name;
 use crate::model::event::{Accepted, NewEvent};
 use crate::model::header::Header;
+use crate::model::hops;
 use crate::model::id::SourceId;
 use crate::model::refusal::RefusalRecord;
 use crate::model::source::Source;
@@ -208,6 +209,9 @@ impl Door {
             }
             return Err(too_large(bytes, self.body_bytes_max));
         }
+        if let Some(why) = hops::why_not(headers, self.store.box_id(), &source.name) {
+            return Err(Refusal::new(StatusCode::LOOP_DETECTED, why));
+        }
         let head_bytes: usize = headers
             .iter()
             .map(|(name, value)| name.len() + value.len() + 4)
@@ -302,7 +306,12 @@ impl Door {
     fn accepted(&self, accepted: &Accepted) -> Reply {
         let id = self.store.box_id().event(accepted.id);
         if accepted.duplicate {
-            let body = json!({ "id": id, "duplicate": true, "replayed": accepted.deliveries });
+            let body = json!({
+                "id": id,
+                "duplicate": true,
+                "replayed": accepted.deliveries,
+                "hurried": accepted.hurried,
+            });
             reply(StatusCode::OK, &body)
         } else {
             reply(StatusCode::ACCEPTED, &json!({ "id": id }))
@@ -434,6 +443,7 @@ fn admit(
         source: Some(source.id),
         original_type: described.original_type,
         key: described.key,
+        problem: described.problem,
         content_type,
         ..NewEvent::new(described.event_type, body)
     };
@@ -522,6 +532,10 @@ fn refuse(refusal: &Refusal) -> Reply {
         }
         StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
+        }
+        // Tells the sender, which is a hookbox, that this is for good.
+        StatusCode::LOOP_DETECTED => {
+            headers.insert(hops::HEADER, HeaderValue::from_static("refused"));
         }
         _ => {}
     }

@@ -400,6 +400,8 @@ pub struct EndpointReport {
     pub refusing: Option<Duration>,
     /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
     pub paced_until: Option<Timestamp>,
+    /// What about it is probably not meant.
+    pub doubts: Vec<String>,
 }
 
 /// How attempts ended in one hour.
@@ -463,6 +465,7 @@ impl EndpointReport {
             "hours": self.hours.iter().map(Hour::json).collect::<Vec<Value>>(),
             "refusing_for": self.refusing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),
+            "doubts": self.doubts,
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,

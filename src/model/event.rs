@@ -36,6 +36,8 @@ pub struct NewEvent {
     pub body: Vec<u8>,
     /// The event that this one is an edited copy of.
     pub replay_of: Option<EventId>,
+    /// How an expression of its source's failed on it.
+    pub problem: Option<String>,
 }
 
 impl NewEvent {
@@ -50,6 +52,7 @@ impl NewEvent {
             headers: Vec::new(),
             body: body.into(),
             replay_of: None,
+            problem: None,
         }
     }
 
@@ -111,6 +114,8 @@ pub struct Accepted {
     pub duplicate: bool,
     /// Deliveries made: of the new event, or as a replay that a repeat asked for.
     pub deliveries: usize,
+    /// Pending deliveries whose wait a repeat ended.
+    pub hurried: usize,
 }
 
 /// An event as it is looked at; the body is asked for by itself.
@@ -138,6 +143,8 @@ pub struct EventRecord {
     pub bytes: i64,
     /// The event that this one is an edited copy of.
     pub replay_of: Option<EventId>,
+    /// How an expression of its source's failed on it: it has no type or key of its own for that.
+    pub problem: Option<String>,
 }
 
 /// One line for lists: who did what to which repository; of an event whose body does not say so,
@@ -171,6 +178,7 @@ impl EventRecord {
             "json": self.facts.is_json,
             "summary": self.summary(),
             "branch": self.facts.branch,
+            "problem": self.problem,
             "headers": shown_headers(&self.headers),
             "replay_of_event": self.replay_of.map(|id| box_id.event(id)),
         })

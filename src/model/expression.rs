@@ -34,6 +34,7 @@ struct Compiled {
     code: minijinja::Expression<'static, 'static>,
     asks_headers: bool,
     asks_body: bool,
+    asks_fields: bool,
 }
 
 impl Expression {
@@ -73,6 +74,9 @@ impl Expression {
             // By the letter: what stands inside a slice (`body.ref[:5]`) is not among those asked.
             asks_headers: text.contains("headers"),
             asks_body: text.contains("body"),
+            asks_fields: ["body.", "body['", "body[\""]
+                .iter()
+                .any(|of| text.contains(of)),
         }));
         match expression.run(&Scope::new("", None, b"{}")) {
             Err(error) if is_mistake(&error) => Err(bad(&told(&error))),
@@ -113,6 +117,10 @@ impl Expression {
         }
         if self.0.asks_body {
             context.insert("body", scope.body_value()?);
+            if self.0.asks_fields && scope.is_text() {
+                let detail = "the body is text, which has no fields";
+                return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
+            }
         }
         self.0.code.eval(context)
     }

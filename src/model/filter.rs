@@ -156,7 +156,8 @@ impl fmt::Display for Filters {
 }
 
 impl Globs {
-    fn matches(&self, text: &str) -> bool {
+    /// Whether one of the patterns matches.
+    pub fn matches(&self, text: &str) -> bool {
         self.0.iter().any(|glob| glob.matches(text))
     }
 

@@ -6,6 +6,8 @@
 use minijinja::value::Value;
 use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
 
+use super::json_value::{Numbers, json_value};
+
 /// An environment in which so many steps may be taken.
 pub(super) fn environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
@@ -29,7 +31,7 @@ fn from_json(value: &Value) -> std::result::Result<Value, JinjaError> {
     }
     let bad = |what| JinjaError::new(ErrorKind::InvalidOperation, what);
     let text = value.as_str().ok_or_else(|| bad("fromjson reads a text"))?;
-    serde_json::from_str(text).map_err(|_| bad("the text is not JSON"))
+    json_value(text.as_bytes(), Numbers::Compared).map_err(|_| bad("the text is not JSON"))
 }
 
 /// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an

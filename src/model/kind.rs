@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -84,6 +85,72 @@ impl SourceKind {
         }
     }
 
+    /// The types that this kind sends; `None` where its senders choose them.
+    pub fn event_types(self) -> Option<&'static [&'static str]> {
+        const GOGS: &[&str] = &[
+            "push",
+            "create",
+            "delete",
+            "issues",
+            "issue_comment",
+            "pull_request",
+            "release",
+            "fork",
+        ];
+        const GITEA: &[&str] = &[
+            "push",
+            "create",
+            "delete",
+            "issues",
+            "issue_comment",
+            "pull_request",
+            "release",
+            "fork",
+            "issue_assign",
+            "issue_label",
+            "issue_milestone",
+            "pull_request_approved",
+            "pull_request_rejected",
+            "pull_request_comment",
+            "pull_request_review",
+            "pull_request_review_request",
+            "pull_request_sync",
+            "repository",
+            "wiki",
+            "package",
+            "status",
+            "workflow_run",
+            "workflow_job",
+        ];
+        const FORGEJO: &[&str] = &[
+            "action_run_failure",
+            "action_run_recover",
+            "action_run_success",
+        ];
+        const GITEE: &[&str] = &[
+            "push",
+            "tag_push",
+            "issue",
+            "merge_request",
+            "note",
+            "pipeline",
+            "pipeline.succ",
+            "pipeline.fail",
+            "pipeline.cancel",
+            "pipeline.skip",
+        ];
+        static WITH_ACTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| [GITEA, FORGEJO].concat());
+        match self {
+            SourceKind::Gogs => Some(GOGS),
+            SourceKind::Gitea => Some(GITEA),
+            SourceKind::Forgejo => Some(&WITH_ACTIONS),
+            SourceKind::Gitee => Some(GITEE),
+            // Theirs are many, and more every year.
+            SourceKind::Github | SourceKind::Gitlab => None,
+            SourceKind::Standard | SourceKind::Generic => None,
+        }
+    }
+
     /// The fields of a body in which this kind sends its secret, or what stands for it: they are
     /// never shown. (Old Gogs and Gitea sent theirs so.)
     pub fn secret_fields(self) -> &'static [&'static str] {
@@ -137,7 +204,8 @@ impl FromStr for SourceKind {
 pub enum OnRepeat {
     /// Nothing.
     Ignore,
-    /// A replay, when it comes long enough after the first and nothing of the event is pending.
+    /// A replay, when it comes long enough after the first: what of the event is settled is sent
+    /// again, what is pending is hurried.
     Replay,
 }
 

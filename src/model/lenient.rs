@@ -1,35 +1,105 @@
 //! Reading the few fields that matter from JSON of any size and any shape.
 //!
 //! What a producer sends is its own affair: a field that is missing, null or of another type than
-//! documented is no field, and a body that is no JSON has none. Nothing else of the body is kept
-//! in memory while it is read.
+//! documented is no field, and a body that is no JSON has none. JSON that is nearly right is read
+//! all the same (`repair`), and of a body that breaks off what stands before the fault. Nothing else
+//! of the body is kept in memory while it is read.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer,
+    MapAccess, SeqAccess, Visitor,
+};
+
+use super::repair::{readable_part, repaired};
 
 /// The fields that a type names; all of them empty when the body is no JSON object.
-pub(crate) fn read<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> T {
+pub(crate) fn read<T: DeserializeOwned + Default>(body: &[u8]) -> T {
     read_marked(body).0
 }
 
 /// The same, and whether the body is JSON at all.
-pub(crate) fn read_marked<'a, T: Deserialize<'a> + Default>(body: &'a [u8]) -> (T, bool) {
-    match serde_json::from_slice(body) {
+pub(crate) fn read_marked<T: DeserializeOwned + Default>(body: &[u8]) -> (T, bool) {
+    match parse(body) {
         Ok(fields) => (fields, true),
         // Of another shape (a list, a field named twice): it may still be JSON.
-        Err(error) if error.is_data() => (T::default(), is_json(body)),
-        Err(_) => (T::default(), false),
+        Err(fault) if fault.error.is_data() => (T::default(), is_json(body)),
+        Err(fault) => {
+            let part = readable_part(&fault.text, fault.offset());
+            let fields = part.and_then(|part| serde_json::from_slice(&part).ok());
+            (fields.unwrap_or_default(), false)
+        }
     }
 }
 
-/// Whether a body is one JSON text; no value is built.
+/// Whether a body is one JSON text, or nearly; no value is built.
 pub(crate) fn is_json(body: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(body).is_ok()
+    parse::<IgnoredAny>(body).is_ok()
 }
+
+/// Reads a body that is JSON, or nearly.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault<'_>> {
+    parse_with(body, |text| serde_json::from_slice(text))
+}
+
+/// The same in this way. Only what strict reading refuses is looked at again.
+pub(crate) fn parse_with<T>(
+    body: &[u8],
+    read: impl Fn(&[u8]) -> serde_json::Result<T>,
+) -> Result<T, Fault<'_>> {
+    let refused = match read(body) {
+        Ok(value) => return Ok(value),
+        Err(error) => error,
+    };
+    match repaired(body) {
+        Cow::Borrowed(text) if text.len() == body.len() => Err(Fault {
+            error: refused,
+            text: Cow::Borrowed(text),
+        }),
+        text => read(&text).map_err(|error| Fault { error, text }),
+    }
+}
+
+/// Why a body cannot be read as JSON.
+pub(crate) struct Fault<'a> {
+    pub(crate) error: serde_json::Error,
+    /// What was read.
+    text: Cow<'a, [u8]>,
+}
+
+impl fmt::Debug for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl Fault<'_> {
+    /// How many bytes stand before it.
+    fn offset(&self) -> usize {
+        let lines = self.text.split_inclusive(|byte| *byte == b'\n');
+        let before: usize = lines
+            .take(self.error.line().saturating_sub(1))
+            .map(<[u8]>::len)
+            .sum();
+        // Columns count from 1, and the fault's own is one of them.
+        before + self.error.column().saturating_sub(1)
+    }
+}
+
+/// The key under which serde_json hands over a number as it is written (its `arbitrary_precision`:
+/// a number of 20 digits keeps them, one too large for a float is no error).
+const NUMBER_KEY: &str = "$serde_json::private::Number";
 
 /// A text or a number; `None` when it is anything else, or empty.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -147,13 +217,105 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Text(Some(number.to_string())))
     }
 
-    nothing!(Text(None); visit_bool: bool, visit_f64: f64);
+    nothing!(Text(None); visit_bool: bool);
 
     fn visit_unit<E: Error>(self) -> Result<Text, E> {
         Ok(Text(None))
     }
 
-    skipped!(Text(None); seq, map);
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
+        match map_or_number(fields)? {
+            MapOrNumber::Number(digits) => {
+                // Fractions are no names or ids.
+                let is_whole = |byte| matches!(byte, b'0'..=b'9' | b'-');
+                Ok(Text(Some(digits).filter(|text| text.bytes().all(is_whole))))
+            }
+            MapOrNumber::Map(mut fields) => {
+                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Text(None))
+            }
+        }
+    }
+
+    skipped!(Text(None); seq);
+}
+
+/// The first key of a map, which says whether the map stands for a number.
+enum FirstKey<'de> {
+    OfNumber,
+    Name(Cow<'de, str>),
+}
+
+/// A number as it is written, where a map stands for one; else the map from its beginning on.
+pub(crate) enum MapOrNumber<'de, A> {
+    Number(String),
+    Map(FromFirst<'de, A>),
+}
+
+/// Tells a number from an object: what is no whole number of 64 bits comes as a map of one entry.
+pub(crate) fn map_or_number<'de, A: MapAccess<'de>>(
+    mut rest: A,
+) -> Result<MapOrNumber<'de, A>, A::Error> {
+    let first = match rest.next_key()? {
+        Some(FirstKey::OfNumber) => return rest.next_value().map(MapOrNumber::Number),
+        Some(FirstKey::Name(name)) => Some(name),
+        None => None,
+    };
+    Ok(MapOrNumber::Map(FromFirst { first, rest }))
+}
+
+/// A map whose first key has been read.
+pub(crate) struct FromFirst<'de, A> {
+    first: Option<Cow<'de, str>>,
+    rest: A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for FromFirst<'de, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        match self.first.take() {
+            Some(Cow::Borrowed(name)) => seed
+                .deserialize(BorrowedStrDeserializer::new(name))
+                .map(Some),
+            Some(Cow::Owned(name)) => seed.deserialize(name.into_deserializer()).map(Some),
+            None => self.rest.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.rest.next_value_seed(seed)
+    }
+}
+
+impl<'de> Deserialize<'de> for FirstKey<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FirstKey<'de>, D::Error> {
+        struct KeyVisitor;
+
+        impl<'de> Visitor<'de> for KeyVisitor {
+            type Value = FirstKey<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<FirstKey<'de>, E> {
+                Ok(match name {
+                    NUMBER_KEY => FirstKey::OfNumber,
+                    name => FirstKey::Name(Cow::Borrowed(name)),
+                })
+            }
+
+            fn visit_str<E: Error>(self, name: &str) -> Result<FirstKey<'de>, E> {
+                Ok(FirstKey::Name(Cow::Owned(name.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
 }
 
 struct ObjectVisitor<T>(PhantomData<T>);
@@ -165,7 +327,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
         f.write_str("anything")
     }
 
-    nothing!(Object(None); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+    nothing!(Object(None); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
 
     fn visit_unit<E: Error>(self) -> Result<Object<T>, E> {
         Ok(Object(None))
@@ -174,7 +336,11 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     skipped!(Object(None); seq);
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
-        T::deserialize(MapAccessDeserializer::new(fields)).map(|object| Object(Some(object)))
+        match map_or_number(fields)? {
+            MapOrNumber::Number(_) => Ok(Object(None)),
+            MapOrNumber::Map(fields) => T::deserialize(MapAccessDeserializer::new(fields))
+                .map(|object| Object(Some(object))),
+        }
     }
 }
 
@@ -191,7 +357,7 @@ impl<'de> Visitor<'de> for FlagVisitor {
         Ok(Flag(value))
     }
 
-    nothing!(Flag(false); visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+    nothing!(Flag(false); visit_i64: i64, visit_u64: u64, visit_str: &str);
 
     fn visit_unit<E: Error>(self) -> Result<Flag, E> {
         Ok(Flag(false))
@@ -209,7 +375,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
         f.write_str("anything")
     }
 
-    nothing!(List::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
+    nothing!(List::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
 
     fn visit_unit<E: Error>(self) -> Result<List<T>, E> {
         Ok(List::default())

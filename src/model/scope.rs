@@ -9,6 +9,8 @@ use minijinja::{Error as JinjaError, ErrorKind};
 
 use crate::model::activity::json_of;
 use crate::model::header::{Header, first_value};
+pub use crate::model::json_value::Numbers;
+use crate::model::json_value::json_value;
 use crate::model::kind::SourceKind;
 use crate::signature::form::is_form;
 
@@ -33,8 +35,10 @@ pub struct Scope<'a> {
     pub content_type: Option<&'a str>,
     /// The exact bytes.
     pub body: &'a [u8],
-    /// The body as a value, once somebody asked.
-    pub(crate) parsed: OnceCell<Value>,
+    /// What the body's numbers are read for.
+    pub numbers: Numbers,
+    /// The body as a value, once somebody asked; or why it is none.
+    pub(crate) parsed: OnceCell<std::result::Result<Value, String>>,
 }
 
 impl<'a> Scope<'a> {
@@ -48,6 +52,7 @@ impl<'a> Scope<'a> {
             headers: &[],
             content_type: None,
             body,
+            numbers: Numbers::default(),
             parsed: OnceCell::new(),
         }
     }
@@ -74,26 +79,49 @@ impl<'a> Scope<'a> {
 
     /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
     /// anything else as text.
+    ///
+    /// # Errors
+    /// When it is too large, or is JSON by its looks and cannot be read as such.
     pub(super) fn body_value(&self) -> std::result::Result<Value, JinjaError> {
+        let bad = |detail: String| JinjaError::new(ErrorKind::InvalidOperation, detail);
         if self.body.len() > BODY_BYTES_MAX {
-            let detail = format!(
+            return Err(bad(format!(
                 "the body is {} bytes, expressions read {BODY_BYTES_MAX} at most",
                 self.body.len()
-            );
-            return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
+            )));
         }
         let parsed = self.parsed.get_or_init(|| {
             let json = json_of(self.kind, self.content_type, self.body);
-            if let Ok(value) = serde_json::from_slice::<Value>(&json) {
-                return value;
-            }
+            let fault = match json_value(&json, self.numbers) {
+                Ok(value) => return Ok(value),
+                Err(fault) => fault,
+            };
             if is_form(self.content_type) {
                 let fields = form_urlencoded::parse(self.body).into_owned();
-                return Value::from(fields.collect::<BTreeMap<String, String>>());
+                return Ok(Value::from(fields.collect::<BTreeMap<String, String>>()));
             }
-            Value::from(String::from_utf8_lossy(self.body).into_owned())
+            if self.should_be_json() {
+                return Err(format!("the body cannot be read as JSON: {fault}"));
+            }
+            Ok(Value::from(String::from_utf8_lossy(self.body).into_owned()))
         });
-        Ok(parsed.clone())
+        parsed.clone().map_err(bad)
+    }
+
+    /// Whether the body is JSON by what is said of it, or where nothing is said by how it begins.
+    fn should_be_json(&self) -> bool {
+        match self.content_type {
+            Some(content_type) => content_type.to_ascii_lowercase().contains("json"),
+            None => {
+                let mut bytes = self.body.iter().filter(|byte| !byte.is_ascii_whitespace());
+                matches!(bytes.next(), Some(b'{' | b'['))
+            }
+        }
+    }
+
+    /// Whether the body is text, which has no fields.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.parsed.get(), Some(Ok(value)) if value.as_str().is_some())
     }
 }
 

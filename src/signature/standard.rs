@@ -25,6 +25,41 @@ pub const ID_HEADER: &str = "webhook-id";
 /// The header that carries the time of the attempt, in seconds since 1970.
 pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 
+/// The names of the three headers.
+#[derive(Debug)]
+pub struct Names {
+    /// Of the message's id.
+    pub id: &'static str,
+    /// Of the time of the attempt.
+    pub timestamp: &'static str,
+    /// Of the signatures.
+    pub signature: &'static str,
+}
+
+/// The standard's own names, and those of Svix, from which the standard took all but the names:
+/// its senders use theirs still.
+static NAMES: [Names; 2] = [
+    Names {
+        id: ID_HEADER,
+        timestamp: TIMESTAMP_HEADER,
+        signature: HEADER,
+    },
+    Names {
+        id: "svix-id",
+        timestamp: "svix-timestamp",
+        signature: "svix-signature",
+    },
+];
+
+/// The names that a request uses: the first set of which it has any.
+pub fn names<'h>(header: impl Fn(&str) -> Option<&'h str>) -> &'static Names {
+    let is_used = |names: &&Names| {
+        let all = [names.id, names.timestamp, names.signature];
+        all.into_iter().any(|name| header(name).is_some())
+    };
+    NAMES.iter().find(is_used).unwrap_or(&NAMES[0])
+}
+
 /// How far from now that time may be: what the reference libraries allow.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
@@ -191,15 +226,16 @@ pub(super) fn read_timestamp(value: &str) -> std::result::Result<Timestamp, Reje
     Ok(Timestamp(seconds.saturating_mul(1_000)))
 }
 
-/// Checks a whole request: id, time and signature.
+/// Checks a whole request: id, time and signature, under the standard's names or Svix's.
 ///
 /// # Errors
 /// As [`verify`], and when id or time are absent, or the time is too far from now.
 pub fn verify_request(secret: &Secret, request: &Signed<'_>) -> std::result::Result<(), Rejection> {
+    let names = names(request.header);
     let needed = |name| (request.header)(name).ok_or_else(|| Rejection::missing(name));
-    let signature = needed(HEADER)?;
-    let id = needed(ID_HEADER)?;
-    let timestamp = read_timestamp(needed(TIMESTAMP_HEADER)?)?;
+    let signature = needed(names.signature)?;
+    let id = needed(names.id)?;
+    let timestamp = read_timestamp(needed(names.timestamp)?)?;
     let message = Signable {
         id,
         timestamp,

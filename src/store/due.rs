@@ -12,7 +12,8 @@ use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::event::summary;
 use crate::model::header::Header;
-use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::hops;
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
 use crate::model::kind::SourceKind;
 use crate::model::scope::Scope;
 use crate::model::template::{Particulars, Template};
@@ -56,6 +57,8 @@ pub struct SendableEvent {
     pub headers: Vec<Header>,
     /// The exact bytes.
     pub body: Vec<u8>,
+    /// The header that says which boxes and sources it has passed, this one included.
+    pub hops: Header,
 }
 
 impl SendableEvent {
@@ -197,7 +200,7 @@ impl Store {
     /// # Errors
     /// [`Error::Sqlite`] when the file cannot be read.
     pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
-        self.read(|connection| read_sendable(connection, OF_DELIVERY, delivery.0))
+        self.read(|connection| read_sendable(connection, self.box_id(), OF_DELIVERY, delivery.0))
     }
 
     /// What an event's deliveries carry, to look at it.
@@ -205,7 +208,8 @@ impl Store {
     /// # Errors
     /// [`Error::NotFound`] when there is no such event.
     pub fn sendable_event(&self, event: EventId) -> Result<SendableEvent> {
-        let found = self.read(|connection| read_sendable(connection, OF_EVENT, event.0))?;
+        let found =
+            self.read(|connection| read_sendable(connection, self.box_id(), OF_EVENT, event.0))?;
         found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))
     }
 }
@@ -236,16 +240,23 @@ const OF_EVENT: &str = ", e.received_ms as owed_ms
      left join hookbox_source as s on s.id = e.source_id
      where e.id = :id";
 
-fn read_sendable(connection: &Connection, place: &str, id: i64) -> Result<Option<SendableEvent>> {
+fn read_sendable(
+    connection: &Connection,
+    box_id: &BoxId,
+    place: &str,
+    id: i64,
+) -> Result<Option<SendableEvent>> {
     let event = connection
         .prepare_cached(&format!("{SENDABLE_COLUMNS} {place}"))?
         .query_row(named_params! { ":id": id }, |row| {
             let source: Option<String> = row.get("source")?;
             let kind: Option<SourceKind> = row.get("kind")?;
+            let headers = row.get::<_, Headers>("headers")?.0;
             Ok(SendableEvent {
                 id: row.get("id")?,
                 event_type: row.get("type")?,
                 key: row.get("key")?,
+                hops: hops::header(&headers, box_id, source.as_deref()),
                 source: source.zip(kind),
                 received: row.get("received_ms")?,
                 owed: row.get("owed_ms")?,
@@ -255,7 +266,7 @@ fn read_sendable(connection: &Connection, place: &str, id: i64) -> Result<Option
                     is_json: row.get("is_json")?,
                 },
                 content_type: row.get("content_type")?,
-                headers: row.get::<_, Headers>("headers")?.0,
+                headers,
                 body: read_body(row)?,
             })
         })

@@ -169,15 +169,15 @@ pub(super) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
     {
         let may_ask = prepared.may_replay && on_repeat == OnRepeat::Replay;
         let asked = may_ask && now.since(known.received) > REPEAT_QUIET;
-        let deliveries = if asked && !is_pending(tx, known.id)? {
-            route_again(tx, known.id, routes, now)?
-        } else {
-            0
+        let again = match asked {
+            true => route_again(tx, known.id, routes, now)?,
+            false => Again::default(),
         };
         return Ok(Accepted {
             id: known.id,
             duplicate: true,
-            deliveries,
+            deliveries: again.replayed,
+            hurried: again.hurried,
         });
     }
     let id = insert_event(tx, event, body, facts, now)?;
@@ -189,6 +189,7 @@ pub(super) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         id,
         duplicate: false,
         deliveries,
+        hurried: 0,
     })
 }
 
@@ -207,10 +208,10 @@ pub(super) fn insert_event(
         .prepare_cached(
             "insert into hookbox_event (
                  id, source_id, type, original_type, key, received_ms, content_type,
-                 summary, branch, is_json, headers, body, encoding, bytes, replay_of_event
+                 summary, branch, is_json, problem, headers, body, encoding, bytes, replay_of_event
              ) values (
                  :id, :source, :type, :original_type, :key, :now, :content_type,
-                 :summary, :branch, :is_json, :headers, :body, :encoding, :bytes,
+                 :summary, :branch, :is_json, :problem, :headers, :body, :encoding, :bytes,
                  :replay_of
              )",
         )?
@@ -225,6 +226,7 @@ pub(super) fn insert_event(
             ":summary": facts.summary,
             ":branch": facts.branch,
             ":is_json": facts.is_json,
+            ":problem": event.problem,
             ":headers": HeadersRef(&event.headers),
             ":body": body.bytes,
             ":encoding": body.encoding,
@@ -247,10 +249,24 @@ fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Re
     Ok(routes.endpoints.len())
 }
 
-/// Makes a delivery of a known event for every endpoint that wants it now; where the endpoint was
-/// owed it before, the new one is a replay of the last.
-fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
+/// What a repeat that asks for a replay did.
+#[derive(Debug, Default)]
+struct Again {
+    /// Deliveries that were made.
+    replayed: usize,
+    /// Pending ones whose wait was ended.
+    hurried: usize,
+}
+
+/// Sends a known event again to every endpoint that wants it now: what is settled is replayed, as a
+/// replay of the last delivery there; what is pending is hurried.
+fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<Again> {
+    let mut again = Again::default();
     for route in &routes.endpoints {
+        if let Some(pending) = pending_at(tx, event, route.endpoint)? {
+            again.hurried += usize::from(hurry(tx, pending, route.endpoint, now)?);
+            continue;
+        }
         let last: Option<DeliveryId> = tx.connection.prepare_cached(LAST_DELIVERY)?.query_row(
             named_params! { ":event": event, ":endpoint": route.endpoint },
             |row| row.get(0),
@@ -261,8 +277,9 @@ fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp)
             ..NewDelivery::new(event, route.endpoint)
         };
         add_delivery(tx, &new, now)?;
+        again.replayed += 1;
     }
-    Ok(routes.endpoints.len())
+    Ok(again)
 }
 
 /// The index is named: by the endpoint's this would read all that the endpoint ever got.
@@ -333,20 +350,36 @@ pub(super) fn add_delivery(
     Ok(DeliveryId(tx.connection.last_insert_rowid()))
 }
 
-fn is_pending(tx: &Tx<'_>, event: EventId) -> Result<bool> {
-    let pending = tx
+/// The delivery of an event that is pending at an endpoint, which is sent there by itself.
+pub(super) fn pending_at(
+    tx: &Tx<'_>,
+    event: EventId,
+    endpoint: EndpointId,
+) -> Result<Option<DeliveryId>> {
+    let pending = tx.connection.prepare_cached(PENDING_AT)?.query_row(
+        named_params! { ":event": event, ":endpoint": endpoint },
+        |row| row.get(0),
+    )?;
+    Ok(pending)
+}
+
+const PENDING_AT: &str = "select min(id)
+     from hookbox_delivery indexed by hookbox_delivery_event
+     where event_id = :event and endpoint_id = :endpoint and state = 'pending'";
+
+/// Ends the wait of a pending delivery for its next try; no try is added. Returns whether it had one.
+fn hurry(tx: &mut Tx<'_>, id: DeliveryId, endpoint: EndpointId, now: Timestamp) -> Result<bool> {
+    let changed = tx
         .connection
         .prepare_cached(
-            "select exists (
-                 select 1 from hookbox_delivery indexed by hookbox_delivery_event
-                 where event_id = :event and state = :pending
-             )",
+            "update hookbox_delivery set due_ms = :now
+             where id = :id and state = 'pending' and due_ms > :now",
         )?
-        .query_row(
-            named_params! { ":event": event, ":pending": State::Pending },
-            |row| row.get(0),
-        )?;
-    Ok(pending)
+        .execute(named_params! { ":id": id, ":now": now })?;
+    if changed > 0 {
+        tx.changes.wake(endpoint);
+    }
+    Ok(changed > 0)
 }
 
 #[cfg(test)]
@@ -356,10 +389,12 @@ mod tests {
 
     #[test]
     fn the_last_delivery_of_an_event_is_found_without_reading_its_endpoints_history() {
-        let plan = plan_of(LAST_DELIVERY);
-        assert!(
-            plan.contains("hookbox_delivery_event (event_id=?)"),
-            "{plan}"
-        );
+        for statement in [LAST_DELIVERY, PENDING_AT] {
+            let plan = plan_of(statement);
+            assert!(
+                plan.contains("hookbox_delivery_event (event_id=?)"),
+                "{plan}"
+            );
+        }
     }
 }

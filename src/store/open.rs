@@ -17,7 +17,7 @@ use crate::model::id::BoxId;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-const SCHEMA_VERSION: i64 = 6;
+const SCHEMA_VERSION: i64 = 7;
 
 /// How long a connection waits for another's write lock. An application may hold its own file's
 /// lock for seconds; a Gogs sender gives up after 15.

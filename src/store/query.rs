@@ -146,7 +146,7 @@ pub(super) fn some<T: ToSql>(value: &Option<T>) -> Option<&dyn ToSql> {
 
 const EVENT_COLUMNS: &str =
     "select e.id, s.name as source, e.type, e.original_type, e.key, e.received_ms, e.content_type,
-        e.summary, e.branch, e.is_json, e.headers, e.bytes, e.replay_of_event
+        e.summary, e.branch, e.is_json, e.problem, e.headers, e.bytes, e.replay_of_event
      from hookbox_event as e
      left join hookbox_source as s on s.id = e.source_id";
 
@@ -503,6 +503,7 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<EventRecord> {
         headers: row.get::<_, Headers>("headers")?.0,
         bytes: row.get("bytes")?,
         replay_of: row.get("replay_of_event")?,
+        problem: row.get("problem")?,
     })
 }
 

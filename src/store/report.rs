@@ -9,10 +9,12 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Store;
 use super::changes::HOUR_MS;
+use super::directory::Directory;
 use super::refusing::read_refusing;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::doubt::doubts;
 use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
@@ -66,7 +68,7 @@ impl Store {
             directory
                 .endpoints()
                 .iter()
-                .map(|endpoint| report_endpoint(connection, endpoint))
+                .map(|endpoint| report_endpoint(connection, &directory, endpoint))
                 .collect()
         })
     }
@@ -78,7 +80,7 @@ impl Store {
     pub fn endpoint_report(&self, name: &str) -> Result<EndpointReport> {
         let directory = self.fresh_directory()?;
         let endpoint = directory.endpoint(name).ok_or_else(|| no_endpoint(name))?;
-        self.read(|connection| report_endpoint(connection, endpoint))
+        self.read(|connection| report_endpoint(connection, &directory, endpoint))
     }
 
     /// The endpoint of a delivery with how it fares; `None` when it is removed.
@@ -90,7 +92,7 @@ impl Store {
         let Some(endpoint) = directory.endpoint_by_id(delivery.endpoint_id) else {
             return Ok(None);
         };
-        self.read(|connection| report_endpoint(connection, endpoint).map(Some))
+        self.read(|connection| report_endpoint(connection, &directory, endpoint).map(Some))
     }
 
     /// How large the files are, and what is free where they lie.
@@ -160,7 +162,11 @@ fn report_source(connection: &Connection, source: &Source) -> Result<SourceRepor
     })
 }
 
-fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<EndpointReport> {
+fn report_endpoint(
+    connection: &Connection,
+    directory: &Directory,
+    endpoint: &Endpoint,
+) -> Result<EndpointReport> {
     let tally = tally(connection, "endpoint", endpoint.id.0)?;
     let count = |state: State| tally.get(state.name()).copied().unwrap_or(0);
     let oldest_due = connection
@@ -218,6 +224,7 @@ fn report_endpoint(connection: &Connection, endpoint: &Endpoint) -> Result<Endpo
         hours,
         refusing: read_refusing(connection, endpoint.id)?,
         paced_until: pace,
+        doubts: doubts(endpoint, directory.endpoints(), directory.sources()),
     })
 }
 

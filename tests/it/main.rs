@@ -43,6 +43,7 @@ mod sources;
 mod status;
 mod support;
 mod tail;
+mod taken_in;
 mod template;
 mod upkeep;
 mod verifiers;

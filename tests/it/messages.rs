@@ -45,7 +45,7 @@ pub const SAMPLES: &[Sample] = &[
     ("gitee", "merge_request", "opened", "gitee-merge-request-open.json"),
     ("gitee", "note", "on a merge request", "gitee-note-merge-request.json"),
     ("gitee", "pipeline.fail", "", "gitee-pipeline-fail.json"),
-    ("gitee", "unknown", "a pipeline that is no JSON", "gitee-pipeline-not-json.txt"),
+    ("gitee", "pipeline.succ", "a pipeline that is no JSON", "gitee-pipeline-not-json.txt"),
     ("gitee", "push", "of a form hook of before 2019", "gitee-legacy-push.form.txt"),
     ("gitea", "push", "twelve commits", "gitea-push.json"),
     ("gitea", "create", "a branch", r#"{"ref":"fix/up link","ref_type":"branch","sha":"a1","repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/lighthouse/beacon"},"sender":{"login":"mira","html_url":"https://git.example.org/mira"}}"#),
@@ -108,6 +108,7 @@ pub fn event(
 ) -> SendableEvent {
     let kind: SourceKind = kind.parse().unwrap();
     SendableEvent {
+        hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
         id: EventId(7),
         event_type: event_type.to_owned(),
         key: None,

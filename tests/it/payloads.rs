@@ -41,7 +41,7 @@ const ROWS: &[Row] = &[
     ("gitee", "Merge Request Hook", "gitee-merge-request-open.json", "merge_request", Some("Merge Request Hook"), "lighthouse/beacon: mira opened merge request !7: 断网时保持灯亮", MAIN),
     ("gitee", "Note Hook", "gitee-note-merge-request.json", "note", Some("Note Hook"), "lighthouse/beacon: tom commented on !7: 断网时保持灯亮", None),
     ("gitee", "", "gitee-pipeline-fail.json", "pipeline.fail", None, "lighthouse/beacon: pipeline 夜间构建 #19 failed at 构建 / 编译", MAIN),
-    ("gitee", "", "gitee-pipeline-not-json.txt", "unknown", None, "unknown from gitee", None),
+    ("gitee", "", "gitee-pipeline-not-json.txt", "pipeline.succ", None, "pipeline nightly succeeded", None),
     ("gitee", "", "gitee-legacy-push.form.txt", "push", Some("push_hooks"), "beacon: mira created branch main with 2 commits", MAIN),
     ("gitee", "Push Hook", "gitee-robot-push.json", "push", Some("Push Hook"), "push from gitee", None),
     ("gitea", "push", "gitea-push.json", "push", None, "lighthouse/beacon: mira pushed 12 commits to main", MAIN),

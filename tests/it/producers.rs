@@ -158,7 +158,7 @@ fn producers() -> Vec<Producer> {
             secret: STANDARD_SECRET,
             headers: gitlab_signed,
             body: push.clone(),
-            event_type: "issue",
+            event_type: "confidential_issue",
             key: Some(text("msg_1")),
         },
         Producer {
@@ -313,29 +313,37 @@ fn a_signature_that_carries_a_time_is_refused_when_it_is_old() {
 }
 
 #[test]
-fn a_gitee_body_that_is_no_json_is_kept_exactly_and_typed_by_its_header() {
-    let body = br#"{"job": {"pipelineId": 1, // a comment, as in the vendor's sample
-        "statusCode": "SUCC"}, "upParams": "{"a": 1}"}"#;
+fn a_gitee_body_that_is_no_json_is_kept_exactly_and_read_as_far_as_it_goes() {
+    let pipeline = br#"{"job": {"pipelineId": 1, // a comment, as in the vendor's sample
+        "statusCode": "FAIL"}, "sources": [{"sourceType": "PIPELINE", "upParams": "{"a": 1}"}]}"#;
     let producer = Producer {
         kind: "gitee",
         secret: SECRET,
         headers: vec![("X-Gitee-Token", SECRET.to_owned())],
-        body: body.to_vec(),
-        event_type: "unknown",
+        body: pipeline.to_vec(),
+        event_type: "pipeline.fail",
         key: None,
     };
     let (here, served) = producer.serve();
-    for (header, expected) in [
-        (None, "unknown"),
-        (Some("pipeline_hooks"), "pipeline"),
-        (Some("Tag Push Hook"), "tag_push"),
+    for (header, body, expected) in [
+        (None, &pipeline[..], "pipeline.fail"),
+        // Commented, and whole but for that.
+        (
+            None,
+            &b"{ // one\n \"job\": {\"pipelineId\": 1, \"statusCode\": \"SKIP\"} }"[..],
+            "pipeline.skip",
+        ),
+        (Some("pipeline_hooks"), &b"no JSON at all"[..], "pipeline"),
+        (Some("Tag Push Hook"), &b"{"[..], "tag_push"),
+        (None, &b"{"[..], "unknown"),
     ] {
         let more: Vec<(&'static str, &str)> = header
             .map(|name| ("X-Gitee-Event", name))
             .into_iter()
             .collect();
         let mut body = body.to_vec();
-        body.extend_from_slice(expected.as_bytes());
+        body.extend_from_slice(b" ");
+        body.extend(std::iter::repeat_n(b' ', expected.len()));
         let (status, answer) = producer.post(&served, &more, &body);
         assert_eq!(status, 202);
         let id = answer["id"].as_str().unwrap();

@@ -16,9 +16,13 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Reje
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {
-    let own_or = |name, relatives| request.header(name).or_else(|| request.header(relatives));
     Described::new(
-        own_or("x-forgejo-event", "x-gitea-event"),
-        own_or("x-forgejo-delivery", "x-gitea-delivery"),
+        request.first_of(&[
+            "x-forgejo-event",
+            "x-gitea-event",
+            "x-forgejo-event-type",
+            "x-gitea-event-type",
+        ]),
+        request.first_of(&["x-forgejo-delivery", "x-gitea-delivery"]),
     )
 }

@@ -8,22 +8,25 @@ use sha2::{Digest, Sha256};
 
 use super::{Described, Received};
 use crate::model::event::{is_key, is_type};
-use crate::model::scope::Scope;
+use crate::model::scope::{Numbers, Scope};
 use crate::model::source::Source;
 
 pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
     let scope = Scope {
         headers: request.headers,
         content_type: request.content_type(),
+        numbers: Numbers::AsWritten,
         ..Scope::new("", Some(&source.name), request.body)
     };
     let rules = &source.generic;
     // A sender that speaks hookbox's own headers is told what is wrong with them. What is read
     // from elsewhere is no fault of the sender's, and nothing is refused for it.
-    let told = |what, read: Result<Option<String>, String>| {
+    let mut problems = Vec::new();
+    let mut told = |what, read: Result<Option<String>, String>| {
         read.unwrap_or_else(|error| {
             let source = source.name.as_str();
             tracing::warn!(source, what, error, "source.expression_failed");
+            problems.push(format!("{what}: {error}"));
             None
         })
     };
@@ -33,5 +36,8 @@ pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
         Some(_) if !is_key(&key) => format!("sha256:{}", hex::encode(Sha256::digest(&key))),
         _ => key,
     });
-    Described::new(event_type, key)
+    Described {
+        problem: (!problems.is_empty()).then(|| problems.join("; ")),
+        ..Described::new(event_type, key)
+    }
 }

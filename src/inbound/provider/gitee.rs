@@ -60,9 +60,7 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Res
 pub(super) fn describe(request: &Received<'_>) -> Described {
     let key = format!("sha256:{}", hex::encode(Sha256::digest(request.body)));
     let payload = payload(request);
-    let header = request
-        .header("x-gitee-event")
-        .or_else(|| request.header("x-git-oschina-event"));
+    let header = request.first_of(&["x-gitee-event", "x-git-oschina-event"]);
     let original = header.or(payload.hook_name.0.as_deref()).map(str::to_owned);
     let event_type = event_type(payload, header);
     Described::new(event_type, Some(key)).originally(original.as_deref())

@@ -1,8 +1,9 @@
 //! GitLab: `X-Gitlab-Event`, `Idempotency-Key`, and either `X-Gitlab-Token` (the plain secret) or
 //! the headers of Standard Webhooks (a secret that begins with `whsec_`).
 //!
-//! Types are GitLab's own words without their dress: `Merge Request Hook` is `merge_request`, and
-//! a confidential issue is an `issue`. A `System Hook` says what it is in its body.
+//! Types are GitLab's own words without their dress: `Merge Request Hook` is `merge_request`. A
+//! confidential issue or note has a type of its own, as its `event_type` says, so that nobody posts
+//! it to a chat with the others. A `System Hook` says what it is in its body.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -19,6 +20,8 @@ struct Payload {
     object_kind: Text,
     #[serde(default)]
     event_name: Text,
+    #[serde(default)]
+    event_type: Text,
 }
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
@@ -52,13 +55,13 @@ fn event_type(request: &Received<'_>) -> Option<String> {
     let header = request.header("x-gitlab-event").unwrap_or_default();
     let words = header.strip_suffix(" Hook").unwrap_or(header);
     let name = words.to_ascii_lowercase().replace(' ', "_");
-    let name = name.strip_prefix("confidential_").unwrap_or(&name);
-    match name {
-        "" | "system" => {
-            let payload: Payload = read(request.body);
-            let named = payload.object_kind.0.or(payload.event_name.0);
-            named.filter(|name| is_type(name))
-        }
-        name => Some(name.to_owned()),
-    }
+    let payload: Payload = read(request.body);
+    let name = match name.as_str() {
+        "" | "system" => payload.object_kind.0.or(payload.event_name.0)?,
+        _ => name,
+    };
+    // Headers of older servers do not say it.
+    let confidential = format!("confidential_{name}");
+    let is_confidential = payload.event_type.0.as_ref() == Some(&confidential);
+    Some(if is_confidential { confidential } else { name }).filter(|name| is_type(name))
 }

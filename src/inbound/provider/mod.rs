@@ -35,6 +35,11 @@ impl<'a> Received<'a> {
         first_value(self.headers, name)
     }
 
+    /// The value of the first of these headers that has one.
+    fn first_of(&self, names: &[&str]) -> Option<&'a str> {
+        names.iter().find_map(|name| self.header(name))
+    }
+
     pub(super) fn content_type(&self) -> Option<&'a str> {
         self.header("content-type")
     }
@@ -64,6 +69,8 @@ pub(super) struct Described {
     /// In the producer's own spelling, where that is another.
     pub(super) original_type: Option<String>,
     pub(super) key: Option<String>,
+    /// What could not be read, and why.
+    pub(super) problem: Option<String>,
 }
 
 impl Described {
@@ -73,6 +80,7 @@ impl Described {
             event_type: event_type.map_or_else(|| TYPE_UNKNOWN.to_owned(), Into::into),
             original_type: None,
             key: key.map(Into::into),
+            problem: None,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Standard Webhooks 1.0.0: `webhook-id` is the key, `webhook-signature` may list several, the
+//! Standard Webhooks 1.0.0: `webhook-id` (or `svix-id`) is the key, `webhook-signature` may list several, the
 //! type is the payload's `type`, as the specification recommends it.
 
 use serde::Deserialize;
@@ -21,5 +21,6 @@ pub(super) fn describe(request: &Received<'_>) -> Described {
         .0
         .filter(|name| is_type(name))
         .or_else(|| request.header("x-hookbox-type").map(str::to_owned));
-    Described::new(event_type, request.header(standard::ID_HEADER))
+    let names = standard::names(|name| request.header(name));
+    Described::new(event_type, request.header(names.id))
 }

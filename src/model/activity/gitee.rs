@@ -294,6 +294,7 @@ fn subject(details: &mut Details, subject: Option<Subject>) {
 /// code is told.
 fn ran(job: Job, triggers: List<Trigger>) -> Activity {
     let mut deed = "pipeline".to_owned();
+    let stands_alone = job.pipeline_name.0.is_some();
     if let Some(name) = &job.pipeline_name.0 {
         deed = format!("{deed} {name}");
     }
@@ -335,6 +336,7 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         deed,
         title: None,
         branch,
+        stands_alone,
         details,
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Details, Push, Tone, ended, past, path};
+use super::{Activity, Details, Push, Tone, ended, past, path, short};
 use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
 
 /// Whose payload it is, where that makes a difference.
@@ -278,6 +278,8 @@ impl<R: Reading> Told<R> {
         let verb = past(event_type);
         let what = self.payload.ref_type.0.as_deref().unwrap_or("branch");
         let name = self.payload.reference.0.take();
+        // Forgejo writes it in full.
+        let name = name.map(|name| short(&name).1.to_owned());
         let deed = format!("{verb} {what} {}", name.as_deref().unwrap_or_default());
         self.activity.deed = deed.trim_end().to_owned();
         let details = &mut self.activity.details;

@@ -43,6 +43,8 @@ pub struct Activity {
     pub title: Option<String>,
     /// The short name of the branch or tag that it is about; of a merge, the one merged into.
     pub branch: Option<String>,
+    /// Whether what was done says enough without who and where, since it names what it is about.
+    pub stands_alone: bool,
     /// What a chat tells besides; empty unless it was asked for.
     pub details: Details,
 }
@@ -93,7 +95,10 @@ impl Facts {
             } else {
                 summary
             },
-            branch: activity.branch.filter(|name| is_branch(name)),
+            branch: activity
+                .branch
+                .map(|name| short(&name).1.to_owned())
+                .filter(|name| is_branch(name)),
             is_json,
         }
     }
@@ -172,10 +177,11 @@ impl Activity {
         activity.is_known().then_some(activity)
     }
 
-    /// Whether there is something to tell: what was done, and by whom or where.
+    /// Whether there is something to tell: what was done, and by whom, where or to what.
     fn is_known(&self) -> bool {
         let known = [&self.actor, &self.repository, &self.branch];
-        !self.deed.is_empty() && known.iter().any(|part| part.is_some())
+        let is_placed = self.stands_alone || known.iter().any(|part| part.is_some());
+        !self.deed.is_empty() && is_placed
     }
 
     /// One line: `lighthouse/beacon: mira opened issue #5: The lamp is dark`. `None` when
@@ -217,14 +223,7 @@ struct Push<'a> {
 impl Push<'_> {
     /// What was done, the short name of the branch or tag, and how it is to be taken.
     fn told(&self) -> (String, Option<String>, Tone) {
-        let reference = self.reference.unwrap_or_default();
-        let (what, name) = match reference.strip_prefix("refs/tags/") {
-            Some(tag) => ("tag", tag),
-            None => {
-                let branch = reference.strip_prefix("refs/heads/");
-                ("branch", branch.unwrap_or(reference))
-            }
-        };
+        let (what, name) = short(self.reference.unwrap_or_default());
         if name.is_empty() {
             return ("pushed".to_owned(), None, Tone::Plain);
         }
@@ -247,6 +246,18 @@ impl Push<'_> {
             (false, false, None) => (format!("pushed to {name}"), Tone::Plain),
         };
         (deed, Some(name.to_owned()), tone)
+    }
+}
+
+/// What a reference is, and its short name: `refs/heads/main` is the branch `main`. Producers write
+/// both, and not always as their documentation says.
+fn short(reference: &str) -> (&'static str, &str) {
+    match reference.strip_prefix("refs/tags/") {
+        Some(tag) => ("tag", tag),
+        None => {
+            let branch = reference.strip_prefix("refs/heads/");
+            ("branch", branch.unwrap_or(reference))
+        }
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) fn wrap(
     let (webhook_id, now) = (occasion.webhook_id, occasion.now);
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     add_style(&mut headers, endpoint.scheme, event, webhook_id);
+    headers.push(event.hops.clone());
     headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
     headers.push((
         "webhook-timestamp".to_owned(),

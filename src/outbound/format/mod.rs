@@ -83,6 +83,7 @@ mod tests {
     fn event() -> SendableEvent {
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         SendableEvent {
+            hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
             id: EventId(7),
             event_type: "push".to_owned(),
             key: Some("b1c9a7f2-1111-4222-8333-444455556666".to_owned()),

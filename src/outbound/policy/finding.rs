@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
+use crate::model::hops;
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
@@ -109,6 +110,10 @@ pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
             why: format!("{why}: the endpoint wants no more of these"),
         }
         .into(),
+        // Another hookbox says so: the event has come back to where it was.
+        508 if first_value(&reply.headers, hops::HEADER).is_some() => {
+            Finding::never(format!("{why}: the event goes round")).into()
+        }
         _ => later(why, reply, now),
     }
 }

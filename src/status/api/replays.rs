@@ -200,11 +200,9 @@ fn named(call: &Call<'_>) -> Result<Option<Vec<DeliveryId>>> {
     match call.body.get("deliveries") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Array(ids)) if (1..=1_000).contains(&ids.len()) => {
-            let ids = ids.iter().map(|id| {
-                let id = id.as_str().ok_or_else(bad)?;
-                call.box_id().parse_delivery(id)
-            });
-            ids.collect::<Result<Vec<DeliveryId>>>().map(Some)
+            let ids = ids.iter().map(|id| id.as_str().ok_or_else(bad));
+            let ids = ids.collect::<Result<Vec<&str>>>()?;
+            call.store.named_deliveries(&ids).map(Some)
         }
         Some(Value::Array(_)) => Err(Error::misuse(
             "deliveries are 1 to 1000 ids; choose more by a filter",

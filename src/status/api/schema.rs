@@ -109,6 +109,7 @@ impl Schema {
                 Field("json", Flag, SET),
                 Field("summary", Text, SET),
                 Field("branch", Text, OPEN),
+                Field("problem", Text, OPEN),
                 Field("headers", Any, SET),
                 Field("replay_of_event", Text, OPEN),
             ],

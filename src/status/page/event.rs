@@ -28,6 +28,7 @@ pub(in crate::status) fn event(
                 (event.event_type)
                 @if let Some(original) = &event.original_type { " " span.dim { (fill(t.sent_as, &[("name", original)])) } }
             }
+            @if let Some(problem) = &event.problem { dt { (t.problem) } dd { (problem) } }
             @if let Some(branch) = &event.facts.branch { dt { (t.branch) } dd { (branch) } }
             dt { (t.source) } dd { (event.source.as_deref().unwrap_or(dash)) }
             dt { (t.key) } dd.mono { (event.key.as_deref().unwrap_or(dash)) }

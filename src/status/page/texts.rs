@@ -285,6 +285,7 @@ texts! {
         what: "What",
         typed: "Type",
         sent_as: "(sent as {name})",
+        problem: "Could not be read",
         branch: "Branch",
         source: "Source",
         key: "Key",

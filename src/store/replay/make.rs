@@ -10,7 +10,7 @@ use crate::model::delivery::State;
 use crate::model::id::{EndpointId, ReplayId};
 use crate::model::replay::{ReplayRecord, ReplayState};
 use crate::store::Store;
-use crate::store::enqueue::{NewDelivery, add_delivery};
+use crate::store::enqueue::{NewDelivery, add_delivery, pending_at};
 use crate::store::job::Tx;
 use crate::store::setup::no_endpoint;
 use crate::store::writer::expect_one;
@@ -139,7 +139,7 @@ fn is_at(tx: &Tx<'_>, id: ReplayId, done_to: i64) -> Result<bool> {
     Ok(is_at)
 }
 
-/// Makes one delivery, unless its endpoint is gone.
+/// Makes one delivery, unless its endpoint is gone or is to get the event anyway.
 fn make_one(
     tx: &mut Tx<'_>,
     replay: ReplayId,
@@ -147,7 +147,10 @@ fn make_one(
     has_new_id: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    if tx.directory.endpoint_by_id(candidate.endpoint).is_none() {
+    // Since it was found somebody else may have replayed it.
+    if tx.directory.endpoint_by_id(candidate.endpoint).is_none()
+        || pending_at(tx, candidate.event, candidate.endpoint)?.is_some()
+    {
         return Ok(false);
     }
     let new = NewDelivery {

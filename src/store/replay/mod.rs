@@ -18,8 +18,9 @@ pub use preview::{Preview, PreviewOfEndpoint, Stopped};
 
 use super::Store;
 use super::body::{Packed, pack};
-use super::enqueue::{NewDelivery, add_delivery, insert_event};
+use super::enqueue::{NewDelivery, add_delivery, insert_event, pending_at};
 use super::job::Tx;
+use super::query::{DeliveryFilter, PAGE_MAX};
 use super::setup::endpoint_for;
 use super::writer::expect_one;
 use crate::error::{Error, Result};
@@ -64,8 +65,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when one does not exist, or the endpoint that is to get them;
-    /// [`Error::Misuse`] when one is still pending there (it will be sent by itself), its endpoint
-    /// is removed, or several events are to be given one body.
+    /// [`Error::Misuse`] when its event is pending there already (it will be sent by itself), its
+    /// endpoint is removed, or several events are to be given one body.
     pub fn replay(
         &self,
         deliveries: Vec<DeliveryId>,
@@ -99,8 +100,18 @@ impl Store {
             // In the order of their events, whatever the order of a list was.
             all.sort_by_key(|held| (held.event, held.id));
             let mut made = Vec::new();
+            let mut gets_it = HashSet::new();
             for held in &all {
                 let endpoint = goes_to(tx, &box_id, held, to)?;
+                // Of one event at one endpoint the first stands for all.
+                if !gets_it.insert((held.event, endpoint)) {
+                    continue;
+                }
+                if copy.is_none()
+                    && let Some(pending) = pending_at(tx, held.event, endpoint)?
+                {
+                    return Err(pending_already(&box_id, held.id, pending));
+                }
                 let new = NewDelivery {
                     replay_of: Some(held.id),
                     has_new_id: options.has_new_ids,
@@ -110,6 +121,59 @@ impl Store {
             }
             Ok(made)
         })
+    }
+
+    /// The deliveries that these ids name: an event's id stands for its newest delivery to each
+    /// endpoint that is there and at which it is not pending.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when one is no id, or an event has no such delivery;
+    /// [`Error::NotFound`] when there is no such event.
+    pub fn named_deliveries(&self, ids: &[impl AsRef<str>]) -> Result<Vec<DeliveryId>> {
+        let mut named = Vec::new();
+        for id in ids {
+            let id = id.as_ref();
+            if id.starts_with("evt_") {
+                named.extend(self.settled_of(self.box_id().parse_event(id)?)?);
+            } else {
+                named.push(self.box_id().parse_delivery(id)?);
+            }
+        }
+        Ok(named)
+    }
+
+    fn settled_of(&self, event: EventId) -> Result<Vec<DeliveryId>> {
+        let outer = self.box_id().event(self.event(event)?.id);
+        let of_event = DeliveryFilter {
+            event: Some(event),
+            ..DeliveryFilter::default()
+        };
+        // Newest first.
+        let all = self.deliveries(&of_event, PAGE_MAX)?;
+        if all.is_empty() {
+            return Err(Error::misuse(format!(
+                "{outer} was owed to no endpoint; `hookbox endpoint match ENDPOINT {outer}` says why, and `hookbox backfill ENDPOINT --since TIME` owes it"
+            )));
+        }
+        let directory = self.fresh_directory()?;
+        let mut endpoints = HashSet::new();
+        let newest = all.iter().filter(|one| endpoints.insert(one.endpoint_id));
+        let settled: Vec<DeliveryId> = newest
+            .filter(|one| directory.endpoint_by_id(one.endpoint_id).is_some())
+            .filter(|newest| {
+                let mut same = all
+                    .iter()
+                    .filter(|one| one.endpoint_id == newest.endpoint_id);
+                same.all(|one| one.state != State::Pending)
+            })
+            .map(|one| one.id)
+            .collect();
+        match settled.is_empty() {
+            true => Err(Error::misuse(format!(
+                "{outer} has nothing to replay: it is pending, and will be sent by itself, or its endpoints are removed"
+            ))),
+            false => Ok(settled),
+        }
     }
 
     /// Calls a pending delivery off. A request that is on the wire is not taken back.
@@ -172,7 +236,9 @@ impl Store {
 fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> Result<EndpointId> {
     let outer = box_id.delivery(held.id);
     let endpoint = to.unwrap_or(held.endpoint);
-    check_pending(box_id, held.id, held.state, endpoint == held.endpoint)?;
+    if held.state == State::Pending && endpoint == held.endpoint {
+        return Err(pending_already(box_id, held.id, held.id));
+    }
     if to.is_none() && tx.directory.endpoint_by_id(endpoint).is_none() {
         return Err(Error::misuse(format!(
             "{outer} went to endpoint {}, which is removed; there is nowhere to send it, unless --to names another",
@@ -182,15 +248,19 @@ fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> 
     Ok(endpoint)
 }
 
-/// What is pending is sent by itself where it goes.
-fn check_pending(box_id: &BoxId, id: DeliveryId, state: State, stays: bool) -> Result<()> {
-    if state != State::Pending || !stays {
-        return Ok(());
-    }
-    let outer = box_id.delivery(id);
-    Err(Error::misuse(format!(
-        "{outer} is still pending and will be sent by itself; to send it anew, cancel it first: hookbox delivery cancel {outer}"
-    )))
+/// What is pending is sent by itself where it goes: a second delivery would be a repeat.
+fn pending_already(box_id: &BoxId, asked: DeliveryId, pending: DeliveryId) -> Error {
+    let outer = box_id.delivery(pending);
+    let what = match asked == pending {
+        true => format!("{outer} is still pending"),
+        false => format!(
+            "{outer}, of the same event and to the same endpoint as {}, is pending",
+            box_id.delivery(asked)
+        ),
+    };
+    Error::misuse(format!(
+        "{what} and will be sent by itself; to send it anew, cancel it first: hookbox delivery cancel {outer}"
+    ))
 }
 
 fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -> Result<()> {

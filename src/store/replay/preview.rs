@@ -1,6 +1,6 @@
 //! What a bulk replay would do, found out and not done.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, named_params};
 use serde_json::{Value, json};
 
 use super::search::{Candidate, Search, TO_BE_MADE};
-use super::{ReplayOptions, check_pending};
+use super::{ReplayOptions, pending_already};
 use crate::error::Result;
 use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::{DeliveryRecord, State};
@@ -166,20 +166,29 @@ impl Store {
             }
         };
         let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
+        let mut gets_it = HashSet::new();
         for id in distinct {
             let delivery = self.delivery(id)?;
             let endpoint = to.unwrap_or(delivery.endpoint_id);
-            check_pending(
-                self.box_id(),
-                id,
-                delivery.state,
-                endpoint == delivery.endpoint_id,
-            )?;
+            if delivery.state == State::Pending && endpoint == delivery.endpoint_id {
+                return Err(pending_already(self.box_id(), id, id));
+            }
+            if !gets_it.insert((delivery.event, endpoint)) {
+                continue;
+            }
             let to_it = DeliveryFilter {
                 event: Some(delivery.event),
                 ..DeliveryFilter::default()
             };
             let others = self.deliveries(&to_it, PAGE_MAX)?;
+            let is_pending = |other: &&DeliveryRecord| {
+                other.endpoint_id == endpoint && other.state == State::Pending
+            };
+            if options.edited_body.is_none()
+                && let Some(pending) = others.iter().find(is_pending)
+            {
+                return Err(pending_already(self.box_id(), id, pending.id));
+            }
             let is_had = |other: &DeliveryRecord| {
                 other.endpoint_id == endpoint && other.state == State::Delivered
             };

@@ -44,6 +44,7 @@ impl Store {
 fn sample_push() -> SendableEvent {
     let body = include_bytes!("../../../examples/payloads/gogs-push.json").to_vec();
     SendableEvent {
+        hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
         id: EventId(1),
         event_type: "push".to_owned(),
         key: None,
