@@ -171,7 +171,8 @@ create table if not exists hookbox_pace (
 
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
 -- tried (last_attempt_ms), how many of its deliveries are in which state (mended ones count as that,
--- not as dead or cancelled), and on how many events its expression failed (when_errors), so that
+-- not as dead or cancelled), on how many events its expression failed (when_errors), and how many deliveries a page for a person
+-- answered (pages), so that
 -- nobody has to count ten million. `events` counts all that ever came, `pruned` those of them that
 -- were removed since. Every commit changes some of these, and those of a few dozen endpoints lie on
 -- one or two pages.
@@ -484,7 +485,8 @@ create table if not exists hookbox_attempt (
     -- The reply's body up to a cap, and whether it was longer.
     response_body      blob    not null,
     response_truncated integer not null check (response_truncated in (0, 1)),
-    check (outcome <> 'delivered' or status between 200 and 299)
+    -- A 2xx, or what the endpoint's --expect takes for a yes.
+    check (outcome <> 'delivered' or status is not null)
 ) strict;
 
 -- The attempts that were written last, in that order, so that they can be followed (`hookbox tail`):

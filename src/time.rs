@@ -86,11 +86,16 @@ impl Timestamp {
         }
     }
 
-    /// Reads the date of an HTTP header, as RFC 9110, section 5.6.7, writes it today
-    /// (`Sun, 06 Nov 1994 08:49:37 GMT`).
+    /// Reads the date of an HTTP header in the three forms of RFC 9110, section 5.6.7
+    /// (`Sun, 06 Nov 1994 08:49:37 GMT` today, and those of RFC 850 and asctime).
     pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-        let moment = DateTime::parse_from_rfc2822(text.trim()).ok()?;
-        Some(Timestamp::from_chrono(moment.to_utc()))
+        // With another zone than GMT no form of it is right, and it says what is meant all the same.
+        let Ok(at) = httpdate::parse_http_date(text.trim()) else {
+            let moment = DateTime::parse_from_rfc2822(text.trim()).ok()?;
+            return Some(Timestamp::from_chrono(moment.to_utc()));
+        };
+        let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+        Some(Timestamp(0).plus(since))
     }
 }
 
@@ -298,8 +303,15 @@ mod tests {
 
     #[test]
     fn an_http_date_is_read() {
-        let moment = Timestamp::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        assert_eq!(moment.unix_seconds(), 784_111_777); // RFC 9110, section 5.6.7
+        // RFC 9110, section 5.6.7: one moment, three times.
+        for text in [
+            "Sun, 06 Nov 1994 08:49:37 GMT",
+            "Sunday, 06-Nov-94 08:49:37 GMT",
+            "Sun Nov  6 08:49:37 1994",
+        ] {
+            let moment = Timestamp::parse_http_date(text).unwrap();
+            assert_eq!(moment.unix_seconds(), 784_111_777, "{text}");
+        }
         assert_eq!(Timestamp::parse_http_date("soon"), None);
     }
 }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use clap::Args;
 
 use super::secret::From;
-use super::{Context, put};
+use super::{Context, optional, optional_of, put};
 use crate::error::{Error, Result};
 use crate::model::connection::{
     Auth, Authorities, ClientCertificate, Connection, Method, ProxyUrl,
 };
+use crate::model::expect::Expect;
+use crate::model::filter::Globs;
 use crate::model::header::Header;
 use crate::time::parse_span;
 
@@ -63,6 +65,14 @@ pub(super) struct ConnectionArguments {
     /// Connect through this proxy: http://HOST:PORT or socks5://HOST:PORT
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// What a yes looks like, as an expression over status, headers, body (JSON)
+    /// and text; without `status` in it, of a 2xx [default: any 2xx]
+    #[arg(long, value_name = "EXPR")]
+    expect: Option<String>,
+    /// Headers of the sender's that pass besides X-*, ce-*, traceparent,
+    /// tracestate and baggage, with * and ?
+    #[arg(long, value_name = "NAME,...")]
+    forward_headers: Option<String>,
 }
 
 /// Settings that were read, to be put in the place of those that there are.
@@ -74,6 +84,8 @@ pub(super) struct ConnectionChange {
     ca: Option<Option<Authorities>>,
     client_cert: Option<Option<ClientCertificate>>,
     proxy: Option<Option<ProxyUrl>>,
+    expect: Option<Option<Expect>>,
+    forward: Option<Option<Globs>>,
 }
 
 impl ConnectionArguments {
@@ -86,18 +98,12 @@ impl ConnectionArguments {
             method: self.method,
             headers: (!self.header.is_empty()).then_some(headers),
             auth: self.read_auth(context)?,
-            connect_timeout: match self.connect_timeout.as_deref() {
-                None => None,
-                Some("") => Some(None),
-                Some(text) => Some(Some(parse_span(text)?)),
-            },
+            connect_timeout: optional_of(self.connect_timeout, parse_span)?,
             ca: read_pem(self.ca.as_deref())?,
             client_cert: read_pem(self.client_cert.as_deref())?,
-            proxy: match self.proxy.as_deref() {
-                None => None,
-                Some("") => Some(None),
-                Some(url) => Some(Some(url.parse()?)),
-            },
+            proxy: optional(self.proxy)?,
+            expect: optional(self.expect)?,
+            forward: optional(self.forward_headers)?,
         })
     }
 
@@ -155,6 +161,8 @@ impl ConnectionChange {
             && self.ca.is_none()
             && self.client_cert.is_none()
             && self.proxy.is_none()
+            && self.expect.is_none()
+            && self.forward.is_none()
     }
 
     pub(super) fn apply(&self, connection: &mut Connection) {
@@ -165,5 +173,7 @@ impl ConnectionChange {
         put(&mut connection.ca, &self.ca);
         put(&mut connection.client_cert, &self.client_cert);
         put(&mut connection.proxy, &self.proxy);
+        put(&mut connection.expect, &self.expect);
+        put(&mut connection.forward, &self.forward);
     }
 }

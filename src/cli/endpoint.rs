@@ -1,6 +1,5 @@
 //! `hookbox endpoint`: where events go.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -10,7 +9,7 @@ use super::connection::{ConnectionArguments, ConnectionChange};
 use super::format::{preview, read_format};
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, nothing_named, put};
+use super::{Context, EXIT_CODES, Limit, nothing_named, optional, optional_of, put};
 use crate::error::{Error, Result};
 use crate::model::chat::Chat;
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
@@ -274,22 +273,6 @@ impl Settings {
             is_ordered: self.ordered,
             gets_only_replays: self.only_replays,
         })
-    }
-}
-
-/// A setting that can be taken away, by an empty text.
-fn optional<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
-    optional_of(text, str::parse)
-}
-
-fn optional_of<T>(
-    text: Option<String>,
-    read: impl FnOnce(&str) -> Result<T>,
-) -> Result<Option<Option<T>>> {
-    match text.as_deref().map(str::trim) {
-        None => Ok(None),
-        Some("") => Ok(Some(None)),
-        Some(text) => read(text).map(|setting| Some(Some(setting))),
     }
 }
 

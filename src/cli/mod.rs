@@ -24,6 +24,7 @@ mod upkeep;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -310,6 +311,22 @@ impl Limit {
 /// The error for a `set` that names nothing.
 fn nothing_named() -> Error {
     Error::misuse("nothing to change was named; --help lists what can be set")
+}
+
+/// A setting that can be taken away, by an empty text.
+fn optional<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
+    optional_of(text, str::parse)
+}
+
+fn optional_of<T>(
+    text: Option<String>,
+    read: impl FnOnce(&str) -> Result<T>,
+) -> Result<Option<Option<T>>> {
+    match text.as_deref().map(str::trim) {
+        None => Ok(None),
+        Some("") => Ok(Some(None)),
+        Some(text) => read(text).map(|setting| Some(Some(setting))),
+    }
 }
 
 /// Puts a value that was given in the place of the one held.

@@ -106,13 +106,14 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             },
         },
     };
-    if !context.db.exists() {
+    let is_new = !context.db.exists();
+    let service = Service::start(&config, context.clock.clone())?;
+    if is_new {
         context.out.note(&format!(
-            "{} is not there yet; making it",
+            "{} was not there yet, and was made",
             context.db.display()
         ));
     }
-    let service = Service::start(&config, context.clock.clone())?;
     warn_of_open_sources(&service);
     let both = "serve has both ways to be asked";
     let ingest = service.ingest_address().expect(both);

@@ -70,13 +70,26 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Binds the address and starts taking events in, on a thread of its own.
+    /// Binds the address; who connects waits for [`Ingest::start`].
     ///
     /// # Errors
-    /// [`Error::Io`] when the address cannot be bound or there is no thread to be had.
-    pub fn start(store: Store, clock: Arc<dyn Clock>, config: &IngestConfig) -> Result<Ingest> {
-        let cannot = |error| Error::io(format!("listen on {} for events", config.address), error);
-        let socket = StdListener::bind(config.address).map_err(cannot)?;
+    /// [`Error::Io`] when that cannot be done.
+    pub fn bind(config: &IngestConfig) -> Result<StdListener> {
+        StdListener::bind(config.address)
+            .map_err(|error| Error::io(format!("listen on {} for events", config.address), error))
+    }
+
+    /// Starts taking events in at a bound address, on a thread of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the socket cannot be used or there is no thread to be had.
+    pub fn start(
+        socket: StdListener,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        config: &IngestConfig,
+    ) -> Result<Ingest> {
+        let cannot = |error| Error::io("take events in", error);
         socket.set_nonblocking(true).map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
         // One thread is plenty: what takes time is the commit, and that is the writer's.

@@ -10,18 +10,25 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, HeaderValue, Uri};
+use rustls::RootCertStore;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
-use crate::model::header::{HIDDEN, Header};
+use crate::model::expect::Expect;
+use crate::model::filter::Globs;
+use crate::model::header::{HIDDEN, Header, holds_secret};
+use crate::model::url::check_host;
 use crate::signature::Secret;
 use crate::time::show_span;
 
 /// Headers of an endpoint, at most.
 const HEADERS_MAX: usize = 32;
+
+/// Names and values of them, in bytes: nginx and Apache take heads of 32 KiB and 100 lines of 8 KiB.
+const HEADERS_BYTES_MAX: usize = 16 * 1024;
 
 /// How requests to an endpoint are made. By default a plain POST.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -40,6 +47,10 @@ pub struct Connection {
     pub client_cert: Option<ClientCertificate>,
     /// Where connections go through.
     pub proxy: Option<ProxyUrl>,
+    /// What a yes looks like, where a 2xx alone is none.
+    pub expect: Option<Expect>,
+    /// Headers of the producer's that pass besides those that always do.
+    pub forward: Option<Globs>,
 }
 
 /// How an event is sent.
@@ -164,7 +175,15 @@ impl FromStr for Authorities {
     type Err = Error;
 
     fn from_str(pem: &str) -> Result<Authorities> {
-        if certificates(pem.as_bytes()).is_empty() {
+        let found = certificates(pem.as_bytes());
+        let mut roots = RootCertStore::empty();
+        let (usable, _) = roots.add_parsable_certificates(found.iter().cloned());
+        if usable < found.len() {
+            return Err(Error::misuse(
+                "a certificate in it cannot be read (it may be of X.509 version 1); make it with `openssl req -x509`",
+            ));
+        }
+        if found.is_empty() {
             return Err(Error::misuse(
                 "there is no certificate in it; give the authority's certificate in PEM form (-----BEGIN CERTIFICATE-----)",
             ));
@@ -258,6 +277,8 @@ impl FromStr for ProxyUrl {
             )
         };
         let uri: Uri = text.parse().map_err(|_| bad())?;
+        check_host(uri.host().unwrap_or_default())
+            .map_err(|why| Error::misuse(format!("the proxy cannot be used: {why}")))?;
         let is_known = matches!(uri.scheme_str(), Some("http" | "socks5"));
         let authority = uri.authority().ok_or_else(bad)?;
         if !is_known || authority.host().is_empty() || authority.port_u16().is_none() {
@@ -291,8 +312,18 @@ impl Connection {
                 self.headers.len()
             )));
         }
+        let mut bytes = 0;
         for (name, value) in &self.headers {
             check_header(name, value)?;
+            bytes += name.len() + value.len();
+        }
+        if let Some(forward) = &self.forward {
+            check_forward(forward)?;
+        }
+        if bytes > HEADERS_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "the headers are {bytes} bytes, limit is {HEADERS_BYTES_MAX}: few servers take more"
+            )));
         }
         if self.connect_timeout.is_some_and(|span| span.is_zero()) {
             return Err(Error::misuse("--connect-timeout must be more than 0"));
@@ -313,6 +344,8 @@ impl Connection {
             "ca": self.ca.as_ref().map(|ca| ca.certificates().len()),
             "client_cert": self.client_cert.is_some(),
             "proxy": self.proxy.as_ref().map(ProxyUrl::redacted),
+            "expect": self.expect.as_ref().map(Expect::to_string),
+            "forward_headers": self.forward.as_ref().map(Globs::patterns),
         })
     }
 
@@ -342,6 +375,10 @@ impl Connection {
         let pem = |certificate: &ClientCertificate| text(&certificate.0).into();
         put("client_cert", self.client_cert.as_ref().map(pem));
         put("proxy", self.proxy.as_ref().map(|url| url.0.clone().into()));
+        let expect = self.expect.as_ref().map(Expect::to_string);
+        put("expect", expect.map(Value::from));
+        let forward = self.forward.as_ref().map(Globs::to_string);
+        put("forward_headers", forward.map(Value::from));
         Value::Object(object)
     }
 
@@ -376,6 +413,8 @@ impl Connection {
             ca: text("ca").map(str::parse).transpose()?,
             client_cert: text("client_cert").map(str::parse).transpose()?,
             proxy: text("proxy").map(str::parse).transpose()?,
+            expect: text("expect").map(str::parse).transpose()?,
+            forward: text("forward_headers").map(str::parse).transpose()?,
         })
     }
 }
@@ -402,6 +441,17 @@ const OWN_HEADERS: [&str; 14] = [
 pub fn is_own_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name == "content-type" || OWN_HEADERS.contains(&name.as_str())
+}
+
+/// What a producer proves itself with is not for others, whatever is asked for.
+fn check_forward(names: &Globs) -> Result<()> {
+    let secret = names.patterns().into_iter().find(|name| holds_secret(name));
+    match secret {
+        Some(name) => Err(Error::misuse(format!(
+            "header `{name}` holds a credential by its name, which is not passed on; give the endpoint its own with --header or --auth"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn check_header(name: &str, value: &str) -> Result<()> {

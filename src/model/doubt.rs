@@ -7,15 +7,44 @@ use crate::model::chat::Chat;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::source::Source;
 
-/// What is doubtful about an endpoint, beside these others and with these sources.
-pub fn doubts(endpoint: &Endpoint, all: &[Arc<Endpoint>], sources: &[Arc<Source>]) -> Vec<String> {
+/// Deliveries that were answered with a yes.
+#[derive(Debug, Clone, Copy)]
+pub struct Answered {
+    /// All of them.
+    pub in_all: i64,
+    /// Those that a page for a person answered.
+    pub by_page: i64,
+}
+
+/// What is doubtful about an endpoint, beside these others, with these sources and answers.
+pub fn doubts(
+    endpoint: &Endpoint,
+    all: &[Arc<Endpoint>],
+    sources: &[Arc<Source>],
+    answered: Answered,
+) -> Vec<String> {
     let found = [
+        answers_pages(endpoint, answered),
         comes_back(endpoint, sources),
         raw_to_chat(endpoint),
         shares_url(endpoint, all),
         idle_type(endpoint, sources),
     ];
     found.into_iter().flatten().collect()
+}
+
+/// Somebody else may have answered: a network that wants a login first, a proxy's error page. One
+/// whose receiver always answers so is believed after a while.
+fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
+    const BELIEVED_FROM: i64 = 10;
+    let Answered { in_all, by_page } = answered;
+    let is_usual = by_page >= BELIEVED_FROM && 2 * by_page >= in_all;
+    if by_page == 0 || is_usual || endpoint.connection.expect.is_some() {
+        return None;
+    }
+    Some(format!(
+        "{by_page} of {in_all} deliveries were answered with an HTML page, which counts as a yes: it may be that of a login or a proxy; look at one of them, and say what a yes looks like with --expect"
+    ))
 }
 
 /// It points at a way in of this file, from which it gets events.

@@ -352,6 +352,12 @@ impl NewEndpoint {
                 ));
             }
         }
+        if let (Some(chat), Some(_)) = (self.format.chat(), &self.connection.expect) {
+            return Err(Error::misuse(format!(
+                "--expect is for formats raw and template: {} says itself whether it took a message; give --expect \"\"",
+                chat.title()
+            )));
+        }
         if !PROBE_MAX.contains(&self.probe_max) {
             return Err(Error::misuse(format!(
                 "--probe-max is {}, allowed is 1s to 1d",

@@ -11,7 +11,7 @@ use minijinja::{Environment, Error as JinjaError, ErrorKind};
 
 use crate::error::{Error, Result};
 use crate::model::jinja::{environment, told};
-use crate::model::scope::Scope;
+use crate::model::scope::{Scope, headers_value};
 
 /// Steps an expression may take on one event; usual ones take ten to fifty.
 const FUEL: u64 = 1_000;
@@ -31,7 +31,7 @@ pub struct Expression(Arc<Compiled>);
 
 struct Compiled {
     text: String,
-    code: minijinja::Expression<'static, 'static>,
+    code: Code,
     asks_headers: bool,
     asks_body: bool,
     asks_fields: bool,
@@ -53,24 +53,9 @@ impl Expression {
     /// # Ok::<(), hookbox::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Expression> {
-        if text.len() > TEXT_BYTES_MAX {
-            return Err(Error::misuse(format!(
-                "the expression is {} bytes, limit is {TEXT_BYTES_MAX}",
-                text.len()
-            )));
-        }
-        let bad = |why: &str| Error::misuse(format!("`{text}` is not an expression: {why}"));
-        let code = ENVIRONMENT
-            .compile_expression_owned(text.to_owned())
-            .map_err(|error| bad(&told(&error)))?;
-        let asked = code.undeclared_variables(false);
-        if let Some(unknown) = asked.iter().find(|name| !NAMES.contains(&name.as_str())) {
-            let why = format!("no event has `{unknown}`; there are {}", NAMES.join(", "));
-            return Err(bad(&why));
-        }
         let expression = Expression(Arc::new(Compiled {
             text: text.to_owned(),
-            code,
+            code: compile(text, &NAMES, "no event has")?,
             // By the letter: what stands inside a slice (`body.ref[:5]`) is not among those asked.
             asks_headers: text.contains("headers"),
             asks_body: text.contains("body"),
@@ -79,10 +64,8 @@ impl Expression {
                 .any(|of| text.contains(of)),
         }));
         match expression.run(&Scope::new("", None, b"{}")) {
-            Err(error) if is_mistake(&error) => Err(bad(&told(&error))),
-            _ => check_parts(text)
-                .map_err(|why| bad(&why))
-                .map(|()| expression),
+            Err(error) if is_mistake(&error) => Err(bad(text, &told(&error))),
+            _ => Ok(expression),
         }
     }
 
@@ -113,7 +96,7 @@ impl Expression {
     fn run(&self, scope: &Scope<'_>) -> std::result::Result<Value, JinjaError> {
         let mut context = scope.context();
         if self.0.asks_headers {
-            context.insert("headers", scope.headers_value(|_| true));
+            context.insert("headers", headers_value(scope.headers, |_| true));
         }
         if self.0.asks_body {
             context.insert("body", scope.body_value()?);
@@ -124,6 +107,36 @@ impl Expression {
         }
         self.0.code.eval(context)
     }
+}
+
+/// The code of an expression.
+pub(super) type Code = minijinja::Expression<'static, 'static>;
+
+/// Checks an expression that may speak of these names, as far as that can be done without an event.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is too long, not well formed, or speaks of anything else.
+pub(super) fn compile(text: &str, names: &[&str], nothing_has: &str) -> Result<Code> {
+    if text.len() > TEXT_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "the expression is {} bytes, limit is {TEXT_BYTES_MAX}",
+            text.len()
+        )));
+    }
+    let code = ENVIRONMENT
+        .compile_expression_owned(text.to_owned())
+        .map_err(|error| bad(text, &told(&error)))?;
+    let asked = code.undeclared_variables(false);
+    if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
+        let why = format!("{nothing_has} `{unknown}`; there are {}", names.join(", "));
+        return Err(bad(text, &why));
+    }
+    check_parts(text).map_err(|why| bad(text, &why))?;
+    Ok(code)
+}
+
+fn bad(text: &str, why: &str) -> Error {
+    Error::misuse(format!("`{text}` is not an expression: {why}"))
 }
 
 /// Whether it fails whatever the event.

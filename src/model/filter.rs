@@ -173,6 +173,14 @@ impl Globs {
     }
 }
 
+impl PartialEq for Globs {
+    fn eq(&self, other: &Globs) -> bool {
+        self.patterns() == other.patterns()
+    }
+}
+
+impl Eq for Globs {}
+
 impl fmt::Display for Globs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.patterns().join(","))

@@ -4,6 +4,7 @@
 //! [`event`], then [`endpoint`] and [`delivery`].
 
 pub mod activity;
+pub mod address;
 pub mod attempt;
 pub mod calendar;
 pub mod chat;
@@ -13,6 +14,7 @@ pub mod diff;
 pub mod doubt;
 pub mod endpoint;
 pub mod event;
+pub mod expect;
 pub mod expression;
 pub mod filter;
 pub mod header;

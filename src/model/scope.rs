@@ -71,12 +71,6 @@ impl<'a> Scope<'a> {
         context
     }
 
-    /// The headers whose names are let through.
-    pub(super) fn headers_value(&self, passes: fn(&str) -> bool) -> Value {
-        let headers = self.headers.iter().filter(|(name, _)| passes(name));
-        Value::from_object(Headers(headers.cloned().collect()))
-    }
-
     /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
     /// anything else as text.
     ///
@@ -123,6 +117,12 @@ impl<'a> Scope<'a> {
     pub(super) fn is_text(&self) -> bool {
         matches!(self.parsed.get(), Some(Ok(value)) if value.as_str().is_some())
     }
+}
+
+/// The headers whose names are let through, as a value.
+pub(super) fn headers_value(headers: &[Header], passes: fn(&str) -> bool) -> Value {
+    let headers = headers.iter().filter(|(name, _)| passes(name));
+    Value::from_object(Headers(headers.cloned().collect()))
 }
 
 /// Headers by name, in whatever case; the first of a name counts.

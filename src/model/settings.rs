@@ -41,7 +41,7 @@ const fn secret(name: &'static str, help: &'static str) -> Setting {
 }
 
 /// The settings of an endpoint.
-pub const ENDPOINT_SETTINGS: [Setting; 34] = [
+pub const ENDPOINT_SETTINGS: [Setting; 36] = [
     setting("url", "Where events go: https://ci.example.org/hook"),
     setting(
         "format",
@@ -104,6 +104,14 @@ pub const ENDPOINT_SETTINGS: [Setting; 34] = [
         "Certificate and key that are shown to it, as PEM",
     ),
     secret("proxy", "http://HOST:PORT or socks5://HOST:PORT"),
+    setting(
+        "expect",
+        "What a yes looks like, of status, headers, body and text: body.ok == true",
+    ),
+    setting(
+        "forward_headers",
+        "Headers of the sender's that pass besides: x-request-id,accept-*",
+    ),
     setting(
         "signature_header",
         "Of sign generic: where the signature goes",
@@ -224,6 +232,8 @@ fn set_one(endpoint: &mut NewEndpoint, name: &str, value: &str) -> Result<()> {
         "ca" => endpoint.connection.ca = optional(value)?,
         "client_cert" => endpoint.connection.client_cert = optional(value)?,
         "proxy" => endpoint.connection.proxy = optional(value)?,
+        "expect" => endpoint.connection.expect = optional(value)?,
+        "forward_headers" => endpoint.connection.forward = optional(value)?,
         _ => {}
     }
     Ok(())

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::error::{Error, Result};
 use crate::model::header::holds_secret;
 use crate::model::jinja::{environment, told};
-use crate::model::scope::Scope;
+use crate::model::scope::{Scope, headers_value};
 
 /// Steps a template may take on one event: a loop over a thousand commits takes ten thousand.
 const FUEL: u64 = 100_000;
@@ -115,7 +115,10 @@ impl Template {
         let failed = |why: String| Error::misuse(format!("template {} failed: {why}", self.0.file));
         let mut context = scope.context();
         // Whoever gets what is made has no business with the producer's credentials.
-        context.insert("headers", scope.headers_value(|name| !holds_secret(name)));
+        context.insert(
+            "headers",
+            headers_value(scope.headers, |name| !holds_secret(name)),
+        );
         let body = scope.body_value().map_err(|error| failed(told(&error)))?;
         context.insert("body", body);
         context.insert("id", Value::from(event.id));

@@ -1,6 +1,7 @@
 //! Where an endpoint is: a URL, parts of which are nobody's business.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use form_urlencoded::byte_serialize;
@@ -8,6 +9,7 @@ use http::Uri;
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
 use crate::error::{Error, Result};
+use crate::model::address::never_sent_to;
 use crate::model::chat::Chat;
 use crate::model::header::holds_secret;
 
@@ -113,6 +115,10 @@ impl EndpointUrl {
     }
 }
 
+/// Longest URL, in bytes: what every server takes in the first line of a request (RFC 9112, section 3),
+/// with room for the rest of that line.
+const URL_BYTES_MAX: usize = 7_800;
+
 /// Nothing that is ASCII; what lies beyond it is encoded anyway.
 const BEYOND_ASCII: AsciiSet = AsciiSet::EMPTY;
 
@@ -147,6 +153,12 @@ impl FromStr for EndpointUrl {
                 text.split('?').next().unwrap_or_default()
             ))
         };
+        if text.len() > URL_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "the URL is {} bytes, limit is {URL_BYTES_MAX}",
+                text.len()
+            )));
+        }
         let (head, rest) = match text.split_once("://") {
             Some((_, rest)) => {
                 text.split_at(text.len() - rest.len() + rest.find(['/', '?']).unwrap_or(rest.len()))
@@ -173,14 +185,36 @@ impl FromStr for EndpointUrl {
         if authority.as_str().contains('@') {
             // The text is not echoed here: it holds a password.
             return Err(Error::misuse(
-                "the URL has a user name or password in it, which would show in lists and logs; give the URL without",
+                "the URL has a user name or password in it, which would show in lists and logs; give the URL without, and them with --auth basic:USER --auth-secret-file FILE",
             ));
         }
         let port = &authority.as_str()[authority.host().len()..];
         if !port.is_empty() && authority.port_u16().unwrap_or(0) == 0 {
             return Err(bad("its port is not a number from 1 to 65535"));
         }
+        check_host(authority.host()).map_err(|why| bad(&why))?;
         Ok(EndpointUrl(uri))
+    }
+}
+
+/// Refuses what would only be refused each time something is sent there.
+pub(crate) fn check_host(host: &str) -> std::result::Result<(), String> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        return match never_sent_to(address) {
+            Some(why) => Err(format!("{address} is {why}")),
+            None => Ok(()),
+        };
+    }
+    // Systems take a number for an address in disguise.
+    let last = bare.trim_end_matches('.').rsplit('.').next();
+    let last = last.unwrap_or_default();
+    let digits = last.strip_prefix("0x").unwrap_or(last);
+    let is_decimal = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit());
+    let is_hex = digits.len() < last.len() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match is_decimal || is_hex {
+        true => Err("its host is a number; write the address as a.b.c.d".to_owned()),
+        false => Ok(()),
     }
 }
 
@@ -222,6 +256,14 @@ mod tests {
             "http://a b/",
             "http://user:pass@h/",
             "mailto:a@b",
+            // Never sent to, also not in disguise.
+            "http://169.254.169.254/latest",
+            "http://[::ffff:169.254.169.254]/",
+            "http://[fe80::1]/",
+            "http://100.100.100.200/",
+            "http://2852039166/",
+            "http://0xa9fea9fe/",
+            "http://127.1.",
         ] {
             assert!(text.parse::<EndpointUrl>().is_err(), "{text}");
         }

@@ -6,12 +6,13 @@
 //! never judged, since they can point anywhere tomorrow.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::IpNet;
 
 use crate::error::{Error, Result};
+use crate::model::address::{never_sent_to, without_disguise};
 
 /// Where requests may go.
 #[derive(Debug, Clone, Default)]
@@ -64,19 +65,6 @@ impl fmt::Display for Forbidden {
 
 impl std::error::Error for Forbidden {}
 
-/// Addresses at which clouds give credentials to the machines they run, besides the link-local ones.
-const METADATA: [IpAddr; 7] = [
-    // AWS, Google Cloud, Oracle Cloud and Scaleway over IPv6.
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x00c1, 0, 0, 0, 0, 0xa9fe, 0xa9fe)),
-    IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0042, 0, 0, 0, 0, 0, 0x0042)),
-    // Alibaba Cloud, Oracle Cloud, Azure.
-    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
-    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
-    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
-];
-
 impl Egress {
     /// Says whether requests may go to an address.
     ///
@@ -112,43 +100,13 @@ impl Egress {
         let forbidden = |why| Err(Forbidden { address, why });
         let real = without_disguise(address);
         let is_denied = |network: &IpNet| network.contains(&real) || network.contains(&address);
-        if METADATA.contains(&real) {
-            return forbidden("where a cloud gives out credentials, which is never sent to");
-        }
-        if is_link_local(real) {
-            return forbidden("a link-local address, which is never sent to");
+        if let Some(why) = never_sent_to(address) {
+            return forbidden(why);
         }
         if self.deny.iter().any(is_denied) {
             return forbidden("in a network that --egress-deny names");
         }
         Ok(())
-    }
-}
-
-/// The IPv4 address inside one that only looks like IPv6: mapped (RFC 4291), translated (RFC 6052,
-/// RFC 7915, RFC 8215) or tunnelled (RFC 3056).
-fn without_disguise(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(v6) = address else {
-        return address;
-    };
-    let inner = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-    };
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => inner(high, low),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => inner(high, low),
-        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => inner(high, low),
-        [0x2002, high, low, ..] => inner(high, low),
-        _ => address,
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
     }
 }
 

@@ -7,7 +7,7 @@
 mod embedded;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -42,6 +42,21 @@ pub struct Parts {
     pub egress: Egress,
 }
 
+/// The addresses that a service listens on, bound.
+struct Ports {
+    ingest: Option<TcpListener>,
+    status: Option<TcpListener>,
+}
+
+impl Ports {
+    fn bind(parts: &Parts) -> Result<Ports> {
+        Ok(Ports {
+            ingest: parts.ingest.as_ref().map(Ingest::bind).transpose()?,
+            status: parts.status.as_ref().map(StatusServer::bind).transpose()?,
+        })
+    }
+}
+
 /// A running service: the ways in, the scheduler, the status page, on one file.
 pub struct Service {
     store: Store,
@@ -60,8 +75,10 @@ impl Service {
     /// # Errors
     /// As [`Service::start_on`], and what [`Store::open`] says of the file.
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
+        // Before a file is made or anything sent: another copy may be at work.
+        let ports = Ports::bind(&config.parts)?;
         let store = Store::open(&config.database, Missing::Create)?;
-        Service::start_on(store, &config.parts, clock)
+        Service::start_at(ports, store, &config.parts, clock)
     }
 
     /// The same on a store that is open already.
@@ -71,18 +88,30 @@ impl Service {
     /// cannot be bound; [`Error::Misuse`] when the status page is to listen on other than loopback
     /// without a token.
     pub fn start_on(store: Store, parts: &Parts, clock: Arc<dyn Clock>) -> Result<Service> {
+        Service::start_at(Ports::bind(parts)?, store, parts, clock)
+    }
+
+    fn start_at(
+        ports: Ports,
+        store: Store,
+        parts: &Parts,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Service> {
         let lock = store.lock_for_serving()?;
         store.time_commits(clock.clone());
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
-        let status = parts.status.as_ref();
-        let status = status.map(|config| StatusServer::start(store.clone(), clock.clone(), config));
+        let status = ports.status.zip(parts.status.as_ref());
+        let status = status.map(|(socket, config)| {
+            StatusServer::start(socket, store.clone(), clock.clone(), config)
+        });
         let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
-        let ingest = parts.ingest.as_ref();
-        let ingest = ingest.map(|config| Ingest::start(store.clone(), clock, config));
+        let ingest = ports.ingest.zip(parts.ingest.as_ref());
+        let ingest =
+            ingest.map(|(socket, config)| Ingest::start(socket, store.clone(), clock, config));
         Ok(Service {
             ingest: ingest.transpose()?,
             outbox,

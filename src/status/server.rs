@@ -39,29 +39,37 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Binds the address and starts answering, on threads of its own.
+    /// Binds the address; who connects waits for [`StatusServer::start`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the address is not a loopback one; [`Error::Io`] when it cannot be
-    /// bound or there is no thread to be had.
-    pub fn start(
-        store: Store,
-        clock: Arc<dyn Clock>,
-        config: &StatusConfig,
-    ) -> Result<StatusServer> {
+    /// [`Error::Misuse`] when the address is not a loopback one and there is no token; [`Error::Io`]
+    /// when it cannot be bound.
+    pub fn bind(config: &StatusConfig) -> Result<TcpListener> {
         if !config.address.ip().is_loopback() && !config.tokens.is_needed() {
             return Err(Error::misuse(format!(
                 "without a token the status page listens on loopback only, not on {}; give one with --token-file, or reach it from afar through: ssh -L 8421:127.0.0.1:8421 HOST",
                 config.address
             )));
         }
-        let cannot = |error| {
+        TcpListener::bind(config.address).map_err(|error| {
             Error::io(
                 format!("listen on {} for the status page", config.address),
                 error,
             )
-        };
-        let socket = TcpListener::bind(config.address).map_err(cannot)?;
+        })
+    }
+
+    /// Starts answering at a bound address, on threads of its own.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the socket cannot be used or there is no thread to be had.
+    pub fn start(
+        socket: TcpListener,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        config: &StatusConfig,
+    ) -> Result<StatusServer> {
+        let cannot = |error| Error::io("serve the status page", error);
         let address = socket.local_addr().map_err(cannot)?;
         let behind = Behind::new().map_err(cannot)?;
         let inner = behind.inner.clone();

@@ -26,6 +26,8 @@ pub(super) struct Changes {
     mended: BTreeMap<EndpointId, i64>,
     /// Events on which an endpoint's expression failed.
     when_errors: BTreeMap<EndpointId, i64>,
+    /// Deliveries that a page for a person answered.
+    pages: BTreeMap<EndpointId, i64>,
     /// When endpoints were last tried, by the scheduler's own time.
     attempts: BTreeMap<EndpointId, Timestamp>,
     /// How attempts ended, by the hour in which they did.
@@ -90,6 +92,11 @@ impl Changes {
     /// An endpoint's expression failed on an event.
     pub(super) fn when_failed(&mut self, endpoint: EndpointId) {
         *self.when_errors.entry(endpoint).or_default() += 1;
+    }
+
+    /// A page for a person answered, and counted as a yes.
+    pub(super) fn answered_by_page(&mut self, endpoint: EndpointId) {
+        *self.pages.entry(endpoint).or_default() += 1;
     }
 
     /// Deliveries left one state for another.
@@ -166,6 +173,9 @@ impl Changes {
         for (endpoint, count) in other.when_errors {
             *self.when_errors.entry(endpoint).or_default() += count;
         }
+        for (endpoint, count) in other.pages {
+            *self.pages.entry(endpoint).or_default() += count;
+        }
         for (hour, count) in other.hours {
             *self.hours.entry(hour).or_default() += count;
         }
@@ -212,6 +222,9 @@ impl Changes {
         }
         for (endpoint, count) in &self.when_errors {
             add("endpoint", endpoint.0, "when_errors", *count)?;
+        }
+        for (endpoint, count) in &self.pages {
+            add("endpoint", endpoint.0, "pages", *count)?;
         }
         for ((endpoint, hour, outcome), count) in &self.hours {
             connection

@@ -55,6 +55,8 @@ pub struct Report {
     pub response_body: Vec<u8>,
     /// Whether the reply's body was longer.
     pub response_truncated: bool,
+    /// Whether a page for a person came in the place of a program's answer, and counted as a yes.
+    pub is_page: bool,
     /// What happens to the delivery.
     pub change: Move,
     /// Why nothing more is to be sent to the endpoint, if that is so.
@@ -128,6 +130,9 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     tx.changes.attempted(report.endpoint, report.ended_steady);
     tx.changes
         .ended(report.endpoint, report.ended, report.outcome);
+    if report.is_page {
+        tx.changes.answered_by_page(report.endpoint);
+    }
     let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here; the count goes on.

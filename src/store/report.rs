@@ -14,7 +14,7 @@ use super::refusing::read_refusing;
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::doubt::doubts;
+use crate::model::doubt::{Answered, doubts};
 use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
@@ -224,7 +224,15 @@ fn report_endpoint(
         hours,
         refusing: read_refusing(connection, endpoint.id)?,
         paced_until: pace,
-        doubts: doubts(endpoint, directory.endpoints(), directory.sources()),
+        doubts: doubts(
+            endpoint,
+            directory.endpoints(),
+            directory.sources(),
+            Answered {
+                in_all: count(State::Delivered),
+                by_page: tally.get("pages").copied().unwrap_or(0),
+            },
+        ),
     })
 }
 

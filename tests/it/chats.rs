@@ -278,7 +278,7 @@ impl Transport for Line {
                 status: said.status,
                 headers: said.headers,
                 body: said.body.into_bytes(),
-                truncated: false,
+                ..Reply::default()
             }),
         }
     }
@@ -751,13 +751,24 @@ fn a_token_that_an_error_page_repeats_is_in_no_list_log_or_record() {
 #[test]
 fn what_is_odd_about_a_success_is_told_with_the_delivery() {
     let here = Box::new();
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], "<html>Sign in to WiFi</html>");
+    let receiver = Receiver::saying("127.0.0.1:0", &[200], "thank you");
     here.add_endpoint("team", &receiver.url, &["--format", "slack"]);
+    // What a network says that wants a login first is no ok.
+    let portal = Receiver::saying("127.0.0.1:0", &[200], "<html>Sign in to WiFi</html>");
+    let options = ["--format", "slack", "--retry", "none"];
+    here.add_endpoint("away", &portal.url, &options);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "lamp.lit", "--data", "{}"]);
-    let delivered = here.wait_for_state("1", "delivered");
-    let reason = delivered["reason"].as_str().unwrap();
-    assert!(reason.contains("Sign in to WiFi"), "{reason}");
+    let settled = |name: &str, state: &str| {
+        wait_until(&format!("{name} to be {state}"), || {
+            let all = here.list(&["delivery", "list", "--endpoint", name, "--state", state]);
+            Some(all.first()?["reason"].as_str().unwrap().to_owned())
+        })
+    };
+    let reason = settled("team", "delivered");
+    assert!(reason.contains("thank you"), "{reason}");
+    let reason = settled("away", "dead");
+    assert!(reason.contains("login"), "{reason}");
 }
 
 #[test]

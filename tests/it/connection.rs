@@ -260,7 +260,7 @@ fn an_endpoint_that_asks_for_a_certificate_is_shown_one() {
 }
 
 /// A proxy that connects wherever it is asked to, and tells where that was.
-fn proxy(greet: fn(&mut TcpStream) -> String) -> (SocketAddr, Inbox<String>) {
+pub fn proxy(greet: fn(&mut TcpStream) -> String) -> (SocketAddr, Inbox<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (sender, asked) = channel();
@@ -271,13 +271,17 @@ fn proxy(greet: fn(&mut TcpStream) -> String) -> (SocketAddr, Inbox<String>) {
             let _ = sender.send(target);
             let (mut back, mut on) = (stream.try_clone().unwrap(), onward.try_clone().unwrap());
             std::thread::spawn(move || std::io::copy(&mut stream, &mut on));
-            std::thread::spawn(move || std::io::copy(&mut onward, &mut back));
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut onward, &mut back);
+                // The one end closes as the other did.
+                let _ = back.shutdown(std::net::Shutdown::Both);
+            });
         }
     });
     (address, asked)
 }
 
-fn http_connect(stream: &mut TcpStream) -> String {
+pub fn http_connect(stream: &mut TcpStream) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -295,7 +299,7 @@ fn http_connect(stream: &mut TcpStream) -> String {
 }
 
 /// RFC 1928, without authentication and for IPv4 addresses.
-fn socks5(stream: &mut TcpStream) -> String {
+pub fn socks5(stream: &mut TcpStream) -> String {
     let mut head = [0; 2];
     stream.read_exact(&mut head).unwrap();
     let mut methods = vec![0; head[1].into()];

@@ -48,3 +48,4 @@ mod template;
 mod upkeep;
 mod verifiers;
 mod webdriver;
+mod wire;

@@ -539,7 +539,7 @@ pub fn replied_with(status: u16, headers: &[(&str, &str)]) -> Answer {
         status,
         headers,
         body: b"noted".to_vec(),
-        truncated: false,
+        ..Reply::default()
     })
 }
 

@@ -47,7 +47,7 @@ pub fn render(
     occasion: &Occasion<'_>,
 ) -> Result<OutboundRequest> {
     let content = match &endpoint.format {
-        Format::Raw => raw::content(&mut event),
+        Format::Raw => raw::content(endpoint, &mut event),
         Format::Template(template) => template::content(template, &event, occasion.webhook_id)?,
         Format::Chat(chat) => {
             let post = chat::post(*chat, endpoint, &event, occasion);

@@ -1,14 +1,24 @@
 //! Format `raw`: the producer's own bytes, content type and event headers.
 
 use super::Content;
+use crate::model::connection::is_own_header;
+use crate::model::endpoint::Endpoint;
 use crate::model::header::holds_secret;
 use crate::store::SendableEvent;
 
-pub(super) fn content(event: &mut SendableEvent) -> Content {
+pub(super) fn content(endpoint: &Endpoint, event: &mut SendableEvent) -> Content {
     let headers = event.headers.iter();
+    let forward = endpoint.connection.forward.as_ref();
+    let is_asked_for = |name: &str| {
+        let name = name.to_ascii_lowercase();
+        forward.is_some_and(|names| names.matches(&name))
+            && !is_own_header(&name)
+            && !holds_secret(&name)
+    };
+    let passing = headers.filter(|(name, _)| passes(name) || is_asked_for(name));
     Content {
         content_type: event.content_type.clone(),
-        headers: headers.filter(|(name, _)| passes(name)).cloned().collect(),
+        headers: passing.cloned().collect(),
         body: std::mem::take(&mut event.body),
     }
 }
@@ -18,8 +28,13 @@ pub(super) fn content(event: &mut SendableEvent) -> Content {
 /// do headers about the connection that brought the event.
 fn passes(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // Without it the bytes cannot be read.
-    if name == "content-encoding" {
+    // Without it the bytes cannot be read; CloudEvents (HTTP binding, section 3.1) and W3C Trace
+    // Context and Baggage say what the event is and where it belongs.
+    if matches!(
+        name.as_str(),
+        "content-encoding" | "traceparent" | "tracestate" | "baggage"
+    ) || name.starts_with("ce-")
+    {
         return true;
     }
     let Some(rest) = name.strip_prefix("x-") else {

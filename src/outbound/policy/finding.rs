@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::model::chat::Chat;
+use crate::model::expect::Expect;
 use crate::model::header::first_value;
 use crate::model::hops;
 use crate::outbound::transport::Reply;
@@ -20,6 +21,8 @@ pub(in crate::outbound) const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// What a reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Finding {
+    /// The event has not arrived: what answered is not the endpoint.
+    Elsewhere { why: String },
     /// The event has arrived.
     Taken {
         /// What is odd about it.
@@ -105,7 +108,11 @@ impl Read {
 pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
     let why = describe(reply);
     match reply.status {
-        200..300 => Finding::TAKEN.into(),
+        200..300 => Finding::Taken {
+            remark: reply.unreadable.clone(),
+        }
+        .into(),
+        511 => elsewhere(why),
         410 => Finding::Gone {
             why: format!("{why}: the endpoint wants no more of these"),
         }
@@ -118,16 +125,39 @@ pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
     }
 }
 
+/// What a reply says of an endpoint for which somebody set what a yes looks like.
+pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Read {
+    let met = expect.is_met(reply.status, &reply.headers, &reply.body);
+    let why = match met {
+        Ok(true) => {
+            let remark = reply.unreadable.clone();
+            return Finding::Taken { remark }.into();
+        }
+        Ok(false) => "the reply is not what --expect asks for".to_owned(),
+        Err(error) => format!("--expect fails on the reply: {error}"),
+    };
+    match reply.status {
+        200..300 => later(said(&[&describe(reply), &why]), reply, now),
+        _ => of_any(reply, now),
+    }
+}
+
 /// What a chat's status says where its body says nothing. A chat that refuses a message refuses it
 /// again: only what is known to pass is tried again.
 pub(super) fn of_chat(chat: Chat, reply: &Reply, now: Timestamp) -> Read {
     let why = format!("{}: {}", chat.title(), describe(reply));
     match reply.status {
         200..300 => Finding::TAKEN.into(),
+        511 => elsewhere(why),
         408 | 425 | 429 | 500.. => later(why, reply, now),
         410 => Finding::Mend { why }.into(),
         _ => Finding::Never { why }.into(),
     }
+}
+
+/// A network that wants a login first answers in the place of every endpoint (RFC 6585, section 6).
+fn elsewhere(why: String) -> Read {
+    Finding::Elsewhere { why }.into()
 }
 
 /// Not now, and not before the moment that the reply asks for; 429 and 503 speak for the endpoint.
@@ -165,6 +195,19 @@ pub(super) fn describe(reply: &Reply) -> String {
     text
 }
 
+/// Whether a reply is a page for a person.
+pub(in crate::outbound) fn is_page(reply: &Reply) -> bool {
+    let content_type = first_value(&reply.headers, "content-type").unwrap_or_default();
+    let beginning = reply.body.trim_ascii_start();
+    let begins = |tag: &[u8]| {
+        let head = beginning.get(..tag.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(tag))
+    };
+    content_type.to_ascii_lowercase().starts_with("text/html")
+        || begins(b"<!doctype html")
+        || begins(b"<html")
+}
+
 /// What was said, put together: parts that were left empty are left out.
 pub(super) fn said(parts: &[&str]) -> String {
     let parts: Vec<&str> = parts
@@ -187,19 +230,25 @@ pub(super) fn shorten(text: &str) -> String {
 /// the two may differ.
 pub(super) fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
     let value = first_value(&reply.headers, "retry-after")?;
-    let asked = match value.parse::<u64>() {
-        Ok(seconds) => now.plus(Duration::from_secs(seconds)),
-        Err(_) => {
-            let date = Timestamp::parse_http_date(value)?;
-            let sent = first_value(&reply.headers, "date").and_then(Timestamp::parse_http_date);
-            sent.map_or(date, |sent| now.plus(date.since(sent)))
-        }
-    };
-    Some(asked.min(now.plus(RETRY_AFTER_MAX)))
+    let latest = now.plus(RETRY_AFTER_MAX);
+    if let Some(date) = Timestamp::parse_http_date(value) {
+        let sent = first_value(&reply.headers, "date").and_then(Timestamp::parse_http_date);
+        let asked = sent.map_or(date, |sent| now.plus(date.since(sent)));
+        return Some(asked.min(latest));
+    }
+    // Where somebody on the way added one of its own, it is a list: all of them are kept.
+    let waits = value.split(',').map(|one| seconds(one).ok_or(()));
+    let wait = waits.collect::<Result<Vec<Duration>, ()>>().ok()?;
+    Some(now.plus(wait.into_iter().max()?.min(RETRY_AFTER_MAX)))
 }
 
-/// A span in seconds as a header or a body writes it, with or without a fraction.
+/// A span in seconds as a header or a body writes it, with or without a fraction; one beyond all
+/// spans is the longest.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     let seconds: f64 = text.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok()
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(span) => Some(span),
+        Err(_) if seconds > 0.0 => Some(Duration::MAX),
+        Err(_) => None,
+    }
 }

@@ -26,8 +26,8 @@ use super::transport::{Answer, Reply};
 
 use finding::{Finding, Read};
 
-pub(super) use finding::PAUSE_MAX;
 pub use finding::RETRY_AFTER_MAX;
+pub(super) use finding::{PAUSE_MAX, is_page};
 
 /// What is to be recorded of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,7 +100,12 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
         pause,
         is_busy,
     } = match endpoint.chat() {
-        None => finding::of_any(reply, now),
+        None => match &endpoint.connection.expect {
+            Some(expect) if expect.decides(reply.status) => {
+                finding::as_expected(expect, reply, now)
+            }
+            _ => finding::of_any(reply, now),
+        },
         Some(Chat::Slack) => slack::read(reply, now),
         Some(Chat::Discord) => discord::read(reply, now),
         Some(Chat::Dingtalk) => dingtalk::read(reply, now),
@@ -125,6 +130,10 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
             pause,
             is_busy: false,
             hold: None,
+        },
+        Finding::Elsewhere { why } => Verdict {
+            outcome: Outcome::Unreachable,
+            ..refused(why, Move::Postpone, None)
         },
         Finding::NotNow { why, not_before } => {
             let change = retry_or_give_up(endpoint, &why, trial, not_before);

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, describe, of_chat, said, shorten};
+use super::finding::{Finding, Read, describe, is_page, of_chat, said, shorten};
 use crate::model::chat::Chat;
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
@@ -22,6 +22,10 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
     let finding = match (reply.status, word.as_str()) {
         // Rocket.Chat takes the same messages and says so in its own way.
         (200..300, "ok" | r#"{"success":true}"#) => Finding::TAKEN,
+        // Slack's own words and those of its like are plain.
+        (200..300, _) if is_page(reply) => Finding::not_now(
+            "an HTML page came in the place of Slack's ok: is the URL right, or does this network want a login?",
+        ),
         (200..300, _) => Finding::Taken {
             remark: Some(format!("Slack said `{word}` in the place of ok")),
         },

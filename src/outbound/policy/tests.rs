@@ -1,7 +1,7 @@
 //! What answers mean, by tables.
 
 use super::*;
-use crate::model::endpoint::NewEndpoint;
+use crate::model::endpoint::{Format, NewEndpoint};
 use crate::model::id::EndpointId;
 
 pub(super) const NOW: Timestamp = Timestamp(784_111_777_000);
@@ -21,7 +21,7 @@ pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
         status,
         headers,
         body: Vec::new(),
-        truncated: false,
+        ..Reply::default()
     })
 }
 
@@ -90,7 +90,14 @@ fn retry_after_is_a_floor_in_seconds_or_as_a_date_and_capped() {
         ("1", 5_000),
         ("99999999999", 86_400_000),
         ("Sun, 06 Nov 1994 08:59:37 GMT", 600_000),
+        ("Sunday, 06-Nov-94 08:59:37 GMT", 600_000),
+        ("Sun Nov  6 08:59:37 1994", 600_000),
+        ("300.5", 300_500),
+        ("300, 300", 300_000),
+        ("60, 300", 300_000),
+        ("18446744073709551616000", 86_400_000),
         ("soon", 5_000),
+        ("60, soon", 5_000),
         ("-1", 5_000),
     ];
     for (value, expected) in rows {
@@ -123,6 +130,20 @@ fn a_429_or_503_that_does_not_say_for_how_long_speaks_for_the_endpoint_too() {
         );
     }
     assert!(!judged(&replied(503, &[("retry-after", "9")]), 0).is_busy);
+}
+
+/// A network that wants a login first (RFC 6585, section 6) is between here and every endpoint.
+#[test]
+fn a_511_is_an_outage_for_every_format() {
+    let formats = Chat::ALL.into_iter().map(Format::Chat).chain([Format::Raw]);
+    for format in formats {
+        let mut new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
+        new.format = format;
+        let endpoint = new.stored_as(EndpointId(1));
+        let verdict = judge(&endpoint, &replied(511, &[]), trial(0));
+        assert_eq!(verdict.outcome, Outcome::Unreachable, "{}", endpoint.format);
+        assert_eq!(verdict.change, Move::Postpone, "{}", endpoint.format);
+    }
 }
 
 #[test]

@@ -10,9 +10,10 @@ use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
+use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::outbound::attempt::Finished;
-use crate::outbound::policy::{Trial, Verdict, judge};
+use crate::outbound::policy::{Trial, Verdict, is_page, judge};
 use crate::outbound::transport::{Answer, Exchange, Reply};
 use crate::store::{RecentPace, Refusing, Report};
 use crate::time::{Timestamp, show_span};
@@ -70,7 +71,14 @@ impl Scheduler {
             self.log_attempt(&attempt, &verdict, status, took);
         }
         self.log_ends(&attempt, &verdict);
+        let is_page = verdict.outcome == Outcome::Delivered
+            && endpoint.chat().is_none()
+            && endpoint.connection.expect.is_none()
+            && first_value(&attempt.request_headers, "content-type")
+                .is_some_and(|content_type| content_type.contains("json"))
+            && is_page(&reply);
         let report = Report {
+            is_page,
             delivery: attempt.delivery,
             endpoint: endpoint.id,
             started: attempt.started,

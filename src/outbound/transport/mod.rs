@@ -2,22 +2,18 @@
 //!
 //! It must not judge: a 500 and a reset are answers like a 200. It does tell "could not be
 //! reached" from "was reached and broke off", since only this layer knows how far it got.
+//! `connect` reaches the endpoint and notes how far that was, `tls` checks who it is.
 
-use std::cell::Cell;
+mod connect;
+mod tls;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::io::Read;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Uri;
-use ureq::config::Config;
-use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as UreqConnection,
-};
+use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Proxy};
 
 use crate::model::attempt::Timing;
@@ -28,6 +24,8 @@ use crate::model::id::EndpointId;
 use crate::time::{Clock, show_span};
 
 use super::egress::{Egress, Forbidden};
+use connect::{Gate, On, PROGRESS, Progress, Step, TimedConnector, TimedResolver, literal_address};
+use tls::TlsConnector;
 
 /// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
 /// enough that a chatty receiver does not fill the disk.
@@ -40,6 +38,9 @@ const REPLY_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// and hundreds of connections may be open.
 const INPUT_BYTES: usize = 2 * REPLY_HEAD_BYTES_MAX;
 const OUTPUT_BYTES: usize = 16 * 1024;
+
+/// Room in the head of a request for what the transport adds, besides `Host`.
+const ADDED_BYTES: usize = 1024;
 
 /// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or
 /// more (Node 5, Apache 5, nginx 75); a shorter time here makes a lost race rare.
@@ -101,6 +102,8 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Whether there was more, or the body broke off.
     pub truncated: bool,
+    /// Why nothing but the status could be read of it, where that is so.
+    pub unreadable: Option<String>,
 }
 
 /// Sends requests. [`UreqTransport`] in earnest, a scripted one in tests.
@@ -170,7 +173,6 @@ impl UreqTransport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
-            .tls_config(tls(connection)?)
             // ureq has no time-out by default.
             .timeout_global(Some(endpoint.timeout))
             .timeout_connect(connection.connect_timeout)
@@ -181,11 +183,8 @@ impl UreqTransport {
             .max_idle_connections_per_host(connections)
             .max_idle_age(IDLE_MAX)
             .build();
-        let connector = TimedConnector {
-            inner: DefaultConnector::default(),
-            clock: self.clock.clone(),
-            gate: gate.clone(),
-        };
+        let tls = TlsConnector::new(connection)?;
+        let connector = TimedConnector::new(tls, self.clock.clone(), gate.clone());
         let resolver = TimedResolver {
             inner: DefaultResolver::default(),
             clock: self.clock.clone(),
@@ -202,41 +201,12 @@ impl UreqTransport {
     }
 }
 
-/// Whom an endpoint is checked against, and what is shown to it.
-fn tls(connection: &Connection) -> Result<TlsConfig, String> {
-    let mut config = TlsConfig::builder();
-    if let Some(ca) = &connection.ca {
-        let roots = ca.certificates();
-        let roots: Vec<Certificate<'static>> = roots
-            .iter()
-            .map(|certificate| Certificate::from_der(certificate).to_owned())
-            .collect();
-        config = config.root_certs(RootCerts::new_with_certs(&roots));
-    }
-    if let Some(certificate) = &connection.client_cert {
-        let chain: Vec<Certificate<'static>> = certificate
-            .chain()
-            .iter()
-            .map(|certificate| Certificate::from_der(certificate).to_owned())
-            .collect();
-        let key = PrivateKey::from_pem(certificate.pem()).map_err(|error| error.to_string())?;
-        config = config.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
-    }
-    Ok(config.build())
-}
-
 impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
         let unsent = |error, is_final| Exchange {
             timing: Timing::default(),
             answer: Answer::Unsent { error, is_final },
         };
-        // A proxy that resolves names connects by itself; what it is asked to connect to is known
-        // here only as far as it is an address.
-        if endpoint.connection.proxy.is_some() && is_number(request.url.uri()) {
-            let error = "not sent: the host is a number; write its address as a.b.c.d".to_owned();
-            return unsent(error, true);
-        }
         if let Some(address) = literal_address(request.url.uri())
             && let Err(forbidden) = self.egress.check(address.ip())
         {
@@ -247,17 +217,16 @@ impl Transport for UreqTransport {
             Ok(agent) => agent,
             Err(error) => return unsent(error, false),
         };
-        PROGRESS.set(Progress::NONE);
         let began = self.clock.elapsed();
-        let mut builder = match endpoint.connection.method {
-            Method::Post => agent.post(request.url.uri()),
-            Method::Put => agent.put(request.url.uri()),
-        };
-        for (name, value) in &request.headers {
-            // `raw` keeps the case of the name: some receivers look for it.
-            builder = builder.header_raw(name, value.as_bytes());
+        let mut result = post(&agent, endpoint, request, IDLE_MAX);
+        // The receiver closed a kept connection just as the request went out: it has seen nothing.
+        if let Err(error) = &result
+            && PROGRESS.get().on == Some(On::Kept)
+            && !PROGRESS.get().has_input
+            && !matches!(error, ureq::Error::Timeout(_))
+        {
+            result = post(&agent, endpoint, request, Duration::ZERO);
         }
-        let result = builder.send(request.body.as_slice());
         let head_at = self.clock.elapsed();
         let answer = match result {
             Ok(response) => Answer::Replied(read_reply(response)),
@@ -279,6 +248,34 @@ impl Transport for UreqTransport {
             answer,
         }
     }
+}
+
+/// Sends a request on a connection that was last used this long ago at most, or on a fresh one.
+fn post(
+    agent: &Agent,
+    endpoint: &Endpoint,
+    request: &OutboundRequest,
+    idle_max: Duration,
+) -> Result<http::Response<ureq::Body>, ureq::Error> {
+    PROGRESS.set(Progress::NONE);
+    let mut builder = match endpoint.connection.method {
+        Method::Post => agent.post(request.url.uri()),
+        Method::Put => agent.put(request.url.uri()),
+    };
+    let mut head_bytes = 2 * request.url.as_text().len() + ADDED_BYTES;
+    for (name, value) in &request.headers {
+        head_bytes += name.len() + value.len() + 4;
+        // `raw` keeps the case of the name: some receivers look for it.
+        builder = builder.header_raw(name, value.as_bytes());
+    }
+    // ureq writes a head in one piece. A long one gets room of its own, and no kept connection.
+    if head_bytes > OUTPUT_BYTES {
+        let config = builder.config().output_buffer_size(head_bytes);
+        builder = config.build();
+    } else if idle_max < IDLE_MAX {
+        builder = builder.config().max_idle_age(idle_max).build();
+    }
+    builder.send(request.body.as_slice())
 }
 
 impl fmt::Debug for UreqTransport {
@@ -314,38 +311,8 @@ fn read_reply(response: http::Response<ureq::Body>) -> Reply {
         headers,
         body: kept,
         truncated,
+        unreadable: None,
     }
-}
-
-/// How far a request got on this thread. The resolver and the connector note it as they go: what
-/// failed before the connection stood cannot have reached the endpoint.
-#[derive(Debug, Clone, Copy)]
-struct Progress {
-    step: Step,
-    resolve: Duration,
-    connect: Duration,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Step {
-    Preparing,
-    Resolving,
-    Connecting,
-    /// The connection stands, or a kept one is used.
-    Connected,
-}
-
-impl Progress {
-    const NONE: Progress = Progress {
-        step: Step::Preparing,
-        resolve: Duration::ZERO,
-        connect: Duration::ZERO,
-    };
-}
-
-thread_local! {
-    // A request is sent on one thread from beginning to end.
-    static PROGRESS: Cell<Progress> = const { Cell::new(Progress::NONE) };
 }
 
 fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> Answer {
@@ -368,16 +335,40 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
         }
         other => format!("{what}: {}", plain(other)),
     };
-    match progress.step {
-        Step::Resolving => Answer::Unreachable {
+    match progress {
+        Progress {
+            step: Step::Resolving,
+            ..
+        } => Answer::Unreachable {
             error: said("cannot find the host's address"),
         },
-        Step::Connecting => Answer::Unreachable {
+        Progress {
+            step: Step::Connecting,
+            ..
+        } => Answer::Unreachable {
             error: said("cannot connect"),
+        },
+        // The status says what became of the event, whatever is wrong with the rest.
+        Progress {
+            status: Some(status),
+            ..
+        } => Answer::Replied(Reply {
+            status,
+            truncated: true,
+            unreadable: Some(said("the rest of the reply cannot be read")),
+            ..Reply::default()
+        }),
+        // A tunnel or a port forwarder whose far end is away takes connections all the same.
+        Progress {
+            on: Some(On::Fresh),
+            has_input: false,
+            ..
+        } if !matches!(error, ureq::Error::Timeout(_)) => Answer::Unreachable {
+            error: said("the connection was closed before any reply"),
         },
         // Before the first step nothing was sent, but what failed is the request itself: calling
         // that an outage would make it the endpoint's probe for ever.
-        Step::Preparing | Step::Connected => Answer::Broken {
+        _ => Answer::Broken {
             error: said("no reply"),
         },
     }
@@ -393,170 +384,4 @@ fn plain(error: &ureq::Error) -> String {
         .next()
         .unwrap_or_default()
         .to_owned()
-}
-
-/// Resolves, notes how long it took, and leaves out addresses that requests may not go to.
-struct TimedResolver {
-    inner: DefaultResolver,
-    clock: Arc<dyn Clock>,
-    gate: Gate,
-}
-
-/// Which addresses an agent may connect to.
-#[derive(Clone)]
-struct Gate {
-    egress: Arc<Egress>,
-    /// Host and port of its proxy, which the operator has set: it may be on a private network.
-    proxy: Option<(String, u16)>,
-}
-
-impl Gate {
-    fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Forbidden> {
-        let place = (uri.host().unwrap_or_default().to_owned(), uri.port_u16());
-        match &self.proxy {
-            Some((host, port)) if place == (host.clone(), Some(*port)) => {
-                self.egress.check_proxy(address)
-            }
-            _ => self.egress.check(address),
-        }
-    }
-}
-
-impl fmt::Debug for TimedResolver {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TimedResolver")
-    }
-}
-
-impl Resolver for TimedResolver {
-    fn resolve(
-        &self,
-        uri: &Uri,
-        config: &Config,
-        timeout: NextTimeout,
-    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // ureq resolves before it looks for a kept-alive connection, on a thread of its own when
-        // there is a time-out. An address needs neither.
-        if let Some(address) = literal_address(uri) {
-            let checked = self.gate.check(uri, address.ip());
-            checked.map_err(|why| ureq::Error::Other(why.into()))?;
-            let mut addresses = self.inner.empty();
-            addresses.push(address);
-            PROGRESS.set(Progress {
-                step: Step::Connected,
-                ..PROGRESS.get()
-            });
-            return Ok(addresses);
-        }
-        PROGRESS.set(Progress {
-            step: Step::Resolving,
-            ..PROGRESS.get()
-        });
-        let began = self.clock.elapsed();
-        let result = self.inner.resolve(uri, config, timeout);
-        let resolve = self.clock.elapsed().saturating_sub(began);
-        let step = if result.is_ok() {
-            Step::Connected
-        } else {
-            Step::Resolving
-        };
-        PROGRESS.set(Progress {
-            step,
-            resolve,
-            ..PROGRESS.get()
-        });
-        let found = result?;
-        let mut allowed = self.inner.empty();
-        let mut forbidden = None;
-        for address in found.iter() {
-            match self.gate.check(uri, address.ip()) {
-                Ok(()) => allowed.push(*address),
-                Err(why) => forbidden = Some(why),
-            }
-        }
-        match forbidden {
-            Some(why) if allowed.is_empty() => Err(ureq::Error::Other(why.into())),
-            _ => Ok(allowed),
-        }
-    }
-}
-
-/// Whether a URL's host is a number, which systems take for an address in disguise.
-fn is_number(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default().trim_end_matches('.');
-    if host.parse::<IpAddr>().is_ok() {
-        return host.len() != uri.host().unwrap_or_default().len();
-    }
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let digits = last.strip_prefix("0x").unwrap_or(last);
-    !digits.is_empty()
-        && (last.bytes().all(|byte| byte.is_ascii_digit())
-            || (digits.len() < last.len() && digits.bytes().all(|byte| byte.is_ascii_hexdigit())))
-}
-
-/// The socket address of a URL whose host is an IP address.
-fn literal_address(uri: &Uri) -> Option<SocketAddr> {
-    let host = uri.host()?;
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host);
-    let ip: IpAddr = host.parse().ok()?;
-    let port = uri
-        .port_u16()
-        .unwrap_or(if uri.scheme_str() == Some("https") {
-            443
-        } else {
-            80
-        });
-    Some(SocketAddr::new(ip, port))
-}
-
-/// Connects, TLS included, where it may, and notes how long it took and whether it came to an end.
-struct TimedConnector {
-    inner: DefaultConnector,
-    clock: Arc<dyn Clock>,
-    gate: Gate,
-}
-
-impl fmt::Debug for TimedConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TimedConnector")
-    }
-}
-
-impl Connector<()> for TimedConnector {
-    type Out = Box<dyn UreqConnection>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<()>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        // Where a proxy resolves the name, there is no address here.
-        if details.config.proxy().is_none() {
-            for address in details.addrs.iter() {
-                let checked = self.gate.check(details.uri, address.ip());
-                checked.map_err(|why| ureq::Error::Other(why.into()))?;
-            }
-        }
-        PROGRESS.set(Progress {
-            step: Step::Connecting,
-            ..PROGRESS.get()
-        });
-        let began = self.clock.elapsed();
-        let result = self.inner.connect(details, chained);
-        let connect = self.clock.elapsed().saturating_sub(began);
-        let step = if result.is_ok() {
-            Step::Connected
-        } else {
-            Step::Connecting
-        };
-        PROGRESS.set(Progress {
-            step,
-            connect,
-            ..PROGRESS.get()
-        });
-        result
-    }
 }

@@ -1,0 +1,149 @@
+//! What a yes of an endpoint looks like: an expression over its reply. Pure.
+//!
+//! A 2xx is a yes by the standard (Standard Webhooks 1.0.0). A network that wants a login first, or a
+//! server that reports its errors with a 200, says 200 too: then only the reply itself tells.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+
+use super::json_value::{Numbers, json_value};
+use crate::error::{Error, Result};
+use crate::model::expression::{Code, compile};
+use crate::model::header::Header;
+use crate::model::jinja::told;
+use crate::model::scope::headers_value;
+
+/// What an expectation may speak of.
+const NAMES: [&str; 4] = ["status", "headers", "body", "text"];
+
+/// A checked expectation. Cheap to clone.
+#[derive(Clone)]
+pub struct Expect(Arc<Compiled>);
+
+struct Compiled {
+    text: String,
+    code: Code,
+    asks_status: bool,
+}
+
+impl Expect {
+    /// Whether it decides about a reply of this status: about every one where it speaks of `status`,
+    /// else about a 2xx.
+    pub fn decides(&self, status: u16) -> bool {
+        self.0.asks_status || (200..300).contains(&status)
+    }
+
+    /// Whether a reply is a yes.
+    ///
+    /// # Errors
+    /// What stopped it, in plain words: the reply is not JSON where a field of it is asked for.
+    ///
+    /// ```
+    /// use hookbox::model::expect::Expect;
+    /// let expect: Expect = "body.result == 'accepted'".parse()?;
+    /// assert_eq!(expect.is_met(200, &[], br#"{"result":"accepted"}"#), Ok(true));
+    /// assert_eq!(expect.is_met(200, &[], br#"{"result":"no"}"#), Ok(false));
+    /// assert!(expect.is_met(200, &[], b"<html>Sign in</html>").is_err());
+    /// # Ok::<(), hookbox::Error>(())
+    /// ```
+    pub fn is_met(
+        &self,
+        status: u16,
+        headers: &[Header],
+        body: &[u8],
+    ) -> std::result::Result<bool, String> {
+        let compiled = &self.0;
+        let mut context = BTreeMap::from([
+            ("status", Value::from(status)),
+            ("headers", headers_value(headers, |_| true)),
+            (
+                "text",
+                Value::from(String::from_utf8_lossy(body).into_owned()),
+            ),
+        ]);
+        match json_value(body, Numbers::Compared) {
+            Ok(value) => drop(context.insert("body", value)),
+            Err(_) if compiled.text.contains("body") => {
+                return Err("the reply is not JSON; `text` has it as it came".to_owned());
+            }
+            Err(_) => {}
+        }
+        let value = compiled.code.eval(context).map_err(|error| told(&error))?;
+        Ok(value.is_true())
+    }
+}
+
+impl FromStr for Expect {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Expect> {
+        let code = compile(text, &NAMES, "no reply has")?;
+        let expect = Expect(Arc::new(Compiled {
+            asks_status: text.contains("status"),
+            text: text.to_owned(),
+            code,
+        }));
+        Ok(expect)
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expect({})", self.0.text)
+    }
+}
+
+impl PartialEq for Expect {
+    fn eq(&self, other: &Expect) -> bool {
+        self.0.text == other.0.text
+    }
+}
+
+impl Eq for Expect {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_yes_is_told_by_status_header_word_or_field() {
+        let headers = [("content-type".to_owned(), "application/json".to_owned())];
+        let body = br#"{"ok":true,"items":[{"id":20231128220145678901}]}"#;
+        for (text, met) in [
+            ("status in [200, 204]", true),
+            ("status == 204", false),
+            (
+                "headers['Content-Type'] is startingwith 'application/json'",
+                true,
+            ),
+            ("'\"ok\":true' in text", true),
+            ("'nope' in text", false),
+            ("body.ok", true),
+            ("body.items[0].id == 20231128220145678901", true),
+            ("body.absent", false),
+        ] {
+            let expect: Expect = text.parse().unwrap();
+            assert_eq!(expect.is_met(200, &headers, body), Ok(met), "{text}");
+            assert_eq!(expect.decides(500), text.contains("status"), "{text}");
+            assert!(expect.decides(204), "{text}");
+        }
+        for bad in [
+            "",
+            "statu == 200",
+            "body|odder",
+            "body.ok and text is odder",
+        ] {
+            assert!(bad.parse::<Expect>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! TLS to an endpoint: whom it is checked against, what is shown to it, and what is wrong with its
+//! certificate, in words.
+//!
+//! rustls with our own check of the certificate: what stands in the file of `--ca` is trusted as it is,
+//! also where it is the server's own, as `openssl req -x509` makes it. Nothing is ever sent unchecked.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::{Arc, LazyLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+    TransportAdapter,
+};
+
+use crate::model::connection::Connection;
+
+static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+    LazyLock::new(|| Arc::new(ring::default_provider()));
+
+/// The authorities that Mozilla trusts, for endpoints without a file of their own.
+static PUBLIC_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
+    Arc::new(RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    })
+});
+
+/// Makes a connection one of TLS where the URL says https.
+pub(super) struct TlsConnector(Arc<ClientConfig>);
+
+impl TlsConnector {
+    /// As an endpoint's connection is set.
+    ///
+    /// # Errors
+    /// Why it cannot be: its certificates are none, or certificate and key do not fit.
+    pub(super) fn new(connection: &Connection) -> Result<TlsConnector, String> {
+        let (roots, own) = match &connection.ca {
+            None => (PUBLIC_ROOTS.clone(), Vec::new()),
+            Some(ca) => {
+                let own = ca.certificates();
+                let mut roots = RootCertStore::empty();
+                roots.add_parsable_certificates(own.iter().cloned());
+                (Arc::new(roots), own)
+            }
+        };
+        let inner = WebPkiServerVerifier::builder_with_provider(roots, PROVIDER.clone())
+            .build()
+            .map_err(|error| format!("the certificates of --ca cannot be used: {error}"))?;
+        let config = ClientConfig::builder_with_provider(PROVIDER.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier { inner, own }));
+        let config = match &connection.client_cert {
+            None => config.with_no_client_auth(),
+            Some(certificate) => {
+                let key = PrivateKeyDer::from_pem_slice(certificate.pem())
+                    .map_err(|error| error.to_string())?;
+                config
+                    .with_client_auth_cert(certificate.chain(), key)
+                    .map_err(|error| error.to_string())?
+            }
+        };
+        Ok(TlsConnector(Arc::new(config)))
+    }
+}
+
+impl fmt::Debug for TlsConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TlsConnector")
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, Encrypted>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(plain) = chained else {
+            return Ok(None);
+        };
+        if !details.needs_tls() {
+            return Ok(Some(Either::A(plain)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| failed("the host is no name that a certificate can be for"))?;
+        let mut connection = ClientConnection::new(self.0.clone(), name)
+            .map_err(|error| failed(&error.to_string()))?;
+        let mut wire = TransportAdapter::new(plain.boxed(), details.current_time.clone());
+        wire.set_timeout(details.timeout);
+        connection.complete_io(&mut wire).map_err(in_words)?;
+        let (input, output) = (
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        Ok(Some(Either::B(Encrypted {
+            buffers: LazyBuffers::new(input, output),
+            stream: StreamOwned::new(connection, wire),
+        })))
+    }
+}
+
+/// A connection over TLS.
+pub(super) struct Encrypted {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl fmt::Debug for Encrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Encrypted")
+    }
+}
+
+impl Transport for Encrypted {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let output = &self.buffers.output()[..amount];
+        self.stream.write_all(output).map_err(in_words)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = self
+            .stream
+            .read(self.buffers.input_append_buf())
+            .map_err(in_words)?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+/// Checks a server's certificate as everybody does, and lets pass what stands in the endpoint's own
+/// file byte for byte, if it has not ended.
+#[derive(Debug)]
+struct Verifier {
+    inner: Arc<WebPkiServerVerifier>,
+    own: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let checked = self.inner.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match checked {
+            Err(rustls::Error::InvalidCertificate(why))
+                if self.own.contains(end_entity) && !is_of_time(&why) =>
+            {
+                Ok(ServerCertVerified::assertion())
+            }
+            checked => checked,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate is refused for having ended, or for not having begun.
+fn is_of_time(why: &CertificateError) -> bool {
+    matches!(
+        why,
+        CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. }
+    )
+}
+
+fn failed(why: &str) -> ureq::Error {
+    ureq::Error::Io(io::Error::other(why.to_owned()))
+}
+
+/// An error of the connection, with what is wrong with a certificate and what to do about it. What
+/// ureq itself put inside (a time-out) comes out again.
+fn in_words(error: io::Error) -> ureq::Error {
+    let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+        Some(rustls::Error::InvalidCertificate(why)) => why,
+        _ => return error.into(),
+    };
+    let what = match why {
+        CertificateError::UnknownIssuer => {
+            "its certificate is signed by nobody that is trusted here; give the certificate of who signed it, or its own, with --ca".to_owned()
+        }
+        CertificateError::NotValidForName => {
+            "its certificate is not for this host; give this very certificate with --ca, or use a name that it has".to_owned()
+        }
+        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "its certificate names no host (a CN alone is no name); give this very certificate with --ca".to_owned()
+        }
+        CertificateError::NotValidForNameContext { presented, .. } => format!(
+            "its certificate is for {}, not for this host; give this very certificate with --ca, or use a name that it has",
+            presented.join(", ")
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has ended; make a new one (or is this machine's clock wrong?)".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate has not begun; is this machine's clock right?".to_owned()
+        }
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is one for an authority (CA:TRUE), used as the server's own; give this very certificate with --ca".to_owned()
+        }
+        other => format!("its certificate cannot be checked: {other}"),
+    };
+    failed(&what)
+}

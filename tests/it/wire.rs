@@ -1,0 +1,529 @@
+//! What real receivers do to a connection, and what is made of it: kept connections that close, heads
+//! that no library takes, certificates as people make them.
+
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver as Inbox, channel};
+use std::time::Duration;
+
+use hookbox::model::connection::Authorities;
+use hookbox::model::endpoint::{Endpoint, NewEndpoint};
+use hookbox::outbound::{Answer, Egress, OutboundRequest, Reply, Transport, UreqTransport};
+use hookbox::time::SystemClock;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::connection::{http_connect, proxy, socks5};
+use crate::support::{Bench, Box, Got, Receiver, Script, wait_until};
+
+/// What a receiver does about a request.
+enum Does {
+    Says(Vec<u8>),
+    /// Closes the connection without a byte.
+    Closes,
+    /// Keeps silent.
+    Waits,
+}
+
+const YES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// Does this about the requests of each connection, which are counted from 0.
+type About = fn(usize) -> Does;
+
+trait Wire: Read + Write + Send {}
+impl<T: Read + Write + Send> Wire for T {}
+
+/// A receiver, over TLS where it has a certificate and its key.
+fn listen(identity: Option<(String, String)>, about: About) -> (SocketAddr, Inbox<Got>) {
+    let config = identity.map(|(certificate, key)| Arc::new(tls_config(&certificate, &key)));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, got) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let (sender, config) = (sender.clone(), config.clone());
+            std::thread::spawn(move || {
+                let wire: std::boxed::Box<dyn Wire> = match config {
+                    None => std::boxed::Box::new(stream),
+                    Some(config) => {
+                        let connection = ServerConnection::new(config).unwrap();
+                        std::boxed::Box::new(StreamOwned::new(connection, stream))
+                    }
+                };
+                let mut wire = BufReader::new(wire);
+                for number in 0.. {
+                    let Some(request) = Got::read(&mut wire) else {
+                        return;
+                    };
+                    let _ = sender.send(request);
+                    match about(number) {
+                        Does::Says(answer) => {
+                            let _ = wire.get_mut().write_all(&answer);
+                            let _ = wire.get_mut().flush();
+                        }
+                        Does::Closes => return,
+                        Does::Waits => std::thread::park(),
+                    }
+                }
+            });
+        }
+    });
+    (address, got)
+}
+
+fn tls_config(certificate: &str, key: &str) -> ServerConfig {
+    let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).map(Result::unwrap);
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key)
+        .unwrap()
+}
+
+fn endpoint(url: &str, change: impl FnOnce(&mut NewEndpoint)) -> Endpoint {
+    let bench = Bench::new(Script::default());
+    bench.endpoint_with("ci", |new| {
+        new.url = url.parse().unwrap();
+        new.timeout = Duration::from_secs(10);
+        change(new);
+    });
+    bench.store.endpoint_report("ci").unwrap().endpoint
+}
+
+fn transport() -> UreqTransport {
+    UreqTransport::new(Arc::new(SystemClock::new()), Egress::default())
+}
+
+fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]) -> Answer {
+    let headers = headers.iter();
+    let request = OutboundRequest {
+        url: endpoint.url.clone(),
+        headers: headers
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
+        body: b"{\"lamp\":1}".to_vec(),
+    };
+    transport.send(endpoint, &request).answer
+}
+
+fn replied(answer: Answer) -> Reply {
+    match answer {
+        Answer::Replied(reply) => reply,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// As `openssl req -x509 -subj /CN=NAME` makes it: self-signed, CA:TRUE, used as the server's own.
+fn self_signed(names: &[&str], days: std::ops::Range<i64>) -> (String, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "lamp.lan");
+    let year = |year: i64| rcgen::date_time_ymd(i32::try_from(year).unwrap(), 1, 1);
+    (params.not_before, params.not_after) = (year(days.start), year(days.end));
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// Cause: a receiver may close a kept connection just as the next request goes out. Damage: with
+/// `--retry none` 11 to 150 of 300 deliveries died. Cure: what was sent on a kept connection that
+/// ends without a byte of reply is sent again at once on a fresh one.
+#[test]
+fn a_kept_connection_that_closes_costs_no_try_also_over_tls_and_through_proxies() {
+    let twice: About = |number| match number {
+        0 => Does::Says(YES.to_vec()),
+        _ => Does::Closes,
+    };
+    let identity = self_signed(&["127.0.0.1"], 2020..2090);
+    let ca: Authorities = identity.0.parse().unwrap();
+    for over in [
+        "plain",
+        "tls",
+        "connect",
+        "connect-tls",
+        "socks",
+        "socks-tls",
+    ] {
+        let is_tls = over.contains("tls");
+        let (address, got) = listen(is_tls.then(|| identity.clone()), twice);
+        let through = match over.split('-').next() {
+            Some("connect") => Some(format!("http://u:hunter2@{}", proxy(http_connect).0)),
+            Some("socks") => Some(format!("socks5://{}", proxy(socks5).0)),
+            _ => None,
+        };
+        let scheme = if is_tls { "https" } else { "http" };
+        let endpoint = endpoint(&format!("{scheme}://{address}/"), |new| {
+            new.connection.ca = Some(ca.clone());
+            new.connection.proxy = through.map(|url| url.parse().unwrap());
+        });
+        let transport = transport();
+        for number in 0..20 {
+            let reply = replied(send(&transport, &endpoint, &[]));
+            assert_eq!(
+                (reply.status, &reply.body[..]),
+                (200, &b"ok"[..]),
+                "{over} {number}"
+            );
+        }
+        // Each request after the first went out on a kept connection first.
+        assert_eq!(got.try_iter().count(), 39, "{over}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
+    // As a tunnel or a port forwarder does whose far end is away.
+    let (address, _got) = listen(None, |_| Does::Closes);
+    let forwarder = endpoint(&format!("http://{address}/"), |_| {});
+    let Answer::Unreachable { error } = send(&transport(), &forwarder, &[]) else {
+        panic!("nobody is there");
+    };
+    assert!(error.contains("closed before any reply"), "{error}");
+    // One that takes the request and says nothing may have seen it.
+    let (address, _got) = listen(None, |_| Does::Waits);
+    let silent = endpoint(&format!("http://{address}/"), |new| {
+        new.timeout = Duration::from_millis(200);
+    });
+    let answer = send(&transport(), &silent, &[]);
+    assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+    // And so may one that breaks off in the middle of its reply.
+    let (address, _got) = listen(None, |number| match number {
+        0 => Does::Says(b"HTTP/1.".to_vec()),
+        _ => Does::Closes,
+    });
+    let broken = endpoint(&format!("http://{address}/"), |new| {
+        new.timeout = Duration::from_millis(200);
+    });
+    let answer = send(&transport(), &broken, &[]);
+    assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+}
+
+#[test]
+fn a_head_as_large_as_one_that_came_in_goes_out() {
+    let (address, got) = listen(None, |_| Does::Says(YES.to_vec()));
+    let endpoint = endpoint(&format!("http://{address}/"), |_| {});
+    let transport = transport();
+    let long = "x".repeat(60_000);
+    for value in ["short", &long, "short", &long] {
+        let reply = replied(send(&transport, &endpoint, &[("X-Long", value)]));
+        assert_eq!(reply.status, 200);
+        assert_eq!(got.recv().unwrap().header("X-Long"), Some(value));
+    }
+    let many: Vec<(String, String)> = (0..90)
+        .map(|number| (format!("X-Number-{number}"), "y".repeat(600)))
+        .collect();
+    let many: Vec<(&str, &str)> = many.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(replied(send(&transport, &endpoint, &many)).status, 200);
+}
+
+#[test]
+fn a_reply_counts_by_its_status_line_whatever_the_rest_is() {
+    let many: About = |_| {
+        let headers: String = (0..129).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        Does::Says(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into_bytes())
+    };
+    let long: About = |_| {
+        let value = "z".repeat(17 * 1024);
+        Does::Says(
+            format!("HTTP/1.1 201 Created\r\nX-Z: {value}\r\nContent-Length: 0\r\n\r\n")
+                .into_bytes(),
+        )
+    };
+    let folded: About = |_| {
+        Does::Says(
+            b"HTTP/1.1 202 Accepted\r\nX-Folded: one\r\n two\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        )
+    };
+    let nonsense: About = |_| Does::Says(b"HTTP/1.1 200 OK\r\nno header at all\r\n\r\n".to_vec());
+    let strange: About = |_| {
+        Does::Says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno chunk".to_vec())
+    };
+    let odd_length: About =
+        |_| Does::Says(b"HTTP/1.1 200 OK\r\nContent-Length: a few\r\n\r\nok".to_vec());
+    let refused: About = |_| {
+        let value = "z".repeat(17 * 1024);
+        Does::Says(format!("HTTP/1.1 500 Oops\r\nX-Z: {value}\r\n\r\n").into_bytes())
+    };
+    for (about, status) in [
+        (many, 200),
+        (long, 201),
+        (folded, 202),
+        (nonsense, 200),
+        (strange, 200),
+        (odd_length, 200),
+        (refused, 500),
+    ] {
+        let (address, _got) = listen(None, about);
+        let endpoint = endpoint(&format!("http://{address}/"), |new| {
+            new.timeout = Duration::from_millis(500);
+        });
+        let reply = replied(send(&transport(), &endpoint, &[]));
+        assert_eq!(reply.status, status, "{reply:?}");
+    }
+}
+
+#[test]
+fn what_was_odd_about_a_reply_is_noted_with_the_delivery() {
+    let (address, _got) = listen(None, |_| {
+        let headers: String = (0..129).map(|n| format!("X-{n}: {n}\r\n")).collect();
+        Does::Says(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into_bytes())
+    });
+    let here = Box::new();
+    here.add_endpoint("ci", &format!("http://{address}/"), &["--retry", "none"]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    let delivered = here.wait_for_state("1", "delivered");
+    let reason = delivered["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("the rest of the reply cannot be read"),
+        "{reason}"
+    );
+}
+
+/// What people make with `openssl req -x509` and give to both sides (gogs/gogs#891).
+#[test]
+fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wrong() {
+    let with_name = self_signed(&["127.0.0.1"], 2020..2090);
+    let cn_only = self_signed(&[], 2020..2090);
+    let other_name = self_signed(&["lamp.lan"], 2020..2090);
+    let ended = self_signed(&["127.0.0.1"], 2020..2021);
+    let not_begun = self_signed(&["127.0.0.1"], 2080..2090);
+    let stranger = self_signed(&["127.0.0.1"], 2020..2090);
+    let outcome = |identity: &(String, String), ca: Option<&str>| {
+        let (address, _got) = listen(Some(identity.clone()), |_| Does::Says(YES.to_vec()));
+        let endpoint = endpoint(&format!("https://{address}/"), |new| {
+            new.connection.ca = ca.map(|pem| pem.parse().unwrap());
+        });
+        match send(&transport(), &endpoint, &[]) {
+            Answer::Replied(reply) => reply.status.to_string(),
+            Answer::Unreachable { error } => error,
+            other => panic!("{other:?}"),
+        }
+    };
+    for identity in [&with_name, &cn_only, &other_name] {
+        assert_eq!(outcome(identity, Some(&identity.0)), "200");
+    }
+    for (identity, ca, says) in [
+        (&with_name, None, "--ca"),
+        (&with_name, Some(&stranger.0), "--ca"),
+        (&cn_only, None, "--ca"),
+        (&ended, Some(&ended.0), "has ended"),
+        (&not_begun, Some(&not_begun.0), "clock"),
+    ] {
+        let error = outcome(identity, ca.map(String::as_str));
+        assert!(error.contains(says), "{error}");
+    }
+    // An authority's own certificate, with names of its own, still vouches for others.
+    let here = Box::new();
+    let bad = here.folder.path().join("bad.pem");
+    std::fs::write(
+        &bad,
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    )
+    .unwrap();
+    let refused = here.run(&[
+        "endpoint",
+        "add",
+        "x",
+        "https://h/",
+        "--ca",
+        bad.to_str().unwrap(),
+    ]);
+    assert_eq!(refused.code, 2);
+    assert!(
+        refused.stderr.contains("openssl req -x509"),
+        "{}",
+        refused.stderr
+    );
+}
+
+#[test]
+fn what_can_never_be_sent_is_refused_when_it_is_set() {
+    let here = Box::new();
+    let long = format!("http://h/{}", "x".repeat(8_000));
+    let header = format!("X-Long: {}", "x".repeat(20_000));
+    for (arguments, says) in [
+        (&["http://169.254.169.254/"][..], "never sent to"),
+        (&["http://[fe80::1]/"], "never sent to"),
+        (&["http://2852039166/"], "a.b.c.d"),
+        (&["http://mira:hunter2@h/"], "--auth basic:"),
+        (&[&long], "limit is"),
+        (&["http://h/", "--header", &header], "limit is"),
+    ] {
+        let mut all = vec!["endpoint", "add", "x"];
+        all.extend_from_slice(arguments);
+        let refused = here.run(&all);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
+    }
+    assert!(!here.db.exists());
+}
+
+/// Cause: the service sent before it knew that it could listen, and left a new database. Damage: a
+/// second copy started by mistake sent everything that the first was sending. Cure: the ports first.
+#[test]
+fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken_at = taken.local_addr().unwrap().to_string();
+    let receiver = Receiver::answering(&[200]);
+    for (ingest, status) in [
+        (taken_at.as_str(), "127.0.0.1:0"),
+        ("127.0.0.1:0", taken_at.as_str()),
+    ] {
+        let fresh = Box::new();
+        let ran = fresh.run(&["serve", "--ingest", ingest, "--status", status]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&taken_at), "{}", ran.stderr);
+        let left: Vec<_> = std::fs::read_dir(fresh.folder.path()).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let here = Box::new();
+        here.add_endpoint("ci", &receiver.url, &[]);
+        here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+        assert_eq!(
+            here.run(&["serve", "--ingest", ingest, "--status", status])
+                .code,
+            1
+        );
+        assert!(receiver.got_nothing_more());
+        assert_eq!(here.json(&["delivery", "show", "1"])["attempts"], 0);
+    }
+}
+
+#[test]
+fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
+    // As many servers do: a few requests, then the connection ends without a word of it.
+    let (address, _got) = listen(None, |number| match number {
+        0..3 => Does::Says(YES.to_vec()),
+        _ => Does::Closes,
+    });
+    let here = Box::new();
+    here.add_endpoint("ci", &format!("http://{address}/"), &["--retry", "none"]);
+    let _served = here.serve();
+    for _ in 0..60 {
+        here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    }
+    wait_until("all of them to arrive", || {
+        let stats = here.json(&["stats"]);
+        assert_eq!(stats["dead"], 0);
+        (stats["delivered"] == 60).then_some(())
+    });
+    let _ = TcpStream::connect(address);
+}
+
+/// What answers in the place of the endpoint says 200 too: a login page of a network, an error page.
+#[test]
+fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
+    let here = Box::new();
+    let json = Receiver::saying("127.0.0.1:0", &[200], r#"{"result":"accepted"}"#);
+    let page = Receiver::saying("127.0.0.1:0", &[200], "<!DOCTYPE html><p>Sign in</p>");
+    let busy = Receiver::saying("127.0.0.1:0", &[409], "had it already");
+    let none = ["--retry", "none"];
+    let with = |expect: &'static str| [&none[..], &["--expect", expect]].concat();
+    here.add_endpoint("yes", &json.url, &with("body.result == 'accepted'"));
+    here.add_endpoint("no", &json.url, &with("body.result == 'done'"));
+    here.add_endpoint("portal", &page.url, &with("body.result == 'accepted'"));
+    here.add_endpoint("had", &busy.url, &with("status in [200, 409]"));
+    here.add_endpoint("believes", &page.url, &none);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
+    for (name, state, says) in [
+        ("yes", "delivered", None),
+        ("no", "dead", Some("not what --expect asks for")),
+        ("portal", "dead", Some("the reply is not JSON")),
+        ("had", "delivered", None),
+        ("believes", "delivered", None),
+    ] {
+        let settled = wait_until(&format!("{name} to be {state}"), || {
+            let arguments = ["delivery", "list", "--endpoint", name, "--state", state];
+            here.list(&arguments).pop()
+        });
+        let reason = settled["reason"].as_str().unwrap_or_default();
+        assert!(
+            reason.contains(says.unwrap_or_default()),
+            "{name}: {reason}"
+        );
+    }
+    let doubts = |name: &str| here.json(&["endpoint", "show", name])["doubts"].to_string();
+    assert!(
+        doubts("believes").contains("HTML page"),
+        "{}",
+        doubts("believes")
+    );
+    for name in ["yes", "portal", "had"] {
+        assert_eq!(doubts(name), "[]", "{name}");
+    }
+    let doctor = here.run(&["doctor"]);
+    assert!(doctor.text().contains("--expect"), "{}", doctor.text());
+    // Chats say themselves whether they took a message; what no reply has cannot be asked for.
+    for (arguments, says) in [
+        (
+            &["--format", "slack", "--expect", "body.ok"][..],
+            "says itself",
+        ),
+        (&["--expect", "reply.ok"], "no reply has"),
+    ] {
+        let mut all = vec!["endpoint", "set", "no"];
+        all.extend_from_slice(arguments);
+        let refused = here.run(&all);
+        assert_eq!(refused.code, 2);
+        assert!(refused.stderr.contains(says), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn what_the_event_is_and_where_it_belongs_passes_and_what_is_asked_for() {
+    let here = Box::new();
+    let receiver = Receiver::answering(&[200]);
+    assert_eq!(
+        here.run(&["source", "add", "in", "--kind", "generic"]).code,
+        0
+    );
+    here.add_endpoint(
+        "ci",
+        &receiver.url,
+        &["--forward-headers", "accept-language,x-request-*,host"],
+    );
+    let served = here.serve();
+    let headers = [
+        ("ce-id", "A234-1234-1234"),
+        ("ce-source", "/lamps/1"),
+        (
+            "traceparent",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        ),
+        ("tracestate", "lamp=1"),
+        ("baggage", "keeper=mira"),
+        ("Accept-Language", "de"),
+        ("X-Request-Id", "r-1"),
+        ("Accept", "application/json"),
+        ("Authorization", "Bearer hunter2"),
+    ];
+    assert_eq!(served.post("/in/in", &headers, b"{}").0, 202);
+    let got = receiver.next();
+    for (name, value) in &headers[..7] {
+        assert_eq!(got.header(name), Some(*value), "{name}");
+    }
+    assert_ne!(got.header("Accept"), Some("application/json"));
+    assert_eq!(got.header("Authorization"), None);
+    assert_eq!(
+        got.header("Host"),
+        Some(receiver.address.to_string().as_str())
+    );
+    let refused = here.run(&[
+        "endpoint",
+        "set",
+        "ci",
+        "--forward-headers",
+        "authorization",
+    ]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("--auth"), "{}", refused.stderr);
+}
