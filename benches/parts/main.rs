@@ -16,12 +16,16 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hmac::{Hmac, KeyInit, Mac};
 use hookbox::model::activity::Facts;
+use hookbox::model::chat::Chat;
+use hookbox::model::endpoint::{Format, NewEndpoint};
 use hookbox::model::filter::Filters;
-use hookbox::model::id::BoxId;
+use hookbox::model::id::{BoxId, EventId};
 use hookbox::model::kind::SourceKind;
 use hookbox::model::retry::Retry;
 use hookbox::model::scope::Scope;
+use hookbox::outbound::{Occasion, render};
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
+use hookbox::store::{Missing, SendableEvent, Store};
 use hookbox::time::{Timestamp, parse_span};
 use sha2::Sha256;
 
@@ -106,6 +110,58 @@ fn payloads(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A comment of a megabyte as a message to a chat, beside reading all of its event's JSON: what looks
+/// like the beginnings of URLs must cost no more than words.
+fn chats(criterion: &mut Criterion) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+    let mut new = NewEndpoint::new("team", "https://chat.example.org/x".parse().unwrap());
+    new.format = Format::Chat(Chat::Discord);
+    store.add_endpoint(new, NOW).unwrap();
+    let endpoint = store.endpoint_report("team").unwrap().endpoint;
+    let mut group = criterion.benchmark_group("a comment of 1 MB, to a chat");
+    group.sample_size(20);
+    for (what, piece) in [
+        ("words", "lamp "),
+        ("http://@", "http://@"),
+        ("http://a/", "http://a/"),
+        ("https://a.example/b ", "https://a.example/b "),
+    ] {
+        let text = piece.repeat(1_000_000 / piece.len());
+        let body = format!(
+            r#"{{"action":"created","issue":{{"number":5}},"comment":{{"body":"{text}"}},"repository":{{"full_name":"l/b"}}}}"#
+        );
+        let event = || SendableEvent {
+            id: EventId(1),
+            event_type: "issue_comment".to_owned(),
+            key: None,
+            source: Some(("gogs".to_owned(), SourceKind::Gogs)),
+            received: NOW,
+            owed: NOW,
+            facts: Facts::default(),
+            content_type: Some("application/json".to_owned()),
+            headers: Vec::new(),
+            body: body.clone().into_bytes(),
+            hops: ("Hookbox-Path".to_owned(), "0123456789/gogs".to_owned()),
+        };
+        group.throughput(Throughput::Bytes(body.len() as u64));
+        group.bench_function(format!("bare read of JSON, {what}"), |bencher| {
+            bencher.iter(|| {
+                serde_json::from_slice::<serde_json::Value>(black_box(body.as_bytes())).unwrap();
+            });
+        });
+        group.bench_function(format!("message, {what}"), |bencher| {
+            let occasion = Occasion {
+                webhook_id: "evt_0123456789_1",
+                delivery: None,
+                now: NOW,
+            };
+            bencher.iter(|| render(&endpoint, black_box(event()), &occasion).unwrap());
+        });
+    }
+    group.finish();
+}
+
 fn schedules(criterion: &mut Criterion) {
     let ladder: Retry = "5s,5m,30m,2h,5h,10h,14h,20h,24h".parse().unwrap();
     criterion.bench_function("next moment of a ladder", |bencher| {
@@ -134,5 +190,5 @@ fn texts(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(parts, signatures, payloads, schedules, texts);
+criterion_group!(parts, signatures, payloads, chats, schedules, texts);
 criterion_main!(parts);

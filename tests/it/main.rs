@@ -15,6 +15,7 @@ mod bulk;
 mod chats;
 mod cli;
 mod connection;
+mod corpus;
 mod crash;
 mod crowd;
 mod door;

@@ -377,6 +377,18 @@ fn only_web_pages_are_linked_and_no_link_ends_early() {
             "http://git.example.org/灯#l1",
             Some("http://git.example.org/%E7%81%AF#l1"),
         ),
+        (
+            "http://[2001:db8::7]:3000/l/b/compare/a1...b2",
+            Some("http://[2001:db8::7]:3000/l/b/compare/a1...b2"),
+        ),
+        (
+            "https://b\u{fc}cher.example/l/b?x=[1]",
+            Some("https://b\u{fc}cher.example/l/b?x=%5B1%5D"),
+        ),
+        ("http://[2001:db8::7/x", None),
+        ("http://[nonsense]/x", None),
+        ("http://h:port/x", None),
+        ("http://h|x/y", None),
         ("javascript:alert(1)", None),
         ("/relative", None),
         ("https://user:hunter2@git.example.org/", None),
@@ -419,6 +431,61 @@ fn a_page_that_somebody_names_is_named_as_it_is() {
             _ => "https://example.org/a_b_c?x=1&y=%2A2%2A_z",
         };
         assert_eq!(text.matches(shown).count(), 2, "{}: {text}", chat.name());
+    }
+}
+
+/// Cause: Discord and DingTalk link a URL inside the text of a link by themselves. Damage: a title with
+/// one in it ended the link to its own page. Cure: there it stands without its scheme.
+#[test]
+fn a_url_in_a_title_does_not_break_the_link_around_it() {
+    let page = "https://git.example.org/l/b/issues/5";
+    let body = json!({
+        "action": "opened", "number": 5,
+        "issue": { "title": "See https://example.org/a_b (or http://[::1]/) soon", "html_url": page },
+        "repository": { "full_name": "l/b" }, "sender": { "login": "mira" },
+    });
+    for (chat, endpoint) in endpoints() {
+        let body = body.to_string();
+        let message = message(&endpoint, event("gogs", "issues", None, body.as_bytes()));
+        let text = markup(chat, &message);
+        assert_eq!(text.matches("://").count(), 1, "{}: {text}", chat.name());
+        assert!(text.contains(page), "{}: {text}", chat.name());
+        assert!(text.contains("example.org/a"), "{}: {text}", chat.name());
+    }
+}
+
+/// Cause: a form's body was shown as it came. Damage: `token=` in it was posted to a chat. Cure: a field
+/// a line, and credentials hidden as in JSON.
+#[test]
+fn a_credential_in_a_form_is_told_to_nobody() {
+    let form = Some("application/x-www-form-urlencoded");
+    let body = b"text=the+lamp+is+lit&token=hunter2&api_key=hunter2&user%5Bpassword%5D=hunter2";
+    for (chat, endpoint) in endpoints() {
+        let message = message(&endpoint, event("generic", "lamp.lit", form, body));
+        let text = message.to_string();
+        assert!(!text.contains("hunter2"), "{}: {text}", chat.name());
+        assert!(text.contains("the lamp is lit"), "{}: {text}", chat.name());
+    }
+}
+
+/// What a git server sends has addresses and keys in it, and a chat has many readers.
+#[test]
+fn what_a_git_server_says_is_never_dumped_into_a_chat() {
+    let body = json!({
+        "event_name": "lamp_invented", "email": "ann@example.org", "key": "ssh-rsa AAAAB3",
+        "action": "lit", "sender": { "login": "mira", "email": "mira@example.org" },
+    });
+    for kind in ["gogs", "gitea", "forgejo", "github", "gitlab", "gitee"] {
+        for body in [body.to_string(), "no JSON, and ann@example.org".to_owned()] {
+            for (chat, endpoint) in endpoints() {
+                let event = event(kind, "lamp_invented", None, body.as_bytes());
+                let text = message(&endpoint, event).to_string();
+                for bad in ["example.org", "AAAAB3"] {
+                    assert!(!text.contains(bad), "{kind} {}: {text}", chat.name());
+                }
+                assert!(text.contains("lamp"), "{kind} {}: {text}", chat.name());
+            }
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Tone {
     pub(super) fn of_action(action: &str) -> Tone {
         match action {
             "open" | "opened" | "reopen" | "reopened" | "create" | "created" | "published"
-            | "released" | "approved" => Tone::Good,
+            | "prereleased" | "released" | "approved" | "approval" => Tone::Good,
             "close" | "closed" | "merge" | "merged" => Tone::Done,
             "delete" | "deleted" | "destroy" | "unpublished" => Tone::Bad,
             "label_updated" | "label_cleared" | "labeled" | "unlabeled" | "milestoned"

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Details, Push, Tone, ended, past};
+use super::words::{ended, is_zero, past, path, short, spaced};
+use super::{Activity, Details, Push, Tone};
 use crate::model::lenient::{self, List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
@@ -40,8 +41,8 @@ struct Payload<R: Reading> {
     description: R::Detail<Text>,
     /// Of a comment.
     note: R::Detail<Text>,
-    issue: R::Detail<Object<Subject>>,
-    pull_request: R::Detail<Object<Subject>>,
+    issue: Object<Subject<R>>,
+    pull_request: Object<Subject<R>>,
     comment: R::Detail<Object<Comment>>,
     project: Object<Repository<R>>,
     repository: Object<Repository<R>>,
@@ -53,12 +54,14 @@ struct Payload<R: Reading> {
 
 /// An issue or a request to merge.
 #[derive(Default, Deserialize)]
-#[serde(default)]
-struct Subject {
-    html_url: Text,
-    labels: List<Label>,
-    assignee: Object<Assignee>,
-    milestone: Object<Milestone>,
+#[serde(default, bound = "R: Reading")]
+struct Subject<R: Reading> {
+    number: Text,
+    title: Text,
+    html_url: R::Detail<Text>,
+    labels: R::Detail<List<Label>>,
+    assignee: R::Detail<Object<Assignee>>,
+    milestone: R::Detail<Object<Milestone>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -193,7 +196,7 @@ fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
         "merge_request" => merge_request(&mut activity, payload),
         "issue" => issue(&mut activity, payload),
         "note" => note(&mut activity, payload),
-        other => activity.deed = other.replace('_', " "),
+        other => activity.deed = spaced(other),
     }
     activity
 }
@@ -206,12 +209,26 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
         after: payload.after.0.as_deref(),
         commits: payload.total_commits_count.number().unwrap_or(listed.len),
         or_more: false,
+        is_forced: false,
     };
+    let is_new = is_zero(push.before);
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.told();
     let commits = listed.first.into_iter().map(|commit| R::open(commit));
     details.tell_commits(commits, push.commits, false);
-    details.url = R::open(payload.compare).0;
+    let is_page = |url: &String| !url.contains("0000000");
+    let compared = R::open(payload.compare).0.filter(is_page);
+    let commit = details
+        .commits
+        .first()
+        .and_then(|commit| commit.url.clone());
+    let tree = match (&details.repository_url, &activity.branch) {
+        (Some(repository), Some(name)) if is_new => {
+            Some(format!("{repository}/tree/{}", path(name)))
+        }
+        _ => None,
+    };
+    details.url = tree.or(compared).or(commit);
 }
 
 fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
@@ -235,7 +252,7 @@ fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     if let (Some(source), Some(target)) = (source, &payload.target_branch.0) {
         details.tell("Branches", [Some(format!("{source} → {target}"))]);
     }
-    subject(details, R::open(payload.pull_request).0);
+    subject(details, payload.pull_request.0);
     activity.branch = payload.target_branch.0;
 }
 
@@ -259,17 +276,31 @@ fn issue<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     if action == "open" {
         details.text = R::open(payload.description).0;
     }
-    subject(details, R::open(payload.issue).0);
+    subject(details, payload.issue.0);
 }
 
 fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     let verb = past(payload.action.0.as_deref().unwrap_or("comment"));
     let of_commit = payload.noteable_type.0.as_deref() == Some("Commit");
-    activity.deed = match (&payload.per_iid.0, &payload.short_commit_id.0) {
+    // Older and newer hooks say it in one place or the other.
+    let issue = payload.issue.0.unwrap_or_default();
+    let request = payload.pull_request.0.unwrap_or_default();
+    let numbered = |sign: char, number: Option<String>| number.map(|n| format!("{sign}{n}"));
+    let number = payload.per_iid.0.filter(|number| number.len() > 1);
+    let number = number
+        .or_else(|| numbered('!', request.number.0))
+        .or_else(|| numbered('#', issue.number.0));
+    activity.deed = match (&number, &payload.short_commit_id.0) {
         (_, Some(commit)) if of_commit => format!("{verb} commit {commit}"),
-        (Some(number), _) => format!("{verb} {number}"),
+        (Some(number), _) => match number.split_at(1) {
+            ("!", number) => format!("{verb} merge request !{number}"),
+            ("#", number) => format!("{verb} issue #{number}"),
+            _ => format!("{verb} {number}"),
+        },
         _ => format!("{verb} something"),
     };
+    let title = activity.title.take();
+    activity.title = title.or(request.title.0).or(issue.title.0);
     let comment = R::open(payload.comment).0.unwrap_or_default();
     let details = &mut activity.details;
     details.text = comment.body.0.or(R::open(payload.note).0);
@@ -277,16 +308,17 @@ fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
 }
 
 /// Tells what is known of the issue or the request to merge itself.
-fn subject(details: &mut Details, subject: Option<Subject>) {
+fn subject<R: Reading>(details: &mut Details, subject: Option<Subject<R>>) {
     let Some(subject) = subject else {
         return;
     };
-    details.url = subject.html_url.0.or(details.url.take());
-    let names = subject.labels.first.into_iter().map(|label| label.name.0);
-    details.tell_of("Labels", names, subject.labels.len);
-    let assignee = subject.assignee.0.unwrap_or_default();
+    details.url = R::open(subject.html_url).0.or(details.url.take());
+    let labels = R::open(subject.labels);
+    let names = labels.first.into_iter().map(|label| label.name.0);
+    details.tell_of("Labels", names, labels.len);
+    let assignee = R::open(subject.assignee).0.unwrap_or_default();
     details.tell("Assignee", [assignee.login.0.or(assignee.name.0)]);
-    let milestone = subject.milestone.0.unwrap_or_default();
+    let milestone = R::open(subject.milestone).0.unwrap_or_default();
     details.tell("Milestone", [milestone.title.0]);
 }
 
@@ -306,13 +338,7 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         _ => ("changed".to_owned(), Tone::Plain),
     };
     deed = format!("{deed} {words}");
-    let place: Vec<String> = [job.stage_name.0, job.job_name.0]
-        .into_iter()
-        .flatten()
-        .collect();
-    if !place.is_empty() {
-        deed = format!("{deed} at {}", place.join(" / "));
-    }
+    let stands_alone = stands_alone || job.build_number.0.is_some();
     let mut repository = None;
     let mut branch: Option<String> = None;
     for trigger in triggers.first {
@@ -324,12 +350,22 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         repository = repository.or(trigger.repo_path.0).or(up.gitee_repo.0);
         branch = branch.or(trigger.branch.0).or(up.gitee_branch.0);
     }
-    let mut details = Details {
+    let details = Details {
         tone,
         url: job.pipeline_url.0,
         ..Details::default()
     };
-    details.tell("Branch", [branch.clone()]);
+    let branch = branch.map(|name| short(&name).1.to_owned());
+    if let Some(branch) = &branch {
+        deed = format!("{deed} on {branch}");
+    }
+    let place: Vec<String> = [job.stage_name.0, job.job_name.0]
+        .into_iter()
+        .flatten()
+        .collect();
+    if !place.is_empty() {
+        deed = format!("{deed} at {}", place.join(" / "));
+    }
     Activity {
         actor: None,
         repository,

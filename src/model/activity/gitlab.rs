@@ -1,11 +1,13 @@
-//! The payloads of GitLab: project and group hooks; system hooks say little more than their name.
+//! The payloads of GitLab's project and group hooks; those of its system hooks and what comes seldom
+//! are `gitlab_rest`'s.
 
 use serde::Deserialize;
 
 use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Details, Push, Tone, ended, is_zero, past};
-use crate::model::lenient::{List, Object, Text, read_marked};
+use super::words::{ended, is_zero, past};
+use super::{Activity, Details, Push, Tone, gitlab_rest};
+use crate::model::lenient::{Flag, List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]
@@ -34,6 +36,7 @@ struct Payload<R: Reading> {
     issue: Object<Subject>,
     merge_request: Object<Subject>,
     commit: Object<NotedCommit>,
+    snippet: Object<Subject>,
     labels: R::Detail<List<Label>>,
     assignees: R::Detail<List<User>>,
     /// Of a release.
@@ -69,6 +72,10 @@ struct Attributes<R: Reading> {
     iid: Text,
     title: Text,
     action: Text,
+    /// Of an issue: `Issue`, `Task`, `Incident`.
+    #[serde(rename = "type")]
+    kind: Text,
+    confidential: Flag,
     source_branch: R::Detail<Text>,
     target_branch: Text,
     #[serde(rename = "ref")]
@@ -96,10 +103,10 @@ struct NotedCommit {
 
 pub(super) fn read<R: Reading>(event_type: &str, json: &[u8]) -> (Activity, bool) {
     let (payload, is_json): (Payload<R>, bool) = read_marked(json);
-    (activity(event_type, payload), is_json)
+    (activity(event_type, payload, json), is_json)
 }
 
-fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
+fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>, json: &[u8]) -> Activity {
     let project = payload.project.0.take().unwrap_or_default();
     let repository = project.path_with_namespace.0;
     let repository = repository.or_else(|| payload.path_with_namespace.0.take());
@@ -119,7 +126,7 @@ fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
         },
         ..Activity::default()
     };
-    tell(event_type, payload, &mut activity);
+    tell(event_type, payload, json, &mut activity);
     activity
 }
 
@@ -132,15 +139,16 @@ fn by_person(activity: &mut Activity, deed: String, action: &str) {
 /// A machine did it, on somebody's behalf.
 fn by_machine(activity: &mut Activity, what: &str, status: Option<&str>, page: Option<String>) {
     let (words, tone) = ended(status.unwrap_or("changed"));
-    activity.deed = format!("{what} {words}");
+    activity.deed = match &activity.branch {
+        Some(branch) => format!("{what} {words} on {branch}"),
+        None => format!("{what} {words}"),
+    };
     name_person_last(activity);
     activity.details.tone = tone;
     activity.details.url = page;
-    let branch = activity.branch.clone();
-    activity.details.tell("Branch", [branch]);
 }
 
-fn name_person_last(activity: &mut Activity) {
+pub(super) fn name_person_last(activity: &mut Activity) {
     if let Some(actor) = activity.actor.take() {
         activity.deed = format!("{}, by {actor}", activity.deed);
     }
@@ -153,9 +161,14 @@ fn numbered(what: &str, sign: char, number: Option<&String>) -> String {
     }
 }
 
-fn tell<R: Reading>(event_type: &str, mut payload: Payload<R>, activity: &mut Activity) {
+fn tell<R: Reading>(
+    event_type: &str,
+    mut payload: Payload<R>,
+    json: &[u8],
+    activity: &mut Activity,
+) {
     let mut about = payload.object_attributes.0.take().unwrap_or_default();
-    let action = about.action.0.take();
+    let action = about.action.0.clone();
     let action = action.as_deref().unwrap_or("update");
     let page = |activity: &Activity, rest: &str, id: Option<String>| {
         let project = activity.details.repository_url.as_ref()?;
@@ -163,8 +176,15 @@ fn tell<R: Reading>(event_type: &str, mut payload: Payload<R>, activity: &mut Ac
     };
     match event_type {
         "push" | "tag_push" => push(activity, payload),
-        "issue" | "work_item" => {
-            let what = numbered("issue", '#', about.iid.0.as_ref());
+        "issue" | "work_item" | "confidential_issue" | "confidential_work_item" => {
+            let noun = about.kind.0.take().unwrap_or_else(|| "issue".to_owned());
+            let noun = noun.to_lowercase();
+            let is_confidential = about.confidential.0 || event_type.starts_with("confidential_");
+            let noun = match is_confidential {
+                true => format!("confidential {noun}"),
+                false => noun,
+            };
+            let what = numbered(&noun, '#', about.iid.0.as_ref());
             by_person(activity, format!("{} {what}", past(action)), action);
             subject(activity, action, about, payload);
         }
@@ -176,7 +196,7 @@ fn tell<R: Reading>(event_type: &str, mut payload: Payload<R>, activity: &mut Ac
             }
             subject(activity, action, about, payload);
         }
-        "note" => note(activity, about, payload),
+        "note" | "confidential_note" => note(activity, event_type, about, payload),
         "pipeline" => {
             let what = numbered("pipeline", '#', about.id.0.as_ref());
             activity.branch = about.reference.0;
@@ -217,14 +237,13 @@ fn tell<R: Reading>(event_type: &str, mut payload: Payload<R>, activity: &mut Ac
             activity.branch = tag;
         }
         "wiki_page" => {
-            by_person(activity, format!("{} a wiki page", past(action)), action);
-            activity.details.url = R::open(about.url).0;
-            activity.title = about.title.0;
+            let title = about.title.0.unwrap_or_default();
+            let deed = format!("{} wiki page {title}", past(action));
+            by_person(activity, deed.trim_end().to_owned(), action);
+            let is_there = action != "delete";
+            activity.details.url = R::open(about.url).0.filter(|_| is_there);
         }
-        other => {
-            activity.deed = other.replace('_', " ");
-            name_person_last(activity);
-        }
+        other => gitlab_rest::tell(other, json, activity),
     }
 }
 
@@ -237,6 +256,7 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
         after,
         commits: payload.total_commits_count.number().unwrap_or(listed.len),
         or_more: false,
+        is_forced: false,
     };
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.told();
@@ -281,21 +301,33 @@ fn subject<R: Reading>(
     activity.branch = about.target_branch.0;
 }
 
-fn note<R: Reading>(activity: &mut Activity, about: Attributes<R>, payload: Payload<R>) {
+fn note<R: Reading>(
+    activity: &mut Activity,
+    event_type: &str,
+    about: Attributes<R>,
+    payload: Payload<R>,
+) {
     let (what, title) = match (payload.merge_request.0, payload.issue.0) {
         (Some(on), _) => (
             numbered("merge request", '!', on.iid.0.as_ref()),
             on.title.0,
         ),
         (None, Some(on)) => (numbered("issue", '#', on.iid.0.as_ref()), on.title.0),
-        (None, None) => {
-            let commit = payload.commit.0.and_then(|commit| commit.id.0);
-            let short =
-                commit.map(|id| format!("commit {}", id.chars().take(8).collect::<String>()));
-            (short.unwrap_or_else(|| "something".to_owned()), None)
-        }
+        (None, None) => match (payload.commit.0, payload.snippet.0) {
+            (Some(commit), _) => {
+                let id: String = commit.id.0.unwrap_or_default().chars().take(8).collect();
+                (format!("commit {id}"), None)
+            }
+            (None, Some(snippet)) => ("a snippet".to_owned(), snippet.title.0),
+            (None, None) => ("something".to_owned(), None),
+        },
     };
-    activity.deed = format!("commented on {what}");
+    let noun = match event_type {
+        "confidential_note" => "wrote a confidential comment on",
+        _ if about.action.0.as_deref() == Some("update") => "edited a comment on",
+        _ => "commented on",
+    };
+    activity.deed = format!("{noun} {what}");
     activity.title = title;
     activity.details.url = R::open(about.url).0;
     activity.details.text = R::open(about.note).0;

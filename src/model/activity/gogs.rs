@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::details::PushedCommit;
 use super::reading::Reading;
-use super::{Activity, Details, Push, Tone, ended, past, path, short};
+use super::words::{done, is_zero, past, path, short};
+use super::{Activity, Details, Push, Tone, kin};
 use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
 
 /// Whose payload it is, where that makes a difference.
@@ -52,10 +53,14 @@ struct Payload<R: Reading> {
     review: Object<Review<R>>,
     release: Object<Release<R>>,
     forkee: Object<Repository<R>>,
-    workflow_run: Object<Run>,
-    workflow_job: Object<Run>,
-    check_suite: Object<Run>,
-    check_run: Object<CheckRun>,
+    /// Who is asked to review, on GitHub and Gitea; or which team.
+    requested_reviewer: Object<User<R>>,
+    requested_team: Object<Team>,
+    /// The label that was added or removed, on GitHub.
+    label: Object<Label>,
+    /// That a branch was moved to where it did not lead, on GitHub.
+    forced: Flag,
+    is_pull: Flag,
     repository: Object<Repository<R>>,
     sender: Object<User<R>>,
     pusher: Object<User<R>>,
@@ -77,6 +82,7 @@ struct Subject<R: Reading> {
     body: R::Detail<Text>,
     labels: R::Detail<List<Label>>,
     assignee: R::Detail<Object<Assignee>>,
+    assignees: R::Detail<List<Assignee>>,
     milestone: R::Detail<Object<Milestone>>,
     /// Gogs'.
     head_branch: R::Detail<Text>,
@@ -140,20 +146,8 @@ struct Release<R: Reading> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Run {
-    head_branch: Text,
+struct Team {
     name: Text,
-    conclusion: Text,
-    html_url: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct CheckRun {
-    name: Text,
-    conclusion: Text,
-    html_url: Text,
-    check_suite: Object<Run>,
 }
 
 #[derive(Default, Deserialize)]
@@ -218,7 +212,7 @@ pub(super) fn read<R: Reading>(
         dialect,
         payload,
     };
-    (told.tell(event_type), is_json)
+    (told.tell(event_type, json), is_json)
 }
 
 /// A payload that is being told.
@@ -229,7 +223,7 @@ struct Told<R: Reading> {
 }
 
 impl<R: Reading> Told<R> {
-    fn tell(mut self, event_type: &str) -> Activity {
+    fn tell(mut self, event_type: &str, json: &[u8]) -> Activity {
         match event_type {
             "push" => self.push(),
             "create" | "delete" => self.make_or_remove(event_type),
@@ -238,9 +232,10 @@ impl<R: Reading> Told<R> {
             "pull_request_review"
             | "pull_request_approved"
             | "pull_request_rejected"
-            | "pull_request_comment" => self.review(event_type),
+            | "pull_request_comment"
+            | "pull_request_review_comment" => self.review(event_type),
             "release" => self.release(),
-            _ => self.something(event_type),
+            _ => kin::tell(event_type, json, self.dialect, &mut self.activity),
         }
         self.activity
     }
@@ -261,7 +256,11 @@ impl<R: Reading> Told<R> {
             after: payload.after.0.as_deref(),
             commits: total.unwrap_or(listed.len),
             or_more: total.is_none() && listed.len >= 5 && self.dialect == Dialect::Gogs,
+            is_forced: payload.forced.0,
         };
+        let is_new = is_zero(push.before);
+        let (what, name) = short(payload.reference.0.as_deref().unwrap_or_default());
+        let page = details_page(&self.activity.details, self.dialect, what, name);
         let (count, or_more) = (push.commits, push.or_more);
         let details = &mut self.activity.details;
         (self.activity.deed, self.activity.branch, details.tone) = push.told();
@@ -269,9 +268,17 @@ impl<R: Reading> Told<R> {
         let compare = R::open(std::mem::take(&mut payload.compare)).0;
         let commits = listed.first.into_iter().map(|commit| R::open(commit));
         details.tell_commits(commits, count, or_more);
-        details.url = compare_url
-            .or(compare)
-            .or_else(|| details.commits.first()?.url.clone());
+        // Of what is new Gitea compares with nothing.
+        let is_page = |url: &String| !url.contains("0000000");
+        let compared = compare_url.or(compare).filter(is_page);
+        let commit = details
+            .commits
+            .first()
+            .and_then(|commit| commit.url.clone());
+        details.url = match is_new {
+            true => page.or(compared).or(commit),
+            false => compared.or(commit),
+        };
     }
 
     fn make_or_remove(&mut self, event_type: &str) {
@@ -294,7 +301,19 @@ impl<R: Reading> Told<R> {
 
     fn fork(&mut self) {
         let forkee = self.payload.forkee.0.take().map(Repository::shown);
-        let (forkee, url) = forkee.unwrap_or_default();
+        let forked = forkee.unwrap_or_default();
+        // Gitea and Forgejo call the original so, and the new one the repository.
+        let (forkee, url) = if self.dialect == Dialect::Gitea && forked.0.is_some() {
+            let details = &mut self.activity.details;
+            let new = self
+                .activity
+                .repository
+                .replace(forked.0.unwrap_or_default());
+            let url = std::mem::replace(&mut details.repository_url, forked.1);
+            (new, url)
+        } else {
+            forked
+        };
         self.activity.deed = match forkee {
             Some(forkee) => format!("forked it to {forkee}"),
             None => "forked it".to_owned(),
@@ -309,22 +328,36 @@ impl<R: Reading> Told<R> {
         let action = action.as_deref().unwrap_or("update");
         let comment = R::open(std::mem::take(&mut payload.comment)).0;
         let of_issue = payload.issue.0.as_ref();
-        let is_pull = payload.pull_request.0.is_some()
+        let is_pull = payload.is_pull.0
+            || payload.pull_request.0.is_some()
             || of_issue.is_some_and(|issue| issue.pull_request.0.is_some());
         let subject = payload.pull_request.0.as_ref().or(of_issue);
         let is_merged = action == "closed" && subject.is_some_and(|subject| subject.merged.0);
         let is_comment = event_type == "issue_comment";
-        let verb = match action {
-            "created" if is_comment => "commented on".to_owned(),
-            action if is_comment => format!("{} a comment on", past(action)),
-            _ if is_merged => "merged".to_owned(),
-            action => past(action),
-        };
-        let what = if is_pull { "pull request" } else { "issue" };
+        let noun = if is_pull { "pull request" } else { "issue" };
+        let asked = payload.requested_reviewer.0.take().map(User::shown);
+        let asked = asked.and_then(|(name, _)| name);
+        let asked = asked.or_else(|| {
+            let team = payload.requested_team.0.take()?.name.0?;
+            Some(format!("team {team}"))
+        });
+        let label = payload.label.0.take().and_then(|label| label.name.0);
         let number = self.number().map(str::to_owned);
-        self.activity.deed = match &number {
-            Some(number) => format!("{verb} {what} #{number}"),
-            None => format!("{verb} {what}"),
+        let what = match &number {
+            Some(number) => format!("{noun} #{number}"),
+            None => noun.to_owned(),
+        };
+        self.activity.deed = match (action, asked, label) {
+            ("created", _, _) if is_comment => format!("commented on {what}"),
+            (action, _, _) if is_comment => format!("{} a comment on {what}", past(action)),
+            _ if is_merged => format!("merged {what}"),
+            ("review_requested", Some(who), _) => format!("asked {who} for a review of {what}"),
+            ("review_request_removed", Some(who), _) => {
+                format!("asked {who} no longer for a review of {what}")
+            }
+            ("labeled", _, Some(label)) => format!("added label {label} to {what}"),
+            ("unlabeled", _, Some(label)) => format!("removed label {label} from {what}"),
+            (action, _, _) => done(action, &what),
         };
         self.activity.details.tone = match action {
             "deleted" if is_comment => Tone::Quiet,
@@ -336,7 +369,17 @@ impl<R: Reading> Told<R> {
             let pages = if is_pull { "pulls" } else { "issues" };
             self.activity.details.url = self.page(&format!("{pages}/{number}"));
         }
+        let gone = match action {
+            "demilestoned" => Some("Milestone"),
+            "label_cleared" => Some("Labels"),
+            _ => None,
+        };
         self.subject(!is_comment && is_of_words(action));
+        // Payloads of Gogs and Gitea have what was taken away still in them.
+        self.activity
+            .details
+            .fields
+            .retain(|(name, _)| Some(*name) != gone);
         if let Some(comment) = comment {
             self.comment(comment, is_of_words(action));
         }
@@ -359,14 +402,21 @@ impl<R: Reading> Told<R> {
         if with_text {
             details.text = R::open(subject.body).0;
         }
+        // Of a branch that is gone only a reference of the server's is left.
+        let head = head.filter(|head| !head.starts_with("refs/"));
         if let (Some(head), Some(base)) = (head, &base) {
             details.tell("Branches", [Some(format!("{head} → {base}"))]);
         }
         let labels = R::open(subject.labels);
         let names = labels.first.into_iter().map(|label| label.name.0);
         details.tell_of("Labels", names, labels.len);
-        let assignee = R::open(subject.assignee).0.unwrap_or_default();
-        details.tell("Assignee", [assignee.login.0.or(assignee.username.0)]);
+        let mut assignees = R::open(subject.assignees);
+        if assignees.first.is_empty() {
+            assignees.first.extend(R::open(subject.assignee).0);
+        }
+        let names = assignees.first.into_iter();
+        let names = names.map(|user| user.login.0.or(user.username.0));
+        details.tell_of("Assignee", names, assignees.len);
         let milestone = R::open(subject.milestone).0.unwrap_or_default();
         details.tell("Milestone", [milestone.title.0]);
         self.activity.branch = base;
@@ -397,8 +447,10 @@ impl<R: Reading> Told<R> {
                 ("asked for changes of", Tone::Bad)
             }
             (Some("dismissed"), _) => ("dismissed a review of", Tone::Quiet),
+            (_, "pull_request_review_comment") => ("commented on", Tone::Plain),
             _ => ("reviewed", Tone::Plain),
         };
+        let comment = R::open(std::mem::take(&mut self.payload.comment)).0;
         let number = self.number().map(|number| format!(" #{number}"));
         let deed = format!("{verb} pull request{}", number.unwrap_or_default());
         self.activity.deed = deed;
@@ -408,6 +460,9 @@ impl<R: Reading> Told<R> {
         details.text = R::open(review.body).0.or(R::open(review.content).0);
         details.url = R::open(review.html_url).0.or(details.url.take());
         details.fields.clear();
+        if let Some(comment) = comment {
+            self.comment(comment, true);
+        }
     }
 
     fn release(&mut self) {
@@ -437,59 +492,12 @@ impl<R: Reading> Told<R> {
             .filter(|name| Some(name) != tag.as_ref());
         details.tell("Name", [name]);
         // Gogs sends no page, and has one for all.
-        if let (None, Some(repository)) = (&details.url, &details.repository_url) {
+        if action == "deleted" {
+            details.url = None;
+        } else if let (None, Some(repository)) = (&details.url, &details.repository_url) {
             details.url = Some(format!("{repository}/releases"));
         }
         self.activity.branch = tag;
-    }
-
-    /// An event of a type that has no sentence of its own here.
-    fn something(&mut self, event_type: &str) {
-        let mut deed = event_type.replace('_', " ");
-        let payload = &mut self.payload;
-        let check = payload.check_run.0.take().map(|check| Run {
-            head_branch: check.check_suite.0.unwrap_or_default().head_branch,
-            name: check.name,
-            conclusion: check.conclusion,
-            html_url: check.html_url,
-        });
-        let runs = [
-            payload.workflow_run.0.take(),
-            payload.workflow_job.0.take(),
-            payload.check_suite.0.take(),
-            check,
-        ];
-        let run = runs.into_iter().flatten().next().unwrap_or_default();
-        let comment = R::open(std::mem::take(&mut payload.comment)).0;
-        if let Some(name) = &run.name.0 {
-            deed = format!("{deed} {name}");
-        }
-        match (&run.conclusion.0, &payload.action.0) {
-            (Some(conclusion), _) => {
-                let (words, tone) = ended(conclusion);
-                deed = format!("{deed} {words}");
-                self.activity.details.tone = tone;
-            }
-            (None, Some(action)) => deed = format!("{deed} {}", action.replace('_', " ")),
-            (None, None) => {}
-        }
-        if let Some(number) = self.number() {
-            deed = format!("{deed} #{number}");
-        }
-        if let Some(actor) = self.activity.actor.take() {
-            deed = format!("{deed}, by {actor}");
-        }
-        // Without a repository there is nothing to tell but the type.
-        if self.activity.repository.is_some() {
-            self.activity.deed = deed;
-        }
-        self.subject(false);
-        if let Some(comment) = comment {
-            self.comment(comment, true);
-        }
-        self.activity.branch = run.head_branch.0.or(self.activity.branch.take());
-        let details = &mut self.activity.details;
-        details.url = run.html_url.0.or(details.url.take());
     }
 
     fn number(&self) -> Option<&str> {
@@ -503,6 +511,12 @@ impl<R: Reading> Told<R> {
             .or_else(|| pull.and_then(|pull| pull.number.0.as_deref()))
             .or_else(|| issue.and_then(|issue| issue.number.0.as_deref()))
     }
+}
+
+/// The page of a branch or tag of a repository.
+fn details_page(details: &Details, dialect: Dialect, what: &str, name: &str) -> Option<String> {
+    let repository = details.repository_url.as_ref()?;
+    (!name.is_empty()).then(|| dialect.tree(repository, what, name))
 }
 
 /// Whether an action is about what was written.

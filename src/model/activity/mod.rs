@@ -2,12 +2,11 @@
 //!
 //! Pure, and lenient: a field that is missing or of another shape is not told of, and no body is
 //! ever refused here. One file a dialect: `gogs` (with Gitea, Forgejo and GitHub, whose payloads
-//! descend from one another), `gitee`, `gitlab`. Each is read at two depths: [`Facts`] when an event
+//! descend from one another; `kin` has the events that come seldom), `gitee`, `gitlab`; `words` has how
+//! things are put. Each is read at two depths: [`Facts`] when an event
 //! comes in, a few fields of it; an [`Activity`] with its [`Details`] when it is told in a chat.
 
 use std::borrow::Cow;
-
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
@@ -18,17 +17,19 @@ use crate::signature::form;
 mod details;
 mod gitee;
 mod gitlab;
+mod gitlab_rest;
 mod gogs;
+mod kin;
 mod reading;
+mod tree;
+mod words;
 
 pub use details::{Commit, Details, Tone};
 use reading::{Glance, Study};
+use words::{is_branch, is_zero, short};
 
 /// Longest summary, in characters: one line of a list.
 const SUMMARY_CHARS_MAX: usize = 200;
-
-/// Longest name of a branch or tag, in bytes: no file system under a git server holds a longer one.
-const BRANCH_BYTES_MAX: usize = 255;
 
 /// Who did what, where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -121,7 +122,9 @@ fn read<R: reading::Reading>(
         SourceKind::Gitlab => gitlab::read::<R>(event_type, json),
         SourceKind::Standard | SourceKind::Generic => return None,
     };
-    Some(read)
+    let (mut activity, is_json) = read;
+    activity.link_actor();
+    Some((activity, is_json))
 }
 
 /// Whether it was sent by a button for trying a hook. Gitee's sends what looks like the real thing.
@@ -184,6 +187,23 @@ impl Activity {
         !self.deed.is_empty() && is_placed
     }
 
+    /// Links whoever did it, where the payload lets one know the server: the repository's page is one
+    /// of its pages, and a person's page has the name.
+    fn link_actor(&mut self) {
+        let is_login = |name: &&String| {
+            let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            name.bytes().all(letters)
+        };
+        let actor = self.actor.as_ref().filter(is_login);
+        let details = &mut self.details;
+        if let (None, Some(actor), Some(repository)) = (&details.actor_url, actor, &self.repository)
+            && let Some(url) = &details.repository_url
+            && let Some(server) = url.strip_suffix(repository.as_str())
+        {
+            details.actor_url = Some(format!("{server}{actor}"));
+        }
+    }
+
     /// One line: `lighthouse/beacon: mira opened issue #5: The lamp is dark`. `None` when
     /// neither who nor where is known.
     pub fn summary(&self) -> Option<String> {
@@ -218,6 +238,8 @@ struct Push<'a> {
     commits: usize,
     /// Whether the list may be cut.
     or_more: bool,
+    /// Whether it was moved to where it did not lead.
+    is_forced: bool,
 }
 
 impl Push<'_> {
@@ -242,81 +264,15 @@ impl Push<'_> {
                 (format!("created branch {name} with {commits}"), Tone::Good)
             }
             (true, _, _) => (format!("created {what} {name}"), Tone::Good),
+            (false, false, Some(commits)) if self.is_forced => {
+                (format!("force-pushed {commits} to {name}"), Tone::Bad)
+            }
+            (false, false, None) if self.is_forced => (format!("force-pushed {name}"), Tone::Bad),
             (false, false, Some(commits)) => (format!("pushed {commits} to {name}"), Tone::Plain),
             (false, false, None) => (format!("pushed to {name}"), Tone::Plain),
         };
         (deed, Some(name.to_owned()), tone)
     }
-}
-
-/// What a reference is, and its short name: `refs/heads/main` is the branch `main`. Producers write
-/// both, and not always as their documentation says.
-fn short(reference: &str) -> (&'static str, &str) {
-    match reference.strip_prefix("refs/tags/") {
-        Some(tag) => ("tag", tag),
-        None => {
-            let branch = reference.strip_prefix("refs/heads/");
-            ("branch", branch.unwrap_or(reference))
-        }
-    }
-}
-
-/// Whether a text can be the name of a branch or tag (git allows no control characters in one).
-fn is_branch(name: &str) -> bool {
-    (1..=BRANCH_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
-}
-
-/// Whether a commit's id is all zeros: there is none before the first and after the last.
-fn is_zero(commit: Option<&str>) -> bool {
-    commit.is_some_and(|id| !id.is_empty() && id.bytes().all(|digit| digit == b'0'))
-}
-
-/// The name of a branch or tag as a part of a URL's path, which it may be several segments of.
-fn path(name: &str) -> String {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~')
-        .remove(b'/');
-    utf8_percent_encode(name, KEPT).to_string()
-}
-
-/// How a run of a machine ended, in words; a word that is not known is told as it is.
-fn ended(status: &str) -> (String, Tone) {
-    let (words, tone) = match status {
-        "success" | "succeeded" | "SUCC" => ("succeeded", Tone::Good),
-        "failure" | "failed" | "error" | "FAIL" => ("failed", Tone::Bad),
-        "timed_out" => ("ran out of time", Tone::Bad),
-        "canceled" | "cancelled" | "CANCEL" => ("was cancelled", Tone::Quiet),
-        "skipped" | "SKIP" => ("was skipped", Tone::Quiet),
-        "running" => ("began", Tone::Plain),
-        other => return (other.replace('_', " "), Tone::Plain),
-    };
-    (words.to_owned(), tone)
-}
-
-/// An action as producers name it, in the past tense and in words.
-fn past(action: &str) -> String {
-    let known = match action {
-        "open" => "opened",
-        "close" => "closed",
-        "reopen" => "reopened",
-        "update" | "synchronize" | "synchronized" => "updated",
-        "merge" => "merged",
-        "create" => "created",
-        "delete" | "destroy" => "deleted",
-        "assign" => "assigned",
-        "test" => "tested",
-        "comment" => "commented on",
-        "label_updated" | "labeled" | "update_label" => "changed the labels of",
-        "label_cleared" | "unlabeled" => "removed labels of",
-        "milestoned" => "set the milestone of",
-        "demilestoned" => "cleared the milestone of",
-        "review_requested" => "asked for a review of",
-        other => return other.replace('_', " "),
-    };
-    known.to_owned()
 }
 
 #[cfg(test)]

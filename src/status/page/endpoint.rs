@@ -76,6 +76,9 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     let shown = report.json();
     html! {
+        @for doubt in &report.doubts {
+            p { span.badge.waiting { (t.doubt) } " " (doubt) }
+        }
         dl.facts {
             dt { (t.reached) } dd { (overview::reached(around, report)) }
             dt { (t.last_day) } dd { (last_day(around, &report.hours)) }
@@ -111,7 +114,8 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
 }
 
 /// Fields that are no settings: how it fares is shown above.
-const COUNTED: [&str; 16] = [
+const COUNTED: [&str; 17] = [
+    "doubts",
     "name",
     "hours",
     "pending",

@@ -3,7 +3,8 @@
 //! Whole lines and single letters are what is left out: markup is never cut in two, and what was
 //! left out is said.
 
-use http::Uri;
+use std::net::Ipv6Addr;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::message::{Link, Message};
@@ -185,9 +186,28 @@ impl Dialect {
         let line = one_line(text, chars_max);
         let mut out = String::new();
         let mut place = Place::FIRST;
-        for piece in Pieces(&line) {
+        for piece in Pieces::of(&line) {
             self.write(piece, place, &mut out);
             place = place.next(piece);
+        }
+        out
+    }
+
+    /// The same inside a link, where a URL that chats link by themselves would end it: it stands there
+    /// without its scheme.
+    fn plain_in_link(&self, text: &str, chars_max: usize) -> String {
+        let line = one_line(text, chars_max);
+        let mut out = String::new();
+        let mut place = Place::FIRST;
+        for piece in Pieces::of(&line) {
+            let shown = match piece.split_once("://") {
+                Some((_, rest)) if piece.len() > 1 => rest,
+                _ => piece,
+            };
+            for letter in shown.chars() {
+                (self.escape)(letter, place, &mut out);
+                place = place.next(letter.encode_utf8(&mut [0; 4]));
+            }
         }
         out
     }
@@ -202,10 +222,11 @@ impl Dialect {
     }
 
     fn linked(&self, link: &Link, chars_max: usize) -> String {
-        let text = self.plain(&link.text, chars_max);
         match link.url.as_deref().and_then(web_url) {
-            Some(url) if !text.is_empty() => (self.link)(&text, &url),
-            _ => text,
+            Some(url) if !link.text.trim().is_empty() => {
+                (self.link)(&self.plain_in_link(&link.text, chars_max), &url)
+            }
+            _ => self.plain(&link.text, chars_max),
         }
     }
 
@@ -339,7 +360,7 @@ impl Page<'_> {
         let mut place = Place::FIRST;
         let text = clean(text);
         let mut written = 0;
-        for piece in Pieces(&text) {
+        for piece in Pieces::of(&text) {
             let mut out = String::new();
             let is_margin = piece == " " && place.after == Start::Blank;
             if piece == "\n" {
@@ -404,33 +425,57 @@ impl Page<'_> {
 }
 
 /// A text in letters, and in URLs, which are one piece.
-struct Pieces<'a>(&'a str);
+struct Pieces<'a> {
+    rest: &'a str,
+    /// Down to so many bytes left no URL begins: what looks like one there is too long.
+    plain_to: usize,
+}
+
+impl<'a> Pieces<'a> {
+    fn of(text: &'a str) -> Pieces<'a> {
+        Pieces {
+            rest: text,
+            plain_to: text.len(),
+        }
+    }
+
+    /// How long the piece is that comes next. Linear over the whole text: a run of letters that is too
+    /// long for a URL is looked at once.
+    fn length(&mut self, letter: char) -> usize {
+        if letter != 'h' || self.rest.len() > self.plain_to {
+            return letter.len_utf8();
+        }
+        if !self.rest.starts_with("https://") && !self.rest.starts_with("http://") {
+            return 1;
+        }
+        let ends = |letter: char| !letter.is_ascii_graphic() || "<>\"'`|".contains(letter);
+        let run = self.rest.find(ends).unwrap_or(self.rest.len());
+        if run > URL_BYTES_MAX {
+            self.plain_to = self.rest.len() - run;
+            return 1;
+        }
+        // What follows a URL in a sentence is not part of it.
+        let url = self.rest[..run].trim_end_matches(|letter| ".,;:!?)]}*_~".contains(letter));
+        match web_url(url) {
+            Some(_) => url.len(),
+            None => {
+                self.plain_to = self.rest.len() - run;
+                1
+            }
+        }
+    }
+}
 
 impl<'a> Iterator for Pieces<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let letter = self.0.chars().next()?;
-        let length = match letter {
-            'h' => url_length(self.0).unwrap_or(1),
-            letter => letter.len_utf8(),
-        };
-        let (piece, rest) = self.0.split_at(length);
-        self.0 = rest;
+        let letter = self.rest.chars().next()?;
+        let length = self.length(letter);
+        let (piece, rest) = self.rest.split_at(length);
+        self.rest = rest;
         Some(piece)
     }
-}
-
-/// How long the URL is that a text begins with, if it does.
-fn url_length(text: &str) -> Option<usize> {
-    if !text.starts_with("https://") && !text.starts_with("http://") {
-        return None;
-    }
-    let ends = |letter: char| !letter.is_ascii_graphic() || "<>\"'`|".contains(letter);
-    let whole = &text[..text.find(ends).unwrap_or(text.len())];
-    // What follows a URL in a sentence is not part of it.
-    let url = whole.trim_end_matches(|letter: char| ".,;:!?)]}*_~".contains(letter));
-    web_url(url).map(|_| url.len())
 }
 
 /// A text without what chats do not show, and blank space at its ends; tabs are blanks.
@@ -444,7 +489,7 @@ fn clean(text: &str) -> String {
 }
 
 /// A URL that a chat can link to: http or https, without credentials, with nothing in it that
-/// would end the link.
+/// would end the link. Its host may be an IPv6 address, or a name in any script.
 fn web_url(text: &str) -> Option<String> {
     const BREAKS_A_LINK: &AsciiSet = &CONTROLS
         .add(b' ')
@@ -462,11 +507,38 @@ fn web_url(text: &str) -> Option<String> {
         .add(b'{')
         .add(b'}')
         .add(b'^');
-    let url = utf8_percent_encode(text.trim(), BREAKS_A_LINK).to_string();
-    // The part after # is not part of what is requested, and this reader drops it.
-    let uri: Uri = url.parse().ok()?;
-    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    let authority = uri.authority()?.as_str();
-    let fits = is_web && !authority.contains('@') && url.len() <= URL_BYTES_MAX;
-    fits.then_some(url)
+    let text = text.trim();
+    let (scheme, rest) = text.split_once("://")?;
+    let is_web = ["http", "https"]
+        .iter()
+        .any(|known| scheme.eq_ignore_ascii_case(known));
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    if !is_web || text.len() > URL_BYTES_MAX || !is_authority(authority) {
+        return None;
+    }
+    let path = utf8_percent_encode(path, BREAKS_A_LINK);
+    let url = format!("{scheme}://{authority}{path}");
+    (url.len() <= URL_BYTES_MAX).then_some(url)
+}
+
+/// Whether a text is a host, and a port if it has one (RFC 3986, section 3.2), without credentials.
+fn is_authority(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, port)) => {
+            if address.parse::<Ipv6Addr>().is_err() {
+                return false;
+            }
+            ("", port)
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, &text[text.len() - port.len() - 1..]),
+            None => (text, ""),
+        },
+    };
+    let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
+    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
+    let is_letter = |letter: char| letter.is_alphanumeric() || "-._~%".contains(letter);
+    let is_host = host.chars().all(is_letter) && (!host.is_empty() || text.starts_with('['));
+    is_host && is_port && text.len() <= 255
 }

@@ -2,9 +2,10 @@
 
 use crate::model::activity::{Activity, Commit, Details, Tone, json_of};
 use crate::model::event::summary;
+use crate::model::header::{HIDDEN, holds_secret};
 use crate::model::kind::SourceKind;
 use crate::model::lenient;
-use crate::model::redact::hide_fields;
+use crate::signature::form::is_form;
 use crate::store::SendableEvent;
 
 use super::layout::lay_out;
@@ -107,24 +108,35 @@ fn of_activity(activity: Activity) -> Message {
     }
 }
 
-/// An event that no git server sent: its type, and its body as far as it can be read.
+/// An event of which nothing could be read: its type, and its body as far as a person can read it. What
+/// a git server sends is not for a chat's readers as it is: it has addresses and keys in it.
 fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str>) -> Message {
     let place = source.map(|source| Link {
         text: source.to_owned(),
         url: None,
     });
+    let is_of_own_shape = matches!(
+        kind,
+        None | Some(SourceKind::Standard | SourceKind::Generic)
+    );
     let mut fields = Vec::new();
     let mut code = None;
-    let secrets = kind.map_or(&[][..], SourceKind::secret_fields);
-    let json = json_of(kind, event.content_type.as_deref(), &event.body);
-    let shown = hide_fields(&json, secrets);
-    match std::str::from_utf8(&shown) {
+    let content_type = event.content_type.as_deref();
+    match std::str::from_utf8(&event.body) {
+        Ok(_) if !is_of_own_shape => {}
+        Ok(text)
+            if is_form(content_type)
+                && json_of(kind, content_type, &event.body).as_ref() == text.as_bytes() =>
+        {
+            code = Some(form_fields(&event.body));
+        }
         Ok(text) if !text.contains('\0') => {
-            code = Some(laid_out(text)).filter(|text| !text.trim().is_empty());
+            let json = json_of(kind, content_type, &event.body);
+            code = Some(laid_out(&String::from_utf8_lossy(&json)));
         }
         _ => {
             let bytes = event.body.len();
-            let content_type = event.content_type.as_deref().unwrap_or("no known type");
+            let content_type = content_type.unwrap_or("no known type");
             fields.push(("Body", format!("{bytes} bytes of {content_type}")));
         }
     }
@@ -135,9 +147,19 @@ fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str
             url: None,
         },
         fields,
-        code,
+        code: code.filter(|text| !text.trim().is_empty()),
         ..Message::default()
     }
+}
+
+/// The fields of a form, a line each, the values of credentials hidden.
+fn form_fields(body: &[u8]) -> String {
+    let fields = form_urlencoded::parse(body).map(|(name, value)| {
+        let is_secret = holds_secret(&name.replace('_', "-"));
+        let value = if is_secret { HIDDEN } else { &value };
+        format!("{name} = {value}")
+    });
+    fields.collect::<Vec<String>>().join("\n")
 }
 
 fn laid_out(text: &str) -> String {
