@@ -171,11 +171,10 @@ create table if not exists hookbox_pace (
 
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
 -- tried (last_attempt_ms), how many of its deliveries are in which state (mended ones count as that,
--- not as dead or cancelled), on how many events its expression failed (when_errors), and how many deliveries a page for a person
--- answered (pages), so that
--- nobody has to count ten million. `events` counts all that ever came, `pruned` those of them that
--- were removed since. Every commit changes some of these, and those of a few dozen endpoints lie on
--- one or two pages.
+-- not as dead or cancelled), on how many events its expression failed (when_errors), and how many
+-- deliveries a page for a person answered (pages): so that nobody has to count ten million. `events`
+-- counts all that ever came, `pruned` those of them that were removed since. Every commit changes
+-- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),
     -- Its row; source 0 stands for the events that came without one.

@@ -63,25 +63,38 @@ impl Timestamp {
         Timestamp(moment.as_millisecond())
     }
 
-    /// Reads RFC 3339 (`2026-03-01T12:00:00Z`) or an age before `now` (`90s`, `2h`, `7d`).
+    /// Reads RFC 3339 (`2026-03-01T12:00:00Z`).
+    pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+        let moment = DateTime::parse_from_rfc3339(text).ok()?;
+        Some(Timestamp::from_chrono(moment.to_utc()))
+    }
+
+    /// Reads what a person writes for a moment: RFC 3339 (`2026-03-01T12:00:00Z`), an age before `now`
+    /// (`90s`, `2h`, `7d`), a day or a time of the box's own time zone (`2026-03-01`, `2026-03-01
+    /// 10:00`), `today`, `yesterday`. A day is its beginning.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the text is neither.
+    /// [`Error::Misuse`] when the text is none of these.
     ///
     /// ```
     /// use hookbox::time::Timestamp;
     /// let now = Timestamp::parse("2026-03-01T12:00:00Z", Timestamp(0))?;
     /// assert_eq!(Timestamp::parse("2h", now)?.to_string(), "2026-03-01T10:00:00.000Z");
+    /// assert!(Timestamp::parse("yesterday", now)? < Timestamp::parse("today", now)?);
     /// # Ok::<(), hookbox::Error>(())
     /// ```
     pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp> {
-        if let Ok(moment) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Timestamp::from_chrono(moment.to_utc()));
+        let text = text.trim();
+        if let Some(moment) = Timestamp::parse_rfc3339(text) {
+            return Ok(moment);
+        }
+        if let Some(moment) = of_zone(text, now, &jiff::tz::TimeZone::system()) {
+            return Ok(moment);
         }
         match parse_span(text) {
             Ok(age) => Ok(now.minus(age)),
             Err(_) => Err(Error::misuse(format!(
-                "`{text}` is neither a time (2026-03-01T12:00:00Z) nor an age (90s, 2h, 7d)"
+                "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", yesterday) nor an age (90s, 2h, 7d)"
             ))),
         }
     }
@@ -108,6 +121,24 @@ impl fmt::Display for Timestamp {
                 .to_rfc3339_opts(SecondsFormat::Millis, true),
         )
     }
+}
+
+/// A day or a time as it is written in a time zone; `None` where the text is neither.
+fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
+    let today = now.to_jiff().to_zoned(zone.clone()).date();
+    let start = match text {
+        "today" => today.at(0, 0, 0, 0),
+        "yesterday" => today.yesterday().ok()?.at(0, 0, 0, 0),
+        text => {
+            let is_dated = text.len() >= 10 && text.as_bytes()[4] == b'-';
+            let time: jiff::civil::DateTime = text.parse().ok().filter(|_| is_dated)?;
+            time
+        }
+    };
+    // A time that is skipped when clocks go forward is read with the offset from before, one that
+    // comes twice is the first of the two (RFC 5545).
+    let moment = zone.to_ambiguous_zoned(start).compatible().ok()?;
+    Some(Timestamp::from_jiff(moment.timestamp()))
 }
 
 /// Reads a span such as `250ms`, `15s`, `5m`, `2h`, `7d`, or several in a row: `1h30m`.
@@ -298,6 +329,37 @@ mod tests {
             "s5",
         ] {
             assert!(parse_span(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_read_as_people_of_the_boxs_time_zone_write_it() {
+        let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
+        // 00:30 in Berlin, and still the day before in UTC.
+        let now = Timestamp::parse("2026-11-28T23:30:00Z", Timestamp(0)).unwrap();
+        for (text, expected) in [
+            ("2026-11-28", Some("2026-11-27T23:00:00.000Z")),
+            ("2026-11-28 10:00", Some("2026-11-28T09:00:00.000Z")),
+            ("2026-11-28T10:00:30", Some("2026-11-28T09:00:30.000Z")),
+            ("2026-07-01 10:00", Some("2026-07-01T08:00:00.000Z")),
+            // Skipped when clocks go forward, and twice when they go back.
+            ("2026-03-29 02:30", Some("2026-03-29T01:30:00.000Z")),
+            ("2026-10-25 02:30", Some("2026-10-25T00:30:00.000Z")),
+            ("today", Some("2026-11-28T23:00:00.000Z")),
+            ("yesterday", Some("2026-11-27T23:00:00.000Z")),
+            ("2026-13-01", None),
+            ("2026-11-31", None),
+            ("20261128", None),
+            ("10:00", None),
+            ("7d", None),
+            ("tomorrow", None),
+        ] {
+            let read = of_zone(text, now, &berlin).map(|moment| moment.to_string());
+            assert_eq!(read.as_deref(), expected, "{text}");
+        }
+        for bad in ["soon", "2026-13-01", ""] {
+            let error = Timestamp::parse(bad, now).unwrap_err().to_string();
+            assert!(error.contains("yesterday"), "{error}");
         }
     }
 

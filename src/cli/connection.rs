@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::secret::From;
-use super::{Context, optional, optional_of, put};
+use super::{Context, optional, optional_of, put, read_text};
 use crate::error::{Error, Result};
 use crate::model::connection::{
     Auth, Authorities, ClientCertificate, Connection, Method, ProxyUrl,
@@ -145,8 +145,7 @@ fn read_pem<T: FromStr<Err = Error>>(path: Option<&Path>) -> Result<Option<Optio
     if path.as_os_str().is_empty() {
         return Ok(Some(None));
     }
-    let pem = std::fs::read_to_string(path).map_err(|error| Error::io_at("read", path, error))?;
-    let part = pem
+    let part = read_text("read", path)?
         .parse()
         .map_err(|error| Error::misuse(format!("{}: {error}", path.display())))?;
     Ok(Some(Some(part)))

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::Context;
+use super::{Context, read_text};
 use crate::error::{Error, Result};
 use crate::model::endpoint::Format;
 use crate::model::header::{HIDDEN, Header, holds_secret};
@@ -44,7 +44,7 @@ pub(super) fn read_format(
         },
     };
     let path = Path::new(path);
-    let text = std::fs::read_to_string(path).map_err(|error| Error::io_at("read", path, error))?;
+    let text = read_text("read", path)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let content_type = content_type.unwrap_or(CONTENT_TYPE);
     let template = Template::parse(&name, &text, content_type)?;

@@ -22,7 +22,7 @@ mod tail;
 mod upkeep;
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -147,6 +147,17 @@ enum Command {
     },
 }
 
+/// The text of a file, without the byte order mark that Windows' editors begin one with.
+fn read_text(doing: &str, path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(|error| Error::io_at(doing, path, error))?;
+    match text.strip_prefix(BYTE_ORDER_MARK) {
+        Some(rest) => Ok(rest.to_owned()),
+        None => Ok(text),
+    }
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// What every command works with.
 struct Context {
     db: PathBuf,
@@ -169,7 +180,7 @@ impl Context {
         self.clock.now()
     }
 
-    /// Reads an optional moment: RFC 3339, or an age.
+    /// Reads an optional moment.
     fn moment(&self, text: Option<&str>) -> Result<Option<Timestamp>> {
         text.map(|text| Timestamp::parse(text, self.now()))
             .transpose()

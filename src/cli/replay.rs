@@ -50,7 +50,8 @@ struct Chosen {
     /// Of events of this type
     #[arg(long = "type", value_name = "TYPE")]
     event_type: Option<String>,
-    /// Made since then: RFC 3339, or an age such as 2h or 7d
+    /// Made since then: an age (2h, 7d), a day or time here (2026-11-28,
+    /// '2026-11-28 10:00', yesterday), or RFC 3339
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
     /// Made before then

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Context;
+use super::{BYTE_ORDER_MARK, Context};
 use crate::error::{Error, Result};
 use crate::signature::Secret;
 use crate::time::parse_span;
@@ -70,7 +70,7 @@ impl From<'_> {
         if let Some(path) = self.file {
             let bytes = std::fs::read(path)
                 .map_err(|error| Error::io_at("read the secret from", path, error))?;
-            return without_newline(bytes).map(Some);
+            return as_meant(context, bytes).map(Some);
         }
         if let Some(variable) = self.variable {
             let value = std::env::var(variable).map_err(|_| {
@@ -78,7 +78,7 @@ impl From<'_> {
                     "the environment has no variable {variable}; set it, or give the secret in a file"
                 ))
             })?;
-            return without_newline(value.into_bytes()).map(Some);
+            return as_meant(context, value.into_bytes()).map(Some);
         }
         match self.text.map(String::as_str) {
             None => Ok(None),
@@ -88,23 +88,32 @@ impl From<'_> {
                     .lock()
                     .read_to_end(&mut bytes)
                     .map_err(|error| Error::io("read the secret from standard input", error))?;
-                without_newline(bytes).map(Some)
+                as_meant(context, bytes).map(Some)
             }
             Some(text) => {
                 context.out.note("warning: a secret given as --secret VALUE is in your shell's history; use --secret - or --secret-file");
-                Secret::new(text).map(Some)
+                as_meant(context, text.as_bytes().to_vec()).map(Some)
             }
         }
     }
 }
 
-/// Editors and `echo` end a text with a newline that is no part of the secret.
-fn without_newline(mut bytes: Vec<u8>) -> Result<Secret> {
+/// The secret of a text: editors and `echo` end one with a newline, and some editors begin it with a
+/// byte order mark, which are no part of it. Blanks may be.
+fn as_meant(context: &Context, mut bytes: Vec<u8>) -> Result<Secret> {
+    let mut mark = [0; 4];
+    let mark = BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes();
+    if bytes.starts_with(mark) {
+        bytes.drain(..mark.len());
+    }
     if bytes.ends_with(b"\n") {
         bytes.pop();
         if bytes.ends_with(b"\r") {
             bytes.pop();
         }
+    }
+    if bytes.trim_ascii() != bytes {
+        context.out.note("warning: the secret begins or ends with a blank or a newline, which is taken as a part of it; if it is none, give it again without");
     }
     Secret::new(bytes)
 }

@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Context, parse_size};
+use super::{Context, parse_size, read_text};
 use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
@@ -58,8 +58,7 @@ fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
     let Some(path) = path else {
         return Ok(None);
     };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::io_at("read the token from", path, error))?;
+    let text = read_text("read the token from", path)?;
     let token = text.trim();
     if token.len() < BYTES_MIN || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Error::misuse(format!(

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::connection::read_header;
 use super::event::read_data;
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES, put};
+use super::{Context, EXIT_CODES, optional_of, put};
 use crate::error::{Error, Result};
 use crate::model::header::{Header, first_value};
 use crate::signature::digest::{Algorithm, Encoding};
@@ -35,7 +35,8 @@ pub(super) struct SignArguments {
     /// The webhook-id, for schemes that sign one
     #[arg(long, value_name = "ID", default_value = "evt_0_0")]
     id: String,
-    /// When it is signed, for schemes that sign a time: RFC 3339, or an age
+    /// When it is signed, for schemes that sign a time: as --since
+    /// of event list
     /// [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
@@ -86,10 +87,14 @@ pub(super) struct RuleArguments {
     /// What is written before it, such as sha256=
     #[arg(long, value_name = "TEXT")]
     signature_prefix: Option<String>,
-    /// What is signed, of {id}, {timestamp} (both are sent as webhook-id and
-    /// webhook-timestamp) and {body} [default: {body}]
+    /// What is signed, of {id} (the webhook-id), {timestamp} and {body}
+    /// [default: {body}]
     #[arg(long, value_name = "TEMPLATE")]
     signature_over: Option<String>,
+    /// The header with the time, where one is signed; the signature's own for a
+    /// list of t= and signatures [an endpoint's default: webhook-timestamp]
+    #[arg(long, value_name = "HEADER")]
+    timestamp_header: Option<String>,
 }
 
 impl RuleArguments {
@@ -110,6 +115,9 @@ impl RuleArguments {
             encoding: self.signature_encoding,
             prefix: self.signature_prefix,
             over,
+            timestamp_header: optional_of(self.timestamp_header, |name| {
+                Ok(Cow::Owned(name.to_owned()))
+            })?,
         })
     }
 }
@@ -121,6 +129,7 @@ pub(super) struct RuleChange {
     encoding: Option<Encoding>,
     prefix: Option<String>,
     over: Option<Over>,
+    timestamp_header: Option<Option<Cow<'static, str>>>,
 }
 
 impl RuleChange {
@@ -130,6 +139,7 @@ impl RuleChange {
             && self.encoding.is_none()
             && self.prefix.is_none()
             && self.over.is_none()
+            && self.timestamp_header.is_none()
     }
 
     pub(super) fn apply(&self, rules: &mut Rules) {
@@ -138,6 +148,7 @@ impl RuleChange {
         put(&mut rules.encoding, &self.encoding);
         put(&mut rules.prefix, &self.prefix);
         put(&mut rules.over, &self.over);
+        put(&mut rules.timestamp_header, &self.timestamp_header);
     }
 }
 

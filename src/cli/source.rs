@@ -5,11 +5,13 @@ use serde_json::Value;
 
 use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, nothing_named, put};
+use super::{Context, EXIT_CODES, Limit, nothing_named, optional, put};
 use crate::error::{Error, Result};
-use crate::model::kind::{OnRepeat, SourceKind};
+use crate::model::kind::OnRepeat;
 use crate::model::refusal::RefusalRecord;
-use crate::model::source::{NewSource, Origin, Source, SourceReport, Tolerance};
+use crate::model::source::{
+    Handshake, NewSource, Origin, SenderAuth, SenderKind, Source, SourceReport, Tolerance,
+};
 use crate::signature::Secret;
 
 #[derive(Debug, Subcommand)]
@@ -57,9 +59,10 @@ pub(super) struct AddArguments {
     /// Its name, which is also its path: /in/NAME
     name: String,
     /// What posts to it: gogs, gitee, gitea, forgejo, github, gitlab, standard
-    /// (Standard Webhooks), or generic (anything that can POST)
+    /// (Standard Webhooks), generic (anything that can POST), or one over
+    /// generic: bitbucket, stripe, slack, grafana, alertmanager, sentry, shopify
     #[arg(long)]
-    kind: SourceKind,
+    kind: SenderKind,
     #[command(flatten)]
     settings: Settings,
 }
@@ -94,8 +97,8 @@ struct Settings {
     /// What a request with a known key asks for, besides the answer that the
     /// event is known: ignore, or replay. Replay sends the event again, if the
     /// repeat comes more than 10 seconds after the first (then a person pressed
-    /// Redelivery) and nothing of the event is pending [default: replay for
-    /// gogs and github, ignore for others]
+    /// Redelivery): where it is pending, at once [default: replay for gogs,
+    /// github and gitlab, ignore for others]
     #[arg(long, value_name = "ignore|replay")]
     on_repeat: Option<OnRepeat>,
     #[command(flatten)]
@@ -120,6 +123,14 @@ struct GenericSettings {
     /// A Jinja expression that says the key, such as "body.id"
     #[arg(long, value_name = "EXPR")]
     key_expr: Option<String>,
+    /// The secret comes with each request and signs nothing: basic:USER, bearer
+    /// or header:NAME; none for a signature again
+    #[arg(long, value_name = "HOW")]
+    auth: Option<String>,
+    /// Answer what the sender asks once: slack (url_verification), challenge
+    /// (GET ?challenge=), microsoft (?validationToken=), cloudevents (OPTIONS)
+    #[arg(long, value_name = "NAME")]
+    handshake: Option<String>,
 }
 
 /// Settings that were read, to be put in the place of those that a source has.
@@ -134,6 +145,8 @@ struct Change {
     /// `Some(None)` is the usual.
     type_from: Option<Option<Origin>>,
     key_from: Option<Option<Origin>>,
+    auth: Option<Option<SenderAuth>>,
+    handshake: Option<Option<Handshake>>,
 }
 
 impl Settings {
@@ -155,6 +168,11 @@ impl Settings {
             rules: self.rules.read()?,
             type_from: origin(generic.type_header, generic.type_expr)?,
             key_from: origin(generic.key_header, generic.key_expr)?,
+            auth: optional(generic.auth.map(|how| match how.as_str() {
+                "none" => String::new(),
+                _ => how,
+            }))?,
+            handshake: optional(generic.handshake)?,
         })
     }
 }
@@ -188,6 +206,8 @@ impl Change {
             && self.rules.is_nothing()
             && self.type_from.is_none()
             && self.key_from.is_none()
+            && self.auth.is_none()
+            && self.handshake.is_none()
     }
 
     fn apply(&self, source: &mut NewSource) {
@@ -201,6 +221,8 @@ impl Change {
         self.rules.apply(&mut generic.signature);
         put(&mut generic.type_from, &self.type_from);
         put(&mut generic.key_from, &self.key_from);
+        put(&mut generic.auth, &self.auth);
+        put(&mut generic.handshake, &self.handshake);
     }
 }
 
@@ -272,7 +294,7 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
 }
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
-    let mut new = NewSource::new(arguments.name.clone(), arguments.kind);
+    let mut new = NewSource::of(arguments.name.clone(), arguments.kind);
     arguments
         .settings
         .read(context, false, false)?

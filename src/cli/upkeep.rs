@@ -23,7 +23,8 @@ pub(super) struct BackupArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct PruneArguments {
-    /// Remove what came, and was settled, before then: RFC 3339, or an age
+    /// Remove what came, and was settled, before then: as --since
+    /// of event list
     /// such as 90d; the last hour is always kept
     #[arg(long, value_name = "TIME")]
     before: String,

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
 use crate::error::Error;
@@ -27,7 +28,7 @@ use crate::model::header::Header;
 use crate::model::hops;
 use crate::model::id::SourceId;
 use crate::model::refusal::RefusalRecord;
-use crate::model::source::Source;
+use crate::model::source::{SenderAuth, Source};
 use crate::signature::{Rejection, Secret};
 use crate::store::{SourceRefusals, Store};
 use crate::time::{Clock, Timestamp};
@@ -113,6 +114,12 @@ impl Refusal {
     }
 }
 
+/// What a request was that was taken.
+enum Taken {
+    Event(Accepted),
+    Handshake(Answered),
+}
+
 /// Where a request wants to go: what follows `/in/`.
 struct Way {
     name: String,
@@ -164,7 +171,8 @@ impl Door {
                     let (parts, body) = request.into_parts();
                     let mut headers = head.take(&parts.headers);
                     match self.take_in(&way, &parts, &mut headers, body).await {
-                        Ok(accepted) => self.accepted(&accepted),
+                        Ok(Taken::Event(accepted)) => self.accepted(&accepted),
+                        Ok(Taken::Handshake(answered)) => answer(answered),
                         Err(refusal) => {
                             self.note_refusal(&way.name, &refusal, &headers, peer);
                             refuse(&refusal)
@@ -188,7 +196,7 @@ impl Door {
         parts: &Parts,
         headers: &mut Vec<Header>,
         mut body: Incoming,
-    ) -> Result<Accepted, Refusal> {
+    ) -> Result<Taken, Refusal> {
         let source = self.source(&way.name)?;
         if !source.is_path_token(way.token.as_deref()) {
             // A stranger is told no more than of a source that is not there.
@@ -196,6 +204,10 @@ impl Door {
                 Some(_) => "the path's token is missing or wrong",
                 None => "the path goes on after the source's name, and the source has no token",
             }));
+        }
+        let handshake = source.generic.handshake;
+        if let Some(answered) = handshake.and_then(|one| handshake::before_body(one, parts)) {
+            return Ok(Taken::Handshake(answered));
         }
         if parts.method != Method::POST {
             let text = format!("{} is not allowed here; POST the event", parts.method);
@@ -241,6 +253,14 @@ impl Door {
             }
         };
         let (store, now) = (self.store.clone(), self.clock.now());
+        if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {
+            let received = Received {
+                headers,
+                body: &body,
+            };
+            verify(&source, &received, now).map_err(unverified)?;
+            return Ok(Taken::Handshake(answered));
+        }
         let stored = if body.len() < LARGE_BYTES {
             admit(&store, &source, now, headers, body)
         } else {
@@ -258,7 +278,10 @@ impl Door {
             stored
         };
         let result = stored?.await.unwrap_or(Err(Error::Stopped));
-        result.map_err(|error| cannot_store(&error, &source))
+        match result {
+            Ok(accepted) => Ok(Taken::Event(accepted)),
+            Err(error) => Err(cannot_store(&error, &source)),
+        }
     }
 
     /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, so that
@@ -426,17 +449,7 @@ fn admit(
         headers,
         body: &body,
     };
-    if let Err(rejection) = verify(source, &received, now) {
-        let text = rejection.to_string();
-        let malformed = match rejection {
-            Rejection::Malformed { header, .. } => Some(header.into_owned()),
-            _ => None,
-        };
-        return Err(Refusal {
-            malformed,
-            ..Refusal::new(StatusCode::UNAUTHORIZED, text)
-        });
-    }
+    verify(source, &received, now).map_err(unverified)?;
     let described = describe(source, &received);
     let content_type = received.content_type().map(str::to_owned);
     let mut event = NewEvent {
@@ -451,12 +464,33 @@ fn admit(
         .check()
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     event.headers = std::mem::take(headers);
+    if let Some(SenderAuth::Header(secret)) = &source.generic.auth {
+        // It would be shown and passed on, as its name need not tell what it is.
+        event
+            .headers
+            .retain(|(name, _)| !name.eq_ignore_ascii_case(secret));
+    }
     let (sender, receiver) = oneshot::channel();
     store.accept_then(event, now, move |result| {
         // The client may have gone meanwhile; the event is stored all the same.
         let _ = sender.send(result);
     });
     Ok(receiver)
+}
+
+/// That a request does not prove its sender.
+fn unverified(rejection: Rejection) -> Refusal {
+    let text = rejection.to_string();
+    let malformed = match rejection {
+        Rejection::Malformed { header, .. } | Rejection::WrongToken { header } => {
+            Some(header.into_owned())
+        }
+        _ => None,
+    };
+    Refusal {
+        malformed,
+        ..Refusal::new(StatusCode::UNAUTHORIZED, text)
+    }
 }
 
 /// Why an event was not stored, for its sender.
@@ -539,6 +573,13 @@ fn refuse(refusal: &Refusal) -> Reply {
         }
         _ => {}
     }
+    reply
+}
+
+/// The answer to a handshake.
+fn answer(answered: Answered) -> Reply {
+    let mut reply = Response::new(Full::new(Bytes::from(answered.body)));
+    *reply.headers_mut() = answered.headers;
     reply
 }
 

@@ -10,6 +10,7 @@
 //! came; `outbox` takes over what other programs put in by SQL.
 
 mod door;
+mod handshake;
 mod head;
 mod listener;
 mod outbox;

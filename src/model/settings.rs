@@ -41,7 +41,7 @@ const fn secret(name: &'static str, help: &'static str) -> Setting {
 }
 
 /// The settings of an endpoint.
-pub const ENDPOINT_SETTINGS: [Setting; 36] = [
+pub const ENDPOINT_SETTINGS: [Setting; 37] = [
     setting("url", "Where events go: https://ci.example.org/hook"),
     setting(
         "format",
@@ -129,10 +129,14 @@ pub const ENDPOINT_SETTINGS: [Setting; 36] = [
         "signature_over",
         "Of sign generic: of {id}, {timestamp} and {body}",
     ),
+    setting(
+        "timestamp_header",
+        "Of sign generic: where the time goes [webhook-timestamp]",
+    ),
 ];
 
 /// The settings of a source.
-pub const SOURCE_SETTINGS: [Setting; 10] = [
+pub const SOURCE_SETTINGS: [Setting; 15] = [
     secret("secret", "What requests must be signed with"),
     setting(
         "tolerance",
@@ -152,6 +156,18 @@ pub const SOURCE_SETTINGS: [Setting; 10] = [
     ),
     setting("signature_encoding", "Of kind generic: hex or base64"),
     setting(
+        "signature_prefix",
+        "Of kind generic: what stands before it: v1=",
+    ),
+    setting(
+        "signature_over",
+        "Of kind generic: of {id}, {timestamp} and {body}",
+    ),
+    setting(
+        "timestamp_header",
+        "Of kind generic: where the time is that is signed",
+    ),
+    setting(
         "type_header",
         "Of kind generic: the header that names the type",
     ),
@@ -166,6 +182,14 @@ pub const SOURCE_SETTINGS: [Setting; 10] = [
     setting(
         "key_expr",
         "Of kind generic: a Jinja expression that says the key",
+    ),
+    setting(
+        "auth",
+        "Of kind generic: how the secret comes, if it signs nothing: basic:USER, bearer or header:NAME",
+    ),
+    setting(
+        "handshake",
+        "Of kind generic: what is answered once: slack, challenge, microsoft or cloudevents",
     ),
 ];
 
@@ -324,6 +348,9 @@ fn set_rules<'a>(rules: &mut Rules, text: &dyn Fn(&str) -> Option<&'a str>) -> R
     if let Some(over) = text("signature_over") {
         rules.over = optional(over.trim())?.unwrap_or(usual.over);
     }
+    if let Some(name) = text("timestamp_header") {
+        rules.timestamp_header = some(name.trim()).map(|name| name.to_owned().into());
+    }
     Ok(())
 }
 
@@ -352,7 +379,15 @@ pub fn set_source(source: &mut NewSource, changes: &[(String, String)]) -> Resul
     for (name, value) in changes {
         let value = value.trim();
         let set = match name.as_str() {
-            "signature_header" | "signature_algorithm" | "signature_encoding" => Ok(()),
+            "signature_header"
+            | "signature_algorithm"
+            | "signature_encoding"
+            | "signature_prefix"
+            | "signature_over"
+            | "timestamp_header" => Ok(()),
+            "auth" => optional(if value == "none" { "" } else { value })
+                .map(|auth| source.generic.auth = auth),
+            "handshake" => optional(value).map(|one| source.generic.handshake = one),
             "secret" => some(value)
                 .map(Secret::new)
                 .transpose()

@@ -103,9 +103,10 @@ impl Service {
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
+        let events_at = ports.ingest.as_ref().and_then(|it| it.local_addr().ok());
         let status = ports.status.zip(parts.status.as_ref());
         let status = status.map(|(socket, config)| {
-            StatusServer::start(socket, store.clone(), clock.clone(), config)
+            StatusServer::start(socket, store.clone(), clock.clone(), config, events_at)
         });
         let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;

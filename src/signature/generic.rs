@@ -10,8 +10,9 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::digest::{Algorithm, Encoding};
-use super::{Rejection, Secret, Signable, github};
+use super::{Rejection, Secret, Signable, Signed, github, standard};
 use crate::error::{Error, Result};
+use crate::time::Timestamp;
 
 /// Where the signature is and how it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,12 +26,16 @@ pub struct Rules {
     /// What stands before it when it is made here. What stands before one that came in need not be
     /// said.
     pub prefix: String,
-    /// What it covers when it is made here; one that came in covers the body.
+    /// What it covers.
     pub over: Over,
+    /// The header with the time, where the signature covers one. Where it is the signature's own, that is
+    /// a list of `t=` and signatures, as Stripe's.
+    pub timestamp_header: Option<Cow<'static, str>>,
 }
 
 /// What a signature covers: `{id}.{timestamp}.{body}` and the like. `{id}` is the `webhook-id`,
-/// `{timestamp}` the `webhook-timestamp` in seconds, `{body}` the bytes of the body.
+/// `{timestamp}` the time as it is written in its header, in seconds where it is made here, `{body}` the
+/// bytes of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Over(Vec<Part>);
 
@@ -68,16 +73,15 @@ impl Over {
         self.0.contains(&Part::Timestamp)
     }
 
-    /// Gives the texts that are covered, one after the other.
-    fn with_texts<T>(&self, message: &Signable<'_>, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        let seconds = message.timestamp.unix_seconds().to_string();
+    /// The texts that are covered, one after the other.
+    fn texts<'a>(&'a self, id: &'a str, time: &'a str, body: &'a [u8]) -> Vec<&'a [u8]> {
         let texts = self.0.iter().map(|part| match part {
             Part::Text(text) => text.as_bytes(),
-            Part::Id => message.id.as_bytes(),
-            Part::Timestamp => seconds.as_bytes(),
-            Part::Body => message.body,
+            Part::Id => id.as_bytes(),
+            Part::Timestamp => time.as_bytes(),
+            Part::Body => body,
         });
-        take(&texts.collect::<Vec<&[u8]>>())
+        texts.collect()
     }
 
     /// Whether the id is covered.
@@ -142,6 +146,7 @@ impl Default for Rules {
             encoding: Encoding::Hex,
             prefix: String::new(),
             over: Over::default(),
+            timestamp_header: None,
         }
     }
 }
@@ -179,6 +184,8 @@ impl Rules {
                 object.insert(name.to_owned(), value.into());
             }
         }
+        let time = self.timestamp_header.as_ref();
+        object.extend(time.map(|name| ("timestamp_header".to_owned(), name.to_string().into())));
     }
 
     /// The same as a JSON object of its own.
@@ -210,6 +217,7 @@ impl Rules {
         if let Some(over) = text("signature_over") {
             rules.over = over.parse()?;
         }
+        rules.timestamp_header = text("timestamp_header").map(|name| name.to_owned().into());
         Ok(rules)
     }
 
@@ -219,6 +227,9 @@ impl Rules {
     /// [`Error::Misuse`] when no header can have the name (RFC 9110, section 5.1) or the prefix.
     pub fn check(&self) -> Result<()> {
         check_header(&self.header)?;
+        if let Some(name) = &self.timestamp_header {
+            check_header(name)?;
+        }
         match http::HeaderValue::from_str(&self.prefix) {
             Ok(_) => Ok(()),
             Err(_) => Err(Error::misuse(
@@ -227,23 +238,40 @@ impl Rules {
         }
     }
 
-    /// Signs one attempt: the header's value.
-    pub fn sign(&self, secret: &Secret, message: &Signable<'_>) -> String {
-        let digest = self
-            .over
-            .with_texts(message, |texts| self.algorithm.hmac(secret, texts));
-        format!("{}{}", self.prefix, self.encoding.encode(&digest))
+    /// Whether signature and time stand in one header, `t=1492774577,v1=...`.
+    fn is_list(&self) -> bool {
+        let time = self.timestamp_header.as_ref();
+        time.is_some_and(|time| time.eq_ignore_ascii_case(&self.header))
     }
 
-    /// Checks the header's value in constant time.
+    /// Signs one attempt: the headers that prove it.
+    pub fn sign(
+        &self,
+        secret: &Secret,
+        message: &Signable<'_>,
+    ) -> Vec<(Cow<'static, str>, String)> {
+        let time = message.timestamp.unix_seconds().to_string();
+        let texts = self.over.texts(message.id, &time, message.body);
+        let digest = self.algorithm.hmac(secret, &texts);
+        let value = format!("{}{}", self.prefix, self.encoding.encode(&digest));
+        match &self.timestamp_header {
+            _ if self.is_list() => vec![(self.header.clone(), format!("t={time},{value}"))],
+            Some(name) => vec![(name.clone(), time), (self.header.clone(), value)],
+            None => vec![(self.header.clone(), value)],
+        }
+    }
+
+    /// Checks a request in constant time.
     ///
     /// # Errors
-    /// A [`Rejection`] when the value is absent or empty, not of the encoding, or of another
-    /// secret or body.
+    /// A [`Rejection`] when the signature is absent or empty, not of the encoding, of another secret or
+    /// body, or too long ago.
     ///
     /// ```
+    /// use std::time::Duration;
     /// use hookbox::signature::digest::{Algorithm, Encoding};
-    /// use hookbox::signature::{Secret, Signable, generic::Rules};
+    /// use hookbox::signature::{Secret, Signed, generic::Rules};
+    /// use hookbox::time::Timestamp;
     /// let rules = Rules {
     ///     header: "X-Signature".into(),
     ///     algorithm: Algorithm::Sha1,
@@ -251,33 +279,109 @@ impl Rules {
     ///     ..Rules::default()
     /// };
     /// let secret = Secret::new("It's a Secret to Everybody")?;
-    /// let value = Some("sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59");
-    /// assert!(rules.verify(&secret, &Signable::of(b"Hello, World!"), value).is_ok());
-    /// assert!(rules.verify(&secret, &Signable::of(b"Hello"), value).is_err());
+    /// let signed = |body| Signed {
+    ///     header: &|_| Some("sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59"),
+    ///     body,
+    ///     now: Timestamp(0),
+    ///     tolerance: None,
+    /// };
+    /// assert!(rules.verify(&secret, &signed(b"Hello, World!")).is_ok());
+    /// assert!(rules.verify(&secret, &signed(b"Hello")).is_err());
     /// # Ok::<(), hookbox::Error>(())
     /// ```
     pub fn verify(
         &self,
         secret: &Secret,
-        message: &Signable<'_>,
-        value: Option<&str>,
+        request: &Signed<'_>,
     ) -> std::result::Result<(), Rejection> {
-        let value = value.map(str::trim).unwrap_or_default();
-        let value = value.strip_prefix(&self.prefix).unwrap_or(value);
-        let prefix = value.strip_prefix(self.algorithm.name());
-        let digits = prefix
-            .and_then(|rest| rest.strip_prefix('='))
-            .unwrap_or(value);
-        if digits.is_empty() {
-            return Err(Rejection::missing(self.header.clone()));
+        let header = request.header;
+        let needed = |name: &str| header(name).ok_or_else(|| Rejection::missing(name.to_owned()));
+        let value = needed(&self.header)?;
+        let items: Vec<&str> = value.split(',').map(str::trim).collect();
+        let time = match &self.timestamp_header {
+            _ if !self.over.has_time() => "",
+            _ if self.is_list() => {
+                let time = items.iter().find_map(|item| item.strip_prefix("t="));
+                time.ok_or_else(|| {
+                    let form = format!("t=TIME,{}SIGNATURE", self.prefix);
+                    Rejection::malformed(self.header.clone(), form)
+                })?
+            }
+            Some(name) => needed(name)?,
+            None => needed(standard::TIMESTAMP_HEADER)?,
+        };
+        let id = match self.over.has_id() {
+            true => needed(standard::ID_HEADER)?,
+            false => "",
+        };
+        let at = match self.over.has_time() {
+            true => Some(self.read_time(time)?),
+            false => None,
+        };
+        let texts = self.over.texts(id, time, request.body);
+        self.check_any(&items, secret, &texts)?;
+        // Last, so that a stranger learns nothing of this machine's clock.
+        match at {
+            Some(at) => Rejection::unless_recent(at, request.now, request.tolerance),
+            None => Ok(()),
         }
-        self.over.with_texts(message, |texts| {
-            self.algorithm
+    }
+
+    /// Checks the signatures of a list, of which one must be right: while a sender's secret is being
+    /// replaced there are two.
+    fn check_any(
+        &self,
+        items: &[&str],
+        secret: &Secret,
+        texts: &[&[u8]],
+    ) -> std::result::Result<(), Rejection> {
+        let prefixed = items
+            .iter()
+            .filter(|item| !self.prefix.is_empty() && item.starts_with(&self.prefix));
+        let prefixed: Vec<&str> = prefixed.copied().collect();
+        // What stands before one need not be said, or be there.
+        let claimed = if prefixed.is_empty() {
+            items
+        } else {
+            &prefixed
+        };
+        let mut rejection = Rejection::missing(self.header.clone());
+        for item in claimed {
+            let item = item.strip_prefix(&self.prefix).unwrap_or(item);
+            let bare = item.strip_prefix(self.algorithm.name());
+            let digits = bare.and_then(|rest| rest.strip_prefix('=')).unwrap_or(item);
+            if digits.is_empty() {
+                continue;
+            }
+            let checked = self
+                .algorithm
                 .check(self.encoding, digits, secret, texts, || {
                     let form = self.encoding.form(self.algorithm);
                     Rejection::malformed(self.header.clone(), form)
-                })
-        })
+                });
+            match checked {
+                Ok(()) => return Ok(()),
+                Err(Rejection::Mismatch) => rejection = Rejection::Mismatch,
+                Err(why) if rejection != Rejection::Mismatch => rejection = why,
+                Err(_) => {}
+            }
+        }
+        Err(rejection)
+    }
+
+    /// Reads a time: seconds or milliseconds since 1970, or RFC 3339.
+    fn read_time(&self, text: &str) -> std::result::Result<Timestamp, Rejection> {
+        /// As seconds this would be in the year 5138.
+        const MILLIS_FROM: i64 = 100_000_000_000;
+        match text.parse::<i64>() {
+            Ok(millis) if millis.abs() >= MILLIS_FROM => Ok(Timestamp(millis)),
+            Ok(seconds) => Ok(Timestamp(seconds.saturating_mul(1_000))),
+            Err(_) => Timestamp::parse_rfc3339(text).ok_or_else(|| {
+                let usual = Cow::Borrowed(standard::TIMESTAMP_HEADER);
+                let name = self.timestamp_header.clone().unwrap_or(usual);
+                Rejection::malformed(name, "seconds or milliseconds since 1970, or RFC 3339")
+            }),
+        }
     }
 }
 
@@ -313,25 +417,48 @@ mod tests {
         }
     }
 
+    /// Checks a request with these headers, looked at within the second `now`.
+    fn verify_at(
+        now: i64,
+        rules: &Rules,
+        secret: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::result::Result<(), Rejection> {
+        let header = |name: &str| {
+            let mut all = headers.iter();
+            let found = all.find(|(held, _)| held.eq_ignore_ascii_case(name));
+            found.map(|(_, value)| *value)
+        };
+        let request = Signed {
+            header: &header,
+            body,
+            now: Timestamp(now * 1_000),
+            tolerance: Some(standard::TOLERANCE),
+        };
+        rules.verify(&Secret::new(secret).unwrap(), &request)
+    }
+
+    fn verify(rules: &Rules, value: &str, body: &[u8]) -> std::result::Result<(), Rejection> {
+        verify_at(0, rules, "Jefe", &[("X-Sig", value)], body)
+    }
+
     #[test]
     fn published_values_are_accepted_in_every_spelling_and_changed_ones_are_not() {
-        let secret = Secret::new("Jefe").unwrap();
         for (algorithm, digits) in PUBLISHED {
             let base64 = STANDARD.encode(hex::decode(digits).unwrap());
             for (encoding, text) in [
                 (Encoding::Hex, digits.to_owned()),
                 (Encoding::Hex, digits.to_uppercase()),
                 (Encoding::Hex, format!("{algorithm}={digits}")),
+                // Of several, one that is right is enough.
+                (Encoding::Hex, format!("{}, {digits}", "0".repeat(2))),
                 (Encoding::Base64, base64.clone()),
                 (Encoding::Base64, format!("{algorithm}={base64}")),
             ] {
                 let rules = rules(algorithm, encoding);
-                assert_eq!(
-                    rules.verify(&secret, &Signable::of(BODY), Some(&text)),
-                    Ok(()),
-                    "{text}"
-                );
-                let changed = rules.verify(&secret, &Signable::of(b"what do ya want"), Some(&text));
+                assert_eq!(verify(&rules, &text, BODY), Ok(()), "{text}");
+                let changed = verify(&rules, &text, b"what do ya want");
                 assert_eq!(changed, Err(Rejection::Mismatch), "{text}");
             }
         }
@@ -352,55 +479,121 @@ mod tests {
                 prefix: "v0=".to_owned(),
                 ..rules(algorithm, Encoding::Hex)
             };
-            assert_eq!(rules.sign(&key, &message), format!("v0={digits}"));
+            let headers = rules.sign(&key, &message);
+            assert_eq!(headers, [("X-Sig".into(), format!("v0={digits}"))]);
         }
         let over: Over = "v0:{timestamp}:{body}!".parse().unwrap();
         assert_eq!(over.to_string(), "v0:{timestamp}:{body}!");
-        let timed = Rules {
-            over,
-            ..rules(Algorithm::Sha256, Encoding::Base64)
-        };
-        let value = timed.sign(&key, &message);
-        let same = timed.verify(&key, &message, Some(&value));
-        assert_eq!(same, Ok(()));
-        let later = Signable {
-            timestamp: Timestamp(8_000),
-            ..message
-        };
-        assert!(timed.verify(&key, &later, Some(&value)).is_err());
         for bad in ["", "{id}", "{body", "{bodi}.{body}"] {
             let error = bad.parse::<Over>().unwrap_err().to_string();
             assert!(error.contains("{id}.{timestamp}.{body}"), "{error}");
         }
     }
 
+    /// Slack, "Verifying requests from Slack": the page's own secret, time, body and signature.
+    #[test]
+    fn slacks_published_request_is_verified_within_its_five_minutes() {
+        const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+        const BODY: &[u8] = b"token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        const TIME: (&str, &str) = ("X-Slack-Request-Timestamp", "1531420618");
+        const SIGNATURE: (&str, &str) = (
+            "X-Slack-Signature",
+            "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+        );
+        let rules = Rules {
+            header: "X-Slack-Signature".into(),
+            prefix: "v0=".to_owned(),
+            over: "v0:{timestamp}:{body}".parse().unwrap(),
+            timestamp_header: Some("X-Slack-Request-Timestamp".into()),
+            ..Rules::default()
+        };
+        let at = |now, headers: &[_]| verify_at(now, &rules, SECRET, headers, BODY);
+        assert_eq!(at(1_531_420_618, &[TIME, SIGNATURE]), Ok(()));
+        assert_eq!(at(1_531_420_618 + 300, &[TIME, SIGNATURE]), Ok(()));
+        let late = at(1_531_420_618 + 301, &[TIME, SIGNATURE]).unwrap_err();
+        assert!(matches!(late, Rejection::Stale { .. }), "{late}");
+        let untimed = at(1_531_420_618, &[SIGNATURE]).unwrap_err().to_string();
+        assert!(untimed.contains("X-Slack-Request-Timestamp"), "{untimed}");
+        let other = ("X-Slack-Request-Timestamp", "1531420619");
+        let moved = at(1_531_420_618, &[other, SIGNATURE]);
+        assert_eq!(moved, Err(Rejection::Mismatch));
+    }
+
+    /// The header is a list of `t=` and signatures, of which there are two while a secret is replaced, and
+    /// others of an older scheme (Stripe, "Resolve webhook signature verification errors").
+    #[test]
+    fn a_list_of_time_and_signatures_is_taken_apart() {
+        let list = Rules {
+            header: "X-Sig".into(),
+            prefix: "v1=".to_owned(),
+            over: "{timestamp}.{body}".parse().unwrap(),
+            timestamp_header: Some("x-sig".into()),
+            ..Rules::default()
+        };
+        let key = Secret::new("whsec_of_mira").unwrap();
+        let message = Signable {
+            timestamp: Timestamp(1_492_774_577_000),
+            ..Signable::of(BODY)
+        };
+        let [(_, value)] = <[_; 1]>::try_from(list.sign(&key, &message)).unwrap();
+        assert!(value.starts_with("t=1492774577,v1="), "{value}");
+        let (time, right) = value.split_once(',').unwrap();
+        let wrong = format!("v1={}", "0".repeat(64));
+        let at =
+            |now, value: &str| verify_at(now, &list, "whsec_of_mira", &[("X-Sig", value)], BODY);
+        for good in [
+            value.clone(),
+            format!("{time},{wrong},{right}"),
+            format!("{time}, {right}, v0=6ffbb59b"),
+            format!("{right},{wrong},{time}"),
+        ] {
+            assert_eq!(at(1_492_774_577, &good), Ok(()), "{good}");
+        }
+        for (bad, words) in [
+            (format!("{time},{wrong}"), "does not match"),
+            (format!("t=1492774578,{right}"), "does not match"),
+            (right.to_owned(), "t=TIME,v1=SIGNATURE"),
+            (format!("t=soon,{right}"), "seconds or milliseconds"),
+        ] {
+            let rejection = at(1_492_774_577, &bad).unwrap_err().to_string();
+            assert!(rejection.contains(words), "{bad}: {rejection}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_signed_as_it_is_written() {
+        let timed = Rules {
+            over: "{timestamp}{body}".parse().unwrap(),
+            timestamp_header: Some("X-Time".into()),
+            ..rules(Algorithm::Sha256, Encoding::Base64)
+        };
+        // Zendesk's times are of RFC 3339, others' in milliseconds.
+        for time in ["2026-11-28T08:00:00Z", "1795852800000", "1795852800"] {
+            let texts: [&[u8]; 2] = [time.as_bytes(), BODY];
+            let digest = Algorithm::Sha256.hmac(&Secret::new("Jefe").unwrap(), &texts);
+            let value = STANDARD.encode(digest);
+            let headers = [("X-Sig", value.as_str()), ("X-Time", time)];
+            let checked = verify_at(1_795_852_800, &timed, "Jefe", &headers, BODY);
+            assert_eq!(checked, Ok(()), "{time}");
+            let late = verify_at(1_795_853_200, &timed, "Jefe", &headers, BODY);
+            assert!(matches!(late, Err(Rejection::Stale { .. })), "{time}");
+        }
+    }
+
     #[test]
     fn what_is_absent_empty_or_of_another_form_is_told_apart() {
-        let secret = Secret::new("Jefe").unwrap();
         let rules = rules(Algorithm::Sha256, Encoding::Hex);
-        for missing in [None, Some(""), Some(" "), Some("sha256=")] {
-            let rejection = rules
-                .verify(&secret, &Signable::of(BODY), missing)
-                .unwrap_err();
-            assert!(
-                rejection.to_string().contains("X-Sig is absent"),
-                "{rejection}"
-            );
+        let absent = verify_at(0, &rules, "Jefe", &[], BODY);
+        for missing in [absent, verify(&rules, "sha256=", BODY)] {
+            let rejection = missing.unwrap_err().to_string();
+            assert!(rejection.contains("X-Sig is absent"), "{rejection}");
         }
-        for malformed in ["xyz", "sha1=00", "sha512=00", "v1,AAAA"] {
-            let rejection = rules
-                .verify(&secret, &Signable::of(BODY), Some(malformed))
-                .unwrap_err();
-            assert!(
-                rejection.to_string().contains("64 hex digits"),
-                "{rejection}"
-            );
+        for malformed in ["xyz", "sha1=00", "sha512=00", "v1,AAAZ"] {
+            let rejection = verify(&rules, malformed, BODY).unwrap_err().to_string();
+            assert!(rejection.contains("64 hex digits"), "{rejection}");
         }
         // A part of the right one is not the right one.
         let part = &PUBLISHED[1].1[..32];
-        assert_eq!(
-            rules.verify(&secret, &Signable::of(BODY), Some(part)),
-            Err(Rejection::Mismatch)
-        );
+        assert_eq!(verify(&rules, part, BODY), Err(Rejection::Mismatch));
     }
 }

@@ -64,11 +64,15 @@ pub fn verify(
         return Ok(());
     }
     let Some(timestamp_ms) = timestamp_ms.map(str::trim) else {
-        return Err(Rejection::WrongToken { header: HEADER });
+        return Err(Rejection::WrongToken {
+            header: HEADER.into(),
+        });
     };
     let expected = sign(secret, timestamp_ms);
     if !bool::from(token.as_bytes().ct_eq(expected.as_bytes())) {
-        return Err(Rejection::WrongToken { header: HEADER });
+        return Err(Rejection::WrongToken {
+            header: HEADER.into(),
+        });
     }
     let signed_at: i64 = timestamp_ms
         .parse()
@@ -126,7 +130,9 @@ mod tests {
     fn a_signature_of_another_moment_or_secret_does_not_match() {
         let (_, signature) = SIGNED[0];
         let now = Timestamp(1_633_679_083_917);
-        let refused = Err(Rejection::WrongToken { header: HEADER });
+        let refused = Err(Rejection::WrongToken {
+            header: HEADER.into(),
+        });
         assert_eq!(
             verify(
                 &secret(),

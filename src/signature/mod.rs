@@ -123,30 +123,7 @@ impl Scheme {
                 let (token, stamp) = (header(gitee::HEADER), header(gitee::TIMESTAMP_HEADER));
                 gitee::verify(secret, token, stamp, request.now, request.tolerance)
             }
-            Scheme::Generic => {
-                let needed =
-                    |name: &'static str| header(name).ok_or_else(|| Rejection::missing(name));
-                let timestamp = match rules.over.has_time() {
-                    false => None,
-                    true => Some(standard::read_timestamp(needed(
-                        standard::TIMESTAMP_HEADER,
-                    )?)?),
-                };
-                let message = Signable {
-                    id: match rules.over.has_id() {
-                        false => "",
-                        true => needed(standard::ID_HEADER)?,
-                    },
-                    timestamp: timestamp.unwrap_or(Timestamp(0)),
-                    content_type,
-                    body,
-                };
-                rules.verify(secret, &message, header(&rules.header))?;
-                match timestamp {
-                    Some(at) => Rejection::unless_recent(at, request.now, request.tolerance),
-                    None => Ok(()),
-                }
-            }
+            Scheme::Generic => rules.verify(secret, request),
         }
     }
 
@@ -205,7 +182,7 @@ impl Scheme {
                     (gitee::TIMESTAMP_HEADER, stamp),
                 ])
             }
-            Scheme::Generic => vec![(rules.header.clone(), rules.sign(newest, message))],
+            Scheme::Generic => rules.sign(newest, message),
         })
     }
 }
@@ -292,7 +269,7 @@ pub enum Rejection {
     /// A plain secret, or a signature that covers no body, is not the right one.
     WrongToken {
         /// The header that carries it.
-        header: &'static str,
+        header: Cow<'static, str>,
     },
     /// The signature was made with another secret or over other bytes.
     Mismatch,

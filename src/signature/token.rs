@@ -1,14 +1,22 @@
-//! A plain secret in a header, as GitLab sends it: `X-Gitlab-Token`.
+//! A plain secret in a header: as GitLab sends it in `X-Gitlab-Token`, or as a password or token in
+//! `Authorization`.
 //!
-//! It proves that the sender knows the secret and nothing about the body. Source: GitLab's page
-//! on webhooks.
+//! It proves that the sender knows the secret and nothing about the body. Sources: GitLab's page on
+//! webhooks; RFC 7617 (Basic), RFC 6750 (Bearer).
 
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 
 use super::{Rejection, Secret};
 
 /// The header that carries GitLab's secret.
 pub const GITLAB_HEADER: &str = "X-Gitlab-Token";
+
+/// The header that carries a password or token.
+pub const AUTHORIZATION: &str = "Authorization";
 
 /// Checks a header's value in constant time (its length is not hidden).
 ///
@@ -22,14 +30,65 @@ pub const GITLAB_HEADER: &str = "X-Gitlab-Token";
 /// assert!(token::verify(token::GITLAB_HEADER, &secret, Some("topsecre")).is_err());
 /// # Ok::<(), hookbox::Error>(())
 /// ```
-pub fn verify(header: &'static str, secret: &Secret, value: Option<&str>) -> Result<(), Rejection> {
+pub fn verify(
+    header: impl Into<Cow<'static, str>>,
+    secret: &Secret,
+    value: Option<&str>,
+) -> Result<(), Rejection> {
+    same(header.into(), secret.expose(), value)
+}
+
+/// Checks `Authorization: Bearer TOKEN`.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_bearer(secret: &Secret, value: Option<&str>) -> Result<(), Rejection> {
+    let token = credentials(value, "Bearer", "Bearer and the secret")?;
+    same(AUTHORIZATION.into(), secret.expose(), token)
+}
+
+/// Checks `Authorization: Basic`, with this user name and the secret as the password.
+///
+/// # Errors
+/// As [`verify`].
+///
+/// ```
+/// use hookbox::signature::{Secret, token};
+/// // RFC 7617, section 2.
+/// let secret = Secret::new("open sesame")?;
+/// let value = Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+/// assert!(token::verify_basic("Aladdin", &secret, value).is_ok());
+/// assert!(token::verify_basic("Mira", &secret, value).is_err());
+/// # Ok::<(), hookbox::Error>(())
+/// ```
+pub fn verify_basic(user: &str, secret: &Secret, value: Option<&str>) -> Result<(), Rejection> {
+    let expected = STANDARD.encode([user.as_bytes(), b":", secret.expose()].concat());
+    let pair = credentials(value, "Basic", "Basic, with the user name and the secret")?;
+    same(AUTHORIZATION.into(), expected.as_bytes(), pair)
+}
+
+/// What follows the name of an authentication scheme, in whatever case (RFC 9110, section 11.1).
+fn credentials<'a>(
+    value: Option<&'a str>,
+    scheme: &str,
+    form: &'static str,
+) -> Result<Option<&'a str>, Rejection> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    match value.trim().split_once(' ') {
+        Some((name, rest)) if name.eq_ignore_ascii_case(scheme) => Ok(Some(rest)),
+        _ => Err(Rejection::malformed(AUTHORIZATION, form)),
+    }
+}
+
+fn same(header: Cow<'static, str>, expected: &[u8], value: Option<&str>) -> Result<(), Rejection> {
     let value = value.map(str::trim).unwrap_or_default();
     if value.is_empty() {
         return Err(Rejection::missing(header));
     }
-    if value.as_bytes().ct_eq(secret.expose()).into() {
-        Ok(())
-    } else {
-        Err(Rejection::WrongToken { header })
+    match value.as_bytes().ct_eq(expected).into() {
+        true => Ok(()),
+        false => Err(Rejection::WrongToken { header }),
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
         }
         ["endpoints", name, verb] => endpoint(router, name, verb, form, field)?,
         ["sources"] => {
-            let mut source = NewSource::new(field("name"), field("kind").parse()?);
+            let mut source = NewSource::of(field("name"), field("kind").parse()?);
             set_source(&mut source, &given(form, &["name", "kind"]))?;
             store.add_source(source, now)?;
             format!("/sources/{}", field("name"))

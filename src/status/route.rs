@@ -66,6 +66,9 @@ fn with_tag(request: &Request, mut reply: Reply) -> Reply {
 }
 
 fn respond(router: &Router, request: &mut Request) -> Reply {
+    if let Some(reply) = misdirected(router, request) {
+        return reply;
+    }
     if router.guard.check_host(request) == Err(Refused::Host) {
         return Reply::text(
             403,
@@ -124,6 +127,39 @@ fn respond(router: &Router, request: &mut Request) -> Reply {
             ..Reply::page(page::problem(&around, status, &error.chain()))
         }
     })
+}
+
+/// What a sender is told that was given this address instead of that of the way in.
+fn misdirected(router: &Router, request: &Request) -> Option<Reply> {
+    const OF_SENDERS: [&str; 7] = [
+        "X-Gogs-Event",
+        "X-Gitee-Event",
+        "X-Gitea-Event",
+        "X-GitHub-Event",
+        "X-Gitlab-Event",
+        "webhook-id",
+        "svix-id",
+    ];
+    let is_way_in = request.url() == "/in" || request.url().starts_with("/in/");
+    if !is_way_in
+        && !OF_SENDERS
+            .iter()
+            .any(|name| header(request, name).is_some())
+    {
+        return None;
+    }
+    let text = match router.events_at {
+        Some(address) => format!(
+            "events go to port {} (http://{address}/in/SOURCE); this is the status page",
+            address.port()
+        ),
+        None => {
+            "this is the status page, and no events are taken in here: serve runs without --ingest"
+                .to_owned()
+        }
+    };
+    // RFC 9110, section 15.5.20.
+    Some(Reply::text(421, &text))
 }
 
 /// What is answered whoever asks.

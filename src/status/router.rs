@@ -18,6 +18,8 @@ pub(super) struct Router {
     pub(super) guard: Guard,
     pub(super) access: Access,
     pub(super) under_way: UnderWay,
+    /// Where events are taken in, if they are.
+    pub(super) events_at: Option<SocketAddr>,
 }
 
 impl Router {
@@ -26,6 +28,7 @@ impl Router {
         clock: Arc<dyn Clock>,
         address: SocketAddr,
         config: &StatusConfig,
+        events_at: Option<SocketAddr>,
     ) -> Result<Router> {
         Ok(Router {
             clock,
@@ -36,6 +39,7 @@ impl Router {
             ),
             access: Access::new(config.tokens.clone()),
             under_way: UnderWay::default(),
+            events_at,
             store,
         })
     }

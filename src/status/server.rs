@@ -59,7 +59,8 @@ impl StatusServer {
         })
     }
 
-    /// Starts answering at a bound address, on threads of its own.
+    /// Starts answering at a bound address, on threads of its own. Who brings an event here is told
+    /// where events go.
     ///
     /// # Errors
     /// [`Error::Io`] when the socket cannot be used or there is no thread to be had.
@@ -68,6 +69,7 @@ impl StatusServer {
         store: Store,
         clock: Arc<dyn Clock>,
         config: &StatusConfig,
+        events_at: Option<SocketAddr>,
     ) -> Result<StatusServer> {
         let cannot = |error| Error::io("serve the status page", error);
         let address = socket.local_addr().map_err(cannot)?;
@@ -75,7 +77,13 @@ impl StatusServer {
         let inner = behind.inner.clone();
 
         let stop = Arc::new(AtomicBool::new(false));
-        let router = Arc::new(Router::new(store, clock.clone(), address, config)?);
+        let router = Arc::new(Router::new(
+            store,
+            clock.clone(),
+            address,
+            config,
+            events_at,
+        )?);
         let (requests, incoming) = sync_channel(WORKERS);
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::new();

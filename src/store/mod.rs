@@ -44,6 +44,7 @@ mod measures;
 mod open;
 mod outbox;
 mod pace;
+mod permission;
 #[cfg(test)]
 mod plan;
 mod prune;

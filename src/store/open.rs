@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::permission::denied;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 
@@ -52,7 +53,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     // One name for the file whatever link led to it: the scheduler's lock goes by name.
     let path = path
         .canonicalize()
-        .map_err(|error| Error::io_at("open", path, error))?;
+        .map_err(|error| cannot("open", path, error))?;
     if let Some(name) = network_file_system(&path)? {
         return Err(Error::NetworkFileSystem { path, name });
     }
@@ -61,7 +62,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
             let version = schema_version(&connection)?;
             Ok((connection, version))
         })
-        .map_err(|error| not_sqlite_or(error, &path))?;
+        .map_err(|error| in_own_words(error, &path))?;
     match version {
         Some(found) if found > SCHEMA_VERSION => {
             return Err(Error::NewerSchema {
@@ -114,11 +115,8 @@ pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     if connection.is_readonly("main")? {
-        let denied = std::io::Error::from(ErrorKind::PermissionDenied);
-        return Err(Error::io(
-            format!("write to {}: it is read-only here", path.display()),
-            denied,
-        ));
+        let read_only = std::io::Error::new(ErrorKind::PermissionDenied, "it is read-only here");
+        return Err(cannot("write to", path, read_only));
     }
     set_up(&connection)?;
     // An accepted event must survive power loss: fsync at every commit.
@@ -154,7 +152,7 @@ fn probe(path: &Path) -> Result<bool> {
         Ok(metadata) if metadata.is_dir() => Err(Error::NotSqlite(path.to_owned())),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io_at("open", path, error)),
+        Err(error) => Err(cannot("open", path, error)),
     }
 }
 
@@ -169,7 +167,7 @@ fn create_file(path: &Path) -> Result<()> {
         Ok(_) => {}
         // Another process made it in between; what it is gets checked next.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-        Err(error) => return Err(Error::io_at("make", path, error)),
+        Err(error) => return Err(cannot("make", path, error)),
     }
     // The file's name must survive power loss as its contents do.
     let folder = match path.parent() {
@@ -269,16 +267,37 @@ fn network_name(magic: u64) -> Option<&'static str> {
     })
 }
 
-/// Says "not a database" in the project's words where SQLite found that.
-fn not_sqlite_or(error: Error, path: &Path) -> Error {
-    match &error {
-        Error::Sqlite { cause, .. }
-            if cause.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) =>
-        {
-            Error::NotSqlite(path.to_owned())
+/// Says in the project's words that a file is no database or may not be used, where SQLite found that.
+fn in_own_words(error: Error, path: &Path) -> Error {
+    let code = match &error {
+        Error::Sqlite { cause, .. } => cause.sqlite_error_code(),
+        _ => None,
+    };
+    match code {
+        Some(ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            denied("open", path).unwrap_or(error)
         }
         _ => error,
     }
+}
+
+/// That the system did not let a file be opened or made: who may, or that its folder is not there.
+fn cannot(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    let known = match error.kind() {
+        ErrorKind::PermissionDenied => denied(doing, path),
+        ErrorKind::NotFound => {
+            let folder = path.parent().unwrap_or(path).display();
+            let text = format!("there is no folder {folder}; make it first");
+            Some(Error::io_at(
+                doing,
+                path,
+                std::io::Error::new(ErrorKind::NotFound, text),
+            ))
+        }
+        _ => None,
+    };
+    known.unwrap_or_else(|| Error::io_at(doing, path, error))
 }
 
 #[cfg(test)]

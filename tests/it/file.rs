@@ -171,39 +171,71 @@ fn a_schema_that_is_newer_or_of_before_the_first_release_is_refused() {
     }
 }
 
-#[test]
-fn a_file_that_may_not_be_written_is_refused_by_its_name() {
-    let here = Box::new();
-    here.json(&["init"]);
-    let set = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
-    set(&here.db, 0o444);
-    set(here.folder.path(), 0o555);
-    // The super-user may write everything, so the command is run as nobody then.
+/// Runs the program as a user to whom the box's file does not belong: the super-user may write everything,
+/// so as nobody then.
+fn run_as_other(arguments: &[&str], db: &std::path::Path) -> String {
     let script = r#"if [ "$(id -u)" = 0 ]; then exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; else exec "$@"; fi"#;
     let copy = tempfile::tempdir().unwrap();
-    set(copy.path(), 0o755);
+    set_mode(copy.path(), 0o755);
     let program = copy.path().join("hookbox");
     std::fs::copy(env!("CARGO_BIN_EXE_hookbox"), &program).unwrap();
     let output = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(&program)
-        .args([
-            "serve",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-            "--db",
-        ])
-        .arg(&here.db)
+        .args(arguments)
+        .arg("--db")
+        .arg(db)
         .output()
         .unwrap();
-    set(here.folder.path(), 0o755);
-    let said = String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("hookbox.db: it is read-only here"), "{said}");
+    said
+}
+
+fn set_mode(path: &std::path::Path, mode: u32) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+/// Cause: SQLite's words were passed on ("unable to open database file: Error code 14"). Damage: nobody
+/// could tell a wrong owner from a broken file. Cure: what stands in the way is looked for and named, with
+/// whose it is.
+#[test]
+fn what_may_not_be_opened_is_said_with_its_owner_and_mode() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let folder = here.folder.path();
+    let name = |path: &std::path::Path| path.display().to_string();
+    let serve = [
+        "serve",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+    ];
+    // Modes of the folder and the file; what is named.
+    for (arguments, folder_mode, mode, place, shown) in [
+        (&serve[..], 0o555, 0o444, name(&here.db), "0444"),
+        (&["stats"][..], 0o755, 0o000, name(&here.db), "0000"),
+        (&["stats"][..], 0o555, 0o666, name(folder), "0555"),
+        (&["stats"][..], 0o000, 0o666, name(folder), "0000"),
+    ] {
+        set_mode(&here.db, mode);
+        set_mode(folder, folder_mode);
+        let said = run_as_other(arguments, &here.db);
+        set_mode(folder, 0o755);
+        assert!(said.contains(&format!("{place} belongs to `")), "{said}");
+        let words = [format!("(mode {shown})"), "this runs as `".to_owned()];
+        assert!(words.iter().all(|one| said.contains(one)), "{said}");
+        assert!(!said.contains("code"), "{said}");
+    }
+    let made = run_as_other(&["init"], std::path::Path::new("/none.db"));
+    assert!(
+        made.contains("cannot make /none.db") && made.contains("/ belongs to `root`"),
+        "{made}"
+    );
+    let lost = here.folder.path().join("away/hookbox.db");
+    let ran = here.run(&["init", "--db", lost.to_str().unwrap()]);
+    assert!(ran.stderr.contains("there is no folder"), "{}", ran.stderr);
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn every_scheme_signs_so_that_it_is_verified_and_with_another_secret_it_is_not()
         encoding: Encoding::Base64,
         prefix: "v0=".to_owned(),
         over: "v0:{timestamp}:{body}".parse().unwrap(),
+        timestamp_header: None,
     };
     let options = [
         "--signature-header",

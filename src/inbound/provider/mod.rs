@@ -17,9 +17,9 @@ use std::time::Duration;
 use crate::model::event::is_type;
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
-use crate::model::source::Source;
+use crate::model::source::{SenderAuth, Source};
 use crate::signature::generic::Rules;
-use crate::signature::{Rejection, Scheme, Secret, Signed};
+use crate::signature::{Rejection, Scheme, Secret, Signed, token};
 use crate::time::Timestamp;
 
 /// A request as it came.
@@ -144,9 +144,18 @@ fn verify_with(
         SourceKind::Github => github::verify(secret, request),
         SourceKind::Gitlab => gitlab::verify(secret, request, when),
         SourceKind::Standard => request.verify(Scheme::Standard, secret, usual, when),
-        SourceKind::Generic => {
-            request.verify(Scheme::Generic, secret, &source.generic.signature, when)
-        }
+        SourceKind::Generic => match &source.generic.auth {
+            None => request.verify(Scheme::Generic, secret, &source.generic.signature, when),
+            Some(SenderAuth::Header(name)) => {
+                token::verify(name.clone(), secret, request.header(name))
+            }
+            Some(SenderAuth::Bearer) => {
+                token::verify_bearer(secret, request.header(token::AUTHORIZATION))
+            }
+            Some(SenderAuth::Basic(user)) => {
+                token::verify_basic(user, secret, request.header(token::AUTHORIZATION))
+            }
+        },
     }
 }
 

@@ -1,8 +1,12 @@
 //! How a generic source reads its requests: where the signature is, where type and key are.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde_json::{Map, Value};
 
-use crate::error::Result;
+use super::preset::Preset;
+use crate::error::{Error, Result};
 use crate::model::expression::Expression;
 use crate::model::scope::Scope;
 use crate::signature::generic::{Rules, check_header};
@@ -22,6 +26,97 @@ pub struct GenericRules {
     pub type_from: Option<Origin>,
     /// What says the key; `None` is [`KEY_HEADER`].
     pub key_from: Option<Origin>,
+    /// How the secret comes, where it signs nothing.
+    pub auth: Option<SenderAuth>,
+    /// What a sender asks before it sends events.
+    pub handshake: Option<Handshake>,
+    /// The sender whose rules these were.
+    pub preset: Option<Preset>,
+}
+
+/// How a sender shows the secret, which then proves the sender and not the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SenderAuth {
+    /// `Authorization: Basic`, with this user name (RFC 7617); the secret is the password.
+    Basic(String),
+    /// `Authorization: Bearer` (RFC 6750).
+    Bearer,
+    /// As the value of this header.
+    Header(String),
+}
+
+impl fmt::Display for SenderAuth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SenderAuth::Basic(user) => write!(f, "basic:{user}"),
+            SenderAuth::Bearer => f.write_str("bearer"),
+            SenderAuth::Header(name) => write!(f, "header:{name}"),
+        }
+    }
+}
+
+impl FromStr for SenderAuth {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<SenderAuth> {
+        match text.split_once(':') {
+            Some(("basic", user)) if !user.is_empty() && !user.contains(':') => {
+                Ok(SenderAuth::Basic(user.to_owned()))
+            }
+            Some(("header", name)) => {
+                check_header(name).map(|()| SenderAuth::Header(name.to_owned()))
+            }
+            None if text == "bearer" => Ok(SenderAuth::Bearer),
+            _ => Err(Error::misuse(format!(
+                "`{text}` is not a way in which a sender shows the secret; basic:USER, bearer, header:NAME or none"
+            ))),
+        }
+    }
+}
+
+/// What a sender asks once, to see that whoever answers is meant to get its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handshake {
+    /// Slack: a POST of type `url_verification`, whose `challenge` is sent back.
+    Slack,
+    /// A GET with `challenge` or `hub.challenge` in its query (WebSub, section 5.3), sent back.
+    Challenge,
+    /// Microsoft Graph: a request with `validationToken` in its query, sent back.
+    Microsoft,
+    /// CloudEvents: an OPTIONS with `WebHook-Request-Origin`, which is allowed.
+    Cloudevents,
+}
+
+impl Handshake {
+    /// Every one of them, in the order of the help text.
+    pub const ALL: [Handshake; 4] = [
+        Handshake::Slack,
+        Handshake::Challenge,
+        Handshake::Microsoft,
+        Handshake::Cloudevents,
+    ];
+
+    /// The name used on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Handshake::Slack => "slack",
+            Handshake::Challenge => "challenge",
+            Handshake::Microsoft => "microsoft",
+            Handshake::Cloudevents => "cloudevents",
+        }
+    }
+}
+
+impl FromStr for Handshake {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Handshake> {
+        let mut all = Handshake::ALL.into_iter();
+        all.find(|one| one.name() == text).ok_or_else(|| {
+            let names = Handshake::ALL.map(Handshake::name).join(", ");
+            Error::misuse(format!("unknown handshake `{text}`; one of {names}"))
+        })
+    }
 }
 
 /// Where a text comes from.
@@ -84,6 +179,12 @@ impl GenericRules {
                 }
             }
         }
+        let mut put = |name: &str, text: Option<String>| {
+            object.extend(text.map(|text| (name.to_owned(), text.into())));
+        };
+        put("auth", self.auth.as_ref().map(SenderAuth::to_string));
+        put("handshake", self.handshake.map(|one| one.name().to_owned()));
+        put("preset", self.preset.map(|one| one.name().to_owned()));
         Value::Object(object)
     }
 
@@ -104,6 +205,9 @@ impl GenericRules {
         };
         rules.type_from = origin("type_header", "type_expr")?;
         rules.key_from = origin("key_header", "key_expr")?;
+        rules.auth = text("auth").map(str::parse).transpose()?;
+        rules.handshake = text("handshake").map(str::parse).transpose()?;
+        rules.preset = text("preset").and_then(Preset::of_name);
         Ok(rules)
     }
 
@@ -143,6 +247,9 @@ mod tests {
                 "'order.' ~ body.status".parse().unwrap(),
             )),
             key_from: Some(Origin::header("X-Request-Id").unwrap()),
+            auth: Some("basic:mira".parse().unwrap()),
+            handshake: Some(Handshake::Challenge),
+            preset: None,
         };
         assert!(!rules.is_usual());
         let again = GenericRules::from_json(&rules.json()).unwrap();

@@ -1,6 +1,7 @@
 //! A source: a verified way in, with a kind, a path and a secret.
 
 mod generic;
+mod preset;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -12,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::model::check_name;
 use crate::model::id::SourceId;
 use crate::model::kind::{OnRepeat, SourceKind};
-use crate::signature::{OldSecret, Secret};
+use crate::signature::{OldSecret, Secret, standard};
 use crate::time::{Timestamp, parse_span, show_span};
 
-pub use generic::{GenericRules, KEY_HEADER, Origin, TYPE_HEADER};
+pub use generic::{GenericRules, Handshake, KEY_HEADER, Origin, SenderAuth, TYPE_HEADER};
+pub use preset::{Preset, SenderKind};
 
 /// A source as it is configured.
 #[derive(Debug, Clone)]
@@ -88,7 +90,18 @@ impl Source {
             SourceKind::Gitlab if secrets.any(|one| !one.expose().starts_with(b"whsec_")) => Some(
                 "GitLab's token does not cover the body: whoever overhears one request can post any body, so let it come over TLS or a network of your own, or use a signing secret (whsec_...)",
             ),
+            SourceKind::Generic if self.generic.auth.is_some() => Some(
+                "the secret that comes with a request proves its sender and not its body: whoever overhears one request can post any body, so let it come over TLS or a network of your own",
+            ),
             _ => None,
+        }
+    }
+
+    /// The name of the kind, or of the preset whose rules it has.
+    pub fn kind_name(&self) -> &'static str {
+        match self.generic.preset {
+            Some(preset) => preset.name(),
+            None => self.kind.name(),
         }
     }
 
@@ -100,7 +113,7 @@ impl Source {
     /// How far a signed time may be from now; `None` takes any, or the kind signs none.
     pub fn tolerance(&self) -> Option<Duration> {
         match self.tolerance {
-            Tolerance::Usual => self.kind.default_tolerance(),
+            Tolerance::Usual => default_tolerance(self.kind, &self.generic),
             Tolerance::Within(span) => Some(span),
             Tolerance::Any => None,
         }
@@ -154,6 +167,19 @@ pub struct NewSource {
     pub generic: GenericRules,
 }
 
+/// How far a signed time may be from now unless it is set: as the kind has it; of kind generic five
+/// minutes where a time is signed, as Standard Webhooks' libraries, Stripe's and Slack's pages have it.
+fn default_tolerance(kind: SourceKind, generic: &GenericRules) -> Option<Duration> {
+    match kind {
+        SourceKind::Generic => generic
+            .signature
+            .over
+            .has_time()
+            .then_some(standard::TOLERANCE),
+        kind => kind.default_tolerance(),
+    }
+}
+
 impl From<&Source> for NewSource {
     /// A source as it is set now, to be changed.
     fn from(held: &Source) -> NewSource {
@@ -183,6 +209,17 @@ impl NewSource {
         }
     }
 
+    /// A source for this sender.
+    pub fn of(name: impl Into<String>, sender: SenderKind) -> NewSource {
+        match sender {
+            SenderKind::Kind(kind) => NewSource::new(name, kind),
+            SenderKind::Preset(preset) => NewSource {
+                generic: preset.rules(),
+                ..NewSource::new(name, SourceKind::Generic)
+            },
+        }
+    }
+
     /// Checks that the parts fit together.
     ///
     /// # Errors
@@ -192,11 +229,24 @@ impl NewSource {
         if let Some(secret) = &self.secret {
             self.kind.check_secret(secret)?;
         }
-        if self.tolerance != Tolerance::Usual && self.kind.default_tolerance().is_none() {
+        if self.tolerance != Tolerance::Usual
+            && default_tolerance(self.kind, &self.generic).is_none()
+        {
             return Err(Error::misuse(format!(
                 "requests of kind {} carry no signed time; leave --tolerance out",
                 self.kind
             )));
+        }
+        let signature = &self.generic.signature;
+        if signature.over.has_time() && signature.timestamp_header.is_none() {
+            return Err(Error::misuse(
+                "--signature-over speaks of {timestamp}: say where the time is with --timestamp-header (webhook-timestamp, or the signature's own header for t=...,v1=...)",
+            ));
+        }
+        if self.generic.auth.is_some() && signature.over.has_time() {
+            return Err(Error::misuse(
+                "--auth means that nothing is signed; leave --signature-over out, or --auth",
+            ));
         }
         if self.kind != SourceKind::Generic && !self.generic.is_usual() {
             return Err(Error::misuse(format!(
@@ -228,7 +278,7 @@ impl SourceReport {
         let ends: Vec<String> = old.map(|old| old.ends.to_string()).collect();
         json!({
             "name": self.source.name,
-            "kind": self.source.kind.name(),
+            "kind": self.source.kind_name(),
             "path": self.source.shown_path(),
             "signed": self.source.secret.is_some(),
             "body_signed": self.source.is_body_signed(now),
@@ -244,7 +294,7 @@ impl SourceReport {
 
     /// How far a signed time may be from now, as it is set; nothing for kinds that sign none.
     fn tolerance(&self) -> Option<String> {
-        self.source.kind.default_tolerance()?;
+        default_tolerance(self.source.kind, &self.source.generic)?;
         Some(match self.source.tolerance() {
             Some(span) => show_span(span),
             None => "none".to_owned(),

@@ -13,7 +13,10 @@ use crate::model::text::Text;
 use crate::status::look::{for_a_while, side};
 use crate::store::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord};
 
-const SINCE: Parameter = parameter("since", "Since then: RFC 3339, or an age such as 2h");
+const SINCE: Parameter = parameter(
+    "since",
+    "Since then: an age (2h), a day or time of the box (2026-11-28, yesterday), or RFC 3339",
+);
 const UNTIL: Parameter = parameter("until", "Before then");
 const SOURCE: Parameter = parameter("source", "Of this source");
 const TYPE: Parameter = parameter("type", "Of this type");

@@ -37,7 +37,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 201,
         run: |call| {
             let name = call.required("name")?;
-            let mut source = NewSource::new(name, call.required("kind")?.parse()?);
+            let mut source = NewSource::of(name, call.required("kind")?.parse()?);
             set_source(&mut source, &call.settings(&["name", "kind"])?)?;
             call.store.add_source(source, call.now)?;
             show(call, name)

@@ -12,13 +12,13 @@ use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
 use crate::model::refusal::RefusalRecord;
 use crate::model::settings::SOURCE_SETTINGS;
-use crate::model::source::SourceReport;
+use crate::model::source::{SenderKind, SourceReport};
 
 /// All sources, and a form for another one.
 pub(in crate::status) fn sources(around: &Around<'_>, reports: &[SourceReport]) -> String {
     const ACTION: &str = "/sources";
     let (t, words) = (&around.texts.sources, &around.texts.words);
-    let kinds = SourceKind::ALL.map(SourceKind::name);
+    let kinds = SenderKind::names();
     let kind = around.typed(ACTION, "kind").unwrap_or_default();
     let fields = html! {
         (name(around, ACTION, "gogs"))
@@ -105,7 +105,7 @@ fn facts(around: &Around<'_>, report: &SourceReport) -> Markup {
     let source = &report.source;
     html! {
         dl.facts {
-            dt { (t.kind) } dd { (source.kind) }
+            dt { (t.kind) } dd { (source.kind_name()) }
             dt { (t.path) } dd.mono { (source.shown_path()) }
             @for old in &source.old_secrets {
                 @let holds = if old.ends > around.now { t.holds_until } else { t.held_until };

@@ -1,0 +1,513 @@
+//! Senders of no kind of their own: how a generic source proves them, the presets over it, and what they
+//! ask before they send events.
+//!
+//! Signatures are made by `hmac` and `sha2` as each sender's page says, not by this program.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hmac::{Hmac, KeyInit, Mac};
+use hookbox::time::{Clock, SystemClock};
+use serde_json::Value;
+
+use crate::support::{Box, Served, agent, closed_port, raw};
+
+const SECRET: &str = "correct horse battery staple";
+
+/// A box with a source of this kind and secret, and its service.
+fn serve(kind: &str, more: &[&str]) -> (Box, Served) {
+    let here = Box::new();
+    let mut arguments = vec!["source", "add", "in", "--kind", kind, "--secret", "-"];
+    arguments.extend(more);
+    let added = here.run_with_input(&arguments, SECRET.as_bytes());
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let served = here.serve();
+    (here, served)
+}
+
+fn hmac(texts: &[&[u8]]) -> Vec<u8> {
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    texts.iter().for_each(|text| mac.update(text));
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn hex_of(texts: &[&[u8]]) -> String {
+    hex::encode(hmac(texts))
+}
+
+/// This moment, in seconds, as senders write it; some seconds ago.
+fn seconds(ago: i64) -> String {
+    (SystemClock::new().now().unix_seconds() - ago).to_string()
+}
+
+/// Posts a body, which must be answered so.
+fn post(served: &Served, headers: &[(&str, &str)], body: &[u8], status: u16) -> Value {
+    let (got, answer) = served.post("/in/in", headers, body);
+    assert_eq!(got, status, "{headers:?}: {answer}");
+    answer
+}
+
+#[test]
+fn a_secret_that_comes_with_each_request_is_checked_and_not_kept() {
+    let basic = format!("Basic {}", BASE64.encode(format!("mira:{SECRET}")));
+    let bearer = format!("bEARER {SECRET}");
+    for (auth, header, good, bad) in [
+        (
+            "basic:mira",
+            "Authorization",
+            basic.as_str(),
+            "Basic bWlyYTo=",
+        ),
+        ("basic:mira", "Authorization", &basic, bearer.as_str()),
+        ("bearer", "Authorization", &bearer, "Bearer correct"),
+        ("bearer", "authorization", &bearer, &basic),
+        ("header:X-Check", "X-CHECK", SECRET, "correct"),
+        (
+            "header:X-Telegram-Bot-Api-Secret-Token",
+            "X-Telegram-Bot-Api-Secret-Token",
+            SECRET,
+            "",
+        ),
+    ] {
+        let (here, served) = serve("generic", &["--auth", auth]);
+        let answer = post(&served, &[(header, bad)], b"{}", 401);
+        let why = answer["error"].as_str().unwrap();
+        assert!(why.to_lowercase().contains(&header.to_lowercase()), "{why}");
+        post(&served, &[], b"{}", 401);
+        post(&served, &[(header, good)], b"{}", 202);
+        let shown = here.json(&["source", "show", "in"]);
+        assert_eq!(shown["reading"]["auth"], auth);
+        assert_eq!(shown["body_signed"], false);
+        // Neither the event nor what was refused shows it.
+        let texts = [
+            here.run(&["event", "show", "1", "--json"]),
+            here.run(&["source", "show", "in", "--json"]),
+        ];
+        for ran in texts {
+            assert!(!ran.text().contains(SECRET), "{auth}: {}", ran.text());
+            assert!(
+                !ran.text()
+                    .contains(&BASE64.encode(format!("mira:{SECRET}"))),
+                "{auth}"
+            );
+        }
+    }
+}
+
+/// A header of one's own naming is neither shown nor passed on, though its name does not tell what it is.
+#[test]
+fn the_header_that_is_the_secret_is_not_passed_on() {
+    let (here, served) = serve("generic", &["--auth", "header:X-Check"]);
+    let url = format!("http://127.0.0.1:{}/", closed_port());
+    here.add_endpoint("ci", &url, &["--forward-headers", "X-Check, X-Shop"]);
+    post(&served, &[("X-Check", SECRET), ("X-Shop", "7")], b"{}", 202);
+    let preview = here.run(&["endpoint", "preview", "ci", "1", "--json"]);
+    assert!(preview.text().contains("X-Shop"), "{}", preview.text());
+    assert!(!preview.text().contains(SECRET), "{}", preview.text());
+    let shown = here.json(&["event", "show", "1"]);
+    let headers = shown["headers"].to_string();
+    assert!(
+        headers.contains("X-Shop") && !headers.contains("X-Check"),
+        "{headers}"
+    );
+}
+
+#[test]
+fn a_signed_time_is_read_where_it_is_and_held_to_the_tolerance() {
+    let (_here, served) = serve(
+        "generic",
+        &[
+            "--signature-header",
+            "X-Grafana-Alerting-Signature",
+            "--timestamp-header",
+            "X-Grafana-Alerting-Timestamp",
+            "--signature-over",
+            "{timestamp}:{body}",
+        ],
+    );
+    let send = |ago: i64, status: u16| {
+        let time = seconds(ago);
+        let signature = hex_of(&[time.as_bytes(), b":", b"{}"]);
+        let headers = [
+            ("X-Grafana-Alerting-Signature", signature.as_str()),
+            ("X-Grafana-Alerting-Timestamp", time.as_str()),
+        ];
+        post(&served, &headers, b"{}", status)
+    };
+    send(0, 202);
+    send(200, 202);
+    let late = send(400, 401).to_string();
+    assert!(late.contains("300"), "{late}");
+    let signature = hex_of(&[b":", b"{}"]);
+    let untimed = [("X-Grafana-Alerting-Signature", signature.as_str())];
+    let answer = post(&served, &untimed, b"{}", 401).to_string();
+    assert!(answer.contains("X-Grafana-Alerting-Timestamp"), "{answer}");
+}
+
+/// PagerDuty signs the body with each of two secrets while one is replaced, in one header.
+#[test]
+fn one_of_several_signatures_in_a_header_is_enough() {
+    let (_here, served) = serve(
+        "generic",
+        &[
+            "--signature-header",
+            "X-PagerDuty-Signature",
+            "--signature-prefix",
+            "v1=",
+        ],
+    );
+    let (right, wrong) = (hex_of(&[b"{}"]), "0".repeat(64));
+    for (value, status) in [
+        (format!("v1={right}"), 202),
+        (format!("v1={wrong},v1={right}"), 202),
+        (format!("v1={right}, v1={wrong}"), 202),
+        (format!("v1={wrong},v1={wrong}"), 401),
+        (format!("v1={wrong},v2={right}"), 401),
+        (String::new(), 401),
+    ] {
+        post(&served, &[("X-PagerDuty-Signature", &value)], b"{}", status);
+    }
+}
+
+/// Cause: the time was read from `webhook-timestamp` alone, and not at all where it was absent. Damage: a
+/// source that was set as its sender's page says refused every event, or took one of any age. Cure: it
+/// must be said where the time is.
+#[test]
+fn what_signs_a_time_that_is_nowhere_is_refused() {
+    let here = Box::new();
+    let over = ["--signature-over", "{timestamp}.{body}"];
+    for (more, says) in [
+        (&[][..], "--timestamp-header"),
+        (
+            &["--timestamp-header", "X Time"],
+            "not the name of a header",
+        ),
+        (
+            &["--timestamp-header", "X-Time", "--auth", "bearer"],
+            "--auth",
+        ),
+    ] {
+        let mut arguments = vec!["source", "add", "in", "--kind", "generic"];
+        arguments.extend(over);
+        arguments.extend(more);
+        let ran = here.run(&arguments);
+        assert_eq!(ran.code, 2, "{more:?}");
+        assert!(ran.stderr.contains(says), "{more:?}: {}", ran.stderr);
+    }
+    for (option, value) in [
+        ("--auth", "digest"),
+        ("--auth", "basic:"),
+        ("--auth", "header:a b"),
+        ("--handshake", "tls"),
+    ] {
+        let ran = here.run(&["source", "add", "in", "--kind", "generic", option, value]);
+        assert_eq!(ran.code, 2, "{value}");
+    }
+    let ran = here.run(&[
+        "source",
+        "add",
+        "in",
+        "--kind",
+        "gogs",
+        "--handshake",
+        "slack",
+    ]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("generic"),
+        "{}",
+        ran.stderr
+    );
+    assert!(!here.db.exists(), "nothing was made");
+    // What is made here has its time in the usual place.
+    here.add_endpoint(
+        "ci",
+        "https://ci.example.org/",
+        &[
+            "--sign",
+            "generic",
+            "--secret-env",
+            "PATH",
+            "--signature-over",
+            "{timestamp}.{body}",
+        ],
+    );
+}
+
+/// What a preset's sender sends.
+struct Sent {
+    preset: &'static str,
+    headers: Vec<(&'static str, String)>,
+    body: &'static [u8],
+    event_type: &'static str,
+    key: Option<&'static str>,
+}
+
+fn sent_by_every_preset() -> Vec<Sent> {
+    let one = |preset, headers: &[(&'static str, &str)], body, event_type, key| Sent {
+        preset,
+        headers: headers
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect(),
+        body,
+        event_type,
+        key,
+    };
+    let time = seconds(1);
+    let bitbucket = br#"{"actor":{"display_name":"Mira Holm"},"push":{"changes":[]}}"#;
+    let stripe = br#"{"id":"evt_1Nv0FG","object":"event","type":"invoice.paid"}"#;
+    let slack =
+        br#"{"type":"event_callback","event_id":"Ev08MFMKH6","event":{"type":"app_mention"}}"#;
+    let alert = br#"{"version":"4","status":"firing","alerts":[]}"#;
+    let sentry = br#"{"action":"created","data":{"issue":{"id":"31"}}}"#;
+    let shopify = br#"{"id":820982911946154508}"#;
+    vec![
+        one(
+            "bitbucket",
+            &[
+                ("X-Event-Key", "repo:push"),
+                ("X-Request-UUID", "8d1e6c5a-55a1-4a2d-b3b7-0c8f4f4f7d11"),
+                (
+                    "X-Hub-Signature",
+                    &format!("sha256={}", hex_of(&[bitbucket])),
+                ),
+            ],
+            bitbucket,
+            "repo:push",
+            Some("8d1e6c5a-55a1-4a2d-b3b7-0c8f4f4f7d11"),
+        ),
+        one(
+            "stripe",
+            &[(
+                "Stripe-Signature",
+                &format!(
+                    "t={time},v1={},v1={},v0={}",
+                    "0".repeat(64),
+                    hex_of(&[time.as_bytes(), b".", stripe]),
+                    "1".repeat(64),
+                ),
+            )],
+            stripe,
+            "invoice.paid",
+            Some("evt_1Nv0FG"),
+        ),
+        one(
+            "slack",
+            &[
+                ("X-Slack-Request-Timestamp", &time),
+                (
+                    "X-Slack-Signature",
+                    &format!("v0={}", hex_of(&[b"v0:", time.as_bytes(), b":", slack])),
+                ),
+            ],
+            slack,
+            "app_mention",
+            Some("Ev08MFMKH6"),
+        ),
+        one(
+            "grafana",
+            &[("X-Grafana-Alerting-Signature", &hex_of(&[alert]))],
+            alert,
+            "alert.firing",
+            None,
+        ),
+        one(
+            "alertmanager",
+            &[("Authorization", &format!("Bearer {SECRET}"))],
+            alert,
+            "alert.firing",
+            None,
+        ),
+        one(
+            "sentry",
+            &[
+                ("Sentry-Hook-Resource", "issue"),
+                ("Sentry-Hook-Signature", &hex_of(&[sentry])),
+                ("Request-ID", "b3f1a7d0"),
+            ],
+            sentry,
+            "issue.created",
+            Some("b3f1a7d0"),
+        ),
+        one(
+            "shopify",
+            &[
+                ("X-Shopify-Topic", "orders/create"),
+                (
+                    "X-Shopify-Webhook-Id",
+                    "b54557e4-bdd9-4b37-8a5f-bf7d70bcd043",
+                ),
+                ("X-Shopify-Hmac-Sha256", &BASE64.encode(hmac(&[shopify]))),
+            ],
+            shopify,
+            "orders/create",
+            Some("b54557e4-bdd9-4b37-8a5f-bf7d70bcd043"),
+        ),
+    ]
+}
+
+#[test]
+fn every_preset_takes_what_its_sender_sends_and_nothing_else() {
+    for sent in sent_by_every_preset() {
+        let Sent { preset, body, .. } = sent;
+        let (here, served) = serve(preset, &[]);
+        let shown = here.json(&["source", "show", "in"]);
+        assert_eq!(shown["kind"], preset);
+        let headers: Vec<(&str, &str)> = sent
+            .headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        post(&served, &headers, body, 202);
+        let event = here.json(&["event", "show", "1"]);
+        assert_eq!(event["type"], sent.event_type, "{preset}");
+        assert_eq!(event["key"].as_str(), sent.key, "{preset}");
+        assert_eq!(event["problem"], Value::Null, "{preset}");
+        assert_eq!(here.run(&["event", "body", "1"]).stdout, body);
+        // The same key is the same event.
+        let again = if sent.key.is_some() { 200 } else { 202 };
+        post(&served, &headers, body, again);
+        post(&served, &[], body, 401);
+        if preset != "alertmanager" {
+            post(&served, &headers, b"{}", 401);
+        }
+        // What is set besides goes before the preset's.
+        let set = here.run(&["source", "set", "in", "--type-header", "X-Kind"]);
+        assert_eq!(set.code, 0, "{}", set.stderr);
+        assert_eq!(
+            here.json(&["source", "show", "in"])["reading"]["type_header"],
+            "X-Kind"
+        );
+    }
+}
+
+fn handshake_of(name: &str) -> Vec<&str> {
+    if name.is_empty() {
+        Vec::new()
+    } else {
+        vec!["--handshake", name]
+    }
+}
+
+/// What a GET is answered: status, content type and text.
+fn get(served: &Served, path: &str) -> (u16, String, String) {
+    let mut response = agent()
+        .get(format!("{}{path}", served.ingest))
+        .call()
+        .unwrap();
+    let header = |name: &str| {
+        response
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap().to_owned())
+    };
+    let kind = header("content-type").unwrap_or_default();
+    (
+        response.status().as_u16(),
+        kind,
+        response.body_mut().read_to_string().unwrap(),
+    )
+}
+
+#[test]
+fn a_challenge_in_the_query_is_sent_back_where_it_is_set_and_nowhere_else() {
+    for (handshake, path, answer) in [
+        ("challenge", "/in/in?challenge=abc%20123", Some("abc 123")),
+        (
+            "challenge",
+            "/in/in?hub.mode=subscribe&hub.challenge=77",
+            Some("77"),
+        ),
+        ("challenge", "/in/in?validationToken=77", None),
+        (
+            "microsoft",
+            "/in/in?validationToken=Validation%3A+7",
+            Some("Validation: 7"),
+        ),
+        ("microsoft", "/in/in?challenge=77", None),
+        ("slack", "/in/in?challenge=77", None),
+        ("", "/in/in?challenge=77", None),
+        ("", "/in/in?validationToken=77", None),
+        // No page is made of it, and no other header.
+        ("challenge", "/in/in?challenge=a%0d%0ab", None),
+        ("challenge", "/in/in?challenge=", None),
+        ("challenge", "/in/in", None),
+    ] {
+        let (here, served) = serve("generic", &handshake_of(handshake));
+        let (status, kind, text) = get(&served, path);
+        match answer {
+            Some(answer) => {
+                assert_eq!((status, text.as_str()), (200, answer), "{handshake} {path}");
+                assert_eq!(kind, "text/plain; charset=utf-8");
+            }
+            None => assert_eq!(status, 405, "{handshake} {path}: {text}"),
+        }
+        assert_eq!(here.list(&["event", "list"]).len(), 0);
+    }
+    let long = "a".repeat(1_025);
+    let (_here, served) = serve("generic", &["--handshake", "challenge"]);
+    assert_eq!(get(&served, &format!("/in/in?challenge={long}")).0, 405);
+    // Microsoft asks by POST, without a body.
+    let (here, served) = serve("generic", &["--handshake", "microsoft"]);
+    let path = "/in/in?validationToken=77";
+    let mut response = agent()
+        .post(format!("{}{path}", served.ingest))
+        .send_empty()
+        .unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.body_mut().read_to_string().unwrap(), "77");
+    assert_eq!(here.list(&["event", "list"]).len(), 0);
+}
+
+#[test]
+fn slacks_first_post_is_answered_when_it_is_signed_and_is_no_event() {
+    let body = br#"{"token":"Jhj5dZrVaK7ZwHHjRyZWjbDl","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
+    let time = seconds(0);
+    let signature = format!("v0={}", hex_of(&[b"v0:", time.as_bytes(), b":", body]));
+    let send = |served: &Served, signature: &str| {
+        let request = agent()
+            .post(format!("{}/in/in", served.ingest))
+            .header("X-Slack-Request-Timestamp", &time)
+            .header("X-Slack-Signature", signature);
+        let mut response = request.send(&body[..]).unwrap();
+        (
+            response.status().as_u16(),
+            response.body_mut().read_to_string().unwrap(),
+        )
+    };
+    let (here, served) = serve("slack", &["--handshake", "slack"]);
+    let asked = send(&served, &signature);
+    assert_eq!(
+        asked,
+        (
+            200,
+            "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P".to_owned()
+        )
+    );
+    assert_eq!(send(&served, "v0=00").0, 401);
+    assert_eq!(here.list(&["event", "list"]).len(), 0);
+    // Unless it is set, it is an event as any other.
+    let (here, served) = serve("slack", &[]);
+    assert_eq!(send(&served, &signature).0, 202);
+    assert_eq!(
+        here.json(&["event", "show", "1"])["type"],
+        "url_verification"
+    );
+}
+
+#[test]
+fn cloudevents_options_is_allowed_where_it_is_set() {
+    let ask = "OPTIONS /in/in HTTP/1.1\r\nHost: box\r\nWebHook-Request-Origin: events.example.com\r\nWebHook-Request-Rate: 120\r\nConnection: close\r\n\r\n";
+    let (_here, served) = serve("generic", &["--handshake", "cloudevents"]);
+    let answer = raw(served.ingest_address(), ask.as_bytes()).to_lowercase();
+    assert!(answer.starts_with("http/1.1 200"), "{answer}");
+    for header in [
+        "webhook-allowed-origin: events.example.com",
+        "webhook-allowed-rate: *",
+        "allow: post",
+    ] {
+        assert!(answer.contains(header), "{answer}");
+    }
+    let (_here, served) = serve("generic", &[]);
+    let answer = raw(served.ingest_address(), ask.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+}

@@ -1,0 +1,208 @@
+//! What people type, paste and point at the wrong place: taken as it was meant, or answered with what
+//! to do.
+
+use hookbox::signature::{Secret, gogs};
+use hookbox::time::{Timestamp, parse_span};
+
+use crate::support::{Box, PUSH, agent, sql};
+
+/// Cause: a file that Windows' Notepad or PowerShell wrote begins with a byte order mark, which became a part
+/// of the secret. Damage: every event of a sender whose secret was right was refused. Cure: it is left out;
+/// of blanks, which may be meant, it is warned.
+#[test]
+fn a_secret_is_what_was_meant_whatever_editor_wrote_it() {
+    for (text, secret, warns) in [
+        (&b"\xef\xbb\xbftopsecret\r\n"[..], "topsecret", false),
+        (b"topsecret\n", "topsecret", false),
+        (b"top secret", "top secret", false),
+        (b"topsecret \n", "topsecret ", true),
+        (b"\ttopsecret", "\ttopsecret", true),
+        (b"topsecret\n\n", "topsecret\n", true),
+    ] {
+        let here = Box::new();
+        let file = here.folder.path().join("secret");
+        std::fs::write(&file, text).unwrap();
+        let path = file.to_str().unwrap();
+        let added = here.run(&[
+            "source",
+            "add",
+            "gogs",
+            "--kind",
+            "gogs",
+            "--secret-file",
+            path,
+        ]);
+        assert_eq!(added.code, 0);
+        let is_warned = added.stderr.contains("begins or ends with a blank");
+        assert_eq!(is_warned, warns, "{text:?}: {}", added.stderr);
+        assert!(!added.stderr.contains("topsecret"), "{}", added.stderr);
+        let served = here.serve();
+        let secret = Secret::new(secret).unwrap();
+        let signature = gogs::sign(&secret, None, PUSH.as_bytes());
+        let headers = [("X-Gogs-Event", "push"), ("X-Gogs-Signature", &signature)];
+        let (status, answer) = served.post("/in/gogs", &headers, PUSH.as_bytes());
+        assert_eq!(status, 202, "{text:?}: {answer}");
+    }
+}
+
+#[test]
+fn other_files_are_read_without_a_byte_order_mark_too() {
+    let here = Box::new();
+    let file = here.folder.path().join("chat.jinja");
+    std::fs::write(&file, "\u{feff}{\"text\": {{ summary|tojson }}}").unwrap();
+    let format = format!("template:{}", file.display());
+    here.add_endpoint(
+        "chat",
+        "https://chat.example.org/hook",
+        &["--format", &format],
+    );
+    here.json(&["enqueue", "--type", "push", "--data", "{}"]);
+    let preview = here.run(&["endpoint", "preview", "chat", "1"]);
+    assert!(
+        preview.text().contains("{\"text\""),
+        "{} {}",
+        preview.text(),
+        preview.stderr
+    );
+    assert!(!preview.text().contains('\u{feff}'));
+}
+
+/// The events since a time, as the command line has it at a place whose clock is six hours and a half ahead.
+fn since(here: &Box, text: &str) -> Result<Vec<String>, String> {
+    let mut command = here.command(&["event", "list", "--json", "--since", text]);
+    let output = command.env("TZ", "Asia/Yangon").output().unwrap();
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let events = lines
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    Ok(events
+        .map(|event| event["type"].as_str().unwrap().to_owned())
+        .collect())
+}
+
+#[test]
+fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
+    let here = Box::new();
+    here.json(&["init"]);
+    // In Yangon: the evening of the 27th, midnight and morning of the 28th.
+    for (name, came) in [
+        ("evening", "2026-11-27T17:29:59Z"),
+        ("midnight", "2026-11-27T17:30:00Z"),
+        ("morning", "2026-11-28T03:30:00Z"),
+    ] {
+        here.json(&["enqueue", "--type", name, "--data", "{}"]);
+        let came = Timestamp::parse(came, Timestamp(0)).unwrap().0;
+        sql(
+            &here.db,
+            &format!("update hookbox_event set received_ms = {came} where type = '{name}'"),
+        );
+    }
+    for (text, events) in [
+        ("2026-11-28", &["morning", "midnight"][..]),
+        ("2026-11-27", &["morning", "midnight", "evening"]),
+        ("2026-11-28 10:00", &["morning"]),
+        ("2026-11-28T10:00:00", &["morning"]),
+        ("2026-11-28 10:01", &[]),
+        ("2026-11-28T03:30:00Z", &["morning"]),
+        ("2026-11-28T10:00:00+06:30", &["morning"]),
+    ] {
+        assert_eq!(since(&here, text).unwrap(), events, "{text}");
+    }
+    for bad in [
+        "2026-13-01",
+        "2026-11-28 25:00",
+        "28.11.2026",
+        "tuesday",
+        "",
+    ] {
+        let said = since(&here, bad).unwrap_err();
+        assert!(
+            said.contains("yesterday") && said.contains("2026-03-01"),
+            "{bad}: {said}"
+        );
+    }
+}
+
+#[test]
+fn yesterday_and_today_are_days_of_the_box() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let day = parse_span("1d").unwrap();
+    here.json(&["enqueue", "--type", "now", "--data", "{}"]);
+    assert_eq!(since(&here, "today").unwrap(), ["now"]);
+    assert_eq!(since(&here, "yesterday").unwrap(), ["now"]);
+    let two_days = 2 * i64::try_from(day.as_millis()).unwrap();
+    sql(
+        &here.db,
+        &format!("update hookbox_event set received_ms = received_ms - {two_days}"),
+    );
+    assert!(since(&here, "yesterday").unwrap().is_empty());
+}
+
+#[test]
+fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
+    let here = Box::new();
+    here.add_gogs();
+    let url = "https://ci.example.org/hook";
+    for (types, says) in [
+        ("pull-request", Some("did you mean pull_request?")),
+        ("push,issue", Some("did you mean issues?")),
+        ("PullRequest", Some("did you mean pull_request?")),
+        ("merge_train", Some("it sends such as")),
+        ("push,issue*", None),
+        ("*", None),
+    ] {
+        let ran = here.run(&["endpoint", "add", "ci", url, "--types", types]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        match says {
+            Some(says) => assert!(ran.stderr.contains(says), "{types}: {}", ran.stderr),
+            None => assert_eq!(ran.stderr, "", "{types}"),
+        }
+        let doctor = here.run(&["doctor"]);
+        assert_eq!(
+            doctor.text().contains("--types has"),
+            says.is_some(),
+            "{types}: {}",
+            doctor.text()
+        );
+        here.json(&["endpoint", "remove", "ci"]);
+    }
+    // What a program sends may be of any type.
+    let other = Box::new();
+    let added = other.run(&["source", "add", "shop", "--kind", "generic"]);
+    assert_eq!(added.code, 0, "{}", added.stderr);
+    let ran = other.run(&["endpoint", "add", "ci", url, "--types", "pull-request"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+/// Cause: the page answered a webhook as it answers a stranger's form. Damage: Gogs showed "403" and a text
+/// about names, and the events were lost. Cure: it says where events go.
+#[test]
+fn a_webhook_that_is_sent_to_the_page_is_told_where_events_go() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    let port = served.ingest_address().port();
+    for (path, headers) in [
+        ("/in/gogs", &[][..]),
+        ("/", &[("X-Gogs-Event", "push")]),
+        ("/api/v1/events", &[("X-GitHub-Event", "push")]),
+        ("/hooks?x=1", &[("webhook-id", "msg_1")]),
+        // By a name that is not the page's.
+        ("/in/gogs", &[("Host", "box.example.org")]),
+    ] {
+        let mut request = agent().post(format!("{}{path}", served.status));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.send(PUSH).unwrap();
+        assert_eq!(response.status(), 421, "{path}");
+        let text = response.body_mut().read_to_string().unwrap();
+        let says = format!("events go to port {port} (http://127.0.0.1:{port}/in/SOURCE)");
+        assert!(text.contains(&says), "{path}: {text}");
+    }
+    assert!(here.list(&["event", "list"]).is_empty());
+}
