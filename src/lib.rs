@@ -60,10 +60,14 @@
 //! | word | means |
 //! | --- | --- |
 //! | source | a verified way in: a kind, a path, a secret |
+//! | preset | a sender whose rules over kind `generic` are known |
+//! | handshake | what a sender asks before it sends events; no event |
 //! | refusal | a request that a source did not take: why, from where, with which headers |
 //! | event | one fact, stored once, bytes exact, never changed |
 //! | activity | what an event's body says happened: who did what to which repository |
 //! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
+//! | path | the boxes and sources that an event has passed, in `Hookbox-Path`, so that it does not go round |
+//! | doubt | what may be wrong with an endpoint that works as it is set |
 //! | format | the shape in which an event is sent: raw, a message in a chat, or what a template makes of it |
 //! | chat | a system whose robots are told what happened, with limits and answers of its own |
 //! | window | when an endpoint is sent to |
@@ -72,6 +76,7 @@
 //! | outbox | the view that other programs insert into, in transactions of their own |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | attempt | one HTTP try of a delivery, with what was sent and what came back |
+//! | expectation | what a reply must be, besides a 2xx, to count as delivered |
 //! | retry | the scheduler tries a delivery again, by itself |
 //! | replay | a person asks for it again: a new delivery, linked by `replay_of` |
 //! | outage | the time in which an endpoint cannot be reached: one row that grows |

@@ -94,7 +94,7 @@ impl Timestamp {
         match parse_span(text) {
             Ok(age) => Ok(now.minus(age)),
             Err(_) => Err(Error::misuse(format!(
-                "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", yesterday) nor an age (90s, 2h, 7d)"
+                "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday) nor an age (90s, 2h, 7d)"
             ))),
         }
     }
@@ -130,9 +130,12 @@ fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Time
         "today" => today.at(0, 0, 0, 0),
         "yesterday" => today.yesterday().ok()?.at(0, 0, 0, 0),
         text => {
-            let is_dated = text.len() >= 10 && text.as_bytes()[4] == b'-';
-            let time: jiff::civil::DateTime = text.parse().ok().filter(|_| is_dated)?;
-            time
+            text.as_bytes().get(4).filter(|byte| **byte == b'-')?;
+            // With an offset and without seconds, say.
+            if let Ok(moment) = text.parse::<jiff::Timestamp>() {
+                return Some(Timestamp::from_jiff(moment));
+            }
+            text.parse::<jiff::civil::DateTime>().ok()?
         }
     };
     // A time that is skipped when clocks go forward is read with the offset from before, one that
@@ -349,6 +352,10 @@ mod tests {
             ("yesterday", Some("2026-11-27T23:00:00.000Z")),
             ("2026-13-01", None),
             ("2026-11-31", None),
+            ("2026-11-28T10:00Z", Some("2026-11-28T10:00:00.000Z")),
+            ("2026-11-28 10:00+08:00", Some("2026-11-28T02:00:00.000Z")),
+            ("2026", None),
+            ("2026-", None),
             ("20261128", None),
             ("10:00", None),
             ("7d", None),

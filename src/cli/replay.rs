@@ -18,8 +18,9 @@ use crate::time::show_span;
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArguments {
-    /// Deliveries to send again, by id or bare number, or events (evt_...), which
-    /// stand for their newest delivery to each endpoint; all or none is replayed
+    /// Deliveries to send again, by id or bare number (here always a delivery's),
+    /// or events (evt_...), which stand for their newest delivery to each
+    /// endpoint; all or none is replayed
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Those in this state: delivered, dead, cancelled

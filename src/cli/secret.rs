@@ -14,7 +14,8 @@ use crate::time::parse_span;
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub(super) struct SecretArguments {
-    /// Read the secret from this file (one newline at its end is left out)
+    /// Read the secret from this file (one newline at its end and a byte order
+    /// mark are left out)
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
     /// Read the secret from this environment variable
@@ -101,6 +102,11 @@ impl From<'_> {
 /// The secret of a text: editors and `echo` end one with a newline, and some editors begin it with a
 /// byte order mark, which are no part of it. Blanks may be.
 fn as_meant(context: &Context, mut bytes: Vec<u8>) -> Result<Secret> {
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::misuse(
+            "the secret is written in UTF-16, as PowerShell's > does; save it as UTF-8",
+        ));
+    }
     let mut mark = [0; 4];
     let mark = BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes();
     if bytes.starts_with(mark) {

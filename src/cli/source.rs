@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::kind::OnRepeat;
 use crate::model::refusal::RefusalRecord;
 use crate::model::source::{
-    Handshake, NewSource, Origin, SenderAuth, SenderKind, Source, SourceReport, Tolerance,
+    Handshake, NewSource, Origin, Preset, SenderAuth, SenderKind, Source, SourceReport, Tolerance,
 };
 use crate::signature::Secret;
 
@@ -304,6 +304,10 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     store.add_source(new, context.now())?;
     let report = store.source_report(&arguments.name)?;
     warn_of_unproved(context, &report.source);
+    let generic = &report.source.generic;
+    if generic.preset == Some(Preset::Slack) && generic.handshake.is_none() {
+        context.out.note("Slack asks for its challenge before it sends events, and is not answered: `source set --handshake slack` answers it");
+    }
     let text = format!(
         "added source {}; it takes events at {}, on the address that `serve --ingest` names",
         arguments.name,

@@ -43,7 +43,7 @@ fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
         return None;
     }
     Some(format!(
-        "{by_page} of {in_all} deliveries were answered with an HTML page, which counts as a yes: it may be that of a login or a proxy; look at one of them, and say what a yes looks like with --expect"
+        "{by_page} deliveries of JSON were answered with an HTML page, which counts as a yes ({in_all} delivered in all): it may be that of a login or a proxy; look at one of them, and say what a yes looks like with --expect"
     ))
 }
 
@@ -55,7 +55,7 @@ fn comes_back(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     let takes = endpoint.filters.sources.as_ref();
     takes.is_none_or(|globs| globs.matches(&source.name)).then(|| {
         format!(
-            "its URL looks like the way in of source {name}: if it is the one of this box, events of {name} go round, and are refused with 508; leave {name} out of its --sources"
+            "its URL looks like the way in of source {name}: if it is the one of this box, events of {name} go round and are refused there; name the sources that it is for with --sources, without {name}"
         )
     })
 }
@@ -90,8 +90,10 @@ fn shares_url(endpoint: &Endpoint, all: &[Arc<Endpoint>]) -> Option<String> {
     ))
 }
 
-/// One of its types is sent by none of its sources, all of which are git servers.
+/// One of its types is sent by none of its sources: where all of them are git servers it is said, and else
+/// where it is one of a git server's that is spelled otherwise.
 fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
+    const SHOWN_MAX: usize = 8;
     let types = endpoint.filters.types.as_ref()?;
     let takes = endpoint.filters.sources.as_ref();
     let of_it = sources
@@ -99,13 +101,12 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
         .filter(|source| takes.is_none_or(|globs| globs.matches(&source.name)));
     let mut kinds: Vec<_> = of_it.map(|source| source.kind).collect();
     kinds.dedup();
-    let known: Option<Vec<&[&str]>> = kinds.iter().map(|kind| kind.event_types()).collect();
-    let known: Vec<&str> = known?.concat();
+    let sent: Vec<Option<&[&str]>> = kinds.iter().map(|kind| kind.event_types()).collect();
+    let known: Vec<&str> = sent.iter().flatten().copied().flatten().copied().collect();
     if known.is_empty() {
         return None;
     }
     let idle = types.first_idle(known.iter().copied())?;
-    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     // What differs in its spelling alone: pull-request, issue, PullRequest.
     let plain = |text: &str| {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
@@ -115,13 +116,20 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     let meant = known.iter().find(|name| plain(name) == plain(&idle));
     let hint = match meant {
         Some(name) => format!("did you mean {name}?"),
-        None => format!(
-            "it sends such as {}",
-            known[..known.len().min(8)].join(", ")
-        ),
+        // Another source may send any.
+        None if sent.contains(&None) => return None,
+        None => {
+            let shown = &known[..known.len().min(SHOWN_MAX)];
+            format!("it sends such as {}", shown.join(", "))
+        }
     };
+    let senders: Vec<&str> = kinds
+        .iter()
+        .filter(|kind| kind.event_types().is_some())
+        .map(|kind| kind.name())
+        .collect();
     Some(format!(
         "--types has `{idle}`, which {} does not send; {hint}",
-        kinds.join(" or ")
+        senders.join(" or ")
     ))
 }

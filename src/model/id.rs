@@ -110,7 +110,7 @@ impl BoxId {
                 "a"
             };
             Error::misuse(format!(
-                "`{text}` is not {article} {noun} id; write {prefix}_{self}_7 or the bare number"
+                "`{text}` is not {article} {noun} id; write such as {prefix}_{self}_7"
             ))
         };
         let number = match text

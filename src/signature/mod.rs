@@ -332,14 +332,14 @@ impl fmt::Display for Rejection {
         match self {
             Rejection::Missing { header } => write!(
                 f,
-                "not signed: {header} is absent or empty; set this source's secret at the sender"
+                "not signed: {header} is absent or empty; let the sender sign as this source is set, with its secret"
             ),
             Rejection::Malformed { header, expected } => {
                 write!(f, "{header} is malformed: it should be {expected}")
             }
             Rejection::WrongToken { header } => write!(
                 f,
-                "{header} does not match this source's secret; set the same at the sender"
+                "{header} does not match what this source is set to; set the same secret (and user name) at the sender"
             ),
             Rejection::Stale { age_s, tolerance_s } => {
                 let (distance, place) = match age_s {

@@ -140,12 +140,16 @@ fn misdirected(router: &Router, request: &Request) -> Option<Reply> {
         "webhook-id",
         "svix-id",
     ];
-    let is_way_in = request.url() == "/in" || request.url().starts_with("/in/");
-    if !is_way_in
-        && !OF_SENDERS
-            .iter()
-            .any(|name| header(request, name).is_some())
-    {
+    let path = request.url().split('?').next().unwrap_or_default();
+    let is_way_in = path == "/in" || path.starts_with("/in/");
+    let mut of_senders = OF_SENDERS.iter();
+    let is_of_sender = of_senders.any(|name| header(request, name).is_some());
+    // No form of a page is one.
+    let content_type = header(request, "Content-Type").unwrap_or_default();
+    let is_json = *request.method() == Method::Post
+        && content_type.to_ascii_lowercase().contains("json")
+        && !machine::is_for_machines(path);
+    if !is_way_in && !is_of_sender && !is_json {
         return None;
     }
     let text = match router.events_at {

@@ -46,6 +46,22 @@ fn a_secret_is_what_was_meant_whatever_editor_wrote_it() {
 }
 
 #[test]
+fn a_secret_of_another_encoding_is_refused() {
+    let here = Box::new();
+    let text: Vec<u8> = "\u{feff}topsecret\r\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let ran = here.run_with_input(
+        &["source", "add", "gogs", "--kind", "gogs", "--secret", "-"],
+        &text,
+    );
+    assert_eq!(ran.code, 2);
+    assert!(ran.stderr.contains("save it as UTF-8"), "{}", ran.stderr);
+    assert!(!here.db.exists(), "nothing was made");
+}
+
+#[test]
 fn other_files_are_read_without_a_byte_order_mark_too() {
     let here = Box::new();
     let file = here.folder.path().join("chat.jinja");
@@ -170,6 +186,12 @@ fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
         );
         here.json(&["endpoint", "remove", "ci"]);
     }
+    let mixed = ["source", "add", "shop", "--kind", "stripe"];
+    assert_eq!(here.run(&mixed).code, 0);
+    let ran = here.run(&["endpoint", "add", "ci", url, "--types", "pull-request"]);
+    assert!(ran.stderr.contains("did you mean"), "{}", ran.stderr);
+    let ran = here.run(&["endpoint", "set", "ci", "--types", "invoice.paid"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
     // What a program sends may be of any type.
     let other = Box::new();
     let added = other.run(&["source", "add", "shop", "--kind", "generic"]);
@@ -191,6 +213,7 @@ fn a_webhook_that_is_sent_to_the_page_is_told_where_events_go() {
         ("/", &[("X-Gogs-Event", "push")]),
         ("/api/v1/events", &[("X-GitHub-Event", "push")]),
         ("/hooks?x=1", &[("webhook-id", "msg_1")]),
+        ("/", &[("Content-Type", "application/json")]),
         // By a name that is not the page's.
         ("/in/gogs", &[("Host", "box.example.org")]),
     ] {

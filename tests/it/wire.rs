@@ -320,7 +320,20 @@ fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wron
         let error = outcome(identity, ca.map(String::as_str));
         assert!(error.contains(says), "{error}");
     }
-    // An authority's own certificate, with names of its own, still vouches for others.
+    // What speaks no TLS is told apart.
+    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = plain.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = plain.accept().unwrap();
+        let _ = stream.read(&mut [0; 512]);
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    let endpoint = endpoint(&format!("https://{address}/"), |_| {});
+    match send(&transport(), &endpoint, &[]) {
+        Answer::Unreachable { error } => assert!(error.contains("http://"), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    server.join().unwrap();
     let here = Box::new();
     let bad = here.folder.path().join("bad.pem");
     std::fs::write(

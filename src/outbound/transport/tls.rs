@@ -233,11 +233,14 @@ fn failed(why: &str) -> ureq::Error {
 fn in_words(error: io::Error) -> ureq::Error {
     let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(why)) => why,
+        Some(rustls::Error::InvalidMessage(_)) => {
+            return failed("what answers there speaks no TLS; is it http:// instead of https://?");
+        }
         _ => return error.into(),
     };
     let what = match why {
         CertificateError::UnknownIssuer => {
-            "its certificate is signed by nobody that is trusted here; give the certificate of who signed it, or its own, with --ca".to_owned()
+            "its certificate is signed by nobody that is trusted here; give the certificate of who signed it, or its own (this very one), with --ca".to_owned()
         }
         CertificateError::NotValidForName => {
             "its certificate is not for this host; give this very certificate with --ca, or use a name that it has".to_owned()

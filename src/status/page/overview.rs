@@ -186,7 +186,7 @@ pub(super) fn sources(around: &Around<'_>, rows: &[SourceReport]) -> Markup {
             @let name = &row.source.name;
             tr {
                 td data-label=(words.name) { a href={ "/sources/" (name) } { (name) } }
-                td data-label=(t.kind) { (row.source.kind) }
+                td data-label=(t.kind) { (row.source.kind_name()) }
                 td.mono data-label=(t.path) { (row.source.shown_path()) }
                 td data-label=(t.signature) {
                     @if row.source.secret.is_none() { (t.unchecked) }
