@@ -126,11 +126,14 @@ impl fmt::Display for Timestamp {
 /// A day or a time as it is written in a time zone; `None` where the text is neither.
 fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
     let today = now.to_jiff().to_zoned(zone.clone()).date();
-    let start = match text {
+    let text = text.to_ascii_lowercase();
+    let start = match text.as_str() {
         "today" => today.at(0, 0, 0, 0),
         "yesterday" => today.yesterday().ok()?.at(0, 0, 0, 0),
         text => {
-            text.as_bytes().get(4).filter(|byte| **byte == b'-')?;
+            // A zone of its own in brackets would not be heeded.
+            let is_dated = text.as_bytes().get(4) == Some(&b'-') && !text.contains('[');
+            let text = Some(text).filter(|_| is_dated)?;
             // With an offset and without seconds, say.
             if let Ok(moment) = text.parse::<jiff::Timestamp>() {
                 return Some(Timestamp::from_jiff(moment));
@@ -355,6 +358,8 @@ mod tests {
             ("2026-11-28T10:00Z", Some("2026-11-28T10:00:00.000Z")),
             ("2026-11-28 10:00+08:00", Some("2026-11-28T02:00:00.000Z")),
             ("2026", None),
+            ("Today", Some("2026-11-28T23:00:00.000Z")),
+            ("2026-11-28[Asia/Tokyo]", None),
             ("2026-", None),
             ("20261128", None),
             ("10:00", None),

@@ -101,8 +101,11 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
         .filter(|source| takes.is_none_or(|globs| globs.matches(&source.name)));
     let mut kinds: Vec<_> = of_it.map(|source| source.kind).collect();
     kinds.dedup();
-    let sent: Vec<Option<&[&str]>> = kinds.iter().map(|kind| kind.event_types()).collect();
-    let known: Vec<&str> = sent.iter().flatten().copied().flatten().copied().collect();
+    let known: Vec<&str> = kinds
+        .iter()
+        .flat_map(|kind| kind.event_types())
+        .copied()
+        .collect();
     if known.is_empty() {
         return None;
     }
@@ -117,7 +120,7 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     let hint = match meant {
         Some(name) => format!("did you mean {name}?"),
         // Another source may send any.
-        None if sent.contains(&None) => return None,
+        None if kinds.iter().any(|kind| kind.has_other_types()) => return None,
         None => {
             let shown = &known[..known.len().min(SHOWN_MAX)];
             format!("it sends such as {}", shown.join(", "))
@@ -125,7 +128,7 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     };
     let senders: Vec<&str> = kinds
         .iter()
-        .filter(|kind| kind.event_types().is_some())
+        .filter(|kind| !kind.event_types().is_empty())
         .map(|kind| kind.name())
         .collect();
     Some(format!(

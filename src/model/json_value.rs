@@ -59,9 +59,8 @@ impl Tree {
         }
         let is_fraction = text.contains(['.', 'e', 'E']);
         match (text.parse::<f64>(), self.numbers) {
-            (Ok(number), Numbers::Compared) if is_fraction && number.is_finite() => {
-                Value::from(number)
-            }
+            // One beyond all floats is more, or less, than any.
+            (Ok(number), Numbers::Compared) if is_fraction => Value::from(number),
             _ => Value::from(text),
         }
     }
@@ -157,7 +156,8 @@ mod tests {
             ),
             ("1.5", "1.5", "1.5"),
             ("2.10", "2.1", "2.10"),
-            ("1e999", "1e+999", "1e+999"),
+            ("1e999", "inf", "1e+999"),
+            ("-1e999", "-inf", "-1e+999"),
         ] {
             let body = format!(r#"{{"n":{written}}}"#);
             let said = |numbers| {

@@ -85,8 +85,8 @@ impl SourceKind {
         }
     }
 
-    /// The types that this kind sends; `None` where its senders choose them.
-    pub fn event_types(self) -> Option<&'static [&'static str]> {
+    /// The types that this kind sends, as far as they are known ahead.
+    pub fn event_types(self) -> &'static [&'static str] {
         const GOGS: &[&str] = &[
             "push",
             "create",
@@ -139,15 +139,73 @@ impl SourceKind {
             "pipeline.cancel",
             "pipeline.skip",
         ];
+        const GITHUB: &[&str] = &[
+            "push",
+            "pull_request",
+            "pull_request_review",
+            "pull_request_review_comment",
+            "issues",
+            "issue_comment",
+            "create",
+            "delete",
+            "release",
+            "check_run",
+            "check_suite",
+            "commit_comment",
+            "deployment",
+            "deployment_status",
+            "discussion",
+            "discussion_comment",
+            "fork",
+            "gollum",
+            "label",
+            "member",
+            "milestone",
+            "package",
+            "repository",
+            "star",
+            "status",
+            "workflow_job",
+            "workflow_run",
+        ];
+        const GITLAB: &[&str] = &[
+            "push",
+            "tag_push",
+            "merge_request",
+            "issue",
+            "confidential_issue",
+            "note",
+            "confidential_note",
+            "pipeline",
+            "job",
+            "deployment",
+            "wiki_page",
+            "release",
+            "milestone",
+            "emoji",
+            "feature_flag",
+            "member",
+        ];
         static WITH_ACTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| [GITEA, FORGEJO].concat());
         match self {
-            SourceKind::Gogs => Some(GOGS),
-            SourceKind::Gitea => Some(GITEA),
-            SourceKind::Forgejo => Some(&WITH_ACTIONS),
-            SourceKind::Gitee => Some(GITEE),
-            // Theirs are many, and more every year.
-            SourceKind::Github | SourceKind::Gitlab => None,
-            SourceKind::Standard | SourceKind::Generic => None,
+            SourceKind::Gogs => GOGS,
+            SourceKind::Gitea => GITEA,
+            SourceKind::Forgejo => &WITH_ACTIONS,
+            SourceKind::Gitee => GITEE,
+            SourceKind::Github => GITHUB,
+            SourceKind::Gitlab => GITLAB,
+            SourceKind::Standard | SourceKind::Generic => &[],
+        }
+    }
+
+    /// Whether it may send types that are not known: GitHub's and GitLab's are many, and more every year.
+    pub fn has_other_types(self) -> bool {
+        match self {
+            SourceKind::Gogs | SourceKind::Gitea | SourceKind::Forgejo | SourceKind::Gitee => false,
+            SourceKind::Github
+            | SourceKind::Gitlab
+            | SourceKind::Standard
+            | SourceKind::Generic => true,
         }
     }
 

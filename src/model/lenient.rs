@@ -256,12 +256,31 @@ pub(crate) enum MapOrNumber<'de, A> {
 pub(crate) fn map_or_number<'de, A: MapAccess<'de>>(
     mut rest: A,
 ) -> Result<MapOrNumber<'de, A>, A::Error> {
-    let first = match rest.next_key()? {
-        Some(FirstKey::OfNumber) => return rest.next_value().map(MapOrNumber::Number),
-        Some(FirstKey::Name(name)) => Some(name),
-        None => None,
-    };
+    let mut first = rest.next_key()?;
+    if let Some(FirstKey::OfNumber) = first {
+        let number = rest.next_value::<Text>()?.0.filter(|text| is_number(text));
+        first = rest.next_key()?;
+        match (number, &first) {
+            (Some(number), None) => return Ok(MapOrNumber::Number(number)),
+            // A body has a field of that name, which is left out.
+            (_, Some(FirstKey::OfNumber)) => {
+                rest.next_value::<IgnoredAny>()?;
+                first = None;
+            }
+            _ => {}
+        }
+    }
+    let first = first.and_then(|first| match first {
+        FirstKey::Name(name) => Some(name),
+        FirstKey::OfNumber => None,
+    });
     Ok(MapOrNumber::Map(FromFirst { first, rest }))
+}
+
+fn is_number(text: &str) -> bool {
+    let is_part = |byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        && text.bytes().all(is_part)
 }
 
 /// A map whose first key has been read.

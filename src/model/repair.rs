@@ -12,10 +12,15 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 /// What stands for a character that cannot be read (U+FFFD), as an escape.
 const REPLACEMENT: &[u8] = b"\\ufffd";
 
-/// The text without a byte order mark and comments, with U+FFFD in the place of bytes that are no
-/// UTF-8 and of escapes that are half a character (`\ud83d` alone); borrowed where there is
-/// nothing of the kind.
+/// The text as UTF-8, without a byte order mark, comments and commas at the ends of lists, with U+FFFD in
+/// the place of bytes that are no UTF-8 and of escapes that are half a character (`\ud83d` alone), with
+/// control characters in strings escaped and `null` for Python's `NaN` and `Infinity`; borrowed where there
+/// is nothing of the kind.
 pub(super) fn repaired(body: &[u8]) -> Cow<'_, [u8]> {
+    if let Some(text) = of_utf16(body) {
+        let text = text.into_bytes();
+        return Cow::Owned(without_oddities(&text).unwrap_or(text));
+    }
     let body = body.strip_prefix(BOM).unwrap_or(body);
     let text = match String::from_utf8_lossy(body) {
         Cow::Borrowed(_) => Cow::Borrowed(body),
@@ -27,7 +32,21 @@ pub(super) fn repaired(body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The text without comments and halves of characters; `None` where it has neither.
+/// The text of UTF-16 that says so by its byte order mark, as PowerShell writes files.
+fn of_utf16(body: &[u8]) -> Option<String> {
+    let (unit, rest): (fn([u8; 2]) -> u16, _) = match body {
+        [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
+        [0xfe, 0xff, rest @ ..] => (u16::from_be_bytes, rest),
+        _ => return None,
+    };
+    let units: Vec<u16> = rest
+        .chunks_exact(2)
+        .map(|pair| unit([pair[0], pair[1]]))
+        .collect();
+    Some(String::from_utf16_lossy(&units))
+}
+
+/// The text with what is odd about it replaced; `None` where nothing is.
 fn without_oddities(text: &[u8]) -> Option<Vec<u8>> {
     let mut made = Vec::new();
     let (mut at, mut copied, mut in_string) = (0, 0, false);
@@ -38,6 +57,12 @@ fn without_oddities(text: &[u8]) -> Option<Vec<u8>> {
                 (1, None)
             }
             (true, b'\\') => escape(&text[at..]),
+            (true, control @ 0..0x20) => (1, Some(escaped(control))),
+            (false, b',') if ends_list(&text[at + 1..]) => (1, Some(b"")),
+            (false, b'N' | b'I' | b'-') => match no_number(&text[at..]) {
+                0 => (1, None),
+                width => (width, Some(b"null")),
+            },
             (false, b'/') => match comment(&text[at..]) {
                 0 => (1, None),
                 width => (width, Some(b" ")),
@@ -55,6 +80,29 @@ fn without_oddities(text: &[u8]) -> Option<Vec<u8>> {
         made.extend_from_slice(&text[copied..]);
         made
     })
+}
+
+/// A control character as an escape: JSON takes none in a string (RFC 8259, section 7).
+fn escaped(control: u8) -> &'static [u8] {
+    match control {
+        b'\t' => b"\\t",
+        b'\n' => b"\\n",
+        b'\r' => b"\\r",
+        _ => REPLACEMENT,
+    }
+}
+
+/// Whether nothing more of a list or an object comes behind a comma.
+fn ends_list(behind: &[u8]) -> bool {
+    let next = behind.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(next, Some(b']' | b'}'))
+}
+
+/// The width of what Python writes for what is no number; 0 where a text does not begin so.
+fn no_number(text: &[u8]) -> usize {
+    let names: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
+    let name = names.into_iter().find(|name| text.starts_with(name));
+    name.map_or(0, <[u8]>::len)
 }
 
 /// The width of the escape that a text begins with, and what to write instead.
@@ -138,11 +186,30 @@ mod tests {
                 "{\"a\": 1, // one: \"\n\"b\": \"//\"}",
                 "{\"a\": 1,  \n\"b\": \"//\"}",
             ),
+            ("{\"a\":\"x\ty\r\n\u{1}\"}", r#"{"a":"x\ty\r\n\ufffd"}"#),
+            ("[1, 2,\n]", "[1, 2\n]"),
+            (r#"{"a":{"b":",]",},}"#, r#"{"a":{"b":",]"}}"#),
+            ("[NaN,-Infinity,Infinity,-1]", "[null,null,null,-1]"),
             ("[1,/* two \" */2] // end", "[1, 2]  "),
         ] {
             let mended = repaired(odd.as_bytes());
             assert_eq!(String::from_utf8_lossy(&mended), right);
             assert!(serde_json::from_slice::<serde::de::IgnoredAny>(&mended).is_ok());
+        }
+        for (mark, unit) in [
+            ([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            ([0xfe, 0xff], u16::to_be_bytes),
+        ] {
+            let text = r#"{"a":"lämpchen 💡",}"#;
+            let wide = [
+                &mark[..],
+                &text.encode_utf16().flat_map(unit).collect::<Vec<u8>>(),
+            ]
+            .concat();
+            assert_eq!(
+                String::from_utf8_lossy(&repaired(&wide)),
+                r#"{"a":"lämpchen 💡"}"#
+            );
         }
         let latin1 = repaired(b"[\"caf\xe9\"]");
         assert_eq!(String::from_utf8_lossy(&latin1), "[\"caf\u{fffd}\"]");

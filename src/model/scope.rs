@@ -90,11 +90,11 @@ impl<'a> Scope<'a> {
                 Ok(value) => return Ok(value),
                 Err(fault) => fault,
             };
-            if is_form(self.content_type) {
+            if is_form(self.content_type) && !self.looks_like_json() {
                 let fields = form_urlencoded::parse(self.body).into_owned();
                 return Ok(Value::from(fields.collect::<BTreeMap<String, String>>()));
             }
-            if self.should_be_json() {
+            if self.should_be_json() || is_form(self.content_type) {
                 return Err(format!("the body cannot be read as JSON: {fault}"));
             }
             Ok(Value::from(String::from_utf8_lossy(self.body).into_owned()))
@@ -106,11 +106,14 @@ impl<'a> Scope<'a> {
     fn should_be_json(&self) -> bool {
         match self.content_type {
             Some(content_type) => content_type.to_ascii_lowercase().contains("json"),
-            None => {
-                let mut bytes = self.body.iter().filter(|byte| !byte.is_ascii_whitespace());
-                matches!(bytes.next(), Some(b'{' | b'['))
-            }
+            None => self.looks_like_json(),
         }
+    }
+
+    /// Whether the body begins as JSON does. `curl -d` calls it a form all the same.
+    fn looks_like_json(&self) -> bool {
+        let mut bytes = self.body.iter().filter(|byte| !byte.is_ascii_whitespace());
+        matches!(bytes.next(), Some(b'{' | b'['))
     }
 
     /// Whether the body is text, which has no fields.

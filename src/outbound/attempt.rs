@@ -101,9 +101,10 @@ fn without_tokens(
                 reply.body = text.into_bytes();
             }
         }
-        Answer::Broken { error } | Answer::Unsent { error, .. } | Answer::Unreachable { error } => {
-            hide(error)
-        }
+        Answer::Broken { error }
+        | Answer::Unsent { error, .. }
+        | Answer::Unreachable { error }
+        | Answer::Closed { error } => hide(error),
     }
     exchange
 }

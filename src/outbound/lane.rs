@@ -19,6 +19,7 @@ use super::circuit::Circuit;
 use super::flow::Flow;
 use super::pace::Pace;
 use super::policy::{PAUSE_MAX, Verdict};
+use super::suspects::Suspects;
 
 /// Deliveries looked up at a time.
 const PAGE: usize = 64;
@@ -63,6 +64,8 @@ pub(super) struct Lane {
     enough: u32,
     /// Answers that say that the endpoint is no more, and are not on disk yet.
     holds: usize,
+    /// Deliveries on which the endpoint closed the connection.
+    pub(super) suspects: Suspects,
 }
 
 impl Lane {
@@ -73,6 +76,7 @@ impl Lane {
             flow: Flow::new(),
             pace,
             holds: 0,
+            suspects: Suspects::default(),
             enough: 0,
             ready: VecDeque::new(),
             first: None,
@@ -232,10 +236,12 @@ impl Lane {
         }
         let is_blocked = self.endpoint.is_ordered;
         let is_blocked = is_blocked && self.ready.front().is_some_and(|first| first.due > now);
-        let next = if is_blocked {
-            None
-        } else {
-            self.ready.pop_front()
+        let is_probe = self.circuit.probe_at().is_some() && !self.endpoint.is_ordered;
+        let next = match is_blocked {
+            true => None,
+            // Another may get through where this one does not.
+            false if is_probe => self.suspects.take_other(&mut self.ready),
+            false => self.ready.pop_front(),
         };
         if let Some(due) = next {
             self.in_flight.insert(due.id);

@@ -24,6 +24,7 @@ mod pool;
 mod replayer;
 mod scheduler;
 mod steady;
+mod suspects;
 mod transport;
 
 pub use egress::{Egress, Forbidden, Scope};

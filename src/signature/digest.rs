@@ -74,11 +74,15 @@ impl Algorithm {
         malformed: impl FnOnce() -> Rejection,
     ) -> std::result::Result<(), Rejection> {
         let claimed = encoding.decode(digits).ok_or_else(malformed)?;
-        if claimed.ct_eq(&self.hmac(secret, texts)).into() {
-            Ok(())
-        } else {
-            Err(Rejection::Mismatch)
-        }
+        same(&claimed, &self.hmac(secret, texts))
+    }
+}
+
+/// Compares two digests in constant time.
+pub(super) fn same(claimed: &[u8], made: &[u8]) -> std::result::Result<(), Rejection> {
+    match claimed.ct_eq(made).into() {
+        true => Ok(()),
+        false => Err(Rejection::Mismatch),
     }
 }
 
@@ -114,7 +118,7 @@ impl Encoding {
         }
     }
 
-    fn decode(self, text: &str) -> Option<Vec<u8>> {
+    pub(super) fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Encoding::Hex => hex::decode(text).ok(),
             Encoding::Base64 => STANDARD.decode(text).ok(),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
-use super::digest::{Algorithm, Encoding};
+use super::digest::{Algorithm, Encoding, same};
 use super::{Rejection, Secret, Signable, Signed, github, standard};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -328,53 +328,56 @@ impl Rules {
     }
 
     /// Checks the signatures of a list, of which one must be right: while a sender's secret is being
-    /// replaced there are two.
+    /// replaced there are two. The body is hashed once, however many there are.
     fn check_any(
         &self,
         items: &[&str],
         secret: &Secret,
         texts: &[&[u8]],
     ) -> std::result::Result<(), Rejection> {
-        let prefixed = items
-            .iter()
-            .filter(|item| !self.prefix.is_empty() && item.starts_with(&self.prefix));
-        let prefixed: Vec<&str> = prefixed.copied().collect();
+        let is_prefixed = |item: &&str| !self.prefix.is_empty() && item.starts_with(&self.prefix);
         // What stands before one need not be said, or be there.
-        let claimed = if prefixed.is_empty() {
-            items
-        } else {
-            &prefixed
-        };
-        let mut rejection = Rejection::missing(self.header.clone());
-        for item in claimed {
+        let needs_prefix = items.iter().any(is_prefixed);
+        let claimed = items
+            .iter()
+            .filter(|item| !needs_prefix || is_prefixed(item));
+        let digits = claimed.map(|item| {
             let item = item.strip_prefix(&self.prefix).unwrap_or(item);
             let bare = item.strip_prefix(self.algorithm.name());
-            let digits = bare.and_then(|rest| rest.strip_prefix('=')).unwrap_or(item);
-            if digits.is_empty() {
-                continue;
-            }
-            let checked = self
-                .algorithm
-                .check(self.encoding, digits, secret, texts, || {
-                    let form = self.encoding.form(self.algorithm);
-                    Rejection::malformed(self.header.clone(), form)
-                });
-            match checked {
-                Ok(()) => return Ok(()),
-                Err(Rejection::Mismatch) => rejection = Rejection::Mismatch,
-                Err(why) if rejection != Rejection::Mismatch => rejection = why,
-                Err(_) => {}
-            }
+            bare.and_then(|rest| rest.strip_prefix('=')).unwrap_or(item)
+        });
+        let mut digits = digits.filter(|digits| !digits.is_empty()).peekable();
+        if digits.peek().is_none() {
+            return Err(Rejection::missing(self.header.clone()));
         }
-        Err(rejection)
+        let mut made = None;
+        let mut decoded = digits
+            .filter_map(|digits| self.encoding.decode(digits))
+            .peekable();
+        if decoded.peek().is_none() {
+            let form = self.encoding.form(self.algorithm);
+            return Err(Rejection::malformed(self.header.clone(), form));
+        }
+        let is_right = decoded.any(|claimed| {
+            let made = made.get_or_insert_with(|| self.algorithm.hmac(secret, texts));
+            same(&claimed, made).is_ok()
+        });
+        match is_right {
+            true => Ok(()),
+            false => Err(Rejection::Mismatch),
+        }
     }
 
-    /// Reads a time: seconds or milliseconds since 1970, or RFC 3339.
+    /// Reads a time: seconds, with or without a fraction, or milliseconds since 1970, or RFC 3339.
     fn read_time(&self, text: &str) -> std::result::Result<Timestamp, Rejection> {
         /// As seconds this would be in the year 5138.
-        const MILLIS_FROM: i64 = 100_000_000_000;
-        match text.parse::<i64>() {
-            Ok(millis) if millis.abs() >= MILLIS_FROM => Ok(Timestamp(millis)),
+        const MILLIS_FROM: u64 = 100_000_000_000;
+        let whole = match text.split_once('.') {
+            Some((whole, fraction)) if fraction.bytes().all(|byte| byte.is_ascii_digit()) => whole,
+            _ => text,
+        };
+        match whole.parse::<i64>() {
+            Ok(millis) if millis.unsigned_abs() >= MILLIS_FROM => Ok(Timestamp(millis)),
             Ok(seconds) => Ok(Timestamp(seconds.saturating_mul(1_000))),
             Err(_) => Timestamp::parse_rfc3339(text).ok_or_else(|| {
                 let usual = Cow::Borrowed(standard::TIMESTAMP_HEADER);
@@ -568,7 +571,12 @@ mod tests {
             ..rules(Algorithm::Sha256, Encoding::Base64)
         };
         // Zendesk's times are of RFC 3339, others' in milliseconds.
-        for time in ["2026-11-28T08:00:00Z", "1795852800000", "1795852800"] {
+        for time in [
+            "2026-11-28T08:00:00Z",
+            "1795852800000",
+            "1795852800",
+            "1795852800.25",
+        ] {
             let texts: [&[u8]; 2] = [time.as_bytes(), BODY];
             let digest = Algorithm::Sha256.hmac(&Secret::new("Jefe").unwrap(), &texts);
             let value = STANDARD.encode(digest);
@@ -577,6 +585,45 @@ mod tests {
             assert_eq!(checked, Ok(()), "{time}");
             let late = verify_at(1_795_853_200, &timed, "Jefe", &headers, BODY);
             assert!(matches!(late, Err(Rejection::Stale { .. })), "{time}");
+        }
+    }
+
+    /// Cause: the body was hashed for each signature of a list. Damage: one request of a stranger's, with
+    /// 20,000 of them, kept the way in busy for seconds. Cure: it is hashed once.
+    #[test]
+    fn a_list_of_many_signatures_costs_one_hash() {
+        let rules = rules(Algorithm::Sha256, Encoding::Hex);
+        let body = vec![b'x'; 1_000_000];
+        let right = hex::encode(Algorithm::Sha256.hmac(&Secret::new("Jefe").unwrap(), &[&body]));
+        let wrong = "0".repeat(64);
+        let list = [vec![wrong.as_str(); 20_000], vec![&right]]
+            .concat()
+            .join(",");
+        assert_eq!(verify(&rules, &list, &body), Ok(()));
+        let list = vec!["00"; 20_000].join(",");
+        assert_eq!(verify(&rules, &list, &body), Err(Rejection::Mismatch));
+    }
+
+    #[test]
+    fn a_time_beyond_all_times_is_refused() {
+        let list = Rules {
+            header: "X-Sig".into(),
+            over: "{timestamp}.{body}".parse().unwrap(),
+            timestamp_header: Some("X-Sig".into()),
+            ..Rules::default()
+        };
+        for time in [
+            "-9223372036854775808",
+            "9223372036854775807",
+            "1e9",
+            "",
+            ".5",
+            "NaN",
+        ] {
+            let text: [&[u8]; 3] = [time.as_bytes(), b".", BODY];
+            let digest = Algorithm::Sha256.hmac(&Secret::new("Jefe").unwrap(), &text);
+            let value = format!("t={time},{}", hex::encode(digest));
+            assert!(verify(&list, &value, BODY).is_err(), "{time}");
         }
     }
 

@@ -159,7 +159,7 @@ pub fn message(endpoint: &Endpoint, event: SendableEvent) -> Value {
         .iter()
         .map(|(name, _)| name.as_str())
         .collect();
-    assert_eq!(names, ["Content-Type", "User-Agent"]);
+    assert_eq!(names, ["Content-Type", "User-Agent", "Hookbox-Path"]);
     serde_json::from_slice(&request.body).unwrap()
 }
 

@@ -41,20 +41,36 @@ fn a_body_that_is_nearly_json_is_read_by_filters() {
     let url = format!("http://127.0.0.1:{}/", closed_port());
     here.add_endpoint("paid", &url, &["--when", "body.type == 'order.paid'"]);
     here.add_endpoint("other", &url, &["--when", "body.type == 'other'"]);
+    let wide = |text: &str| -> Vec<u8> {
+        let units = "\u{feff}".encode_utf16().chain(text.encode_utf16());
+        units.flat_map(u16::to_le_bytes).collect()
+    };
     let deep = format!(
         r#"{{"type":"order.paid","note":{}1{}}}"#,
         "[".repeat(129),
         "]".repeat(129)
     );
-    for body in [
+    for (number, body) in [
         &br#"{"type":"order.paid","note":"\ud83d"}"#[..],
         br#"{"type":"order.paid","note":1e999}"#,
         deep.as_bytes(),
         b"{\"type\":\"order.paid\",\"note\":\"caf\xe9\"}",
         b"\xef\xbb\xbf{\"type\":\"order.paid\"}",
         b"{\"type\":\"order.paid\", // a comment\n \"note\":1}",
-    ] {
-        let (status, answer) = served.post("/in/in", &[JSON], body);
+        b"{\"type\":\"order.paid\",\"note\":\"a\tb\nc\"}",
+        b"{\"type\":\"order.paid\",\"items\":[1,2,],}",
+        b"{\"type\":\"order.paid\",\"price\":NaN}",
+        br#"{"type":"order.paid","id":{"$serde_json::private::Number":5}}"#,
+        br#"{"type":"order.paid","id":{"$serde_json::private::Number":"x","a":1}}"#,
+        &wide("{\"type\":\"order.paid\"}"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        // `curl -d` calls everything a form.
+        let form = ("Content-Type", "application/x-www-form-urlencoded");
+        let content_type = if number % 2 == 0 { JSON } else { form };
+        let (status, answer) = served.post("/in/in", &[content_type], body);
         assert_eq!(status, 202);
         let id = id_of(&answer);
         let owed = here.list(&["delivery", "list", "--event", &id]);
@@ -83,6 +99,11 @@ fn a_body_that_cannot_be_read_is_sent_and_the_failure_shown() {
         ),
         (Some("application/json"), "type=order.paid", "JSON"),
         (None, r#"{"type":"order.paid","note":"a"b"}"#, "JSON"),
+        (
+            Some("application/x-www-form-urlencoded"),
+            r#"{"type":"order.paid","id":7"#,
+            "JSON",
+        ),
         // What has no fields cannot be asked for them.
         (Some("text/plain"), "order.paid", "text"),
     ] {
@@ -352,6 +373,22 @@ fn a_redelivery_replays_what_is_settled_and_hurries_what_is_pending() {
     let replayed = look(&bench, 3);
     assert_eq!(replayed.state, State::Delivered);
     assert_eq!(replayed.replay_of, Some(DeliveryId(3 - waiting)));
+}
+
+#[test]
+fn a_message_for_a_chat_does_not_go_round_either() {
+    let (here, served) = serve_source("generic", &[]);
+    let url = format!("http://{}/in/in", served.ingest_address());
+    let chats = ["slack", "discord", "dingtalk", "wecom", "feishu"];
+    for chat in chats {
+        here.add_endpoint(chat, &url, &["--format", chat]);
+    }
+    served.post("/in/in", &[("X-Hookbox-Type", "lamp.lit")], b"{}");
+    for number in 1..=chats.len() {
+        let dead = here.wait_for_state(&number.to_string(), "dead");
+        assert!(dead["reason"].as_str().unwrap().contains("round"), "{dead}");
+    }
+    assert_eq!(here.list(&["event", "list"]).len(), 1);
 }
 
 /// Cause: an endpoint may point at a way in of the same box. Damage: one POST became 5,452 events in

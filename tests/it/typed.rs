@@ -192,6 +192,20 @@ fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
     assert!(ran.stderr.contains("did you mean"), "{}", ran.stderr);
     let ran = here.run(&["endpoint", "set", "ci", "--types", "invoice.paid"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+    for (kind, types, says) in [
+        ("github", "pull-request", "did you mean pull_request?"),
+        ("gitlab", "merge-requests", "did you mean merge_request?"),
+        ("github", "something_new", ""),
+    ] {
+        let of_kind = Box::new();
+        assert_eq!(
+            of_kind.run(&["source", "add", "in", "--kind", kind]).code,
+            0
+        );
+        let ran = of_kind.run(&["endpoint", "add", "ci", url, "--types", types]);
+        assert!(ran.code == 0 && ran.stderr.contains(says), "{}", ran.stderr);
+        assert!(!says.is_empty() || ran.stderr.is_empty(), "{}", ran.stderr);
+    }
     // What a program sends may be of any type.
     let other = Box::new();
     let added = other.run(&["source", "add", "shop", "--kind", "generic"]);

@@ -3,20 +3,27 @@
 
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hookbox::model::attempt::Timing;
 use hookbox::model::connection::Authorities;
+use hookbox::model::delivery::State;
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
-use hookbox::outbound::{Answer, Egress, OutboundRequest, Reply, Transport, UreqTransport};
+use hookbox::model::header::first_value;
+use hookbox::model::id::DeliveryId;
+use hookbox::outbound::{
+    Answer, Egress, Exchange, OutboundRequest, Reply, Transport, UreqTransport,
+};
 use hookbox::time::SystemClock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::connection::{http_connect, proxy, socks5};
-use crate::support::{Bench, Box, Got, Receiver, Script, wait_until};
+use crate::support::{Bench, Box, Got, Receiver, Script, event, replied as answered, wait_until};
 
 /// What a receiver does about a request.
 enum Does {
@@ -182,7 +189,7 @@ fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
     // As a tunnel or a port forwarder does whose far end is away.
     let (address, _got) = listen(None, |_| Does::Closes);
     let forwarder = endpoint(&format!("http://{address}/"), |_| {});
-    let Answer::Unreachable { error } = send(&transport(), &forwarder, &[]) else {
+    let Answer::Closed { error } = send(&transport(), &forwarder, &[]) else {
         panic!("nobody is there");
     };
     assert!(error.contains("closed before any reply"), "{error}");
@@ -203,6 +210,90 @@ fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
     });
     let answer = send(&transport(), &broken, &[]);
     assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+}
+
+/// Takes every connection and closes those of type `poison`, as a firewall or a handler does that breaks off.
+struct Picky {
+    got: Mutex<Vec<String>>,
+    is_away: AtomicBool,
+}
+
+impl Transport for Picky {
+    fn send(&self, _: &Endpoint, request: &OutboundRequest) -> Exchange {
+        let event_type = first_value(&request.headers, "X-Hookbox-Type")
+            .unwrap()
+            .to_owned();
+        self.got.lock().unwrap().push(event_type.clone());
+        let is_closed = event_type == "poison" || self.is_away.load(Ordering::Relaxed);
+        let error = "the connection was closed before any reply".to_owned();
+        Exchange {
+            timing: Timing::default(),
+            answer: if is_closed {
+                Answer::Closed { error }
+            } else {
+                answered(200)
+            },
+        }
+    }
+}
+
+/// Cause: a new connection that is closed without a byte was an outage, whose probe was always the oldest
+/// delivery. Damage: one request that the receiver does not like kept all others waiting for ever. Cure:
+/// another delivery is the next probe, and what alone is closed on spends its tries.
+#[test]
+fn a_request_that_is_closed_on_stops_no_other_and_ends() {
+    let picky = Arc::new(Picky {
+        got: Mutex::default(),
+        is_away: AtomicBool::new(false),
+    });
+    let mut bench = Bench::over(|_, _| picky.clone());
+    bench.endpoint_with("ci", |new| new.retry = "1s,1s".parse().unwrap());
+    let now = bench.now();
+    for event_type in ["poison", "poison", "good", "poison", "good", "good"] {
+        bench.store.accept(event(event_type), now).unwrap();
+    }
+    let run = |bench: &mut Bench, seconds: u64| {
+        for _ in 0..seconds {
+            bench.run_due();
+            bench.advance(Duration::from_secs(1));
+        }
+    };
+    run(&mut bench, 60);
+    let count = |wanted: &str| {
+        picky
+            .got
+            .lock()
+            .unwrap()
+            .iter()
+            .filter(|one| *one == wanted)
+            .count()
+    };
+    assert_eq!(count("good"), 3);
+    let state = |id| bench.store.delivery(DeliveryId(id)).unwrap().state;
+    for (id, expected) in [
+        (1, State::Dead),
+        (2, State::Dead),
+        (3, State::Delivered),
+        (4, State::Dead),
+        (6, State::Delivered),
+    ] {
+        assert_eq!(state(id), expected, "{id}");
+    }
+    assert!(count("poison") < 40, "{}", count("poison"));
+    // Where it is away for all, no tries are spent.
+    picky.is_away.store(true, Ordering::Relaxed);
+    for _ in 0..3 {
+        bench.store.accept(event("good"), bench.now()).unwrap();
+    }
+    run(&mut bench, 3_600);
+    for id in [7, 8, 9] {
+        let row = bench.store.delivery(DeliveryId(id)).unwrap();
+        assert_eq!((row.state, row.tries), (State::Pending, 0), "{id}");
+    }
+    picky.is_away.store(false, Ordering::Relaxed);
+    run(&mut bench, 120);
+    let row = bench.store.delivery(DeliveryId(9)).unwrap();
+    assert_eq!(row.state, State::Delivered);
 }
 
 #[test]

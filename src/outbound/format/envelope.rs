@@ -62,12 +62,16 @@ pub(super) fn wrap(
 /// place of any of their names that it has.
 pub(super) fn address(
     endpoint: &Endpoint,
+    event: &SendableEvent,
     content: Content,
     query: &[(&'static str, String)],
 ) -> Result<OutboundRequest> {
+    let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
+    // What is called a chat may be another hookbox, or this one.
+    headers.push(event.hops.clone());
     Ok(OutboundRequest {
         url: endpoint.url.with_query(query)?,
-        headers: own_headers(endpoint, content.content_type.as_ref(), content.headers),
+        headers,
         body: content.body,
     })
 }

@@ -51,7 +51,7 @@ pub fn render(
         Format::Template(template) => template::content(template, &event, occasion.webhook_id)?,
         Format::Chat(chat) => {
             let post = chat::post(*chat, endpoint, &event, occasion);
-            return envelope::address(endpoint, post.content, &post.query);
+            return envelope::address(endpoint, &event, post.content, &post.query);
         }
     };
     envelope::wrap(endpoint, &event, content, occasion)

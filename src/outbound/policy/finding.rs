@@ -117,12 +117,15 @@ pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
             why: format!("{why}: the endpoint wants no more of these"),
         }
         .into(),
-        // Another hookbox says so: the event has come back to where it was.
-        508 if first_value(&reply.headers, hops::HEADER).is_some() => {
-            Finding::never(format!("{why}: the event goes round")).into()
-        }
         _ => later(why, reply, now),
     }
+}
+
+/// What another hookbox says, whatever the format: the event has come back to where it was.
+pub(super) fn of_loop(reply: &Reply) -> Option<Read> {
+    let is_known = reply.status == 508 && first_value(&reply.headers, hops::HEADER).is_some();
+    let why = format!("{}: the event goes round", describe(reply));
+    is_known.then(|| Finding::never(why).into())
 }
 
 /// What a reply says of an endpoint for which somebody set what a yes looks like.
@@ -133,7 +136,10 @@ pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Rea
             let remark = reply.unreadable.clone();
             return Finding::Taken { remark }.into();
         }
-        Ok(false) => "the reply is not what --expect asks for".to_owned(),
+        Ok(false) => match &reply.unreadable {
+            Some(what) => format!("--expect cannot be asked: {what}"),
+            None => "the reply is not what --expect asks for".to_owned(),
+        },
         Err(error) => format!("--expect fails on the reply: {error}"),
     };
     match reply.status {
@@ -237,7 +243,9 @@ pub(super) fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
         return Some(asked.min(latest));
     }
     // Where somebody on the way added one of its own, it is a list: all of them are kept.
-    let waits = value.split(',').map(|one| seconds(one).ok_or(()));
+    let waits = value.split(',').map(str::trim);
+    let waits = waits.filter(|one| !one.is_empty());
+    let waits = waits.map(|one| seconds(one).ok_or(()));
     let wait = waits.collect::<Result<Vec<Duration>, ()>>().ok()?;
     Some(now.plus(wait.into_iter().max()?.min(RETRY_AFTER_MAX)))
 }
@@ -245,7 +253,10 @@ pub(super) fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
 /// A span in seconds as a header or a body writes it, with or without a fraction; one beyond all
 /// spans is the longest.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.trim().parse().ok()?;
+    let text = text.trim();
+    // Rust reads `inf` as well.
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit() || first == '.');
+    let seconds: f64 = text.parse().ok().filter(|_| is_number)?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(span) => Some(span),
         Err(_) if seconds > 0.0 => Some(Duration::MAX),

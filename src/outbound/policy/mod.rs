@@ -86,7 +86,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
             error,
             is_final: false,
         } => again(error),
-        Answer::Unreachable { error } => Verdict {
+        Answer::Unreachable { error } | Answer::Closed { error } => Verdict {
             outcome: Outcome::Unreachable,
             ..refused(error, Move::Postpone)
         },
@@ -95,11 +95,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
 
 fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
     let now = trial.now;
-    let Read {
-        finding,
-        pause,
-        is_busy,
-    } = match endpoint.chat() {
+    let read = || match endpoint.chat() {
         None => match &endpoint.connection.expect {
             Some(expect) if expect.decides(reply.status) => {
                 finding::as_expected(expect, reply, now)
@@ -112,6 +108,11 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
         Some(Chat::Wecom) => wecom::read(reply, now),
         Some(Chat::Feishu) => feishu::read(reply, now),
     };
+    let Read {
+        finding,
+        pause,
+        is_busy,
+    } = finding::of_loop(reply).unwrap_or_else(read);
     // However long it asks for, it is asked again some time.
     let pause = pause.map(|pause| pause.min(PAUSE_MAX));
     let refused = |error: String, change, hold| Verdict {

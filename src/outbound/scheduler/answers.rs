@@ -42,8 +42,11 @@ impl Scheduler {
             },
         };
         let made = std::mem::replace(&mut attempt.exchange, Err(crate::Error::Stopped));
-        let exchange = made.unwrap_or_else(unusable);
+        let mut exchange = made.unwrap_or_else(unusable);
         let endpoint = attempt.endpoint.clone();
+        if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            lane.suspects.hear(attempt.delivery, &mut exchange.answer);
+        }
         let trial = Trial {
             tries: attempt.tries,
             now: attempt.ended,
@@ -62,9 +65,10 @@ impl Scheduler {
         let heard = self.hear(endpoint.id, &mut verdict, is_sent, took, attempt.ended);
         let (status, reply) = match exchange.answer {
             Answer::Replied(reply) => (Some(reply.status), reply),
-            Answer::Broken { .. } | Answer::Unsent { .. } | Answer::Unreachable { .. } => {
-                (None, Reply::default())
-            }
+            Answer::Broken { .. }
+            | Answer::Unsent { .. }
+            | Answer::Unreachable { .. }
+            | Answer::Closed { .. } => (None, Reply::default()),
         };
         if !heard.is_probe {
             let took = exchange.timing.total;

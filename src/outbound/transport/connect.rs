@@ -304,8 +304,20 @@ impl UreqConnection for Watched {
     }
 }
 
-/// The status of a reply that begins so (RFC 9112, section 4); `None` for an interim one.
-fn status_of(head: &[u8]) -> Option<u16> {
+/// The status of a reply that begins so (RFC 9112, section 4), behind interim ones (RFC 9110, section
+/// 15.2); `None` where it has not come yet.
+fn status_of(mut head: &[u8]) -> Option<u16> {
+    loop {
+        let status = status_of_line(head)?;
+        if status >= 200 {
+            return Some(status);
+        }
+        let end = memchr::memmem::find(head, b"\r\n\r\n")?;
+        head = &head[end + 4..];
+    }
+}
+
+fn status_of_line(head: &[u8]) -> Option<u16> {
     let rest = head.strip_prefix(b"HTTP/1.")?;
     let (digits, end) = match rest {
         [b'0'..=b'9', b' ', digits @ ..] => (digits.get(..3)?, *digits.get(3)?),
@@ -313,7 +325,7 @@ fn status_of(head: &[u8]) -> Option<u16> {
     };
     let status: u16 = std::str::from_utf8(digits).ok()?.parse().ok()?;
     let is_whole = matches!(end, b' ' | b'\r' | b'\n');
-    (is_whole && status >= 200).then_some(status)
+    is_whole.then_some(status)
 }
 
 #[cfg(test)]
@@ -330,6 +342,11 @@ mod tests {
             ("HTTP/1.1 20", None),
             ("HTTP/1.1 2000 OK", None),
             ("HTTP/1.1 103 Early Hints\r\n", None),
+            ("HTTP/1.1 103 Early Hints\r\n\r\n", None),
+            (
+                "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 202 Accepted\r\n b\r\n",
+                Some(202),
+            ),
             ("HTTP/2 200 OK\r\n", None),
             ("SSH-2.0-OpenSSH_9.2", None),
             ("", None),

@@ -89,6 +89,12 @@ pub enum Answer {
         /// What happened, in plain words.
         error: String,
     },
+    /// A new connection was taken and closed without a byte. Whoever forwards ports does so where the
+    /// endpoint behind is away; some endpoints do so with a request that they do not like.
+    Closed {
+        /// What happened, in plain words.
+        error: String,
+    },
 }
 
 /// A reply.
@@ -358,12 +364,11 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
             unreadable: Some(said("the rest of the reply cannot be read")),
             ..Reply::default()
         }),
-        // A tunnel or a port forwarder whose far end is away takes connections all the same.
         Progress {
             on: Some(On::Fresh),
             has_input: false,
             ..
-        } if !matches!(error, ureq::Error::Timeout(_)) => Answer::Unreachable {
+        } if !matches!(error, ureq::Error::Timeout(_)) => Answer::Closed {
             error: said("the connection was closed before any reply"),
         },
         // Before the first step nothing was sent, but what failed is the request itself: calling
