@@ -143,15 +143,9 @@ fn by_machine(activity: &mut Activity, what: &str, status: Option<&str>, page: O
         Some(branch) => format!("{what} {words} on {branch}"),
         None => format!("{what} {words}"),
     };
-    name_person_last(activity);
+    activity.name_person_last();
     activity.details.tone = tone;
     activity.details.url = page;
-}
-
-pub(super) fn name_person_last(activity: &mut Activity) {
-    if let Some(actor) = activity.actor.take() {
-        activity.deed = format!("{}, by {actor}", activity.deed);
-    }
 }
 
 fn numbered(what: &str, sign: char, number: Option<&String>) -> String {

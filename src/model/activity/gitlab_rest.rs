@@ -1,7 +1,6 @@
 //! GitLab's system hooks and what else comes seldom: people, projects, groups, keys, milestones,
 //! vulnerabilities, read from a tree. What has no sentence of its own is told by its name.
 
-use super::gitlab::name_person_last;
 use super::tree::Tree;
 use super::words::{past, spaced};
 use super::{Activity, Tone};
@@ -78,7 +77,7 @@ pub(super) fn tell(event_type: &str, json: &[u8], activity: &mut Activity) {
         "repository_update" => ("updated the repository".to_owned(), Tone::Plain),
         other => {
             activity.deed = spaced(other);
-            name_person_last(activity);
+            activity.name_person_last();
             (std::mem::take(&mut activity.deed), Tone::Plain)
         }
     };

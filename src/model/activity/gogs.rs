@@ -6,31 +6,11 @@
 use serde::Deserialize;
 
 use super::details::PushedCommit;
+use super::kin::{self, Dialect};
 use super::reading::Reading;
-use super::words::{done, is_zero, past, path, short};
-use super::{Activity, Details, Push, Tone, kin};
+use super::words::{done, is_zero, past, short};
+use super::{Activity, Details, Push, Tone};
 use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
-
-/// Whose payload it is, where that makes a difference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dialect {
-    Gogs,
-    /// And Forgejo's.
-    Gitea,
-    Github,
-}
-
-impl Dialect {
-    /// The page of a branch or tag.
-    fn tree(self, repository: &str, what: &str, name: &str) -> String {
-        let name = path(name);
-        match self {
-            Dialect::Gogs => format!("{repository}/src/{name}"),
-            Dialect::Gitea => format!("{repository}/src/{what}/{name}"),
-            Dialect::Github => format!("{repository}/tree/{name}"),
-        }
-    }
-}
 
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]

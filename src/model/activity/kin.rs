@@ -2,10 +2,30 @@
 //! alerts and the rest, read from a tree. What has no sentence of its own is told by its type, action,
 //! name and sender, and never by its body.
 
-use super::gogs::Dialect;
 use super::tree::Tree;
 use super::words::{done, ended, past, path, short, spaced};
 use super::{Activity, Tone};
+
+/// Whose payload it is, where that makes a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Gogs,
+    /// And Forgejo's.
+    Gitea,
+    Github,
+}
+
+impl Dialect {
+    /// The page of a branch or tag.
+    pub(super) fn tree(self, repository: &str, what: &str, name: &str) -> String {
+        let name = path(name);
+        match self {
+            Dialect::Gogs => format!("{repository}/src/{name}"),
+            Dialect::Gitea => format!("{repository}/src/{what}/{name}"),
+            Dialect::Github => format!("{repository}/tree/{name}"),
+        }
+    }
+}
 
 /// Things that people make, change and remove: an event's type, what it is called, where it is.
 const THINGS: [(&str, &str, &str); 36] = [

@@ -111,7 +111,7 @@ fn read<R: reading::Reading>(
     event_type: &str,
     json: &[u8],
 ) -> Option<(Activity, bool)> {
-    use gogs::Dialect;
+    use kin::Dialect;
     let read = match kind {
         SourceKind::Gogs => gogs::read::<R>(event_type, json, Dialect::Gogs),
         SourceKind::Gitea | SourceKind::Forgejo => {
@@ -149,6 +149,13 @@ pub fn json_of<'a>(
 }
 
 impl Activity {
+    /// Where what happened comes first, who did it is said at the end of it.
+    fn name_person_last(&mut self) {
+        if let Some(actor) = self.actor.take() {
+            self.deed = format!("{}, by {actor}", self.deed);
+        }
+    }
+
     /// What an event of a git server says, with its details; `None` for any other, and where
     /// nothing can be read from it.
     ///

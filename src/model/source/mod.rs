@@ -16,8 +16,8 @@ use crate::model::kind::{OnRepeat, SourceKind};
 use crate::signature::{OldSecret, Secret, standard};
 use crate::time::{Timestamp, parse_span, show_span};
 
-pub use generic::{GenericRules, Handshake, KEY_HEADER, Origin, SenderAuth, TYPE_HEADER};
-pub use preset::{Preset, SenderKind};
+pub use generic::{GenericRules, Handshake, KEY_HEADER, Origin, Preset, SenderAuth, TYPE_HEADER};
+pub use preset::SenderKind;
 
 /// A source as it is configured.
 #[derive(Debug, Clone)]

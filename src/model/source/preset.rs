@@ -3,62 +3,14 @@
 
 use std::str::FromStr;
 
-use super::generic::{GenericRules, Origin, SenderAuth};
+use super::generic::{GenericRules, Origin, Preset, SenderAuth};
 use crate::error::{Error, Result};
 use crate::model::expression::Expression;
 use crate::model::kind::SourceKind;
 use crate::signature::digest::Encoding;
 use crate::signature::generic::{Over, Rules};
 
-/// A sender whose rules are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
-    /// Bitbucket Cloud.
-    Bitbucket,
-    /// Stripe.
-    Stripe,
-    /// Slack's Events API.
-    Slack,
-    /// Grafana's alerting.
-    Grafana,
-    /// Prometheus' Alertmanager.
-    Alertmanager,
-    /// Sentry's integrations.
-    Sentry,
-    /// Shopify.
-    Shopify,
-}
-
 impl Preset {
-    /// Every one of them, in the order of the help text.
-    pub const ALL: [Preset; 7] = [
-        Preset::Bitbucket,
-        Preset::Stripe,
-        Preset::Slack,
-        Preset::Grafana,
-        Preset::Alertmanager,
-        Preset::Sentry,
-        Preset::Shopify,
-    ];
-
-    /// The name used on the command line and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Preset::Bitbucket => "bitbucket",
-            Preset::Stripe => "stripe",
-            Preset::Slack => "slack",
-            Preset::Grafana => "grafana",
-            Preset::Alertmanager => "alertmanager",
-            Preset::Sentry => "sentry",
-            Preset::Shopify => "shopify",
-        }
-    }
-
-    /// The one of this name.
-    pub fn of_name(name: &str) -> Option<Preset> {
-        Preset::ALL.into_iter().find(|preset| preset.name() == name)
-    }
-
     /// How its requests are read, as the sender's own pages say.
     pub fn rules(self) -> GenericRules {
         let header = |name: &str| Some(Origin::Header(name.to_owned()));
