@@ -156,7 +156,7 @@ fn read_text(doing: &str, path: &Path) -> Result<String> {
     }
 }
 
-const BYTE_ORDER_MARK: char = '\u{feff}';
+const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// What every command works with.
 struct Context {

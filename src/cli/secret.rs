@@ -107,10 +107,8 @@ fn as_meant(context: &Context, mut bytes: Vec<u8>) -> Result<Secret> {
             "the secret is written in UTF-16, as PowerShell's > does; save it as UTF-8",
         ));
     }
-    let mut mark = [0; 4];
-    let mark = BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes();
-    if bytes.starts_with(mark) {
-        bytes.drain(..mark.len());
+    if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
     }
     if bytes.ends_with(b"\n") {
         bytes.pop();

@@ -97,15 +97,7 @@ impl SourceKind {
             "release",
             "fork",
         ];
-        const GITEA: &[&str] = &[
-            "push",
-            "create",
-            "delete",
-            "issues",
-            "issue_comment",
-            "pull_request",
-            "release",
-            "fork",
+        const OF_GITEA: &[&str] = &[
             "issue_assign",
             "issue_label",
             "issue_milestone",
@@ -122,7 +114,7 @@ impl SourceKind {
             "workflow_run",
             "workflow_job",
         ];
-        const FORGEJO: &[&str] = &[
+        const OF_FORGEJO: &[&str] = &[
             "action_run_failure",
             "action_run_recover",
             "action_run_success",
@@ -186,11 +178,12 @@ impl SourceKind {
             "feature_flag",
             "member",
         ];
-        static WITH_ACTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| [GITEA, FORGEJO].concat());
+        static GITEA: LazyLock<Vec<&str>> = LazyLock::new(|| [GOGS, OF_GITEA].concat());
+        static FORGEJO: LazyLock<Vec<&str>> = LazyLock::new(|| [&GITEA, OF_FORGEJO].concat());
         match self {
             SourceKind::Gogs => GOGS,
-            SourceKind::Gitea => GITEA,
-            SourceKind::Forgejo => &WITH_ACTIONS,
+            SourceKind::Gitea => &GITEA,
+            SourceKind::Forgejo => &FORGEJO,
             SourceKind::Gitee => GITEE,
             SourceKind::Github => GITHUB,
             SourceKind::Gitlab => GITLAB,

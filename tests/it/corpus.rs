@@ -11,7 +11,7 @@ use hookbox::model::header::Header;
 use hookbox::model::kind::SourceKind;
 use serde_json::Value;
 
-use crate::support::{Box, wait_until};
+use crate::support::{Box, hold, wait_until};
 
 const KINDS: [SourceKind; 6] = [
     SourceKind::Gogs,
@@ -156,18 +156,6 @@ fn every_event_of_every_producer_is_told_word_by_word() {
             }
         }
         let file = format!("{}/tests/corpus/{kind}.md", env!("CARGO_MANIFEST_DIR"));
-        if std::env::var_os("HOOKBOX_WRITE_CORPUS").is_some() {
-            std::fs::write(&file, &told).unwrap();
-        }
-        let held = std::fs::read_to_string(&file).unwrap_or_default();
-        let differs = held
-            .lines()
-            .zip(told.lines())
-            .find(|(held, told)| held != told);
-        assert_eq!(
-            (differs, held.len()),
-            (None, told.len()),
-            "{file}: look at the change, then write it with HOOKBOX_WRITE_CORPUS=1 cargo test corpus::"
-        );
+        hold(Path::new(&file), &told, "HOOKBOX_WRITE_CORPUS", "corpus::");
     }
 }

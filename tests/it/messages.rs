@@ -14,7 +14,7 @@ use hookbox::store::SendableEvent;
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Bench, NOON, Script};
+use crate::support::{Bench, NOON, Script, hold};
 
 /// A sample: kind of source, type, what it shows, and a file of examples/payloads or the body.
 pub type Sample = (&'static str, &'static str, &'static str, &'static str);
@@ -203,20 +203,7 @@ fn every_event_is_told_in_every_chat_word_by_word() {
             .unwrap();
         }
         let file = snapshot(chat);
-        if std::env::var_os("HOOKBOX_WRITE_MESSAGES").is_some() {
-            std::fs::write(&file, &told).unwrap();
-        }
-        let held = std::fs::read_to_string(&file).unwrap_or_default();
-        let differs = held
-            .lines()
-            .zip(told.lines())
-            .find(|(held, told)| held != told);
-        assert_eq!(
-            (differs, held.len()),
-            (None, told.len()),
-            "{}: look at the change, then write it with HOOKBOX_WRITE_MESSAGES=1 cargo test messages::",
-            file.display()
-        );
+        hold(&file, &told, "HOOKBOX_WRITE_MESSAGES", "messages::");
     }
 }
 

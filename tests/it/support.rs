@@ -639,6 +639,24 @@ pub fn event(event_type: &str) -> NewEvent {
     }
 }
 
+/// Holds a text to the one that is kept in a file, which is written anew where `variable` is set.
+pub fn hold(file: &Path, told: &str, variable: &str, tests: &str) {
+    if std::env::var_os(variable).is_some() {
+        std::fs::write(file, told).unwrap();
+    }
+    let held = std::fs::read_to_string(file).unwrap_or_default();
+    let differs = held
+        .lines()
+        .zip(told.lines())
+        .find(|(held, told)| held != told);
+    assert_eq!(
+        (differs, held.len()),
+        (None, told.len()),
+        "{}: look at the change, then write it with {variable}=1 cargo test {tests}",
+        file.display()
+    );
+}
+
 /// Runs SQL on a database file, as another program would.
 pub fn sql(db: &Path, statements: &str) {
     let connection = rusqlite::Connection::open(db).unwrap();

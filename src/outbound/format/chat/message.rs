@@ -122,16 +122,13 @@ fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str
     let mut fields = Vec::new();
     let mut code = None;
     let content_type = event.content_type.as_deref();
+    let json = json_of(kind, content_type, &event.body);
     match std::str::from_utf8(&event.body) {
         Ok(_) if !is_of_own_shape => {}
-        Ok(text)
-            if is_form(content_type)
-                && json_of(kind, content_type, &event.body).as_ref() == text.as_bytes() =>
-        {
+        Ok(text) if is_form(content_type) && json.as_ref() == text.as_bytes() => {
             code = Some(form_fields(&event.body));
         }
         Ok(text) if !text.contains('\0') => {
-            let json = json_of(kind, content_type, &event.body);
             code = Some(laid_out(&String::from_utf8_lossy(&json)));
         }
         _ => {
