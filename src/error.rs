@@ -35,13 +35,13 @@ pub enum Error {
         /// The journal mode it is in.
         mode: String,
     },
-    /// The file lies on a network file system, on which processes cannot share a database in WAL
-    /// mode. Move it to a local disk.
-    NetworkFileSystem {
+    /// A database cannot be kept in this place: a network file system, a file that is mounted by itself
+    /// or has several names; or there was one, and only its log is left. The text says what to do.
+    BadPlace {
         /// The database file.
         path: PathBuf,
-        /// Which.
-        name: &'static str,
+        /// What is wrong with it, as the rest of a sentence.
+        why: String,
     },
     /// The file was written by a newer hookbox. Use that one, or another file.
     NewerSchema {
@@ -83,6 +83,9 @@ pub enum Error {
         /// The operating system's error.
         cause: Arc<io::Error>,
     },
+    /// The store takes nothing now: its file is damaged, was replaced, or the disk is nearly full. The
+    /// text says which, and what to do. Nothing was written.
+    Closed(String),
     /// The store's writer has stopped; the process is on its way out.
     Stopped,
 }
@@ -115,7 +118,8 @@ impl Error {
     }
 
     /// Whether the store cannot write *now*, so that trying again later may well work: the disk
-    /// is full or read-only, an I/O call failed, or another program holds the write lock.
+    /// is full or read-only, an I/O call failed, another program holds the write lock, or the file is
+    /// damaged or gone, which a person must see to.
     ///
     /// The way in answers 503 with `Retry-After` for these, as RFC 9110, section 15.6.4, has it.
     pub fn is_unavailable(&self) -> bool {
@@ -131,11 +135,43 @@ impl Error {
                         | Code::DatabaseBusy
                         | Code::DatabaseLocked
                         | Code::OutOfMemory
+                        | Code::DatabaseCorrupt
+                        | Code::NotADatabase
                 )
             ),
-            Error::Stopped => true,
+            Error::Stopped | Error::Closed(_) => true,
             _ => false,
         }
+    }
+
+    /// Whether trying again later may work though nobody saw to it: the store is unavailable, and
+    /// that is for no damage.
+    pub(crate) fn may_pass(&self) -> bool {
+        self.is_unavailable() && !self.is_damage()
+    }
+
+    /// Whether another program holds the write lock, which it gives up sooner or later.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Error::Sqlite { cause, .. } = self else {
+            return false;
+        };
+        matches!(
+            cause.sqlite_error_code(),
+            Some(Code::DatabaseBusy | Code::DatabaseLocked)
+        )
+    }
+
+    /// Whether SQLite found the file to be damaged.
+    pub(crate) fn is_damage(&self) -> bool {
+        use rusqlite::ErrorCode as Code;
+        let Error::Sqlite { cause, .. } = self else {
+            return false;
+        };
+        matches!(
+            cause.sqlite_error_code(),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase)
+        )
     }
 
     /// The exit code of the command line: 1 failed, 2 misused, 3 not found.
@@ -163,7 +199,10 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Misuse(text) | Error::NotFound(text) | Error::Refused(text) => f.write_str(text),
+            Error::Misuse(text)
+            | Error::NotFound(text)
+            | Error::Refused(text)
+            | Error::Closed(text) => f.write_str(text),
             Error::NoDatabase(path) => write!(
                 f,
                 "no database at {}; make one with `hookbox init --db {}`, or name another with --db",
@@ -189,11 +228,7 @@ impl fmt::Display for Error {
                 path.display(),
                 path.display()
             ),
-            Error::NetworkFileSystem { path, name } => write!(
-                f,
-                "{} lies on a network file system ({name}), on which processes cannot share a SQLite database in WAL mode (https://www.sqlite.org/wal.html); move it to a local disk",
-                path.display()
-            ),
+            Error::BadPlace { path, why } => write!(f, "{} {why}", path.display()),
             Error::NewerSchema { path, found, known } => write!(
                 f,
                 "{} has schema version {found}, this hookbox knows up to {known}; use the newer hookbox",

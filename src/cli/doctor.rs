@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::error::{Error, Result};
 use crate::model::endpoint::EndpointReport;
-use crate::store::{Health, Store};
+use crate::store::{Depth, Health, OpenTo, Store};
 use crate::time::{Timestamp, show_span};
 
 /// Less free than this, or than a tenth of the file, may soon be too little.
@@ -53,6 +53,10 @@ pub(super) fn run(context: &Context) -> Result<()> {
     let health = store.health()?;
     let is_served = store.is_served();
     let mut findings = of_file(&store, &health, is_served);
+    findings.extend(store.check(Depth::Quick)?.into_iter().map(|fault| {
+        let what = format!("the file is damaged: {}", fault.what);
+        Finding::new(Level::Problem, what, fault.do_this())
+    }));
     findings.extend(of_outbox(&health, is_served, context.now()));
     for report in store.endpoint_reports()? {
         findings.extend(of_endpoint(&report, context.now()));
@@ -127,10 +131,33 @@ fn of_file(store: &Store, health: &Health, is_served: bool) -> Vec<Finding> {
         let do_this = "make room, or remove what is old: hookbox prune --before 90d";
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    if health.is_open_to_others {
-        let what = "others than its owner can read the file, and it holds secrets";
-        let do_this = format!("chmod 600 {}", store.path().display());
+    if let Some(why) = health.fleeting {
+        let what = format!("the file lies {why}");
+        let do_this = "serve a file on a disk that stays; in a container mount a folder for it";
         findings.push(Finding::new(Level::Warning, what, do_this));
+    }
+    let path = store.path().display();
+    match &health.open_to {
+        OpenTo::Nobody => {}
+        OpenTo::Everybody => {
+            let what = "everybody on this machine can read the file, and it holds secrets";
+            let do_this = format!("chmod o= {path}; for a group of users also: chmod g+rw {path}");
+            findings.push(Finding::new(Level::Warning, what, do_this));
+        }
+        OpenTo::Group { name, has_folder } => {
+            let what =
+                format!("the members of group `{name}` can read the file, and it holds secrets");
+            let do_this = format!("where no program of theirs uses it: chmod 600 {path}");
+            findings.push(Finding::new(Level::Note, what, do_this));
+            if !has_folder {
+                let what = format!(
+                    "what one member of group `{name}` makes beside the file is not open to the others: its folder does not pass the group on"
+                );
+                let folder = store.path().parent().unwrap_or(store.path()).display();
+                let do_this = format!("chgrp {name} {folder}; chmod g+rws {folder}");
+                findings.push(Finding::new(Level::Warning, what, do_this));
+            }
+        }
     }
     if !is_served {
         let what = "nothing serves this file: what comes in by command or SQL is not sent";

@@ -28,6 +28,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
@@ -93,8 +94,7 @@ enum Command {
     /// Ways in: add, list, show, set, rotate-secret, refusals, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
-    /// Where events go: add, list, show, set, hold, resume, try, test, match,
-    /// preview, rotate-secret, remove
+    /// Where events go: add, list, show, set, hold, resume, test and more
     #[command(subcommand)]
     Endpoint(endpoint::EndpointCommand),
     /// Put an event in from the command line
@@ -110,7 +110,7 @@ enum Command {
     #[command(subcommand)]
     Attempt(delivery::AttemptCommand),
     /// Send settled deliveries again, by id or by filter
-    #[command(visible_aliases = ["resend", "redeliver"], after_help = EXIT_CODES)]
+    #[command(aliases = ["resend", "redeliver"], after_help = EXIT_CODES)]
     Replay(replay::ReplayArguments),
     /// Replay all that an endpoint never got since a time
     #[command(after_help = EXIT_CODES)]
@@ -136,6 +136,15 @@ enum Command {
     /// Copy the database, also while it is served
     #[command(after_help = EXIT_CODES)]
     Backup(upkeep::BackupArguments),
+    /// Put a backup in the place of the database, keeping what was there
+    #[command(after_help = EXIT_CODES)]
+    Restore(upkeep::RestoreArguments),
+    /// Say whether the file is whole
+    #[command(after_help = EXIT_CODES)]
+    Check(upkeep::CheckArguments),
+    /// Save what can be read of a damaged file into a new one
+    #[command(after_help = EXIT_CODES)]
+    Salvage(upkeep::SalvageArguments),
     /// Say what may be wrong, and what to do about it
     #[command(after_help = EXIT_CODES)]
     Doctor,
@@ -199,6 +208,7 @@ impl Context {
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(&arguments);
+    outlive_size_limit();
     let context = Context {
         db: arguments.db,
         out: Output::new(arguments.json),
@@ -234,6 +244,9 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Doctor => doctor::run(context),
         Command::Prune(arguments) => upkeep::prune(context, &arguments),
         Command::Backup(arguments) => upkeep::backup(context, &arguments),
+        Command::Restore(arguments) => upkeep::restore(context, &arguments),
+        Command::Check(arguments) => upkeep::check(context, &arguments),
+        Command::Salvage(arguments) => upkeep::salvage(context, &arguments),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "hookbox", &mut script);
@@ -274,6 +287,22 @@ fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
 fn stats(context: &Context) -> Result<()> {
     let stats = context.store()?.stats()?;
     context.out.fields(&stats.json())
+}
+
+/// Makes a write beyond the limit of a file's size (`ulimit -f`) an error, as on a full disk, and not
+/// the end of the process: whoever handles SIGXFSZ gets EFBIG (setrlimit(2)).
+fn outlive_size_limit() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let handled = runtime.and_then(|runtime| {
+        // The handler stays when the runtime goes.
+        let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        runtime.block_on(async { signal(kind) })
+    });
+    if let Err(error) = handled {
+        tracing::warn!(%error, "a limit of file sizes will end the process");
+    }
 }
 
 fn start_log(arguments: &Arguments) {
@@ -347,11 +376,11 @@ fn put<T: Clone>(held: &mut T, given: &Option<T>) {
     }
 }
 
-/// Reads a size in bytes: `65536`, `64KiB`, `1MiB`.
+/// Reads a size in bytes: `65536`, `64KiB`, `1MiB`, `4GiB`.
 fn parse_size(text: &str) -> Result<usize> {
     let bad = || {
         Error::misuse(format!(
-            "`{text}` is not a size; write 65536, 64KiB or 1MiB"
+            "`{text}` is not a size; write 65536, 64KiB, 1MiB or 4GiB"
         ))
     };
     let (digits, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
@@ -362,6 +391,7 @@ fn parse_size(text: &str) -> Result<usize> {
         "" | "B" => 1,
         "KiB" => 1024,
         "MiB" => 1024 * 1024,
+        "GiB" => 1024 * 1024 * 1024,
         _ => return Err(bad()),
     };
     let number: usize = digits.parse().map_err(|_| bad())?;
@@ -383,7 +413,7 @@ mod tests {
     #[test]
     fn help_fits_a_small_terminal() {
         let help = Arguments::command().render_help().to_string();
-        assert!(help.lines().count() <= 40, "{help}");
+        assert!(help.lines().count() <= 42, "{help}");
         assert!(
             help.lines().all(|line| line.chars().count() <= 80),
             "{help}"

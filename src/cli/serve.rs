@@ -17,6 +17,7 @@ use crate::outbound::{Egress, Scope};
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
+use crate::store::Limits;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
@@ -39,6 +40,13 @@ pub(super) struct ServeArguments {
     /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     body_max: Option<usize>,
+    /// Keep this much of the disk free: below it nothing is taken in, and what
+    /// is there goes on being sent and recorded
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_room)]
+    keep_free: u64,
+    /// Take nothing in while the file holds this much, such as 4GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_room)]
+    max_size: Option<u64>,
     /// Where requests may go: any (but link-local and cloud metadata addresses)
     /// or public (the internet only)
     #[arg(long, value_name = "any|public", default_value = "any")]
@@ -91,7 +99,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             ingest: Some(IngestConfig {
                 address: arguments.ingest,
                 body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
-                connections_max: room_for_connections(),
+                connections_max: room_for_connections()?,
             }),
             status: Some(StatusConfig {
                 address: arguments.status,
@@ -102,6 +110,10 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 scope: arguments.egress,
                 allow: arguments.egress_allow.clone(),
                 deny: arguments.egress_deny.clone(),
+            },
+            limits: Limits {
+                keep_free: arguments.keep_free,
+                size_max: arguments.max_size,
             },
         },
     };
@@ -140,7 +152,13 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
 
 /// Takes all the file descriptors that the system allows, and returns how many connections may
 /// come in so that enough are left for the way out, the database and the status page.
-fn room_for_connections() -> usize {
+///
+/// # Errors
+/// [`Error::Misuse`] when there are too few to serve at all.
+fn room_for_connections() -> Result<usize> {
+    /// The database with its log, for the writer and those who read; sockets, threads' bells, a
+    /// dozen connections in all.
+    const LEAST: u64 = 48;
     /// Twice as many requests as can be on the wire, the page's connections, the database.
     const RESERVED: u64 = 384;
     let mut limit = getrlimit(Resource::Nofile);
@@ -152,12 +170,25 @@ fn room_for_connections() -> usize {
         Ok(()) => limit = raised,
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
     }
+    if let Some(files) = limit.current.filter(|files| *files < LEAST) {
+        return Err(Error::misuse(format!(
+            "this process may open {files} files, and to serve takes {LEAST} at least; raise the limit: ulimit -n 1024 (LimitNOFILE= in a unit of systemd)"
+        )));
+    }
     let left = limit.current.map_or(u64::MAX, |files| {
         files.saturating_sub(RESERVED).max(files / 4)
     });
-    usize::try_from(left)
+    Ok(usize::try_from(left)
         .unwrap_or(usize::MAX)
-        .min(CONNECTIONS_MAX)
+        .min(CONNECTIONS_MAX))
+}
+
+/// A size that may be nothing.
+fn parse_room(text: &str) -> Result<u64> {
+    match text {
+        "0" => Ok(0),
+        _ => parse_size(text).map(|size| size as u64),
+    }
 }
 
 fn parse_network(text: &str) -> Result<IpNet> {

@@ -1,15 +1,15 @@
-//! `hookbox backup` and `hookbox prune`: looking after the file.
+//! `hookbox backup`, `restore`, `check`, `salvage` and `prune`: looking after the file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Context;
 use super::progress;
 use crate::error::{Error, Result};
-use crate::store::Pruned;
+use crate::store::{self, Copied, Depth, Pruned};
 use crate::time::Timestamp;
 
 /// How long the file is left to others between two steps of removing.
@@ -34,6 +34,123 @@ pub(super) struct PruneArguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RestoreArguments {
+    /// The backup, or any other database file of hookbox's
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    /// Look at indexes, references, counts and keys too: every row is read
+    /// several times
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SalvageArguments {
+    /// The file to make; it must not be there yet
+    file: PathBuf,
+}
+
+pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result<()> {
+    let restored = {
+        let bar = progress::going(context, true, "copying");
+        let watch = |copied: Copied| bar.is_at(copied.done, copied.total);
+        store::restore(&arguments.file, &context.db, context.now(), watch)?
+    };
+    let kept = restored.kept.as_deref().map(Path::display);
+    let object = json!({
+        "restored": arguments.file.display().to_string(),
+        "bytes": restored.bytes,
+        "events": restored.events,
+        "pending": restored.pending,
+        "kept": kept.as_ref().map(ToString::to_string),
+    });
+    let text = format!(
+        "{} is in place, with {} events; {} deliveries are pending in it and are sent once it is served, also those that went out since it was made",
+        context.db.display(),
+        restored.events,
+        restored.pending
+    );
+    context.out.object(&object, &text)?;
+    if let Some(kept) = kept {
+        context
+            .out
+            .note(&format!("what was there before is {kept}"));
+    }
+    Ok(())
+}
+
+pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()> {
+    let depth = match arguments.full {
+        true => Depth::Full,
+        false => Depth::Quick,
+    };
+    let faults = {
+        let _bar = progress::going(context, true, "looking");
+        store::check(&context.db, depth)?
+    };
+    let told: Vec<Value> = faults
+        .iter()
+        .map(
+            |fault| json!({ "what": fault.what, "damage": fault.is_damage, "do": fault.do_this() }),
+        )
+        .collect();
+    let mut lines: Vec<String> = faults.iter().map(|fault| fault.what.clone()).collect();
+    if let Some(worst) = faults.iter().max_by_key(|fault| fault.is_damage) {
+        lines.push(format!("what to do: {}", worst.do_this()));
+    } else {
+        lines.push("nothing is wrong".to_owned());
+    }
+    let object = json!({ "full": arguments.full, "faults": told });
+    context.out.object(&object, &lines.join("\n"))?;
+    match faults.len() {
+        0 => Ok(()),
+        count => Err(Error::Refused(format!("faults found: {count}"))),
+    }
+}
+
+pub(super) fn salvage(context: &Context, arguments: &SalvageArguments) -> Result<()> {
+    let salvaged = {
+        let bar = progress::going(context, false, "reading");
+        store::salvage(&context.db, &arguments.file, |_, rows| {
+            bar.is_at(u64::try_from(rows).unwrap_or(0), 0);
+        })?
+    };
+    let tables = salvaged.tables.iter();
+    let object = json!({
+        "salvaged": arguments.file.display().to_string(),
+        "whole": salvaged.is_whole(),
+        "tables": tables.clone().map(|table| json!({
+            "name": table.name, "rows": table.rows, "lost": table.lost,
+        })).collect::<Vec<_>>(),
+        "left_out": salvaged.left_out,
+    });
+    let mut lines = Vec::new();
+    for table in tables.filter(|table| table.rows > 0 || !table.lost.is_empty()) {
+        lines.push(format!("{}: {} rows", table.name, table.rows));
+        lines.extend(
+            table
+                .lost
+                .iter()
+                .map(|lost| format!("  could not be read: {lost}")),
+        );
+    }
+    lines.extend(salvaged.left_out.iter().cloned());
+    lines.push(format!(
+        "{} holds what can be read{}; to use it: hookbox restore {}",
+        arguments.file.display(),
+        match salvaged.is_whole() {
+            true => ", which is all",
+            false => "",
+        },
+        arguments.file.display()
+    ));
+    context.out.object(&object, &lines.join("\n"))
 }
 
 pub(super) fn backup(context: &Context, arguments: &BackupArguments) -> Result<()> {

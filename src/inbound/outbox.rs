@@ -98,7 +98,10 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
                 None
             }
             Err(error) => {
-                tracing::warn!(error = error.chain(), "outbox.cannot_take");
+                // Of what keeps it closed the store speaks once.
+                if !matches!(error, Error::Closed(_)) {
+                    tracing::warn!(error = error.chain(), "outbox.cannot_take");
+                }
                 Some(RETRY)
             }
         };

@@ -12,7 +12,7 @@ use crate::inbound::IngestConfig;
 use crate::model::event::{Accepted, NewEvent};
 use crate::outbound::Egress;
 use crate::status::StatusConfig;
-use crate::store::{Missing, Store};
+use crate::store::{Limits, Missing, Store};
 use crate::time::{Clock, SystemClock};
 
 /// A store in a program: its own file, or tables in the program's own database. Cheap to clone.
@@ -145,6 +145,12 @@ impl Builder {
     /// Where requests may go.
     pub fn egress(mut self, egress: Egress) -> Builder {
         self.parts.egress = egress;
+        self
+    }
+
+    /// How much of the disk may be used; 64 MiB are kept free unless this says otherwise.
+    pub fn limits(mut self, limits: Limits) -> Builder {
+        self.parts.limits = limits;
         self
     }
 

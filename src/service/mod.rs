@@ -19,7 +19,7 @@ use crate::outbound::{
     Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
 };
 use crate::status::{StatusConfig, StatusServer};
-use crate::store::{Missing, ServeLock, Store};
+use crate::store::{Limits, Missing, ServeLock, Store};
 use crate::time::Clock;
 
 /// How a service is set.
@@ -40,6 +40,8 @@ pub struct Parts {
     pub status: Option<StatusConfig>,
     /// Where requests may go.
     pub egress: Egress,
+    /// How much of the disk may be used.
+    pub limits: Limits,
 }
 
 /// The addresses that a service listens on, bound.
@@ -99,6 +101,7 @@ impl Service {
     ) -> Result<Service> {
         let lock = store.lock_for_serving()?;
         store.time_commits(clock.clone());
+        store.limit(parts.limits)?;
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;

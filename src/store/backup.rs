@@ -1,15 +1,14 @@
 //! A copy of the file as it is at one moment, made while it is written to.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
-use rusqlite::{Connection, OpenFlags, named_params};
-use rustix::fs::{FlockOperation, flock};
-use tempfile::NamedTempFile;
+use rusqlite::{Connection, named_params};
 
 use super::Store;
+use super::check::{Depth, faults};
+use super::draft::Draft;
 use super::open::connect_read_only;
 use crate::error::{Error, Result};
 
@@ -18,9 +17,6 @@ const STEP_PAGES: i32 = 512;
 
 /// Pages after which what is copied is brought to the disk: 8 MiB.
 const SYNC_PAGES: i32 = 2_048;
-
-/// What the name of a copy begins with until it is whole.
-const UNFINISHED: &str = ".hookbox-backup-";
 
 /// Ids that are left to the file that a copy was made of.
 const IDS_LEFT_OUT: i64 = 1_000_000;
@@ -37,92 +33,43 @@ pub struct Copied {
 impl Store {
     /// Copies the database to a new file that only its owner can read, and returns its size. The
     /// copy is as the database was when this began; nobody has to wait for it meanwhile, but the
-    /// write-ahead log grows by what is written. It is on disk, whole, before it has its name.
+    /// write-ahead log grows by what is written. It is checked, and on disk, before it has its name.
     ///
     /// # Errors
     /// [`Error::Misuse`] when there is such a file already, or SQLite's own files of one;
-    /// [`Error::Io`] and [`Error::Sqlite`] when it cannot be written or the database not read. Then
-    /// there is no file, or a whole one.
+    /// [`Error::Io`] and [`Error::Sqlite`] when it cannot be written or the database not read;
+    /// [`Error::Refused`] when the copy is damaged. Then there is no file, or a whole one.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
-        // A log of another file under this name would be read into the copy.
-        for ending in ["", "-wal", "-journal"] {
-            let mut name = to.as_os_str().to_owned();
-            name.push(ending);
-            if Path::new(&name).exists() {
-                return Err(taken(Path::new(&name)));
-            }
+        let draft = Draft::new(to, self.path())?;
+        let source = connect_read_only(self.path())?;
+        let bytes = copy(&source, &draft, &mut progress)?;
+        // A disk that gives back other bytes than were written is found now, not when it is needed.
+        if let Some(fault) = faults(&draft.connect()?, Depth::Quick)?.first() {
+            return Err(Error::Refused(format!(
+                "the copy is not whole, and was thrown away: {}; look at the database with: hookbox check",
+                fault.what
+            )));
         }
-        let folder = match to.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        let cannot = |error| Error::io_at("make a backup in", folder, error);
-        remove_broken_off(folder).map_err(cannot)?;
-        let file = tempfile::Builder::new()
-            .prefix(UNFINISHED)
-            .tempfile_in(folder)
-            .map_err(cannot)?;
-        // Held as long as it is being written.
-        flock(file.as_file(), FlockOperation::LockExclusive)
-            .map_err(|error| cannot(error.into()))?;
-        let bytes = copy(self.path(), &file, &mut progress)?;
-        file.as_file()
-            .sync_all()
-            .map_err(|error| Error::io_at("write", to, error))?;
-        file.persist_noclobber(to)
-            .map_err(|error| match error.error.kind() {
-                ErrorKind::AlreadyExists => taken(to),
-                _ => Error::io_at("make", to, error.error),
-            })?;
-        // Its name must survive power loss as it does.
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| Error::io_at("make", to, error))?;
+        draft.finish()?;
         Ok(bytes)
     }
 }
 
-/// Removes copies that were broken off by the end of their process: nobody holds their locks.
-fn remove_broken_off(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        let is_one = entry.file_name().to_string_lossy().starts_with(UNFINISHED);
-        if !is_one || !entry.file_type()?.is_file() {
-            continue;
-        }
-        let path = entry.path();
-        if let Ok(file) = File::open(&path)
-            && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
-        {
-            tracing::warn!(file = %path.display(), "a copy that was broken off is removed");
-            std::fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
-}
-
-fn taken(path: &Path) -> Error {
-    Error::misuse(format!(
-        "{} is there already; name another file, or remove that one first",
-        path.display()
-    ))
-}
-
-fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> Result<u64> {
-    let source = connect_read_only(from)?;
+/// Copies a database as it is at one moment.
+pub(super) fn copy(
+    source: &Connection,
+    draft: &Draft,
+    progress: &mut impl FnMut(Copied),
+) -> Result<u64> {
     // One snapshot for the whole copy. Without it every commit meanwhile would begin it anew.
     source.execute_batch("begin")?;
     let page_bytes: u32 = source.query_row("pragma page_size", [], |row| row.get(0))?;
     source.query_row("select count(*) from sqlite_schema", [], |row| {
         row.get::<_, i64>(0)
     })?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(to.path(), flags)?;
-    // The file has no name yet that anybody knows: what is half done is thrown away.
-    copy.pragma_update(None, "journal_mode", "off")?;
-    copy.pragma_update(None, "synchronous", "off")?;
+    let mut copy = draft.connect()?;
     let bytes = {
-        let backup = Backup::new(&source, &mut copy)?;
+        let backup = Backup::new(source, &mut copy)?;
         let mut since_sync = 0;
         loop {
             let step = backup.step(STEP_PAGES)?;
@@ -137,9 +84,7 @@ fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> R
             if since_sync >= SYNC_PAGES {
                 // A little at a time: to bring all of it to the disk at once would keep every
                 // commit waiting that wants to go there.
-                to.as_file()
-                    .sync_data()
-                    .map_err(|error| Error::io_at("write", to.path(), error))?;
+                draft.sync()?;
                 since_sync = 0;
             }
             match step {
@@ -173,6 +118,10 @@ fn copy(from: &Path, to: &NamedTempFile, progress: &mut impl FnMut(Copied)) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
+    use rustix::fs::{FlockOperation, flock};
+
     use super::*;
     use crate::model::event::NewEvent;
     use crate::store::Missing;

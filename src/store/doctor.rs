@@ -1,5 +1,6 @@
 //! What may be wrong with the file, or become so: looked at, and changed in nothing.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rusqlite::named_params;
@@ -7,6 +8,8 @@ use serde_json::{Value, json};
 
 use super::Store;
 use super::open::connect_writable;
+use super::permission::group_name;
+use super::place::{fleeting, folder_of};
 use super::report::Sizes;
 use crate::error::Result;
 use crate::time::Timestamp;
@@ -34,12 +37,44 @@ pub struct Health {
     pub in_log: u64,
     /// Processes that have the file open, as far as the system shows them: id and name.
     pub processes: Vec<(u32, String)>,
-    /// Whether others than its owner can read it.
-    pub is_open_to_others: bool,
+    /// Who can read it besides its owner.
+    pub open_to: OpenTo,
+    /// Why the file may be lost where it lies.
+    pub fleeting: Option<&'static str>,
     /// Rows of the outbox that are to be taken over, and since when the first of them is there.
     pub outbox: (i64, Option<Timestamp>),
     /// Rows of which no event could be made, with the reason; some of them.
     pub problems: Vec<(i64, String)>,
+}
+
+/// Who can read a file besides its owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenTo {
+    /// Nobody.
+    Nobody,
+    /// The members of this group. The folder must be theirs too, and what is made in it.
+    Group {
+        /// The group's name.
+        name: String,
+        /// Whether they can make files in the folder that are of the group: its mode has g+ws.
+        has_folder: bool,
+    },
+    /// Everybody on this machine.
+    Everybody,
+}
+
+impl OpenTo {
+    fn of(path: &Path) -> OpenTo {
+        let folder = std::fs::metadata(folder_of(path)).map_or(0, |found| found.mode());
+        match std::fs::metadata(path) {
+            Ok(found) if found.mode() & 0o007 != 0 => OpenTo::Everybody,
+            Ok(found) if found.mode() & 0o070 != 0 => OpenTo::Group {
+                name: group_name(found.gid()),
+                has_folder: folder & 0o2020 == 0o2020,
+            },
+            _ => OpenTo::Nobody,
+        }
+    }
 }
 
 impl Health {
@@ -57,7 +92,7 @@ impl Health {
             "wal_held_up_bytes": self.held_up,
             "wal_used_bytes": self.in_log,
             "free_bytes": self.sizes.free,
-            "readable_by_others": self.is_open_to_others,
+            "readable_by_others": self.open_to != OpenTo::Nobody,
             "processes": processes.map(|(id, name)| json!({ "pid": id, "name": name })).collect::<Vec<_>>(),
             "outbox": self.outbox.0,
             "outbox_since": self.outbox.1.map(|at| at.to_string()),
@@ -97,7 +132,8 @@ impl Store {
             held_up,
             in_log,
             processes: processes_with(self.path()),
-            is_open_to_others: is_open_to_others(self.path()),
+            open_to: OpenTo::of(self.path()),
+            fleeting: fleeting(self.path()),
             outbox,
             problems,
         })
@@ -118,14 +154,9 @@ impl Store {
     }
 }
 
-fn is_open_to_others(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
-}
-
 /// The processes that have a file open, where the system shows that: those of the same user, and all
 /// to root.
-fn processes_with(path: &Path) -> Vec<(u32, String)> {
+pub(super) fn processes_with(path: &Path) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(id) = entry

@@ -30,7 +30,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source
-    /// is gone; [`Error::Sqlite`] when it cannot be stored, in which case nothing is.
+    /// is gone; [`Error::Closed`] while nothing is taken in; [`Error::Sqlite`] when it cannot be
+    /// stored. Nothing is stored then.
     ///
     /// ```
     /// use hookbox::model::event::NewEvent;
@@ -76,6 +77,9 @@ impl Store {
 
     /// Does all that can be done before the writer's turn, in the caller's thread.
     pub(super) fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
+        if let Some(closed) = self.inner.published.trouble.closed() {
+            return Err(closed);
+        }
         event.check()?;
         let mut directory = self.directory();
         if source_of(&directory, &event).is_err() {

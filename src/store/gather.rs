@@ -124,7 +124,7 @@ impl Gathering {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::error::{Error, Result};
     use crate::store::job::Tx;
 
     struct Idle {
@@ -132,8 +132,8 @@ mod tests {
     }
 
     impl Job for Idle {
-        fn run(&mut self, _tx: &mut Tx<'_>) -> bool {
-            true
+        fn run(&mut self, _tx: &mut Tx<'_>) -> Result<()> {
+            Ok(())
         }
 
         fn answer(self: Box<Self>, _stopped: Option<&Error>) {}

@@ -36,9 +36,9 @@ impl Tx<'_> {
 
 /// One piece of work for the writer.
 pub(super) trait Job: Send {
-    /// Does the work inside the group's transaction; false when it failed. It may be run again,
-    /// after all that it did was rolled back.
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool;
+    /// Does the work inside the group's transaction. It may be run again, after all that it did was
+    /// rolled back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
 
     /// Tells the caller, after the commit, or with what stopped it.
     fn answer(self: Box<Self>, stopped: Option<&Error>);
@@ -71,11 +71,11 @@ where
     O: Fn(&mut Tx<'_>) -> Result<T> + Send,
     A: FnOnce(Result<T>) + Send,
 {
-    fn run(&mut self, tx: &mut Tx<'_>) -> bool {
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
         let result = (self.operation)(tx);
-        let fine = result.is_ok();
+        let done = result.as_ref().map(drop).map_err(Error::clone);
         self.result = Some(result);
-        fine
+        done
     }
 
     fn answer(self: Box<Self>, stopped: Option<&Error>) {

@@ -296,6 +296,20 @@ impl Keys {
         source: Option<SourceId>,
         key: &str,
     ) -> Result<i64> {
+        if !self.is_current {
+            self.load(connection)?;
+            self.is_current = true;
+        }
+        self.hash_of(connection, source, key)
+    }
+
+    /// The hash of a key.
+    pub(super) fn hash_of(
+        &mut self,
+        connection: &Connection,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<i64> {
         let seed = match self.seed {
             Some(seed) => seed,
             None => connection.query_row(
@@ -305,10 +319,6 @@ impl Keys {
             )?,
         };
         self.seed = Some(seed);
-        if !self.is_current {
-            self.load(connection)?;
-            self.is_current = true;
-        }
         let mut hasher = SipHasher13::new_with_key(&seed);
         // The same on every machine: the file may be carried to another.
         hasher.write(&source.map_or(0, |id| id.0).to_le_bytes());

@@ -4,66 +4,149 @@
 //! everything twice. The lock is on a file beside the database, never on the database itself:
 //! closing any handle of that would drop SQLite's own locks (POSIX locks belong to the process).
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+
+use super::permission::{denied, open_as};
+use super::place::beside;
 use crate::error::{Error, Result};
 
 /// The right to run the scheduler on a file. Dropping it, or dying, gives it up.
 #[derive(Debug)]
 pub struct ServeLock {
-    file: File,
+    // Shared with whoever looks whether it still lies where others look for it.
+    file: Arc<Mutex<File>>,
 }
+
+/// Nobody panics with the lock's file locked.
+const NO_PANIC: &str = "nobody panics with the lock's file locked";
 
 impl ServeLock {
     /// Takes the lock of a database file and writes this process's id into it.
     ///
     /// # Errors
     /// [`Error::AlreadyServing`] with the holder's process id when somebody has it;
-    /// [`Error::Io`] when the lock file cannot be made.
+    /// [`Error::Io`] when the lock file cannot be made, or its name is that of something else.
     pub(super) fn take(database: &Path) -> Result<ServeLock> {
-        let path = lock_path(database);
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options
-            .open(&path)
-            .map_err(|error| Error::io_at("open", &path, error))?;
-        if !lock_patiently(&file).map_err(|error| Error::io_at("lock", &path, error))? {
-            return Err(Error::AlreadyServing {
-                path: database.to_owned(),
-                pid: read_pid(&mut file),
-            });
-        }
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.seek(SeekFrom::Start(0)))
-            .and_then(|_| writeln!(file, "{}", std::process::id()));
-        // A full disk must not keep the service from starting: the lock holds without the number.
-        if let Err(error) = written {
-            tracing::warn!(%error, path = %path.display(), "cannot write the process id into the lock file");
-        }
+        let file = Arc::new(Mutex::new(take(database)?));
         Ok(ServeLock { file })
+    }
+
+    /// To look after it from elsewhere, as long as it is held.
+    pub(super) fn watched(&self) -> Watched {
+        Watched(Arc::downgrade(&self.file))
     }
 }
 
 impl Drop for ServeLock {
     fn drop(&mut self) {
         // The file stays: removing it would let two processes hold locks on two files of one name.
-        let _ = self.file.set_len(0);
-        let _ = self.file.unlock();
+        let _ = self.file.lock().expect(NO_PANIC).unlock();
     }
+}
+
+/// A lock that somebody else holds in this process.
+#[derive(Debug, Default)]
+pub(super) struct Watched(Weak<Mutex<File>>);
+
+impl Watched {
+    /// Takes it anew where somebody removed the file, so that nobody else can.
+    ///
+    /// # Errors
+    /// As [`ServeLock::take`]: somebody else did.
+    pub(super) fn keep(&self, database: &Path) -> Result<()> {
+        let Some(held) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let mut held = held.lock().expect(NO_PANIC);
+        let of = |found: Metadata| (found.dev(), found.ino());
+        let named = std::fs::symlink_metadata(beside(database, ".lock")).map(of);
+        if named.is_ok() && named.ok() == held.metadata().map(of).ok() {
+            return Ok(());
+        }
+        *held = take(database)?;
+        tracing::warn!(database = %database.display(), "the lock file was removed, and is made again");
+        Ok(())
+    }
+}
+
+fn take(database: &Path) -> Result<File> {
+    let path = beside(database, ".lock");
+    let mut file = open(database, &path).map_err(|error| not_one(&path, error))?;
+    if !lock_patiently(&file).map_err(|error| Error::io_at("lock", &path, error))? {
+        return Err(Error::AlreadyServing {
+            path: database.to_owned(),
+            pid: read_pid(&mut file),
+        });
+    }
+    // A full disk must not keep the service from starting: the lock holds without the number.
+    if let Err(error) = write_pid(&mut file) {
+        tracing::warn!(%error, path = %path.display(), "cannot write the process id into the lock file");
+    }
+    Ok(file)
 }
 
 /// Whether some process serves this database right now.
 pub(super) fn is_served(database: &Path) -> bool {
-    match File::open(lock_path(database)) {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(NO_LINK);
+    match options.open(beside(database, ".lock")) {
         Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(_) => false,
     }
+}
+
+/// A symbolic link is not followed: it may lead to what is not ours to write.
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits() as i32;
+
+/// Opens the lock file, or makes one that is open to just those that the database is open to.
+fn open(database: &Path, path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(NO_LINK);
+    match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        opened => return opened,
+    }
+    match options.create_new(true).mode(0o600).open(path) {
+        // Another process made it meanwhile.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            options.create_new(false).open(path)
+        }
+        Err(error) => Err(error),
+        Ok(file) => {
+            open_as(&file, &std::fs::metadata(database)?)?;
+            Ok(file)
+        }
+    }
+}
+
+fn not_one(path: &Path, error: io::Error) -> Error {
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        let text = "it is a link or a folder, and is left alone; remove it";
+        return Error::io_at("lock", path, io::Error::new(ErrorKind::InvalidInput, text));
+    }
+    denied("open", path).unwrap_or_else(|| Error::io_at("open", path, error))
+}
+
+/// Bytes of a process id and the newline behind it, padded so that a shorter one covers a longer.
+const PID_BYTES: usize = 11;
+
+/// Writes this process's id, unless the file holds something that no service wrote.
+fn write_pid(file: &mut File) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    if length > 0 && (length > PID_BYTES as u64 || read_pid(file).is_none()) {
+        let text = "it holds something else, which is left as it is";
+        return Err(io::Error::new(ErrorKind::InvalidData, text));
+    }
+    let width = PID_BYTES - 1;
+    file.seek(SeekFrom::Start(0))?;
+    file.write_all(format!("{:<width$}\n", std::process::id()).as_bytes())
 }
 
 /// Tries for the lock a little longer than [`is_served`] holds it: a command that looks whether
@@ -86,14 +169,9 @@ fn lock_patiently(file: &File) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn lock_path(database: &Path) -> PathBuf {
-    let mut name = database.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
-}
-
 fn read_pid(file: &mut File) -> Option<u32> {
     let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(PID_BYTES as u64).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

@@ -28,9 +28,11 @@ mod attempts_log;
 mod backup;
 mod body;
 mod changes;
+mod check;
 mod columns;
 mod directory;
 mod doctor;
+mod draft;
 mod due;
 mod enqueue;
 mod expire;
@@ -45,6 +47,7 @@ mod open;
 mod outbox;
 mod pace;
 mod permission;
+mod place;
 #[cfg(test)]
 mod plan;
 mod prune;
@@ -55,16 +58,21 @@ mod refusal;
 mod refusing;
 mod replay;
 mod report;
+mod restore;
+mod room;
 mod route;
+mod salvage;
 mod search;
 mod setup;
 mod shift;
+mod trouble;
 mod writer;
 
 pub use answers::KeptAnswer;
 pub use backup::Copied;
+pub use check::{Depth, Fault, check};
 pub use directory::Directory;
-pub use doctor::Health;
+pub use doctor::{Health, OpenTo};
 pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
@@ -82,14 +90,20 @@ pub use replay::{
     Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step, Stopped,
 };
 pub use report::Sizes;
+pub use restore::{Restored, restore};
+pub use room::{KEEP_FREE, Limits};
 pub use route::Match;
+pub use salvage::{Salvaged, SalvagedTable, salvage};
 pub use search::Search;
 pub(crate) use shift::Shift;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;
 use job::{Message, Task, Tx};
+use lock::Watched;
 use readers::Readers;
+use room::Room;
+use trouble::{Kind, Trouble};
 use writer::{GroupCounter, Writer};
 
 /// A handle to an open store. Clones share one writer; it stops with the last of them, or with
@@ -128,8 +142,8 @@ impl Drop for Listening {
     }
 }
 
-/// Why the lock of the listeners is never poisoned.
-const NO_PANIC: &str = "no listener panics";
+/// Why no lock here is ever poisoned.
+const NO_PANIC: &str = "nobody panics with it";
 
 /// Whose deliveries may have become due.
 #[derive(Debug, Clone, Copy)]
@@ -151,8 +165,11 @@ struct Published {
     /// Whether anybody asked to take an event in: only then does the writer need the keys.
     keys_asked_for: AtomicBool,
     measures: Measures,
-    /// Why nothing can be written now.
-    trouble: RwLock<Option<String>>,
+    trouble: Trouble,
+    /// The lock for serving, while this process has it.
+    serving: Mutex<Watched>,
+    /// How much of the disk may be used, where that was said.
+    room: Mutex<Option<Room>>,
 }
 
 impl Published {
@@ -177,20 +194,14 @@ impl Published {
         self.tell(&Woken::All);
     }
 
-    /// Notes whether the last commit held; says so when that changes.
-    fn committed(&self, result: std::result::Result<(), &Error>) {
-        let now = result.err().filter(|error| error.is_unavailable());
-        let mut trouble = self.trouble.write().expect("no holder of the word panics");
-        match (now, trouble.is_some()) {
-            (Some(error), false) => {
-                tracing::error!(error = error.chain(), "store.cannot_write");
-                *trouble = Some(error.chain());
-            }
-            (None, true) if result.is_ok() => {
-                tracing::warn!("store.writes_again");
-                *trouble = None;
-            }
-            _ => {}
+    /// Notes whether the last commit held, or what a read or a job came upon.
+    fn noticed(&self, error: &Error) {
+        if error.is_damage() {
+            let why = format!(
+                "the file is damaged ({}): nothing is taken in; look with `hookbox check`, then put a backup in its place with `hookbox restore FILE`, or save what can be read with `hookbox salvage NEW_FILE`",
+                error.chain()
+            );
+            self.trouble.set(Kind::Damaged, Some(why));
         }
     }
 
@@ -242,7 +253,9 @@ impl Store {
             groups: GroupCounter::default(),
             keys_asked_for: AtomicBool::new(false),
             measures: Measures::new(),
-            trouble: RwLock::new(None),
+            trouble: Trouble::default(),
+            serving: Mutex::default(),
+            room: Mutex::default(),
         });
         let (jobs, messages) = channel();
         let writer = Writer::new(connection, published.clone(), &path)?;
@@ -313,7 +326,23 @@ impl Store {
     /// # Errors
     /// [`Error::AlreadyServing`] when another process has it.
     pub fn lock_for_serving(&self) -> Result<ServeLock> {
-        ServeLock::take(&self.inner.path)
+        let lock = ServeLock::take(&self.inner.path)?;
+        *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
+        Ok(lock)
+    }
+
+    /// Takes events in only as long as there is this much room, from now on. What is there already is
+    /// sent and recorded all the same.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when the file cannot be read.
+    pub fn limit(&self, limits: Limits) -> Result<()> {
+        let room = Room::new(&self.inner.path, limits);
+        let why = self.read(|connection| Ok(room.why_not(connection, false)))?;
+        let published = &self.inner.published;
+        published.trouble.set(Kind::NoRoom, why);
+        *published.room.lock().expect(NO_PANIC) = Some(room);
+        Ok(())
     }
 
     /// Whether some process serves this file right now.
@@ -338,13 +367,10 @@ impl Store {
         self.inner.published.groups.read()
     }
 
-    /// Why nothing can be written now: the disk is full, say. `None` while the last commit held.
+    /// Why nothing is taken in, or nothing can be written now: the disk is full, say, or the file is
+    /// not there any more. `None` while all is well.
     pub fn trouble(&self) -> Option<String> {
-        let trouble = &self.inner.published.trouble;
-        trouble
-            .read()
-            .expect("no holder of the word panics")
-            .clone()
+        self.inner.published.trouble.why()
     }
 
     /// Waits until all that was handed in before is on disk, without the little time that what
@@ -403,7 +429,11 @@ impl Store {
 
     /// Reads with a connection of the pool.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        self.inner.readers.with(query)
+        let read = self.inner.readers.with(query);
+        if let Err(error) = &read {
+            self.inner.published.noticed(error);
+        }
+        read
     }
 }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::permission::denied;
+use super::permission::{denied, give_to};
+use super::place;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 
@@ -18,7 +19,7 @@ use crate::model::id::BoxId;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-const SCHEMA_VERSION: i64 = 7;
+pub(super) const SCHEMA_VERSION: i64 = 7;
 
 /// How long a connection waits for another's write lock. An application may hold its own file's
 /// lock for seconds; a Gogs sender gives up after 15.
@@ -44,6 +45,14 @@ pub enum Missing {
 /// Checks the file, makes what is missing, and returns its real path and box.
 pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)> {
     let exists = probe(path)?;
+    // SQLite removes a log that it finds beside an empty file. Looked at again behind it: another process
+    // may have made the file meanwhile, and its log.
+    if !holds_something(path)
+        && let Some(left) = place::left_of(path)
+        && !holds_something(path)
+    {
+        return Err(place::gone(path, &left));
+    }
     if !exists {
         if missing == Missing::Refuse {
             return Err(Error::NoDatabase(path.to_owned()));
@@ -54,9 +63,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     let path = path
         .canonicalize()
         .map_err(|error| cannot("open", path, error))?;
-    if let Some(name) = network_file_system(&path)? {
-        return Err(Error::NetworkFileSystem { path, name });
-    }
+    place::check(&path)?;
     let (connection, version) = connect_writable(&path)
         .and_then(|connection| {
             let version = schema_version(&connection)?;
@@ -90,7 +97,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                         close_to_others(&path)?;
                     }
                     check_mode(&connection, &path, missing)?;
-                    connection.execute_batch(SCHEMA)?;
+                    make_schema(&connection)?;
                 }
             }
         }
@@ -156,6 +163,10 @@ fn probe(path: &Path) -> Result<bool> {
     }
 }
 
+fn holds_something(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.len() > 0)
+}
+
 /// Makes an empty file that only its owner can read: it will hold secrets. SQLite gives its
 /// side files the same mode.
 fn create_file(path: &Path) -> Result<()> {
@@ -164,16 +175,23 @@ fn create_file(path: &Path) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        Ok(_) => {}
+        // Made by the super-user for a service: the folder says whose it is.
+        Ok(file) => {
+            if let Ok(folder) = std::fs::metadata(place::folder_of(path)) {
+                give_to(&file, &folder).map_err(|error| Error::io_at("make", path, error))?;
+            }
+        }
         // Another process made it in between; what it is gets checked next.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(cannot("make", path, error)),
     }
     // The file's name must survive power loss as its contents do.
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    sync_folder(path)
+}
+
+/// Brings the name of a file to the disk.
+pub(super) fn sync_folder(path: &Path) -> Result<()> {
+    let folder = place::folder_of(path);
     File::open(folder)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| Error::io_at("make", path, error))
@@ -190,8 +208,14 @@ fn close_to_others(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Makes the tables of the newest schema.
+pub(super) fn make_schema(connection: &Connection) -> Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
+}
+
 /// The version in the file; `None` where hookbox's tables are not there.
-fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     let known: i64 = connection.query_row(
         "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
         [],
@@ -235,38 +259,6 @@ fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<
     })
 }
 
-/// The network file system that a file lies on, if it is one of those that Linux names.
-fn network_file_system(path: &Path) -> Result<Option<&'static str>> {
-    #[cfg(target_os = "linux")]
-    {
-        let found = rustix::fs::statfs(path)
-            .map_err(|error| Error::io_at("look at", path, error.into()))?;
-        #[allow(
-            clippy::unnecessary_cast,
-            reason = "the type differs from one machine to another"
-        )]
-        Ok(network_name(found.f_type as u64 & 0xffff_ffff))
-    }
-    #[cfg(not(target_os = "linux"))]
-    Ok(None)
-}
-
-/// Network file systems by their magic numbers (statfs(2)). Those in user space are all of one
-/// number, of which some are local, so they are let pass.
-fn network_name(magic: u64) -> Option<&'static str> {
-    Some(match magic {
-        0x6969 => "NFS",
-        0x517b => "SMB",
-        0xff53_4d42 => "CIFS",
-        0xfe53_4d42 => "SMB2",
-        0x00c3_6400 => "Ceph",
-        0x5346_414f => "AFS",
-        0x7375_7245 => "Coda",
-        0x0102_1997 => "9P",
-        _ => return None,
-    })
-}
-
 /// Says in the project's words that a file is no database or may not be used, where SQLite found that.
 fn in_own_words(error: Error, path: &Path) -> Error {
     let code = match &error {
@@ -298,21 +290,4 @@ fn cannot(doing: &str, path: &Path, error: std::io::Error) -> Error {
         _ => None,
     };
     known.unwrap_or_else(|| Error::io_at(doing, path, error))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn network_file_systems_are_known_and_local_ones_let_pass() {
-        assert_eq!(network_name(0x6969), Some("NFS"));
-        assert_eq!(network_name(0xfe53_4d42), Some("SMB2"));
-        // ext4, tmpfs, overlayfs, btrfs.
-        for local in [0xef53, 0x0102_1994, 0x794c_7630, 0x9123_683e] {
-            assert_eq!(network_name(local), None);
-        }
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(network_file_system(folder.path()).unwrap(), None);
-    }
 }

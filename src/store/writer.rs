@@ -14,13 +14,16 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::changes::Changes;
 use super::directory::{self, Directory};
 use super::gather::{Gathering, Group};
 use super::job::{Job, Message, Tx};
 use super::keys::Keys;
-use super::{Published, Woken};
+use super::place::{Place, beside};
+use super::trouble::Kind;
+use super::{NO_PANIC, Published, Woken};
 use crate::error::{Error, Result};
 
 /// How often an idle writer asks whether another process committed: seen after 25 ms at the median
@@ -69,6 +72,8 @@ pub(super) struct Writer {
     /// As of the last transaction; published once that has held.
     directory: Arc<Directory>,
     keys: Keys,
+    database: PathBuf,
+    place: Place,
     /// See [`Tx::ids_from`].
     ids_from: i64,
     /// Changes when another process commits; this connection's own commits do not change it.
@@ -103,9 +108,9 @@ impl Writer {
             |row| row.get(0),
         )?;
         let directory = published.directory();
-        let mut log = database.as_os_str().to_owned();
-        log.push("-wal");
         Ok(Writer {
+            place: Place::of(database, &connection)?,
+            database: database.to_owned(),
             connection,
             published,
             directory,
@@ -113,7 +118,7 @@ impl Writer {
             ids_from,
             data_version,
             others_wrote: false,
-            log: PathBuf::from(log),
+            log: beside(database, "-wal"),
             log_stamp: None,
             quiet_looks: 0,
         })
@@ -158,12 +163,24 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
+        if let Some(gone) = self.published.trouble.gone() {
+            return answer_all(group, &gone);
+        }
         let began = self.published.measures.elapsed();
-        match self.commit(&mut group) {
+        // What was committed to a file that is no longer the one at the path is acknowledged to nobody.
+        let committed = self.commit(&mut group).and_then(|changes| {
+            self.look_at_place();
+            match self.published.trouble.gone() {
+                None => Ok(changes),
+                Some(gone) => Err(gone),
+            }
+        });
+        match committed {
             Ok(changes) => {
                 self.published.groups.count(group.len());
                 self.published.measures.committed(began, group.len());
-                self.published.committed(Ok(()));
+                self.published.trouble.set(Kind::CannotWrite, None);
+                self.look_at_room();
                 self.published.publish(&self.directory);
                 for job in group {
                     job.answer(None);
@@ -174,7 +191,11 @@ impl Writer {
                 self.published.wake(&changes.into_woken());
             }
             Err(error) => {
-                self.published.committed(Err(&error));
+                self.published.noticed(&error);
+                if error.is_unavailable() {
+                    let why = error.chain();
+                    self.published.trouble.set(Kind::CannotWrite, Some(why));
+                }
                 // Some errors make SQLite roll back by itself; then there is nothing to roll back.
                 if !self.connection.is_autocommit()
                     && let Err(rollback) = self.connection.execute_batch("rollback")
@@ -184,11 +205,38 @@ impl Writer {
                 // What was loaded inside the transaction may never have been.
                 self.directory = self.published.directory();
                 self.keys.rolled_back();
-                for job in group {
-                    job.answer(Some(&error));
-                }
+                answer_all(group, &error);
             }
         }
+    }
+
+    /// Looks whether the file is still the one that was opened, and the lock of whoever serves it there.
+    fn look_at_place(&mut self) {
+        let mut why = self.place.why_not(&self.connection);
+        if why.is_none() {
+            let serving = self.published.serving.lock().expect(NO_PANIC);
+            why = serving
+                .keep(&self.database)
+                .err()
+                .map(|error| format!("another process may serve the file: {}", error.chain()));
+        }
+        if why.is_some() && !self.published.trouble.is(Kind::Gone) {
+            // What is in the log must not be moved into what lies there now.
+            let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            if let Err(error) = self.connection.set_db_config(option, true) {
+                tracing::error!(%error, "the log may be moved into another file");
+            }
+        }
+        self.published.trouble.set(Kind::Gone, why);
+    }
+
+    fn look_at_room(&self) {
+        let room = self.published.room.lock().expect(NO_PANIC);
+        let was_refused = self.published.trouble.is(Kind::NoRoom);
+        let why = room
+            .as_ref()
+            .and_then(|room| room.why_not(&self.connection, was_refused));
+        self.published.trouble.set(Kind::NoRoom, why);
     }
 
     /// One transaction over all jobs of the group.
@@ -263,13 +311,16 @@ impl Writer {
             changes: Changes::default(),
             ids_from: self.ids_from,
         };
-        let fine = job.run(&mut tx);
+        let ran = job.run(&mut tx);
         let done = tx.changes;
+        if let Err(error) = &ran {
+            self.published.noticed(error);
+        }
         if self.connection.is_autocommit() {
             // SQLite gave up the whole transaction, as it does when the disk is full.
             return Err(group_lost());
         }
-        Ok(fine.then_some(done))
+        Ok(ran.is_ok().then_some(done))
     }
 
     /// Adds a job's sums to the group's; what comes after it sees the sources it made.
@@ -302,6 +353,8 @@ impl Writer {
     /// Asks while there is nothing to do. Every commit writes the log, so where that is as it was
     /// there is nothing to ask.
     fn look_for_others(&mut self) {
+        self.look_at_place();
+        self.look_at_room();
         let stamp = std::fs::metadata(&self.log)
             .and_then(|metadata| Ok((metadata.modified()?, metadata.len())))
             .ok();
@@ -325,6 +378,12 @@ impl Writer {
                 "cannot look for other processes' commits"
             );
         }
+    }
+}
+
+fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
+    for job in group {
+        job.answer(Some(error));
     }
 }
 

@@ -354,7 +354,7 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
     let headers = [
         ("X-Gitee-Event", "Push Hook"),
         ("X-Gitee-Token", "wr0ng-token"),
-        ("Authorization", "Basic b64"),
+        ("Authorization", "Basic wr0ng-basic"),
     ];
     let (status, _) = served.post("/in/in", &headers, b"{\"of\":\"the body\"}");
     assert_eq!(status, 401);
@@ -389,7 +389,7 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
         page.contains("does not match") && page.contains("Push Hook"),
         "{page}"
     );
-    for secret in ["wr0ng-token", "b64", "of the body", "the body\\"] {
+    for secret in ["wr0ng-token", "wr0ng-basic", "of the body", "the body\\"] {
         let all: String = refusals.iter().map(Value::to_string).collect();
         assert!(!all.contains(secret) && !page.contains(secret), "{secret}");
     }

@@ -236,7 +236,7 @@ impl Scheduler {
         result: Result<()>,
     ) {
         match result {
-            Err(error) if error.is_unavailable() => {
+            Err(error) if error.may_pass() => {
                 // The endpoint has been asked; forgetting that would ask it again and again. So
                 // the report is kept, nothing more is sent, and writing is tried again.
                 if !self.cannot_record {
@@ -247,6 +247,7 @@ impl Scheduler {
                 }
                 self.unwritten.push(delivery);
                 self.cannot_record = true;
+                self.is_locked_out = error.is_locked_out();
                 self.pause();
             }
             Err(error) => {

@@ -69,6 +69,8 @@ pub struct Scheduler {
     paused_until: Option<Duration>,
     /// A report could not be written, and none has been since: nothing is sent.
     cannot_record: bool,
+    /// Whether that is for another program's lock.
+    is_locked_out: bool,
     on_wire: usize,
     /// By which things are due.
     steady: Steady,
@@ -107,6 +109,7 @@ impl Scheduler {
             unwritten: Vec::new(),
             paused_until: None,
             cannot_record: false,
+            is_locked_out: false,
             on_wire: 0,
             steady,
             has_given_up: false,
@@ -230,7 +233,18 @@ impl Scheduler {
     /// Lets requests on the wire end, and their reports be written; nothing new is sent.
     fn finish(&mut self) {
         let deadline = self.clock.elapsed() + STOP_GRACE;
+        // There may be room again by now; where there is none, a second try would only take time.
+        self.paused_until = None;
+        let mut tries = 0;
         while self.on_wire > 0 || !self.recording.is_empty() {
+            let is_stuck = self.on_wire == 0 && self.unwritten.len() == self.recording.len();
+            if is_stuck && tries > 0 && !self.is_locked_out {
+                tracing::warn!(
+                    attempts = self.recording.len(),
+                    "stopped though attempts could not be recorded; they will be made again"
+                );
+                return;
+            }
             let left = deadline.saturating_sub(self.clock.elapsed());
             if left.is_zero() {
                 tracing::warn!(
@@ -239,6 +253,7 @@ impl Scheduler {
                 );
                 return;
             }
+            tries += u32::from(is_stuck);
             self.write_again();
             let retry = (!self.unwritten.is_empty()).then_some(STORE_RETRY);
             let mail = self
@@ -346,7 +361,7 @@ impl Scheduler {
                     lane.release(due.id);
                     continue;
                 }
-                Err(error) if error.is_unavailable() => {
+                Err(error) if error.may_pass() => {
                     lane.off_wire();
                     lane.put_back(due.id);
                     return Err(error);

@@ -1,0 +1,205 @@
+//! Putting a backup in the place of the database.
+//!
+//! The file that was there is kept under another name, with its log. Whatever this is broken off at,
+//! the database is there as it was, or as it is to be, or its name is free while its log is not: then
+//! nothing is made silently, and this can be run again.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::backup::{Copied, copy};
+use super::check::{Depth, faults};
+use super::draft::Draft;
+use super::lock::ServeLock;
+use super::open::{SCHEMA_VERSION, connect_read_only, schema_version, sync_folder};
+use super::place;
+use crate::error::{Error, Result};
+use crate::time::Timestamp;
+
+/// What was put in place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// Its bytes.
+    pub bytes: u64,
+    /// Events in it, and deliveries that are pending.
+    pub events: i64,
+    /// Deliveries that are pending in it: they are sent once it is served.
+    pub pending: i64,
+    /// Where the file is that was there before.
+    pub kept: Option<PathBuf>,
+}
+
+/// Puts a backup, or any other database file of hookbox's, in the place of the one at a path.
+///
+/// # Errors
+/// [`Error::AlreadyServing`] while the database is served, [`Error::Misuse`] while another program has it
+/// open; [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::NewerSchema`], [`Error::Refused`] when the
+/// backup is not one, or is damaged. Nothing was changed then.
+pub fn restore(
+    backup: &Path,
+    database: &Path,
+    now: Timestamp,
+    mut progress: impl FnMut(Copied),
+) -> Result<Restored> {
+    let source = open_backup(backup)?;
+    // The name that a link leads to: the lock goes by that one.
+    let database = database
+        .canonicalize()
+        .unwrap_or_else(|_| database.to_owned());
+    let is_there = database.exists();
+    let same = |one: &Path, other: &Path| one.canonicalize().ok() == other.canonicalize().ok();
+    if is_there && same(backup, &database) {
+        return Err(Error::misuse(format!(
+            "{} is the database itself; name the backup",
+            backup.display()
+        )));
+    }
+    let _lock = ServeLock::take(&database)?;
+    if is_there {
+        place::check(&database)?;
+        refuse_if_open(&database)?;
+    }
+    let draft = Draft::in_place_of(&database, &database)?;
+    let damaged = |why: &str| {
+        Error::Refused(format!(
+            "{} is damaged or no database, and nothing was changed: {why}",
+            backup.display()
+        ))
+    };
+    let bytes = copy(&source, &draft, &mut progress).map_err(|error| match error.is_damage() {
+        true => damaged(&error.chain()),
+        false => error,
+    })?;
+    let copied = draft.connect()?;
+    let found = faults(&copied, Depth::Full)?;
+    if let Some(fault) = found.iter().find(|fault| fault.is_damage) {
+        return Err(damaged(&fault.what));
+    }
+    let count = |query: &str| copied.query_row(query, [], |row| row.get(0));
+    let events = count("select count(*) from hookbox_event")?;
+    let pending = count("select count(*) from hookbox_delivery where state = 'pending'")?;
+    copied.close().map_err(|(_, error)| Error::from(error))?;
+    let kept = move_away(&database, now)?;
+    draft.finish()?;
+    Ok(Restored {
+        bytes,
+        events,
+        pending,
+        kept,
+    })
+}
+
+/// Opens what is to be put in place, and sees that it is hookbox's.
+fn open_backup(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Err(Error::NoDatabase(path.to_owned()));
+    }
+    let open = || -> Result<(Connection, Option<i64>)> {
+        // What nobody writes to is read as it lies, so that it may be on a medium that cannot be written
+        // to; a log that lies beside it is part of it.
+        let connection = match place::beside(path, "-wal").exists() {
+            true => connect_read_only(path)?,
+            false => {
+                let uri = format!("file:{}?immutable=1", escaped(path));
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+                    | OpenFlags::SQLITE_OPEN_NO_MUTEX
+                    | OpenFlags::SQLITE_OPEN_URI;
+                Connection::open_with_flags(uri, flags)?
+            }
+        };
+        let version = schema_version(&connection)?;
+        Ok((connection, version))
+    };
+    match open() {
+        Ok((connection, Some(version))) if version <= SCHEMA_VERSION => Ok(connection),
+        Ok((_, Some(found))) => Err(Error::NewerSchema {
+            path: path.to_owned(),
+            found,
+            known: SCHEMA_VERSION,
+        }),
+        Ok((_, None)) => Err(Error::Refused(format!(
+            "{} has none of hookbox's tables; nothing was changed",
+            path.display()
+        ))),
+        Err(error) if error.is_damage() => Err(Error::Refused(format!(
+            "{} is damaged or no database, and nothing was changed: {}",
+            path.display(),
+            error.chain()
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// A path as it stands in a URI (`SQLite`, "URI Filenames").
+fn escaped(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt;
+
+    percent_encoding::percent_encode(
+        path.as_os_str().as_bytes(),
+        percent_encoding::NON_ALPHANUMERIC,
+    )
+    .to_string()
+}
+
+/// Refuses while anybody has the database open: in WAL mode each connection holds a lock for as long as it
+/// lives. What is so damaged that it cannot be opened is in nobody's way.
+fn refuse_if_open(database: &Path) -> Result<()> {
+    let alone = || -> rusqlite::Result<()> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(database, flags)?;
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        connection.execute_batch("begin exclusive; rollback;")
+    };
+    match alone().map_err(|error| error.sqlite_error_code()) {
+        Err(Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)) => {
+            let holders = super::doctor::processes_with(database);
+            let named: Vec<String> = holders
+                .iter()
+                .map(|(id, name)| format!("{id} ({name})"))
+                .collect();
+            Err(Error::misuse(format!(
+                "another program has {} open; end it first{}",
+                database.display(),
+                match named.is_empty() {
+                    true => String::new(),
+                    false => format!(": {}", named.join(", ")),
+                }
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives the file that is there, and its log, another name. The file goes first: as long as the log lies
+/// under the old name, nobody takes its absence for a beginning.
+fn move_away(database: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
+    let stamp: String = now
+        .to_string()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
+    let kept = place::beside(database, &format!(".before-{stamp}"));
+    let mut was_there = false;
+    for ending in ["", "-wal"] {
+        let from = place::beside(database, ending);
+        if from.exists() {
+            was_there = true;
+            let to = place::beside(&kept, ending);
+            if to.exists() {
+                return Err(Error::misuse(format!(
+                    "{} is there already; move it away",
+                    to.display()
+                )));
+            }
+            std::fs::rename(&from, &to).map_err(|error| Error::io_at("move away", &from, error))?;
+        }
+    }
+    // It says only what the log says too.
+    let index = place::beside(database, "-shm");
+    if index.exists() {
+        std::fs::remove_file(&index).map_err(|error| Error::io_at("remove", &index, error))?;
+    }
+    sync_folder(database)?;
+    Ok(was_there.then_some(kept))
+}

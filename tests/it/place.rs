@@ -1,0 +1,465 @@
+//! Where the file lies, and who else may: moved, replaced, mounted by itself, named twice, used by
+//! several users.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Box, PUSH, Served, is_missing, send_signal, wait_until};
+
+fn beside(here: &Box, ending: &str) -> PathBuf {
+    PathBuf::from(format!("{}{ending}", here.db.display()))
+}
+
+/// Serves a box into which one push went, the log of which is quiet again.
+fn serve_with_one(here: &Box, events: i64) -> Served {
+    let served = here.serve();
+    assert_eq!(
+        served.push(&format!("before-{events}"), PUSH.as_bytes()).0,
+        202
+    );
+    wait_until("the writer to be idle", || {
+        (here.json(&["stats"])["events"] == events).then_some(())
+    });
+    served
+}
+
+fn is_shut(served: &Served, why: &str) {
+    wait_until("the loss to be seen", || {
+        (served.page("/readyz").0 == 503).then_some(())
+    });
+    let (status, answer) = served.push("into-the-void", PUSH.as_bytes());
+    assert_eq!(status, 503, "{answer}");
+    let (_, _, told) = served.page("/readyz");
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert!(told["error"].as_str().unwrap().contains(why), "{told}");
+    let (_, _, page) = served.page("/");
+    assert!(page.contains(why), "the page says it");
+    let log = served.log();
+    let lines = log.lines().filter(|line| line.contains("store.gone"));
+    assert_eq!(lines.count(), 1, "{log}");
+}
+
+/// Cause: the writer held the file open and never looked at its path. Damage: after `rm`, `mv` or `cp`
+/// over the file, events were acknowledged and gone at the next start. Cure: device, inode and the
+/// time of writing are compared before anything is acknowledged.
+#[test]
+fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
+    type Do = fn(&Path, &Path);
+    let ways: [(Do, &str); 4] = [
+        (|db, _| fs::remove_file(db).unwrap(), "was moved or deleted"),
+        (
+            |db, away| fs::rename(db, away).unwrap(),
+            "was moved or deleted",
+        ),
+        (
+            |db, copy| {
+                let new = db.with_extension("new");
+                fs::copy(copy, &new).unwrap();
+                fs::rename(&new, db).unwrap();
+            },
+            "was replaced by another file",
+        ),
+        (
+            |db, copy| {
+                fs::copy(copy, db).unwrap();
+            },
+            "was written over by something other than SQLite",
+        ),
+    ];
+    for (way, why) in ways {
+        let here = Box::new();
+        here.add_gogs();
+        let copy = here.folder.path().join("copy.db");
+        if !why.contains("moved") {
+            here.json(&["backup", copy.to_str().unwrap()]);
+        }
+        let served = serve_with_one(&here, 1);
+        way(&here.db, &copy);
+        is_shut(&served, why);
+        assert_eq!(served.signal("TERM"), Some(0));
+    }
+}
+
+#[test]
+fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = serve_with_one(&here, 1);
+    let away = here.folder.path().join("away.db");
+    fs::rename(&here.db, &away).unwrap();
+    is_shut(&served, "was moved or deleted");
+    fs::rename(&away, &here.db).unwrap();
+    wait_until("it to go on by itself", || {
+        (served.push("after", PUSH.as_bytes()).0 == 202).then_some(())
+    });
+    assert_eq!(served.page("/readyz").0, 200);
+    assert_eq!(served.signal("KILL"), None);
+    assert_eq!(here.json(&["stats"])["events"], 2);
+}
+
+#[test]
+fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = serve_with_one(&here, 1);
+    let app = rusqlite::Connection::open(&here.db).unwrap();
+    app.busy_timeout(std::time::Duration::from_secs(10))
+        .unwrap();
+    let put = "insert into hookbox_outbox (type, body) values ('a', zeroblob(100000))";
+    for round in 2..6 {
+        app.execute(put, []).unwrap();
+        for pragma in ["passive", "restart", "truncate"] {
+            app.query_row(&format!("pragma wal_checkpoint({pragma})"), [], |_| Ok(()))
+                .unwrap();
+        }
+        app.execute_batch("vacuum").unwrap();
+        wait_until("it to be taken over", || {
+            (here.json(&["stats"])["events"] == round).then_some(())
+        });
+        here.json(&["doctor"]);
+        assert_eq!(served.page("/readyz").0, 200, "{}", served.log());
+    }
+    let log = served.stop_and_read_log();
+    assert!(!log.contains("store.gone"), "{log}");
+}
+
+/// Cause: a path without a file was a path to make one at. Damage: a database whose volume was not
+/// mounted, or that was moved away, was begun anew without a word. Cure: a log or a lock file beside it
+/// says that there was one.
+#[test]
+fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.signal("KILL"), None);
+    let away = here.folder.path().join("away.db");
+    fs::rename(&here.db, &away).unwrap();
+    for (left, ending) in [(".lock", "-wal"), ("-wal", ".lock")] {
+        let kept = beside(&here, ending).with_extension("kept");
+        fs::rename(beside(&here, ending), &kept).unwrap();
+        for arguments in [
+            &[
+                "serve",
+                "--ingest",
+                "127.0.0.1:0",
+                "--status",
+                "127.0.0.1:0",
+            ][..],
+            &["init"],
+            &["stats"],
+        ] {
+            let ran = here.run(arguments);
+            assert_eq!(ran.code, 1, "{}", ran.stderr);
+            let told = ran.stderr.contains(&format!("hookbox.db{left} says"))
+                && ran.stderr.contains("hookbox restore");
+            assert!(told, "{}", ran.stderr);
+            assert!(!here.db.exists());
+        }
+        fs::rename(&kept, beside(&here, ending)).unwrap();
+    }
+    // An empty file is no database either.
+    fs::write(&here.db, b"").unwrap();
+    assert_eq!(here.run(&["init"]).code, 1);
+    fs::remove_file(&here.db).unwrap();
+    fs::rename(&away, &here.db).unwrap();
+    assert_eq!(here.json(&["stats"])["events"], 1, "put back, all is there");
+    fs::remove_file(&here.db).unwrap();
+    for ending in ["-wal", "-shm", ".lock"] {
+        let _ = fs::remove_file(beside(&here, ending));
+    }
+    here.json(&["init"]);
+}
+
+#[test]
+fn a_file_with_two_names_is_refused_and_one_that_gets_a_second_is_shut() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = serve_with_one(&here, 1);
+    let second = here.folder.path().join("second.db");
+    fs::hard_link(&here.db, &second).unwrap();
+    is_shut(&served, "a second name");
+    assert_eq!(served.signal("TERM"), Some(0));
+    for db in [&here.db, &second] {
+        let ran = here.run(&["stats", "--db", db.to_str().unwrap()]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.contains("has 2 names"), "{}", ran.stderr);
+    }
+    fs::remove_file(&second).unwrap();
+    assert_eq!(here.json(&["stats"])["events"], 1);
+}
+
+/// Cause: the log lies beside the name by which the file was opened. Damage: of 6 events that a container
+/// acknowledged, whose file was mounted by itself, 0 were in the file. Cure: a mounted file is refused.
+#[test]
+fn a_file_that_is_mounted_by_itself_is_refused() {
+    if is_missing(
+        "unshare",
+        &["-m", "true"],
+        "run the tests as the super-user",
+    ) {
+        return;
+    }
+    let (here, container) = (Box::new(), Box::new());
+    here.add_gogs();
+    fs::write(&container.db, b"").unwrap();
+    let script = r#"mount --bind "$1" "$HOOKBOX_DB" && exec "$0" serve --ingest 127.0.0.1:0 --status 127.0.0.1:0"#;
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .arg(&here.db)
+        .env("HOOKBOX_DB", &container.db)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("mount the folder"), "{said}");
+    // The folder may be.
+    let script = r#"mount --bind "$1" "$2" && exec "$0" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0"#;
+    let mut command = Command::new("unshare");
+    command
+        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .arg(here.folder.path())
+        .arg(container.folder.path())
+        .env("HOOKBOX_DB", &container.db);
+    let served = Served::start(command);
+    assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.signal("KILL"), None);
+    assert_eq!(here.json(&["stats"])["events"], 1);
+}
+
+/// Cause: the lock file was opened by name, emptied, and made for its owner alone. Damage: a symbolic link
+/// of that name emptied what it led to. Cure: links are not followed, and nothing is cut off.
+#[test]
+fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
+    let here = Box::new();
+    here.json(&["init"]);
+    let precious = here.folder.path().join("precious");
+    fs::write(&precious, b"do not touch").unwrap();
+    std::os::unix::fs::symlink(&precious, beside(&here, ".lock")).unwrap();
+    let serve = [
+        "serve",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+    ];
+    let ran = here.run(&serve);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("it is a link"), "{}", ran.stderr);
+    assert_eq!(fs::read(&precious).unwrap(), b"do not touch");
+    fs::remove_file(beside(&here, ".lock")).unwrap();
+    let letter = b"a letter that somebody saved under a bad name";
+    fs::write(beside(&here, ".lock"), letter).unwrap();
+    let served = here.serve();
+    let ran = here.run(&serve);
+    assert!(
+        ran.stderr.contains("already being served"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(served.signal("TERM"), Some(0));
+    assert_eq!(fs::read(beside(&here, ".lock")).unwrap(), letter);
+}
+
+#[test]
+fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
+    let here = Box::new();
+    let served = here.serve();
+    fs::remove_file(beside(&here, ".lock")).unwrap();
+    wait_until("the lock to be back", || {
+        beside(&here, ".lock").exists().then_some(())
+    });
+    let ran = here.run(&[
+        "serve",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+    ]);
+    let who = format!("already being served by process {}", served.pid);
+    assert!(ran.stderr.contains(&who), "{}", ran.stderr);
+    assert_eq!(served.page("/readyz").0, 200);
+}
+
+const SERVICE: u32 = 65_534;
+
+/// A command as another user, of other groups.
+fn as_user(user: u32, group: u32, program: &Path, here: &Box) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={user}"))
+        .arg(format!("--regid={group}"))
+        .arg("--clear-groups")
+        .arg(program)
+        .env("HOOKBOX_DB", &here.db);
+    command
+}
+
+/// The built program, where every user can run it.
+fn program() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("hookbox");
+    fs::copy(env!("CARGO_BIN_EXE_hookbox"), &program).unwrap();
+    (folder, program)
+}
+
+fn serve_as(user: u32, group: u32, program: &Path, here: &Box) -> Served {
+    let mut command = as_user(user, group, program, here);
+    command.args([
+        "serve",
+        "--json",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+    ]);
+    Served::start(command)
+}
+
+/// Cause: what the super-user made was the super-user's. Damage: a `sudo hookbox` before the first start
+/// left a database, or a lock, that the service could not open. Cure: it goes to the owner of the folder, or
+/// of the database.
+#[test]
+fn what_the_super_user_makes_the_services_user_can_open() {
+    if is_missing(
+        "setpriv",
+        &["--reuid=65534", "true"],
+        "run the tests as the super-user",
+    ) {
+        return;
+    }
+    let here = Box::new();
+    let (_kept, program) = program();
+    std::os::unix::fs::chown(here.folder.path(), Some(SERVICE), Some(SERVICE)).unwrap();
+    here.add_gogs();
+    let served = here.serve();
+    assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+    for ending in ["", "-wal", "-shm", ".lock"] {
+        let found = fs::metadata(beside(&here, ending)).unwrap();
+        assert_eq!(
+            (found.uid(), found.mode() & 0o777),
+            (SERVICE, 0o600),
+            "{ending}"
+        );
+    }
+    assert_eq!(served.signal("KILL"), None);
+    let served = serve_as(SERVICE, SERVICE, &program, &here);
+    assert_eq!(served.push("k2", PUSH.as_bytes()).0, 202);
+    assert_eq!(here.json(&["stats"])["events"], 2);
+    let copy = here.folder.path().join("copy.db");
+    here.json(&["backup", copy.to_str().unwrap()]);
+    assert_eq!(fs::metadata(&copy).unwrap().uid(), SERVICE);
+    assert_eq!(served.signal("TERM"), Some(0));
+    here.json(&["restore", copy.to_str().unwrap()]);
+    let served = serve_as(SERVICE, SERVICE, &program, &here);
+    assert_eq!(served.push("k3", PUSH.as_bytes()).0, 202);
+}
+
+#[test]
+fn two_users_of_a_group_use_one_file_and_doctor_explains_them() {
+    if is_missing(
+        "setpriv",
+        &["--reuid=65534", "true"],
+        "run the tests as the super-user",
+    ) {
+        return;
+    }
+    const GROUP: u32 = 54_321;
+    let (first, second) = (54_001, 54_002);
+    let here = Box::new();
+    let (_kept, program) = program();
+    here.add_gogs();
+    for (path, mode) in [(here.folder.path(), 0o2770), (here.db.as_path(), 0o660)] {
+        std::os::unix::fs::chown(path, Some(first), Some(GROUP)).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let served = serve_as(first, GROUP, &program, &here);
+    assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+    let mut command = as_user(second, GROUP, &program, &here);
+    let put = command
+        .args(["enqueue", "--type", "a", "--data", "{}"])
+        .output()
+        .unwrap();
+    assert!(
+        put.status.success(),
+        "{}",
+        String::from_utf8_lossy(&put.stderr)
+    );
+    // It sees that somebody serves, for which it must be able to read the lock.
+    let said = String::from_utf8_lossy(&put.stderr);
+    assert!(!said.contains("nothing serves"), "{said}");
+    assert_eq!(served.push("k2", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.signal("TERM"), Some(0));
+    let served = serve_as(second, GROUP, &program, &here);
+    assert_eq!(served.push("k3", PUSH.as_bytes()).0, 202);
+    let ran = here.run(&["doctor"]);
+    assert_eq!(ran.code, 0, "{}", ran.text());
+    let told = ran.text();
+    assert!(
+        told.contains("note") && told.contains("group 54321"),
+        "{told}"
+    );
+    assert!(!told.contains("warning"), "{told}");
+    // A folder that does not pass the group on is a fault.
+    fs::set_permissions(here.folder.path(), fs::Permissions::from_mode(0o770)).unwrap();
+    let told = here.run(&["doctor"]).text().to_owned();
+    assert!(told.contains("chmod g+rws"), "{told}");
+    send_signal(served.pid, "TERM");
+}
+
+#[test]
+fn too_few_files_are_refused_with_a_sentence_and_the_least_will_do() {
+    let here = Box::new();
+    here.add_gogs();
+    let serve = |files: u32| {
+        let mut command = Command::new("sh");
+        let script = format!(
+            "ulimit -n {files}; exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0"
+        );
+        command
+            .args(["-c", &script, env!("CARGO_BIN_EXE_hookbox")])
+            .env("HOOKBOX_DB", &here.db);
+        command
+    };
+    let output = serve(24).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("may open 24 files") && said.contains("ulimit -n"),
+        "{said}"
+    );
+    let receiver = crate::support::Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = Served::start(serve(48));
+    for number in 0..20 {
+        assert_eq!(served.push(&format!("k{number}"), PUSH.as_bytes()).0, 202);
+        assert_eq!(served.page("/").0, 200);
+        receiver.next();
+    }
+}
+
+#[test]
+fn doctor_tells_of_a_file_that_lies_in_memory() {
+    if is_missing(
+        "unshare",
+        &["-m", "true"],
+        "run the tests as the super-user",
+    ) {
+        return;
+    }
+    let here = Box::new();
+    let script = r#"mount -t tmpfs none "$1" && "$0" init && "$0" doctor"#;
+    let output = Command::new("unshare")
+        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .arg(here.folder.path())
+        .env("HOOKBOX_DB", &here.db)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("in memory (tmpfs)"), "{said}");
+}

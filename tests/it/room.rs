@@ -1,0 +1,228 @@
+//! Disks that fill up: what is there goes on, nothing more is taken in, and it recovers by itself.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{Box, PUSH, Receiver, Served, is_missing, wait_until};
+
+/// A box whose folder is a disk of its own for the service: of so many MiB, with a ballast on it.
+struct Disk {
+    here: Box,
+    served: Served,
+}
+
+const MIB: usize = 1024 * 1024;
+
+impl Disk {
+    /// `None` where disks cannot be mounted.
+    fn serve(
+        mib: usize,
+        ballast_mib: usize,
+        more: &str,
+        set_up: impl FnOnce(&Box),
+    ) -> Option<Disk> {
+        if is_missing(
+            "unshare",
+            &["-m", "true"],
+            "run the tests as the super-user",
+        ) {
+            return None;
+        }
+        let (here, made) = (Box::new(), Box::new());
+        made.add_gogs();
+        set_up(&made);
+        let script = format!(
+            "mount -t tmpfs -o size={mib}m none \"$1\" && cp \"$2\" \"$HOOKBOX_DB\" \
+             && head -c {} /dev/zero > \"$1/ballast\" \
+             && exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0 {more}",
+            ballast_mib * MIB
+        );
+        let mut command = Command::new("unshare");
+        command
+            .args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_hookbox")])
+            .arg(here.folder.path())
+            .arg(&made.db)
+            .env("HOOKBOX_DB", &here.db);
+        let served = Served::start(command);
+        Some(Disk { here, served })
+    }
+
+    /// A path on the disk, as seen from outside.
+    fn path(&self, name: &str) -> PathBuf {
+        let root = PathBuf::from(format!("/proc/{}/root", self.served.pid));
+        let inside = self.here.folder.path().join(name);
+        root.join(inside.strip_prefix("/").unwrap())
+    }
+
+    fn stats(&self) -> Value {
+        serde_json::from_str(&self.served.page("/api/v1/stats").2).unwrap()
+    }
+
+    /// Pushes bodies that cannot be packed until one is refused; returns how many were taken.
+    fn fill(&self) -> u64 {
+        let mut random = fastrand::Rng::with_seed(1);
+        for number in 0.. {
+            let body: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+                .take(MIB / 4)
+                .collect();
+            let (status, answer) = self.served.push(&format!("fill-{number}"), &body);
+            if status != 202 {
+                assert_eq!(status, 503, "{answer}");
+                return number;
+            }
+        }
+        unreachable!()
+    }
+}
+
+/// Cause: events were taken in up to the last byte. Damage: there was no room left to record, remove or
+/// move the log into the file, so the disk stayed full for good. Cure: a reserve.
+#[test]
+fn a_disk_that_it_filled_itself_has_room_left_to_deliver_and_recovers_by_itself() {
+    let receiver = Receiver::answering(&[200]);
+    let disk = Disk::serve(48, 8, "--keep-free 16MiB", |made| {
+        made.add_endpoint("ci", &receiver.url, &[]);
+        made.json(&["endpoint", "hold", "ci", "--reason", "a test"]);
+    });
+    let Some(disk) = disk else {
+        return;
+    };
+    let served = &disk.served;
+    let taken = disk.fill();
+    assert!(taken > 20, "{taken}");
+    let (status, _, told) = served.page("/readyz");
+    assert_eq!(status, 503);
+    assert!(told.contains("--keep-free"), "{told}");
+    assert!(served.page("/").2.contains("are kept free"));
+    // What is there goes out, and is recorded.
+    let resume = format!("{}/api/v1/endpoints/ci/resume", served.status);
+    let resumed = crate::support::agent().post(resume).send_empty().unwrap();
+    assert_eq!(resumed.status(), 200);
+    wait_until("all to be delivered and recorded", || {
+        let stats = disk.stats();
+        (stats["pending"] == 0 && stats["delivered"] == taken).then_some(())
+    });
+    assert_eq!(served.push("still", PUSH.as_bytes()).0, 503);
+    std::fs::remove_file(disk.path("ballast")).unwrap();
+    wait_until("it to take in again", || {
+        (served.push("after", PUSH.as_bytes()).0 == 202).then_some(())
+    });
+    assert_eq!(served.page("/readyz").0, 200);
+    let log = served.log();
+    assert_eq!(log.matches("store.no_room").count(), 1, "{log}");
+    assert!(!log.contains("cannot_write"), "{log}");
+}
+
+#[test]
+fn a_file_may_be_held_to_a_size_and_what_was_removed_does_not_count() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve_with(&["--max-size", "2MiB"]);
+    let mut random = fastrand::Rng::with_seed(1);
+    let mut taken = 0;
+    let answer = loop {
+        let body: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+            .take(100_000)
+            .collect();
+        let (status, answer) = served.push(&format!("k{taken}"), &body);
+        if status != 202 {
+            assert_eq!(status, 503);
+            break answer;
+        }
+        taken += 1;
+    };
+    assert!((15..25).contains(&taken), "{taken}");
+    assert!(
+        answer["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was kept")
+    );
+    assert!(served.page("/readyz").2.contains("--max-size"));
+    // Pages that hold nothing are used again.
+    let app = rusqlite::Connection::open(&here.db).unwrap();
+    app.busy_timeout(Duration::from_secs(10)).unwrap();
+    app.execute_batch("delete from hookbox_event where id < 10")
+        .unwrap();
+    wait_until("it to take in again", || {
+        (served.push("after", PUSH.as_bytes()).0 == 202).then_some(())
+    });
+}
+
+/// Cause: a stop waited for what could not be recorded, as for what is on the wire. Damage: on a full disk
+/// it took ten seconds, and a service manager kills before that.
+#[test]
+fn a_stop_on_a_full_disk_does_not_wait_for_what_cannot_be_recorded() {
+    let receiver = Receiver::answering(&[200]);
+    let disk = Disk::serve(6, 0, "--keep-free 0", |made| {
+        made.add_endpoint("ci", &receiver.url, &[]);
+    });
+    let Some(disk) = disk else {
+        return;
+    };
+    disk.fill();
+    wait_until("an attempt that cannot be recorded", || {
+        // Smaller ones still fit for a while.
+        for number in 0..20 {
+            disk.served.push(
+                &format!("small-{number}-{}", disk.served.log().len()),
+                PUSH.as_bytes(),
+            );
+        }
+        disk.served
+            .log()
+            .contains("cannot record an attempt")
+            .then_some(())
+    });
+    let log = disk.served.stop_and_read_log();
+    assert!(
+        log.contains("stopped though attempts could not be recorded"),
+        "{log}"
+    );
+    assert!(!log.contains("while requests were on the wire"), "{log}");
+}
+
+/// The limit of a file's size ends a process that does not handle its signal.
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
+    let here = Box::new();
+    here.add_gogs();
+    let script = "ulimit -S -f 600; exec \"$0\" \"$@\"";
+    let limited = |arguments: &[&str]| {
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", script, env!("CARGO_BIN_EXE_hookbox")])
+            .args(arguments)
+            .env("HOOKBOX_DB", &here.db);
+        command
+    };
+    let served = Served::start(limited(&[
+        "serve",
+        "--json",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+    ]));
+    let body = vec![b'x'; 50_000];
+    let mut random = fastrand::Rng::with_seed(1);
+    let refused = wait_until("the file to be as large as it may be", || {
+        let body: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+            .take(50_000)
+            .collect();
+        let (status, answer) = served.push(&random.u64(..).to_string(), &body);
+        (status != 202).then_some((status, answer))
+    });
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    let _ = served.push("packed", &body);
+    assert_eq!(served.signal("TERM"), Some(0));
+    let copy = here.folder.path().join("copy.db");
+    let output = limited(&["backup", copy.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
+    assert!(!copy.exists());
+}
