@@ -22,15 +22,23 @@ create table if not exists hookbox_meta (
     -- Drawn once too: what the hashes of keys are made with.
     key_seed       blob    not null check (length(key_seed) = 16),
     -- Of the events up to this one some were removed: their keys are looked for no more.
-    pruned_to      integer not null default 0,
-    -- Events, deliveries and replays get no ids below this one. A backup has a million more than
-    -- there were: the file that it was made of may have given those out since, and receivers know
-    -- them.
-    ids_from       integer not null default 0
+    pruned_to      integer not null default 0
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 7, lower(hex(randomblob(5))), randomblob(16));
+values (1, 8, lower(hex(randomblob(5))), randomblob(16));
+
+-- Since when ids are whose. A process that makes rows draws a mark first, which is part of the ids that
+-- are shown: evt_<box>_<n>_<mark>. A copy of this file, or the file after it was set back to what it was,
+-- gives out the same numbers again, and never the same ids: receivers drop what they know. The marks of
+-- rows that were all removed go with them.
+create table if not exists hookbox_mark (
+    id            integer primary key,
+    mark          text    not null check (length(mark) = 5),
+    -- Events and deliveries from these on have it, up to the next one's.
+    event_from    integer not null,
+    delivery_from integer not null
+) strict;
 
 -- A verified way in. A removed one stays as a row, for the events that came through it.
 create table if not exists hookbox_source (
@@ -227,15 +235,16 @@ create table if not exists hookbox_event (
     is_json       integer not null check (is_json in (0, 1)),
     -- How an expression of the source's failed on it: it was taken in without a type or key of its own.
     problem       text,
+    -- Size of the body as it came, and whether it is packed. What is long stands behind all that lists
+    -- read: SQLite goes through all that stands before a column.
+    bytes         integer not null,
+    encoding      text    check (encoding = 'zstd'),
+    -- The event that this one is an edited copy of.
+    replay_of_event integer references hookbox_event (id),
     -- The producer's headers in received order: a JSON array of [name, value].
     headers       text    not null,
     -- The body: as it came, or packed (zstd) where that is smaller; `hookbox event body` prints it.
     body          blob    not null,
-    encoding      text    check (encoding = 'zstd'),
-    -- Size of the body as it came.
-    bytes         integer not null,
-    -- The event that this one is an edited copy of.
-    replay_of_event integer references hookbox_event (id),
     check (encoding is not null or bytes = length(body))
 ) strict;
 
@@ -520,9 +529,12 @@ create table if not exists hookbox_answer (
     key     text    not null unique,
     -- A hash of the request, to tell another one with the same key.
     request text    not null,
-    status  integer not null,
-    body    blob    not null,
-    made_ms integer not null
+    made_ms integer not null,
+    -- Written in the transaction of what was asked for; the answer is made of what that left, and null
+    -- until then.
+    status  integer,
+    body    blob,
+    check ((status is null) = (body is null))
 ) strict;
 
 create index if not exists hookbox_answer_made

@@ -58,7 +58,7 @@ pub(crate) fn outage(options: &Options, table: &Table) {
     let received: Vec<u64> = receiver
         .log()
         .iter()
-        .map(|(id, _)| id.rsplit('_').next().unwrap().parse().unwrap())
+        .map(|(id, _)| id.split('_').nth(2).unwrap().parse().unwrap())
         .collect();
     let different: HashSet<&u64> = received.iter().collect();
     assert_eq!(different.len() as u64, PENDING, "every one got through");

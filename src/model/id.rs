@@ -1,9 +1,11 @@
-//! Ids: integers inside, `evt_<box>_<n>` outside.
+//! Ids: integers inside, `evt_<box>_<n>_<mark>` outside.
 //!
-//! The box is drawn once when the file is made, so ids from many boxes never meet. Inside, each
-//! noun has its own integer type, so that one cannot be taken for another.
+//! The box is drawn once when the file is made, so ids from many boxes never meet; the mark by whoever
+//! makes rows, so that those of a file and its copies never do. Inside, each noun has its own integer type,
+//! so that one cannot be taken for another.
 
 use std::fmt;
+use std::sync::{Arc, RwLock};
 
 use crate::error::{Error, Result};
 
@@ -40,29 +42,87 @@ id!(
     AttemptId
 );
 
-/// The part of outer ids that names the file: ten lower-case hex digits.
+/// What the ids of attempts have room for in each delivery.
+const ATTEMPTS: i64 = 1_024;
+
+/// Since when rows were made by one process, and the mark that their ids have.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BoxId(String);
+pub(crate) struct Mark {
+    pub(crate) id: i64,
+    pub(crate) mark: String,
+    pub(crate) event_from: i64,
+    pub(crate) delivery_from: i64,
+}
+
+/// What outer ids are made of besides the number: the file's own ten lower-case hex digits, and the marks
+/// of whoever made the rows. Clones share the marks.
+#[derive(Debug, Clone)]
+pub struct BoxId {
+    text: Arc<str>,
+    marks: Arc<RwLock<Vec<Mark>>>,
+}
+
+impl PartialEq for BoxId {
+    fn eq(&self, other: &BoxId) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for BoxId {}
+
+/// Nobody panics with the marks locked.
+const NO_PANIC: &str = "nobody panics with the marks locked";
 
 impl BoxId {
-    /// Takes the box as the file has it.
+    /// Takes the box as the file has it, without marks.
     pub fn new(text: impl Into<String>) -> BoxId {
-        BoxId(text.into())
+        BoxId {
+            text: text.into().into(),
+            marks: Arc::default(),
+        }
+    }
+
+    /// The row of the newest mark that is known.
+    pub(crate) fn newest_mark(&self) -> Option<i64> {
+        let marks = self.marks.read().expect(NO_PANIC);
+        marks.last().map(|mark| mark.id)
+    }
+
+    /// Takes all marks, oldest first.
+    pub(crate) fn set_marks(&self, marks: Vec<Mark>) {
+        *self.marks.write().expect(NO_PANIC) = marks;
+    }
+
+    /// Takes one that was drawn just now.
+    pub(crate) fn add_mark(&self, mark: Mark) {
+        let mut marks = self.marks.write().expect(NO_PANIC);
+        marks.retain(|held| held.id < mark.id);
+        marks.push(mark);
+    }
+
+    /// An outer id, with the mark of a row that is `n` in the order that `from` counts in.
+    fn outer(&self, prefix: &str, number: i64, row: i64, from: fn(&Mark) -> i64) -> String {
+        let marks = self.marks.read().expect(NO_PANIC);
+        let behind = marks.partition_point(|mark| from(mark) <= row);
+        match behind.checked_sub(1).map(|index| &marks[index].mark) {
+            Some(mark) => format!("{prefix}_{self}_{number}_{mark}"),
+            None => format!("{prefix}_{self}_{number}"),
+        }
     }
 
     /// The outer id of an event, which is also its `webhook-id`.
     pub fn event(&self, id: EventId) -> String {
-        format!("evt_{self}_{}", id.0)
+        self.outer("evt", id.0, id.0, |mark| mark.event_from)
     }
 
     /// The outer id of a delivery.
     pub fn delivery(&self, id: DeliveryId) -> String {
-        format!("dlv_{self}_{}", id.0)
+        self.outer("dlv", id.0, id.0, |mark| mark.delivery_from)
     }
 
-    /// The outer id of an attempt.
+    /// The outer id of an attempt; its mark is its delivery's.
     pub fn attempt(&self, id: AttemptId) -> String {
-        format!("att_{self}_{}", id.0)
+        self.outer("att", id.0, id.0 / ATTEMPTS, |mark| mark.delivery_from)
     }
 
     /// The outer id of a bulk replay.
@@ -73,9 +133,11 @@ impl BoxId {
     /// Reads an event's id: the outer form, or the bare number.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is another noun's id, another box's, or no id at all.
+    /// [`Error::Misuse`] when it is another noun's id, another box's, that of another copy of the file, or
+    /// no id at all.
     pub fn parse_event(&self, text: &str) -> Result<EventId> {
-        self.parse("event", "evt", text).map(EventId)
+        self.parse("event", "evt", text, |number| self.event(EventId(number)))
+            .map(EventId)
     }
 
     /// Reads a delivery's id: the outer form, or the bare number.
@@ -83,7 +145,8 @@ impl BoxId {
     /// # Errors
     /// As [`BoxId::parse_event`].
     pub fn parse_delivery(&self, text: &str) -> Result<DeliveryId> {
-        self.parse("delivery", "dlv", text).map(DeliveryId)
+        let outer = |number| self.delivery(DeliveryId(number));
+        self.parse("delivery", "dlv", text, outer).map(DeliveryId)
     }
 
     /// Reads an attempt's id: the outer form, or the bare number.
@@ -91,7 +154,8 @@ impl BoxId {
     /// # Errors
     /// As [`BoxId::parse_event`].
     pub fn parse_attempt(&self, text: &str) -> Result<AttemptId> {
-        self.parse("attempt", "att", text).map(AttemptId)
+        let outer = |number| self.attempt(AttemptId(number));
+        self.parse("attempt", "att", text, outer).map(AttemptId)
     }
 
     /// Reads a bulk replay's id: the outer form, or the bare number.
@@ -99,45 +163,67 @@ impl BoxId {
     /// # Errors
     /// As [`BoxId::parse_event`].
     pub fn parse_replay(&self, text: &str) -> Result<ReplayId> {
-        self.parse("replay", "rpl", text).map(ReplayId)
+        let outer = |number| self.replay(ReplayId(number));
+        self.parse("replay", "rpl", text, outer).map(ReplayId)
     }
 
-    fn parse(&self, noun: &str, prefix: &str, text: &str) -> Result<i64> {
+    /// Reads an id; `outer` makes one of a number as it should read.
+    fn parse(
+        &self,
+        noun: &str,
+        prefix: &str,
+        text: &str,
+        outer: impl Fn(i64) -> String,
+    ) -> Result<i64> {
         let bad = || {
             let article = if noun.starts_with(['a', 'e']) {
                 "an"
             } else {
                 "a"
             };
+            let such = outer(7);
             Error::misuse(format!(
-                "`{text}` is not {article} {noun} id; write such as {prefix}_{self}_7"
+                "`{text}` is not {article} {noun} id; write such as {such}"
             ))
         };
-        let number = match text
+        let read = |number: &str| -> Result<i64> {
+            if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+                return Err(bad());
+            }
+            number.parse().map_err(|_| bad())
+        };
+        let Some(rest) = text
             .strip_prefix(prefix)
             .and_then(|rest| rest.strip_prefix('_'))
-        {
-            None => text,
-            Some(rest) => {
-                let (box_id, number) = rest.split_once('_').ok_or_else(bad)?;
-                if box_id != self.0 {
-                    return Err(Error::misuse(format!(
-                        "`{text}` is of box {box_id}, this file is box {self}"
-                    )));
-                }
-                number
-            }
+        else {
+            return read(text);
         };
-        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+        let mut parts = rest.split('_');
+        let (box_id, number) = (parts.next(), parts.next());
+        let (mark, more) = (parts.next(), parts.next());
+        let (Some(box_id), Some(number), None) = (box_id, number, more) else {
             return Err(bad());
+        };
+        if *box_id != *self.text {
+            return Err(Error::misuse(format!(
+                "`{text}` is of box {box_id}, this file is box {self}"
+            )));
         }
-        number.parse().map_err(|_| bad())
+        let number = read(number)?;
+        // One without its mark is taken as the bare number is.
+        if mark.is_some() && outer(number) != text {
+            return Err(Error::misuse(format!(
+                "`{text}` is of another copy of this file; here {number} is {}",
+                outer(number)
+            )));
+        }
+        Ok(number)
     }
 }
 
 impl fmt::Display for BoxId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -162,8 +248,36 @@ mod tests {
             "+7",
             "",
             "x",
+            "evt_00ff00ff00_7_abcde_x",
         ] {
             assert!(here.parse_event(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn rows_have_the_mark_of_whoever_made_them() {
+        let here = BoxId::new("00ff00ff00");
+        let mark = |id, mark: &str, event_from, delivery_from| Mark {
+            id,
+            mark: mark.to_owned(),
+            event_from,
+            delivery_from,
+        };
+        here.set_marks(vec![mark(1, "aaaaa", 5, 9), mark(2, "bbbbb", 8, 9)]);
+        let shown = |id| here.event(EventId(id));
+        assert_eq!(shown(4), "evt_00ff00ff00_4");
+        assert_eq!(shown(5), "evt_00ff00ff00_5_aaaaa");
+        assert_eq!(shown(8), "evt_00ff00ff00_8_bbbbb");
+        assert_eq!(here.delivery(DeliveryId(9)), "dlv_00ff00ff00_9_bbbbb");
+        assert_eq!(
+            here.attempt(AttemptId(9 * 1024 + 1)),
+            "att_00ff00ff00_9217_bbbbb"
+        );
+        // Read back with its mark or without, and never with another's.
+        for text in ["evt_00ff00ff00_8_bbbbb", "evt_00ff00ff00_8", "8"] {
+            assert_eq!(here.clone().parse_event(text).unwrap(), EventId(8));
+        }
+        let other = here.parse_event("evt_00ff00ff00_8_aaaaa").unwrap_err();
+        assert!(other.to_string().contains("another copy"), "{other}");
     }
 }

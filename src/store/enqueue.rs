@@ -205,22 +205,21 @@ pub(super) fn insert_event(
     facts: &Facts,
     now: Timestamp,
 ) -> Result<EventId> {
-    let id = tx.next_id("select ifnull(max(id), 0) from hookbox_event")?;
+    tx.mark()?;
     // Not `returning`: a statement that has it may be undone by itself, for which SQLite copies
     // every page it is about to change.
     tx.connection
         .prepare_cached(
             "insert into hookbox_event (
-                 id, source_id, type, original_type, key, received_ms, content_type,
-                 summary, branch, is_json, problem, headers, body, encoding, bytes, replay_of_event
+                 source_id, type, original_type, key, received_ms, content_type,
+                 summary, branch, is_json, problem, bytes, encoding, replay_of_event, headers, body
              ) values (
-                 :id, :source, :type, :original_type, :key, :now, :content_type,
-                 :summary, :branch, :is_json, :problem, :headers, :body, :encoding, :bytes,
-                 :replay_of
+                 :source, :type, :original_type, :key, :now, :content_type,
+                 :summary, :branch, :is_json, :problem, :bytes, :encoding, :replay_of, :headers,
+                 :body
              )",
         )?
         .execute(named_params! {
-            ":id": id,
             ":source": event.source,
             ":type": event.event_type,
             ":original_type": event.original_type,
@@ -325,19 +324,18 @@ pub(super) fn add_delivery(
     new: &NewDelivery<'_>,
     now: Timestamp,
 ) -> Result<DeliveryId> {
-    let id = tx.next_id("select ifnull(max(id), 0) from hookbox_delivery")?;
+    tx.mark()?;
     tx.connection
         .prepare_cached(
             "insert into hookbox_delivery (
-                 id, event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
+                 event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
                  when_error
              ) values (
-                 :id, :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
+                 :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
                  :when_error
              )",
         )?
         .execute(named_params! {
-            ":id": id,
             ":event": new.event,
             ":endpoint": new.endpoint,
             ":pending": State::Pending,

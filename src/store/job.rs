@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use super::changes::Changes;
 use super::directory::Directory;
 use super::keys::Keys;
+use super::marks::Marking;
 use crate::error::{Error, Result};
 
 /// What a job works on: the open transaction, the directory as of it, and the sums to keep.
@@ -15,22 +16,13 @@ pub(super) struct Tx<'c> {
     pub(super) directory: Arc<Directory>,
     pub(super) keys: &'c mut Keys,
     pub(super) changes: Changes,
-    /// No ids below this one are given out; 0 in a file that was never restored.
-    pub(super) ids_from: i64,
+    pub(super) marking: &'c mut Marking,
 }
 
 impl Tx<'_> {
-    /// The id of the next row, where it is not simply one more than the newest: in a file that was
-    /// restored from a backup.
-    pub(super) fn next_id(&self, newest: &str) -> Result<Option<i64>> {
-        if self.ids_from == 0 {
-            return Ok(None);
-        }
-        let newest: i64 = self
-            .connection
-            .prepare_cached(newest)?
-            .query_row([], |row| row.get(0))?;
-        Ok((newest < self.ids_from).then_some(self.ids_from))
+    /// Sees to it that what is made next has a mark.
+    pub(super) fn mark(&mut self) -> Result<()> {
+        self.marking.ensure(self.connection)
     }
 }
 

@@ -56,6 +56,11 @@ impl Drop for ServeLock {
 pub(super) struct Watched(Weak<Mutex<File>>);
 
 impl Watched {
+    /// Whether it is held.
+    pub(super) fn is_held(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
     /// Takes it anew where somebody removed the file, so that nobody else can.
     ///
     /// # Errors

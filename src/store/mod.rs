@@ -42,7 +42,9 @@ mod halves;
 mod job;
 mod keys;
 mod lock;
+mod marks;
 mod measures;
+mod migrate;
 mod open;
 mod outbox;
 mod pace;
@@ -166,6 +168,8 @@ struct Published {
     keys_asked_for: AtomicBool,
     measures: Measures,
     trouble: Trouble,
+    /// Whether this process serves and has drawn its mark.
+    has_mark: AtomicBool,
     /// The lock for serving, while this process has it.
     serving: Mutex<Watched>,
     /// How much of the disk may be used, where that was said.
@@ -203,6 +207,11 @@ impl Published {
             );
             self.trouble.set(Kind::Damaged, Some(why));
         }
+    }
+
+    /// Whether it is this process that serves the file.
+    fn serves(&self) -> bool {
+        self.serving.lock().expect(NO_PANIC).is_held()
     }
 
     fn ask_for_keys(&self) {
@@ -254,11 +263,12 @@ impl Store {
             keys_asked_for: AtomicBool::new(false),
             measures: Measures::new(),
             trouble: Trouble::default(),
+            has_mark: AtomicBool::new(false),
             serving: Mutex::default(),
             room: Mutex::default(),
         });
         let (jobs, messages) = channel();
-        let writer = Writer::new(connection, published.clone(), &path)?;
+        let writer = Writer::new(connection, published.clone(), &path, box_id.clone())?;
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run(&messages))
@@ -328,6 +338,12 @@ impl Store {
     pub fn lock_for_serving(&self) -> Result<ServeLock> {
         let lock = ServeLock::take(&self.inner.path)?;
         *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
+        // So that whoever puts something in beside it finds one. A full disk must not keep the service
+        // from starting: then it is drawn with the first row.
+        if let Err(error) = self.write(|tx| tx.mark()) {
+            tracing::warn!(error = error.chain(), "cannot draw a mark for new ids yet");
+        }
+        self.read(|connection| marks::refresh(connection, &self.inner.box_id))?;
         Ok(lock)
     }
 
@@ -429,7 +445,16 @@ impl Store {
 
     /// Reads with a connection of the pool.
     fn read<T>(&self, query: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
-        let read = self.inner.readers.with(query);
+        let read = self.inner.readers.with(|connection| {
+            let found = query(connection)?;
+            // What was read may have ids of a mark that another process drew; beside one that serves
+            // and has drawn its own, none does.
+            let published = &self.inner.published;
+            if !(published.has_mark.load(Ordering::Acquire) && published.serves()) {
+                marks::refresh(connection, &self.inner.box_id)?;
+            }
+            Ok(found)
+        });
         if let Err(error) = &read {
             self.inner.published.noticed(error);
         }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::migrate::{OLDEST, migrate};
 use super::permission::{denied, give_to};
-use super::place;
+use super::{marks, place};
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 
@@ -19,7 +20,7 @@ use crate::model::id::BoxId;
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-pub(super) const SCHEMA_VERSION: i64 = 7;
+pub(super) const SCHEMA_VERSION: i64 = 8;
 
 /// How long a connection waits for another's write lock. An application may hold its own file's
 /// lock for seconds; a Gogs sender gives up after 15.
@@ -78,12 +79,16 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                 known: SCHEMA_VERSION,
             });
         }
-        Some(found) if found < SCHEMA_VERSION => {
+        Some(found) if found < OLDEST => {
             return Err(Error::OlderSchema {
                 path,
                 found,
-                needed: SCHEMA_VERSION,
+                needed: OLDEST,
             });
+        }
+        Some(found) if found < SCHEMA_VERSION => {
+            check_mode(&connection, &path, missing)?;
+            migrate(&connection, &path, found)?;
         }
         Some(_) => check_mode(&connection, &path, missing)?,
         None => {
@@ -97,6 +102,9 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                         close_to_others(&path)?;
                     }
                     check_mode(&connection, &path, missing)?;
+                    if !foreign {
+                        give_back_pages(&connection)?;
+                    }
                     make_schema(&connection)?;
                 }
             }
@@ -114,7 +122,9 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         connection.query_row("select box from hookbox_meta where id = 1", [], |row| {
             row.get(0)
         })?;
-    Ok((path, BoxId::new(box_id)))
+    let box_id = BoxId::new(box_id);
+    marks::refresh(&connection, &box_id)?;
+    Ok((path, box_id))
 }
 
 /// The connection that writes.
@@ -205,6 +215,13 @@ fn close_to_others(path: &Path) -> Result<()> {
         std::fs::set_permissions(path, mode)
             .map_err(|error| Error::io_at("protect", path, error))?;
     }
+    Ok(())
+}
+
+/// Lets pages that are freed be cut off the file, a few at a time, when that is asked for. It is a
+/// property of the file from its first table on.
+pub(super) fn give_back_pages(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     Ok(())
 }
 

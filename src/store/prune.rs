@@ -9,10 +9,10 @@ use std::time::Duration;
 use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
-use super::Store;
 use super::expire::FIRST_PLAUSIBLE;
 use super::halves::{ROOM, last_older};
 use super::job::Tx;
+use super::{Store, marks};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
@@ -417,6 +417,7 @@ fn remove(tx: &mut Tx<'_>, before: Timestamp, after: EventId, last: EventId) -> 
             )?
             .execute(named_params! { ":newest": newest })?;
         expect(noted, 1)?;
+        marks::forget(tx.connection)?;
     }
     Ok(removed)
 }

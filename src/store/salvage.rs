@@ -12,13 +12,14 @@ use rusqlite::{Connection, ToSql, named_params};
 use super::check::{Depth, faults};
 use super::draft::Draft;
 use super::keys::Keys;
-use super::open::{connect_read_only, make_schema, schema_version};
+use super::open::{connect_read_only, give_back_pages, make_schema, schema_version};
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
 
 /// Tables that are read, each behind those that it refers to. The others hold what is made anew, or
 /// what serves for a day.
 const TABLES: &[&str] = &[
+    "hookbox_mark",
     "hookbox_source",
     "hookbox_endpoint",
     "hookbox_old_secret",
@@ -114,6 +115,7 @@ fn save(
 ) -> Result<Salvaged> {
     let draft = Draft::new(to, from)?;
     let target = draft.connect()?;
+    give_back_pages(&target)?;
     make_schema(&target)?;
     target.pragma_update(None, "foreign_keys", false)?;
     // The newest row may be one that is left out.

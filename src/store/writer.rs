@@ -21,10 +21,12 @@ use super::directory::{self, Directory};
 use super::gather::{Gathering, Group};
 use super::job::{Job, Message, Tx};
 use super::keys::Keys;
+use super::marks::Marking;
 use super::place::{Place, beside};
 use super::trouble::Kind;
 use super::{NO_PANIC, Published, Woken};
 use crate::error::{Error, Result};
+use crate::model::id::BoxId;
 
 /// How often an idle writer asks whether another process committed: seen after 25 ms at the median
 /// and 50 ms at most. Each question wakes a thread, which is what it costs.
@@ -74,8 +76,7 @@ pub(super) struct Writer {
     keys: Keys,
     database: PathBuf,
     place: Place,
-    /// See [`Tx::ids_from`].
-    ids_from: i64,
+    marking: Marking,
     /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
     /// Another process committed, and nobody has been told yet.
@@ -100,22 +101,18 @@ impl Writer {
         connection: Connection,
         published: Arc<Published>,
         database: &Path,
+        box_id: BoxId,
     ) -> Result<Writer> {
         let data_version = data_version(&connection)?;
-        let ids_from = connection.query_row(
-            "select ids_from from hookbox_meta where id = 1",
-            [],
-            |row| row.get(0),
-        )?;
         let directory = published.directory();
         Ok(Writer {
             place: Place::of(database, &connection)?,
             database: database.to_owned(),
             connection,
+            marking: Marking::new(database, published.clone(), box_id),
             published,
             directory,
             keys: Keys::default(),
-            ids_from,
             data_version,
             others_wrote: false,
             log: beside(database, "-wal"),
@@ -205,6 +202,7 @@ impl Writer {
                 // What was loaded inside the transaction may never have been.
                 self.directory = self.published.directory();
                 self.keys.rolled_back();
+                self.marking.rolled_back();
                 answer_all(group, &error);
             }
         }
@@ -250,6 +248,7 @@ impl Writer {
             None => {
                 execute(&self.connection, "rollback")?;
                 self.keys.rolled_back();
+                self.marking.rolled_back();
                 self.directory = self.published.directory();
                 self.begin()?;
                 self.run_each_apart(group)?
@@ -259,6 +258,7 @@ impl Writer {
         self.keys.step(&self.connection)?;
         execute(&self.connection, "commit")?;
         self.keys.committed();
+        self.marking.committed();
         Ok(changes)
     }
 
@@ -289,11 +289,13 @@ impl Writer {
         let mut changes = Changes::default();
         for job in group {
             let known_keys = self.keys.mark();
+            let was_marked = self.marking.is_drawn();
             execute(&self.connection, "savepoint job")?;
             match self.run_one(job.as_mut())? {
                 Some(done) => self.merge(&mut changes, done)?,
                 None => {
                     self.keys.undo_to(known_keys);
+                    self.marking.undo_to(was_marked);
                     execute(&self.connection, "rollback to job")?;
                 }
             }
@@ -309,7 +311,7 @@ impl Writer {
             directory: self.directory.clone(),
             keys: &mut self.keys,
             changes: Changes::default(),
-            ids_from: self.ids_from,
+            marking: &mut self.marking,
         };
         let ran = job.run(&mut tx);
         let done = tx.changes;

@@ -89,7 +89,7 @@ fn finish(bench: &mut Bench, replayer: &mut Replayer) {
 fn events_sent(bench: &Bench) -> Vec<i64> {
     let id_of = |headers: &[(String, String)]| -> i64 {
         let id = headers.iter().find(|(name, _)| name == "webhook-id");
-        let (_, number) = id.unwrap().1.rsplit_once('_').unwrap();
+        let number = id.unwrap().1.split('_').nth(2).unwrap();
         number.parse().unwrap()
     };
     let sent = bench.script.take_sent();

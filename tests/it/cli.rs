@@ -310,7 +310,7 @@ fn enqueue_takes_a_text_a_file_or_standard_input_and_knows_its_key() {
     );
     let bytes = id(&["enqueue", "--type", "x", "--data", &at_file], b"");
     let input = id(&["enqueue", "--type", "x", "--data", "@-"], b"from stdin");
-    assert!(text.starts_with("evt_") && text.ends_with("_1"), "{text}");
+    assert!(text.starts_with("evt_") && text.contains("_1_"), "{text}");
     assert_eq!(
         here.run(&["event", "body", &text]).stdout,
         "héllo".as_bytes()

@@ -39,6 +39,7 @@ mod readme;
 mod replay;
 mod room;
 mod schedule;
+mod schema;
 mod senders;
 mod sending;
 mod sharing;

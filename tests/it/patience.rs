@@ -56,7 +56,7 @@ fn sent(bench: &Bench) -> Vec<u32> {
             .headers
             .iter()
             .find(|(name, _)| name == "webhook-id");
-        let (_, number) = id.unwrap().1.rsplit_once('_').unwrap();
+        let number = id.unwrap().1.split('_').nth(2).unwrap();
         number.parse().unwrap()
     });
     ids.collect()

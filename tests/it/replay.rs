@@ -250,7 +250,7 @@ fn events_are_found_by_a_text_in_their_bodies() {
     let found = here.list(&["event", "list", "--text", "beacon1", "--limit", "4"]);
     let numbers: Vec<&str> = found
         .iter()
-        .map(|event| event["id"].as_str().unwrap().rsplit('_').next().unwrap())
+        .map(|event| event["id"].as_str().unwrap().split('_').nth(2).unwrap())
         .collect();
     assert_eq!(numbers, ["29", "26", "23", "20"], "newest first");
     let ran = here.run(&["event", "list", "--text", "beacon1", "--limit", "4"]);

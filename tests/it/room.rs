@@ -190,23 +190,26 @@ fn a_stop_on_a_full_disk_does_not_wait_for_what_cannot_be_recorded() {
 fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
     let here = Box::new();
     here.add_gogs();
-    let script = "ulimit -S -f 600; exec \"$0\" \"$@\"";
-    let limited = |arguments: &[&str]| {
+    let limited = |kib: u32, arguments: &[&str]| {
+        let script = format!("ulimit -S -f {kib}; exec \"$0\" \"$@\"");
         let mut command = Command::new("bash");
         command
-            .args(["-c", script, env!("CARGO_BIN_EXE_hookbox")])
+            .args(["-c", &script, env!("CARGO_BIN_EXE_hookbox")])
             .args(arguments)
             .env("HOOKBOX_DB", &here.db);
         command
     };
-    let served = Served::start(limited(&[
-        "serve",
-        "--json",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ]));
+    let served = Served::start(limited(
+        600,
+        &[
+            "serve",
+            "--json",
+            "--ingest",
+            "127.0.0.1:0",
+            "--status",
+            "127.0.0.1:0",
+        ],
+    ));
     let body = vec![b'x'; 50_000];
     let mut random = fastrand::Rng::with_seed(1);
     let refused = wait_until("the file to be as large as it may be", || {
@@ -220,7 +223,7 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
     let _ = served.push("packed", &body);
     assert_eq!(served.signal("TERM"), Some(0));
     let copy = here.folder.path().join("copy.db");
-    let output = limited(&["backup", copy.to_str().unwrap()])
+    let output = limited(100, &["backup", copy.to_str().unwrap()])
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{:?}", output.status);

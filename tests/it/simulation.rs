@@ -118,7 +118,7 @@ impl Transport for Net {
             .headers
             .iter()
             .find(|(name, _)| name == "webhook-id");
-        let (_, number) = id.unwrap().1.rsplit_once('_').unwrap();
+        let number = id.unwrap().1.split('_').nth(2).unwrap();
         let event: i64 = number.parse().unwrap();
         let owed = (event, endpoint.name.clone());
         let mut state = self.state.lock().unwrap();

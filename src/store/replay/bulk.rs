@@ -52,19 +52,17 @@ impl Store {
         self.write(move |tx| {
             let to = asked.to.as_ref();
             let to = to.map(|target| endpoint_for(tx, target, now)).transpose()?;
-            let id = tx.next_id("select ifnull(max(id), 0) from hookbox_replay")?;
             tx.connection
                 .prepare_cached(
                     "insert into hookbox_replay (
-                         id, kind, state, asked_by, created_ms, filter, to_endpoint_id, new_id, rate,
+                         kind, state, asked_by, created_ms, filter, to_endpoint_id, new_id, rate,
                          expected, up_to, done_to
                      ) values (
-                         :id, :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
+                         :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
                          :expected, :up_to, :from
                      )",
                 )?
                 .execute(named_params! {
-                    ":id": id,
                     ":kind": asked.kind,
                     ":state": ReplayState::Running,
                     ":asked_by": asked.asked_by,

@@ -1,0 +1,316 @@
+//! Files of older schemas: brought up to the newest, whole or not at all; and what never repeats over
+//! copies of a file.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::{Box, PUSH, Receiver, sql, wait_until};
+
+/// Stored files of each schema that files are brought up from, as text.
+const STORED: &[(i64, &str)] = &[(7, include_str!("../schemas/7.sql"))];
+
+/// What a file is made of, without comments and without how it is written down.
+fn shape(db: &Path) -> BTreeSet<String> {
+    let connection = Connection::open(db).unwrap();
+    let mut shape = BTreeSet::new();
+    let texts = |query: &str| -> Vec<String> {
+        let mut rows = connection.prepare(query).unwrap();
+        let rows = rows.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let words = |sql: &str| -> String {
+        let lines = sql.lines().map(|line| line.split("--").next().unwrap());
+        let text = lines.collect::<Vec<_>>().join(" ").replace('"', "");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    for sql in texts(
+        "select type || ' ' || name || ' ' || sql from sqlite_schema where sql is not null and type <> 'table'",
+    ) {
+        shape.insert(words(&sql));
+    }
+    for table in texts("select name from sqlite_schema where type = 'table'") {
+        let columns = format!(
+            "select '{table} ' || name || ' ' || type || ' ' || \"notnull\" || ' ' || ifnull(dflt_value, '') || ' ' || pk || ' ' || cid
+             from pragma_table_xinfo('{table}')"
+        );
+        shape.extend(texts(&columns));
+        let keys = format!(
+            "select '{table} ' || \"from\" || ' refers to ' || \"table\" from pragma_foreign_key_list('{table}')"
+        );
+        shape.extend(texts(&keys));
+    }
+    // The checks of tables stand in their text alone.
+    for sql in texts("select name || ' ' || sql from sqlite_schema where type = 'table'") {
+        let words = words(&sql);
+        let checks = words.matches("check (").count();
+        let name = words.split(' ').next().unwrap().to_owned();
+        shape.insert(format!(
+            "{name} has {checks} checks, strict: {}",
+            words.ends_with("strict") || words.contains("strict,")
+        ));
+    }
+    shape
+}
+
+#[test]
+fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
+    let new = Box::new();
+    new.json(&["init"]);
+    for (version, stored) in STORED {
+        let here = Box::new();
+        sql(&here.db, stored);
+        sql(&here.db, "pragma journal_mode = wal");
+        let before = Connection::open(&here.db).unwrap();
+        let rows = |connection: &Connection, table: &str| -> i64 {
+            connection
+                .query_row(&format!("select count(*) from {table}"), [], |row| {
+                    row.get(0)
+                })
+                .unwrap()
+        };
+        let tables = [
+            "hookbox_event",
+            "hookbox_delivery",
+            "hookbox_attempt",
+            "hookbox_answer",
+        ];
+        let counted = tables.map(|table| rows(&before, table));
+        drop(before);
+        let ran = here.run(&["stats", "--json"]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let from = format!("from={version}");
+        assert!(
+            ran.stderr.contains("store.migrating") && ran.stderr.contains(&from),
+            "{}",
+            ran.stderr
+        );
+        assert_eq!(here.run(&["stats"]).stderr, "", "it says so once");
+        assert_eq!(shape(&here.db), shape(&new.db), "schema {version}");
+        assert_eq!(
+            here.json(&["check", "--full"])["faults"],
+            serde_json::json!([])
+        );
+        let after = Connection::open(&here.db).unwrap();
+        assert_eq!(tables.map(|table| rows(&after, table)), counted);
+    }
+}
+
+/// What a person sees of a file of schema 7, and that it works on.
+#[test]
+fn a_file_of_schema_7_keeps_its_ids_bodies_and_pending_deliveries() {
+    let here = Box::new();
+    sql(&here.db, STORED[0].1);
+    sql(&here.db, "pragma journal_mode = wal");
+    let shown = here.json(&["event", "show", "7"]);
+    assert_eq!(
+        (&shown["id"], &shown["key"]),
+        (&"evt_514e1d9203_7".into(), &"once".into())
+    );
+    let body = |id: &str| here.run(&["event", "body", id]).stdout;
+    assert_eq!(body("7"), br#"{"n":7}"#);
+    assert_eq!(body("8"), b"x\0y");
+    assert_eq!(body("9"), vec![b'a'; 20_000]);
+    let receiver = Receiver::answering(&[200]);
+    let away = [
+        "endpoint",
+        "set",
+        "away",
+        "--url",
+        &receiver.url,
+        "--rate",
+        "",
+    ];
+    here.json(&away);
+    let served = here.serve();
+    // In order: 1 to 9, each with the id that it had, then what the outbox held.
+    for number in 1..=9 {
+        let got = receiver.next();
+        assert_eq!(
+            got.header("webhook-id").unwrap(),
+            format!("evt_514e1d9203_{number}")
+        );
+    }
+    let got = receiver.next();
+    assert_eq!(got.body, br#"{"w":1}"#);
+    let id = got.header("webhook-id").unwrap().to_owned();
+    assert!(
+        id.starts_with("evt_514e1d9203_11_"),
+        "new ids have a mark: {id}"
+    );
+    let repeated = here.json(&[
+        "enqueue",
+        "--type",
+        "order.made",
+        "--key",
+        "once",
+        "--data",
+        "{}",
+    ]);
+    assert_eq!(repeated["duplicate"], true, "{repeated}");
+    assert_eq!(served.signal("TERM"), Some(0));
+}
+
+#[test]
+fn a_step_that_is_broken_off_is_done_or_undone() {
+    let stored = Box::new();
+    sql(&stored.db, STORED[0].1);
+    sql(
+        &stored.db,
+        "pragma journal_mode = wal;
+         with recursive n (i) as (select 100 union all select i + 1 from n where i < 20000)
+         insert into hookbox_event (id, type, received_ms, is_json, headers, body, bytes)
+         select i, 'more', 0, 0, '[]', randomblob(1000), 1000 from n;
+         update hookbox_tally set value = value + 19901 where of = 'source' and id = 0 and what = 'events';",
+    );
+    let whole = fs::read(&stored.db).unwrap();
+    let (mut undone, mut done) = (0, 0);
+    for round in 0..16 {
+        let here = Box::new();
+        fs::write(&here.db, &whole).unwrap();
+        let mut child = here
+            .command(&["stats"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        // Somewhere between the first write and the last: as the log grows.
+        let log = format!("{}-wal", here.db.display());
+        let written = round * 3_000_000;
+        wait_until("so much to be written, or the end", || {
+            let length = fs::metadata(&log).map_or(0, |found| found.len());
+            (length > written || child.try_wait().unwrap().is_some()).then_some(())
+        });
+        let _ = child.kill();
+        let _ = child.wait();
+        let version: i64 = Connection::open(&here.db)
+            .unwrap()
+            .query_row("select schema_version from hookbox_meta", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        match version {
+            7 => undone += 1,
+            _ => done += 1,
+        }
+        // Whatever it was: the next command finishes it, and nothing is lost.
+        assert_eq!(here.json(&["stats"])["events"], 19_911);
+        if round % 8 == 0 {
+            assert_eq!(
+                here.json(&["check", "--full"])["faults"],
+                serde_json::json!([])
+            );
+        }
+    }
+    assert!(undone >= 3 && done >= 1, "{undone} undone, {done} done");
+}
+
+#[test]
+fn a_file_that_an_older_program_serves_is_left_alone_and_one_too_old_is_refused() {
+    let here = Box::new();
+    sql(&here.db, STORED[0].1);
+    sql(&here.db, "pragma journal_mode = wal");
+    let lock = fs::File::create(format!("{}.lock", here.db.display())).unwrap();
+    lock.lock().unwrap();
+    let ran = here.run(&["stats"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("served by an older hookbox"),
+        "{}",
+        ran.stderr
+    );
+    lock.unlock().unwrap();
+    sql(
+        &here.db,
+        "update hookbox_meta set schema_version = 6 where id = 1",
+    );
+    let ran = here.run(&["stats"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("schema version 6"), "{}", ran.stderr);
+}
+
+/// Cause: an id was the file's box and a number. Damage: after a snapshot was put back, 5 of 8 new events
+/// had a webhook-id that receivers knew, and were dropped there. Cure: a mark that each process draws.
+#[test]
+fn a_file_and_its_copies_never_give_out_the_same_id() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let mut seen = BTreeSet::new();
+    let mut push = |here: &Box, count: usize| {
+        let served = here.serve();
+        for number in 0..count {
+            let key = format!("{}-{number}", fastrand::u64(..));
+            let (status, answer) = served.push(&key, PUSH.as_bytes());
+            assert_eq!(status, 202);
+            let id = answer["id"].as_str().unwrap().to_owned();
+            assert!(id.len() <= 26, "{id} is short");
+            assert!(seen.insert(id.clone()), "{id} was given out twice");
+            assert_eq!(receiver.next().header("webhook-id"), Some(id.as_str()));
+        }
+        wait_until("all to be recorded", || {
+            (here.json(&["stats"])["pending"] == 0).then_some(())
+        });
+        assert_eq!(served.signal("TERM"), Some(0));
+    };
+    push(&here, 3);
+    let copy = Box::new();
+    fs::copy(&here.db, &copy.db).unwrap();
+    // Both go on, and the first is set back to what it was; with commands in between.
+    push(&here, 5);
+    push(&copy, 5);
+    fs::copy(&copy.db, &here.db).unwrap();
+    let put = |here: &Box| -> String {
+        let put = here.json(&["enqueue", "--type", "a", "--data", "{}"]);
+        put["id"].as_str().unwrap().to_owned()
+    };
+    let ids = [put(&here), put(&copy), put(&here), put(&copy)];
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), 4, "{ids:?}");
+    // What was given out is found by its id, here and not there.
+    assert_eq!(here.run(&["event", "show", &ids[2]]).code, 0);
+    let elsewhere = copy.run(&["event", "show", &ids[2]]);
+    assert_eq!(elsewhere.code, 2);
+    assert!(
+        elsewhere.stderr.contains("another copy"),
+        "{}",
+        elsewhere.stderr
+    );
+}
+
+#[test]
+fn beside_a_service_commands_use_its_mark_and_marks_go_with_their_rows() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    let mark = |answer: &Value| -> String {
+        let id = answer["id"].as_str().unwrap();
+        id.rsplit('_').next().unwrap().to_owned()
+    };
+    let of_service = mark(&served.push("k1", PUSH.as_bytes()).1);
+    for _ in 0..3 {
+        let put = here.json(&["enqueue", "--type", "a", "--data", "{}"]);
+        assert_eq!(mark(&put), of_service);
+    }
+    assert_eq!(served.signal("TERM"), Some(0));
+    let marks = || -> i64 {
+        let connection = Connection::open(&here.db).unwrap();
+        let count = "select count(*) from hookbox_mark";
+        connection.query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(marks(), 1);
+    for _ in 0..5 {
+        here.json(&["enqueue", "--type", "a", "--data", "{}"]);
+    }
+    assert_eq!(marks(), 6);
+    // As if two days had passed.
+    sql(
+        &here.db,
+        "update hookbox_event set received_ms = received_ms - 172800000",
+    );
+    here.json(&["prune", "--before", "1d", "--yes"]);
+    assert_eq!(marks(), 1, "the newest event stays, with its mark");
+}
