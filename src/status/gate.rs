@@ -8,7 +8,6 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -16,6 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::hidden::Hidden;
 use crate::error::{Error, Result};
 use crate::time::Clock;
 
@@ -42,7 +42,16 @@ pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Where tiny_http listens now; it moves when it had to be made anew.
-pub(super) type Inner = Arc<Mutex<PathBuf>>;
+pub(super) type Inner = Arc<Mutex<Arc<Hidden>>>;
+
+/// Nobody panics with the socket's place locked.
+pub(super) const NO_PANIC: &str = "nobody panics with the socket's place locked";
+
+/// Connects to tiny_http.
+pub(super) fn connect(inner: &Inner) -> io::Result<UnixStream> {
+    let hidden = inner.lock().expect(NO_PANIC).clone();
+    hidden.connect()
+}
 
 /// The accepting thread. Dropping it stops accepting.
 #[derive(Debug)]
@@ -152,11 +161,7 @@ fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<
         }
         Err(error) => return Err(error),
     };
-    let path = inner
-        .lock()
-        .expect("nobody panics with the path locked")
-        .clone();
-    let mut server = UnixStream::connect(path)?;
+    let mut server = connect(inner)?;
     server.write_all(&head)?;
     server.write_all(&body)?;
     io::copy(&mut server, &mut client)?;

@@ -16,6 +16,7 @@ mod change;
 mod config;
 mod gate;
 mod guard;
+mod hidden;
 mod look;
 mod machine;
 mod metrics;

@@ -3,19 +3,18 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tempfile::TempDir;
-use tiny_http::{ConfigListenAddr, Request, Server, ServerConfig};
+use tiny_http::{Request, Server};
 
 use super::config::StatusConfig;
-use super::gate::{Gate, Inner};
+use super::gate::{Gate, Inner, NO_PANIC, connect};
+use super::hidden::Hidden;
 use super::route::answer;
 use super::router::Router;
 use crate::error::{Error, Result};
@@ -73,7 +72,8 @@ impl StatusServer {
     ) -> Result<StatusServer> {
         let cannot = |error| Error::io("serve the status page", error);
         let address = socket.local_addr().map_err(cannot)?;
-        let behind = Behind::new().map_err(cannot)?;
+        let folder = store.path().parent().unwrap_or(Path::new("/"));
+        let behind = Behind::new(folder).map_err(cannot)?;
         let inner = behind.inner.clone();
 
         let stop = Arc::new(AtomicBool::new(false));
@@ -134,12 +134,7 @@ impl StatusServer {
 impl StatusServer {
     /// Makes the thread that waits for requests look at the order to stop.
     fn wake(&self) {
-        let path = self
-            .inner
-            .lock()
-            .expect("nobody panics with the path locked")
-            .clone();
-        let asked = UnixStream::connect(path).and_then(|mut stream| {
+        let asked = connect(&self.inner).and_then(|mut stream| {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         });
         if let Err(error) = asked {
@@ -175,24 +170,21 @@ fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
     }
 }
 
-/// tiny_http, on a socket in a folder that only this user can enter.
+/// tiny_http, on a socket that only this process can reach.
 struct Behind {
-    folder: TempDir,
-    server: Server,
+    /// Where the next one can be made.
+    folder: PathBuf,
+    server: Option<Server>,
     inner: Inner,
-    /// How often it was made; each has a socket of its own name.
-    made: u32,
 }
 
 impl Behind {
-    fn new() -> std::io::Result<Behind> {
-        let folder = tempfile::Builder::new().prefix("hookbox-").tempdir()?;
-        let (server, path) = serve(&folder, 1)?;
+    fn new(folder: &Path) -> std::io::Result<Behind> {
+        let (server, hidden) = Hidden::serve(folder)?;
         Ok(Behind {
-            folder,
-            server,
-            inner: Arc::new(Mutex::new(path)),
-            made: 1,
+            folder: folder.to_owned(),
+            server: Some(server),
+            inner: Arc::new(Mutex::new(Arc::new(hidden))),
         })
     }
 
@@ -200,7 +192,11 @@ impl Behind {
     /// when file descriptors run out; then it is made anew.
     fn run(mut self, requests: &SyncSender<Request>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
-            match self.server.recv_timeout(STOP_PERIOD) {
+            let Some(server) = &self.server else {
+                self.renew();
+                continue;
+            };
+            match server.recv_timeout(STOP_PERIOD) {
                 Ok(Some(request)) => {
                     if requests.send(request).is_err() {
                         return;
@@ -222,23 +218,27 @@ impl Behind {
     fn renew(&mut self) {
         const AGAIN: Duration = Duration::from_millis(100);
         std::thread::sleep(AGAIN);
-        self.made += 1;
-        match serve(&self.folder, self.made) {
-            Ok((server, path)) => {
-                self.server = server;
-                *self
-                    .inner
-                    .lock()
-                    .expect("nobody panics with the path locked") = path;
+        self.end();
+        match Hidden::serve(&self.folder) {
+            Ok((server, hidden)) => {
+                self.server = Some(server);
+                *self.inner.lock().expect(NO_PANIC) = Arc::new(hidden);
             }
             Err(error) => tracing::warn!(%error, "the status page cannot be started yet"),
         }
     }
+
+    /// Ends tiny_http's threads. It would wake the one that accepts by connecting to a name that is gone.
+    fn end(&mut self) {
+        if let Some(server) = self.server.take() {
+            drop(server);
+            let _ = connect(&self.inner);
+        }
+    }
 }
 
-fn serve(folder: &TempDir, number: u32) -> std::io::Result<(Server, PathBuf)> {
-    let path = folder.path().join(format!("status-{number}.sock"));
-    let addr = ConfigListenAddr::unix_from_path(&path);
-    let server = Server::new(ServerConfig { addr, ssl: None }).map_err(std::io::Error::other)?;
-    Ok((server, path))
+impl Drop for Behind {
+    fn drop(&mut self) {
+        self.end();
+    }
 }

@@ -26,6 +26,9 @@ pub(super) const SCHEMA_VERSION: i64 = 8;
 /// lock for seconds; a Gogs sender gives up after 15.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long the log's file may stay, in bytes: four times what it usually grows to.
+const LOG_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+
 /// Statements kept prepared per connection: more than the program has.
 const STATEMENTS_KEPT: usize = 64;
 
@@ -138,6 +141,8 @@ pub(super) fn connect_writable(path: &Path) -> Result<Connection> {
     set_up(&connection)?;
     // An accepted event must survive power loss: fsync at every commit.
     connection.pragma_update(None, "synchronous", "full")?;
+    // After a long reader the log is long; once it begins anew it is cut back.
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     // References are promises between rows; SQLite checks them only when asked.
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
@@ -155,6 +160,8 @@ pub(super) fn connect_read_only(path: &Path) -> Result<Connection> {
 fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // What SQLite sets aside for a moment is small, and must not depend on a folder of the system's.
+    connection.pragma_update(None, "temp_store", "memory")?;
     // A plan never depends on the values that are bound. Else a statement that compares a column
     // of a partial index with one is prepared anew each time it is run.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

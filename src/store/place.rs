@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use rusqlite::Connection;
 use rustix::fs::statfs;
 
+use super::writer::data_version;
 use crate::error::{Error, Result};
 
 /// Frames in the log from which on SQLite moves them into the file after a commit, whether that
@@ -156,6 +157,20 @@ pub(super) struct Place {
     /// When the file was last written, and how long it was.
     written: (Option<SystemTime>, u64),
     moved: Moved,
+    /// Why it is lost for good: what was written over it cannot be undone.
+    lost: Option<String>,
+}
+
+/// What a look at the path came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// It is the same file.
+    Same,
+    /// It was written to, and nothing says by whom: by a copy over it, or by another program that moves the
+    /// log into it right now, which SQLite counts once it is done.
+    Doubtful(String),
+    /// It is not.
+    Gone(String),
 }
 
 /// How much of the log was moved into the file, and which log: whoever writes to the file as SQLite
@@ -165,6 +180,8 @@ struct Moved {
     frames: i64,
     moved: i64,
     salt: [u8; 8],
+    /// Changes when another connection commits: a log that is emptied each time looks like the one before.
+    others: i64,
 }
 
 impl Place {
@@ -177,41 +194,58 @@ impl Place {
             inode: found.ino(),
             written: written(&found),
             moved: Moved::read(path, connection)?,
+            lost: None,
         })
     }
 
-    /// Why the path is not the file any more that was opened; `None` where it is.
-    pub(super) fn why_not(&mut self, connection: &Connection) -> Option<String> {
+    /// Takes a doubt for the truth, once and for all.
+    pub(super) fn give_up(&mut self, why: String) {
+        self.lost = Some(why);
+    }
+
+    /// Whether the path is still the file that was opened.
+    pub(super) fn look(&mut self, connection: &Connection) -> Look {
+        if let Some(why) = &self.lost {
+            return Look::Gone(why.clone());
+        }
         let found = match std::fs::metadata(&self.path) {
             Ok(found) => found,
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Some(self.told("was moved or deleted"));
+                return Look::Gone(self.told("was moved or deleted"));
             }
-            Err(error) => return Some(self.told(&format!("cannot be looked at: {error}"))),
+            Err(error) => return Look::Gone(self.told(&format!("cannot be looked at: {error}"))),
         };
         if (found.dev(), found.ino()) != (self.device, self.inode) {
-            return Some(self.told("was replaced by another file"));
+            return Look::Gone(self.told("was replaced by another file"));
         }
         if found.nlink() > 1 {
-            return Some(self.told("was given a second name (hard link)"));
+            return Look::Gone(self.told("was given a second name (hard link)"));
         }
         let is_written = self.written != written(&found);
         // Once all of the log was moved, the next commit begins it anew: that must have been seen to
         // tell what is written then.
         if !is_written && self.moved.moved < self.moved.frames {
-            return None;
+            return Look::Same;
         }
-        let moved = Moved::read(&self.path, connection).ok()?;
+        let Ok(moved) = Moved::read(&self.path, connection) else {
+            return Look::Same;
+        };
         // Only what was in the log is moved into the file, and SQLite counts that.
         let is_known = moved.moved != self.moved.moved
             || moved.salt != self.moved.salt
+            || moved.others != self.moved.others
             || moved.frames.max(self.moved.frames) >= CHECKPOINT_FRAMES;
         if is_written && !is_known {
-            return Some(self.told("was written over by something other than SQLite (a copy?)"));
+            return Look::Doubtful(
+                self.told("was written over by something other than SQLite (a copy?)"),
+            );
         }
-        self.written = written(&found);
+        // In this order: what is moved from now on changes the count.
         self.moved = moved;
-        None
+        if let Ok(found) = std::fs::metadata(&self.path) {
+            self.written = written(&found);
+        }
+        Look::Same
     }
 
     fn told(&self, what: &str) -> String {
@@ -242,6 +276,7 @@ impl Moved {
             frames,
             moved,
             salt,
+            others: data_version(connection)?,
         })
     }
 }

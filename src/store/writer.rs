@@ -22,7 +22,7 @@ use super::gather::{Gathering, Group};
 use super::job::{Job, Message, Tx};
 use super::keys::Keys;
 use super::marks::Marking;
-use super::place::{Place, beside};
+use super::place::{Look, Place, beside};
 use super::trouble::Kind;
 use super::{NO_PANIC, Published, Woken};
 use crate::error::{Error, Result};
@@ -92,6 +92,11 @@ pub(super) struct Writer {
 /// Looks at a log that has not changed, before it is believed: three seconds of them, since the
 /// clocks of file systems tick every two seconds at the slowest (FAT).
 const QUIET_LOOKS: u32 = 60;
+
+/// How often, and for how long at most, another program is waited for that may be moving the log into the
+/// file: some 4 MiB, which a slow card takes seconds for. A sender waits 15 s.
+const DOUBTFUL_PERIOD: Duration = Duration::from_millis(5);
+const DOUBTFUL_LOOKS: u32 = 1_600;
 
 /// When a file was last written, and how long it is.
 type Stamp = (SystemTime, u64);
@@ -210,7 +215,7 @@ impl Writer {
 
     /// Looks whether the file is still the one that was opened, and the lock of whoever serves it there.
     fn look_at_place(&mut self) {
-        let mut why = self.place.why_not(&self.connection);
+        let mut why = self.settle_doubt();
         if why.is_none() {
             let serving = self.published.serving.lock().expect(NO_PANIC);
             why = serving
@@ -226,6 +231,25 @@ impl Writer {
             }
         }
         self.published.trouble.set(Kind::Gone, why);
+    }
+
+    /// Why the file is not the one that was opened. Where that is in doubt, whoever may be at work on it is
+    /// waited for: nobody is answered meanwhile.
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "SQLite tells nobody that another program moves the log into the file"
+    )]
+    fn settle_doubt(&mut self) -> Option<String> {
+        let mut looks = 0;
+        loop {
+            match self.place.look(&self.connection) {
+                Look::Same => return None,
+                Look::Gone(why) => return Some(why),
+                Look::Doubtful(why) if looks == DOUBTFUL_LOOKS => self.place.give_up(why),
+                Look::Doubtful(_) => std::thread::sleep(DOUBTFUL_PERIOD),
+            }
+            looks += 1;
+        }
     }
 
     fn look_at_room(&self) {
@@ -390,7 +414,7 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
 }
 
 /// A number that changes when another connection commits.
-fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
     connection
         .prepare_cached("pragma data_version")?
         .query_row([], |row| row.get(0))

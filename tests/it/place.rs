@@ -112,9 +112,16 @@ fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
     let put = "insert into hookbox_outbox (type, body) values ('a', zeroblob(100000))";
     for round in 2..6 {
         app.execute(put, []).unwrap();
-        for pragma in ["passive", "restart", "truncate"] {
-            app.query_row(&format!("pragma wal_checkpoint({pragma})"), [], |_| Ok(()))
-                .unwrap();
+        // As one that empties the log after each of its transactions does.
+        for table in 0..20 {
+            for pragma in ["passive", "restart", "truncate"] {
+                app.query_row(&format!("pragma wal_checkpoint({pragma})"), [], |_| Ok(()))
+                    .unwrap();
+            }
+            app.execute_batch(&format!(
+                "create table app_{round}_{table} (a); pragma wal_checkpoint(truncate)"
+            ))
+            .unwrap();
         }
         app.execute_batch("vacuum").unwrap();
         wait_until("it to be taken over", || {
@@ -462,4 +469,86 @@ fn doctor_tells_of_a_file_that_lies_in_memory() {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("in memory (tmpfs)"), "{said}");
+}
+
+/// Cause: tiny_http listened in a folder of /tmp. Damage: whoever could write there replaced its socket
+/// and read the operator's token, a cleaned /tmp was a dead page, and folders stayed behind. Cure: the
+/// socket has no name.
+#[test]
+fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
+    if is_missing("strace", &["-V"], "apt-get install strace") {
+        return;
+    }
+    let here = Box::new();
+    // Longer than the name of a socket may be.
+    let deep = here
+        .folder
+        .path()
+        .join("a-folder-with-a-long-name".repeat(8));
+    fs::create_dir(&deep).unwrap();
+    let here = Box {
+        db: deep.join("hookbox.db"),
+        ..here
+    };
+    here.add_gogs();
+    let trace = here.folder.path().join("trace");
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-e", "trace=%file,bind", "-o"])
+        .arg(&trace)
+        .arg(env!("CARGO_BIN_EXE_hookbox"))
+        .args([
+            "serve",
+            "--json",
+            "--ingest",
+            "127.0.0.1:0",
+            "--status",
+            "127.0.0.1:0",
+        ])
+        .env("HOOKBOX_DB", &here.db);
+    let served = Served::start(command);
+    let listed = || -> Vec<String> {
+        let entries = fs::read_dir(&deep).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    for number in 0..30 {
+        assert_eq!(served.push(&format!("k{number}"), PUSH.as_bytes()).0, 202);
+        assert_eq!(served.page("/events").0, 200);
+    }
+    assert_eq!(
+        listed(),
+        [
+            "hookbox.db",
+            "hookbox.db-shm",
+            "hookbox.db-wal",
+            "hookbox.db.lock"
+        ]
+    );
+    here.json(&["check", "--full"]);
+    // Of the service itself, which strace runs.
+    let lock = fs::read_to_string(beside(&here, ".lock")).unwrap();
+    send_signal(lock.trim().parse().unwrap(), "TERM");
+    assert_eq!(served.signal_is_sent(), Some(0));
+    let own = here.folder.path().display().to_string();
+    let trace = fs::read_to_string(&trace).unwrap();
+    let mut others = trace.lines().filter(|line| {
+        (line.contains("\"/tmp/") || line.contains("\"/var/tmp")) && !line.contains(&own)
+    });
+    assert_eq!(others.next(), None);
+}
+
+#[test]
+fn a_service_that_is_killed_leaves_no_socket_behind() {
+    let here = Box::new();
+    let served = here.serve();
+    assert_eq!(served.page("/").0, 200);
+    assert_eq!(served.signal("KILL"), None);
+    let entries = fs::read_dir(here.folder.path()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name());
+    let mut left = names.filter(|name| !name.to_string_lossy().starts_with("hookbox.db"));
+    assert_eq!(left.next(), None);
 }

@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use crate::support::{Box, Receiver, sql, wait_until};
+use crate::support::{Box, PUSH, Receiver, sql, wait_until};
 
 fn findings(here: &Box, level: &str) -> Vec<String> {
     let told = here.json(&["doctor"]);
@@ -141,4 +141,36 @@ fn an_attached_file_takes_events_with_the_checks_of_its_own() {
     .unwrap();
     tx.rollback().unwrap();
     assert!(receiver.got_nothing_more());
+}
+
+/// Cause: the log keeps its length. Damage: a report that ran for an hour left a log of gigabytes for good.
+#[test]
+fn a_log_that_a_long_reader_made_long_is_cut_back_when_the_reader_is_done() {
+    let here = Box::new();
+    here.add_gogs();
+    let served = here.serve();
+    assert_eq!(served.push("first", PUSH.as_bytes()).0, 202);
+    let reader = rusqlite::Connection::open(&here.db).unwrap();
+    reader.execute_batch("begin").unwrap();
+    reader
+        .query_row("select count(*) from hookbox_event", [], |_| Ok(()))
+        .unwrap();
+    let log = format!("{}-wal", here.db.display());
+    let length = || std::fs::metadata(&log).unwrap().len();
+    let mut number = 0;
+    let mut push = || {
+        let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+            .take(500_000)
+            .collect();
+        number += 1;
+        assert_eq!(served.push(&format!("k{number}"), &noise).0, 202);
+    };
+    while length() < 30 * 1024 * 1024 {
+        push();
+    }
+    reader.execute_batch("commit").unwrap();
+    wait_until("the log to be cut back", || {
+        push();
+        (length() <= 16 * 1024 * 1024).then_some(())
+    });
 }
