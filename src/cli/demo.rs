@@ -23,7 +23,7 @@ use crate::outbound::Egress;
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
-use crate::store::{DeliveryFilter, Limits};
+use crate::store::{DeliveryFilter, Limits, Retention};
 use crate::time::{Timestamp, show_span};
 
 /// A Gogs push in the documented shape; people and hosts are invented.
@@ -151,6 +151,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
             status: Some(StatusConfig::new(status)),
             egress: Egress::default(),
             limits: Limits::default(),
+            retention: Retention::default(),
         },
     };
     // The usual ports read better; a service that runs already has them.

@@ -133,6 +133,9 @@ enum Command {
     /// Remove what is old and settled
     #[command(after_help = EXIT_CODES)]
     Prune(upkeep::PruneArguments),
+    /// Give the room back that pruning left inside the file
+    #[command(after_help = EXIT_CODES)]
+    Compact,
     /// Copy the database, also while it is served
     #[command(after_help = EXIT_CODES)]
     Backup(upkeep::BackupArguments),
@@ -243,6 +246,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Tail(arguments) => tail::run(context, &arguments),
         Command::Doctor => doctor::run(context),
         Command::Prune(arguments) => upkeep::prune(context, &arguments),
+        Command::Compact => upkeep::compact(context),
         Command::Backup(arguments) => upkeep::backup(context, &arguments),
         Command::Restore(arguments) => upkeep::restore(context, &arguments),
         Command::Check(arguments) => upkeep::check(context, &arguments),

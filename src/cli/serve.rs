@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use ipnet::IpNet;
@@ -17,7 +18,8 @@ use crate::outbound::{Egress, Scope};
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
-use crate::store::Limits;
+use crate::store::{Limits, Retention};
+use crate::time::parse_span;
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
@@ -44,7 +46,15 @@ pub(super) struct ServeArguments {
     /// is there goes on being sent and recorded
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_room)]
     keep_free: u64,
-    /// Take nothing in while the file holds this much, such as 4GiB
+    /// Remove what arrived after this time, such as 30d [default: never]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    keep_delivered: Option<Duration>,
+    /// Remove what is dead or cancelled after this time [default: never]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    keep_dead: Option<Duration>,
+    /// Hold the file to this size, such as 4GiB: from nine tenths on the oldest
+    /// settled events go, whatever their age; where all is pending, nothing is
+    /// taken in
     #[arg(long, value_name = "SIZE", value_parser = parse_room)]
     max_size: Option<u64>,
     /// Where requests may go: any (but link-local and cloud metadata addresses)
@@ -113,6 +123,11 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             },
             limits: Limits {
                 keep_free: arguments.keep_free,
+                size_max: arguments.max_size,
+            },
+            retention: Retention {
+                delivered: arguments.keep_delivered,
+                dead: arguments.keep_dead,
                 size_max: arguments.max_size,
             },
         },

@@ -1,4 +1,4 @@
-//! `hookbox backup`, `restore`, `check`, `salvage` and `prune`: looking after the file.
+//! `hookbox backup`, `restore`, `check`, `salvage`, `compact` and `prune`: looking after the file.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -83,6 +83,24 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
             .note(&format!("what was there before is {kept}"));
     }
     Ok(())
+}
+
+pub(super) fn compact(context: &Context) -> Result<()> {
+    let compacted = {
+        let _bar = progress::going(context, true, "giving back");
+        context.store()?.compact(|| {
+            rest();
+            true
+        })?
+    };
+    let object = json!({ "before": compacted.before, "after": compacted.after });
+    let text = format!(
+        "{}: {} bytes, {} before",
+        context.db.display(),
+        compacted.after,
+        compacted.before
+    );
+    context.out.object(&object, &text)
 }
 
 pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()> {

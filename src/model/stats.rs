@@ -25,6 +25,8 @@ pub struct Stats {
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file and its write-ahead log.
     pub db_bytes: u64,
+    /// Bytes in the database file that hold nothing: what comes next is written there.
+    pub reusable_bytes: u64,
 }
 
 impl Stats {
@@ -40,6 +42,7 @@ impl Stats {
             "mended": self.mended,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
             "db_bytes": self.db_bytes,
+            "reusable_bytes": self.reusable_bytes,
         })
     }
 }

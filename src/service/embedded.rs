@@ -12,7 +12,7 @@ use crate::inbound::IngestConfig;
 use crate::model::event::{Accepted, NewEvent};
 use crate::outbound::Egress;
 use crate::status::StatusConfig;
-use crate::store::{Limits, Missing, Store};
+use crate::store::{Limits, Missing, Retention, Store};
 use crate::time::{Clock, SystemClock};
 
 /// A store in a program: its own file, or tables in the program's own database. Cheap to clone.
@@ -151,6 +151,12 @@ impl Builder {
     /// How much of the disk may be used; 64 MiB are kept free unless this says otherwise.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.parts.limits = limits;
+        self
+    }
+
+    /// How long what is settled is kept; for good unless this says otherwise.
+    pub fn retention(mut self, retention: Retention) -> Builder {
+        self.parts.retention = retention;
         self
     }
 

@@ -5,6 +5,7 @@
 //! the last to start and the first to stop. It must hold no logic of its own.
 
 mod embedded;
+mod keeper;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -13,13 +14,15 @@ use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
 
+use keeper::Keeper;
+
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
 use crate::outbound::{
     Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
 };
 use crate::status::{StatusConfig, StatusServer};
-use crate::store::{Limits, Missing, ServeLock, Store};
+use crate::store::{Limits, Missing, Retention, ServeLock, Store};
 use crate::time::Clock;
 
 /// How a service is set.
@@ -42,6 +45,8 @@ pub struct Parts {
     pub egress: Egress,
     /// How much of the disk may be used.
     pub limits: Limits,
+    /// How long what is settled is kept.
+    pub retention: Retention,
 }
 
 /// The addresses that a service listens on, bound.
@@ -64,6 +69,7 @@ pub struct Service {
     store: Store,
     ingest: Option<Ingest>,
     outbox: Outbox,
+    keeper: Option<Keeper>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -113,12 +119,17 @@ impl Service {
         });
         let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
+        let retention = parts.retention;
+        let keeper = (!retention.is_none())
+            .then(|| Keeper::start(store.clone(), clock.clone(), retention))
+            .transpose()?;
         let ingest = ports.ingest.zip(parts.ingest.as_ref());
         let ingest =
             ingest.map(|(socket, config)| Ingest::start(socket, store.clone(), clock, config));
         Ok(Service {
             ingest: ingest.transpose()?,
             outbox,
+            keeper,
             scheduler,
             replayer,
             status,
@@ -162,6 +173,9 @@ impl Service {
             ingest.stop();
         }
         self.outbox.stop();
+        if let Some(keeper) = self.keeper {
+            keeper.stop();
+        }
         self.replayer.stop();
         self.scheduler.stop();
         if let Some(status) = self.status {

@@ -77,13 +77,32 @@ impl Draft {
             .map_err(|error| Error::io_at("write", &self.to, error))
     }
 
-    /// Gives it its name, once it is on disk.
-    pub(super) fn finish(self) -> Result<()> {
-        let to = &self.to;
+    /// Where it lies until then.
+    pub(super) fn path(&self) -> &Path {
+        self.file.path()
+    }
+
+    fn sync_all(&self) -> Result<()> {
         self.file
             .as_file()
             .sync_all()
-            .map_err(|error| Error::io_at("write", to, error))?;
+            .map_err(|error| Error::io_at("write", &self.to, error))
+    }
+
+    /// Gives it the name of a file that is there, once it is on disk: that one is gone then.
+    pub(super) fn replace(self) -> Result<()> {
+        self.sync_all()?;
+        let to = &self.to;
+        self.file
+            .persist(to)
+            .map_err(|error| Error::io_at("make", to, error.error))?;
+        sync_folder(to)
+    }
+
+    /// Gives it its name, once it is on disk.
+    pub(super) fn finish(self) -> Result<()> {
+        self.sync_all()?;
+        let to = &self.to;
         self.file
             .persist_noclobber(to)
             .map_err(|error| match error.error.kind() {

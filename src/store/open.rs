@@ -258,7 +258,7 @@ pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<Option
 }
 
 /// Whether the file holds anything that is not hookbox's.
-fn has_foreign_tables(connection: &Connection) -> Result<bool> {
+pub(super) fn has_foreign_tables(connection: &Connection) -> Result<bool> {
     let has_some = connection.query_row(
         "select exists (
              select 1 from sqlite_schema

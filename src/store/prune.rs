@@ -19,7 +19,7 @@ use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::time::Timestamp;
 
 /// What is younger is kept: a request of it may still be on the wire.
-const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
+pub(super) const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
 
 /// Ids of events that are looked at at a time, and events found among them.
 const LOOKED_AT: i64 = 1_000;
@@ -27,8 +27,10 @@ const FOUND_MAX: i64 = 200;
 
 /// Rows of all kinds that one transaction removes, and bytes of bodies, roughly: whoever waits for
 /// the lock meanwhile waits some milliseconds.
-const REMOVED_ROWS: i64 = 500;
-const REMOVED_BYTES: i64 = 4 * 1024 * 1024;
+const REMOVED: Most = Most {
+    rows: 500,
+    bytes: 4 * 1024 * 1024,
+};
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +50,17 @@ pub struct Pruned {
 }
 
 impl Pruned {
+    pub(super) fn nothing() -> Pruned {
+        Pruned {
+            events: 0,
+            deliveries: 0,
+            attempts: 0,
+            bytes: 0,
+            looked_to: EventId(0),
+            ends_at: EventId(0),
+        }
+    }
+
     /// Whether all was looked at.
     pub fn is_whole(&self) -> bool {
         self.looked_to >= self.ends_at
@@ -67,6 +80,36 @@ impl Pruned {
     }
 }
 
+/// Before when what is removed was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// What arrived, or a replay of which did, and what nobody was owed.
+    pub arrived: Timestamp,
+    /// What is dead or cancelled.
+    pub failed: Timestamp,
+}
+
+impl Before {
+    /// All that was settled before a time.
+    pub fn all(time: Timestamp) -> Before {
+        Before {
+            arrived: time,
+            failed: time,
+        }
+    }
+
+    fn latest(self) -> Timestamp {
+        self.arrived.max(self.failed)
+    }
+}
+
+/// How much one transaction removes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    pub(super) rows: i64,
+    pub(super) bytes: i64,
+}
+
 /// An event that can go.
 struct Old {
     id: EventId,
@@ -82,7 +125,7 @@ type Family = Vec<Old>;
 /// Whether a moment is before another one, the time by which the clock was set forward since left
 /// out. What came while the box did not know the time is never: how old that is nobody can say.
 macro_rules! is_before {
-    ($moment:literal) => {
+    ($moment:literal, $before:literal) => {
         concat!(
             "(",
             $moment,
@@ -92,18 +135,29 @@ macro_rules! is_before {
                  select sum(c.by_ms) from hookbox_clock_set as c where c.from_ms >= ",
             $moment,
             "
-             ), 0) < :before)"
+             ), 0) < ",
+            $before,
+            ")"
         )
     };
 }
 
-/// Whether an event came before a time, and all of its deliveries were settled before it. The newest
-/// event and that of the newest delivery never go, nor does what a bulk replay is yet to look at.
+/// Whether an event and all of its deliveries are old enough: those that arrived, or that a replay made
+/// up for, before one time, the others before another; an event that nobody was owed goes with the first.
+/// The newest event and that of the newest delivery never go, nor does what a bulk replay is yet to look
+/// at.
 macro_rules! is_old {
     () => {
         concat!(
-            is_before!("e.received_ms"),
-            " and e.id < (select max(id) from hookbox_event)
+            is_before!("e.received_ms", "max(:arrived, :failed)"),
+            " and (",
+            is_before!("e.received_ms", ":arrived"),
+            "    or exists (
+                     select 1 from hookbox_delivery as d indexed by hookbox_delivery_event
+                     where d.event_id = e.id
+                 )
+             )
+             and e.id < (select max(id) from hookbox_event)
              and not exists (
                  select 1 from hookbox_replay as r
                  where r.ended_ms is null and r.kind = 'backfill'
@@ -115,7 +169,10 @@ macro_rules! is_old {
                      and (
                          d.state = 'pending'
                          or not ",
-            is_before!("d.settled_ms"),
+            is_before!(
+                "d.settled_ms",
+                "iif(d.state = 'delivered' or d.mended_by is not null, :arrived, :failed)"
+            ),
             "            or d.id = (select max(id) from hookbox_delivery)
                          or exists (
                              select 1 from hookbox_replay as r
@@ -179,9 +236,21 @@ impl Store {
         now: Timestamp,
         go_on: impl FnMut(&Pruned) -> bool,
     ) -> Result<Pruned> {
+        self.remove_old(Before::all(before), REMOVED, after, now, go_on)
+    }
+
+    /// Removes what is old, so much at a time.
+    pub(super) fn remove_old(
+        &self,
+        before: Before,
+        most: Most,
+        after: Option<EventId>,
+        now: Timestamp,
+        go_on: impl FnMut(&Pruned) -> bool,
+    ) -> Result<Pruned> {
         // So that nobody waits while the log of keys is read for the first time.
         self.inner.published.ask_for_keys();
-        self.go_through(before, after, now, go_on, |after, piece| {
+        self.go_through(before, most, after, now, go_on, |after, piece| {
             let last = piece.looked_to;
             // It is found again under the lock: somebody may have asked for one of them meanwhile.
             self.write(move |tx| remove(tx, before, after, last))
@@ -199,7 +268,8 @@ impl Store {
         now: Timestamp,
         go_on: impl FnMut(&Pruned) -> bool,
     ) -> Result<Pruned> {
-        self.go_through(before, after, now, go_on, |_, piece| Ok(piece))
+        let before = Before::all(before);
+        self.go_through(before, REMOVED, after, now, go_on, |_, piece| Ok(piece))
     }
 
     /// Names of endpoints for which something waits that came before a time, and keeps its event: of
@@ -233,31 +303,31 @@ impl Store {
 
     fn go_through(
         &self,
-        before: Timestamp,
+        before: Before,
+        most: Most,
         after: Option<EventId>,
         now: Timestamp,
         mut go_on: impl FnMut(&Pruned) -> bool,
         settle: impl Fn(EventId, Piece) -> Result<Piece>,
     ) -> Result<Pruned> {
-        if now.since(before) < KEPT_AT_LEAST {
+        if now.since(before.latest()) < KEPT_AT_LEAST {
             return Err(Error::misuse(
                 "the last hour is kept: requests of it may be on the wire; name an earlier time",
             ));
         }
         let newest = self.newest_id("select max(id) from hookbox_event")?;
-        let low = self.read(|connection| last_older(connection, RECEIVED, newest, before, 1))?;
+        let low =
+            self.read(|connection| last_older(connection, RECEIVED, newest, before.latest(), 1))?;
         let last = EventId((low + ROOM).min(newest));
         let mut pruned = Pruned {
-            events: 0,
-            deliveries: 0,
-            attempts: 0,
-            bytes: 0,
             looked_to: after.unwrap_or(EventId(0)),
             ends_at: last,
+            ..Pruned::nothing()
         };
         while go_on(&pruned) && !pruned.is_whole() {
             let after = pruned.looked_to;
-            let mut piece = self.read(|connection| next_piece(connection, before, after, last))?;
+            let mut piece =
+                self.read(|connection| next_piece(connection, before, most, after, last))?;
             let looked_to = piece.looked_to;
             if !piece.families.is_empty() {
                 piece = settle(after, piece)?;
@@ -276,7 +346,8 @@ impl Store {
 /// The next families that can go: no more than one transaction removes.
 fn next_piece(
     connection: &Connection,
-    before: Timestamp,
+    before: Before,
+    most: Most,
     after: EventId,
     last: EventId,
 ) -> Result<Piece> {
@@ -303,7 +374,7 @@ fn next_piece(
     let is_cut = found.len() as i64 == FOUND_MAX;
     let (mut rows, mut bytes) = (0, 0);
     for (family, first) in found {
-        if rows >= REMOVED_ROWS || bytes >= REMOVED_BYTES {
+        if rows >= most.rows || bytes >= most.bytes {
             piece.looked_to = EventId(first.0 - 1);
             return Ok(piece);
         }
@@ -328,13 +399,13 @@ fn next_piece(
 /// a copy keeps it.
 fn find(
     connection: &Connection,
-    before: Timestamp,
+    before: Before,
     after: EventId,
     last: EventId,
 ) -> Result<Vec<(Family, EventId)>> {
     let values = named_params! {
-        ":before": before, ":plausible": FIRST_PLAUSIBLE, ":after": after, ":last": last,
-        ":limit": FOUND_MAX,
+        ":arrived": before.arrived, ":failed": before.failed, ":plausible": FIRST_PLAUSIBLE,
+        ":after": after, ":last": last, ":limit": FOUND_MAX,
     };
     let old = connection
         .prepare_cached(OLD)?
@@ -346,7 +417,8 @@ fn find(
         let mut family = vec![old];
         if has_copies {
             let values = named_params! {
-                ":before": before, ":plausible": FIRST_PLAUSIBLE, ":event": first,
+                ":arrived": before.arrived, ":failed": before.failed,
+                ":plausible": FIRST_PLAUSIBLE, ":event": first,
             };
             let mut copies = connection.prepare_cached(COPIES)?;
             let mut can_go = true;
@@ -393,7 +465,7 @@ fn count(connection: &Connection, event: EventId) -> Result<(i64, i64)> {
 }
 
 /// Removes the families behind one event and up to another.
-fn remove(tx: &mut Tx<'_>, before: Timestamp, after: EventId, last: EventId) -> Result<Piece> {
+fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<Piece> {
     let mut removed = Piece {
         families: Vec::new(),
         looked_to: last,

@@ -11,6 +11,7 @@ use super::Store;
 use super::changes::HOUR_MS;
 use super::directory::Directory;
 use super::refusing::read_refusing;
+use super::room::{Inside, free_at};
 use super::setup::{no_endpoint, no_source};
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
@@ -102,11 +103,10 @@ impl Store {
             name.push(suffix);
             std::fs::metadata(name).map_or(0, |metadata| metadata.len())
         };
-        let disk = rustix::fs::statvfs(self.path()).ok();
         Sizes {
             database: bytes_of(""),
             wal: bytes_of("-wal"),
-            free: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+            free: free_at(self.path()),
         }
     }
 
@@ -117,6 +117,7 @@ impl Store {
     pub fn stats(&self) -> Result<Stats> {
         let sizes = self.sizes();
         self.read(|connection| {
+            let inside = Inside::read(connection)?;
             // One statement, so that all of it is of one moment.
             let stats = connection
                 .prepare_cached(
@@ -144,6 +145,7 @@ impl Store {
                         mended: row.get("mended")?,
                         oldest_due: row.get("oldest_due_ms")?,
                         db_bytes: sizes.database + sizes.wal,
+                        reusable_bytes: inside.free,
                     })
                 })?;
             Ok(stats)

@@ -144,7 +144,7 @@ fn escaped(path: &Path) -> String {
 
 /// Refuses while anybody has the database open: in WAL mode each connection holds a lock for as long as it
 /// lives. What is so damaged that it cannot be opened is in nobody's way.
-fn refuse_if_open(database: &Path) -> Result<()> {
+pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
     let alone = || -> rusqlite::Result<()> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;

@@ -45,7 +45,7 @@ fn json_has_the_fields_of_the_contract() {
         ),
         (
             here.json(&["stats"]),
-            "events pending delivered dead cancelled oldest_due_at db_bytes",
+            "events pending delivered dead cancelled oldest_due_at db_bytes reusable_bytes",
         ),
     ];
     for (object, expected) in &rows {

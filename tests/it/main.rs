@@ -37,6 +37,7 @@ mod place;
 mod producers;
 mod readme;
 mod replay;
+mod retention;
 mod room;
 mod schedule;
 mod schema;

@@ -96,6 +96,7 @@ impl Schema {
                 Field("mended", Integer, SET),
                 Field("oldest_due_at", Moment, OPEN),
                 Field("db_bytes", Integer, SET),
+                Field("reusable_bytes", Integer, SET),
             ],
             Schema::Event => &[
                 Field("id", Text, SET),

@@ -1,0 +1,137 @@
+//! Keeps the file to the age and size that were asked for, on a thread of its own.
+//!
+//! It takes a tenth of the writer's time at most, so that what comes in hardly waits.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::store::{Retention, Store};
+use crate::time::Clock;
+
+/// How often the size is looked at, and how often ages are.
+const PERIOD: Duration = Duration::from_secs(10);
+const AGES_PERIOD: Duration = Duration::from_secs(300);
+
+/// How much longer than a piece of work the rest behind it is.
+const REST_SHARE: u32 = 10;
+const REST_MIN: Duration = Duration::from_millis(5);
+const REST_MAX: Duration = Duration::from_millis(500);
+
+/// The running thread. Dropping it stops it.
+pub(super) struct Keeper {
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub(super) fn start(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        retention: Retention,
+    ) -> Result<Keeper> {
+        let (stop, stopped) = sync_channel(0);
+        let work = Work {
+            store,
+            clock,
+            retention,
+            stopped,
+            since: Cell::default(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("keeper".to_owned())
+            .spawn(move || work.run())
+            .map_err(|error| Error::io("start the keeper's thread", error))?;
+        Ok(Keeper {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) fn stop(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        // It hears that there is nobody left to tell it anything.
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the keeper's thread panicked");
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+struct Work {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    retention: Retention,
+    stopped: Receiver<()>,
+    /// Since when the piece of work goes on that is being done.
+    since: Cell<Duration>,
+}
+
+impl Work {
+    fn run(&self) {
+        let mut ages_at = Duration::ZERO;
+        loop {
+            let now = self.clock.elapsed();
+            let is_time = now >= ages_at;
+            if is_time {
+                ages_at = now + AGES_PERIOD;
+            }
+            if let Err(error) = self.round(is_time) {
+                tracing::warn!(error = error.chain(), "store.cannot_prune");
+            }
+            if self.rest(PERIOD) {
+                return;
+            }
+        }
+    }
+
+    fn round(&self, ages: bool) -> Result<()> {
+        let now = self.clock.now();
+        self.since.set(self.clock.elapsed());
+        let mut events = 0;
+        if ages {
+            let pruned = self
+                .store
+                .remove_aged(&self.retention, now, |_| self.goes_on())?;
+            events += u64::try_from(pruned.events).unwrap_or(0);
+        }
+        events += self
+            .store
+            .remove_oldest(&self.retention, now, |_| self.goes_on())?;
+        while self.goes_on() && self.store.give_back(false)? {}
+        if events > 0 {
+            tracing::info!(events, "store.pruned");
+        }
+        Ok(())
+    }
+
+    /// Rests for as long as the work before it deserves; false when it is to stop.
+    fn goes_on(&self) -> bool {
+        let took = self.clock.elapsed().saturating_sub(self.since.get());
+        let is_over = self.rest((took * REST_SHARE).clamp(REST_MIN, REST_MAX));
+        self.since.set(self.clock.elapsed());
+        !is_over
+    }
+
+    /// Waits; true when it is to stop.
+    fn rest(&self, span: Duration) -> bool {
+        !matches!(
+            self.stopped.recv_timeout(span),
+            Err(RecvTimeoutError::Timeout)
+        )
+    }
+}

@@ -1,0 +1,87 @@
+//! Giving back all room inside the file that holds nothing.
+
+use std::path::Path;
+
+use super::Store;
+use super::check::{Depth, faults};
+use super::draft::Draft;
+use super::lock::ServeLock;
+use super::open::{connect_writable, give_back_pages, has_foreign_tables};
+use super::restore::refuse_if_open;
+use super::retain::GIVES_BACK;
+use super::room::free_at;
+use crate::error::{Error, Result};
+
+/// What a file was cut down to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Bytes of the file before.
+    pub before: u64,
+    /// Bytes of it now.
+    pub after: u64,
+}
+
+impl Store {
+    /// Gives back all room inside the file that holds nothing; `go_on` is asked between pieces of it.
+    /// Files that were made before schema 8 are made anew for that, which takes room for a second one and
+    /// that nobody else has the file open; this store is closed then.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyServing`], [`Error::Misuse`] when the file must be made anew and is in use, or is
+    /// another program's too; [`Error::Io`] and [`Error::Sqlite`] when it cannot be written. The file is as it
+    /// was then, or smaller.
+    pub fn compact(self, mut go_on: impl FnMut() -> bool) -> Result<Compacted> {
+        let path = self.path().to_owned();
+        let mode: i64 = self.read(|connection| {
+            Ok(connection.query_row("pragma auto_vacuum", [], |row| row.get(0))?)
+        })?;
+        let before = self.sizes().database;
+        if mode == GIVES_BACK {
+            while self.give_back(true)? && go_on() {}
+            // What was cut off is still in the log.
+            self.read(|connection| {
+                connection.query_row("pragma page_count", [], |_| Ok(()))?;
+                Ok(())
+            })?;
+            self.close();
+        } else {
+            self.close();
+            make_anew(&path)?;
+        }
+        let after = std::fs::metadata(&path).map_or(0, |found| found.len());
+        Ok(Compacted { before, after })
+    }
+}
+
+fn make_anew(path: &Path) -> Result<()> {
+    let _lock = ServeLock::take(path)?;
+    refuse_if_open(path)?;
+    let connection = connect_writable(path)?;
+    if has_foreign_tables(&connection)? {
+        return Err(Error::misuse(format!(
+            "{} is another program's too, and is not made anew; where it may be, `vacuum` gives its room back",
+            path.display()
+        )));
+    }
+    let size = std::fs::metadata(path).map_or(0, |found| found.len());
+    if free_at(path).is_some_and(|free| free < size) {
+        return Err(Error::Refused(format!(
+            "{} is made anew beside itself, for which {size} bytes must be free on its disk",
+            path.display()
+        )));
+    }
+    let draft = Draft::in_place_of(path, path)?;
+    give_back_pages(&connection)?;
+    connection.execute("vacuum into ?1", [draft.path().to_string_lossy()])?;
+    if let Some(fault) = faults(&draft.connect()?, Depth::Quick)?.first() {
+        return Err(Error::Refused(format!(
+            "the new file is not whole, and was thrown away: {}",
+            fault.what
+        )));
+    }
+    // The last connection to close moves the log into the file: none is left of the old one.
+    connection
+        .close()
+        .map_err(|(_, error)| Error::from(error))?;
+    draft.replace()
+}
