@@ -14,7 +14,7 @@ use crate::model::connection::{
 };
 use crate::model::expect::Expect;
 use crate::model::filter::Globs;
-use crate::model::header::Header;
+use crate::model::header::{Header, parse_header};
 use crate::time::parse_span;
 
 /// How requests are made; an empty value means the usual again.
@@ -92,7 +92,7 @@ impl ConnectionArguments {
     pub(super) fn read(self, context: &Context) -> Result<ConnectionChange> {
         let given = self.header.iter().filter(|line| !line.is_empty());
         let headers = given
-            .map(|line| read_header(line))
+            .map(|line| parse_header(line))
             .collect::<Result<Vec<Header>>>()?;
         Ok(ConnectionChange {
             method: self.method,
@@ -108,33 +108,20 @@ impl ConnectionArguments {
     }
 
     fn read_auth(&self, context: &Context) -> Result<Option<Option<Auth>>> {
-        let how = match self.auth.as_deref() {
-            None => return Ok(None),
-            Some("" | "none") => return Ok(Some(None)),
-            Some(how) => how,
+        let Some(how) = self.auth.as_deref() else {
+            return Ok(None);
         };
         let from = From {
             file: self.auth_secret_file.as_ref(),
             variable: self.auth_secret_env.as_ref(),
             text: self.auth_secret.as_ref(),
         };
-        let secret = from.read(context)?.ok_or_else(|| {
-            Error::misuse("give the password or token, with --auth-secret-file, --auth-secret-env or --auth-secret -")
+        let auth = Auth::read(how, || {
+            from.read(context)?.ok_or_else(|| {
+                Error::misuse("give the password or token, with --auth-secret-file, --auth-secret-env or --auth-secret -")
+            })
         })?;
-        Auth::of(how, secret).map(|auth| Some(Some(auth)))
-    }
-}
-
-/// Reads `Name: value`.
-pub(super) fn read_header(line: &str) -> Result<Header> {
-    match line.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        }
-        // Not echoed: it may hold a secret.
-        _ => Err(Error::misuse(
-            "this is not a header; write it as `Name: value`",
-        )),
+        Ok(Some(auth))
     }
 }
 

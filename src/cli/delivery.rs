@@ -116,6 +116,7 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
     let box_id = store.box_id();
     let mut filter = DeliveryFilter {
+        from: None,
         state: arguments.state,
         is_mended: arguments.mended,
         replay: arguments

@@ -11,14 +11,12 @@ use super::secret::{RotateArguments, SecretArguments};
 use super::signature::{RuleArguments, RuleChange};
 use super::{Context, EXIT_CODES, Limit, nothing_named, optional, optional_of, put};
 use crate::error::{Error, Result};
-use crate::model::chat::Chat;
 use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
 use crate::model::expression::Expression;
 use crate::model::filter::{Check, Globs};
 use crate::model::rate::Rates;
 use crate::model::retry::Retry;
 use crate::model::window::Windows;
-use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret};
 use crate::time::{parse_span, show_span};
 
@@ -302,19 +300,15 @@ impl Change {
     }
 
     fn apply(&self, endpoint: &mut NewEndpoint) {
-        let old_chat = endpoint.format.chat();
         put(&mut endpoint.url, &self.url);
-        put(&mut endpoint.format, &self.format);
-        let was_signed_by_chat =
-            old_chat.is_some_and(Chat::signs) && endpoint.format.chat() != old_chat;
-        put(&mut endpoint.scheme, &self.scheme);
-        // A robot's secret is of no use to another format.
-        let is_left = self.format.is_some() && was_signed_by_chat;
-        if self.secret.is_some() || self.scheme == Some(Scheme::None) || is_left {
-            endpoint.secret.clone_from(&self.secret);
+        if let Some(format) = &self.format {
+            endpoint.send_as(format.clone());
         }
-        if self.scheme.is_some_and(|scheme| scheme != Scheme::Generic) {
-            endpoint.signature = Rules::default();
+        if let Some(scheme) = self.scheme {
+            endpoint.sign_by(scheme);
+        }
+        if self.secret.is_some() {
+            endpoint.secret.clone_from(&self.secret);
         }
         self.rules.apply(&mut endpoint.signature);
         self.connection.apply(&mut endpoint.connection);
@@ -436,7 +430,10 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
     let store = context.store()?;
     store.set_endpoint(
         &arguments.name,
-        move |endpoint| change.apply(endpoint),
+        move |endpoint| {
+            change.apply(endpoint);
+            Ok(())
+        },
         context.now(),
     )?;
     let report = store.endpoint_report(&arguments.name)?;

@@ -168,17 +168,14 @@ fn search(
     let text = Text::new(text)?;
     let until = context.clock.elapsed() + SEARCH_MAX;
     let go_on = || context.clock.elapsed() < until;
-    let found = store.search_events(filter, &text, limit, go_on)?;
-    let looked_at = found.looked_at;
-    match found.looked_to.filter(|_| !found.is_whole) {
-        Some((_, Some(at))) => context.out.note(&format!(
-            "looked at {looked_at} events, back to {at}; to look further: --until {at}"
+    let found = store.search_events(filter, Some(&text), limit, go_on)?;
+    match found.back_to.filter(|_| found.next.is_some()) {
+        Some(at) => context.out.note(&format!(
+            "looked back to {at}; to look further: --until {at}"
         )),
-        _ => context
-            .out
-            .note(&format!("looked at all {looked_at} events")),
+        None => context.out.note("looked at all events"),
     }
-    Ok(found.events)
+    Ok(found.rows)
 }
 
 /// The body as given: a text, a file's bytes, or standard input's.

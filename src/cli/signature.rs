@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::connection::read_header;
 use super::event::read_data;
 use super::secret::SecretArguments;
 use super::{Context, EXIT_CODES, optional_of, put};
 use crate::error::{Error, Result};
+use crate::model::header::parse_header;
 use crate::model::header::{Header, first_value};
 use crate::signature::digest::{Algorithm, Encoding};
 use crate::signature::generic::{Over, Rules};
@@ -221,7 +221,7 @@ fn verify(context: &Context, arguments: VerifyArguments) -> Result<()> {
     let mut headers = arguments
         .header
         .iter()
-        .map(|line| read_header(line))
+        .map(|line| parse_header(line))
         .collect::<Result<Vec<Header>>>()?;
     let what = arguments.what.read(context)?;
     if what.scheme == Scheme::Standard {

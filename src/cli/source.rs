@@ -327,7 +327,10 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
     let store = context.store()?;
     store.set_source(
         &arguments.name,
-        move |source| change.apply(source),
+        move |source| {
+            change.apply(source);
+            Ok(())
+        },
         context.now(),
     )?;
     let report = store.source_report(&arguments.name)?;

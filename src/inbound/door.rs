@@ -16,7 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
@@ -30,7 +30,7 @@ use crate::model::id::SourceId;
 use crate::model::refusal::RefusalRecord;
 use crate::model::source::{SenderAuth, Source};
 use crate::signature::{Rejection, Secret};
-use crate::store::{SourceRefusals, Store};
+use crate::store::{DIRECTORY_AGE_MAX, SourceRefusals, Store};
 use crate::time::{Clock, Timestamp};
 
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
@@ -43,12 +43,11 @@ const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// between two times that they are written down: a flood must not become a flood of rows.
 const NOTED_MAX: usize = 10;
 
-/// Bodies from this size on are worked on by a thread of their own, in bytes: checking and packing
-/// takes a millisecond for every few of these, and all connections share one thread.
+/// Bodies from this size on are worked on a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
 
 /// Large bodies that are worked on at a time: one a core of a small box.
-const LARGE_AT_A_TIME: usize = 2;
+pub(super) const LARGE_AT_A_TIME: usize = 2;
 
 /// How much of a body that is refused is read all the same.
 const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -197,7 +196,7 @@ impl Door {
         headers: &mut Vec<Header>,
         mut body: Incoming,
     ) -> Result<Taken, Refusal> {
-        let source = self.source(&way.name)?;
+        let source = self.source(&way.name).await?;
         if !source.is_path_token(way.token.as_deref()) {
             // A stranger is told no more than of a source that is not there.
             return Err(no_source(&way.name).because(match source.path_token {
@@ -252,32 +251,27 @@ impl Door {
                 return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
             }
         };
-        let (store, now) = (self.store.clone(), self.clock.now());
-        if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {
-            let received = Received {
-                headers,
-                body: &body,
-            };
-            verify(&source, &received, now).map_err(unverified)?;
-            return Ok(Taken::Handshake(answered));
-        }
-        let stored = if body.len() < LARGE_BYTES {
-            admit(&store, &source, now, headers, body)
-        } else {
-            // Held until it is done: what is read from a large body takes many times its size.
-            let _turn = self.large.acquire().await;
-            let (source, mut taken) = (source.clone(), std::mem::take(headers));
-            let admitted = spawn_blocking(move || {
-                let stored = admit(&store, &source, now, &mut taken, body);
-                (stored, taken)
-            });
-            let (stored, taken) = admitted
-                .await
-                .map_err(|_| unavailable("the listener stops"))?;
-            *headers = taken;
-            stored
+        // Of large ones two at a time: what is read from one takes many times its size.
+        let _turn = match body.len() {
+            LARGE_BYTES.. => Some(self.large.acquire().await),
+            _ => None,
         };
-        let result = stored?.await.unwrap_or(Err(Error::Stopped));
+        let (store, now, of) = (self.store.clone(), self.clock.now(), source.clone());
+        let mut taken = std::mem::take(headers);
+        // Not on this thread, which all connections share: hashing, reading, expressions and packing.
+        let worked = spawn_blocking(move || {
+            let stored = admit(&store, &of, now, &mut taken, body);
+            (stored, taken)
+        });
+        let (stored, taken) = worked
+            .await
+            .map_err(|_| unavailable("the listener stops"))?;
+        *headers = taken;
+        let stored = match stored? {
+            Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
+            Admitted::Event(stored) => stored,
+        };
+        let result = stored.await.unwrap_or(Err(Error::Stopped));
         match result {
             Ok(accepted) => Ok(Taken::Event(accepted)),
             Err(error) => Err(cannot_store(&error, &source)),
@@ -341,21 +335,15 @@ impl Door {
         }
     }
 
-    /// The source of this name; one that was added a moment ago counts.
-    fn source(&self, name: &str) -> Result<Arc<Source>, Refusal> {
-        if let Some(source) = self.store.directory().source(name) {
-            return Ok(source.clone());
+    /// The source of this name; one that was added a moment ago counts. The file is not asked, which
+    /// could take seconds while another program has its lock: the store sees by itself what was added.
+    async fn source(&self, name: &str) -> Result<Arc<Source>, Refusal> {
+        let known = || self.store.directory().source(name).cloned();
+        if let Some(source) = known() {
+            return Ok(source);
         }
-        match self.store.fresh_directory() {
-            Ok(directory) => directory
-                .source(name)
-                .cloned()
-                .ok_or_else(|| no_source(name)),
-            Err(error) => {
-                tracing::error!(error = error.chain(), "cannot read the sources");
-                Err(unavailable("the sources cannot be read now"))
-            }
-        }
+        sleep(DIRECTORY_AGE_MAX).await;
+        known().ok_or_else(|| no_source(name))
     }
 
     fn note_refusal(&self, name: &str, refusal: &Refusal, headers: &[Header], peer: SocketAddr) {
@@ -436,6 +424,13 @@ async fn drain(body: &mut Incoming) {
     let _ = timeout(BODY_DEADLINE, read).await;
 }
 
+/// A request that is verified.
+enum Admitted {
+    /// To be told when it is on disk.
+    Event(oneshot::Receiver<crate::error::Result<Accepted>>),
+    Handshake(Answered),
+}
+
 /// Verifies a request, names its event, and hands it to the store; what is returned says when it is
 /// on disk.
 fn admit(
@@ -444,12 +439,16 @@ fn admit(
     now: Timestamp,
     headers: &mut Vec<Header>,
     body: Vec<u8>,
-) -> Result<oneshot::Receiver<crate::error::Result<Accepted>>, Refusal> {
+) -> Result<Admitted, Refusal> {
     let received = Received {
         headers,
         body: &body,
     };
     verify(source, &received, now).map_err(unverified)?;
+    let handshake = source.generic.handshake;
+    if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {
+        return Ok(Admitted::Handshake(answered));
+    }
     let described = describe(source, &received);
     let content_type = received.content_type().map(str::to_owned);
     let mut event = NewEvent {
@@ -475,7 +474,7 @@ fn admit(
         // The client may have gone meanwhile; the event is stored all the same.
         let _ = sender.send(result);
     });
-    Ok(receiver)
+    Ok(Admitted::Event(receiver))
 }
 
 /// That a request does not prove its sender.

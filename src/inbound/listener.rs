@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::door::Door;
+use super::door::{Door, LARGE_AT_A_TIME};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
 use crate::model::event::BODY_BYTES_MAX;
@@ -92,8 +92,10 @@ impl Ingest {
         let cannot = |error| Error::io("take events in", error);
         socket.set_nonblocking(true).map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
-        // One thread is plenty: what takes time is the commit, and that is the writer's.
+        // One thread is plenty for sockets: what takes time is the commit, and that is the writer's, and
+        // work on bodies, for which there are as many threads as large ones at a time, and as many again.
         let runtime = Builder::new_current_thread()
+            .max_blocking_threads(2 * LARGE_AT_A_TIME)
             .enable_all()
             .build()
             .map_err(cannot)?;

@@ -102,6 +102,17 @@ pub enum Auth {
 }
 
 impl Auth {
+    /// Reads `basic:USER`, `bearer`, or `none`, which needs no secret.
+    ///
+    /// # Errors
+    /// As [`Auth::of`], and what reading the secret returns.
+    pub fn read(how: &str, secret: impl FnOnce() -> Result<Secret>) -> Result<Option<Auth>> {
+        match how {
+            "" | "none" => Ok(None),
+            how => Auth::of(how, secret()?).map(Some),
+        }
+    }
+
     /// Reads `basic:USER` or `bearer`, with the password or token.
     ///
     /// # Errors

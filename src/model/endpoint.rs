@@ -198,6 +198,27 @@ pub struct NewEndpoint {
 }
 
 impl NewEndpoint {
+    /// Gives it another format. A robot's secret is of no use to another format, and goes.
+    pub fn send_as(&mut self, format: Format) {
+        let old = self.format.chat();
+        self.format = format;
+        if old.is_some_and(Chat::signs) && self.format.chat() != old {
+            self.secret = None;
+        }
+    }
+
+    /// Gives it another scheme, with what only another one has use for left out: a secret where nothing
+    /// is signed, the rules of a generic signature.
+    pub fn sign_by(&mut self, scheme: Scheme) {
+        self.scheme = scheme;
+        if scheme == Scheme::None && self.format.chat().is_none() {
+            self.secret = None;
+        }
+        if scheme != Scheme::Generic {
+            self.signature = Rules::default();
+        }
+    }
+
     /// An endpoint with every default: all events, raw, unsigned, the default ladder.
     pub fn new(name: impl Into<String>, url: EndpointUrl) -> NewEndpoint {
         NewEndpoint {

@@ -1,8 +1,26 @@
 //! Headers as they came: names in their own case, in received order; and which of their values are
 //! credentials.
 
+use crate::error::{Error, Result};
+
 /// One header, name and value, as it came.
 pub type Header = (String, String);
+
+/// Reads `Name: value`.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is not one.
+pub fn parse_header(line: &str) -> Result<Header> {
+    match line.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        }
+        // Not echoed: it may hold a secret.
+        _ => Err(Error::misuse(
+            "this is not a header; write it as `Name: value`",
+        )),
+    }
+}
 
 /// The first value of a header, trimmed; `None` when it is absent or empty.
 pub fn first_value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {

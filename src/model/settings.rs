@@ -2,10 +2,9 @@
 //! text brings back what is usual.
 
 use crate::error::{Error, Result};
-use crate::model::chat::Chat;
 use crate::model::connection::Auth;
 use crate::model::endpoint::{Format, NewEndpoint, PROBE_MAX_DEFAULT, TIMEOUT_DEFAULT};
-use crate::model::header::Header;
+use crate::model::header::{Header, parse_header};
 use crate::model::kind::OnRepeat;
 use crate::model::source::{NewSource, Origin, Tolerance};
 use crate::model::template::{CONTENT_TYPE, Template};
@@ -269,7 +268,6 @@ fn set_format(
     template: Option<&str>,
     content_type: Option<&str>,
 ) -> Result<()> {
-    let old_chat = endpoint.format.chat();
     let template = template.filter(|text| !text.trim().is_empty());
     let content_type = content_type.map(str::trim).filter(|text| !text.is_empty());
     if format.is_none() && template.is_none() && content_type.is_none() {
@@ -286,23 +284,19 @@ fn set_format(
     match (format.map(str::trim), template.or(held_text)) {
         (None, None) => return Ok(()),
         (None | Some("template"), Some(text)) => {
-            endpoint.format = Format::Template(Template::parse(file, text, content_type)?);
+            endpoint.send_as(Format::Template(Template::parse(file, text, content_type)?));
         }
         (Some("template"), None) => {
             return Err(Error::misuse("give the template's text as `template`"));
         }
         (Some(name), _) => {
             let name = if name.is_empty() { "raw" } else { name };
-            endpoint.format = Format::of_name(name, None).ok_or_else(|| {
+            endpoint.send_as(Format::of_name(name, None).ok_or_else(|| {
                 Error::misuse(format!(
                     "unknown format `{name}`; raw, slack, discord, dingtalk, wecom, feishu or template"
                 ))
-            })?;
+            })?);
         }
-    }
-    // A robot's secret is of no use to another format.
-    if old_chat.is_some_and(Chat::signs) && endpoint.format.chat() != old_chat {
-        endpoint.secret = None;
     }
     Ok(())
 }
@@ -312,14 +306,7 @@ fn set_signature<'a>(
     text: &dyn Fn(&str) -> Option<&'a str>,
 ) -> Result<()> {
     if let Some(scheme) = text("sign") {
-        let scheme = optional(scheme.trim())?.unwrap_or(Scheme::None);
-        endpoint.scheme = scheme;
-        if scheme == Scheme::None && endpoint.format.chat().is_none() {
-            endpoint.secret = None;
-        }
-        if scheme != Scheme::Generic {
-            endpoint.signature = Rules::default();
-        }
+        endpoint.sign_by(optional(scheme.trim())?.unwrap_or(Scheme::None));
     }
     match text("secret") {
         None => {}
@@ -355,14 +342,12 @@ fn set_rules<'a>(rules: &mut Rules, text: &dyn Fn(&str) -> Option<&'a str>) -> R
 }
 
 fn set_auth(endpoint: &mut NewEndpoint, how: &str, password: Option<&str>) -> Result<()> {
-    if matches!(how, "" | "none") {
-        endpoint.connection.auth = None;
-        return Ok(());
-    }
-    let password = password
-        .filter(|password| !password.is_empty())
-        .ok_or_else(|| Error::misuse("give the password or token as `auth_secret`"))?;
-    endpoint.connection.auth = Some(Auth::of(how, Secret::new(password)?)?);
+    endpoint.connection.auth = Auth::read(how, || {
+        let password = password.filter(|password| !password.is_empty());
+        let password =
+            password.ok_or_else(|| Error::misuse("give the password or token as `auth_secret`"))?;
+        Secret::new(password)
+    })?;
     Ok(())
 }
 
@@ -470,17 +455,7 @@ fn flag(value: &str) -> Result<bool> {
 
 fn headers(value: &str) -> Result<Vec<Header>> {
     let lines = value.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .map(|line| match line.split_once(':') {
-            Some((name, value)) if !name.trim().is_empty() => {
-                Ok((name.trim().to_owned(), value.trim().to_owned()))
-            }
-            // Not echoed: it may hold a secret.
-            _ => Err(Error::misuse(
-                "a line is not a header; write it as `Name: value`",
-            )),
-        })
-        .collect()
+    lines.map(parse_header).collect()
 }
 
 #[cfg(test)]

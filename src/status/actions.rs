@@ -1,6 +1,5 @@
 //! What forms of the pages do. Each ends with the page to look at next.
 
-use super::change::{change_endpoint, change_source};
 use super::look::for_a_while;
 use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
@@ -61,7 +60,8 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             format!("/sources/{}", field("name"))
         }
         ["sources", name, "set"] => {
-            change_source(store, name, some_given(form)?, now)?;
+            let changes = some_given(form)?;
+            store.set_source(name, move |source| set_source(source, &changes), now)?;
             format!("/sources/{name}")
         }
         ["sources", name, "rotate-secret"] => {
@@ -132,7 +132,11 @@ fn endpoint<'f>(
             let made = store.test_endpoint(name, now)?;
             return Ok(format!("/deliveries/{}", store.box_id().delivery(made)));
         }
-        "set" => change_endpoint(store, name, some_given(form)?, now)?,
+        "set" => {
+            let changes = some_given(form)?;
+            let change = move |endpoint: &mut NewEndpoint| set_endpoint(endpoint, &changes);
+            store.set_endpoint(name, change, now)?;
+        }
         "rotate-secret" => {
             store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
         }

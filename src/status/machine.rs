@@ -14,7 +14,7 @@ use super::guard::{Refused, header};
 use super::reply::{Reply, status_of};
 use super::router::Router;
 use crate::error::Result;
-use crate::store::KeptAnswer;
+use crate::store::{KeptAnswer, Once, Store};
 
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -59,7 +59,8 @@ pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Repl
     };
     if operation.is_safe() {
         let body = Vec::new();
-        return run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply);
+        return run(router, &router.store, operation, parts, query, &body)
+            .unwrap_or_else(|reply| reply);
     }
     if role == Role::Reader {
         return Reply::problem(403, "this token may look and not change anything");
@@ -82,16 +83,24 @@ pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Repl
     }
     match header(request, "Idempotency-Key").map(str::to_owned) {
         Some(key) if request.method().as_str() == "POST" => {
-            once(router, &key, &format!("POST {url}"), &body, || {
-                run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply)
+            once(router, &key, &format!("POST {url}"), &body, |store| {
+                run(router, store, operation, parts, query, &body).unwrap_or_else(|reply| reply)
             })
         }
-        _ => run(router, operation, parts, query, &body).unwrap_or_else(|reply| reply),
+        _ => {
+            run(router, &router.store, operation, parts, query, &body).unwrap_or_else(|reply| reply)
+        }
     }
 }
 
 /// Answers a request with a known key as the first one was.
-fn once(router: &Router, key: &str, what: &str, body: &[u8], run: impl FnOnce() -> Reply) -> Reply {
+fn once(
+    router: &Router,
+    key: &str,
+    what: &str,
+    body: &[u8],
+    run: impl FnOnce(&Store) -> Reply,
+) -> Reply {
     let is_key =
         !key.is_empty() && key.len() <= KEY_BYTES_MAX && key.bytes().all(|b| b.is_ascii_graphic());
     if !is_key {
@@ -110,39 +119,49 @@ fn once(router: &Router, key: &str, what: &str, body: &[u8], run: impl FnOnce() 
     let request = hex::encode(hash.finalize());
     let now = router.clock.now();
     match router.store.kept_answer(key, now) {
-        Ok(Some(kept)) if kept.request == request => {
-            let mut reply = Reply::with_type(kept.status, "application/json", kept.body);
-            reply
-                .headers
-                .push(("Idempotency-Replayed", "true".to_owned()));
+        Ok(Some(kept)) if kept.request != request => {
+            return Reply::problem(422, "this Idempotency-Key came with another request before");
+        }
+        Ok(Some(KeptAnswer {
+            answer: Some((status, body)),
+            ..
+        })) => {
+            let mut reply = Reply::with_type(status, "application/json", body);
+            let replayed = ("Idempotency-Replayed", "true".to_owned());
+            reply.headers.push(replayed);
             return reply;
         }
         Ok(Some(_)) => {
-            return Reply::problem(422, "this Idempotency-Key came with another request before");
+            return Reply::problem(
+                409,
+                "this request was done, and the service ended before its answer was kept; look at what it was to do",
+            );
         }
         Ok(None) => {}
         Err(error) => return Reply::problem(status_of(&error), &error.chain()),
     }
-    let reply = run();
-    // What was refused changed nothing, and may be asked again.
-    if (200..300).contains(&reply.status) {
-        let answer = KeptAnswer {
-            request,
-            status: reply.status,
-            body: reply.body.clone(),
-        };
-        if let Err(error) = router.store.keep_answer(key, answer, now) {
-            tracing::error!(
-                error = error.chain(),
-                "an answer cannot be kept for its repeats"
-            );
-        }
+    let asked = Once {
+        key: key.to_owned(),
+        request,
+        at: now,
+    };
+    let reply = run(&router.store.once(asked.clone()));
+    let is_fine = (200..300).contains(&reply.status);
+    let kept = router
+        .store
+        .keep_answer(asked, reply.status, reply.body.clone(), is_fine);
+    if let Err(error) = kept {
+        tracing::error!(
+            error = error.chain(),
+            "an answer cannot be kept for its repeats"
+        );
     }
     reply
 }
 
 fn run(
     router: &Router,
+    store: &Store,
     operation: &Operation,
     path: Vec<String>,
     query: &str,
@@ -153,7 +172,7 @@ fn run(
         .into_owned()
         .collect();
     let call = Call {
-        store: &router.store,
+        store,
         clock: router.clock.as_ref(),
         now: router.clock.now(),
         who: "API".to_owned(),

@@ -12,7 +12,6 @@ mod access;
 mod actions;
 mod api;
 mod body;
-mod change;
 mod config;
 mod gate;
 mod guard;

@@ -11,7 +11,9 @@ use crate::model::diff::Diff;
 use crate::model::event::EventRecord;
 use crate::model::id::EventId;
 use crate::model::text::Text;
-use crate::store::{DeliveryFilter, EventFilter, OutageFilter, Preview, ReplayOptions, Store};
+use crate::store::{
+    DeliveryFilter, EventFilter, Found, OutageFilter, Preview, ReplayOptions, Store,
+};
 use crate::time::Timestamp;
 
 /// Rows of a list on a page.
@@ -91,17 +93,15 @@ fn delivery(store: &Store, around: &Around<'_>, id: &str) -> Result<String> {
 fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
     let store = &router.store;
     let read = read_deliveries(around, query).and_then(|filter| {
-        // One row more than is shown tells whether there is another page.
-        store.deliveries(&filter, ROWS + 1)
+        store.search_deliveries(&filter, ROWS, for_a_while(router.clock.as_ref()))
     });
     let directory = store.fresh_directory()?;
-    list_or_problem(around, "/deliveries", read, |around, mut rows| {
-        let more = rows.len() > ROWS;
-        rows.truncate(ROWS);
+    list_or_problem(around, "/deliveries", read, |around, found| {
         let view = page::DeliveriesView {
             query,
-            rows,
-            more,
+            looked_back: found.back_to.filter(|_| found.is_cut),
+            next: found.next.map(|id| around.box_id.delivery(id)),
+            rows: found.rows,
             directory: directory.clone(),
         };
         page::deliveries(around, &view)
@@ -173,27 +173,24 @@ fn read_deliveries(around: &Around<'_>, query: &str) -> Result<DeliveryFilter> {
     Ok(filter)
 }
 
-/// Events of a page, where the next one begins, and how far a search looked.
-type Events = (
-    Vec<EventRecord>,
-    Option<EventId>,
-    Option<(usize, Option<Timestamp>)>,
-);
-
 fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
     let read = read_events(router, around, query);
-    list_or_problem(around, "/events", read, |around, (rows, next, looked)| {
+    list_or_problem(around, "/events", read, |around, found| {
         let view = page::EventsView {
             query,
-            rows,
-            next: next.map(|id| around.box_id.event(id)),
-            looked,
+            looked_back: found.back_to.filter(|_| found.is_cut),
+            next: found.next.map(|id| around.box_id.event(id)),
+            rows: found.rows,
         };
         page::events(around, &view)
     })
 }
 
-fn read_events(router: &Router, around: &Around<'_>, query: &str) -> Result<Events> {
+fn read_events(
+    router: &Router,
+    around: &Around<'_>,
+    query: &str,
+) -> Result<Found<EventRecord, EventId>> {
     let store = &router.store;
     let mut filter = EventFilter::default();
     let mut text = None;
@@ -210,21 +207,8 @@ fn read_events(router: &Router, around: &Around<'_>, query: &str) -> Result<Even
             _ => {}
         }
     }
-    match text {
-        None => {
-            let rows = store.events(&filter, ROWS)?;
-            let last = rows.last().filter(|_| rows.len() == ROWS);
-            let next = last.map(|event| event.id);
-            Ok((rows, next, None))
-        }
-        Some(text) => {
-            let go_on = for_a_while(router.clock.as_ref());
-            let found = store.search_events(&filter, &text, ROWS, go_on)?;
-            let looked_to = found.looked_to.filter(|_| !found.is_whole);
-            let looked = (found.looked_at, looked_to.and_then(|(_, at)| at));
-            Ok((found.events, looked_to.map(|(id, _)| id), Some(looked)))
-        }
-    }
+    let go_on = for_a_while(router.clock.as_ref());
+    store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }
 
 /// What a replay would do that these fields ask for.

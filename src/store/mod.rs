@@ -72,7 +72,7 @@ mod shift;
 mod trouble;
 mod writer;
 
-pub use answers::KeptAnswer;
+pub use answers::{KeptAnswer, Once};
 pub use backup::Copied;
 pub use check::{Depth, Fault, check};
 pub use compact::Compacted;
@@ -100,8 +100,9 @@ pub use retain::Retention;
 pub use room::{KEEP_FREE, Limits};
 pub use route::Match;
 pub use salvage::{Salvaged, SalvagedTable, salvage};
-pub use search::Search;
+pub use search::Found;
 pub(crate) use shift::Shift;
+pub(crate) use writer::DIRECTORY_AGE_MAX;
 pub use writer::GroupStats;
 
 use directory::load as load_directory;
@@ -117,6 +118,8 @@ use writer::{GroupCounter, Writer};
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// The request that this handle's writes are done for.
+    once: Option<Arc<Once>>,
 }
 
 struct Inner {
@@ -286,6 +289,7 @@ impl Store {
                 writer: Mutex::new(Some(thread)),
                 published,
             }),
+            once: None,
         })
     }
 
@@ -440,6 +444,14 @@ impl Store {
         operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let (sender, receiver) = sync_channel(1);
+        let once = self.once.clone();
+        let operation = move |tx: &mut Tx<'_>| {
+            let done = operation(tx)?;
+            if let Some(once) = &once {
+                answers::mark(tx, once)?;
+            }
+            Ok(done)
+        };
         self.submit(0, true, operation, move |result| {
             // The caller waits just below; it cannot be gone.
             let _ = sender.send(result);

@@ -72,6 +72,8 @@ pub struct DeliveryFilter {
     pub until: Option<Timestamp>,
     /// Older than this one: the last of the page before.
     pub before: Option<DeliveryId>,
+    /// This one or younger.
+    pub from: Option<DeliveryId>,
 }
 
 /// Which outages to list.
@@ -264,6 +266,7 @@ impl Store {
         conditions.add("d.created_ms >= :since", ":since", some(&filter.since));
         conditions.add("d.created_ms < :until", ":until", some(&filter.until));
         conditions.add("d.id < :before", ":before", some(&filter.before));
+        conditions.add("d.id >= :from", ":from", some(&filter.from));
         // A few that wait are found by their own index and put in order; when many wait they are
         // among the newest, and reading by age finds a page of them at once.
         let index = match filter.state {

@@ -1,116 +1,217 @@
-//! Finding events by a text in their bodies: newest first, a bounded piece at a time, saying how far
-//! back it looked.
+//! Finding events and deliveries: newest first, a bounded piece at a time, saying how far back it looked.
+//!
+//! A filter that hardly anything fits would else read the whole history, which takes minutes where the
+//! file is larger than the memory.
 
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
-use super::query::EventFilter;
+use super::halves::{ROOM, last_older};
+use super::query::{DeliveryFilter, EventFilter};
 use crate::error::Result;
+use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
-use crate::model::id::EventId;
+use crate::model::id::{DeliveryId, EventId};
 use crate::model::text::Text;
 use crate::time::Timestamp;
 
-/// Events that are looked at at a time; one body of them is in memory.
-const BATCH: usize = 200;
-
-/// Ids that are looked at at a time, where few of their events are of what is looked among.
+/// Ids that are looked at at a time: of rows as they stand, and of bodies, one of which is in memory.
 const WINDOW: i64 = 5_000;
+const BODIES_WINDOW: i64 = 200;
 
 /// How far a clock may have been behind: a search since a time goes that much further back.
 const CLOCK_ROOM: Duration = Duration::from_secs(86_400);
 
 /// What a search found.
 #[derive(Debug)]
-pub struct Search {
-    /// Events with the text, newest first.
-    pub events: Vec<EventRecord>,
-    /// The oldest event that was looked at: a search goes on before it.
-    pub looked_to: Option<(EventId, Option<Timestamp>)>,
-    /// How many were looked at.
-    pub looked_at: usize,
-    /// Whether there is nothing older left to look at.
-    pub is_whole: bool,
+pub struct Found<T, I> {
+    /// What fits, newest first.
+    pub rows: Vec<T>,
+    /// Where a search goes on: before this one. `None` where nothing older is left to look at.
+    pub next: Option<I>,
+    /// How far back it looked.
+    pub back_to: Option<Timestamp>,
+    /// Whether it ended before there were enough: there may be more further back.
+    pub is_cut: bool,
 }
 
+/// Rows of a table, looked through from the newest back.
+struct Window<'a> {
+    /// Selects the newest id.
+    newest: &'a str,
+    /// Selects the time of the first row behind `:id`.
+    time_of_next: &'a str,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    /// Only ids below this one.
+    before: Option<i64>,
+    width: i64,
+}
+
+const EVENTS: (&str, &str) = (
+    "select max(id) from hookbox_event",
+    "select received_ms from hookbox_event where id > :id order by id limit 1",
+);
+
+const DELIVERIES: (&str, &str) = (
+    "select max(id) from hookbox_delivery",
+    "select created_ms from hookbox_delivery where id > :id order by id limit 1",
+);
+
 impl Store {
-    /// Looks for a text in the bodies of events, from the newest back, until `limit` have it or
-    /// `go_on` says no.
+    /// Looks for events, from the newest back, until `limit` fit or `go_on` says no; for those with a text
+    /// in their bodies, where one is given.
     ///
     /// # Errors
     /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read.
     pub fn search_events(
         &self,
         filter: &EventFilter,
-        text: &Text,
+        text: Option<&Text>,
         limit: usize,
         go_on: impl Fn() -> bool,
-    ) -> Result<Search> {
-        let mut filter = filter.clone();
-        let mut search = Search {
-            events: Vec::new(),
-            looked_to: None,
-            looked_at: 0,
-            is_whole: false,
+    ) -> Result<Found<EventRecord, EventId>> {
+        let window = Window {
+            newest: EVENTS.0,
+            time_of_next: EVENTS.1,
+            since: filter.since,
+            until: filter.until,
+            before: filter.before.map(|id| id.0),
+            width: if text.is_some() {
+                BODIES_WINDOW
+            } else {
+                WINDOW
+            },
         };
-        let newest = self.events(&EventFilter::default(), 1)?;
-        let newest = newest.first().map_or(0, |event| event.id.0);
-        // Ids below this one are looked at next, a window of them at a time.
-        let mut below = filter
-            .before
-            .map_or(newest + 1, |before| before.0.min(newest + 1));
-        while below > 1 {
-            let first = (below - WINDOW).max(1);
-            filter.from = Some(EventId(first));
-            let mut before = EventId(below);
-            loop {
-                filter.before = Some(before);
-                let page = self.events(&filter, BATCH)?;
-                let is_last = page.len() < BATCH;
-                for event in page {
-                    if search.events.len() >= limit || !go_on() {
-                        return Ok(search);
-                    }
-                    search.looked_to = Some((event.id, Some(event.received)));
-                    search.looked_at += 1;
-                    before = event.id;
-                    if text.is_in(&self.event_body(event.id)?) {
-                        search.events.push(event);
-                    }
-                }
-                if is_last {
-                    break;
+        let page = |from: i64, before: i64, room: usize| -> Result<Vec<EventRecord>> {
+            let part = EventFilter {
+                from: Some(EventId(from)),
+                before: Some(EventId(before)),
+                ..filter.clone()
+            };
+            let Some(text) = text else {
+                return self.events(&part, room);
+            };
+            let mut found = Vec::new();
+            for event in self.events(&part, BODIES_WINDOW as usize)? {
+                if found.len() < room && text.is_in(&self.event_body(event.id)?) {
+                    found.push(event);
                 }
             }
-            below = first;
-            let oldest = self.received_of(EventId(first))?;
-            let is_past = filter
-                .since
-                .is_some_and(|since| oldest.is_some_and(|oldest| oldest.plus(CLOCK_ROOM) < since));
-            if is_past {
-                break;
-            }
-            search.looked_to = Some((EventId(first), oldest));
-            if !go_on() {
-                search.is_whole = below <= 1;
-                return Ok(search);
-            }
-        }
-        search.is_whole = true;
-        Ok(search)
+            Ok(found)
+        };
+        let found = self.look_back(&window, limit, go_on, page, |event| event.id.0)?;
+        Ok(found.with_ids(EventId))
     }
 
-    fn received_of(&self, id: EventId) -> Result<Option<Timestamp>> {
-        self.read(|connection| {
-            let received = connection
-                .prepare_cached(
-                    "select received_ms from hookbox_event where id >= :id order by id limit 1",
-                )?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))
-                .optional()?;
-            Ok(received)
-        })
+    /// The same for deliveries.
+    ///
+    /// # Errors
+    /// As [`Store::search_events`].
+    pub fn search_deliveries(
+        &self,
+        filter: &DeliveryFilter,
+        limit: usize,
+        go_on: impl Fn() -> bool,
+    ) -> Result<Found<DeliveryRecord, DeliveryId>> {
+        // What an index finds is not looked for in pieces: those of an event, and those that wait.
+        let is_indexed = filter.event.is_some() || filter.state == Some(State::Pending);
+        let window = Window {
+            newest: DELIVERIES.0,
+            time_of_next: DELIVERIES.1,
+            since: filter.since,
+            until: filter.until,
+            before: filter.before.map(|id| id.0),
+            width: if is_indexed { i64::MAX } else { WINDOW },
+        };
+        let page = |from: i64, before: i64, room: usize| {
+            let part = DeliveryFilter {
+                from: Some(DeliveryId(from)),
+                before: Some(DeliveryId(before)),
+                ..filter.clone()
+            };
+            self.deliveries(&part, room)
+        };
+        let found = self.look_back(&window, limit, go_on, page, |delivery| delivery.id.0)?;
+        Ok(found.with_ids(DeliveryId))
+    }
+
+    /// Reads pages of the rows in each window, `page(from, before, limit)`, until there are enough.
+    fn look_back<T>(
+        &self,
+        window: &Window<'_>,
+        limit: usize,
+        go_on: impl Fn() -> bool,
+        mut page: impl FnMut(i64, i64, usize) -> Result<Vec<T>>,
+        id_of: impl Fn(&T) -> i64,
+    ) -> Result<Found<T, i64>> {
+        let newest = self.newest_id(window.newest)?;
+        let time_behind = |id: i64| -> Result<Option<Timestamp>> {
+            self.read(|connection| {
+                let time = connection
+                    .prepare_cached(window.time_of_next)?
+                    .query_row(named_params! { ":id": id }, |row| row.get(0))
+                    .optional()?;
+                Ok(time)
+            })
+        };
+        // Ids below this one are looked at next.
+        let mut below = window.before.unwrap_or(i64::MAX).min(newest + 1);
+        if let Some(until) = window.until {
+            let older = self
+                .read(|connection| last_older(connection, window.time_of_next, newest, until, 1))?;
+            below = below.min(older.saturating_add(ROOM));
+        }
+        let mut found = Found::default();
+        while below > 1 {
+            let first = below.saturating_sub(window.width).max(1);
+            let room = limit - found.rows.len();
+            found.rows.extend(page(first, below, room)?);
+            if found.rows.len() >= limit {
+                let last = found.rows.last().map(&id_of);
+                found.next = last.filter(|id| *id > 1);
+                found.back_to = time_behind(last.unwrap_or(0) - 1)?;
+                return Ok(found);
+            }
+            below = first;
+            found.back_to = time_behind(first - 1)?;
+            let is_past = |since: Timestamp| {
+                let oldest = found.back_to;
+                oldest.is_some_and(|oldest| oldest.plus(CLOCK_ROOM) < since)
+            };
+            if window.since.is_some_and(is_past) {
+                break;
+            }
+            if below > 1 && !go_on() {
+                found.next = Some(below);
+                found.is_cut = true;
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl<T, I> Default for Found<T, I> {
+    fn default() -> Found<T, I> {
+        Found {
+            rows: Vec::new(),
+            next: None,
+            back_to: None,
+            is_cut: false,
+        }
+    }
+}
+
+impl<T> Found<T, i64> {
+    fn with_ids<I>(self, id: fn(i64) -> I) -> Found<T, I> {
+        Found {
+            rows: self.rows,
+            next: self.next.map(id),
+            back_to: self.back_to,
+            is_cut: self.is_cut,
+        }
     }
 }

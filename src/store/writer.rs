@@ -32,6 +32,9 @@ use crate::model::id::BoxId;
 /// and 50 ms at most. Each question wakes a thread, which is what it costs.
 const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 
+/// How old [`Store::directory`](super::Store::directory) is at most, with some milliseconds to look.
+pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
+
 /// How the writer's work was grouped, since the store was opened.
 #[derive(Debug, Default)]
 pub(super) struct GroupCounter {

@@ -836,7 +836,10 @@ fn an_endpoint_that_is_elsewhere_has_its_whole_rate() {
     }
     assert_eq!(bench.run_due(), 2);
     let elsewhere: EndpointUrl = "http://127.0.0.1:9/new".parse().unwrap();
-    let change = move |set: &mut NewEndpoint| set.url = elsewhere.clone();
+    let change = move |set: &mut NewEndpoint| {
+        set.url = elsewhere.clone();
+        Ok(())
+    };
     bench
         .store
         .set_endpoint("paced", change, bench.now())

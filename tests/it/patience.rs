@@ -113,7 +113,10 @@ fn a_window_that_is_taken_away_lets_everything_out() {
     assert_eq!(bench.run_due(), 0);
     let reason = all(&bench)[0].waiting_reason(bench.store.box_id(), bench.now());
     assert_eq!(reason.unwrap(), "it never opens again");
-    let change = |set: &mut NewEndpoint| set.window = None;
+    let change = |set: &mut NewEndpoint| {
+        set.window = None;
+        Ok(())
+    };
     bench
         .store
         .set_endpoint("edge", change, bench.now())
@@ -709,7 +712,10 @@ fn fewer_tries_hold_for_what_waits_too() {
         bench.run_due();
         bench.advance(Duration::from_secs(2));
     }
-    let change = |set: &mut NewEndpoint| set.tries = Some(2);
+    let change = |set: &mut NewEndpoint| {
+        set.tries = Some(2);
+        Ok(())
+    };
     bench
         .store
         .set_endpoint("edge", change, bench.now())
@@ -762,7 +768,14 @@ fn an_endpoint_that_is_away_is_asked_at_once_when_it_is_reached_otherwise() {
         assert_eq!(bench.run_due(), 0);
         bench
             .store
-            .set_endpoint("edge", change, bench.now())
+            .set_endpoint(
+                "edge",
+                move |set| {
+                    change(set);
+                    Ok(())
+                },
+                bench.now(),
+            )
             .unwrap();
         assert_eq!(bench.run_due(), 1);
     }

@@ -377,7 +377,10 @@ fn a_hold_is_not_for_an_endpoint_that_is_elsewhere_by_now() {
     impl Transport for Moved {
         fn send(&self, endpoint: &Endpoint, _: &OutboundRequest) -> Exchange {
             let elsewhere: EndpointUrl = "http://127.0.0.1:9/new".parse().unwrap();
-            let change = move |set: &mut NewEndpoint| set.url = elsewhere.clone();
+            let change = move |set: &mut NewEndpoint| {
+                set.url = elsewhere.clone();
+                Ok(())
+            };
             self.0.set_endpoint(&endpoint.name, change, NOON).unwrap();
             Exchange {
                 timing: Timing::default(),

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
 use crate::model::settings::set_endpoint;
-use crate::status::change::change_endpoint;
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -217,6 +216,7 @@ fn set(call: &Call<'_>) -> Result<Value> {
         return Err(Error::misuse("nothing to change was named"));
     }
     let name = call.part(0);
-    change_endpoint(call.store, name, changes, call.now)?;
+    let change = move |endpoint: &mut NewEndpoint| set_endpoint(endpoint, &changes);
+    call.store.set_endpoint(name, change, call.now)?;
     show(call, name)
 }

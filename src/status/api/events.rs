@@ -248,10 +248,12 @@ fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
 
 fn list_events(call: &Call<'_>) -> Result<Value> {
     let limit = call.limit()?;
-    let events = call.store.events(&filter_of_events(call)?, limit)?;
-    let last = events.last().filter(|_| events.len() == limit);
-    let next = last.map(|event| call.box_id().event(event.id));
-    let items = events.iter().map(|event| event.json(call.box_id()));
+    let go_on = for_a_while(call.clock);
+    let found = call
+        .store
+        .search_events(&filter_of_events(call)?, None, limit, go_on)?;
+    let next = found.next.map(|id| call.box_id().event(id));
+    let items = found.rows.iter().map(|event| event.json(call.box_id()));
     Ok(page(items.collect(), next))
 }
 
@@ -262,15 +264,13 @@ fn search_events(call: &Call<'_>) -> Result<Value> {
     let filter = filter_of_events(call)?;
     let found = call
         .store
-        .search_events(&filter, &text, call.limit()?, go_on)?;
-    let items = found.events.iter().map(|event| event.json(call.box_id()));
-    let looked_to = found.looked_to.filter(|_| !found.is_whole);
+        .search_events(&filter, Some(&text), call.limit()?, go_on)?;
+    let items = found.rows.iter().map(|event| event.json(call.box_id()));
     Ok(json!({
         "items": items.collect::<Vec<Value>>(),
-        "next": looked_to.map(|(id, _)| call.box_id().event(id)),
-        "looked_at": found.looked_at,
-        "looked_back_to": found.looked_to.and_then(|(_, at)| at).map(|at| at.to_string()),
-        "complete": found.is_whole,
+        "next": found.next.map(|id| call.box_id().event(id)),
+        "looked_back_to": found.back_to.map(|at| at.to_string()),
+        "complete": found.next.is_none(),
     }))
 }
 
@@ -342,11 +342,14 @@ fn list_deliveries(call: &Call<'_>) -> Result<Value> {
             .query("cursor")
             .map(|id| box_id.parse_delivery(id))
             .transpose()?,
+        from: None,
     };
-    let deliveries = call.store.deliveries(&filter, limit)?;
-    let last = deliveries.last().filter(|_| deliveries.len() == limit);
-    let next = last.map(|delivery| box_id.delivery(delivery.id));
-    let items = deliveries
+    let found = call
+        .store
+        .search_deliveries(&filter, limit, for_a_while(call.clock))?;
+    let next = found.next.map(|id| box_id.delivery(id));
+    let items = found
+        .rows
         .iter()
         .map(|delivery| delivery.json(box_id, call.now));
     Ok(page(items.collect(), next))

@@ -122,7 +122,6 @@ impl Schema {
             Schema::Search => &[
                 Field("items", Objects, SET),
                 Field("next", Text, OPEN),
-                Field("looked_at", Integer, SET),
                 Field("looked_back_to", Moment, OPEN),
                 Field("complete", Flag, SET),
             ],

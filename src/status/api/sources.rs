@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::model::refusal::RefusalRecord;
 use crate::model::settings::set_source;
 use crate::model::source::NewSource;
-use crate::status::change::change_source;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -69,7 +68,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
                 return Err(Error::misuse("nothing to change was named"));
             }
             let name = call.part(0);
-            change_source(call.store, name, changes, call.now)?;
+            let change = move |source: &mut NewSource| set_source(source, &changes);
+            call.store.set_source(name, change, call.now)?;
             show(call, name)
         },
     },

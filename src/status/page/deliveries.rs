@@ -8,20 +8,23 @@ use maud::{Markup, html};
 use super::around::Around;
 use super::fields::choice;
 use super::frame::frame;
-use super::parts::{asked, delivery_table, with_place};
+use super::parts::{asked, delivery_table, looked_back, with_place};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::store::Directory;
+use crate::time::Timestamp;
 
 pub(in crate::status) struct DeliveriesView<'a> {
     /// The query as it came; the form shows it again.
     pub(in crate::status) query: &'a str,
     pub(in crate::status) rows: Vec<DeliveryRecord>,
-    pub(in crate::status) more: bool,
+    /// How far back was looked for these, where that was not to the end.
+    pub(in crate::status) looked_back: Option<Timestamp>,
+    /// Where the page after this one begins, if there is one.
+    pub(in crate::status) next: Option<String>,
     pub(in crate::status) directory: Arc<Directory>,
 }
 
 pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'_>) -> String {
-    let box_id = around.box_id;
     let (t, words) = (&around.texts.deliveries, &around.texts.words);
     let asked = |name: &str| asked(view.query, name);
     let page_at = |place: Option<&str>| {
@@ -31,6 +34,7 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
     let main = html! {
         h1 { (t.title) }
         (filters(around, view, &asked))
+        (looked_back(around, view.looked_back))
         @if view.rows.is_empty() {
             p.empty { (t.no_match) }
         } @else {
@@ -41,8 +45,8 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
         }
         nav.pages aria-label=(words.list_pages) {
             @if !asked("before").is_empty() { a href=(page_at(None)) { (words.newest) } }
-            @if view.more && let Some(last) = view.rows.last() {
-                a rel="next" href=(page_at(Some(&box_id.delivery(last.id)))) { (words.older) }
+            @if let Some(next) = &view.next {
+                a rel="next" href=(page_at(Some(next))) { (words.older) }
             }
         }
     };

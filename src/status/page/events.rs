@@ -4,8 +4,7 @@ use maud::{Markup, html};
 
 use super::around::Around;
 use super::frame::frame;
-use super::parts::{asked, size, table, with_place};
-use super::texts::{fill, link_in};
+use super::parts::{asked, looked_back, size, table, with_place};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
@@ -16,8 +15,8 @@ pub(in crate::status) struct EventsView<'a> {
     pub(in crate::status) rows: Vec<EventRecord>,
     /// Where the page after this one begins, if there is one.
     pub(in crate::status) next: Option<String>,
-    /// Of a search: how many events it looked at, and back to when, unless it looked at all.
-    pub(in crate::status) looked: Option<(usize, Option<Timestamp>)>,
+    /// How far back was looked for these, where that was not to the end.
+    pub(in crate::status) looked_back: Option<Timestamp>,
 }
 
 pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> String {
@@ -39,14 +38,7 @@ pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> S
             button type="submit" { (words.find) }
             a href="/events" { (words.clear) }
         }
-        @if let Some((count, back_to)) = view.looked {
-            p.dim {
-                @match back_to {
-                    Some(at) => (link_in(t.looked_back, &[("count", &count), ("when", &around.moment(at))])),
-                    None => (fill(t.looked_at_all, &[("count", &count)])),
-                }
-            }
-        }
+        (looked_back(around, view.looked_back))
         div #rows data-live {
             @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(around, &view.rows)) }
         }

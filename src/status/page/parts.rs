@@ -5,16 +5,27 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::around::Around;
-use super::texts::fill;
+use super::texts::{fill, link_in};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
+use crate::time::Timestamp;
 
 /// What a query says under a name.
 pub(super) fn asked(query: &str, name: &str) -> String {
     let pair = form_urlencoded::parse(query.as_bytes()).find(|(held, _)| held == name);
     pair.map(|(_, value)| value.into_owned())
         .unwrap_or_default()
+}
+
+/// How far back was looked for a list, where that was not to the end.
+pub(super) fn looked_back(around: &Around<'_>, to: Option<Timestamp>) -> Markup {
+    let text = around.texts.words.looked_back;
+    html! {
+        @if let Some(to) = to {
+            p.dim { (link_in(text, &[("when", &around.moment(to))])) }
+        }
+    }
 }
 
 /// A list's query with another place to begin, or with none.

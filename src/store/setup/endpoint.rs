@@ -63,24 +63,24 @@ impl Store {
     /// Changes an endpoint: what is pending goes where and as it is set from now on.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when a part is out of
-    /// its limits, or a new template fails on the newest event. Nothing is changed then.
+    /// [`Error::NotFound`] when there is no such endpoint; what `change` returns, also where that comes of
+    /// somebody else's change in between; [`Error::Misuse`] when a part is out of its limits, or a new template fails on the newest event. Nothing is changed then.
     pub fn set_endpoint(
         &self,
         name: &str,
-        change: impl Fn(&mut NewEndpoint) + Send + 'static,
+        change: impl Fn(&mut NewEndpoint) -> Result<()> + Send + 'static,
         now: Timestamp,
     ) -> Result<()> {
         let name = name.to_owned();
         if let Some(held) = self.fresh_directory()?.endpoint(&name) {
             let mut changed = held.set.clone();
-            change(&mut changed);
+            change(&mut changed)?;
             self.try_template(&changed, Some(&held.set))?;
         }
         self.write(move |tx| {
             let held = held(tx, &name)?;
             let mut endpoint = held.set.clone();
-            change(&mut endpoint);
+            change(&mut endpoint)?;
             endpoint.check()?;
             if endpoint.window != held.window || endpoint.retry != held.retry {
                 endpoint.check_ahead(now)?;

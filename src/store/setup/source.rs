@@ -41,19 +41,19 @@ impl Store {
     /// see [`Store::rotate_source_secret`].
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such source; [`Error::Misuse`] when the parts do not
-    /// fit together. Nothing is changed then.
+    /// [`Error::NotFound`] when there is no such source; what `change` returns; [`Error::Misuse`] when the
+    /// parts do not fit together. Nothing is changed then.
     pub fn set_source(
         &self,
         name: &str,
-        change: impl Fn(&mut NewSource) + Send + 'static,
+        change: impl Fn(&mut NewSource) -> Result<()> + Send + 'static,
         now: Timestamp,
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
             let held = held(tx, &name)?;
             let mut source = NewSource::from(held.as_ref());
-            change(&mut source);
+            change(&mut source)?;
             source.check()?;
             save(tx, &source, now)?;
             if source.secret != held.secret {
