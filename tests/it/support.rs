@@ -657,6 +657,12 @@ pub fn hold(file: &Path, told: &str, variable: &str, tests: &str) {
     );
 }
 
+/// A number from the environment, such as how often something is tried.
+pub fn number_from(variable: &str, usual: u64) -> u64 {
+    let text = std::env::var(variable);
+    text.ok().map_or(usual, |text| text.parse().unwrap())
+}
+
 /// Runs SQL on a database file, as another program would.
 pub fn sql(db: &Path, statements: &str) {
     let connection = rusqlite::Connection::open(db).unwrap();
