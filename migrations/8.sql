@@ -11,7 +11,21 @@ create table hookbox_mark (
     delivery_from integer not null
 ) strict;
 
-alter table hookbox_meta drop column ids_from;
+-- Not by dropping a column: SQLite would look into the views of an application for that.
+create table hookbox_meta_8 (
+    id             integer primary key check (id = 1),
+    schema_version integer not null,
+    box            text    not null check (length(box) = 10),
+    config_version integer not null default 0,
+    key_seed       blob    not null check (length(key_seed) = 16),
+    pruned_to      integer not null default 0
+) strict;
+
+insert into hookbox_meta_8 (id, schema_version, box, config_version, key_seed, pruned_to)
+select id, schema_version, box, config_version, key_seed, pruned_to from hookbox_meta;
+
+drop table hookbox_meta;
+alter table hookbox_meta_8 rename to hookbox_meta;
 
 -- What is long stands behind all that lists read.
 create table hookbox_event_8 (

@@ -147,6 +147,7 @@ pub(super) fn salvage(context: &Context, arguments: &SalvageArguments) -> Result
             "name": table.name, "rows": table.rows, "lost": table.lost,
         })).collect::<Vec<_>>(),
         "left_out": salvaged.left_out,
+        "other_tables": salvaged.has_others,
     });
     let mut lines = Vec::new();
     for table in tables.filter(|table| table.rows > 0 || !table.lost.is_empty()) {
@@ -159,15 +160,15 @@ pub(super) fn salvage(context: &Context, arguments: &SalvageArguments) -> Result
         );
     }
     lines.extend(salvaged.left_out.iter().cloned());
-    lines.push(format!(
-        "{} holds what can be read{}; to use it: hookbox restore {}",
-        arguments.file.display(),
-        match salvaged.is_whole() {
-            true => ", which is all",
-            false => "",
-        },
-        arguments.file.display()
-    ));
+    let file = arguments.file.display();
+    lines.push(match salvaged.is_whole() {
+        true => format!("{file} holds all of hookbox's tables"),
+        false => format!("{file} holds what can be read of hookbox's tables"),
+    });
+    lines.push(match salvaged.has_others {
+        true => "the other program's tables in the file are not in it".to_owned(),
+        false => format!("to use it: hookbox restore {file}"),
+    });
     context.out.object(&object, &lines.join("\n"))
 }
 

@@ -43,6 +43,10 @@ const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// between two times that they are written down: a flood must not become a flood of rows.
 const NOTED_MAX: usize = 10;
 
+/// Bodies below this size are worked on where they arrive, in bytes: that takes some 20 microseconds for
+/// each KiB, and a change of threads 50.
+const LIGHT_BYTES: usize = 4 * 1024;
+
 /// Bodies from this size on are worked on a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
 
@@ -256,18 +260,23 @@ impl Door {
             LARGE_BYTES.. => Some(self.large.acquire().await),
             _ => None,
         };
-        let (store, now, of) = (self.store.clone(), self.clock.now(), source.clone());
-        let mut taken = std::mem::take(headers);
-        // Not on this thread, which all connections share: hashing, reading, expressions and packing.
-        let worked = spawn_blocking(move || {
-            let stored = admit(&store, &of, now, &mut taken, body);
-            (stored, taken)
-        });
-        let (stored, taken) = worked
-            .await
-            .map_err(|_| unavailable("the listener stops"))?;
-        *headers = taken;
-        let stored = match stored? {
+        let now = self.clock.now();
+        let admitted = if self.is_light(&source, body.len()) {
+            admit(&self.store, &source, now, headers, body)
+        } else {
+            let (store, of) = (self.store.clone(), source.clone());
+            let mut taken = std::mem::take(headers);
+            let worked = spawn_blocking(move || {
+                let admitted = admit(&store, &of, now, &mut taken, body);
+                (admitted, taken)
+            });
+            let (admitted, taken) = worked
+                .await
+                .map_err(|_| unavailable("the listener stops"))?;
+            *headers = taken;
+            admitted
+        };
+        let stored = match admitted? {
             Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
             Admitted::Event(stored) => stored,
         };
@@ -335,6 +344,16 @@ impl Door {
         }
     }
 
+    /// Whether hashing, reading and packing a body takes less than handing it to another thread: all
+    /// connections share this one. What an expression takes nobody can tell.
+    fn is_light(&self, source: &Source, bytes: usize) -> bool {
+        let directory = self.store.directory();
+        let mut endpoints = directory.endpoints().iter();
+        bytes < LIGHT_BYTES
+            && !source.generic.has_expressions()
+            && endpoints.all(|endpoint| endpoint.filters.when.is_none())
+    }
+
     /// The source of this name; one that was added a moment ago counts. The file is not asked, which
     /// could take seconds while another program has its lock: the store sees by itself what was added.
     async fn source(&self, name: &str) -> Result<Arc<Source>, Refusal> {
@@ -342,8 +361,15 @@ impl Door {
         if let Some(source) = known() {
             return Ok(source);
         }
+        let looks = self.store.looks();
         sleep(DIRECTORY_AGE_MAX).await;
-        known().ok_or_else(|| no_source(name))
+        match known() {
+            Some(source) => Ok(source),
+            None if self.store.looks() == looks => {
+                Err(unavailable("the sources cannot be read now"))
+            }
+            None => Err(no_source(name)),
+        }
     }
 
     fn note_refusal(&self, name: &str, refusal: &Refusal, headers: &[Header], peer: SocketAddr) {

@@ -146,6 +146,10 @@ fn once(
         at: now,
     };
     let reply = run(&router.store.once(asked.clone()));
+    if reply.status >= 500 {
+        // That is no answer to keep; where the work was done all the same, the repeat is told so.
+        return reply;
+    }
     let is_fine = (200..300).contains(&reply.status);
     let kept = router
         .store

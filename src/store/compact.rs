@@ -6,10 +6,11 @@ use super::Store;
 use super::check::{Depth, faults};
 use super::draft::Draft;
 use super::lock::ServeLock;
-use super::open::{connect_writable, give_back_pages, has_foreign_tables};
-use super::restore::refuse_if_open;
+use super::open::{connect_writable, has_foreign_tables};
+use super::restore::in_use;
 use super::retain::GIVES_BACK;
 use super::room::free_at;
+use super::schema::give_back_pages;
 use crate::error::{Error, Result};
 
 /// What a file was cut down to.
@@ -38,11 +39,7 @@ impl Store {
         let before = self.sizes().database;
         if mode == GIVES_BACK {
             while self.give_back(true)? && go_on() {}
-            // What was cut off is still in the log.
-            self.read(|connection| {
-                connection.query_row("pragma page_count", [], |_| Ok(()))?;
-                Ok(())
-            })?;
+            // The last connection to close cuts the file.
             self.close();
         } else {
             self.close();
@@ -55,7 +52,6 @@ impl Store {
 
 fn make_anew(path: &Path) -> Result<()> {
     let _lock = ServeLock::take(path)?;
-    refuse_if_open(path)?;
     let connection = connect_writable(path)?;
     if has_foreign_tables(&connection)? {
         return Err(Error::misuse(format!(
@@ -69,6 +65,16 @@ fn make_anew(path: &Path) -> Result<()> {
             "{} is made anew beside itself, for which {size} bytes must be free on its disk",
             path.display()
         )));
+    }
+    // Held to the end: nobody else opens the file meanwhile, and its log is all in it, and gone.
+    let alone = || -> rusqlite::Result<String> {
+        connection.pragma_update(None, "locking_mode", "exclusive")?;
+        let mode = connection.query_row("pragma journal_mode = delete", [], |row| row.get(0))?;
+        connection.execute_batch("begin exclusive; commit")?;
+        Ok(mode)
+    };
+    if !alone().is_ok_and(|mode| mode == "delete") {
+        return Err(in_use(path));
     }
     let draft = Draft::in_place_of(path, path)?;
     give_back_pages(&connection)?;

@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use tempfile::NamedTempFile;
 
 use super::open::sync_folder;
-use super::permission::give_to;
+use super::permission::{give_to, open_as};
 use super::place::{beside, folder_of};
 use crate::error::{Error, Result};
 
@@ -50,9 +50,14 @@ impl Draft {
         // Held as long as it is being written.
         flock(file.as_file(), FlockOperation::LockExclusive)
             .map_err(|error| cannot(error.into()))?;
-        // Else what the super-user makes would be closed to the service it is made for.
-        if let Ok(of) = std::fs::metadata(of).or_else(|_| std::fs::metadata(folder)) {
-            give_to(file.as_file(), &of).map_err(cannot)?;
+        // Else what the super-user makes would be closed to the service it is made for; and what replaces
+        // a file is open to whom that was.
+        match std::fs::metadata(to) {
+            Ok(replaced) => open_as(file.as_file(), &replaced).map_err(cannot)?,
+            Err(_) => {
+                let of = std::fs::metadata(of).or_else(|_| std::fs::metadata(folder));
+                give_to(file.as_file(), &of.map_err(cannot)?).map_err(cannot)?;
+            }
         }
         Ok(Draft {
             to: to.to_owned(),

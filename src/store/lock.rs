@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::permission::{denied, open_as};
-use super::place::beside;
+use super::permission::{denied, give_to, open_as};
+use super::place::{beside, folder_of, identity};
 use crate::error::{Error, Result};
 
 /// The right to run the scheduler on a file. Dropping it, or dying, gives it up.
@@ -91,7 +91,7 @@ fn take(database: &Path) -> Result<File> {
         });
     }
     // A full disk must not keep the service from starting: the lock holds without the number.
-    if let Err(error) = write_pid(&mut file) {
+    if let Err(error) = write_words(&mut file, database) {
         tracing::warn!(%error, path = %path.display(), "cannot write the process id into the lock file");
     }
     Ok(file)
@@ -125,7 +125,11 @@ fn open(database: &Path, path: &Path) -> io::Result<File> {
         }
         Err(error) => Err(error),
         Ok(file) => {
-            open_as(&file, &std::fs::metadata(database)?)?;
+            match std::fs::metadata(database) {
+                Ok(found) => open_as(&file, &found)?,
+                // A backup is to be put where there is none yet.
+                Err(_) => give_to(&file, &std::fs::metadata(folder_of(database))?)?,
+            }
             Ok(file)
         }
     }
@@ -139,19 +143,40 @@ fn not_one(path: &Path, error: io::Error) -> Error {
     denied("open", path).unwrap_or_else(|| Error::io_at("open", path, error))
 }
 
-/// Bytes of a process id and the newline behind it, padded so that a shorter one covers a longer.
-const PID_BYTES: usize = 11;
+/// What a service writes into the file: its process id and which database file it serves (device and inode),
+/// padded, so that nothing of a longer one is left.
+const WORDS_BYTES: usize = 64;
 
-/// Writes this process's id, unless the file holds something that no service wrote.
-fn write_pid(file: &mut File) -> io::Result<()> {
+/// Writes who serves what, unless the file holds something that no service wrote.
+fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
     let length = file.metadata()?.len();
-    if length > 0 && (length > PID_BYTES as u64 || read_pid(file).is_none()) {
+    if length > 0 && (length > WORDS_BYTES as u64 || read_pid(file).is_none()) {
         let text = "it holds something else, which is left as it is";
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
-    let width = PID_BYTES - 1;
+    let (device, inode) = identity(database).unwrap_or_default();
+    let words = format!("{} {device} {inode}", std::process::id());
+    let width = WORDS_BYTES - 1;
     file.seek(SeekFrom::Start(0))?;
-    file.write_all(format!("{:<width$}\n", std::process::id()).as_bytes())
+    file.write_all(format!("{words:<width$}\n").as_bytes())
+}
+
+/// Whether some process serves the very file that this path leads to now: where one was replaced, its
+/// service still holds the lock.
+pub(super) fn is_this_served(database: &Path) -> bool {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(NO_LINK);
+    let words = options
+        .open(beside(database, ".lock"))
+        .ok()
+        .and_then(|mut file| read_words(&mut file));
+    let mut numbers = words
+        .iter()
+        .flat_map(|words| words.split_whitespace())
+        .skip(1);
+    let mut number = || numbers.next().and_then(|text| text.parse::<u64>().ok());
+    let served = number().zip(number());
+    served.is_some() && served == identity(database) && is_served(database)
 }
 
 /// Tries for the lock a little longer than [`is_served`] holds it: a command that looks whether
@@ -174,9 +199,15 @@ fn lock_patiently(file: &File) -> std::io::Result<bool> {
     Ok(false)
 }
 
-fn read_pid(file: &mut File) -> Option<u32> {
+fn read_words(file: &mut File) -> Option<String> {
     let mut text = String::new();
     file.seek(SeekFrom::Start(0)).ok()?;
-    file.take(PID_BYTES as u64).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    file.take(WORDS_BYTES as u64)
+        .read_to_string(&mut text)
+        .ok()?;
+    Some(text)
+}
+
+fn read_pid(file: &mut File) -> Option<u32> {
+    read_words(file)?.split_whitespace().next()?.parse().ok()
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Published;
-use super::lock::is_served;
+use super::lock::is_this_served;
 use crate::error::{Error, Result};
 use crate::model::id::{BoxId, Mark};
 
@@ -72,7 +72,7 @@ impl Marking {
         if self.state != State::None {
             return Ok(());
         }
-        let is_shared = !self.published.serves() && is_served(&self.path);
+        let is_shared = !self.published.serves() && is_this_served(&self.path);
         self.state = match draw(connection, is_shared)? {
             Some(mark) => State::Drawn(mark),
             None => State::Held,

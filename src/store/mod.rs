@@ -45,7 +45,6 @@ mod keys;
 mod lock;
 mod marks;
 mod measures;
-mod migrate;
 mod open;
 mod outbox;
 mod pace;
@@ -66,6 +65,7 @@ mod retain;
 mod room;
 mod route;
 mod salvage;
+mod schema;
 mod search;
 mod setup;
 mod shift;
@@ -124,6 +124,8 @@ pub struct Store {
 
 struct Inner {
     path: PathBuf,
+    /// Which file that was.
+    identity: Option<(u64, u64)>,
     box_id: BoxId,
     jobs: Sender<Message>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -175,6 +177,8 @@ struct Published {
     keys_asked_for: AtomicBool,
     measures: Measures,
     trouble: Trouble,
+    /// How often the writer looked whether others wrote.
+    looks: AtomicU64,
     /// Whether this process serves and has drawn its mark.
     has_mark: AtomicBool,
     /// The lock for serving, while this process has it.
@@ -262,6 +266,7 @@ impl Store {
     pub fn open(path: &Path, missing: Missing) -> Result<Store> {
         let (path, box_id) = open::prepare(path, missing)?;
         let connection = open::connect_writable(&path)?;
+        marks::refresh(&connection, &box_id)?;
         let published = Arc::new(Published {
             directory: RwLock::new(Arc::new(load_directory(&connection)?)),
             listeners: RwLock::new(Vec::new()),
@@ -271,6 +276,7 @@ impl Store {
             measures: Measures::new(),
             trouble: Trouble::default(),
             has_mark: AtomicBool::new(false),
+            looks: AtomicU64::new(0),
             serving: Mutex::default(),
             room: Mutex::default(),
         });
@@ -283,6 +289,7 @@ impl Store {
         Ok(Store {
             inner: Arc::new(Inner {
                 readers: Readers::new(path.clone()),
+                identity: place::identity(&path),
                 path,
                 box_id,
                 jobs,
@@ -306,6 +313,12 @@ impl Store {
     /// The sources and endpoints, as last seen: 50 milliseconds old at most.
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory()
+    }
+
+    /// How often was looked whether they changed: the same number a while later says that the writer waits
+    /// for something.
+    pub(crate) fn looks(&self) -> u64 {
+        self.inner.published.looks.load(Ordering::Relaxed)
     }
 
     /// The sources and endpoints, as the file has them now.
@@ -471,7 +484,10 @@ impl Store {
             }
             Ok(found)
         });
-        if let Err(error) = &read {
+        // A new connection to what lies at the path now says nothing of the file that was opened.
+        if let Err(error) = &read
+            && place::identity(&self.inner.path) == self.inner.identity
+        {
             self.inner.published.noticed(error);
         }
         read

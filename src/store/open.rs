@@ -10,17 +10,13 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::migrate::{OLDEST, migrate};
 use super::permission::{denied, give_to};
-use super::{marks, place};
+use super::place;
+use super::schema::{
+    OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, schema_version,
+};
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
-
-/// The schema, run as it stands.
-const SCHEMA: &str = include_str!("../../schema.sql");
-
-/// The newest schema version this program knows; `schema.sql` writes it.
-pub(super) const SCHEMA_VERSION: i64 = 8;
 
 /// How long a connection waits for another's write lock. An application may hold its own file's
 /// lock for seconds; a Gogs sender gives up after 15.
@@ -125,9 +121,7 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         connection.query_row("select box from hookbox_meta where id = 1", [], |row| {
             row.get(0)
         })?;
-    let box_id = BoxId::new(box_id);
-    marks::refresh(&connection, &box_id)?;
-    Ok((path, box_id))
+    Ok((path, BoxId::new(box_id)))
 }
 
 /// The connection that writes.
@@ -223,38 +217,6 @@ fn close_to_others(path: &Path) -> Result<()> {
             .map_err(|error| Error::io_at("protect", path, error))?;
     }
     Ok(())
-}
-
-/// Lets pages that are freed be cut off the file, a few at a time, when that is asked for. It is a
-/// property of the file from its first table on.
-pub(super) fn give_back_pages(connection: &Connection) -> Result<()> {
-    connection.pragma_update(None, "auto_vacuum", "incremental")?;
-    Ok(())
-}
-
-/// Makes the tables of the newest schema.
-pub(super) fn make_schema(connection: &Connection) -> Result<()> {
-    connection.execute_batch(SCHEMA)?;
-    Ok(())
-}
-
-/// The version in the file; `None` where hookbox's tables are not there.
-pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
-    let known: i64 = connection.query_row(
-        "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
-        [],
-        |row| row.get(0),
-    )?;
-    if known == 0 {
-        return Ok(None);
-    }
-    connection
-        .query_row(
-            "select schema_version from hookbox_meta where id = 1",
-            [],
-            |row| row.get(0),
-        )
-        .map(Some)
 }
 
 /// Whether the file holds anything that is not hookbox's.

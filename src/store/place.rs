@@ -13,7 +13,6 @@ use std::time::SystemTime;
 use rusqlite::Connection;
 use rustix::fs::statfs;
 
-use super::writer::data_version;
 use crate::error::{Error, Result};
 
 /// Frames in the log from which on SQLite moves them into the file after a commit, whether that
@@ -33,6 +32,12 @@ pub(super) fn folder_of(path: &Path) -> &Path {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     }
+}
+
+/// Which file a path leads to: device and inode.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = std::fs::metadata(path).ok()?;
+    Some((found.dev(), found.ino()))
 }
 
 /// Refuses a place in which a database in WAL mode cannot be kept.
@@ -227,8 +232,13 @@ impl Place {
         if !is_written && self.moved.moved < self.moved.frames {
             return Look::Same;
         }
-        let Ok(moved) = Moved::read(&self.path, connection) else {
-            return Look::Same;
+        let doubtful = || {
+            Look::Doubtful(self.told("was written over by something other than SQLite (a copy?)"))
+        };
+        let moved = match Moved::read(&self.path, connection) {
+            Ok(moved) => moved,
+            Err(_) if is_written => return doubtful(),
+            Err(_) => return Look::Same,
         };
         // Only what was in the log is moved into the file, and SQLite counts that.
         let is_known = moved.moved != self.moved.moved
@@ -236,16 +246,25 @@ impl Place {
             || moved.others != self.moved.others
             || moved.frames.max(self.moved.frames) >= CHECKPOINT_FRAMES;
         if is_written && !is_known {
-            return Look::Doubtful(
-                self.told("was written over by something other than SQLite (a copy?)"),
-            );
+            return doubtful();
         }
+        self.take(moved);
+        Look::Same
+    }
+
+    /// Takes the file as it is now: it was found to be whole.
+    pub(super) fn accept(&mut self, connection: &Connection) {
+        if let Ok(moved) = Moved::read(&self.path, connection) {
+            self.take(moved);
+        }
+    }
+
+    fn take(&mut self, moved: Moved) {
         // In this order: what is moved from now on changes the count.
         self.moved = moved;
         if let Ok(found) = std::fs::metadata(&self.path) {
             self.written = written(&found);
         }
-        Look::Same
     }
 
     fn told(&self, what: &str) -> String {
@@ -279,6 +298,13 @@ impl Moved {
             others: data_version(connection)?,
         })
     }
+}
+
+/// A number that changes when another connection commits.
+pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("pragma data_version")?
+        .query_row([], |row| row.get(0))
 }
 
 #[cfg(test)]

@@ -6,14 +6,16 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::backup::{Copied, copy};
 use super::check::{Depth, faults};
 use super::draft::Draft;
 use super::lock::ServeLock;
-use super::open::{SCHEMA_VERSION, connect_read_only, schema_version, sync_folder};
+use super::open::{connect_read_only, has_foreign_tables, sync_folder};
 use super::place;
+use super::schema::{SCHEMA_VERSION, schema_version};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
@@ -55,19 +57,48 @@ pub fn restore(
             backup.display()
         )));
     }
-    let _lock = ServeLock::take(&database)?;
-    if is_there {
-        place::check(&database)?;
-        refuse_if_open(&database)?;
+    let had_lock = place::beside(&database, ".lock").exists();
+    let lock = ServeLock::take(&database)?;
+    let restored = put_in_place(backup, &source, &database, is_there, now, &mut progress);
+    if restored.is_err() && !is_there && !had_lock {
+        // Else it would say that there was a database.
+        let _ = std::fs::remove_file(place::beside(&database, ".lock"));
     }
-    let draft = Draft::in_place_of(&database, &database)?;
+    drop(lock);
+    restored
+}
+
+fn put_in_place(
+    backup: &Path,
+    source: &Connection,
+    database: &Path,
+    is_there: bool,
+    now: Timestamp,
+    progress: &mut impl FnMut(Copied),
+) -> Result<Restored> {
+    let mut alone = None;
+    if is_there {
+        place::check(database)?;
+        alone = keep_alone(database)?;
+    }
+    if let Some(there) = &alone
+        && has_foreign_tables(there).unwrap_or(false)
+        && !has_foreign_tables(source).unwrap_or(true)
+    {
+        return Err(Error::Refused(format!(
+            "{} has another program's tables too, and {} has none: they would be gone; nothing was changed",
+            database.display(),
+            backup.display()
+        )));
+    }
+    let draft = Draft::in_place_of(database, database)?;
     let damaged = |why: &str| {
         Error::Refused(format!(
             "{} is damaged or no database, and nothing was changed: {why}",
             backup.display()
         ))
     };
-    let bytes = copy(&source, &draft, &mut progress).map_err(|error| match error.is_damage() {
+    let bytes = copy(source, &draft, progress).map_err(|error| match error.is_damage() {
         true => damaged(&error.chain()),
         false => error,
     })?;
@@ -80,8 +111,17 @@ pub fn restore(
     let events = count("select count(*) from hookbox_event")?;
     let pending = count("select count(*) from hookbox_delivery where state = 'pending'")?;
     copied.close().map_err(|(_, error)| Error::from(error))?;
-    let kept = move_away(&database, now)?;
-    draft.finish()?;
+    let kept = move_away(database, now)?;
+    if let Err(error) = draft.finish() {
+        if let Some(kept) = &kept {
+            for ending in ["-wal", ""] {
+                let from = place::beside(kept, ending);
+                let _ = std::fs::rename(from, place::beside(database, ending));
+            }
+        }
+        return Err(error);
+    }
+    drop(alone);
     Ok(Restored {
         bytes,
         events,
@@ -142,33 +182,57 @@ fn escaped(path: &Path) -> String {
     .to_string()
 }
 
-/// Refuses while anybody has the database open: in WAL mode each connection holds a lock for as long as it
-/// lives. What is so damaged that it cannot be opened is in nobody's way.
-pub(super) fn refuse_if_open(database: &Path) -> Result<()> {
-    let alone = || -> rusqlite::Result<()> {
+/// Sees to it that nobody has the database open, as long as what is returned is held: in WAL mode each
+/// connection holds a lock for as long as it lives. Nothing is written. What is so damaged that it cannot
+/// be opened is in nobody's way.
+fn keep_alone(database: &Path) -> Result<Option<Connection>> {
+    let alone = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         connection.pragma_update(None, "locking_mode", "exclusive")?;
-        connection.execute_batch("begin exclusive; rollback;")
+        connection.execute_batch("begin exclusive; rollback;")?;
+        Ok(connection)
     };
-    match alone().map_err(|error| error.sqlite_error_code()) {
-        Err(Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)) => {
-            let holders = super::doctor::processes_with(database);
-            let named: Vec<String> = holders
-                .iter()
-                .map(|(id, name)| format!("{id} ({name})"))
-                .collect();
-            Err(Error::misuse(format!(
-                "another program has {} open; end it first{}",
-                database.display(),
-                match named.is_empty() {
-                    true => String::new(),
-                    false => format!(": {}", named.join(", ")),
-                }
-            )))
-        }
-        _ => Ok(()),
+    match alone() {
+        Ok(connection) => Ok(Some(connection)),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Err(in_use(database)),
+            _ => Ok(None),
+        },
     }
+}
+
+/// That another program has the database open, and which.
+pub(super) fn in_use(database: &Path) -> Error {
+    let holders = super::doctor::processes_with(database);
+    let named: Vec<String> = holders
+        .iter()
+        .map(|(id, name)| format!("{id} ({name})"))
+        .collect();
+    Error::misuse(format!(
+        "another program has {} open; end it first{}",
+        database.display(),
+        match named.is_empty() {
+            true => String::new(),
+            false => format!(": {}", named.join(", ")),
+        }
+    ))
+}
+
+/// The latest file that was moved away without its log.
+fn kept_without_log(database: &Path) -> Option<PathBuf> {
+    let begins = place::beside(database, ".before-");
+    let entries = std::fs::read_dir(place::folder_of(database)).ok()?;
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths
+        .filter(|path| {
+            let name = path.to_string_lossy();
+            name.starts_with(&*begins.to_string_lossy())
+                && !name.ends_with("-wal")
+                && !place::beside(path, "-wal").exists()
+        })
+        .max()
 }
 
 /// Gives the file that is there, and its log, another name. The file goes first: as long as the log lies
@@ -179,7 +243,12 @@ fn move_away(database: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    let kept = place::beside(database, &format!(".before-{stamp}"));
+    // A log without its file is that of one which was moved away when this was broken off.
+    let kept = match database.exists() {
+        true => None,
+        false => kept_without_log(database),
+    };
+    let kept = kept.unwrap_or_else(|| place::beside(database, &format!(".before-{stamp}")));
     let mut was_there = false;
     for ending in ["", "-wal"] {
         let from = place::beside(database, ending);

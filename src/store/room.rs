@@ -88,7 +88,8 @@ impl Room {
             keep_free,
             size_max,
         } = self.limits;
-        let extra = |limit: u64| if was_refused { limit / 8 } else { 0 };
+        // Less than what is removed by itself where the file may have a size only: a tenth.
+        let extra = |limit: u64| if was_refused { limit / 20 } else { 0 };
         if let Some(size_max) = size_max
             && let Ok(inside) = Inside::read(connection)
             && inside.used() + extra(size_max) > size_max

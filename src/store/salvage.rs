@@ -7,12 +7,13 @@
 use std::path::Path;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, ToSql, named_params};
+use rusqlite::{Connection, ErrorCode, ToSql, named_params};
 
 use super::check::{Depth, faults};
 use super::draft::Draft;
 use super::keys::Keys;
-use super::open::{connect_read_only, give_back_pages, make_schema, schema_version};
+use super::open::{connect_read_only, has_foreign_tables};
+use super::schema::{give_back_pages, make_schema, schema_version};
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
 
@@ -55,6 +56,8 @@ pub struct Salvaged {
     pub tables: Vec<SalvagedTable>,
     /// What was left out since what it refers to was lost, in words.
     pub left_out: Vec<String>,
+    /// Whether the file has another program's tables, which are not read.
+    pub has_others: bool,
 }
 
 impl Salvaged {
@@ -122,11 +125,16 @@ fn save(
     target.execute_batch(
         "drop trigger hookbox_event_newest; drop trigger hookbox_delivery_newest; begin",
     )?;
-    copy_meta(source, &target)?;
     let mut salvaged = Salvaged {
         tables: Vec::new(),
         left_out: Vec::new(),
+        has_others: has_foreign_tables(source).unwrap_or(false),
     };
+    if !copy_meta(source, &target)? {
+        salvaged.left_out.push(
+            "the row that says which box this is: a new one was drawn, and ids that were given out so far are of another box".to_owned(),
+        );
+    }
     for name in TABLES {
         let (rows, lost) = copy_table(source, &target, name, |rows| progress(name, rows))?;
         salvaged.tables.push(SalvagedTable { name, rows, lost });
@@ -155,8 +163,8 @@ fn has_tables(source: &Connection) -> bool {
         .is_ok_and(|count| count == 2)
 }
 
-/// The box and the seed of keys; drawn anew where they cannot be read.
-fn copy_meta(source: &Connection, target: &Connection) -> Result<()> {
+/// The box and the seed of keys; false where they cannot be read, and those of the new file stay.
+fn copy_meta(source: &Connection, target: &Connection) -> Result<bool> {
     let read = source.query_row(
         "select box, key_seed, pruned_to, config_version from hookbox_meta where id = 1",
         [],
@@ -166,17 +174,18 @@ fn copy_meta(source: &Connection, target: &Connection) -> Result<()> {
             Ok(meta)
         },
     );
-    if let Ok((box_id, seed, pruned_to, version)) = read {
-        target.execute(
-            "update hookbox_meta
-             set box = :box, key_seed = :seed, pruned_to = :pruned_to, config_version = :version
-             where id = 1",
-            named_params! {
-                ":box": box_id, ":seed": seed, ":pruned_to": pruned_to, ":version": version,
-            },
-        )?;
-    }
-    Ok(())
+    let Ok((box_id, seed, pruned_to, version)) = read else {
+        return Ok(false);
+    };
+    target.execute(
+        "update hookbox_meta
+         set box = :box, key_seed = :seed, pruned_to = :pruned_to, config_version = :version
+         where id = 1",
+        named_params! {
+            ":box": box_id, ":seed": seed, ":pruned_to": pruned_to, ":version": version,
+        },
+    )?;
+    Ok(true)
 }
 
 /// The columns of a table; none where it is not there.
@@ -204,16 +213,18 @@ fn copy_table(
         .collect();
     let names = shared.join(", ");
     let marks = vec!["?"; shared.len()].join(", ");
-    let mut insert = target.prepare(&format!(
-        "insert or ignore into {table} ({names}) values ({marks})"
-    ))?;
-    let (mut rows, mut lost) = (0, Vec::new());
+    let mut insert = target.prepare(&format!("insert into {table} ({names}) values ({marks})"))?;
+    let (mut rows, mut broken, mut lost) = (0, 0, Vec::new());
     let mut put = |values: &[Value]| -> Result<()> {
         let values = values.iter().map(|value| value as &dyn ToSql);
-        // A row that breaks a rule of the table is as lost as one that cannot be read.
-        rows += insert
-            .execute(rusqlite::params_from_iter(values))
-            .unwrap_or(0) as i64;
+        match insert.execute(rusqlite::params_from_iter(values)) {
+            Ok(inserted) => rows += inserted as i64,
+            // A row that breaks a rule of the table is as lost as one that cannot be read.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                broken += 1;
+            }
+            Err(error) => return Err(error.into()),
+        }
         if rows % 1_000 == 0 {
             progress(rows);
         }
@@ -251,6 +262,9 @@ fn copy_table(
             Some(good) => next = good,
             None => break,
         }
+    }
+    if broken > 0 {
+        lost.push(format!("{broken} rows that hold what no row may"));
     }
     Ok((rows, lost))
 }
@@ -396,6 +410,12 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
     for statement in UNTIED {
         target.execute(statement, [])?;
     }
+    // Numbers of rows that were lost are given out again, by another mark.
+    target.execute_batch(
+        "update hookbox_mark set
+             event_from = min(event_from, (select ifnull(max(id), 0) + 1 from hookbox_event)),
+             delivery_from = min(delivery_from, (select ifnull(max(id), 0) + 1 from hookbox_delivery))",
+    )?;
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rusqlite::{OptionalExtension, named_params};
 
 use super::Store;
+use super::expire::FIRST_PLAUSIBLE;
 use super::halves::{ROOM, last_older};
 use super::query::{DeliveryFilter, EventFilter};
 use crate::error::Result;
@@ -41,6 +42,8 @@ pub struct Found<T, I> {
 struct Window<'a> {
     /// Selects the newest id.
     newest: &'a str,
+    /// Selects the oldest.
+    oldest: &'a str,
     /// Selects the time of the first row behind `:id`.
     time_of_next: &'a str,
     since: Option<Timestamp>,
@@ -50,13 +53,15 @@ struct Window<'a> {
     width: i64,
 }
 
-const EVENTS: (&str, &str) = (
+const EVENTS: (&str, &str, &str) = (
     "select max(id) from hookbox_event",
+    "select min(id) from hookbox_event",
     "select received_ms from hookbox_event where id > :id order by id limit 1",
 );
 
-const DELIVERIES: (&str, &str) = (
+const DELIVERIES: (&str, &str, &str) = (
     "select max(id) from hookbox_delivery",
+    "select min(id) from hookbox_delivery",
     "select created_ms from hookbox_delivery where id > :id order by id limit 1",
 );
 
@@ -75,7 +80,8 @@ impl Store {
     ) -> Result<Found<EventRecord, EventId>> {
         let window = Window {
             newest: EVENTS.0,
-            time_of_next: EVENTS.1,
+            oldest: EVENTS.1,
+            time_of_next: EVENTS.2,
             since: filter.since,
             until: filter.until,
             before: filter.before.map(|id| id.0),
@@ -120,7 +126,8 @@ impl Store {
         let is_indexed = filter.event.is_some() || filter.state == Some(State::Pending);
         let window = Window {
             newest: DELIVERIES.0,
-            time_of_next: DELIVERIES.1,
+            oldest: DELIVERIES.1,
+            time_of_next: DELIVERIES.2,
             since: filter.since,
             until: filter.until,
             before: filter.before.map(|id| id.0),
@@ -157,6 +164,7 @@ impl Store {
                 Ok(time)
             })
         };
+        let oldest = self.newest_id(window.oldest)?.max(1);
         // Ids below this one are looked at next.
         let mut below = window.before.unwrap_or(i64::MAX).min(newest + 1);
         if let Some(until) = window.until {
@@ -165,13 +173,13 @@ impl Store {
             below = below.min(older.saturating_add(ROOM));
         }
         let mut found = Found::default();
-        while below > 1 {
-            let first = below.saturating_sub(window.width).max(1);
+        while below > oldest {
+            let first = below.saturating_sub(window.width).max(oldest);
             let room = limit - found.rows.len();
             found.rows.extend(page(first, below, room)?);
             if found.rows.len() >= limit {
                 let last = found.rows.last().map(&id_of);
-                found.next = last.filter(|id| *id > 1);
+                found.next = last.filter(|id| *id > oldest);
                 found.back_to = time_behind(last.unwrap_or(0) - 1)?;
                 return Ok(found);
             }
@@ -179,12 +187,15 @@ impl Store {
             found.back_to = time_behind(first - 1)?;
             let is_past = |since: Timestamp| {
                 let oldest = found.back_to;
-                oldest.is_some_and(|oldest| oldest.plus(CLOCK_ROOM) < since)
+                // What came while the box did not know the time says nothing.
+                oldest.is_some_and(|oldest| {
+                    oldest >= FIRST_PLAUSIBLE && oldest.plus(CLOCK_ROOM) < since
+                })
             };
             if window.since.is_some_and(is_past) {
                 break;
             }
-            if below > 1 && !go_on() {
+            if below > oldest && !go_on() {
                 found.next = Some(below);
                 found.is_cut = true;
                 break;

@@ -72,8 +72,9 @@ impl Trouble {
         match (&why, held.is_some()) {
             (Some(why), false) => tracing::error!(error = why, "{}", kind.begins()),
             (None, true) => tracing::warn!("{}", kind.ends()),
-            // The words of the beginning stay.
-            _ => return,
+            (None, false) => return,
+            // It goes on, perhaps with other figures.
+            (Some(_), true) => {}
         }
         *held = why;
         let is_some = words.iter().any(Option::is_some);

@@ -17,12 +17,14 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::changes::Changes;
+use super::check::{Depth, check};
 use super::directory::{self, Directory};
 use super::gather::{Gathering, Group};
 use super::job::{Job, Message, Tx};
 use super::keys::Keys;
 use super::marks::Marking;
-use super::place::{Look, Place, beside};
+use super::open::connect_read_only;
+use super::place::{Look, Place, beside, data_version};
 use super::trouble::Kind;
 use super::{NO_PANIC, Published, Woken};
 use crate::error::{Error, Result};
@@ -168,6 +170,7 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
+        self.look_at_place();
         if let Some(gone) = self.published.trouble.gone() {
             return answer_all(group, &gone);
         }
@@ -226,7 +229,12 @@ impl Writer {
                 .err()
                 .map(|error| format!("another process may serve the file: {}", error.chain()));
         }
-        if why.is_some() && !self.published.trouble.is(Kind::Gone) {
+        let was_gone = self.published.trouble.is(Kind::Gone);
+        if was_gone && why.is_none() {
+            // What was committed when it went has waited since.
+            self.others_wrote = true;
+        }
+        if why.is_some() && !was_gone {
             // What is in the log must not be moved into what lies there now.
             let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             if let Err(error) = self.connection.set_db_config(option, true) {
@@ -248,11 +256,26 @@ impl Writer {
             match self.place.look(&self.connection) {
                 Look::Same => return None,
                 Look::Gone(why) => return Some(why),
-                Look::Doubtful(why) if looks == DOUBTFUL_LOOKS => self.place.give_up(why),
+                Look::Doubtful(why) if looks == DOUBTFUL_LOOKS => {
+                    // Nothing is taken in while it is read through: somebody may have touched it only.
+                    self.published.trouble.set(Kind::Gone, Some(why.clone()));
+                    match self.is_whole() {
+                        Ok(true) => self.place.accept(&self.connection),
+                        _ => self.place.give_up(why),
+                    }
+                }
                 Look::Doubtful(_) => std::thread::sleep(DOUBTFUL_PERIOD),
             }
             looks += 1;
         }
+    }
+
+    /// Whether what lies at the path is whole, and what this connection knows: it holds in memory what it
+    /// wrote last.
+    fn is_whole(&self) -> Result<bool> {
+        let fresh = connect_read_only(&self.database)?;
+        let is_known = newest(&fresh)? == newest(&self.connection)?;
+        Ok(is_known && check(&self.database, Depth::Full)?.is_empty())
     }
 
     fn look_at_room(&self) {
@@ -293,6 +316,7 @@ impl Writer {
     fn begin(&mut self) -> Result<()> {
         execute(&self.connection, "begin immediate")?;
         self.keys.begin();
+        self.published.looks.fetch_add(1, Ordering::Relaxed);
         self.notice_others()?;
         self.refresh_directory()
     }
@@ -382,6 +406,7 @@ impl Writer {
     /// Asks while there is nothing to do. Every commit writes the log, so where that is as it was
     /// there is nothing to ask.
     fn look_for_others(&mut self) {
+        self.published.looks.fetch_add(1, Ordering::Relaxed);
         self.look_at_place();
         self.look_at_room();
         let stamp = std::fs::metadata(&self.log)
@@ -416,11 +441,18 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
     }
 }
 
-/// A number that changes when another connection commits.
-pub(super) fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection
-        .prepare_cached("pragma data_version")?
-        .query_row([], |row| row.get(0))
+/// What every commit changes some of.
+fn newest(connection: &Connection) -> Result<String> {
+    let newest = connection.query_row(
+        "select json_array(
+             (select max(id) from hookbox_event), (select max(id) from hookbox_delivery),
+             (select max(id) from hookbox_mark), (select config_version from hookbox_meta),
+             (select json_group_array(of || id || what || value) from hookbox_tally)
+         )",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(newest)
 }
 
 /// Holds an update to the one row that it is about.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use crate::support::{Box, PUSH, Receiver, closed_port, number_from, send_signal, wait_until};
+use crate::support::{Box, PUSH, Receiver, closed_port, number_from, say, send_signal, wait_until};
 
 #[test]
 fn kill_9_after_202_and_before_delivery_then_a_restart_delivers() {
@@ -93,5 +93,8 @@ fn kill_9_under_load_loses_nothing_that_was_accepted() {
         here.json(&["check", "--full"])["faults"],
         serde_json::json!([])
     );
-    eprintln!("{kills} kills, {} accepted, none lost", accepted.len());
+    say(&format!(
+        "{kills} kills, {} accepted, none lost",
+        accepted.len()
+    ));
 }

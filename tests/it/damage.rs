@@ -295,6 +295,59 @@ fn restore_puts_a_backup_in_place_and_keeps_what_was_there() {
 }
 
 #[test]
+fn a_backup_is_restored_where_there_was_no_database_and_a_bad_one_leaves_nothing() {
+    let here = filled(3);
+    let copy = beside(&here, "copy.db");
+    here.json(&["backup", copy.to_str().unwrap()]);
+    let bad = beside(&here, "bad.db");
+    fs::copy(&copy, &bad).unwrap();
+    break_page(&bad, "key-00001");
+    let new = Box::new();
+    let ran = new.run(&["restore", bad.to_str().unwrap()]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(fs::read_dir(new.folder.path()).unwrap().count(), 0);
+    new.json(&["restore", copy.to_str().unwrap()]);
+    assert_eq!(new.json(&["stats"])["events"], 3);
+    let served = new.serve();
+    assert_eq!(served.push("new", PUSH.as_bytes()).0, 202);
+}
+
+#[test]
+fn a_restore_that_was_broken_off_is_gone_on_with_and_an_applications_tables_are_kept() {
+    let here = filled(3);
+    let copy = beside(&here, "copy.db");
+    here.json(&["backup", copy.to_str().unwrap()]);
+    let served = here.serve();
+    assert_eq!(served.push("in-the-log", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.signal("KILL"), None);
+    // Between moving the file away and its log.
+    let kept = beside(&here, "hookbox.db.before-20260101T000000000Z");
+    fs::rename(&here.db, &kept).unwrap();
+    let restored = here.json(&["restore", copy.to_str().unwrap()]);
+    assert_eq!(restored["kept"], kept.to_str().unwrap());
+    assert_eq!(here.json(&["stats"])["events"], 3);
+    assert_eq!(
+        here.json(&["stats", "--db", kept.to_str().unwrap()])["events"],
+        4
+    );
+    sql(&here.db, "create table orders (id integer primary key)");
+    let ran = here.run(&["restore", copy.to_str().unwrap()]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.contains("another program's tables"),
+        "{}",
+        ran.stderr
+    );
+    // And a rule of theirs that a row breaks is no damage.
+    sql(
+        &here.db,
+        "pragma ignore_check_constraints = on; create table rule (a check (a > 1)); insert into rule values (0)",
+    );
+    here.json(&["check", "--full"]);
+    here.json(&["backup", beside(&here, "both.db").to_str().unwrap()]);
+}
+
+#[test]
 fn a_backup_on_a_medium_that_cannot_be_written_is_restored() {
     use std::os::unix::fs::PermissionsExt;
 

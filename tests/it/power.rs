@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::support::{Box, PUSH, Receiver, Served, is_missing, number_from, wait_until};
+use crate::support::{Box, PUSH, Receiver, Served, is_missing, number_from, say, wait_until};
 
 fn shim(folder: &std::path::Path) -> PathBuf {
     let shim = folder.join("shim.so");
@@ -85,8 +85,8 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
     wait_until("all to be delivered", || {
         (here.json(&["stats"])["pending"] == 0).then_some(())
     });
-    eprintln!(
+    say(&format!(
         "{losses} power losses, {} accepted, none lost",
         accepted.len()
-    );
+    ));
 }

@@ -194,6 +194,28 @@ fn serve_removes_by_itself_what_is_older_than_it_is_to_be_kept() {
     );
 }
 
+/// Cause: more had to go before anything was taken in again than went by itself. Damage: a file that was held
+/// to a size shut its way in for good.
+#[test]
+fn a_file_that_grew_to_its_size_takes_in_again_once_the_oldest_went() {
+    let here = Box::new();
+    here.add_gogs();
+    sql(
+        &here.db,
+        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 900)
+         insert into hookbox_event (id, type, received_ms, is_json, headers, body, bytes)
+         select i, 'more', 1700000000000, 0, '[]', randomblob(50000), 50000 from n;
+         insert into hookbox_tally (of, id, what, value) values ('source', 0, 'events', 900);",
+    );
+    let served = here.serve_with(&["--max-size", "40MiB"]);
+    wait_until("it to take in", || {
+        (served.push("new", PUSH.as_bytes()).0 == 202).then_some(())
+    });
+    assert_eq!(served.page("/readyz").0, 200);
+    let left = here.json(&["stats"])["events"].as_u64().unwrap();
+    assert!((500..800).contains(&left), "no more than it takes: {left}");
+}
+
 fn length(here: &Box) -> u64 {
     fs::metadata(&here.db).unwrap().len()
 }

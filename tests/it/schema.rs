@@ -64,6 +64,10 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
         let here = Box::new();
         sql(&here.db, stored);
         sql(&here.db, "pragma journal_mode = wal");
+        // What an application made of our tables, and of one that it dropped.
+        let views = "create view recent as select id from hookbox_event;
+             create table gone (a); create view broken as select a from gone; drop table gone;";
+        sql(&here.db, views);
         let before = Connection::open(&here.db).unwrap();
         let rows = |connection: &Connection, table: &str| -> i64 {
             connection
@@ -89,6 +93,7 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
             ran.stderr
         );
         assert_eq!(here.run(&["stats"]).stderr, "", "it says so once");
+        sql(&here.db, "drop view recent; drop view broken");
         assert_eq!(shape(&here.db), shape(&new.db), "schema {version}");
         assert_eq!(
             here.json(&["check", "--full"])["faults"],

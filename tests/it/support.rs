@@ -657,6 +657,11 @@ pub fn hold(file: &Path, told: &str, variable: &str, tests: &str) {
     );
 }
 
+/// Says something on the terminal past what the test harness keeps of passing tests.
+pub fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A number from the environment, such as how often something is tried.
 pub fn number_from(variable: &str, usual: u64) -> u64 {
     let text = std::env::var(variable);
@@ -692,10 +697,8 @@ pub fn is_missing(program: &str, probe: &[&str], how: &str) -> bool {
     let count = SKIPPED.fetch_add(1, Ordering::Relaxed) + 1;
     let thread = std::thread::current();
     let test = thread.name().unwrap_or_default();
-    // Past what the test harness keeps of passing tests, so that it is seen.
-    let _ = writeln!(
-        std::io::stderr(),
+    say(&format!(
         "skipped {count}: {test}: {program} is missing ({how})"
-    );
+    ));
     true
 }

@@ -196,6 +196,12 @@ impl Origin {
 }
 
 impl GenericRules {
+    /// Whether an expression says the type or the key.
+    pub fn has_expressions(&self) -> bool {
+        let mut origins = self.type_from.iter().chain(&self.key_from);
+        origins.any(|origin| matches!(origin, Origin::Expression(_)))
+    }
+
     /// The type that a request names.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Bringing a file of an older schema up to the newest, a numbered step at a time.
+//! The tables: made new, or brought up from an older schema, a numbered step at a time.
 //!
 //! Each step is a file in `migrations/` and runs in one transaction: broken off at any moment, it is done
 //! or undone. What has many rows is copied, so that a step may take as long, and as much of the disk, as the
@@ -9,8 +9,13 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::lock::is_served;
-use super::open::{SCHEMA_VERSION, schema_version};
 use crate::error::{Error, Result};
+
+/// The schema, run as it stands.
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// The newest schema version this program knows; `schema.sql` writes it.
+pub(super) const SCHEMA_VERSION: i64 = 8;
 
 /// The oldest schema that files are brought up from.
 pub(super) const OLDEST: i64 = 7;
@@ -32,6 +37,8 @@ pub(super) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
     );
     // A table is made anew beside the old one: nothing may follow its references meanwhile.
     connection.pragma_update(None, "foreign_keys", false)?;
+    // Nor is it looked into views that an application made, of ours or of tables that it dropped.
+    connection.pragma_update(None, "legacy_alter_table", true)?;
     for (version, step) in STEPS {
         let done = take(connection, *version, step);
         if done.is_err() && !connection.is_autocommit() {
@@ -39,6 +46,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
         }
         done?;
     }
+    connection.pragma_update(None, "legacy_alter_table", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
@@ -67,4 +75,36 @@ fn take(connection: &Connection, version: i64, step: &str) -> Result<()> {
     }
     connection.execute_batch("commit")?;
     Ok(())
+}
+
+/// Lets pages that are freed be cut off the file, a few at a time, when that is asked for. It is a
+/// property of the file from its first table on.
+pub(super) fn give_back_pages(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    Ok(())
+}
+
+/// Makes the tables of the newest schema.
+pub(super) fn make_schema(connection: &Connection) -> Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
+}
+
+/// The version in the file; `None` where hookbox's tables are not there.
+pub(super) fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let known: i64 = connection.query_row(
+        "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
+        [],
+        |row| row.get(0),
+    )?;
+    if known == 0 {
+        return Ok(None);
+    }
+    connection
+        .query_row(
+            "select schema_version from hookbox_meta where id = 1",
+            [],
+            |row| row.get(0),
+        )
+        .map(Some)
 }
