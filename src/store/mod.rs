@@ -4,11 +4,13 @@
 //! have read-only connections of their own. Nothing here reads a clock or speaks to a network, and no
 //! transaction outlives a call.
 //!
-//! How to read it: `open` makes and checks the file, `writer` commits, `enqueue` takes events in, `outbox`
+//! How to read it: `open` makes and checks the file, of the tables in `schema`, in a `place` that will do and
+//! with `room` left; `trouble` is what is wrong with it now; `writer` commits, `enqueue` takes events in, `outbox`
 //! those that other programs put in by SQL, `route` says who wants them, `due` finds what to send, `record` writes what came of it, `pace`,
 //! `expire` and `shift` what the scheduler knows of rates, ages and clocks; `replay` and `setup` are
 //! what people ask for, `query`, `follow` and `report` are what they look at;
-//! `prune`, `backup` and `doctor` are for whoever looks after the file.
+//! `prune` and `retain` remove what is old, `backup`, `restore`, `check`, `salvage`, `compact` and `doctor` are
+//! for whoever looks after the file.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
