@@ -275,7 +275,11 @@ impl std::error::Error for Error {
 
 impl From<rusqlite::Error> for Error {
     fn from(cause: rusqlite::Error) -> Error {
+        let extended = cause.sqlite_error().map(|error| error.extended_code);
         let doing = match cause.sqlite_error_code() {
+            _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+                "make the file that processes share (-shm): the disk is full, make room"
+            }
             Some(rusqlite::ErrorCode::DiskFull) => "write to the database",
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
                 "get the database's write lock in time"

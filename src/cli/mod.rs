@@ -319,6 +319,9 @@ fn start_log(arguments: &Arguments) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
+        // Of a line that cannot be written nobody is told: telling it ended the process, where the log is
+        // on a full disk.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -46,16 +46,18 @@ pub(super) struct ServeArguments {
     /// is there goes on being sent and recorded
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_room)]
     keep_free: u64,
-    /// Remove what arrived after this time, such as 30d [default: never]
+    /// Remove what arrived after this time, such as 30d, and an hour at least;
+    /// nothing unless this is given
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     keep_delivered: Option<Duration>,
-    /// Remove what is dead or cancelled after this time [default: never]
+    /// Remove what is dead or cancelled after this time; nothing unless this is
+    /// given
     #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     keep_dead: Option<Duration>,
     /// Hold the file to this size, such as 4GiB: from nine tenths on the oldest
-    /// settled events go, whatever their age; where all is pending, nothing is
-    /// taken in
-    #[arg(long, value_name = "SIZE", value_parser = parse_room)]
+    /// settled events go, whatever their age but for the last hour; where all is
+    /// pending or younger, nothing is taken in; 1MiB at least
+    #[arg(long, value_name = "SIZE", value_parser = parse_file_size)]
     max_size: Option<u64>,
     /// Where requests may go: any (but link-local and cloud metadata addresses)
     /// or public (the internet only)
@@ -196,6 +198,18 @@ fn room_for_connections() -> Result<usize> {
     Ok(usize::try_from(left)
         .unwrap_or(usize::MAX)
         .min(CONNECTIONS_MAX))
+}
+
+/// The size of a file that can hold something.
+fn parse_file_size(text: &str) -> Result<u64> {
+    /// Empty tables and their indexes are a fifth of that.
+    const LEAST: u64 = 1024 * 1024;
+    match parse_room(text)? {
+        size if size >= LEAST => Ok(size),
+        _ => Err(Error::misuse(format!(
+            "`{text}` is too small for a file; 1MiB at least"
+        ))),
+    }
 }
 
 /// A size that may be nothing.

@@ -37,6 +37,11 @@ impl Store {
     /// [`Error::Io`] and [`Error::Sqlite`] when it cannot be written or the database not read;
     /// [`Error::Refused`] when the copy is damaged. Then there is no file, or a whole one.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
+        if to.canonicalize().is_ok_and(|to| to == self.path()) {
+            return Err(Error::misuse(
+                "that is the database itself; name a new file for the backup",
+            ));
+        }
         let draft = Draft::new(to, self.path())?;
         let source = connect_read_only(self.path())?;
         let bytes = copy(&source, &draft, &mut progress)?;

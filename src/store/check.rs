@@ -78,7 +78,10 @@ impl Store {
 /// damaged is no error but a fault.
 pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
     match std::fs::metadata(path) {
-        Ok(_) => {}
+        Ok(found) if found.len() > 0 => {}
+        Ok(_) => {
+            return Ok(vec![Fault::damaged("the file is empty")]);
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(Error::NoDatabase(path.to_owned()));
         }

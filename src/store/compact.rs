@@ -51,7 +51,7 @@ impl Store {
 }
 
 fn make_anew(path: &Path) -> Result<()> {
-    let _lock = ServeLock::take(path)?;
+    let lock = ServeLock::take(path)?;
     let connection = connect_writable(path)?;
     if has_foreign_tables(&connection)? {
         return Err(Error::misuse(format!(
@@ -85,9 +85,9 @@ fn make_anew(path: &Path) -> Result<()> {
             fault.what
         )));
     }
-    // The last connection to close moves the log into the file: none is left of the old one.
-    connection
-        .close()
-        .map_err(|(_, error)| Error::from(error))?;
-    draft.replace()
+    draft.replace()?;
+    lock.renew(path);
+    // Held up to here.
+    drop(connection);
+    Ok(())
 }

@@ -38,6 +38,14 @@ impl ServeLock {
         Ok(ServeLock { file })
     }
 
+    /// Writes down which file is served: another one lies under its name by now.
+    pub(super) fn renew(&self, database: &Path) {
+        let mut file = self.file.lock().expect(NO_PANIC);
+        if let Err(error) = write_words(&mut file, database) {
+            tracing::debug!(%error, "the lock file names another database still");
+        }
+    }
+
     /// To look after it from elsewhere, as long as it is held.
     pub(super) fn watched(&self) -> Watched {
         Watched(Arc::downgrade(&self.file))
@@ -143,9 +151,15 @@ fn not_one(path: &Path, error: io::Error) -> Error {
     denied("open", path).unwrap_or_else(|| Error::io_at("open", path, error))
 }
 
-/// What a service writes into the file: its process id and which database file it serves (device and inode),
-/// padded, so that nothing of a longer one is left.
+/// What a service writes into the file: its process id, which database file it serves (device and inode), and
+/// since which start of the machine these numbers mean that; padded, so that nothing of a longer one is left.
 const WORDS_BYTES: usize = 64;
+
+/// Which start of the machine this is, as far as it says so: eight digits.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.chars().take(8).collect()
+}
 
 /// Writes who serves what, unless the file holds something that no service wrote.
 fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
@@ -155,7 +169,7 @@ fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
     let (device, inode) = identity(database).unwrap_or_default();
-    let words = format!("{} {device} {inode}", std::process::id());
+    let words = format!("{} {device} {inode} {}", std::process::id(), boot());
     let width = WORDS_BYTES - 1;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(format!("{words:<width$}\n").as_bytes())
@@ -164,19 +178,49 @@ fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
 /// Whether some process serves the very file that this path leads to now: where one was replaced, its
 /// service still holds the lock.
 pub(super) fn is_this_served(database: &Path) -> bool {
+    let served = served_file(database);
+    served.is_some() && served == identity(database) && is_served(database)
+}
+
+/// The file that was served last under this name, where that was since the machine was started.
+fn served_file(database: &Path) -> Option<(u64, u64)> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(NO_LINK);
-    let words = options
-        .open(beside(database, ".lock"))
-        .ok()
-        .and_then(|mut file| read_words(&mut file));
-    let mut numbers = words
-        .iter()
-        .flat_map(|words| words.split_whitespace())
-        .skip(1);
-    let mut number = || numbers.next().and_then(|text| text.parse::<u64>().ok());
-    let served = number().zip(number());
-    served.is_some() && served == identity(database) && is_served(database)
+    let mut file = options.open(beside(database, ".lock")).ok()?;
+    let words = read_words(&mut file)?;
+    let mut words = words.split_whitespace().skip(1);
+    let (device, inode) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+    (words.next()? == boot()).then_some((device, inode))
+}
+
+/// Whether the log that lies beside a file is that of another one, which was served under its name and
+/// replaced: `SQLite` would read the one into the other.
+pub(super) fn has_others_log(database: &Path) -> bool {
+    let served = served_file(database);
+    if served.is_none() || served == identity(database) {
+        return false;
+    }
+    let log = std::fs::metadata(beside(database, "-wal")).map_or(0, |found| found.len());
+    if log == 0 {
+        // From now on it is this one, whose log will lie there.
+        rename_served(database);
+    }
+    log > 0
+}
+
+/// Writes down which file is meant from now on, where nobody serves one.
+fn rename_served(database: &Path) {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(NO_LINK);
+    let Ok(mut file) = options.open(beside(database, ".lock")) else {
+        return;
+    };
+    if file.try_lock().is_ok() {
+        if let Err(error) = write_words(&mut file, database) {
+            tracing::debug!(%error, "the lock file names another database still");
+        }
+        let _ = file.unlock();
+    }
 }
 
 /// Tries for the lock a little longer than [`is_served`] holds it: a command that looks whether

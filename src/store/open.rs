@@ -10,6 +10,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::lock::has_others_log;
 use super::permission::{denied, give_to};
 use super::place;
 use super::schema::{
@@ -64,6 +65,9 @@ pub(super) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         .canonicalize()
         .map_err(|error| cannot("open", path, error))?;
     place::check(&path)?;
+    if has_others_log(&path) {
+        return Err(place::others_log(&path));
+    }
     let (connection, version) = connect_writable(&path)
         .and_then(|connection| {
             let version = schema_version(&connection)?;

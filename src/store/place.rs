@@ -89,9 +89,22 @@ pub(super) fn gone(path: &Path, left: &Path) -> Error {
     Error::BadPlace {
         path: path.to_owned(),
         why: format!(
-            "is gone or empty, and {} says that there was a database: put it back, or a backup with `hookbox restore FILE`; to begin with a new one remove {} first",
-            left.display(),
+            "is gone or empty, and {} says that there was a database: put it back, or a backup with `hookbox restore FILE`; to begin with a new one move its -wal, which may hold events that are nowhere else, and its .lock away",
             left.display()
+        ),
+    }
+}
+
+/// That a log lies beside a file that is not its own.
+pub(super) fn others_log(path: &Path) -> Error {
+    let log = beside(path, "-wal");
+    let lock = beside(path, ".lock");
+    Error::BadPlace {
+        path: path.to_owned(),
+        why: format!(
+            "was put in the place of a file that was served, whose log is still there ({}) and may hold events that are nowhere else: put that file back, or put a backup in place with `hookbox restore FILE`; where the file and its log were moved here together, remove {}",
+            log.display(),
+            lock.display()
         ),
     }
 }
@@ -269,7 +282,7 @@ impl Place {
 
     fn told(&self, what: &str) -> String {
         format!(
-            "{} {what} while it was open; nothing is taken in or recorded any more: stop this, put the file back (a backup with `hookbox restore FILE`), and start again",
+            "{} {what} while it was open; nothing is taken in or recorded any more: undo that, and it goes on; else stop this, put a backup in place with `hookbox restore FILE`, and start again",
             self.path.display()
         )
     }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::backup::{Copied, copy};
 use super::check::{Depth, faults};
 use super::draft::Draft;
-use super::lock::ServeLock;
+use super::lock::{ServeLock, has_others_log};
 use super::open::{connect_read_only, has_foreign_tables, sync_folder};
 use super::place;
 use super::schema::{SCHEMA_VERSION, schema_version};
@@ -58,8 +58,15 @@ pub fn restore(
         )));
     }
     let had_lock = place::beside(&database, ".lock").exists();
+    let is_others_log = is_there && has_others_log(&database);
     let lock = ServeLock::take(&database)?;
-    let restored = put_in_place(backup, &source, &database, is_there, now, &mut progress);
+    let there = There {
+        database: &database,
+        is_there,
+        is_others_log,
+    };
+    let restored = put_in_place(backup, &source, &there, now, &mut progress);
+    lock.renew(&database);
     if restored.is_err() && !is_there && !had_lock {
         // Else it would say that there was a database.
         let _ = std::fs::remove_file(place::beside(&database, ".lock"));
@@ -68,21 +75,32 @@ pub fn restore(
     restored
 }
 
+/// What is to be replaced.
+struct There<'a> {
+    database: &'a Path,
+    /// Whether there is a file.
+    is_there: bool,
+    /// Whether the log beside it is another file's.
+    is_others_log: bool,
+}
+
 fn put_in_place(
     backup: &Path,
     source: &Connection,
-    database: &Path,
-    is_there: bool,
+    there: &There<'_>,
     now: Timestamp,
     progress: &mut impl FnMut(Copied),
 ) -> Result<Restored> {
+    let database = there.database;
     let mut alone = None;
-    if is_there {
+    if there.is_there {
         place::check(database)?;
-        alone = keep_alone(database)?;
+        if !there.is_others_log {
+            alone = keep_alone(database)?;
+        }
     }
-    if let Some(there) = &alone
-        && has_foreign_tables(there).unwrap_or(false)
+    if let Some(held) = &alone
+        && has_foreign_tables(held).unwrap_or(false)
         && !has_foreign_tables(source).unwrap_or(true)
     {
         return Err(Error::Refused(format!(
@@ -111,7 +129,7 @@ fn put_in_place(
     let events = count("select count(*) from hookbox_event")?;
     let pending = count("select count(*) from hookbox_delivery where state = 'pending'")?;
     copied.close().map_err(|(_, error)| Error::from(error))?;
-    let kept = move_away(database, now)?;
+    let kept = move_away(there, now)?;
     if let Err(error) = draft.finish() {
         if let Some(kept) = &kept {
             for ending in ["-wal", ""] {
@@ -133,7 +151,10 @@ fn put_in_place(
 /// Opens what is to be put in place, and sees that it is hookbox's.
 fn open_backup(path: &Path) -> Result<Connection> {
     if !path.exists() {
-        return Err(Error::NoDatabase(path.to_owned()));
+        return Err(Error::not_found(format!(
+            "there is no backup at {}; name the file that `hookbox backup` made",
+            path.display()
+        )));
     }
     let open = || -> Result<(Connection, Option<i64>)> {
         // What nobody writes to is read as it lies, so that it may be on a medium that cannot be written
@@ -237,7 +258,8 @@ fn kept_without_log(database: &Path) -> Option<PathBuf> {
 
 /// Gives the file that is there, and its log, another name. The file goes first: as long as the log lies
 /// under the old name, nobody takes its absence for a beginning.
-fn move_away(database: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
+fn move_away(there: &There<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
+    let database = there.database;
     let stamp: String = now
         .to_string()
         .chars()
@@ -250,11 +272,16 @@ fn move_away(database: &Path, now: Timestamp) -> Result<Option<PathBuf>> {
     };
     let kept = kept.unwrap_or_else(|| place::beside(database, &format!(".before-{stamp}")));
     let mut was_there = false;
-    for ending in ["", "-wal"] {
+    // The log of another file must not lie beside this one under any name.
+    let log = match there.is_others_log {
+        true => "-wal-of-another-file",
+        false => "-wal",
+    };
+    for (ending, kept_ending) in [("", ""), ("-wal", log)] {
         let from = place::beside(database, ending);
         if from.exists() {
             was_there = true;
-            let to = place::beside(&kept, ending);
+            let to = place::beside(&kept, kept_ending);
             if to.exists() {
                 return Err(Error::misuse(format!(
                     "{} is there already; move it away",

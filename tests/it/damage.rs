@@ -281,7 +281,7 @@ fn restore_puts_a_backup_in_place_and_keeps_what_was_there() {
         (&broken, "is damaged or no database"),
         (&other, "none of hookbox's tables"),
         (&here.db, "the database itself"),
-        (&beside(&here, "none.db"), "no database at"),
+        (&beside(&here, "none.db"), "no backup at"),
     ] {
         let ran = here.run(&["restore", file.to_str().unwrap()]);
         assert_ne!(ran.code, 0);

@@ -134,6 +134,75 @@ fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
     assert_eq!(served.page("/readyz").0, 200);
 }
 
+/// Cause: SQLite reads whatever log lies beside a file. Damage: after a file was put in the place of a served
+/// one, the next command moved the old log into it, and what was acknowledged last was nowhere. Cure: the lock
+/// file says which file was served.
+#[test]
+fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
+    let here = Box::new();
+    here.add_gogs();
+    let copy = here.folder.path().join("copy.db");
+    here.json(&["backup", copy.to_str().unwrap()]);
+    let served = serve_with_one(&here, 1);
+    let away = here.folder.path().join("away.db");
+    fs::rename(&here.db, &away).unwrap();
+    fs::copy(&copy, &here.db).unwrap();
+    is_shut(&served, "was replaced by another file");
+    assert_eq!(served.signal("TERM"), Some(0));
+    let other = fs::read(&here.db).unwrap();
+    for arguments in [
+        &["stats"][..],
+        &[
+            "serve",
+            "--ingest",
+            "127.0.0.1:0",
+            "--status",
+            "127.0.0.1:0",
+        ],
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.contains("put that file back"), "{}", ran.stderr);
+    }
+    assert_eq!(fs::read(&here.db).unwrap(), other, "it was left alone");
+    fs::rename(&away, &here.db).unwrap();
+    assert_eq!(here.json(&["stats"])["events"], 1, "put back, all is there");
+    // Or a backup goes in its place, and works on.
+    let served = here.serve();
+    assert_eq!(served.push("k2", PUSH.as_bytes()).0, 202);
+    fs::rename(&here.db, &away).unwrap();
+    fs::copy(&copy, &here.db).unwrap();
+    is_shut(&served, "was replaced by another file");
+    assert_eq!(served.signal("TERM"), Some(0));
+    here.json(&["restore", copy.to_str().unwrap()]);
+    for _ in 0..2 {
+        here.json(&["enqueue", "--type", "a", "--data", "{}"]);
+    }
+    let served = here.serve();
+    assert_eq!(served.push("k3", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.signal("KILL"), None);
+    assert_eq!(here.json(&["stats"])["events"], 3);
+}
+
+#[test]
+fn a_log_on_a_full_disk_does_not_end_the_service() {
+    let here = Box::new();
+    here.add_gogs();
+    let receiver = crate::support::Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let mut command = Command::new("sh");
+    let script = "exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0 2>/dev/full";
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .env("HOOKBOX_DB", &here.db);
+    let served = Served::start(command);
+    for number in 0..3 {
+        assert_eq!(served.push(&format!("k{number}"), PUSH.as_bytes()).0, 202);
+        receiver.next();
+    }
+    assert_eq!(served.signal("TERM"), Some(0));
+}
+
 #[test]
 fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
     let here = Box::new();
