@@ -201,7 +201,7 @@ impl Writer {
             Err(error) => {
                 self.published.noticed(&error);
                 if error.is_unavailable() {
-                    let why = error.chain();
+                    let why = format!("nothing is recorded or sent: {}", error.chain());
                     self.published.trouble.set(Kind::CannotWrite, Some(why));
                 }
                 // Some errors make SQLite roll back by itself; then there is nothing to roll back.

@@ -42,7 +42,7 @@ texts! {
         replays: "Replays",
         outages: "Outages",
         log_out: "Log out",
-        trouble: "Nothing can be written, so nothing is taken in and nothing is sent: {why}",
+        trouble: "Nothing is taken in: {why}",
         footer: "hookbox {version} · times in UTC",
         looks_only: "you may look, and change nothing",
         keys: "Keys",
