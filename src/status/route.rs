@@ -180,9 +180,7 @@ fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str
         "/healthz" if is_get => Reply::json(200, &json!({ "status": "ok" })),
         "/readyz" if is_get => match router.store.trouble() {
             None => Reply::json(200, &json!({ "status": "ready" })),
-            Some(trouble) => {
-                Reply::json(503, &json!({ "status": "not ready", "error": trouble }))
-            }
+            Some(trouble) => Reply::json(503, &json!({ "status": "not ready", "error": trouble })),
         },
         "/login" if router.access.is_needed() => login(router, request, query),
         _ => return None,
