@@ -280,6 +280,9 @@ impl From<rusqlite::Error> for Error {
             _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
                 "make the file that processes share (-shm): the disk is full, make room"
             }
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                "read the database, which is damaged (`hookbox check` says what to do)"
+            }
             Some(rusqlite::ErrorCode::DiskFull) => "write to the database",
             Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
                 "get the database's write lock in time"

@@ -215,7 +215,7 @@ impl Published {
     fn noticed(&self, error: &Error) {
         if error.is_damage() {
             let why = format!(
-                "the file is damaged ({}): nothing is taken in; look with `hookbox check`, then put a backup in its place with `hookbox restore FILE`, or save what can be read with `hookbox salvage NEW_FILE`",
+                "the file is damaged: {}: nothing is taken in; look with `hookbox check`, then put a backup in its place with `hookbox restore FILE`, or save what can be read with `hookbox salvage NEW_FILE`",
                 error.chain()
             );
             self.trouble.set(Kind::Damaged, Some(why));
