@@ -107,21 +107,26 @@ fn take(database: &Path) -> Result<File> {
 
 /// Whether some process serves this database right now.
 pub(super) fn is_served(database: &Path) -> bool {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(NO_LINK);
-    match options.open(beside(database, ".lock")) {
+    match reading().open(beside(database, ".lock")) {
         Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
         Err(_) => false,
     }
 }
 
-/// A symbolic link is not followed: it may lead to what is not ours to write.
-const NO_LINK: i32 = OFlags::NOFOLLOW.bits() as i32;
+/// How the lock file is opened to be read. A symbolic link is not followed: it may lead to what is not ours
+/// to write.
+fn reading() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options
+        .read(true)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32);
+    options
+}
 
 /// Opens the lock file, or makes one that is open to just those that the database is open to.
 fn open(database: &Path, path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(NO_LINK);
+    let mut options = reading();
+    options.write(true);
     match options.open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         opened => return opened,
@@ -184,9 +189,7 @@ pub(super) fn is_this_served(database: &Path) -> bool {
 
 /// The file that was served last under this name, where that was since the machine was started.
 fn served_file(database: &Path) -> Option<(u64, u64)> {
-    let mut options = OpenOptions::new();
-    options.read(true).custom_flags(NO_LINK);
-    let mut file = options.open(beside(database, ".lock")).ok()?;
+    let mut file = reading().open(beside(database, ".lock")).ok()?;
     let words = read_words(&mut file)?;
     let mut words = words.split_whitespace().skip(1);
     let (device, inode) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
@@ -210,16 +213,14 @@ pub(super) fn has_others_log(database: &Path) -> bool {
 
 /// Writes down which file is meant from now on, where nobody serves one.
 fn rename_served(database: &Path) {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(NO_LINK);
-    let Ok(mut file) = options.open(beside(database, ".lock")) else {
+    let Ok(file) = reading().write(true).open(beside(database, ".lock")) else {
         return;
     };
     if file.try_lock().is_ok() {
-        if let Err(error) = write_words(&mut file, database) {
-            tracing::debug!(%error, "the lock file names another database still");
-        }
-        let _ = file.unlock();
+        let lock = ServeLock {
+            file: Arc::new(Mutex::new(file)),
+        };
+        lock.renew(database);
     }
 }
 

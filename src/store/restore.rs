@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 pub struct Restored {
     /// Its bytes.
     pub bytes: u64,
-    /// Events in it, and deliveries that are pending.
+    /// Events in it.
     pub events: i64,
     /// Deliveries that are pending in it: they are sent once it is served.
     pub pending: i64,
@@ -36,8 +36,8 @@ pub struct Restored {
 ///
 /// # Errors
 /// [`Error::AlreadyServing`] while the database is served, [`Error::Misuse`] while another program has it
-/// open; [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::NewerSchema`], [`Error::Refused`] when the
-/// backup is not one, or is damaged. Nothing was changed then.
+/// open; [`Error::NotFound`], [`Error::NewerSchema`], [`Error::Refused`] when the backup is not there, not
+/// one, or damaged. Nothing was changed then.
 pub fn restore(
     backup: &Path,
     database: &Path,

@@ -221,6 +221,7 @@ impl Writer {
 
     /// Looks whether the file is still the one that was opened, and the lock of whoever serves it there.
     fn look_at_place(&mut self) {
+        let was_gone = self.published.trouble.is(Kind::Gone);
         let mut why = self.settle_doubt();
         if why.is_none() {
             let serving = self.published.serving.lock().expect(NO_PANIC);
@@ -229,17 +230,15 @@ impl Writer {
                 .err()
                 .map(|error| format!("another process may serve the file: {}", error.chain()));
         }
-        let was_gone = self.published.trouble.is(Kind::Gone);
-        if was_gone && why.is_none() {
-            // What was committed when it went has waited since.
-            self.others_wrote = true;
-        }
-        if why.is_some() && !was_gone {
+        let is_gone = why.is_some();
+        if is_gone != was_gone {
             // What is in the log must not be moved into what lies there now.
             let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
-            if let Err(error) = self.connection.set_db_config(option, true) {
+            if let Err(error) = self.connection.set_db_config(option, is_gone) {
                 tracing::error!(%error, "the log may be moved into another file");
             }
+            // What was committed when it went has waited until it is back.
+            self.others_wrote |= was_gone;
         }
         self.published.trouble.set(Kind::Gone, why);
     }

@@ -121,6 +121,22 @@ fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back(
 }
 
 #[test]
+fn the_log_is_moved_into_the_file_at_a_stop_where_that_was_put_back() {
+    let here = Box::new();
+    here.add_gogs();
+    let away = here.folder.path().join("away.db");
+    let served = serve_with_one(&here, 1);
+    fs::rename(&here.db, &away).unwrap();
+    is_shut(&served, "was moved or deleted");
+    fs::rename(&away, &here.db).unwrap();
+    wait_until("it to go on by itself", || {
+        (served.page("/readyz").0 == 200).then_some(())
+    });
+    assert_eq!(served.signal("TERM"), Some(0));
+    assert!(!beside(&here, "-wal").exists());
+}
+
+#[test]
 fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
     let here = Box::new();
     here.add_gogs();
