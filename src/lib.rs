@@ -84,6 +84,7 @@
 //! | pace | what the scheduler knows of an endpoint's rate: when requests ended, and how long it asked to be left alone |
 //! | lane | an endpoint's place in the scheduler: what is ready, what is in flight |
 
+mod caught;
 pub mod cli;
 pub mod error;
 pub mod inbound;

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::caught::end_on_others;
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
 use crate::store::{Missing, PAGE_DEFAULT, PAGE_MAX, Store};
@@ -212,6 +213,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(&arguments);
     outlive_size_limit();
+    end_on_others();
     let context = Context {
         db: arguments.db,
         out: Output::new(arguments.json),

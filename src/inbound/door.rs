@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
+use crate::caught::caught;
 use crate::error::Error;
 use crate::model::check_name;
 use crate::model::event::{Accepted, NewEvent};
@@ -262,12 +263,12 @@ impl Door {
         };
         let now = self.clock.now();
         let admitted = if self.is_light(&source, body.len()) {
-            admit(&self.store, &source, now, headers, body)
+            caught(|| admit(&self.store, &source, now, headers, body))
         } else {
             let (store, of) = (self.store.clone(), source.clone());
             let mut taken = std::mem::take(headers);
             let worked = spawn_blocking(move || {
-                let admitted = admit(&store, &of, now, &mut taken, body);
+                let admitted = caught(|| admit(&store, &of, now, &mut taken, body));
                 (admitted, taken)
             });
             let (admitted, taken) = worked
@@ -276,6 +277,10 @@ impl Door {
             *headers = taken;
             admitted
         };
+        let admitted = admitted.unwrap_or_else(|fault| {
+            tracing::error!(source = source.name, fault, "event.fault");
+            Err(not_stored())
+        });
         let stored = match admitted? {
             Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
             Admitted::Event(stored) => stored,
@@ -533,13 +538,15 @@ fn cannot_store(error: &Error, source: &Source) -> Refusal {
                     error = error.chain(),
                     "cannot store an event"
                 );
-                Refusal::new(
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "the event could not be stored",
-                )
+                not_stored()
             }
         }
     }
+}
+
+fn not_stored() -> Refusal {
+    let text = "the event could not be stored";
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
 }
 
 fn declared_bytes(headers: &hyper::HeaderMap) -> Option<usize> {

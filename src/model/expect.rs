@@ -12,7 +12,7 @@ use minijinja::value::Value;
 
 use super::json_value::{Numbers, json_value};
 use crate::error::{Error, Result};
-use crate::model::expression::{Code, compile};
+use crate::model::expression::{check, value_of};
 use crate::model::header::Header;
 use crate::model::jinja::told;
 use crate::model::scope::headers_value;
@@ -26,7 +26,6 @@ pub struct Expect(Arc<Compiled>);
 
 struct Compiled {
     text: String,
-    code: Code,
     asks_status: bool,
     asks_body: bool,
 }
@@ -71,7 +70,7 @@ impl Expect {
                 .map_err(|_| "the reply is not JSON; `text` has it as it came".to_owned())?;
             context.insert("body", value);
         }
-        let value = compiled.code.eval(context).map_err(|error| told(&error))?;
+        let value = value_of(&compiled.text, context).map_err(|error| told(&error))?;
         Ok(value.is_true())
     }
 }
@@ -80,12 +79,11 @@ impl FromStr for Expect {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Expect> {
-        let code = compile(text, &NAMES, "no reply has")?;
+        check(text, &NAMES, "no reply has")?;
         let expect = Expect(Arc::new(Compiled {
             asks_status: text.contains("status"),
             asks_body: text.contains("body"),
             text: text.to_owned(),
-            code,
         }));
         Ok(expect)
     }

@@ -3,6 +3,7 @@
 //! Pure and bounded: an expression that does too much fails, and never runs on. It must never
 //! decide what a failure means; its callers do.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
@@ -10,7 +11,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error as JinjaError, ErrorKind};
 
 use crate::error::{Error, Result};
-use crate::model::jinja::{environment, told};
+use crate::model::jinja::{Program, environment, told};
 use crate::model::scope::{Scope, headers_value};
 
 /// Steps an expression may take on one event; usual ones take ten to fifty.
@@ -31,7 +32,6 @@ pub struct Expression(Arc<Compiled>);
 
 struct Compiled {
     text: String,
-    code: Code,
     asks_headers: bool,
     asks_body: bool,
     asks_fields: bool,
@@ -53,9 +53,9 @@ impl Expression {
     /// # Ok::<(), hookbox::Error>(())
     /// ```
     pub fn parse(text: &str) -> Result<Expression> {
+        check(text, &NAMES, "no event has")?;
         let expression = Expression(Arc::new(Compiled {
             text: text.to_owned(),
-            code: compile(text, &NAMES, "no event has")?,
             // By the letter: what stands inside a slice (`body.ref[:5]`) is not among those asked.
             asks_headers: text.contains("headers"),
             asks_body: text.contains("body"),
@@ -105,18 +105,28 @@ impl Expression {
                 return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
             }
         }
-        self.0.code.eval(context)
+        value_of(&self.0.text, context)
     }
 }
 
-/// The code of an expression.
-pub(super) type Code = minijinja::Expression<'static, 'static>;
+/// What a checked expression says of what it may speak of.
+///
+/// It is compiled anew each time, which takes a few microseconds: what is compiled borrows its text.
+///
+/// # Errors
+/// What stopped it.
+pub(super) fn value_of(
+    text: &str,
+    context: BTreeMap<&'static str, Value>,
+) -> std::result::Result<Value, JinjaError> {
+    Program::expression(text)?.value(&ENVIRONMENT, context.into())
+}
 
 /// Checks an expression that may speak of these names, as far as that can be done without an event.
 ///
 /// # Errors
 /// [`Error::Misuse`] when it is too long, not well formed, or speaks of anything else.
-pub(super) fn compile(text: &str, names: &[&str], nothing_has: &str) -> Result<Code> {
+pub(super) fn check(text: &str, names: &[&str], nothing_has: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Error::misuse(format!(
             "the expression is {} bytes, limit is {TEXT_BYTES_MAX}",
@@ -124,15 +134,14 @@ pub(super) fn compile(text: &str, names: &[&str], nothing_has: &str) -> Result<C
         )));
     }
     let code = ENVIRONMENT
-        .compile_expression_owned(text.to_owned())
+        .compile_expression(text)
         .map_err(|error| bad(text, &told(&error)))?;
     let asked = code.undeclared_variables(false);
     if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
         let why = format!("{nothing_has} `{unknown}`; there are {}", names.join(", "));
         return Err(bad(text, &why));
     }
-    check_parts(text).map_err(|why| bad(text, &why))?;
-    Ok(code)
+    check_parts(text).map_err(|why| bad(text, &why))
 }
 
 fn bad(text: &str, why: &str) -> Error {

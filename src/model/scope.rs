@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex};
 
 use minijinja::value::{Object, Value};
 use minijinja::{Error as JinjaError, ErrorKind};
@@ -17,6 +17,16 @@ use crate::signature::form::is_form;
 /// Largest body that an expression reads, in bytes: as values it takes up to twenty-five times as
 /// much memory.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bodies from this size on are held as values by so many threads at a time, in bytes and threads: what many
+/// workers and senders do at once must not add up.
+const LARGE_BYTES: usize = 32 * 1024;
+const LARGE_AT_A_TIME: usize = 2;
+
+static LARGE: Turns = Turns {
+    free: Mutex::new(LARGE_AT_A_TIME),
+    freed: Condvar::new(),
+};
 
 /// What of an event filters and expressions may ask about.
 #[derive(Debug, Clone)]
@@ -38,7 +48,15 @@ pub struct Scope<'a> {
     /// What the body's numbers are read for.
     pub numbers: Numbers,
     /// The body as a value, once somebody asked; or why it is none.
-    pub(crate) parsed: OnceCell<std::result::Result<Value, String>>,
+    pub(crate) parsed: OnceCell<Parsed>,
+}
+
+/// A body as a value, or why it is none.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
+    value: std::result::Result<Value, String>,
+    /// Given back once the value is gone.
+    _turn: Option<Arc<Turn>>,
 }
 
 impl<'a> Scope<'a> {
@@ -85,21 +103,29 @@ impl<'a> Scope<'a> {
             )));
         }
         let parsed = self.parsed.get_or_init(|| {
-            let json = json_of(self.kind, self.content_type, self.body);
-            let fault = match json_value(&json, self.numbers) {
-                Ok(value) => return Ok(value),
-                Err(fault) => fault,
-            };
-            if is_form(self.content_type) && !self.looks_like_json() {
-                let fields = form_urlencoded::parse(self.body).into_owned();
-                return Ok(Value::from(fields.collect::<BTreeMap<String, String>>()));
+            let turn = (self.body.len() >= LARGE_BYTES).then(|| Arc::new(Turn::take(&LARGE)));
+            Parsed {
+                value: self.read(),
+                _turn: turn,
             }
-            if self.should_be_json() || is_form(self.content_type) {
-                return Err(format!("the body cannot be read as JSON: {fault}"));
-            }
-            Ok(Value::from(String::from_utf8_lossy(self.body).into_owned()))
         });
-        parsed.clone().map_err(bad)
+        parsed.value.clone().map_err(bad)
+    }
+
+    fn read(&self) -> std::result::Result<Value, String> {
+        let json = json_of(self.kind, self.content_type, self.body);
+        let fault = match json_value(&json, self.numbers) {
+            Ok(value) => return Ok(value),
+            Err(fault) => fault,
+        };
+        if is_form(self.content_type) && !self.looks_like_json() {
+            let fields = form_urlencoded::parse(self.body).into_owned();
+            return Ok(Value::from(fields.collect::<BTreeMap<String, String>>()));
+        }
+        if self.should_be_json() || is_form(self.content_type) {
+            return Err(format!("the body cannot be read as JSON: {fault}"));
+        }
+        Ok(Value::from(String::from_utf8_lossy(self.body).into_owned()))
     }
 
     /// Whether the body is JSON by what is said of it, or where nothing is said by how it begins.
@@ -118,7 +144,42 @@ impl<'a> Scope<'a> {
 
     /// Whether the body is text, which has no fields.
     pub(super) fn is_text(&self) -> bool {
-        matches!(self.parsed.get(), Some(Ok(value)) if value.as_str().is_some())
+        self.parsed
+            .get()
+            .is_some_and(|parsed| matches!(&parsed.value, Ok(value) if value.as_str().is_some()))
+    }
+}
+
+/// Turns that are taken one after another. Who holds one asks for nothing that another holder could have.
+#[derive(Debug)]
+struct Turns {
+    free: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A turn; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn(&'static Turns);
+
+/// Nobody panics with the number locked.
+const NO_PANIC: &str = "nobody panics with the number of turns locked";
+
+impl Turn {
+    fn take(turns: &'static Turns) -> Turn {
+        let free = turns.free.lock().expect(NO_PANIC);
+        let mut free = turns
+            .freed
+            .wait_while(free, |free| *free == 0)
+            .expect(NO_PANIC);
+        *free -= 1;
+        Turn(turns)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *self.0.free.lock().expect(NO_PANIC) += 1;
+        self.0.freed.notify_one();
     }
 }
 

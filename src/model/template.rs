@@ -4,8 +4,7 @@
 //! the file can go.
 
 use std::fmt;
-use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use minijinja::Environment;
 use minijinja::value::Value;
@@ -13,7 +12,7 @@ use serde_json::{Value as Json, json};
 
 use crate::error::{Error, Result};
 use crate::model::header::holds_secret;
-use crate::model::jinja::{environment, told};
+use crate::model::jinja::{Program, environment, told};
 use crate::model::scope::{Scope, headers_value};
 
 /// Steps a template may take on one event: a loop over a thousand commits takes ten thousand.
@@ -22,8 +21,8 @@ const FUEL: u64 = 100_000;
 /// Longest template, in bytes.
 const TEXT_BYTES_MAX: usize = 64 * 1024;
 
-/// Most bytes that a template makes of one event.
-const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
+/// The environment of all templates.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL));
 
 /// The content type of what is made, unless set otherwise.
 pub const CONTENT_TYPE: &str = "application/json";
@@ -37,7 +36,6 @@ struct Compiled {
     file: String,
     text: String,
     content_type: String,
-    environment: Environment<'static>,
 }
 
 /// What a template may use besides what filters ask about.
@@ -71,18 +69,14 @@ impl Template {
                 "the content type cannot stand in a header; write one such as application/json",
             ));
         }
-        let mut environment = environment(FUEL);
-        environment
-            .add_template_owned("template", text.to_owned())
-            .map_err(|error| {
-                let line = error.line().unwrap_or(1);
-                Error::misuse(format!("template {file}, line {line}: {}", told(&error)))
-            })?;
+        Program::template(text).map_err(|error| {
+            let line = error.line().unwrap_or(1);
+            Error::misuse(format!("template {file}, line {line}: {}", told(&error)))
+        })?;
         Ok(Template(Arc::new(Compiled {
             file: file.to_owned(),
             text: text.to_owned(),
             content_type: content_type.to_owned(),
-            environment,
         })))
     }
 
@@ -125,24 +119,19 @@ impl Template {
         context.extend(event.key.map(|key| ("key", Value::from(key))));
         context.insert("received_at", Value::from(event.received_at));
         context.insert("summary", Value::from(event.summary));
-        let template = self.0.environment.get_template("template");
-        let mut made = Bounded(Vec::new());
-        template
-            .and_then(|template| template.render_captured_to(context, &mut made).map(|_| ()))
-            .map_err(
-                |error| match (made.0.len() >= OUTPUT_BYTES_MAX, error.line()) {
-                    (true, _) => failed(format!("it makes more than {OUTPUT_BYTES_MAX} bytes")),
-                    (false, Some(line)) => failed(format!("line {line}: {}", told(&error))),
-                    (false, None) => failed(told(&error)),
-                },
-            )?;
+        let made = Program::template(&self.0.text)
+            .and_then(|program| program.text(&ENVIRONMENT, context.into()))
+            .map_err(|error| match error.line() {
+                Some(line) => failed(format!("line {line}: {}", told(&error))),
+                None => failed(told(&error)),
+            })?;
         let says_json = self.0.content_type.to_ascii_lowercase().contains("json");
-        if says_json && let Err(error) = serde_json::from_slice::<serde::de::IgnoredAny>(&made.0) {
+        if says_json && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&made) {
             return Err(failed(format!(
                 "what it makes is not JSON ({error}); write values as {{{{ value|tojson }}}}"
             )));
         }
-        Ok(made.0)
+        Ok(made.into_bytes())
     }
 
     /// As it is stored: a JSON object.
@@ -173,24 +162,6 @@ impl PartialEq for Template {
 impl fmt::Debug for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Template({})", self.0.file)
-    }
-}
-
-/// Takes so many bytes and no more.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let room = OUTPUT_BYTES_MAX - self.0.len();
-        self.0.extend_from_slice(&bytes[..bytes.len().min(room)]);
-        if bytes.len() > room {
-            return Err(io::Error::other("too much"));
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
-use crate::model::endpoint::Endpoint;
+use crate::caught::caught;
+use crate::error::{Error, Result};
+use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
-use crate::store::SendableEvent;
+use crate::store::{Hands, Piece, SendableEvent};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{Occasion, render};
@@ -42,35 +43,60 @@ pub(super) struct Finished {
     pub(super) exchange: Result<Exchange>,
 }
 
-pub(super) fn run(job: Job, transport: &dyn Transport, clock: &dyn Clock) -> Finished {
+pub(super) fn run(
+    job: Job,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    hands: &Arc<Hands>,
+) -> Finished {
     let started = clock.now();
-    let occasion = Occasion {
-        webhook_id: &job.webhook_id,
-        delivery: Some(&job.delivery_id),
-        now: started,
-    };
-    let owed = job.event.owed;
-    let (exchange, request_headers) = match render(&job.endpoint, job.event, &occasion) {
-        Ok(request) => {
-            let exchange = transport.send(&job.endpoint, &request);
-            let exchange = without_tokens(exchange, &job.endpoint, &request);
-            (
-                Ok(exchange),
-                without_secrets(request.headers, &job.endpoint),
-            )
-        }
-        Err(error) => (Err(error), Vec::new()),
-    };
+    let (endpoint, webhook_id) = (job.endpoint.clone(), job.webhook_id.clone());
+    let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
+    let done = caught(|| exchange(job, started, transport, hands));
+    let (exchange, request_headers) = done.unwrap_or_else(|fault| {
+        let endpoint = endpoint.name.as_str();
+        tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");
+        (Err(Error::Refused(fault)), Vec::new())
+    });
     Finished {
-        delivery: job.delivery,
-        tries: job.tries,
-        endpoint: job.endpoint,
-        webhook_id: job.webhook_id,
+        delivery,
+        tries,
+        endpoint,
+        webhook_id,
         owed,
         started,
         ended: clock.now(),
         request_headers,
         exchange,
+    }
+}
+
+fn exchange(
+    job: Job,
+    started: Timestamp,
+    transport: &dyn Transport,
+    hands: &Arc<Hands>,
+) -> (Result<Exchange>, Vec<Header>) {
+    let occasion = Occasion {
+        webhook_id: &job.webhook_id,
+        delivery: Some(&job.delivery_id),
+        now: started,
+    };
+    // What is sent as it came is not worked on.
+    let held = (!matches!(job.endpoint.format, Format::Raw)).then(|| {
+        let piece = Piece::Delivery(job.endpoint.id, job.delivery);
+        hands.take(piece)
+    });
+    let rendered = render(&job.endpoint, job.event, &occasion);
+    drop(held);
+    match rendered {
+        Ok(request) => {
+            let exchange = transport.send(&job.endpoint, &request);
+            let exchange = without_tokens(exchange, &job.endpoint, &request);
+            let headers = without_secrets(request.headers, &job.endpoint);
+            (Ok(exchange), headers)
+        }
+        Err(error) => (Err(error), Vec::new()),
     }
 }
 

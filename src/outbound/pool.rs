@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::store::Hands;
 use crate::time::Clock;
 
 use super::attempt::{Job, run};
@@ -31,6 +32,7 @@ struct Shared {
     mailbox: Arc<Mailbox>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
+    hands: Arc<Hands>,
 }
 
 #[derive(Default)]
@@ -45,6 +47,7 @@ impl Pool {
         mailbox: Arc<Mailbox>,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
+        hands: Arc<Hands>,
     ) -> Pool {
         Pool {
             shared: Arc::new(Shared {
@@ -53,6 +56,7 @@ impl Pool {
                 mailbox,
                 transport,
                 clock,
+                hands,
             }),
         }
     }
@@ -113,8 +117,9 @@ impl Drop for Pool {
 impl Shared {
     fn work(&self) {
         while let Some(job) = self.next() {
+            let (transport, clock) = (self.transport.as_ref(), self.clock.as_ref());
             self.mailbox
-                .finished(run(job, self.transport.as_ref(), self.clock.as_ref()));
+                .finished(run(job, transport, clock, &self.hands));
         }
     }
 

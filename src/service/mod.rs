@@ -106,6 +106,13 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Result<Service> {
         let lock = store.lock_for_serving()?;
+        // A disk that cannot be written must not keep the service from starting.
+        if let Err(error) = store.set_aside_what_ended_it(clock.now()) {
+            tracing::warn!(
+                error = error.chain(),
+                "cannot set aside what ended the process"
+            );
+        }
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));

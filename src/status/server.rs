@@ -17,6 +17,7 @@ use super::gate::{Gate, Inner, NO_PANIC, connect};
 use super::hidden::Hidden;
 use super::route::answer;
 use super::router::Router;
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::time::Clock;
@@ -164,7 +165,12 @@ fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
             .expect("no worker panics with the lock")
             .recv();
         match next {
-            Ok(request) => answer(router, request),
+            Ok(request) => {
+                // tiny_http says 500 where a request was given no answer.
+                if let Err(fault) = caught(|| answer(router, request)) {
+                    tracing::error!(fault, "status.fault");
+                }
+            }
             Err(_) => return,
         }
     }

@@ -6,13 +6,14 @@
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use rustix::fs::OFlags;
 
+use super::in_hand::{self, LINE_BYTES, Piece};
 use super::permission::{denied, give_to, open_as};
 use super::place::{beside, folder_of, identity};
 use crate::error::{Error, Result};
@@ -22,6 +23,8 @@ use crate::error::{Error, Result};
 pub struct ServeLock {
     // Shared with whoever looks whether it still lies where others look for it.
     file: Arc<Mutex<File>>,
+    /// What the process before left in hand.
+    left: Vec<(Piece, u32)>,
 }
 
 /// Nobody panics with the lock's file locked.
@@ -34,8 +37,11 @@ impl ServeLock {
     /// [`Error::AlreadyServing`] with the holder's process id when somebody has it;
     /// [`Error::Io`] when the lock file cannot be made, or its name is that of something else.
     pub(super) fn take(database: &Path) -> Result<ServeLock> {
-        let file = Arc::new(Mutex::new(take(database)?));
-        Ok(ServeLock { file })
+        let (file, left) = take(database)?;
+        Ok(ServeLock {
+            file: Arc::new(Mutex::new(file)),
+            left,
+        })
     }
 
     /// Writes down which file is served: another one lies under its name by now.
@@ -44,6 +50,11 @@ impl ServeLock {
         if let Err(error) = write_words(&mut file, database) {
             tracing::debug!(%error, "the lock file names another database still");
         }
+    }
+
+    /// What the process before had in hand when it ended.
+    pub(super) fn left(&self) -> &[(Piece, u32)] {
+        &self.left
     }
 
     /// To look after it from elsewhere, as long as it is held.
@@ -69,6 +80,17 @@ impl Watched {
         self.0.strong_count() > 0
     }
 
+    /// Writes a line below the words.
+    pub(super) fn write_line(&self, line: usize, text: &[u8]) -> io::Result<()> {
+        let Some(held) = self.0.upgrade() else {
+            return Ok(());
+        };
+        let place = WORDS_BYTES + line * LINE_BYTES;
+        held.lock()
+            .expect(NO_PANIC)
+            .write_all_at(text, place as u64)
+    }
+
     /// Takes it anew where somebody removed the file, so that nobody else can.
     ///
     /// # Errors
@@ -83,13 +105,14 @@ impl Watched {
         if named.is_ok() && named.ok() == held.metadata().map(of).ok() {
             return Ok(());
         }
-        *held = take(database)?;
+        *held = take(database)?.0;
         tracing::warn!(database = %database.display(), "the lock file was removed, and is made again");
         Ok(())
     }
 }
 
-fn take(database: &Path) -> Result<File> {
+/// The file, and what the process before had in hand.
+fn take(database: &Path) -> Result<(File, Vec<(Piece, u32)>)> {
     let path = beside(database, ".lock");
     let mut file = open(database, &path).map_err(|error| not_one(&path, error))?;
     if !lock_patiently(&file).map_err(|error| Error::io_at("lock", &path, error))? {
@@ -98,11 +121,27 @@ fn take(database: &Path) -> Result<File> {
             pid: read_pid(&mut file),
         });
     }
+    let left = read_left(&mut file);
     // A full disk must not keep the service from starting: the lock holds without the number.
     if let Err(error) = write_words(&mut file, database) {
         tracing::warn!(%error, path = %path.display(), "cannot write the process id into the lock file");
     }
-    Ok(file)
+    Ok((file, left))
+}
+
+/// The lines below the words, where the machine has not been started since.
+fn read_left(file: &mut File) -> Vec<(Piece, u32)> {
+    let is_of_now = read_words(file).is_some_and(|words| words.trim_end().ends_with(&boot()));
+    let mut lines = Vec::new();
+    let place = SeekFrom::Start(WORDS_BYTES as u64);
+    let read = file.seek(place).and_then(|_| {
+        let few = (MOST_LINES * LINE_BYTES) as u64;
+        file.take(few).read_to_end(&mut lines)
+    });
+    match is_of_now && read.is_ok() {
+        true => in_hand::left(&lines),
+        false => Vec::new(),
+    }
 }
 
 /// Whether some process serves this database right now.
@@ -160,6 +199,9 @@ fn not_one(path: &Path, error: io::Error) -> Error {
 /// since which start of the machine these numbers mean that; padded, so that nothing of a longer one is left.
 const WORDS_BYTES: usize = 64;
 
+/// Lines below them that are read: more than there are threads.
+const MOST_LINES: usize = 1_024;
+
 /// Which start of the machine this is, as far as it says so: eight digits.
 fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
@@ -169,7 +211,9 @@ fn boot() -> String {
 /// Writes who serves what, unless the file holds something that no service wrote.
 fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
     let length = file.metadata()?.len();
-    if length > 0 && (length > WORDS_BYTES as u64 || read_pid(file).is_none()) {
+    let words = read_words(file).unwrap_or_default();
+    let is_ours = words.len() == WORDS_BYTES && words.ends_with('\n') && read_pid(file).is_some();
+    if length > 0 && !is_ours {
         let text = "it holds something else, which is left as it is";
         return Err(io::Error::new(ErrorKind::InvalidData, text));
     }
@@ -177,7 +221,8 @@ fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
     let words = format!("{} {device} {inode} {}", std::process::id(), boot());
     let width = WORDS_BYTES - 1;
     file.seek(SeekFrom::Start(0))?;
-    file.write_all(format!("{words:<width$}\n").as_bytes())
+    file.write_all(format!("{words:<width$}\n").as_bytes())?;
+    file.set_len(WORDS_BYTES as u64)
 }
 
 /// Whether some process serves the very file that this path leads to now: where one was replaced, its
@@ -219,6 +264,7 @@ fn rename_served(database: &Path) {
     if file.try_lock().is_ok() {
         let lock = ServeLock {
             file: Arc::new(Mutex::new(file)),
+            left: Vec::new(),
         };
         lock.renew(database);
     }

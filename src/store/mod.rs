@@ -42,6 +42,7 @@ mod expire;
 mod follow;
 mod gather;
 mod halves;
+mod in_hand;
 mod job;
 mod keys;
 mod lock;
@@ -84,6 +85,7 @@ pub use due::{DueDelivery, SendableEvent};
 pub use enqueue::REPEAT_QUIET;
 pub(crate) use expire::{Expired, FIRST_PLAUSIBLE};
 pub use follow::{FollowFilter, Follower, Happening, News};
+pub(crate) use in_hand::{Hands, Piece};
 pub use lock::ServeLock;
 pub use measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use open::Missing;
@@ -185,6 +187,8 @@ struct Published {
     has_mark: AtomicBool,
     /// The lock for serving, while this process has it.
     serving: Mutex<Watched>,
+    /// What is being worked on.
+    hands: Arc<Hands>,
     /// How much of the disk may be used, where that was said.
     room: Mutex<Option<Room>>,
 }
@@ -280,6 +284,7 @@ impl Store {
             has_mark: AtomicBool::new(false),
             looks: AtomicU64::new(0),
             serving: Mutex::default(),
+            hands: Arc::default(),
             room: Mutex::default(),
         });
         let (jobs, messages) = channel();
@@ -361,6 +366,7 @@ impl Store {
     pub fn lock_for_serving(&self) -> Result<ServeLock> {
         let lock = ServeLock::take(&self.inner.path)?;
         *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
+        self.watch_hands(lock.watched(), lock.left());
         // So that whoever puts something in beside it finds one. A full disk must not keep the service
         // from starting: then it is drawn with the first row.
         if let Err(error) = self.write(|tx| tx.mark()) {

@@ -13,8 +13,10 @@ use serde_json::Value;
 use super::Store;
 use super::enqueue::{Prepared, accept};
 use super::expire::FIRST_PLAUSIBLE;
+use super::in_hand::{self, Piece};
 use super::job::Tx;
 use super::writer::expect_one;
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::header::Header;
@@ -171,7 +173,8 @@ impl Store {
             let made = match found {
                 Ok(waiting) => {
                     let (row, at) = (waiting.row.clone(), moment(waiting.inserted, now));
-                    match self.made_ready(waiting) {
+                    let made = caught(|| self.made_ready(waiting));
+                    match made.unwrap_or_else(|fault| Err(Error::misuse(fault))) {
                         Ok(prepared) => Ok((row, prepared, at)),
                         Err(error @ (Error::Misuse(_) | Error::NotFound(_))) => {
                             Err((row, error.chain()))
@@ -221,14 +224,32 @@ impl Store {
         self.write(|tx| {
             tx.connection
                 .prepare_cached(
-                    "update hookbox_outbox_row set problem = null where problem is not null",
+                    "update hookbox_outbox_row set problem = null
+                     where problem is not null and problem <> :aside",
                 )?
-                .execute([])?;
+                .execute(named_params! { ":aside": in_hand::REASON })?;
+            Ok(())
+        })
+    }
+
+    /// Says why no event can be made of a row, where that is not to be tried.
+    ///
+    /// # Errors
+    /// [`Error::Sqlite`] when it cannot be written.
+    pub(super) fn set_row_aside(&self, id: i64, problem: &'static str) -> Result<()> {
+        self.write(move |tx| {
+            tx.connection
+                .prepare_cached(
+                    "update hookbox_outbox_row set problem = :problem
+                     where id = :id and problem is null",
+                )?
+                .execute(named_params! { ":id": id, ":problem": problem })?;
             Ok(())
         })
     }
 
     fn made_ready(&self, row: Waiting) -> Result<Prepared> {
+        let _held = self.hands().take(Piece::Row(row.row.id));
         let mut event = row.event;
         if let Some(name) = &row.source {
             let directory = self.fresh_directory()?;

@@ -34,6 +34,7 @@ mod pace;
 mod patience;
 mod payloads;
 mod place;
+mod poison;
 mod power;
 mod producers;
 mod readme;

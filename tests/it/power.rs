@@ -3,23 +3,11 @@
 //! `HOOKBOX_POWER_LOSSES` says how often (3), `HOOKBOX_SEED` where and what is lost.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
 use std::sync::Mutex;
 
-use crate::support::{Box, PUSH, Receiver, Served, is_missing, number_from, say, wait_until};
-
-fn shim(folder: &std::path::Path) -> PathBuf {
-    let shim = folder.join("shim.so");
-    let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
-        .arg(&shim)
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/power/shim.c"))
-        .args(["-ldl", "-lpthread"])
-        .status();
-    assert!(status.unwrap().success());
-    shim
-}
+use crate::support::{
+    Box, PUSH, Receiver, Served, built_shim, is_missing, number_from, say, wait_until,
+};
 
 #[test]
 fn power_losses_under_load_lose_nothing_that_was_accepted() {
@@ -30,7 +18,7 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
     let seed = number_from("HOOKBOX_SEED", 1);
     let mut random = fastrand::Rng::with_seed(seed);
     let built = tempfile::tempdir().unwrap();
-    let shim = shim(built.path());
+    let shim = built_shim(built.path(), "power");
     let here = Box::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);

@@ -704,3 +704,17 @@ pub fn is_missing(program: &str, probe: &[&str], how: &str) -> bool {
     ));
     true
 }
+
+/// Builds a library that stands between a process and the system, `tests/shims/NAME.c`.
+pub fn built_shim(folder: &Path, name: &str) -> PathBuf {
+    let shim = folder.join(format!("{name}.so"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/shims/{name}.c"));
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .arg(&shim)
+        .arg(source)
+        .args(["-ldl", "-lpthread"])
+        .status();
+    assert!(status.unwrap().success());
+    shim
+}

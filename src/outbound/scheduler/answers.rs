@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use super::age::deadline;
+use crate::caught::caught;
 use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::Move;
@@ -34,12 +35,13 @@ impl Scheduler {
     pub(super) fn settle(&mut self, mut attempt: Finished) {
         self.on_wire = self.on_wire.saturating_sub(1);
         // The stored endpoint cannot be used, e.g. its secret was edited by hand.
+        let unsent = |error: String| Answer::Unsent {
+            error,
+            is_final: false,
+        };
         let unusable = |error: crate::Error| Exchange {
             timing: Default::default(),
-            answer: Answer::Unsent {
-                error: error.chain(),
-                is_final: false,
-            },
+            answer: unsent(error.chain()),
         };
         let made = std::mem::replace(&mut attempt.exchange, Err(crate::Error::Stopped));
         let mut exchange = made.unwrap_or_else(unusable);
@@ -53,7 +55,8 @@ impl Scheduler {
             chance: self.chance.f64(),
             deadline: self.deadline_after(&endpoint, &exchange.answer, &attempt),
         };
-        let mut verdict = judge(&endpoint, &exchange.answer, trial);
+        let judged = caught(|| judge(&endpoint, &exchange.answer, trial));
+        let mut verdict = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), trial));
         if let Move::Retry { due } = &mut verdict.change {
             // By the scheduler's own time, which may be ahead of the wall clock.
             *due = due.plus(self.steady.now().since(attempt.ended));

@@ -174,7 +174,12 @@ impl Scheduler {
             }
             attempts += jobs.len();
             for job in jobs {
-                let finished = run(job, self.transport.as_ref(), self.clock.as_ref());
+                let finished = run(
+                    job,
+                    self.transport.as_ref(),
+                    self.clock.as_ref(),
+                    &self.store.hands(),
+                );
                 self.tick();
                 self.settle(finished);
             }
@@ -202,6 +207,7 @@ impl Scheduler {
             self.mailbox.clone(),
             self.transport.clone(),
             self.clock.clone(),
+            self.store.hands(),
         );
         let mut wait = Duration::ZERO;
         while !self.read_mail(Some(wait)) {

@@ -1,42 +1,55 @@
-//! Jinja as expressions and templates have it: bounded, without anything from outside.
+//! Jinja as expressions and templates have it: bounded in steps, in memory and in what it makes, without
+//! anything from outside.
 //!
 //! What is missing in an event is undefined, which is false and prints nothing, and so is whatever
 //! would be inside it: `body.pull_request.merged` is false for a push.
+
+mod filters;
+mod meter;
+mod program;
+mod steps;
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
 
 use super::json_value::{Numbers, json_value};
+pub(super) use program::Program;
 
 /// An environment in which so many steps may be taken.
 pub(super) fn environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(fuel));
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    environment.add_filter("fromjson", from_json);
-    environment.add_filter("length", length);
-    environment.add_filter("count", length);
-    // Nothing may be larger than what came in: fuel does not count what a filter does inside.
+    // They make something of nothing.
     for made in ["range", "dict", "namespace", "debug"] {
         environment.remove_global(made);
     }
+    filters::add_to(&mut environment);
+    steps::add_to(&mut environment);
+    environment.add_filter("fromjson", from_json);
+    environment.add_filter("length", length);
+    environment.add_filter("count", length);
+    environment.set_formatter(meter::emit);
     environment
 }
 
 /// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines. Of what is not there
 /// it makes nothing.
-fn from_json(value: &Value) -> std::result::Result<Value, JinjaError> {
+fn from_json(state: &mut minijinja::State, value: &Value) -> Result<Value, JinjaError> {
+    /// Bytes of values that a byte of JSON may become.
+    const VALUES_A_BYTE: usize = 12;
     if value.is_undefined() || value.is_none() {
         return Ok(Value::UNDEFINED);
     }
     let bad = |what| JinjaError::new(ErrorKind::InvalidOperation, what);
     let text = value.as_str().ok_or_else(|| bad("fromjson reads a text"))?;
+    meter::charge(state, text.len().saturating_mul(VALUES_A_BYTE))?;
     json_value(text.as_bytes(), Numbers::Compared).map_err(|_| bad("the text is not JSON"))
 }
 
 /// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
 /// event without commits `body.commits|length > 0` is false.
-fn length(value: &Value) -> std::result::Result<usize, JinjaError> {
+fn length(value: &Value) -> Result<usize, JinjaError> {
     if value.is_undefined() || value.is_none() {
         return Ok(0);
     }
@@ -53,3 +66,6 @@ pub(super) fn told(error: &JinjaError) -> String {
         None => error.kind().to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,53 @@
+//! Work on what strangers sent: a fault of ours in it ends that piece of work and not the process.
+//!
+//! Everywhere else a panic ends the process, as half of it would keep the scheduler's lock and do nothing.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::abort;
+
+thread_local! {
+    static CATCHES: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does a piece of work.
+///
+/// # Errors
+/// What it said when it panicked.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let before = CATCHES.replace(true);
+    // What it was working on is dropped with it.
+    let done = catch_unwind(AssertUnwindSafe(work));
+    CATCHES.set(before);
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        format!("a fault in hookbox: {}", text.unwrap_or("no more is known"))
+    })
+}
+
+/// Makes every other panic of this process end it.
+pub(crate) fn end_on_others() {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        told(panic);
+        if !CATCHES.get() {
+            abort();
+        }
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_and_the_thread_goes_on() {
+        assert_eq!(caught(|| 7), Ok(7));
+        let fault: Result<(), String> = caught(|| panic!("line {} is odd", 3));
+        assert_eq!(fault, Err("a fault in hookbox: line 3 is odd".to_owned()));
+        let fault: Result<(), String> = caught(|| panic!("odd"));
+        assert_eq!(fault, Err("a fault in hookbox: odd".to_owned()));
+        assert!(!CATCHES.get());
+    }
+}

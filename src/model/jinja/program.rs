@@ -1,0 +1,132 @@
+//! A text of Jinja, compiled to steps of which each that makes something is charged.
+//!
+//! The library counts steps and not what they make. So the steps that it compiles are written anew: behind
+//! what joins, cuts or builds comes a step that charges for it, and what could make much of little is
+//! measured before. For that the library shows its steps only through an interface that may change with any
+//! release, hence its exact version in Cargo.toml.
+
+use std::collections::BTreeMap;
+
+use minijinja::machinery::{
+    CodeGenerator, Instruction, Instructions, eval, make_string_output, parse, parse_expr,
+};
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error as JinjaError};
+
+use super::steps::{BUILT, CONCAT, MADE, PLUS, TIMES, WITHIN};
+
+/// No step of a kind keeps what it found under its name the last time.
+const UNCACHED: u8 = !0;
+
+/// What can be run on events.
+pub(in crate::model) struct Program<'a>(Instructions<'a>);
+
+impl<'a> Program<'a> {
+    /// One that leaves a value.
+    pub(in crate::model) fn expression(text: &'a str) -> Result<Program<'a>, JinjaError> {
+        let tree = parse_expr(text)?;
+        let mut code = CodeGenerator::new("<expression>", text);
+        code.compile_expr(&tree);
+        Ok(Program(charged(&code.finish().0, text)))
+    }
+
+    /// One that writes a text.
+    pub(in crate::model) fn template(text: &'a str) -> Result<Program<'a>, JinjaError> {
+        let tree = parse(text, "template", Default::default())?;
+        let mut code = CodeGenerator::new("template", text);
+        code.compile_stmt(&tree);
+        Ok(Program(charged(&code.finish().0, text)))
+    }
+
+    /// The value that it leaves.
+    pub(in crate::model) fn value(
+        &self,
+        environment: &Environment<'a>,
+        context: Value,
+    ) -> Result<Value, JinjaError> {
+        self.run(environment, context, &mut String::new())
+    }
+
+    /// The text that it writes.
+    pub(in crate::model) fn text(
+        &self,
+        environment: &Environment<'a>,
+        context: Value,
+    ) -> Result<String, JinjaError> {
+        let mut text = String::new();
+        self.run(environment, context, &mut text)?;
+        Ok(text)
+    }
+
+    fn run(
+        &self,
+        environment: &Environment<'a>,
+        context: Value,
+        text: &mut String,
+    ) -> Result<Value, JinjaError> {
+        let (blocks, mut out) = (BTreeMap::new(), make_string_output(text));
+        let left = eval(
+            environment,
+            &self.0,
+            context,
+            &blocks,
+            &mut out,
+            AutoEscape::None,
+        )?
+        .0;
+        Ok(left.unwrap_or_default())
+    }
+}
+
+/// The same steps, with those that charge among them.
+fn charged<'a>(steps: &Instructions<'a>, text: &'a str) -> Instructions<'a> {
+    let mut charged = Instructions::new(steps.name(), text);
+    // Where each step has come to stand; the end is a place to go to as well.
+    let mut places = vec![0];
+    for index in 0.. {
+        let Some(step) = steps.get(index) else { break };
+        let line = steps.get_line(index).unwrap_or(1);
+        let line = u16::try_from(line).unwrap_or(u16::MAX);
+        let mut end = 0;
+        for step in with_charge(step) {
+            end = charged.add_with_line(step, line) + 1;
+        }
+        places.push(end);
+    }
+    for index in 0.. {
+        match charged.get_mut(index) {
+            Some(
+                Instruction::Iterate(to)
+                | Instruction::Jump(to)
+                | Instruction::JumpIfFalse(to)
+                | Instruction::JumpIfFalseOrPop(to)
+                | Instruction::JumpIfTrueOrPop(to),
+            ) => *to = places[*to as usize],
+            Some(_) => {}
+            None => break,
+        }
+    }
+    charged
+}
+
+/// What stands in the place of a step.
+fn with_charge<'a>(step: &Instruction<'a>) -> Vec<Instruction<'a>> {
+    let filter = |name, args| Instruction::ApplyFilter(name, Some(args), UNCACHED);
+    match step {
+        Instruction::Mul => vec![filter(TIMES, 2)],
+        Instruction::Add => vec![filter(PLUS, 2)],
+        Instruction::StringConcat => vec![filter(CONCAT, 2)],
+        Instruction::In => vec![filter(WITHIN, 2)],
+        Instruction::EmitRaw(text) => {
+            vec![
+                Instruction::LoadConst(Value::from(*text)),
+                Instruction::Emit,
+            ]
+        }
+        Instruction::Slice => vec![step.clone(), filter(MADE, 1)],
+        Instruction::BuildList(_) | Instruction::BuildMap(_) | Instruction::BuildTuple(_) => {
+            vec![step.clone(), filter(BUILT, 1)]
+        }
+        _ => vec![step.clone()],
+    }
+}

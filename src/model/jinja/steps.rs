@@ -1,0 +1,97 @@
+//! What stands in the place of steps of the library that are charged, as filters: their names are none that
+//! a text can have.
+
+use std::sync::LazyLock;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Environment, Error as JinjaError, Expression, State, UndefinedBehavior, context};
+
+use super::meter::{as_text, built, charge, has_room, shallow};
+
+/// `a * b`
+pub(super) const TIMES: &str = "=times";
+/// `a + b`
+pub(super) const PLUS: &str = "=plus";
+/// `a ~ b`
+pub(super) const CONCAT: &str = "=concat";
+/// `a in b`
+pub(super) const WITHIN: &str = "=in";
+/// Behind what was cut out.
+pub(super) const MADE: &str = "=made";
+/// Behind a list or map that was built.
+pub(super) const BUILT: &str = "=built";
+
+pub(super) fn add_to(environment: &mut Environment<'static>) {
+    environment.add_filter(TIMES, times);
+    environment.add_filter(PLUS, plus);
+    environment.add_filter(CONCAT, concat);
+    environment.add_filter(WITHIN, within);
+    environment.add_filter(MADE, made);
+    environment.add_filter(BUILT, built_one);
+}
+
+/// The library's own operators, of which it has no functions.
+static PRODUCT: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a * b"));
+static SUM: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a + b"));
+static INSIDE: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a in b"));
+
+fn operator(text: &'static str) -> Expression<'static, 'static> {
+    static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
+        let mut plain = Environment::empty();
+        plain.set_undefined_behavior(UndefinedBehavior::Chainable);
+        plain
+    });
+    let operator = PLAIN.compile_expression(text);
+    operator.expect("an operator between two names is an expression")
+}
+
+/// A text or list so many times, or a product.
+fn times(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
+    let repeated = |what: &Value, times: &Value| match (what.is_number(), times.as_usize()) {
+        (false, Some(times)) => shallow(what).saturating_mul(times),
+        _ => 0,
+    };
+    charge(state, repeated(a, b).max(repeated(b, a)))?;
+    PRODUCT.eval(context! { a, b })
+}
+
+fn concat(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
+    let bytes = as_text(state, a)?.saturating_add(as_text(state, b)?);
+    charge(state, bytes)?;
+    Ok(Value::from(format!("{a}{b}")))
+}
+
+/// It makes nothing, and goes through what may be long.
+fn within(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
+    charge(state, shallow(b))?;
+    INSIDE.eval(context! { a, b })
+}
+
+/// The sum of numbers, or one text or list of two.
+fn plus(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
+    /// How many lists the library puts together without copying what is in them.
+    const UNCOPIED: usize = 32;
+    if !a.is_number() {
+        let bytes = shallow(a).saturating_add(shallow(b));
+        let is_list = a.kind() == ValueKind::Seq || a.kind() == ValueKind::Iterable;
+        if is_list && !a.is_tuple() {
+            has_room(state, bytes)?;
+            charge(state, bytes / UNCOPIED)?;
+        } else {
+            charge(state, bytes)?;
+        }
+    }
+    SUM.eval(context! { a, b })
+}
+
+/// A text or a list has been copied.
+fn made(state: &mut State, value: &Value) -> Result<Value, JinjaError> {
+    charge(state, shallow(value))?;
+    Ok(value.clone())
+}
+
+fn built_one(state: &mut State, value: &Value) -> Result<Value, JinjaError> {
+    built(state)?;
+    charge(state, shallow(value))?;
+    Ok(value.clone())
+}

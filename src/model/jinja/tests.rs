@@ -1,0 +1,190 @@
+//! What is too much fails, and what is not is as the library has it.
+
+use minijinja::Environment;
+use minijinja::value::Value;
+use serde_json::{Value as Json, json};
+
+use super::{Numbers, Program, environment, json_value, told};
+
+const FUEL: u64 = 100_000;
+
+fn body() -> Json {
+    json!({
+        "text": "one two\nthree  four\n<five> & six",
+        "list": [3, 1, 2, 1],
+        "words": ["b", "a", "b"],
+        "commits": [
+            {"id": "c1", "author": {"name": "mira"}, "n": 1, "ok": true},
+            {"id": "c2", "author": {"name": "tom"}, "n": 2, "ok": false},
+        ],
+        "number": 2.5,
+        "none": null,
+        "huge": 1_000_000_000_000_000_000_u64,
+        "large": 100_000_000,
+    })
+}
+
+fn context_of(body: &Json) -> Value {
+    let context = json!({ "body": body }).to_string();
+    json_value(context.as_bytes(), Numbers::Compared).unwrap()
+}
+
+fn made_of(text: &str, context: Value) -> Result<String, String> {
+    let environment = environment(FUEL);
+    let made = Program::template(text).and_then(|program| program.text(&environment, context));
+    made.map_err(|error| told(&error))
+}
+
+fn made(text: &str) -> Result<String, String> {
+    made_of(text, context_of(&body()))
+}
+
+/// Whatever is not too much is as the library itself has it.
+#[test]
+fn what_is_charged_is_what_the_library_makes() {
+    let mut plain = Environment::new();
+    plain.set_undefined_behavior(minijinja::UndefinedBehavior::Chainable);
+    for text in [
+        "{{ body.text|upper }}{{ body.text|lower|title }}{{ 'abc'|capitalize }}{{ ' x '|trim }}",
+        "{{ 'xxaxx'|trim('x') }}{{ body.text|escape }}{{ body.text|e }}{{ body.text|safe }}",
+        "{{ body.commits|string }}{{ body.list|string|upper }}{{ body.commits|pprint }}",
+        "{{ body.commits[0]|dictsort }}{{ body.commits[0]|items|list }}{{ body.list|reverse|list }}",
+        "{{ body.text|reverse }}{{ body.list|sort }}{{ body.list|sort(reverse=true) }}",
+        "{{ body.commits|sort(attribute='author.name', reverse=true)|map(attribute='id')|list }}",
+        "{{ body.list|unique|list }}{{ body.commits|groupby('ok') }}{{ body.words|map('upper')|join('-') }}",
+        "{{ body.commits|map(attribute='author.name')|join(', ') }}{{ body.list|join }}",
+        "{{ body.commits|join(' and ', attribute='id') }}{{ body.text|join('.') }}",
+        "{{ body.list|select('odd')|list }}{{ body.list|reject('odd')|list }}",
+        "{{ body.commits|selectattr('ok')|list }}{{ body.commits|rejectattr('n', 'eq', 1)|list }}",
+        "{{ body.list|chain(body.words)|list }}{{ body.list|zip(body.words)|list }}",
+        "{{ body.list|min }}{{ body.list|max }}{{ body.list|sum }}{{ body.commits|sum(attribute='n') }}",
+        "{{ body.list|sum(start=4) }}{{ body.list|first }}{{ body.list|last }}{{ body.list|sum('x', 5) }}",
+        "{{ body.absent|default('d') }}{{ body.none|d('e', true) }}{{ body.number|round }}",
+        "{{ 2.345|round(2) }}{{ (0 - 3)|abs }}{{ '7'|int }}{{ '7.5'|float }}{{ 'x'|int(default=3) }}",
+        "{{ body.commits[0]|attr('id') }}{{ 'x'|bool }}{{ body.text|list|length }}{{ body.list|list }}",
+        "{{ body.text|split }}{{ body.text|split('o') }}{{ body.text|split('\n', 1) }}{{ body.text|lines }}",
+        "{{ body.text|replace('o', '00') }}{{ body.text|replace('', '-') }}{{ body.number|replace('5', '6') }}",
+        "{{ body.list|batch(3) }}{{ body.list|batch(3, 'x') }}{{ body.list|slice(3) }}{{ body.list|slice(3, 'y') }}",
+        "{{ body.text|indent }}{{ body.text|indent(2, true) }}{{ body.text|indent(width=3, blank=true) }}",
+        "{{ body|tojson }}{{ body.commits|tojson(2) }}{{ body.commits|tojson(indent=true) }}",
+        "{{ '%s is %5.1f and %05d, %x%%'|format(body.words, body.number, 42, 255) }}",
+        "{{ '%(a)s-%(a)s'|format(a='x') }}{{ '%-8s|'|format('left') }}",
+        "{{ 2 * 3 }}{{ 1.5 * 2 }}{{ 'ab' * 3 }}{{ [1, 2] * 2 }}{{ body.large * body.large }}",
+        "{{ 'a' ~ body.list ~ body.none ~ body.absent ~ 1.5 }}{{ 'a' + 'b' }}{{ body.list + [9] }}{{ 1 + 2 }}",
+        "{{ 1 in body.list }}{{ 9 not in body.list }}{{ 'hre' in body.text }}{{ 'id' in body.commits[0] }}",
+        "{{ 'x' in body.absent }}{{ body.text[4:7] }}{{ body.list[1:] }}{{ body.text[::-1] }}{{ body.list[:-1] }}",
+        "{{ {'a': 1, 'b': [1, (2, 3)]}|tojson }}{{ [] }}{{ {} }}{{ (1,) }}",
+        "{% for c in body.commits %}{{ loop.index }}{{ c.id }}{% if not loop.last %}, {% endif %}{% else %}none{% endfor %}",
+        "{% for c in body.absent %}x{% else %}none{% endfor %}{% for k, v in body.commits[0]|dictsort %}{{ k }}={{ v }} {% endfor %}",
+        "{% if body.number > 2 and body.list %}yes{% elif body.none %}perhaps{% else %}no{% endif %}",
+        "{{ 'a' if body.none else 'b' }}{{ body.none or body.number and 3 }}{{ 1 < 2 < 3 }}{{ 1 < 1 < 3 }}",
+        "{% set x = body.text %}{% set y, z = [1, 2] %}{{ x }}{{ y }}{{ z }}{% with w = 3 %}{{ w }}{% endwith %}{{ w }}",
+        "{% set x %}a{{ body.number }}b{% endset %}{{ x }}{% filter upper %}q{{ x }}r{% endfilter %}",
+        "{% for c in body.commits recursive %}{{ c.id }}{% if c.ok %}{{ loop([{'id': 'inner'}]) }}{% endif %}{% endfor %}",
+        "{% for c in body.commits if c.ok %}{{ c.id }}{% endfor %}{% raw %}{{ x }}{% endraw %}{# none #}{{ -body.number }}",
+        "a{%- if true -%} b {%- endif -%} c{% autoescape false %}<{{ body.text }}{% endautoescape %}",
+    ] {
+        let context = context_of(&body());
+        let expected = plain.render_str(text, context);
+        assert_eq!(made(text).ok(), expected.as_ref().ok().cloned(), "{text}");
+        assert!(expected.is_ok(), "{text}: {expected:?}");
+    }
+}
+
+/// What a sender writes into an event, or a template does with it, ends no more than that delivery.
+#[test]
+fn what_would_make_too_much_fails() {
+    let mut fed = body();
+    fed["big"] = Json::from("x\n".repeat(250_000));
+    fed["many"] = Json::from(vec![0; 300_000]);
+    let deep = (0..90).fold(json!(0), |inside, _| json!([inside, 0]));
+    fed["deep"] = Json::from(vec![deep; 500]);
+    let fed = context_of(&fed);
+    let doubled = "{% set s = s ~ s %}".repeat(60);
+    let grown = "{% set s = s + s %}".repeat(60);
+    let captured = "{% set s %}{{ s }}{{ s }}{% endset %}".repeat(60);
+    let kept: String = (0..1_000)
+        .map(|n| format!("{{% set v{n} = body.big|upper %}}"))
+        .collect();
+    for text in [
+        "{{ body.text|indent(body.huge) }}",
+        "{{ body.text|indent(width=body.huge) }}",
+        "{{ body.big|indent(900) }}",
+        "{{ body.list|slice(body.huge) }}",
+        "{{ body.list|slice(body.large) }}",
+        "{{ body.list|slice(count=body.large) }}",
+        "{{ body.list|batch(body.huge, 'x') }}",
+        "{{ body.list|batch(body.large, 'x') }}",
+        "{{ body.big|replace('x', body.big) }}",
+        "{{ body.big|replace('', body.text) }}",
+        "{{ body.many|join(body.text) }}",
+        "{{ body.many|join(body.big) }}",
+        "{{ '%1000000000000s'|format('x') }}",
+        "{{ '%.1000000000f'|format(1.5) }}",
+        "{{ '%*d'|format(body.large, 1) }}",
+        "{{ '%(a)1000000000s'|format(a='x') }}",
+        "{{ ('%(a)s' * 100)|format(a=body.big) }}",
+        "{{ body.deep|tojson(body.huge) }}",
+        "{{ body.deep|tojson(indent=900) }}",
+        "{{ body.deep|tojson(indent=body.huge) }}",
+        "{{ body.deep|pprint }}",
+        "{{ 'x' * body.huge }}",
+        "{{ 'x' * body.large }}",
+        "{{ body.large * 'x' }}",
+        "{{ [1] * body.large }}",
+        "{{ body.large * body.list }}",
+        "{{ body.big|split('') }}",
+        "{{ body.big|list|list }}",
+        "{{ body.big|lines|list|list }}",
+        "{{ body.words|sum(start='') }}",
+        "{{ body.words|map('indent', body.huge)|list }}",
+        "{% set l = [body.big, body.big, body.big, body.big] %}{% set m = [l, l, l, l] %}{{ [m, m, m]|tojson }}",
+        "{% set l = [body.big, body.big, body.big, body.big] %}{% set m = [l, l, l, l] %}{{ [m, m, m]|string }}",
+        "{% set l = [body.big, body.big, body.big, body.big] %}{{ l }}{{ l }}",
+        "{% set l = [body.big, body.big, body.big, body.big] %}{% set m = [l, l, l, l] %}{{ ([m, m] ~ '')|length }}",
+        &format!("{{% set s = 'ab' %}}{doubled}{{{{ s|length }}}}"),
+        &format!("{{% set s = 'ab' %}}{grown}{{{{ s|length }}}}"),
+        &format!("{{% set s = [1] %}}{grown}{{{{ s|list|length }}}}"),
+        &format!("{{% set s = 'ab' %}}{captured}{{{{ s|length }}}}"),
+        &kept,
+        "{% set s = 'ab' %}{% for a in body.many %}{% set s = s ~ s %}{% endfor %}",
+        "{% for a in body.many %}{% set s = [s] %}{% endfor %}{{ s }}",
+        "{% for a in body.many %}{% set s = {'s': s} %}{% endfor %}{{ s }}",
+        "{% for a in body.many %}{% set s = (s, 1) %}{% endfor %}{{ s }}",
+        "{% for a in body.many %}{% set s = [1]|batch(1) + [s] %}{% endfor %}{{ s|tojson }}",
+        "{% for a in body.many recursive %}{{ loop(body.many) }}{% endfor %}",
+        "{% for a in body.many %}{% for b in body.many %}{{ body.big }}{% endfor %}{% endfor %}",
+    ] {
+        let error = made_of(text, fed.clone()).expect_err(text);
+        let told = [
+            "bytes",
+            "too wide",
+            "limit",
+            "fuel",
+            "lists and maps",
+            "numbers",
+            "`*`",
+            "recursion",
+        ];
+        assert!(
+            told.iter().any(|why| error.contains(why)),
+            "{text}: {error}"
+        );
+    }
+}
+
+/// What is built inside each other takes some of the stack where it is written and where it is freed; workers
+/// have 512 KiB.
+#[test]
+fn what_is_built_inside_each_other_fits_a_small_stack() {
+    let work = || {
+        for text in ["[s]", "{'s': s}", "(s, 1)", "[1]|batch(1) + [s]"] {
+            let text = "{% for a in body.many %}{% set s = X %}{% endfor %}{{ s }}{{ s|tojson }}{{ s|string }}{{ s == [s] }}"
+                .replace("X", text);
+            let many = json!({ "many": vec![0; 990] });
+            let _ = made_of(&text, context_of(&many));
+        }
+    };
+    let small = std::thread::Builder::new().stack_size(512 * 1024);
+    small.spawn(work).unwrap().join().unwrap();
+}
