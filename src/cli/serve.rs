@@ -42,6 +42,10 @@ pub(super) struct ServeArguments {
     /// Largest body, such as 64KiB or 25MiB [default: 1MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     body_max: Option<usize>,
+    /// Networks of proxies before it, such as 10.0.0.0/8: their connections are
+    /// not held to one address's share, an eighth; this machine's never are
+    #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = parse_network)]
+    trusted: Vec<IpNet>,
     /// Keep this much of the disk free: below it nothing is taken in, and what
     /// is there goes on being sent and recorded
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = parse_room)]
@@ -112,6 +116,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 address: arguments.ingest,
                 body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
                 connections_max: room_for_connections()?,
+                trusted: arguments.trusted.clone(),
             }),
             status: Some(StatusConfig {
                 address: arguments.status,

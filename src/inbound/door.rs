@@ -10,14 +10,19 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, RETRY_AFTER,
+    TRANSFER_ENCODING,
+};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::http::uri::Authority;
+use hyper::{Method, Request, Response, StatusCode, Version};
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use super::crowd::Seat;
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
@@ -37,8 +42,8 @@ use crate::time::{Clock, Timestamp};
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Bodies held in memory at a time, over all connections; further ones wait their turn.
-const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bodies held in memory at a time, over all connections.
+pub(super) const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Different refusals of a source, the latest, of which more than the count is kept in the second
 /// between two times that they are written down: a flood must not become a flood of rows.
@@ -63,9 +68,6 @@ const RETRY_AFTER_S: u32 = 5;
 /// How much of a declared length is believed before a byte has come.
 const TRUSTED_BYTES: usize = 16 * 1024;
 
-/// One permit of the memory for bodies.
-const PERMIT_BYTES: usize = 1024;
-
 pub(super) type Reply = Response<Full<Bytes>>;
 
 /// What all connections share.
@@ -73,7 +75,6 @@ pub(super) struct Door {
     store: Store,
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
-    memory: Semaphore,
     /// Large bodies that are worked on at a time.
     large: Semaphore,
     refusals: Mutex<Refusals>,
@@ -149,12 +150,10 @@ impl Way {
 
 impl Door {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Door {
-        let memory = BODIES_BYTES_MAX.max(body_bytes_max).div_ceil(PERMIT_BYTES);
         Door {
             store,
             clock,
             body_bytes_max,
-            memory: Semaphore::new(memory),
             large: Semaphore::new(LARGE_AT_A_TIME),
             refusals: Mutex::default(),
         }
@@ -166,7 +165,16 @@ impl Door {
         request: Request<Incoming>,
         head: &Head,
         peer: SocketAddr,
+        seat: &Seat,
     ) -> Reply {
+        if let Some(why) = ambiguous(&request) {
+            let refusal = Refusal::new(StatusCode::BAD_REQUEST, why);
+            let mut reply = refuse(&refusal);
+            // Where the next request begins nobody can say.
+            let close = HeaderValue::from_static("close");
+            reply.headers_mut().insert(CONNECTION, close);
+            return reply;
+        }
         let reply = match request.uri().path() {
             "/healthz" => health(request.method()),
             path => match path.strip_prefix("/in/") {
@@ -174,7 +182,7 @@ impl Door {
                     let way = Way::read(rest);
                     let (parts, body) = request.into_parts();
                     let mut headers = head.take(&parts.headers);
-                    match self.take_in(&way, &parts, &mut headers, body).await {
+                    match self.take_in(&way, &parts, &mut headers, body, seat).await {
                         Ok(Taken::Event(accepted)) => self.accepted(&accepted),
                         Ok(Taken::Handshake(answered)) => answer(answered),
                         Err(refusal) => {
@@ -200,6 +208,7 @@ impl Door {
         parts: &Parts,
         headers: &mut Vec<Header>,
         mut body: Incoming,
+        seat: &Seat,
     ) -> Result<Taken, Refusal> {
         let source = self.source(&way.name).await?;
         if !source.is_path_token(way.token.as_deref()) {
@@ -239,8 +248,8 @@ impl Door {
                 text,
             ));
         }
-        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared)).await;
-        let (body, _memory) = match read {
+        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared, seat)).await;
+        let body = match read {
             Ok(Err(refusal)) => {
                 if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
                     drain(&mut body).await;
@@ -256,6 +265,7 @@ impl Door {
                 return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
             }
         };
+        let _working = seat.works();
         // Of large ones two at a time: what is read from one takes many times its size.
         let _turn = match body.len() {
             LARGE_BYTES.. => Some(self.large.acquire().await),
@@ -292,15 +302,15 @@ impl Door {
         }
     }
 
-    /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, so that
-    /// a sender who promises much and sends nothing keeps nobody out; it is held with the body.
+    /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, and held until
+    /// the request is answered.
     async fn read_body(
         &self,
         body: &mut Incoming,
         declared: Option<usize>,
-    ) -> Result<(Vec<u8>, Option<SemaphorePermit<'_>>), Refusal> {
+        seat: &Seat,
+    ) -> Result<Vec<u8>, Refusal> {
         let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_BYTES));
-        let mut memory: Option<SemaphorePermit<'_>> = None;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| {
                 Refusal::new(
@@ -315,23 +325,10 @@ impl Door {
             if total > self.body_bytes_max {
                 return Err(too_large(total, self.body_bytes_max));
             }
-            let held = memory.as_ref().map_or(0, SemaphorePermit::num_permits);
-            let missing = total.div_ceil(PERMIT_BYTES).saturating_sub(held);
-            if missing > 0 {
-                let missing = u32::try_from(missing).unwrap_or(u32::MAX);
-                let more = self
-                    .memory
-                    .acquire_many(missing)
-                    .await
-                    .map_err(|_| unavailable("the listener stops"))?;
-                match &mut memory {
-                    Some(memory) => memory.merge(more),
-                    None => memory = Some(more),
-                }
-            }
+            seat.hold(total).await;
             bytes.extend_from_slice(data);
         }
-        Ok((bytes, memory))
+        Ok(bytes)
     }
 
     fn accepted(&self, accepted: &Accepted) -> Reply {
@@ -547,6 +544,32 @@ fn cannot_store(error: &Error, source: &Source) -> Refusal {
 fn not_stored() -> Refusal {
     let text = "the event could not be stored";
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+}
+
+/// Why a request could be read otherwise by whoever passed it on (RFC 9112, sections 3.2, 6.1 and 6.3). What
+/// the parser refuses itself is not looked for.
+fn ambiguous(request: &Request<Incoming>) -> Option<&'static str> {
+    let headers = request.headers();
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) if request.version() == Version::HTTP_11 => {
+            return Some("a Host header is missing");
+        }
+        (Some(_), Some(_)) => return Some("there is more than one Host header"),
+        (Some(host), None) if !is_host(host) => return Some("the Host header holds no host"),
+        _ => {}
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => None,
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => None,
+        _ => Some("the Transfer-Encoding is not `chunked`, once"),
+    }
+}
+
+fn is_host(value: &HeaderValue) -> bool {
+    let bytes = value.as_bytes();
+    bytes.is_empty() || (!bytes.contains(&b'@') && Authority::try_from(bytes).is_ok())
 }
 
 fn declared_bytes(headers: &hyper::HeaderMap) -> Option<usize> {

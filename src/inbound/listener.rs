@@ -9,21 +9,23 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::door::{Door, LARGE_AT_A_TIME};
+use super::crowd::{Crowd, Room, Seat};
+use super::door::{BODIES_BYTES_MAX, Door, LARGE_AT_A_TIME};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::store::{SourceRefusals, Store};
 use crate::time::Clock;
 
-/// Connections at a time; further ones wait in the system's queue until one ends. Each may wait
-/// for a group commit, none holds a thread.
+/// Connections at a time. Each may wait for a group commit, none holds a thread.
 pub const CONNECTIONS_MAX: usize = 1024;
 
 /// How long a head may take to arrive, and how long a connection may sit idle between requests.
@@ -48,6 +50,9 @@ pub struct IngestConfig {
     pub body_bytes_max: usize,
     /// Connections at a time; [`CONNECTIONS_MAX`] unless there are too few file descriptors.
     pub connections_max: usize,
+    /// Proxies, behind which are many: their connections are not held to one address's share. This
+    /// machine is one of them.
+    pub trusted: Vec<IpNet>,
 }
 
 impl IngestConfig {
@@ -57,6 +62,7 @@ impl IngestConfig {
             address,
             body_bytes_max: BODY_BYTES_MAX,
             connections_max: CONNECTIONS_MAX,
+            trusted: Vec::new(),
         }
     }
 }
@@ -100,11 +106,15 @@ impl Ingest {
             .build()
             .map_err(cannot)?;
         let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
-        let connections_max = config.connections_max;
+        let crowd = Crowd::new(Room {
+            connections: config.connections_max,
+            bytes: BODIES_BYTES_MAX.max(config.body_bytes_max),
+            trusted: config.trusted.clone(),
+        });
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("ingest".to_owned())
-            .spawn(move || serve(&runtime, socket, &store, &door, connections_max, stopped))
+            .spawn(move || serve(&runtime, socket, &store, &door, &crowd, stopped))
             .map_err(|error| Error::io("start the listener's thread", error))?;
         Ok(Ingest {
             address,
@@ -146,7 +156,7 @@ fn serve(
     socket: StdListener,
     store: &Store,
     door: &Arc<Door>,
-    connections_max: usize,
+    crowd: &Arc<Crowd>,
     stopped: watch::Receiver<bool>,
 ) {
     runtime.block_on(async {
@@ -158,11 +168,9 @@ fn serve(
             }
         };
         let notes = tokio::spawn(note_refusals(store.clone(), door.clone()));
-        let room = Arc::new(Semaphore::new(connections_max));
-        accept(&listener, door, &room, stopped).await;
+        accept(&listener, door, crowd, stopped).await;
         drop(listener);
-        let all = u32::try_from(connections_max).unwrap_or(u32::MAX);
-        if timeout(STOP_GRACE, room.acquire_many(all)).await.is_err() {
+        if timeout(STOP_GRACE, crowd.is_gone()).await.is_err() {
             tracing::warn!("stopped while requests were being worked on");
         }
         notes.abort();
@@ -176,30 +184,34 @@ fn serve(
 async fn accept(
     listener: &TcpListener,
     door: &Arc<Door>,
-    room: &Arc<Semaphore>,
+    crowd: &Arc<Crowd>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let is_stopped = stopped.clone();
     loop {
-        let permit = tokio::select! {
-            _ = stopped.changed() => return,
-            permit = room.clone().acquire_owned() => match permit {
-                Ok(permit) => permit,
-                Err(_) => return,
-            },
+        let next = async {
+            crowd.has_room().await;
+            listener.accept().await
         };
         let accepted = tokio::select! {
             _ = stopped.changed() => return,
-            accepted = listener.accept() => accepted,
+            accepted = next => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let (door, is_stopped) = (door.clone(), is_stopped.clone());
-                tokio::spawn(connection(stream, peer, door, is_stopped, permit));
+                // Where there is no place for it, it is closed.
+                if let Some(seat) = crowd.enter(peer.ip()) {
+                    let seat = Arc::new(seat);
+                    let (door, is_stopped) = (door.clone(), is_stopped.clone());
+                    let task =
+                        tokio::spawn(connection(stream, peer, door, is_stopped, seat.clone()));
+                    seat.sits(task.abort_handle());
+                }
+                // So that a socket that was closed for it is given back first.
+                yield_now().await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
-                drop(permit);
                 sleep(ACCEPT_RETRY).await;
             }
         }
@@ -212,7 +224,7 @@ async fn connection(
     peer: SocketAddr,
     door: Arc<Door>,
     mut stopped: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    seat: Arc<Seat>,
 ) {
     // An answer is one small write; waiting for more to send would only delay it.
     let _ = stream.set_nodelay(true);
@@ -223,8 +235,8 @@ async fn connection(
     });
     let of_request = head.clone();
     let service = service_fn(move |request| {
-        let (door, head) = (door.clone(), of_request.clone());
-        async move { Ok::<_, Infallible>(door.answer(request, &head, peer).await) }
+        let (door, head, seat) = (door.clone(), of_request.clone(), seat.clone());
+        async move { Ok::<_, Infallible>(door.answer(request, &head, peer, &seat).await) }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -9,6 +9,7 @@
 //! event and an answer, `provider` knows each kind of source, `head` keeps a request's head as it
 //! came; `outbox` takes over what other programs put in by SQL.
 
+mod crowd;
 mod door;
 mod handshake;
 mod head;

@@ -17,31 +17,50 @@ const METADATA: [IpAddr; 7] = [
 
 /// Why nothing is ever sent to an address; `None` where that depends on what is set.
 pub fn never_sent_to(address: IpAddr) -> Option<&'static str> {
-    let real = without_disguise(address);
-    if METADATA.contains(&real) {
+    let meant = meant_by(address);
+    if meant.iter().any(|real| METADATA.contains(real)) {
         return Some("where a cloud gives out credentials, which is never sent to");
     }
-    is_link_local(real).then_some("a link-local address, which is never sent to")
+    let is_local = meant.iter().copied().any(is_link_local);
+    is_local.then_some("a link-local address, which is never sent to")
 }
 
-/// The IPv4 address inside one that only looks like IPv6: mapped (RFC 4291), translated (RFC 6052,
-/// RFC 7915, RFC 8215) or tunnelled (RFC 3056).
-pub fn without_disguise(address: IpAddr) -> IpAddr {
+/// Where what is sent to an address may arrive: the IPv4 address inside one that only looks like IPv6, mapped
+/// (RFC 4291), translated (RFC 6052, RFC 7915, RFC 8215) or tunnelled (RFC 3056); that and the address itself
+/// where it may be either (ISATAP, RFC 5214; Teredo, RFC 4380: server and client).
+pub fn meant_by(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else {
-        return address;
+        return vec![address];
     };
     let inner = |high: u16, low: u16| {
         let [a, b] = high.to_be_bytes();
         let [c, d] = low.to_be_bytes();
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
-    match v6.segments() {
-        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => inner(high, low),
-        [0, 0, 0, 0, 0xffff, 0, high, low] => inner(high, low),
-        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] => inner(high, low),
-        [0x2002, high, low, ..] => inner(high, low),
-        _ => address,
+    let segments = v6.segments();
+    match segments {
+        [0, 0, 0, 0, 0, 0xffff | 0, high, low] if high != 0 => vec![inner(high, low)],
+        [0, 0, 0, 0, 0xffff, 0, high, low] => vec![inner(high, low)],
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => vec![inner(high, low)],
+        [0x64, 0xff9b, 1, ..] => local_translations(v6).to_vec(),
+        [0x2002, high, low, ..] => vec![inner(high, low)],
+        [0x2001, 0, a, b, _, _, c, d] => vec![address, inner(a, b), inner(!c, !d)],
+        [_, _, _, _, 0 | 0x200, 0x5efe, high, low] => vec![address, inner(high, low)],
+        _ => vec![address],
     }
+}
+
+/// What may stand inside an address of the network for local translation: how long its prefix is, is known
+/// on the spot alone (RFC 8215, RFC 6052 section 2.2: the ninth byte is none of it).
+fn local_translations(v6: Ipv6Addr) -> [IpAddr; 4] {
+    let byte = v6.octets();
+    let of = |places: [usize; 4]| IpAddr::V4(Ipv4Addr::from(places.map(|place| byte[place])));
+    [
+        of([6, 7, 9, 10]),
+        of([7, 9, 10, 11]),
+        of([9, 10, 11, 12]),
+        of([12, 13, 14, 15]),
+    ]
 }
 
 fn is_link_local(address: IpAddr) -> bool {

@@ -12,7 +12,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::error::{Error, Result};
-use crate::model::address::{never_sent_to, without_disguise};
+use crate::model::address::{meant_by, never_sent_to};
 
 /// Where requests may go.
 #[derive(Debug, Clone, Default)]
@@ -80,9 +80,10 @@ impl Egress {
     /// ```
     pub fn check(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
         self.check_proxy(address)?;
-        let real = without_disguise(address);
-        let is_allowed = self.allow.iter().any(|network| network.contains(&real));
-        if self.scope == Scope::Any || is_allowed || is_public(real) {
+        let may = |real: &IpAddr| {
+            is_public(*real) || self.allow.iter().any(|network| network.contains(real))
+        };
+        if self.scope == Scope::Any || meant_by(address).iter().all(may) {
             return Ok(());
         }
         Err(Forbidden {
@@ -98,8 +99,10 @@ impl Egress {
     /// [`Forbidden`] with why requests may not go there.
     pub fn check_proxy(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
         let forbidden = |why| Err(Forbidden { address, why });
-        let real = without_disguise(address);
-        let is_denied = |network: &IpNet| network.contains(&real) || network.contains(&address);
+        let meant = meant_by(address);
+        let is_denied = |network: &IpNet| {
+            network.contains(&address) || meant.iter().any(|real| network.contains(real))
+        };
         if let Some(why) = never_sent_to(address) {
             return forbidden(why);
         }
@@ -169,6 +172,14 @@ mod tests {
             "2002:a9fe:a9fe::1",
             "::ffff:0:a9fe:a9fe",
             "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:12a9:fe:a9fe::",
+            "64:ff9b:1:1234:a9:fea9:fe00:0",
+            // Teredo, by its server and by its client, and ISATAP.
+            "2001:0:a9fe:a9fe::1",
+            "2001:0:101:101:0:ffff:5601:5601",
+            "2606:4700::5efe:a9fe:a9fe",
+            "2606:4700::200:5efe:a9fe:a9fe",
             "fd20:ce::254",
             "fd00:c1::a9fe:a9fe",
             "fd00:42::42",
@@ -208,6 +219,9 @@ mod tests {
             "2001:0:1::1",
             "::ffff:10.0.0.1",
             "64:ff9b::a00:1",
+            "64:ff9b:1:a00:0:100::",
+            "2606:4700::5efe:a00:1",
+            "::ffff:0:a00:1",
         ];
         let public = [
             "1.1.1.1",
@@ -216,6 +230,8 @@ mod tests {
             "172.32.0.1",
             "2606:4700::1111",
             "::ffff:1.1.1.1",
+            "64:ff9b::101:101",
+            "2606:4700::5efe:101:101",
         ];
         for (addresses, is_public) in [(&private[..], false), (&public[..], true)] {
             for address in addresses {

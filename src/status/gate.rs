@@ -8,7 +8,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -16,14 +16,18 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::hidden::Hidden;
+use super::visitors::{Place, Visitors};
 use crate::error::{Error, Result};
 use crate::time::Clock;
 
-/// Connections at a time, each a thread: people look at pages, not machines.
-const CONNECTIONS_MAX: usize = 32;
-
 /// How long a whole request may take to arrive, and how long a client may stop reading.
 const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a client may take to read a whole reply.
+const REPLY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// What is answered also while all places are taken by requests that are worked on.
+pub(super) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Most bytes of a head, and most headers in it.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
@@ -99,32 +103,32 @@ impl Drop for Gate {
     reason = "accepting again at once would spin while there are no sockets to be had"
 )]
 fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &AtomicBool) {
-    let open = Arc::new(AtomicUsize::new(0));
+    let visitors = Arc::new(Visitors::default());
     loop {
         let accepted = socket.accept();
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let entered = accepted.and_then(|(stream, peer)| {
+            let place = visitors.enter(&stream, peer.ip())?;
+            Ok((stream, place))
+        });
+        let (stream, place) = match entered {
+            Ok((stream, Some(place))) => (stream, place),
+            // All are worked on: hung up on.
+            Ok((_, None)) => continue,
             Err(error) => {
                 tracing::warn!(%error, "the status page cannot accept a connection; trying again");
                 std::thread::sleep(ACCEPT_RETRY);
                 continue;
             }
         };
-        if open.load(Ordering::Relaxed) >= CONNECTIONS_MAX {
-            // Hung up on: whoever holds the others open has ten seconds at most.
-            continue;
-        }
-        let place = Place::taken(&open);
         let (inner, clock) = (inner.clone(), clock.clone());
         let started = std::thread::Builder::new()
             .name("status-client".to_owned())
             .spawn(move || {
-                let _place = place;
                 // A client that hangs up or is too slow is its own business.
-                let _ = relay(stream, &inner, clock.as_ref());
+                let _ = relay(stream, &place, &inner, clock.as_ref());
             });
         if let Err(error) = started {
             tracing::warn!(%error, "too few threads for the status page");
@@ -132,44 +136,52 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
     }
 }
 
-/// A place among the open connections; given back when dropped.
-struct Place(Arc<AtomicUsize>);
-
-impl Place {
-    fn taken(open: &Arc<AtomicUsize>) -> Place {
-        open.fetch_add(1, Ordering::Relaxed);
-        Place(open.clone())
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// One connection: one request, one reply.
-fn relay(mut client: TcpStream, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
-    client.set_write_timeout(Some(DEADLINE))?;
+fn relay(mut client: TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
     let deadline = clock.elapsed() + DEADLINE;
-    let address = client.peer_addr()?.ip();
-    let (head, body) = match read_request(&mut client, address, deadline, clock) {
-        Ok(Ok(parts)) => parts,
+    let address = client.peer_addr()?.ip().to_canonical();
+    let request = match read_request(&mut client, address, deadline, clock) {
+        Ok(Ok(request)) => request,
         Ok(Err(refusal)) => return refuse(&mut client, refusal),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
             return refuse(&mut client, "408 Request Timeout");
         }
         Err(error) => return Err(error),
     };
+    if place.is_for_health() && !HEALTH.contains(&request.path.as_str()) {
+        return refuse(&mut client, "503 Service Unavailable");
+    }
+    place.works(true);
     let mut server = connect(inner)?;
-    server.write_all(&head)?;
-    server.write_all(&body)?;
-    io::copy(&mut server, &mut client)?;
+    server.write_all(&request.head)?;
+    server.write_all(&request.body)?;
+    // All of it, so that who reads slowly holds nobody behind the gate.
+    let mut reply = Vec::new();
+    server.read_to_end(&mut reply)?;
+    place.works(false);
+    let deadline = clock.elapsed() + REPLY_DEADLINE;
+    let mut rest = reply.as_slice();
+    while !rest.is_empty() {
+        let left = deadline.saturating_sub(clock.elapsed());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        client.set_write_timeout(Some(left.min(DEADLINE)))?;
+        match client.write(rest)? {
+            0 => return Err(ErrorKind::WriteZero.into()),
+            count => rest = &rest[count..],
+        }
+    }
     client.shutdown(Shutdown::Both)
 }
 
 /// A request, written anew.
-type HeadAndBody = (Vec<u8>, Vec<u8>);
+struct Written {
+    /// What it asks for, without the query.
+    path: String,
+    head: Vec<u8>,
+    body: Vec<u8>,
+}
 
 /// Reads one request and writes it anew: only what was understood is passed on.
 fn read_request(
@@ -177,7 +189,7 @@ fn read_request(
     address: IpAddr,
     deadline: Duration,
     clock: &dyn Clock,
-) -> io::Result<std::result::Result<HeadAndBody, &'static str>> {
+) -> io::Result<std::result::Result<Written, &'static str>> {
     let mut bytes = Vec::new();
     let head_bytes = loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -198,24 +210,28 @@ fn read_request(
     let mut passed =
         format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{CLIENT_HEADER}: {address}\r\n")
             .into_bytes();
-    let mut body_bytes = 0;
+    let mut body_bytes = None;
+    let mut hosts = 0;
     for header in parsed.headers.iter() {
         match header.name.to_ascii_lowercase().as_str() {
             "content-length" => {
                 let length = std::str::from_utf8(header.value)
                     .ok()
                     .and_then(|text| text.trim().parse().ok());
-                match length {
-                    Some(length) => body_bytes = length,
-                    None => return Ok(Err("400 Bad Request")),
+                // Two that differ are two requests to whoever takes the other one (RFC 9112, section 6.3).
+                if length.is_none() || body_bytes.is_some_and(|held| Some(held) != length) {
+                    return Ok(Err("400 Bad Request"));
                 }
+                body_bytes = length;
             }
             "transfer-encoding" => return Ok(Err("411 Length Required")),
+            "host" if hosts > 0 => return Ok(Err("400 Bad Request")),
             "connection" | "keep-alive" | "expect" | "upgrade" | "x-hookbox-client" => {}
             // tiny_http hangs up on these. Cookies of other programs on this machine are theirs.
             "cookie" if !header.value.is_ascii() => {}
             _ if !header.value.is_ascii() => return Ok(Err("400 Bad Request")),
-            _ => {
+            name => {
+                hosts += usize::from(name == "host");
                 passed.extend_from_slice(header.name.as_bytes());
                 passed.extend_from_slice(b": ");
                 passed.extend_from_slice(header.value);
@@ -228,6 +244,11 @@ fn read_request(
     } else {
         FORM_BYTES_MAX
     };
+    // RFC 9112, section 3.2: with one Host in each request of HTTP/1.1, and no more in any.
+    if hosts == 0 && parsed.version == Some(1) {
+        return Ok(Err("400 Bad Request"));
+    }
+    let body_bytes: usize = body_bytes.unwrap_or(0);
     if body_bytes > bytes_max {
         return Ok(Err("413 Content Too Large"));
     }
@@ -237,7 +258,11 @@ fn read_request(
     passed.extend_from_slice(format!("Content-Length: {body_bytes}\r\n\r\n").as_bytes());
     let mut body = bytes.split_off(head_bytes);
     body.truncate(body_bytes);
-    Ok(Ok((passed, body)))
+    Ok(Ok(Written {
+        path: path.split('?').next().unwrap_or_default().to_owned(),
+        head: passed,
+        body,
+    }))
 }
 
 /// Reads what is there, within what is left of the deadline.

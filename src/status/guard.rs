@@ -3,7 +3,7 @@
 //! Whatever else a request may do, what must be kept out is other web sites in the same browser: those that make it ask under their own name (DNS rebinding) and those that
 //! make it post (cross-site request forgery). It must never let a POST through on one sign alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use subtle::ConstantTimeEq;
 use tiny_http::Request;
@@ -49,16 +49,14 @@ impl Guard {
     /// Checks that the server is called by `localhost` or its address. The port may be another:
     /// the call may come through a tunnel.
     pub(super) fn check_host(&self, request: &Request) -> std::result::Result<(), Refused> {
-        let host = header(request, "Host").ok_or(Refused::Host)?;
-        let name = host_of(host);
-        let known = name.eq_ignore_ascii_case("localhost")
-            || name
-                .parse::<IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback() || ip == self.bound || self.is_open)
-            || self
-                .names
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known));
+        let called = header(request, "Host").and_then(Called::read);
+        let known = match called.ok_or(Refused::Host)? {
+            Called::Address(ip) => ip.is_loopback() || ip == self.bound || self.is_open,
+            Called::Name(name) => {
+                let mut names = self.names.iter().map(String::as_str).chain(["localhost"]);
+                names.any(|known| name.eq_ignore_ascii_case(known))
+            }
+        };
         if known { Ok(()) } else { Err(Refused::Host) }
     }
 
@@ -109,12 +107,35 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-/// The host without its port and without the brackets of an IPv6 address.
-fn host_of(host: &str) -> &str {
-    if let Some(rest) = host.strip_prefix('[') {
-        return rest.split(']').next().unwrap_or_default();
+/// What a server is called by, without the port.
+enum Called<'a> {
+    Address(IpAddr),
+    Name(&'a str),
+}
+
+impl Called<'_> {
+    /// Reads a Host header as a whole: `None` where it is none.
+    fn read(host: &str) -> Option<Called<'_>> {
+        if let Ok(address) = host.parse::<SocketAddr>() {
+            return Some(Called::Address(address.ip()));
+        }
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if let Some(inside) = bracketed {
+            return inside
+                .parse::<Ipv6Addr>()
+                .ok()
+                .map(|ip| Called::Address(ip.into()));
+        }
+        let (name, port) = host.split_once(':').unwrap_or((host, ""));
+        if let Ok(address) = name.parse::<Ipv4Addr>() {
+            return port.is_empty().then_some(Called::Address(address.into()));
+        }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_whole = name.bytes().all(is_name) && port.bytes().all(|byte| byte.is_ascii_digit());
+        (is_whole && !name.is_empty()).then_some(Called::Name(name))
     }
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
 }
 
 #[cfg(test)]
@@ -141,7 +162,9 @@ mod tests {
             "localhost:9000",
             "LOCALHOST",
             "[::1]:8421",
+            "[::1]",
             "127.0.0.1",
+            "localhost:",
         ] {
             assert_eq!(
                 guard().check_host(&request(Method::Get, &[("Host", host)])),
@@ -155,6 +178,20 @@ mod tests {
             "localhost.evil.example",
             "192.0.2.1:8421",
             "",
+            "[::1]evil.example",
+            "[::1].evil.example:8421",
+            "[::1",
+            "::1",
+            "evil@localhost",
+            "localhost@evil.example",
+            "localhost:80:evil.example",
+            "localhost:evil.example",
+            "localhost:8421, evil.example",
+            "127.0.0.1:evil",
+            "127.0.0.1:99999",
+            "127.1",
+            "localhost/../evil.example",
+            ":8421",
         ] {
             let refused = guard().check_host(&request(Method::Get, &[("Host", host)]));
             assert_eq!(refused, Err(Refused::Host), "{host}");

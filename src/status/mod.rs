@@ -27,6 +27,7 @@ mod router;
 mod server;
 mod site;
 mod under_way;
+mod visitors;
 
 pub use access::Tokens;
 pub use config::StatusConfig;

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use std::time::Duration;
 use tiny_http::{Request, Server};
 
 use super::config::StatusConfig;
-use super::gate::{Gate, Inner, NO_PANIC, connect};
+use super::gate::{Gate, HEALTH, Inner, NO_PANIC, connect};
 use super::hidden::Hidden;
 use super::route::answer;
 use super::router::Router;
@@ -85,16 +85,17 @@ impl StatusServer {
             config,
             events_at,
         )?);
-        let (requests, incoming) = sync_channel(WORKERS);
+        // The gate lets in no more than can wait.
+        let (requests, incoming) = channel();
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::new();
         for _ in 0..WORKERS {
             let (router, incoming) = (router.clone(), incoming.clone());
             threads.push(spawn("status", move || work(&router, &incoming))?);
         }
-        let stopped = stop.clone();
+        let (stopped, for_health) = (stop.clone(), router);
         threads.push(spawn("status-requests", move || {
-            behind.run(&requests, &stopped)
+            behind.run(&for_health, &requests, &stopped)
         })?);
         let gate = Gate::start(socket, inner.clone(), clock)?;
         Ok(StatusServer {
@@ -165,14 +166,16 @@ fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
             .expect("no worker panics with the lock")
             .recv();
         match next {
-            Ok(request) => {
-                // tiny_http says 500 where a request was given no answer.
-                if let Err(fault) = caught(|| answer(router, request)) {
-                    tracing::error!(fault, "status.fault");
-                }
-            }
+            Ok(request) => take(router, request),
             Err(_) => return,
         }
+    }
+}
+
+fn take(router: &Router, request: Request) {
+    // tiny_http says 500 where a request was given no answer.
+    if let Err(fault) = caught(|| answer(router, request)) {
+        tracing::error!(fault, "status.fault");
     }
 }
 
@@ -196,13 +199,15 @@ impl Behind {
 
     /// Takes requests from tiny_http. It stops accepting for good after one failed `accept`, as
     /// when file descriptors run out; then it is made anew.
-    fn run(mut self, requests: &SyncSender<Request>, stop: &AtomicBool) {
+    fn run(mut self, router: &Router, requests: &Sender<Request>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(server) = &self.server else {
                 self.renew();
                 continue;
             };
             match server.recv_timeout(STOP_PERIOD) {
+                // However long the workers take: a page that is looked for in a large file.
+                Ok(Some(request)) if HEALTH.contains(&request.url()) => take(router, request),
                 Ok(Some(request)) => {
                     if requests.send(request).is_err() {
                         return;

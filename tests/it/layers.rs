@@ -89,7 +89,10 @@ fn imports_point_down() {
             checked += 1;
             let fine = name == part
                 || allowed.contains(&name.as_str())
-                || matches!(name.as_str(), "error" | "time" | "caught" | "Error" | "Result");
+                || matches!(
+                    name.as_str(),
+                    "error" | "time" | "caught" | "Error" | "Result"
+                );
             assert!(fine, "{}: {part} may not import {name}", path.display());
         }
     }

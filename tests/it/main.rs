@@ -50,6 +50,7 @@ mod signing;
 mod simulation;
 mod sources;
 mod status;
+mod strangers;
 mod support;
 mod tail;
 mod taken_in;

@@ -1,0 +1,422 @@
+//! Who is connected, and who has to go when there is no more room: for connections, and for bodies in memory.
+//!
+//! A request that is complete always gets its answer. Where room is short, a connection without one is closed:
+//! the oldest of the address that takes the most. So a stranger who opens thousands, or holds the last byte
+//! of hundreds of bodies back, takes room from nobody else.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// One address's share of the connections: an eighth, and so many at least.
+const SHARES: usize = 8;
+const SHARE_MIN: usize = 8;
+
+/// Nobody panics with the crowd locked.
+const NO_PANIC: &str = "nobody panics with the crowd locked";
+
+/// How much room there is.
+#[derive(Debug, Clone)]
+pub(super) struct Room {
+    /// Connections at a time.
+    pub(super) connections: usize,
+    /// Bytes of bodies at a time.
+    pub(super) bytes: usize,
+    /// Whose connections are those of many: they are not held to one address's share.
+    pub(super) trusted: Vec<IpNet>,
+}
+
+/// All that are connected.
+#[derive(Debug)]
+pub(super) struct Crowd {
+    room: Room,
+    state: Mutex<State>,
+    /// Something was given back.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    seats: HashMap<u64, Taken>,
+    addresses: HashMap<Address, Held>,
+    bytes: usize,
+    /// Numbers of seats, and of the moments since when they wait: later ones are greater.
+    next: u64,
+}
+
+/// Whom a connection counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Address {
+    /// This machine, or a proxy: many behind one address.
+    Trusted,
+    One(IpAddr),
+}
+
+/// What is held by the connections of an address.
+#[derive(Debug, Default)]
+struct Held {
+    connections: usize,
+    bytes: usize,
+    /// Those without a complete request: since when, and which.
+    waiting: BTreeSet<(u64, u64)>,
+}
+
+#[derive(Debug)]
+struct Taken {
+    address: Address,
+    bytes: usize,
+    /// Since when it has no complete request; `None` while one is worked on.
+    waits_since: Option<u64>,
+    task: Option<AbortHandle>,
+}
+
+/// What there is too little of.
+#[derive(Debug, Clone, Copy)]
+enum Short {
+    Connections,
+    Bytes,
+}
+
+impl Crowd {
+    pub(super) fn new(room: Room) -> Arc<Crowd> {
+        Arc::new(Crowd {
+            room,
+            state: Mutex::default(),
+            freed: Notify::new(),
+        })
+    }
+
+    /// Waits until one more can be let in, which takes only as long as all of them are being answered.
+    pub(super) async fn has_room(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.can_enter() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    fn can_enter(&self) -> bool {
+        let state = self.lock();
+        let mut addresses = state.addresses.values();
+        state.seats.len() < self.room.connections || addresses.any(|held| !held.waiting.is_empty())
+    }
+
+    /// Waits until nobody is connected.
+    pub(super) async fn is_gone(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.lock().seats.is_empty() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    /// Lets a connection in; `None` where its address has all it may and works on all of it.
+    pub(super) fn enter(self: &Arc<Crowd>, peer: IpAddr) -> Option<Seat> {
+        let address = self.address(peer);
+        let mut state = self.lock();
+        let share = (self.room.connections / SHARES).max(SHARE_MIN);
+        let own = state
+            .addresses
+            .get(&address)
+            .map_or(0, |held| held.connections);
+        if matches!(address, Address::One(_)) && own >= share {
+            let (_, oldest) = state.oldest_of(address, None)?;
+            state.close(oldest);
+        }
+        if state.seats.len() >= self.room.connections {
+            let victim = state.victim(Short::Connections, None)?;
+            state.close(victim);
+        }
+        let (id, since) = (state.next, state.next + 1);
+        state.next += 2;
+        let held = state.addresses.entry(address).or_default();
+        held.connections += 1;
+        held.waiting.insert((since, id));
+        let taken = Taken {
+            address,
+            bytes: 0,
+            waits_since: Some(since),
+            task: None,
+        };
+        state.seats.insert(id, taken);
+        Some(Seat {
+            crowd: self.clone(),
+            id,
+        })
+    }
+
+    fn address(&self, peer: IpAddr) -> Address {
+        let peer = peer.to_canonical();
+        if peer.is_loopback() || self.room.trusted.iter().any(|net| net.contains(&peer)) {
+            return Address::Trusted;
+        }
+        match peer {
+            IpAddr::V4(_) => Address::One(peer),
+            // A household has a whole network of these.
+            IpAddr::V6(whole) => {
+                let network = whole.to_bits() >> 64 << 64;
+                Address::One(Ipv6Addr::from_bits(network).into())
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(NO_PANIC)
+    }
+}
+
+impl State {
+    /// Who has to go: the oldest of the address that holds the most, strangers first.
+    fn victim(&self, short: Short, but_for: Option<u64>) -> Option<u64> {
+        let of_most = |(address, held): (&Address, &Held)| {
+            let (since, oldest) = self.oldest_of(*address, but_for)?;
+            let holds = match short {
+                Short::Connections => held.connections,
+                Short::Bytes => held.bytes,
+            };
+            let is_stranger = *address != Address::Trusted;
+            (holds > 0).then_some((is_stranger, holds, Reverse(since), oldest))
+        };
+        let most = self.addresses.iter().filter_map(of_most).max();
+        most.map(|(.., oldest)| oldest)
+    }
+
+    /// Since when the oldest without a complete request waits, and which it is. Where bytes are short, for one
+    /// that needs them, others that hold none are of no use.
+    fn oldest_of(&self, address: Address, but_for: Option<u64>) -> Option<(u64, u64)> {
+        let mut waiting = self.addresses.get(&address)?.waiting.iter();
+        let found = waiting.find(|(_, id)| match but_for {
+            Some(other) => *id != other && self.seats.get(id).is_some_and(|seat| seat.bytes > 0),
+            None => true,
+        });
+        found.copied()
+    }
+
+    /// Closes a connection: its task is dropped, and with it the socket.
+    fn close(&mut self, id: u64) {
+        if let Some(task) = self.leave(id).and_then(|taken| taken.task) {
+            task.abort();
+        }
+    }
+
+    fn leave(&mut self, id: u64) -> Option<Taken> {
+        let taken = self.seats.remove(&id)?;
+        self.bytes -= taken.bytes;
+        if let Some(held) = self.addresses.get_mut(&taken.address) {
+            held.connections -= 1;
+            held.bytes -= taken.bytes;
+            if let Some(since) = taken.waits_since {
+                held.waiting.remove(&(since, id));
+            }
+            if held.connections == 0 {
+                self.addresses.remove(&taken.address);
+            }
+        }
+        Some(taken)
+    }
+}
+
+/// A connection's place; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Seat {
+    crowd: Arc<Crowd>,
+    id: u64,
+}
+
+impl Seat {
+    /// Says which task is to be ended where it has to go.
+    pub(super) fn sits(&self, task: AbortHandle) {
+        match self.crowd.lock().seats.get_mut(&self.id) {
+            Some(taken) => taken.task = Some(task),
+            None => task.abort(),
+        }
+    }
+
+    /// Takes memory for a body until it holds so many bytes in all, as they arrive: a sender who promises
+    /// much and sends nothing takes nothing.
+    pub(super) async fn hold(&self, bytes: usize) {
+        while !self.can_hold(bytes) {
+            // All of it is of complete requests, which are answered soon.
+            let freed = self.crowd.freed.notified();
+            if self.can_hold(bytes) {
+                return;
+            }
+            freed.await;
+        }
+    }
+
+    fn can_hold(&self, bytes: usize) -> bool {
+        let mut state = self.crowd.lock();
+        loop {
+            let Some(own) = state.seats.get(&self.id) else {
+                // It was closed a moment ago, and is dropped at once.
+                return true;
+            };
+            let (address, more) = (own.address, bytes.saturating_sub(own.bytes));
+            if state.bytes + more <= self.crowd.room.bytes {
+                state.bytes += more;
+                if let Some(held) = state.addresses.get_mut(&address) {
+                    held.bytes += more;
+                }
+                if let Some(own) = state.seats.get_mut(&self.id) {
+                    own.bytes += more;
+                }
+                return true;
+            }
+            match state.victim(Short::Bytes, Some(self.id)) {
+                Some(victim) => state.close(victim),
+                None => return false,
+            }
+        }
+    }
+
+    /// Its request is complete: it stays until that is answered.
+    pub(super) fn works(&self) -> Working<'_> {
+        self.set_waiting(false);
+        Working(self)
+    }
+
+    fn set_waiting(&self, waits: bool) {
+        let mut state = self.crowd.lock();
+        let state = &mut *state;
+        let Some(taken) = state.seats.get_mut(&self.id) else {
+            return;
+        };
+        let Some(held) = state.addresses.get_mut(&taken.address) else {
+            return;
+        };
+        if let Some(since) = taken.waits_since.take() {
+            held.waiting.remove(&(since, self.id));
+        }
+        if waits {
+            taken.waits_since = Some(state.next);
+            held.waiting.insert((state.next, self.id));
+            state.next += 1;
+            let bytes = std::mem::take(&mut taken.bytes);
+            held.bytes -= bytes;
+            state.bytes -= bytes;
+            self.crowd.freed.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.crowd.lock().leave(self.id);
+        self.crowd.freed.notify_waiters();
+    }
+}
+
+/// A request that is worked on; when dropped, the connection waits for the next.
+#[derive(Debug)]
+pub(super) struct Working<'a>(&'a Seat);
+
+impl Drop for Working<'_> {
+    fn drop(&mut self) {
+        self.0.set_waiting(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn crowd(connections: usize, bytes: usize) -> Arc<Crowd> {
+        Crowd::new(Room {
+            connections,
+            bytes,
+            trusted: vec!["10.0.0.0/8".parse().unwrap()],
+        })
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn is_in(seat: &Seat) -> bool {
+        seat.crowd.lock().seats.contains_key(&seat.id)
+    }
+
+    #[test]
+    fn where_it_is_full_the_oldest_of_the_address_with_the_most_goes() {
+        let crowd = crowd(20, 0);
+        let own = crowd.enter(ip("192.0.2.1")).unwrap();
+        let mut others: Vec<Seat> = (0..8)
+            .map(|_| crowd.enter(ip("192.0.2.2")).unwrap())
+            .collect();
+        others.extend((0..11).map(|n| crowd.enter(ip(&format!("192.0.3.{n}"))).unwrap()));
+        let newest = crowd.enter(ip("192.0.2.3")).unwrap();
+        assert!(is_in(&own) && is_in(&newest) && !is_in(&others[0]) && is_in(&others[1]));
+    }
+
+    #[test]
+    fn an_address_has_a_share_and_a_proxy_and_this_machine_have_none() {
+        let crowd = crowd(160, 0);
+        let one: Vec<Seat> = (0..30)
+            .map(|_| crowd.enter(ip("192.0.2.1")).unwrap())
+            .collect();
+        assert_eq!(one.iter().filter(|seat| is_in(seat)).count(), 20);
+        assert!(!is_in(&one[9]) && is_in(&one[10]));
+        // One network of this kind is one household.
+        let household: Vec<Seat> = (0..30)
+            .map(|n| crowd.enter(ip(&format!("2001:db8::{n}"))).unwrap())
+            .collect();
+        assert_eq!(household.iter().filter(|seat| is_in(seat)).count(), 20);
+        for trusted in ["127.0.0.1", "::1", "10.1.2.3", "::ffff:127.0.0.1"] {
+            let many: Vec<Seat> = (0..30).map(|_| crowd.enter(ip(trusted)).unwrap()).collect();
+            assert!(many.iter().all(is_in), "{trusted}");
+        }
+    }
+
+    #[test]
+    fn who_is_answered_stays_and_then_waits_as_the_youngest() {
+        let crowd = crowd(2, 0);
+        let (first, second) = (
+            crowd.enter(ip("192.0.2.1")).unwrap(),
+            crowd.enter(ip("192.0.2.2")).unwrap(),
+        );
+        let working = first.works();
+        let third = crowd.enter(ip("192.0.2.3")).unwrap();
+        assert!(is_in(&first) && !is_in(&second) && is_in(&third));
+        let other = third.works();
+        assert!(crowd.enter(ip("192.0.2.4")).is_none());
+        drop(working);
+        drop(other);
+        drop(crowd.enter(ip("192.0.2.5")).unwrap());
+        assert!(!is_in(&first) && is_in(&third));
+    }
+
+    #[test]
+    fn memory_goes_to_who_sends_from_who_holds_back() {
+        let crowd = crowd(100, 1_000);
+        let strangers: Vec<Seat> = (0..10)
+            .map(|_| crowd.enter(ip("192.0.2.1")).unwrap())
+            .collect();
+        for stranger in &strangers {
+            assert!(stranger.can_hold(100));
+        }
+        let own = crowd.enter(ip("192.0.2.2")).unwrap();
+        assert!(own.can_hold(50) && own.can_hold(150));
+        assert!(!is_in(&strangers[0]) && !is_in(&strangers[1]) && is_in(&strangers[2]));
+        assert_eq!(crowd.lock().bytes, 950);
+        // What is complete is not taken from.
+        let held: Vec<Working<'_>> = strangers.iter().skip(2).map(Seat::works).collect();
+        assert!(!own.can_hold(300));
+        drop(held);
+        assert_eq!(crowd.lock().bytes, 150);
+        assert!(own.can_hold(1_000));
+        drop(strangers);
+        drop(own);
+        let state = crowd.lock();
+        assert!(state.seats.is_empty() && state.addresses.is_empty() && state.bytes == 0);
+    }
+}

@@ -1,0 +1,188 @@
+//! Who is at the gate, and who has to go when there is no more room.
+//!
+//! A request that is worked on stays. Where all places are taken, a connection whose request is not complete,
+//! or whose reply is not read, is closed: the oldest of strangers', then the oldest of this machine's own.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+/// Connections at a time, each a thread: people look at pages, not machines. Of these some are for this
+/// machine alone.
+const PLACES: usize = 40;
+const PLACES_OF_STRANGERS: usize = 32;
+
+/// More, for questions about health alone.
+const PLACES_FOR_HEALTH: usize = 8;
+
+/// Nobody panics with the visitors locked.
+const NO_PANIC: &str = "nobody panics with the visitors locked";
+
+/// All that are connected.
+#[derive(Debug, Default)]
+pub(super) struct Visitors(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    /// By number, the oldest first.
+    present: BTreeMap<u64, Visitor>,
+}
+
+#[derive(Debug)]
+struct Visitor {
+    /// To hang up on it from elsewhere.
+    stream: TcpStream,
+    is_stranger: bool,
+    is_worked_on: bool,
+}
+
+impl Visitors {
+    /// Gives a connection a place; `None` where all are worked on.
+    ///
+    /// # Errors
+    /// When there is no file descriptor to be had.
+    pub(super) fn enter(
+        self: &Arc<Visitors>,
+        stream: &TcpStream,
+        peer: IpAddr,
+    ) -> io::Result<Option<Place>> {
+        let is_stranger = !peer.to_canonical().is_loopback();
+        let mut state = self.lock();
+        if is_stranger && state.strangers() >= PLACES_OF_STRANGERS {
+            state.close_oldest(true);
+        }
+        if state.present.len() >= PLACES {
+            let _ = state.close_oldest(true) || state.close_oldest(false);
+        }
+        let is_full = state.present.len() >= PLACES
+            || (is_stranger && state.strangers() >= PLACES_OF_STRANGERS);
+        if state.present.len() >= PLACES + PLACES_FOR_HEALTH {
+            return Ok(None);
+        }
+        let number = state.next;
+        state.next += 1;
+        let visitor = Visitor {
+            stream: stream.try_clone()?,
+            is_stranger,
+            is_worked_on: false,
+        };
+        state.present.insert(number, visitor);
+        Ok(Some(Place {
+            visitors: self.clone(),
+            number,
+            is_for_health: is_full,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect(NO_PANIC)
+    }
+}
+
+impl State {
+    fn strangers(&self) -> usize {
+        let present = self.present.values();
+        present.filter(|visitor| visitor.is_stranger).count()
+    }
+
+    /// Hangs up on the oldest of this kind that is not worked on, if there is one.
+    fn close_oldest(&mut self, is_stranger: bool) -> bool {
+        let mut present = self.present.iter();
+        let oldest = present
+            .find(|(_, visitor)| visitor.is_stranger == is_stranger && !visitor.is_worked_on);
+        let Some(number) = oldest.map(|(number, _)| *number) else {
+            return false;
+        };
+        if let Some(visitor) = self.present.remove(&number) {
+            // Its thread reads or writes, and ends by that.
+            let _ = visitor.stream.shutdown(Shutdown::Both);
+        }
+        true
+    }
+}
+
+/// A place; given back when dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    visitors: Arc<Visitors>,
+    number: u64,
+    is_for_health: bool,
+}
+
+impl Place {
+    /// Whether it is one of those that are only for questions about health.
+    pub(super) fn is_for_health(&self) -> bool {
+        self.is_for_health
+    }
+
+    /// Says whether the request is worked on now.
+    pub(super) fn works(&self, is_worked_on: bool) {
+        if let Some(visitor) = self.visitors.lock().present.get_mut(&self.number) {
+            visitor.is_worked_on = is_worked_on;
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.visitors.lock().present.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// A connection, and its other end.
+    fn connection() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (listener.accept().unwrap().0, far)
+    }
+
+    fn is_there(place: &Place) -> bool {
+        place.visitors.lock().present.contains_key(&place.number)
+    }
+
+    #[test]
+    fn the_oldest_that_is_not_worked_on_goes_and_this_machine_has_places_of_its_own() {
+        let visitors = Arc::new(Visitors::default());
+        let (stream, _far) = connection();
+        let enter = |peer: &str| {
+            let place = visitors.enter(&stream, peer.parse().unwrap());
+            place.unwrap()
+        };
+        let strangers: Vec<Place> = (0..100).map(|_| enter("192.0.2.1").unwrap()).collect();
+        let held = strangers.iter().filter(|place| is_there(place)).count();
+        assert_eq!(held, PLACES_OF_STRANGERS);
+        let own: Vec<Place> = (0..8).map(|_| enter("127.0.0.1").unwrap()).collect();
+        assert!(strangers[99].visitors.lock().strangers() == PLACES_OF_STRANGERS);
+        // All that are here are worked on.
+        for place in strangers.iter().chain(&own) {
+            place.works(true);
+        }
+        let health: Vec<Place> = (0..PLACES_FOR_HEALTH)
+            .map(|_| {
+                let place = enter("127.0.0.1").unwrap();
+                place.works(true);
+                place
+            })
+            .collect();
+        assert!(
+            health
+                .iter()
+                .all(|place| place.is_for_health() && is_there(place))
+        );
+        assert!(!own[0].is_for_health());
+        assert!(enter("127.0.0.1").is_none());
+        // A stranger goes before one of this machine.
+        own[0].works(false);
+        strangers[99].works(false);
+        drop(health);
+        let last = enter("127.0.0.1").unwrap();
+        assert!(is_there(&own[0]) && !is_there(&strangers[99]) && !last.is_for_health());
+    }
+}
