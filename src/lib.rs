@@ -87,6 +87,8 @@
 mod caught;
 pub mod cli;
 pub mod error;
+#[cfg(test)]
+mod fuzz;
 pub mod inbound;
 pub mod model;
 pub mod outbound;

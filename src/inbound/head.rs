@@ -77,7 +77,7 @@ impl Head {
         capture.phase == Phase::Head && !capture.bytes.is_empty()
     }
 
-    fn arrived(&self, bytes: &[u8]) {
+    pub(super) fn arrived(&self, bytes: &[u8]) {
         let mut capture = self.lock();
         if capture.phase != Phase::Head {
             return;

@@ -19,3 +19,6 @@ mod provider;
 
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
 pub use outbox::Outbox;
+
+#[cfg(test)]
+mod fuzz;

@@ -18,6 +18,11 @@ use crate::time::Timestamp;
 /// How far clocks are set, at most, in any zone of this century but where a date was left out.
 const SHIFT_MAX: Duration = Duration::from_secs(3 * 3_600);
 
+/// Expressions know the years from 1970 to 2100; what lies a day and more before or after has the same answers
+/// as these.
+const FIRST: Timestamp = Timestamp(-2 * 86_400_000);
+const LAST: Timestamp = Timestamp(4_133_980_800_000 + 2 * 86_400_000);
+
 /// Moments that are looked at for one answer; an expression that names every second has as many in
 /// the time that clocks may be set by.
 const STEPS_MAX: usize = 3 * 3_600 * 2;
@@ -32,7 +37,7 @@ pub struct Calendar {
 impl Calendar {
     /// The first moment after this one; `None` when there is none any more.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let from = self.local(after.minus(SHIFT_MAX));
+        let from = self.local(after.max(FIRST).min(LAST).minus(SHIFT_MAX));
         let mut found: Option<(NaiveDateTime, Timestamp)> = None;
         for local in self.schedule.after(&from.and_utc()).take(STEPS_MAX) {
             let local = local.naive_utc();
@@ -49,7 +54,7 @@ impl Calendar {
 
     /// The last moment that is not after this one.
     pub fn latest(&self, at: Timestamp) -> Option<Timestamp> {
-        let from = self.local(at.plus(SHIFT_MAX));
+        let from = self.local(at.max(FIRST).min(LAST).plus(SHIFT_MAX));
         let mut found: Option<(NaiveDateTime, Timestamp)> = None;
         for local in self.schedule.after(&from.and_utc()).rev().take(STEPS_MAX) {
             let local = local.naive_utc();

@@ -262,6 +262,17 @@ impl ProxyUrl {
         &self.0
     }
 
+    /// Its user name and password, together and the password alone.
+    fn secret_texts(&self) -> Vec<Vec<u8>> {
+        let after = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        let Some((both, _)) = after.rsplit_once('@') else {
+            return Vec::new();
+        };
+        let password = both.split_once(':').map(|(_, password)| password);
+        let texts = [Some(both), password].into_iter().flatten();
+        texts.map(|text| text.as_bytes().to_vec()).collect()
+    }
+
     /// The URL without user name and password.
     pub fn redacted(&self) -> String {
         match (self.0.split_once("://"), self.0.rsplit_once('@')) {
@@ -310,6 +321,28 @@ impl Connection {
     pub fn sets_header(&self, name: &str) -> bool {
         let mut own = self.headers.iter();
         own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    }
+
+    /// The credentials, and the values of headers that may be some.
+    pub fn secret_texts(&self) -> Vec<Vec<u8>> {
+        /// Of these every receiver says some itself.
+        const PLAIN: [&str; 3] = ["content-", "accept", "user-agent"];
+        let may_be_secret = |(name, _): &&Header| {
+            let name = name.to_ascii_lowercase();
+            !PLAIN.iter().any(|plain| name.starts_with(plain))
+        };
+        let headers = self.headers.iter().filter(may_be_secret);
+        let mut texts: Vec<Vec<u8>> = headers.map(|(_, value)| value.clone().into()).collect();
+        if let Some(auth) = &self.auth {
+            let header = auth.header();
+            let (_, credentials) = header.split_once(' ').unwrap_or(("", &header));
+            texts.push(credentials.into());
+            if let Auth::Basic { password, .. } = auth {
+                texts.push(password.expose().to_vec());
+            }
+        }
+        texts.extend(self.proxy.iter().flat_map(ProxyUrl::secret_texts));
+        texts
     }
 
     /// Checks that headers and credentials can be sent.

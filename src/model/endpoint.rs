@@ -143,6 +143,17 @@ pub struct Hold {
 }
 
 impl Endpoint {
+    /// Whatever an endpoint is sent that others must not see: a receiver may say it again.
+    pub fn secret_texts(&self) -> Vec<Vec<u8>> {
+        let old = self.old_secrets.iter().map(|old| &old.secret);
+        let keys = self.secret.iter().chain(old);
+        let mut texts: Vec<Vec<u8>> = keys.map(|key| key.expose().to_vec()).collect();
+        let in_url = self.url.secret_texts(self.chat()).into_iter();
+        texts.extend(in_url.map(String::into_bytes));
+        texts.extend(self.connection.secret_texts());
+        texts
+    }
+
     /// The secrets that hold at this moment, the newest first.
     pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
         let old = self.old_secrets.iter().filter(|old| now < old.ends);

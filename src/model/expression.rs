@@ -133,19 +133,23 @@ pub(super) fn check(text: &str, names: &[&str], nothing_has: &str) -> Result<()>
             text.len()
         )));
     }
-    let code = ENVIRONMENT
-        .compile_expression(text)
-        .map_err(|error| bad(text, &told(&error)))?;
+    let cannot = |error| bad(text, &told(&error));
+    Program::expression(text).map_err(cannot)?;
+    let code = ENVIRONMENT.compile_expression(text).map_err(cannot)?;
     let asked = code.undeclared_variables(false);
     if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
         let why = format!("{nothing_has} `{unknown}`; there are {}", names.join(", "));
         return Err(bad(text, &why));
     }
-    check_parts(text).map_err(|why| bad(text, &why))
+    check_parts(text).map_err(cannot)
 }
 
 fn bad(text: &str, why: &str) -> Error {
-    Error::misuse(format!("`{text}` is not an expression: {why}"))
+    /// Characters of a text that are shown.
+    const SHOWN_MAX: usize = 200;
+    let shown: String = text.chars().take(SHOWN_MAX).collect();
+    let more = if shown.len() < text.len() { "..." } else { "" };
+    Error::misuse(format!("`{shown}{more}` is not an expression: {why}"))
 }
 
 /// Whether it fails whatever the event.
@@ -163,45 +167,18 @@ fn is_mistake(error: &JinjaError) -> bool {
 
 /// Checks that every filter (`|name`) and test (`is name`) is one. They are looked up when they are
 /// reached, and behind an `and` the trial on an empty event reaches none.
-fn check_parts(text: &str) -> std::result::Result<(), String> {
-    let mut unquoted = String::new();
-    let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (None, '\'' | '"') => quote = Some(c),
-            (Some(_), '\\') => drop(chars.next()),
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
-            // A bar stands by itself, so that it is a word.
-            (None, '|') => unquoted.push_str(" | "),
-            (None, c) if c.is_alphanumeric() || c == '_' => unquoted.push(c),
-            (None, c) => unquoted.extend([' ', c, ' ']),
-        }
-    }
-    let mut words = unquoted.split_whitespace().peekable();
-    while let Some(word) = words.next() {
-        let name = match word {
-            "|" => words.peek(),
-            "is" => {
-                words.next_if_eq(&"not");
-                words.peek()
-            }
-            _ => continue,
-        };
-        let Some(name) = name else { continue };
-        let alone = format!("none {word} {name}");
-        let tried = ENVIRONMENT
-            .compile_expression(&alone)
-            .and_then(|code| code.eval(()));
-        if let Err(error) = tried
-            && matches!(
+fn check_parts(text: &str) -> std::result::Result<(), JinjaError> {
+    let asked = Program::asks(text)?;
+    let filters = asked.filters.iter().map(|name| format!("none|{name}"));
+    let tests = asked.tests.iter().map(|name| format!("none is {name}"));
+    for alone in filters.chain(tests) {
+        let unknown = value_of(&alone, BTreeMap::new()).err().filter(|error| {
+            matches!(
                 error.kind(),
                 ErrorKind::UnknownFilter | ErrorKind::UnknownTest
             )
-        {
-            return Err(told(&error));
-        }
+        });
+        unknown.map_or(Ok(()), Err)?;
     }
     Ok(())
 }
@@ -323,8 +300,8 @@ mod tests {
     #[test]
     fn one_that_does_too_much_fails_and_one_that_is_too_long_is_refused() {
         let sum = |terms| vec!["1"; terms].join("+");
-        let too_much = vec!["body.a"; 400].join(" or ");
-        let expression = Expression::parse(&too_much).unwrap();
+        let too_much = vec!["body.a"; 550].join(",");
+        let expression = Expression::parse(&format!("[{too_much}]")).unwrap();
         let error = expression.holds(&push()).unwrap_err();
         assert!(error.contains("fuel"), "{error}");
         let error = Expression::parse(&sum(3_000)).unwrap_err().to_string();

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod address;
+pub(crate) mod apart;
 pub mod attempt;
 pub mod calendar;
 pub mod chat;
@@ -43,3 +44,6 @@ pub mod url;
 pub mod window;
 
 pub use name::check_name;
+
+#[cfg(test)]
+mod fuzz;

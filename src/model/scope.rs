@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use minijinja::value::{Object, Value};
 use minijinja::{Error as JinjaError, ErrorKind};
@@ -17,16 +17,6 @@ use crate::signature::form::is_form;
 /// Largest body that an expression reads, in bytes: as values it takes up to twenty-five times as
 /// much memory.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
-
-/// Bodies from this size on are held as values by so many threads at a time, in bytes and threads: what many
-/// workers and senders do at once must not add up.
-const LARGE_BYTES: usize = 32 * 1024;
-const LARGE_AT_A_TIME: usize = 2;
-
-static LARGE: Turns = Turns {
-    free: Mutex::new(LARGE_AT_A_TIME),
-    freed: Condvar::new(),
-};
 
 /// What of an event filters and expressions may ask about.
 #[derive(Debug, Clone)]
@@ -48,15 +38,7 @@ pub struct Scope<'a> {
     /// What the body's numbers are read for.
     pub numbers: Numbers,
     /// The body as a value, once somebody asked; or why it is none.
-    pub(crate) parsed: OnceCell<Parsed>,
-}
-
-/// A body as a value, or why it is none.
-#[derive(Debug, Clone)]
-pub(crate) struct Parsed {
-    value: std::result::Result<Value, String>,
-    /// Given back once the value is gone.
-    _turn: Option<Arc<Turn>>,
+    pub(crate) parsed: OnceCell<std::result::Result<Value, String>>,
 }
 
 impl<'a> Scope<'a> {
@@ -102,14 +84,8 @@ impl<'a> Scope<'a> {
                 self.body.len()
             )));
         }
-        let parsed = self.parsed.get_or_init(|| {
-            let turn = (self.body.len() >= LARGE_BYTES).then(|| Arc::new(Turn::take(&LARGE)));
-            Parsed {
-                value: self.read(),
-                _turn: turn,
-            }
-        });
-        parsed.value.clone().map_err(bad)
+        let parsed = self.parsed.get_or_init(|| self.read());
+        parsed.clone().map_err(bad)
     }
 
     fn read(&self) -> std::result::Result<Value, String> {
@@ -144,42 +120,7 @@ impl<'a> Scope<'a> {
 
     /// Whether the body is text, which has no fields.
     pub(super) fn is_text(&self) -> bool {
-        self.parsed
-            .get()
-            .is_some_and(|parsed| matches!(&parsed.value, Ok(value) if value.as_str().is_some()))
-    }
-}
-
-/// Turns that are taken one after another. Who holds one asks for nothing that another holder could have.
-#[derive(Debug)]
-struct Turns {
-    free: Mutex<usize>,
-    freed: Condvar,
-}
-
-/// A turn; given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Turn(&'static Turns);
-
-/// Nobody panics with the number locked.
-const NO_PANIC: &str = "nobody panics with the number of turns locked";
-
-impl Turn {
-    fn take(turns: &'static Turns) -> Turn {
-        let free = turns.free.lock().expect(NO_PANIC);
-        let mut free = turns
-            .freed
-            .wait_while(free, |free| *free == 0)
-            .expect(NO_PANIC);
-        *free -= 1;
-        Turn(turns)
-    }
-}
-
-impl Drop for Turn {
-    fn drop(&mut self) {
-        *self.0.free.lock().expect(NO_PANIC) += 1;
-        self.0.freed.notify_one();
+        matches!(self.parsed.get(), Some(Ok(value)) if value.as_str().is_some())
     }
 }
 

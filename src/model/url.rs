@@ -80,8 +80,6 @@ impl EndpointUrl {
 
     /// What is secret of it, as it is written there and as it reads: a receiver may say it again.
     pub fn secret_texts(&self, chat: Option<Chat>) -> Vec<String> {
-        // Shorter ones are words, and would be hidden wherever they stand.
-        const LENGTH_MIN: usize = 6;
         let robot = self.robot_token(chat);
         let segments = self.0.path().split('/');
         let mut secrets: Vec<String> = segments
@@ -97,7 +95,6 @@ impl EndpointUrl {
                 }
             }
         }
-        secrets.retain(|text| text.len() >= LENGTH_MIN);
         secrets
     }
 

@@ -7,11 +7,12 @@ use crate::error::{Error, Result};
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
+use crate::model::redact::Redaction;
 use crate::store::{Hands, Piece, SendableEvent};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{Occasion, render};
-use super::transport::{Answer, Exchange, OutboundRequest, Transport};
+use super::transport::{Answer, Exchange, Transport};
 
 /// A delivery to be tried once.
 #[derive(Debug)]
@@ -39,6 +40,8 @@ pub(super) struct Finished {
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
     pub(super) request_headers: Vec<Header>,
+    /// How large the event's body is.
+    pub(super) body_bytes: usize,
     /// What came back; an error where the request could not even be made.
     pub(super) exchange: Result<Exchange>,
 }
@@ -52,6 +55,7 @@ pub(super) fn run(
     let started = clock.now();
     let (endpoint, webhook_id) = (job.endpoint.clone(), job.webhook_id.clone());
     let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
+    let body_bytes = job.event.body.len();
     let done = caught(|| exchange(job, started, transport, hands));
     let (exchange, request_headers) = done.unwrap_or_else(|fault| {
         let endpoint = endpoint.name.as_str();
@@ -67,6 +71,7 @@ pub(super) fn run(
         started,
         ended: clock.now(),
         request_headers,
+        body_bytes,
         exchange,
     }
 }
@@ -87,12 +92,18 @@ fn exchange(
         let piece = Piece::Delivery(job.endpoint.id, job.delivery);
         hands.take(piece)
     });
+    let mut secrets = job.endpoint.secret_texts();
+    secrets.extend(job.event.secret_texts());
     let rendered = render(&job.endpoint, job.event, &occasion);
     drop(held);
     match rendered {
         Ok(request) => {
+            // One of the request's own: a chat's URL is signed each time.
+            let in_url = request.url.secret_texts(job.endpoint.chat()).into_iter();
+            let redaction =
+                Redaction::of(secrets.into_iter().chain(in_url.map(String::into_bytes)));
             let exchange = transport.send(&job.endpoint, &request);
-            let exchange = without_tokens(exchange, &job.endpoint, &request);
+            let exchange = without_echoes(exchange, &redaction);
             let headers = without_secrets(request.headers, &job.endpoint);
             (Ok(exchange), headers)
         }
@@ -100,37 +111,24 @@ fn exchange(
     }
 }
 
-/// What came back without the tokens of the URL: error pages like to repeat what was asked for.
-fn without_tokens(
-    mut exchange: Exchange,
-    endpoint: &Endpoint,
-    request: &OutboundRequest,
-) -> Exchange {
-    let hidden = request.url.secret_texts(endpoint.chat());
-    if hidden.is_empty() {
-        return exchange;
-    }
-    let hide = |text: &mut String| {
-        for secret in &hidden {
-            if text.contains(secret) {
-                *text = text.replace(secret, HIDDEN);
-            }
-        }
-    };
+/// What came back, with what nobody else may see hidden: error pages like to repeat what was asked for.
+fn without_echoes(mut exchange: Exchange, redaction: &Redaction) -> Exchange {
     match &mut exchange.answer {
         Answer::Replied(reply) => {
-            reply.headers.iter_mut().for_each(|(_, value)| hide(value));
-            let text = String::from_utf8_lossy(&reply.body);
-            if hidden.iter().any(|secret| text.contains(secret)) {
-                let mut text = text.into_owned();
-                hide(&mut text);
-                reply.body = text.into_bytes();
+            for (name, value) in &mut reply.headers {
+                redaction.hide_in(name);
+                redaction.hide_in(value);
             }
+            redaction.hide(&mut reply.body, reply.truncated);
+            reply
+                .unreadable
+                .iter_mut()
+                .for_each(|why| redaction.hide_in(why));
         }
         Answer::Broken { error }
         | Answer::Unsent { error, .. }
         | Answer::Unreachable { error }
-        | Answer::Closed { error } => hide(error),
+        | Answer::Closed { error } => redaction.hide_in(error),
     }
     exchange
 }

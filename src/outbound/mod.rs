@@ -35,3 +35,6 @@ pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{
     Answer, Exchange, OutboundRequest, REPLY_BYTES_MAX, Reply, Transport, UreqTransport,
 };
+
+#[cfg(test)]
+mod fuzz;

@@ -32,3 +32,6 @@ mod visitors;
 pub use access::Tokens;
 pub use config::StatusConfig;
 pub use server::StatusServer;
+
+#[cfg(test)]
+mod fuzz;

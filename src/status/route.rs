@@ -65,7 +65,7 @@ fn with_tag(request: &Request, mut reply: Reply) -> Reply {
     reply
 }
 
-fn respond(router: &Router, request: &mut Request) -> Reply {
+pub(super) fn respond(router: &Router, request: &mut Request) -> Reply {
     if let Some(reply) = misdirected(router, request) {
         return reply;
     }

@@ -10,11 +10,13 @@ use super::body::read_body;
 use super::columns::Headers;
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
+use crate::model::apart::apart;
 use crate::model::event::summary;
 use crate::model::header::Header;
 use crate::model::hops;
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
 use crate::model::kind::SourceKind;
+use crate::model::redact::hidden_texts;
 use crate::model::scope::Scope;
 use crate::model::template::{Particulars, Template};
 use crate::time::Timestamp;
@@ -76,26 +78,38 @@ impl SendableEvent {
         self
     }
 
+    /// What its producer wrote into the body to prove itself: a receiver may say it again.
+    pub fn secret_texts(&self) -> Vec<Vec<u8>> {
+        let kind = self.source.as_ref().map(|(_, kind)| *kind);
+        let fields = kind.map_or(&[][..], SourceKind::secret_fields);
+        match fields {
+            [] => Vec::new(),
+            fields => hidden_texts(&self.body, fields),
+        }
+    }
+
     /// What a template makes of it.
     ///
     /// # Errors
     /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
     pub fn filled_in(&self, template: &Template, webhook_id: &str) -> Result<Vec<u8>> {
-        let source = self.source.as_ref().map(|(name, _)| name.as_str());
-        let scope = Scope {
-            kind: self.source.as_ref().map(|(_, kind)| *kind),
-            branch: self.facts.branch.as_deref(),
-            headers: &self.headers,
-            content_type: self.content_type.as_deref(),
-            ..Scope::new(&self.event_type, source, &self.body)
-        };
-        let particulars = Particulars {
-            id: webhook_id,
-            key: self.key.as_deref(),
-            received_at: &self.received.to_string(),
-            summary: &summary(self.facts.summary.as_deref(), &self.event_type, source),
-        };
-        template.render(&scope, particulars)
+        apart(self.body.len(), || {
+            let source = self.source.as_ref().map(|(name, _)| name.as_str());
+            let scope = Scope {
+                kind: self.source.as_ref().map(|(_, kind)| *kind),
+                branch: self.facts.branch.as_deref(),
+                headers: &self.headers,
+                content_type: self.content_type.as_deref(),
+                ..Scope::new(&self.event_type, source, &self.body)
+            };
+            let particulars = Particulars {
+                id: webhook_id,
+                key: self.key.as_deref(),
+                received_at: &self.received.to_string(),
+                summary: &summary(self.facts.summary.as_deref(), &self.event_type, source),
+            };
+            template.render(&scope, particulars)
+        })
     }
 }
 

@@ -91,7 +91,9 @@ impl Store {
         let content_type = event.content_type.as_deref();
         let kind = source.map(|source| source.kind);
         let facts = Facts::read(kind, &event.event_type, content_type, &event.headers, &body);
-        let routes = Routes::find(&directory, &scope(&event, source, &facts, &body));
+        let routes = Routes::find(&directory, body.len(), || {
+            scope(&event, source, &facts, &body)
+        });
         routes.tell_of_failures(&directory, &event.event_type);
         Ok(Prepared {
             facts,
@@ -161,7 +163,9 @@ pub(super) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         let body = body
             .unpacked()
             .map_err(|error| Error::io("unpack a body", error))?;
-        found = Routes::find(&directory, &scope(event, source, facts, &body));
+        found = Routes::find(&directory, body.len(), || {
+            scope(event, source, facts, &body)
+        });
         &found
     };
     let hash = match &event.key {

@@ -10,6 +10,7 @@ use super::directory::Directory;
 use super::query::{DeliveryFilter, PAGE_MAX};
 use super::setup::no_endpoint;
 use crate::error::Result;
+use crate::model::apart::apart;
 use crate::model::event::EventRecord;
 use crate::model::filter::{Check, Wanted};
 use crate::model::id::{DeliveryId, EndpointId, EventId};
@@ -29,7 +30,20 @@ pub(super) struct Route {
 }
 
 impl Routes {
-    pub(super) fn find(directory: &Directory, scope: &Scope<'_>) -> Routes {
+    /// Those that want an event of this scope, whose body has so many bytes.
+    pub(super) fn find<'s>(
+        directory: &Directory,
+        bytes: usize,
+        scope: impl FnOnce() -> Scope<'s> + Send,
+    ) -> Routes {
+        let mut endpoints = directory.endpoints().iter();
+        match endpoints.any(|endpoint| endpoint.filters.when.is_some()) {
+            true => apart(bytes, || Routes::of(directory, &scope())),
+            false => Routes::of(directory, &scope()),
+        }
+    }
+
+    fn of(directory: &Directory, scope: &Scope<'_>) -> Routes {
         let regular = directory.endpoints().iter();
         let regular = regular.filter(|endpoint| !endpoint.gets_only_replays);
         let wanted = regular.filter_map(|endpoint| {
@@ -108,7 +122,10 @@ impl Store {
             .ok_or_else(|| no_endpoint(endpoint))?;
         let record = self.event(event)?;
         let body = self.event_body(event)?;
-        let scope = stored_scope(&directory, &record, &body);
+        let checks = apart(body.len(), || {
+            let scope = stored_scope(&directory, &record, &body);
+            held.filters.checks(&scope)
+        });
         let owed = DeliveryFilter {
             event: Some(event),
             endpoint: Some(endpoint.to_owned()),
@@ -117,7 +134,7 @@ impl Store {
         let deliveries = self.deliveries(&owed, PAGE_MAX)?;
         Ok(Match {
             event,
-            checks: held.filters.checks(&scope),
+            checks,
             deliveries: deliveries.iter().map(|delivery| delivery.id).collect(),
         })
     }

@@ -4,6 +4,7 @@
 //! What is missing in an event is undefined, which is false and prints nothing, and so is whatever
 //! would be inside it: `body.pull_request.merged` is false for a push.
 
+mod depth;
 mod filters;
 mod meter;
 mod program;

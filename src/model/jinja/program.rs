@@ -8,11 +8,13 @@
 use std::collections::BTreeMap;
 
 use minijinja::machinery::{
-    CodeGenerator, Instruction, Instructions, eval, make_string_output, parse, parse_expr,
+    CodeGenerator, Instruction, Instructions, Token, eval, make_string_output, parse, parse_expr,
+    tokenize,
 };
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, Error as JinjaError};
 
+use super::depth;
 use super::steps::{BUILT, CONCAT, MADE, PLUS, TIMES, WITHIN};
 
 /// No step of a kind keeps what it found under its name the last time.
@@ -24,6 +26,7 @@ pub(in crate::model) struct Program<'a>(Instructions<'a>);
 impl<'a> Program<'a> {
     /// One that leaves a value.
     pub(in crate::model) fn expression(text: &'a str) -> Result<Program<'a>, JinjaError> {
+        depth::check(text, true)?;
         let tree = parse_expr(text)?;
         let mut code = CodeGenerator::new("<expression>", text);
         code.compile_expr(&tree);
@@ -32,10 +35,31 @@ impl<'a> Program<'a> {
 
     /// One that writes a text.
     pub(in crate::model) fn template(text: &'a str) -> Result<Program<'a>, JinjaError> {
+        depth::check(text, false)?;
         let tree = parse(text, "template", Default::default())?;
         let mut code = CodeGenerator::new("template", text);
         code.compile_stmt(&tree);
         Ok(Program(charged(&code.finish().0, text)))
+    }
+
+    /// The filters and tests that an expression asks for.
+    pub(in crate::model) fn asks(text: &'a str) -> Result<Asked<'a>, JinjaError> {
+        let mut asked = Asked::default();
+        let mut before = [None, None];
+        for token in tokenize(text, true, Default::default()) {
+            let (token, _) = token?;
+            if let Token::Ident(name) = token {
+                match before {
+                    [_, Some(Token::Pipe)] => asked.filters.push(name),
+                    [_, Some(Token::Ident("is"))] if name != "not" => asked.tests.push(name),
+                    [Some(Token::Ident("is")), Some(Token::Ident("not"))] => asked.tests.push(name),
+                    _ => {}
+                }
+            }
+            let [_, last] = before;
+            before = [last, Some(token)];
+        }
+        Ok(asked)
     }
 
     /// The value that it leaves.
@@ -76,6 +100,13 @@ impl<'a> Program<'a> {
         .0;
         Ok(left.unwrap_or_default())
     }
+}
+
+/// What an expression asks for by name.
+#[derive(Debug, Default)]
+pub(in crate::model) struct Asked<'a> {
+    pub(in crate::model) filters: Vec<&'a str>,
+    pub(in crate::model) tests: Vec<&'a str>,
 }
 
 /// The same steps, with those that charge among them.

@@ -188,3 +188,59 @@ fn what_is_built_inside_each_other_fits_a_small_stack() {
     let small = std::thread::Builder::new().stack_size(512 * 1024);
     small.spawn(work).unwrap().join().unwrap();
 }
+
+/// The library goes down into each part of a text; what is too deep for a small stack is refused before.
+#[test]
+fn what_is_nested_too_deep_or_too_long_a_chain_is_refused_and_what_people_write_is_not() {
+    let work = || {
+        for (text, times, after) in [
+            ("body+", 800, "1"),
+            ("1~", 2_000, "1"),
+            ("body.a", 1, &*".a".repeat(2_000)),
+            ("1", 1, &*"|d".repeat(2_000)),
+            ("1**", 1_300, "1"),
+            ("1 and ", 680, "1"),
+            ("not ", 1_000, "1"),
+            ("-", 4_000, "1"),
+            ("1 if 1 else ", 340, "1"),
+            ("(", 2_000, &*format!("1{}", ")".repeat(2_000))),
+            ("[", 2_000, &*format!("1{}", "]".repeat(2_000))),
+            ("{1:", 1_000, &*format!("1{}", "}".repeat(1_000))),
+            ("1<", 2_000, "1"),
+            ("body", 1, &*"[0]".repeat(1_300)),
+            ("1", 1, &*" is odd".repeat(500)),
+        ] {
+            let text = text.repeat(times) + after;
+            let error = Program::expression(&text).err().expect("it is refused");
+            assert!(told(&error).contains("more than 100 parts"), "{text}");
+            assert!(made(&format!("{{{{ {text} }}}}")).is_err());
+        }
+        for (open, close) in [
+            ("{% if 1 %}", "{% endif %}"),
+            ("{% for a in [1] %}", "{% endfor %}"),
+            ("{% with a = 1 %}", "{% endwith %}"),
+            ("{% filter upper %}", "{% endfilter %}"),
+            ("{% set a %}", "{% endset %}"),
+            ("{% if 0 %}{% elif 1 %}", "{% endif %}"),
+        ] {
+            let text = open.repeat(140) + "x" + &close.repeat(140);
+            assert!(
+                made(&text).unwrap_err().contains("more than 100 parts"),
+                "{open}"
+            );
+            let text = (open.to_owned() + "x" + close).repeat(300);
+            assert!(made(&text).is_ok(), "{open}");
+        }
+        let elifs = format!("{{% if 0 %}}{}{{% endif %}}", "{% elif 0 %}x".repeat(200));
+        assert!(made(&elifs).unwrap_err().contains("more than 100 parts"));
+        let many = "{{ body.text|upper|lower ~ body.commits[0].author.name }}\n".repeat(300);
+        assert!(made(&many).is_ok());
+        let clauses = vec!["body.commits[0].author.name == 'mira'"; 80].join(" or ");
+        assert!(Program::expression(&clauses).is_ok());
+        let names = vec!["'a.b|c'"; 400].join(", ");
+        assert!(Program::expression(&format!("body.text in [{names}]")).is_ok());
+    };
+    // Debug builds take more of it than the workers' 512 KiB for the same.
+    let small = std::thread::Builder::new().stack_size(1024 * 1024);
+    small.spawn(work).unwrap().join().unwrap();
+}

@@ -34,6 +34,8 @@ impl Scheduler {
     /// Judges an attempt and hands its report to the writer.
     pub(super) fn settle(&mut self, mut attempt: Finished) {
         self.on_wire = self.on_wire.saturating_sub(1);
+        self.memory
+            .give_back(attempt.endpoint.id, attempt.body_bytes);
         // The stored endpoint cannot be used, e.g. its secret was edited by hand.
         let unsent = |error: String| Answer::Unsent {
             error,

@@ -8,6 +8,7 @@
 mod age;
 mod answers;
 mod clocks;
+mod memory;
 mod running;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ use super::pool::Pool;
 use super::steady::Steady;
 use super::transport::Transport;
 use age::{expire_if_old, give_up_if_spent};
+use memory::Memory;
 pub use running::RunningScheduler;
 
 /// Requests on the wire at the same time, over all endpoints: each is a thread.
@@ -72,6 +74,7 @@ pub struct Scheduler {
     /// Whether that is for another program's lock.
     is_locked_out: bool,
     on_wire: usize,
+    memory: Memory,
     /// By which things are due.
     steady: Steady,
     /// A batch of what was too old was given up, and there may be more.
@@ -111,6 +114,7 @@ impl Scheduler {
             cannot_record: false,
             is_locked_out: false,
             on_wire: 0,
+            memory: Memory::default(),
             steady,
             has_given_up: false,
             is_behind: false,
@@ -224,6 +228,8 @@ impl Scheduler {
                 if let Err((job, error)) = pool.run(job) {
                     tracing::warn!(error = error.chain(), "too few threads; trying again");
                     self.on_wire -= 1;
+                    let bytes = job.event.body.len();
+                    self.memory.give_back(job.endpoint.id, bytes);
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
                         lane.off_wire();
                         lane.put_back(job.delivery);
@@ -339,6 +345,7 @@ impl Scheduler {
                 if let Some(job) = self.take_from(id, moment)? {
                     had_one.push(id);
                     self.on_wire += 1;
+                    self.memory.take(id, job.event.body.len());
                     jobs.push(job);
                 }
             }
@@ -350,10 +357,11 @@ impl Scheduler {
     /// The next job of an endpoint, if it has one and may send now.
     fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<Job>> {
         let share = self.share();
+        let has_room = self.memory.has_room_for(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
-        if lane.on_wire() >= share {
+        if lane.on_wire() >= share || !has_room {
             return Ok(None);
         }
         // Also when it fails: the next round begins with another endpoint.
@@ -455,8 +463,10 @@ impl Scheduler {
             return SLEEP_MAX;
         }
         let (moment, share) = (self.moment(), self.share());
-        let lanes = self.lanes.values_mut();
-        let lanes = lanes.filter(|lane| lane.on_wire() < share);
+        let memory = &self.memory;
+        let lanes = self.lanes.iter_mut();
+        let lanes = lanes.filter(|(id, lane)| lane.on_wire() < share && memory.has_room_for(**id));
+        let lanes = lanes.map(|(_, lane)| lane);
         let next = lanes.filter_map(|lane| lane.wait(moment)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Row, ToSql};
 
 use crate::error::{Error, Result};
+use crate::model::apart::apart;
 use crate::model::delivery::State;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Wanted;
@@ -187,8 +188,10 @@ impl Search {
             return Ok(true);
         };
         let record = store.event(candidate.event)?;
-        let scope = stored_scope(&store.directory(), &record, &body);
-        let wants = endpoint.filters.wants(&scope);
+        let wants = apart(body.len(), || {
+            let scope = stored_scope(&store.directory(), &record, &body);
+            endpoint.filters.wants(&scope)
+        });
         Ok(!matches!(wants, Wanted::No))
     }
 }

@@ -1,0 +1,141 @@
+//! Whatever an event holds can be sent, and whatever a receiver says can be judged.
+
+use std::mem::discriminant;
+
+use super::format::{Occasion, render};
+use super::policy::{Trial, judge};
+use super::transport::{Answer, Reply};
+use crate::fuzz::{fuzz, kind_of, parts};
+use crate::model::activity::Facts;
+use crate::model::chat::Chat;
+use crate::model::endpoint::{Endpoint, Format, NewEndpoint};
+use crate::model::id::{EndpointId, EventId};
+use crate::model::kind::SourceKind;
+use crate::store::SendableEvent;
+use crate::time::Timestamp;
+
+const CHATS: [Chat; 5] = [
+    Chat::Slack,
+    Chat::Discord,
+    Chat::Dingtalk,
+    Chat::Wecom,
+    Chat::Feishu,
+];
+
+const NOW: Timestamp = Timestamp(1_764_406_800_000);
+
+/// One endpoint of each format.
+fn endpoints() -> Vec<Endpoint> {
+    let made = |format: Option<Format>| {
+        let mut new = NewEndpoint::new("e", "https://r.example.org/h?key=abc".parse().unwrap());
+        if let Some(format) = format {
+            new.format = format;
+        }
+        new.stored_as(EndpointId(1))
+    };
+    let chats = CHATS.map(|chat| Some(Format::Chat(chat)));
+    chats.into_iter().chain([None]).map(made).collect()
+}
+
+#[test]
+fn replies() {
+    let endpoints = endpoints();
+    fuzz(
+        "replies",
+        &[
+            b"200\x1f\x1f{\"errcode\":0,\"errmsg\":\"ok\"}",
+            b"200\x1f\x1f{\"errcode\":45009,\"errmsg\":\"api freq out of limit\"}",
+            b"200\x1f\x1f{\"code\":11232,\"msg\":\"frequency limited\",\"data\":{}}",
+            b"429\x1fretry-after: 30\x1f{\"message\":\"limited\",\"retry_after\":0.3,\"global\":false}",
+            b"503\x1fretry-after: Sun, 06 Nov 1994 08:49:37 GMT\x1f<html>",
+            b"404\x1fcontent-type: text/plain\x1fno_service",
+            b"302\x1flocation: /login\x1f",
+            b"200\x1fcontent-type: text/html\x1f<!doctype html><title>Sign in</title>",
+        ],
+        &[
+            "\x1f", "retry-after: ", "x-ratelimit-reset: ", "errcode", "code", "StatusCode", "retry_after", "ok",
+            "invalid_payload", "310000", "130101", "9499", "19001", "null", "true", "{}", "location: ", "\r\n",
+        ],
+        |input| {
+            let [status, headers, body] = parts(input);
+            let headers = headers.lines().filter_map(|line| line.split_once(": "));
+            let reply = Reply {
+                status: status.parse().unwrap_or(200),
+                headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
+                body: body.into_bytes(),
+                truncated: input.len() % 7 == 0,
+                unreadable: None,
+            };
+            let answer = Answer::Replied(reply);
+            let judged = endpoints.iter().map(|endpoint| {
+                let trial = Trial {
+                    tries: (input.len() % 9) as u32,
+                    now: NOW,
+                    chance: 0.5,
+                    deadline: None,
+                };
+                let verdict = judge(endpoint, &answer, trial);
+                (discriminant(&verdict.change), verdict.pause.is_some(), verdict.hold.is_some())
+            });
+            judged.collect::<Vec<_>>()
+        },
+    );
+}
+
+#[test]
+fn messages() {
+    let endpoints = endpoints();
+    fuzz(
+        "messages",
+        &[
+            b"gogs\x1fpush\x1f{\"ref\":\"refs/heads/main\",\"commits\":[{\"id\":\"c1\",\"message\":\"a\\nb\",\"url\":\"https://x/c1\",\"author\":{\"name\":\"mira\"}}],\"compare_url\":\"https://x/c\",\"repository\":{\"full_name\":\"lighthouse/beacon\",\"html_url\":\"https://x\"},\"pusher\":{\"login\":\"mira\"}}",
+            b"gitlab\x1fPipeline Hook\x1f{\"object_kind\":\"pipeline\",\"object_attributes\":{\"id\":7,\"status\":\"failed\",\"duration\":63},\"project\":{\"path_with_namespace\":\"a/b\",\"web_url\":\"https://x\"},\"user\":{\"name\":\"m\"}}",
+            b"github\x1fpull_request\x1f{\"action\":\"opened\",\"number\":7,\"pull_request\":{\"title\":\"<b>*x*</b> @all\",\"html_url\":\"https://x\",\"base\":{\"ref\":\"main\"},\"head\":{\"ref\":\"f\"}},\"repository\":{\"full_name\":\"a/b\"},\"sender\":{\"login\":\"m\"}}",
+            b"gitee\x1fIssue Hook\x1f{\"hook_name\":\"issue_hooks\",\"action\":\"open\",\"issue\":{\"title\":\"t\",\"number\":\"I1\"},\"password\":\"p\",\"repository\":{\"full_name\":\"a/b\"}}",
+            b"generic\x1forder.paid\x1f{\"total\":42,\"items\":[1,2,3]}",
+            b"generic\x1ft\x1fplain text",
+        ],
+        &[
+            "\x1f", "push", "issues", "release", "note", "comment", "tag_push", "build", "wiki_page", "null", "[]", "{}",
+            "<!channel>", "@everyone", "<at user_id=\"all\">", "](http://x)", "```", "\\u0000", "\\n", "https://", "javascript:",
+        ],
+        |input| {
+            let [kind, event_type, body] = parts(input);
+            let kind = kind.parse().unwrap_or(SourceKind::Generic);
+            let json = Some("application/json");
+            let facts = Facts::read(Some(kind), &event_type, json, &[], body.as_bytes());
+            let said = endpoints.iter().map(|endpoint| {
+                let event = SendableEvent {
+                    hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
+                    id: EventId(7),
+                    event_type: event_type.clone(),
+                    key: None,
+                    source: Some(("s".to_owned(), kind)),
+                    received: NOW,
+                    owed: NOW,
+                    facts: facts.clone(),
+                    content_type: Some("application/json".to_owned()),
+                    headers: Vec::new(),
+                    body: body.clone().into_bytes(),
+                };
+                let occasion = Occasion {
+                    webhook_id: "evt_x_7",
+                    delivery: None,
+                    now: NOW,
+                };
+                match render(endpoint, event, &occasion) {
+                    Err(error) => kind_of(&error.to_string()),
+                    Ok(request) => {
+                        // What a chat is sent is JSON, whatever came.
+                        if endpoint.chat().is_some() {
+                            let made = serde_json::from_slice::<serde_json::Value>(&request.body);
+                            assert!(made.is_ok(), "{}", request.body.escape_ascii());
+                        }
+                        (request.body.len() / 100).min(40).to_string()
+                    }
+                }
+            });
+            said.collect::<Vec<_>>()
+        },
+    );
+}

@@ -1,0 +1,203 @@
+//! A receiver that says again all that it was sent: no secret of an endpoint is shown anywhere.
+
+use std::io::{BufReader, Write};
+use std::net::TcpListener;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::{Box, Got, PUSH, wait_until};
+
+/// What nobody may see, as it was given.
+const SECRETS: [&str; 6] = [
+    "tokn-in-the-query",
+    "value&of\"a/header",
+    "p4ss:w\"rd/b",
+    "b3arer-t0ken",
+    "s1gn1ng-k3y",
+    "gitee-p4ssword",
+];
+
+/// Answers every request with itself: in a header, and in a body as JSON, as a page and as a form.
+fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            std::thread::spawn(move || {
+                let mut stream = BufReader::new(stream);
+                while let Some(got) = Got::read(&mut stream) {
+                    let headers: Vec<String> = got
+                        .headers
+                        .iter()
+                        .map(|(name, value)| format!("{name}: {value}"))
+                        .collect();
+                    let said = format!(
+                        "{} {}\n{}\n{}",
+                        got.method,
+                        got.target,
+                        headers.join("\n"),
+                        String::from_utf8_lossy(&got.body)
+                    );
+                    let form: String = form_urlencoded::byte_serialize(said.as_bytes()).collect();
+                    let page = said.replace('&', "&amp;").replace('"', "&quot;");
+                    let json = serde_json::json!({ "you said": said });
+                    let body = format!(
+                        "{json}\n{}\n{page}\n{form}\n{said}",
+                        json.to_string().replace('/', "\\/")
+                    );
+                    let one = said.replace('\n', " | ");
+                    let answer = format!(
+                        "HTTP/1.1 500 No\r\nX-Said: {}\r\nContent-Length: {}\r\n\r\n{body}",
+                        &one[..one.len().min(6_000)],
+                        body.len()
+                    );
+                    let _ = stream.get_mut().write_all(answer.as_bytes());
+                }
+            });
+        }
+    });
+    format!("http://{address}/hook?key={}", SECRETS[0])
+}
+
+#[test]
+fn what_a_receiver_repeats_shows_no_secret_anywhere() {
+    let here = Box::new();
+    let ran = here.run(&[
+        "source", "add", "gitee", "--kind", "gitee", "--secret", SECRETS[5],
+    ]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let url = echo();
+    let header = format!("X-Own: {}", SECRETS[1]);
+    let common = ["--retry", "1h", "--header", &header];
+    let with = |more: &[&'static str]| [&common[..], more].concat();
+    here.add_endpoint(
+        "basic",
+        &url,
+        &with(&["--auth", "basic:user", "--auth-secret", SECRETS[2]]),
+    );
+    here.add_endpoint(
+        "bearer",
+        &url,
+        &with(&["--auth", "bearer", "--auth-secret", SECRETS[3]]),
+    );
+
+    here.add_endpoint(
+        "token",
+        &url,
+        &with(&["--sign", "gitea", "--secret", SECRETS[4]]),
+    );
+    let served = here.serve();
+    let body = PUSH.replacen('{', &format!("{{\"password\":\"{}\",", SECRETS[5]), 1);
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("X-Gitee-Event", "Push Hook"),
+        ("X-Gitee-Token", SECRETS[5]),
+    ];
+    let (status, answer) = served.post("/in/gitee", &headers, body.as_bytes());
+    assert_eq!(status, 202, "{answer}");
+    let attempts: Vec<serde_json::Value> = wait_until("three attempts", || {
+        let deliveries = here.list(&["delivery", "list"]);
+        let of = |delivery: &serde_json::Value| {
+            here.list(&["attempt", "list", delivery["id"].as_str().unwrap()])
+        };
+        let attempts: Vec<serde_json::Value> = deliveries.iter().flat_map(of).collect();
+        (attempts.len() == 3).then_some(attempts)
+    });
+    let event = answer["id"].as_str().unwrap();
+    let mut shown = vec![served.log()];
+    for path in [
+        "/",
+        "/events",
+        "/deliveries",
+        "/endpoints",
+        "/endpoint/token",
+        "/endpoint/basic",
+        "/api/v1/attempts",
+        "/api/v1/deliveries",
+        "/api/v1/endpoints",
+        "/api/v1/events",
+        "/metrics",
+    ] {
+        let (status, headers, text) = served.page(path);
+        assert!(status == 200 || status == 404, "{path}: {status}");
+        shown.push(format!("{path} {headers:?} {text}"));
+    }
+    let run = |arguments: &[&str]| {
+        let ran = here.run(arguments);
+        format!("{arguments:?} {} {}", ran.text(), ran.stderr)
+    };
+    let mut saw = 0;
+    for attempt in &attempts {
+        let (id, delivery) = (
+            attempt["id"].as_str().unwrap(),
+            attempt["delivery"].as_str().unwrap(),
+        );
+        for path in [
+            format!("/delivery/{delivery}"),
+            format!("/attempt/{id}"),
+            format!("/api/v1/attempts/{id}"),
+            format!("/api/v1/deliveries/{delivery}"),
+        ] {
+            let (_, headers, text) = served.page(&path);
+            saw += usize::from(text.contains("you said"));
+            shown.push(format!("{path} {headers:?} {text}"));
+        }
+        shown.push(run(&["attempt", "show", id]));
+        shown.push(run(&["--json", "attempt", "show", id]));
+        shown.push(run(&["delivery", "show", delivery]));
+        shown.push(run(&["--json", "delivery", "show", delivery]));
+        let other = attempts[0]["id"].as_str().unwrap();
+        shown.push(run(&["attempt", "diff", id, other]));
+    }
+    assert!(saw >= 3, "what was repeated is shown: {saw}");
+    for arguments in [
+        &["endpoint", "list"][..],
+        &["endpoint", "show", "basic"],
+        &["endpoint", "show", "token"],
+        &["--json", "endpoint", "list"],
+        &["event", "show", event],
+        &["doctor"],
+        &["stats"],
+    ] {
+        shown.push(run(arguments));
+    }
+    shown.push(run(&["tail", "--no-follow", "--limit", "100"]));
+    shown.push(run(&["--json", "tail", "--no-follow", "--limit", "100"]));
+    let basic = STANDARD.encode(format!("user:{}", SECRETS[2]));
+    let ways = |secret: &str| {
+        let json = serde_json::json!(secret).to_string();
+        let json = json[1..json.len() - 1].to_owned();
+        let form: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+        [
+            secret.to_owned(),
+            json,
+            form,
+            secret.replace('&', "&amp;").replace('"', "&quot;"),
+        ]
+    };
+    for text in &shown {
+        for secret in SECRETS.iter().copied().chain([basic.as_str()]) {
+            for way in ways(secret) {
+                let at = text.find(&way).map(|at| at.saturating_sub(200));
+                assert!(
+                    at.is_none(),
+                    "{way}: {}",
+                    &text[at.unwrap()..].chars().take(400).collect::<String>()
+                );
+            }
+        }
+    }
+    // Nor is it in the file, but where it is kept as a secret.
+    let connection = rusqlite::Connection::open(&here.db).unwrap();
+    let mut statement = connection
+        .prepare("select cast(response_body as text) || response_headers || ifnull(error, '') || request_headers from hookbox_attempt")
+        .unwrap();
+    let rows = statement
+        .query_map([], |row| row.get::<_, String>(0))
+        .unwrap();
+    for row in rows {
+        let row = row.unwrap();
+        assert!(SECRETS.iter().all(|secret| !row.contains(secret)), "{row}");
+    }
+}
