@@ -19,6 +19,7 @@ mod corpus;
 mod crash;
 mod crowd;
 mod damage;
+mod dependencies;
 mod door;
 mod echo;
 mod egress;
