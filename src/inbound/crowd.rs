@@ -6,16 +6,25 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use crate::time::Clock;
 
 /// One address's share of the connections: an eighth, and so many at least.
 const SHARES: usize = 8;
 const SHARE_MIN: usize = 8;
+
+/// How long a connection may be silent before it can be closed for another: an honest sender's request comes
+/// with its connection, or right behind.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// Nobody panics with the crowd locked.
 const NO_PANIC: &str = "nobody panics with the crowd locked";
@@ -32,9 +41,9 @@ pub(super) struct Room {
 }
 
 /// All that are connected.
-#[derive(Debug)]
 pub(super) struct Crowd {
     room: Room,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
     /// Something was given back.
     freed: Notify,
@@ -70,8 +79,10 @@ struct Held {
 struct Taken {
     address: Address,
     bytes: usize,
-    /// Since when it has no complete request; `None` while one is worked on.
+    /// Since when it has no complete request, as a number; `None` while one is worked on.
     waits_since: Option<u64>,
+    /// The same as a time.
+    waits_from: Duration,
     task: Option<AbortHandle>,
 }
 
@@ -82,30 +93,43 @@ enum Short {
     Bytes,
 }
 
+impl fmt::Debug for Crowd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Crowd").finish_non_exhaustive()
+    }
+}
+
 impl Crowd {
-    pub(super) fn new(room: Room) -> Arc<Crowd> {
+    pub(super) fn new(room: Room, clock: Arc<dyn Clock>) -> Arc<Crowd> {
         Arc::new(Crowd {
             room,
+            clock,
             state: Mutex::default(),
             freed: Notify::new(),
         })
     }
 
-    /// Waits until one more can be let in, which takes only as long as all of them are being answered.
+    /// Waits until one more can be let in, which takes only as long as all of them are being answered, or
+    /// have just come.
     pub(super) async fn has_room(&self) {
         loop {
             let freed = self.freed.notified();
-            if self.can_enter() {
-                return;
+            match self.wait() {
+                Some(wait) if wait.is_zero() => return,
+                Some(wait) => drop(timeout(wait, freed).await),
+                None => freed.await,
             }
-            freed.await;
         }
     }
 
-    fn can_enter(&self) -> bool {
+    /// How long until one more can be let in; `None` where only an answer makes room.
+    fn wait(&self) -> Option<Duration> {
         let state = self.lock();
-        let mut addresses = state.addresses.values();
-        state.seats.len() < self.room.connections || addresses.any(|held| !held.waiting.is_empty())
+        if state.seats.len() < self.room.connections {
+            return Some(Duration::ZERO);
+        }
+        let victim = state.victim(Short::Connections, None)?;
+        Some(state.grace_of(victim, self.clock.elapsed()))
     }
 
     /// Waits until nobody is connected.
@@ -121,7 +145,7 @@ impl Crowd {
 
     /// Lets a connection in; `None` where its address has all it may and works on all of it.
     pub(super) fn enter(self: &Arc<Crowd>, peer: IpAddr) -> Option<Seat> {
-        let address = self.address(peer);
+        let (address, now) = (self.address(peer), self.clock.elapsed());
         let mut state = self.lock();
         let share = (self.room.connections / SHARES).max(SHARE_MIN);
         let own = state
@@ -130,6 +154,9 @@ impl Crowd {
             .map_or(0, |held| held.connections);
         if matches!(address, Address::One(_)) && own >= share {
             let (_, oldest) = state.oldest_of(address, None)?;
+            if !state.grace_of(oldest, now).is_zero() {
+                return None;
+            }
             state.close(oldest);
         }
         if state.seats.len() >= self.room.connections {
@@ -145,6 +172,7 @@ impl Crowd {
             address,
             bytes: 0,
             waits_since: Some(since),
+            waits_from: now,
             task: None,
         };
         state.seats.insert(id, taken);
@@ -152,6 +180,14 @@ impl Crowd {
             crowd: self.clone(),
             id,
         })
+    }
+
+    /// Closes the connection that has to go first; false where there is none.
+    pub(super) fn make_room(&self) -> bool {
+        let mut state = self.lock();
+        let victim = state.victim(Short::Connections, None);
+        victim.into_iter().for_each(|victim| state.close(victim));
+        victim.is_some()
     }
 
     fn address(&self, peer: IpAddr) -> Address {
@@ -199,6 +235,15 @@ impl State {
             None => true,
         });
         found.copied()
+    }
+
+    /// How long a connection is still left alone.
+    fn grace_of(&self, id: u64, now: Duration) -> Duration {
+        let from = self
+            .seats
+            .get(&id)
+            .map_or(Duration::ZERO, |taken| taken.waits_from);
+        GRACE.saturating_sub(now.saturating_sub(from))
     }
 
     /// Closes a connection: its task is dropped, and with it the socket.
@@ -299,6 +344,7 @@ impl Seat {
         }
         if waits {
             taken.waits_since = Some(state.next);
+            taken.waits_from = self.crowd.clock.elapsed();
             held.waiting.insert((state.next, self.id));
             state.next += 1;
             let bytes = std::mem::take(&mut taken.bytes);
@@ -329,13 +375,45 @@ impl Drop for Working<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::{ManualClock, Timestamp};
 
-    fn crowd(connections: usize, bytes: usize) -> Arc<Crowd> {
-        Crowd::new(Room {
+    /// A crowd in which time passes with everybody who comes.
+    struct Known(Arc<Crowd>, Arc<ManualClock>);
+
+    impl Known {
+        fn enter(&self, peer: IpAddr) -> Option<Seat> {
+            self.1.advance(GRACE);
+            self.0.enter(peer)
+        }
+
+        fn lock(&self) -> MutexGuard<'_, State> {
+            self.0.lock()
+        }
+    }
+
+    fn crowd(connections: usize, bytes: usize) -> Known {
+        let room = Room {
             connections,
             bytes,
             trusted: vec!["10.0.0.0/8".parse().unwrap()],
-        })
+        };
+        let clock = Arc::new(ManualClock::at(Timestamp(0)));
+        Known(Crowd::new(room, clock.clone()), clock)
+    }
+
+    #[test]
+    fn who_has_just_come_is_given_a_moment() {
+        let Known(crowd, clock) = crowd(1, 0);
+        let first = crowd.enter(ip("192.0.2.1")).unwrap();
+        assert_eq!(crowd.wait(), Some(GRACE));
+        clock.advance(GRACE / 2);
+        assert_eq!(crowd.wait(), Some(GRACE / 2));
+        clock.advance(GRACE / 2);
+        assert_eq!(crowd.wait(), Some(Duration::ZERO));
+        let working = first.works();
+        assert_eq!(crowd.wait(), None);
+        drop(working);
+        assert_eq!(crowd.wait(), Some(GRACE));
     }
 
     fn ip(text: &str) -> IpAddr {

@@ -19,7 +19,7 @@ use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, Version};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::{sleep, timeout};
 
 use super::crowd::Seat;
@@ -55,6 +55,9 @@ const LIGHT_BYTES: usize = 4 * 1024;
 
 /// Bodies from this size on are worked on a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
+
+/// Of a body that goes on beyond this size others get their turn after each piece, in bytes.
+const FAIR_BYTES: usize = 64 * 1024;
 
 /// Large bodies that are worked on at a time: one a core of a small box.
 pub(super) const LARGE_AT_A_TIME: usize = 2;
@@ -327,6 +330,10 @@ impl Door {
             }
             seat.hold(total).await;
             bytes.extend_from_slice(data);
+            // All connections share this thread: hundreds of large bodies must not go before a small one.
+            if total > FAIR_BYTES {
+                yield_now().await;
+            }
         }
         Ok(bytes)
     }

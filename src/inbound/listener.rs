@@ -10,6 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ipnet::IpNet;
+use rustix::io::Errno;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -105,12 +106,13 @@ impl Ingest {
             .enable_all()
             .build()
             .map_err(cannot)?;
-        let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
-        let crowd = Crowd::new(Room {
+        let room = Room {
             connections: config.connections_max,
             bytes: BODIES_BYTES_MAX.max(config.body_bytes_max),
             trusted: config.trusted.clone(),
-        });
+        };
+        let crowd = Crowd::new(room, clock.clone());
+        let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("ingest".to_owned())
@@ -210,12 +212,26 @@ async fn accept(
                 // So that a socket that was closed for it is given back first.
                 yield_now().await;
             }
+            // There are fewer file descriptors than were counted on: the oldest gives one back.
+            Err(error)
+                if error.raw_os_error().is_some_and(is_out_of_files) && crowd.make_room() =>
+            {
+                tracing::debug!(%error, "closed a connection to accept another");
+                yield_now().await;
+            }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
                 sleep(ACCEPT_RETRY).await;
             }
         }
     }
+}
+
+/// Of this process, or of the whole system.
+fn is_out_of_files(error: i32) -> bool {
+    [Errno::MFILE, Errno::NFILE]
+        .iter()
+        .any(|one| one.raw_os_error() == error)
 }
 
 /// One connection, from its first request to its last.
