@@ -24,7 +24,7 @@ const SHARE_MIN: usize = 8;
 
 /// How long a connection may be silent before it can be closed for another: an honest sender's request comes
 /// with its connection, or right behind.
-const GRACE: Duration = Duration::from_millis(10);
+pub(super) const GRACE: Duration = Duration::from_millis(10);
 
 /// Nobody panics with the crowd locked.
 const NO_PANIC: &str = "nobody panics with the crowd locked";
@@ -182,6 +182,12 @@ impl Crowd {
         })
     }
 
+    /// How many are let in before those who are in get a turn: an eighth, for which there are file
+    /// descriptors over and above.
+    pub(super) fn batch(&self) -> usize {
+        (self.room.connections / SHARES).max(1)
+    }
+
     /// Closes the connection that has to go first; false where there is none.
     pub(super) fn make_room(&self) -> bool {
         let mut state = self.lock();
@@ -216,7 +222,8 @@ impl State {
         let of_most = |(address, held): (&Address, &Held)| {
             let (since, oldest) = self.oldest_of(*address, but_for)?;
             let holds = match short {
-                Short::Connections => held.connections,
+                // Those with a few are alike: else whoever has two goes before a thousand with one.
+                Short::Connections => held.connections.max(SHARE_MIN),
                 Short::Bytes => held.bytes,
             };
             let is_stranger = *address != Address::Trusted;
@@ -426,12 +433,12 @@ mod tests {
 
     #[test]
     fn where_it_is_full_the_oldest_of_the_address_with_the_most_goes() {
-        let crowd = crowd(20, 0);
+        let crowd = crowd(160, 0);
         let own = crowd.enter(ip("192.0.2.1")).unwrap();
-        let mut others: Vec<Seat> = (0..8)
+        let mut others: Vec<Seat> = (0..20)
             .map(|_| crowd.enter(ip("192.0.2.2")).unwrap())
             .collect();
-        others.extend((0..11).map(|n| crowd.enter(ip(&format!("192.0.3.{n}"))).unwrap()));
+        others.extend((0..139).map(|n| crowd.enter(ip(&format!("192.0.3.{n}"))).unwrap()));
         let newest = crowd.enter(ip("192.0.2.3")).unwrap();
         assert!(is_in(&own) && is_in(&newest) && !is_in(&others[0]) && is_in(&others[1]));
     }

@@ -4,12 +4,15 @@
 //! then the store. A 2xx is given only after the commit.
 
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Bytes, Frame, Incoming};
 use hyper::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, RETRY_AFTER,
     TRANSFER_ENCODING,
@@ -56,7 +59,7 @@ const LIGHT_BYTES: usize = 4 * 1024;
 /// Bodies from this size on are worked on a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// Of a body that goes on beyond this size others get their turn after each piece, in bytes.
+/// A body that goes on beyond this size is read in turns, in bytes.
 const FAIR_BYTES: usize = 64 * 1024;
 
 /// Large bodies that are worked on at a time: one a core of a small box.
@@ -80,6 +83,8 @@ pub(super) struct Door {
     body_bytes_max: usize,
     /// Large bodies that are worked on at a time.
     large: Semaphore,
+    /// Large bodies of which a piece is read at a time.
+    reading: Semaphore,
     refusals: Mutex<Refusals>,
 }
 
@@ -158,6 +163,7 @@ impl Door {
             clock,
             body_bytes_max,
             large: Semaphore::new(LARGE_AT_A_TIME),
+            reading: Semaphore::new(LARGE_AT_A_TIME),
             refusals: Mutex::default(),
         }
     }
@@ -314,7 +320,7 @@ impl Door {
         seat: &Seat,
     ) -> Result<Vec<u8>, Refusal> {
         let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_BYTES));
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = self.next_frame(body, bytes.len()).await {
             let frame = frame.map_err(|error| {
                 Refusal::new(
                     StatusCode::BAD_REQUEST,
@@ -330,12 +336,30 @@ impl Door {
             }
             seat.hold(total).await;
             bytes.extend_from_slice(data);
-            // All connections share this thread: hundreds of large bodies must not go before a small one.
-            if total > FAIR_BYTES {
-                yield_now().await;
-            }
         }
         Ok(bytes)
+    }
+
+    /// The next piece of a body of which so many bytes are there. All connections share one thread: of large
+    /// bodies a few are read at a time, each a piece and then the next one, so that hundreds of them do not go
+    /// before a small one. Who has to be waited for is waited for beside them.
+    async fn next_frame(
+        &self,
+        body: &mut Incoming,
+        bytes: usize,
+    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
+        if bytes < FAIR_BYTES {
+            return body.frame().await;
+        }
+        yield_now().await;
+        let turn = self.reading.acquire().await;
+        let mut frame = body.frame();
+        let there = poll_fn(|cx| Poll::Ready(Pin::new(&mut frame).poll(cx))).await;
+        drop(turn);
+        match there {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => frame.await,
+        }
     }
 
     fn accepted(&self, accepted: &Accepted) -> Reply {

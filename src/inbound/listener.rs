@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::crowd::{Crowd, Room, Seat};
+use super::crowd::{Crowd, GRACE, Room, Seat};
 use super::door::{BODIES_BYTES_MAX, Door, LARGE_AT_A_TIME};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
@@ -190,6 +190,7 @@ async fn accept(
     mut stopped: watch::Receiver<bool>,
 ) {
     let is_stopped = stopped.clone();
+    let mut since_others = 0;
     loop {
         let next = async {
             crowd.has_room().await;
@@ -209,15 +210,19 @@ async fn accept(
                         tokio::spawn(connection(stream, peer, door, is_stopped, seat.clone()));
                     seat.sits(task.abort_handle());
                 }
-                // So that a socket that was closed for it is given back first.
-                yield_now().await;
+                // Others get their turn now and then, and sockets that were closed for these are given back.
+                since_others += 1;
+                if since_others >= crowd.batch() {
+                    since_others = 0;
+                    yield_now().await;
+                }
             }
             // There are fewer file descriptors than were counted on: the oldest gives one back.
             Err(error)
                 if error.raw_os_error().is_some_and(is_out_of_files) && crowd.make_room() =>
             {
                 tracing::debug!(%error, "closed a connection to accept another");
-                yield_now().await;
+                sleep(GRACE).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");

@@ -5,9 +5,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use memchr::memmem;
-use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::model::header::HIDDEN;
 
@@ -100,8 +98,9 @@ fn text_end(body: &[u8], start: usize) -> usize {
 /// Shorter texts are words, and would be hidden wherever they stand.
 const LENGTH_MIN: usize = 6;
 
-/// Texts that are hidden wherever they stand, in each way in which a receiver may write them.
-#[derive(Debug, Default)]
+/// Texts that are hidden wherever they stand, however a receiver writes them: each character as it is, or as
+/// JSON, a page, a URL or a program's text has it; and the whole as base64 or hex.
+#[derive(Debug, Clone, Default)]
 pub struct Redaction {
     /// The longest first: one may be inside another.
     texts: Vec<Vec<u8>>,
@@ -123,7 +122,13 @@ impl Redaction {
     /// ```
     pub fn of(secrets: impl IntoIterator<Item = Vec<u8>>) -> Redaction {
         let secrets = secrets.into_iter().filter(|text| text.len() >= LENGTH_MIN);
-        let mut texts: Vec<Vec<u8>> = secrets.flat_map(|secret| ways_to_write(&secret)).collect();
+        let mut texts: Vec<Vec<u8>> = Vec::new();
+        for secret in secrets {
+            texts.extend(in_base64(&secret));
+            texts.push(hex::encode(&secret).into_bytes());
+            texts.push(hex::encode_upper(&secret).into_bytes());
+            texts.push(secret);
+        }
         texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         texts.dedup();
         Redaction { texts }
@@ -131,103 +136,192 @@ impl Redaction {
 
     /// Hides them in a text; of one that `is_cut` also the beginning of one at its end.
     pub fn hide(&self, text: &mut Vec<u8>, is_cut: bool) {
-        for secret in &self.texts {
-            if memmem::find(text, secret).is_none() {
-                continue;
+        let mut shown = Vec::new();
+        let (mut at, mut copied) = (0, 0);
+        while at < text.len() {
+            let found = self
+                .texts
+                .iter()
+                .find_map(|secret| match written(text, at, secret) {
+                    Written::Whole(end) => Some(end),
+                    Written::Begun(bytes) if is_cut && bytes >= LENGTH_MIN / 2 => Some(text.len()),
+                    Written::Begun(_) | Written::Not => None,
+                });
+            match found {
+                Some(end) => {
+                    shown.extend_from_slice(&text[copied..at]);
+                    shown.extend_from_slice(HIDDEN.as_bytes());
+                    (at, copied) = (end, end);
+                }
+                None => at += 1,
             }
-            let mut shown = Vec::with_capacity(text.len());
-            let mut copied = 0;
-            for at in memmem::find_iter(text, secret) {
-                shown.extend_from_slice(&text[copied..at]);
-                shown.extend_from_slice(HIDDEN.as_bytes());
-                copied = at + secret.len();
-            }
+        }
+        if copied > 0 {
             shown.extend_from_slice(&text[copied..]);
             *text = shown;
-        }
-        if is_cut {
-            let begun = |secret: &Vec<u8>| {
-                let lengths = (LENGTH_MIN / 2..secret.len()).rev();
-                lengths
-                    .into_iter()
-                    .find(|length| text.ends_with(&secret[..*length]))
-            };
-            if let Some(length) = self.texts.iter().filter_map(begun).max() {
-                text.truncate(text.len() - length);
-                text.extend_from_slice(HIDDEN.as_bytes());
-            }
         }
     }
 
     /// Hides them in a text of words.
     pub fn hide_in(&self, text: &mut String) {
-        let is_there = |secret: &Vec<u8>| memmem::find(text.as_bytes(), secret).is_some();
-        if self.texts.iter().any(is_there) {
-            let mut bytes = std::mem::take(text).into_bytes();
-            self.hide(&mut bytes, false);
+        let mut bytes = text.as_bytes().to_vec();
+        self.hide(&mut bytes, false);
+        if bytes != text.as_bytes() {
             *text = String::from_utf8_lossy(&bytes).into_owned();
         }
     }
 }
 
-/// A text as it is, inside JSON as most write it, as PHP and Python do, and as JSON inside JSON; in a page;
-/// in a URL or form; and as base64.
-fn ways_to_write(secret: &[u8]) -> Vec<Vec<u8>> {
-    let encoded = |set| percent_encode(secret, set).to_string();
-    let url = encoded(NON_ALPHANUMERIC);
-    let form: String = form_urlencoded::byte_serialize(secret).collect();
-    let base64 = STANDARD.encode(secret);
-    let unpadded = base64.trim_end_matches('=');
-    let mut ways = vec![
-        url.to_ascii_lowercase(),
-        url,
-        form,
-        unpadded.replace('+', "-").replace('/', "_"),
-        unpadded.to_owned(),
-    ];
-    if let Ok(text) = std::str::from_utf8(secret) {
-        let html = text
-            .replace('&', "&amp;")
-            .replace('<', "&lt;")
-            .replace('>', "&gt;")
-            .replace('"', "&quot;");
-        ways.extend([
-            html.replace('\'', "&#39;"),
-            html.replace('\'', "&#x27;"),
-            html,
-        ]);
-        let json = in_json(text);
-        ways.extend([
-            json.replace('/', "\\/"),
-            in_json(&json),
-            ascii_only(&json),
-            json,
-        ]);
-    }
-    let mut ways: Vec<Vec<u8>> = ways.into_iter().map(String::into_bytes).collect();
-    ways.push(secret.to_vec());
-    ways
+/// Longest escape of one character that is told to be cut off: two halves with two backslashes each.
+const ESCAPE_BYTES_MAX: usize = 14;
+
+/// Whether a secret is written at a place.
+#[derive(Debug, PartialEq, Eq)]
+enum Written {
+    /// It is, up to there.
+    Whole(usize),
+    /// So many bytes of it, and there the text ends.
+    Begun(usize),
+    Not,
 }
 
-/// As a text inside JSON, without its quotation marks.
-fn in_json(text: &str) -> String {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
-}
-
-fn ascii_only(json: &str) -> String {
-    let mut written = String::new();
-    for c in json.chars() {
-        match c.is_ascii() {
-            true => written.push(c),
-            false => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    written.push_str(&format!("\\u{unit:04x}"));
+/// Looks whether a secret is written at a place, each character in its own way.
+fn written(text: &[u8], at: usize, secret: &[u8]) -> Written {
+    /// Ways that are looked at for each byte of a secret: few have more than one.
+    const WAYS_MAX: usize = 4;
+    let mut best = Written::Not;
+    let mut left = WAYS_MAX * secret.len();
+    let mut open = vec![(at, 0)];
+    while let Some((place, done)) = open.pop() {
+        left -= 1;
+        if done == secret.len() {
+            return Written::Whole(place);
+        }
+        let rest = &text[place..];
+        let is_cut =
+            rest.is_empty() || (rest.len() < ESCAPE_BYTES_MAX && b"\\&%".contains(&rest[0]));
+        if is_cut && done > 0 {
+            best = Written::Begun(done);
+        }
+        if left == 0 || rest.is_empty() {
+            break;
+        }
+        let wanted = secret[done];
+        if rest[0] == wanted || (rest[0] == b'+' && wanted == b' ') {
+            open.push((place + 1, done + 1));
+        }
+        match rest[0] {
+            b'%' => {
+                if let Some((byte, length)) = percent(rest)
+                    && byte == wanted
+                {
+                    open.push((place + length, done + 1));
                 }
             }
+            b'\\' | b'&' => {
+                if let Some((said, length)) = character(rest)
+                    && secret[done..].starts_with(said.as_bytes())
+                {
+                    open.push((place + length, done + said.len()));
+                }
+            }
+            _ => {}
         }
     }
-    written
+    best
+}
+
+/// The byte that `%XX` stands for, or `%25XX` in a URL inside a URL, and how long that is.
+fn percent(text: &[u8]) -> Option<(u8, usize)> {
+    let mut rest = text.strip_prefix(b"%")?;
+    while let Some(inner) = rest.strip_prefix(b"25")
+        && inner.len() >= 2
+        && inner[..2].iter().all(u8::is_ascii_hexdigit)
+    {
+        rest = inner;
+    }
+    let byte = hex_number(rest.get(..2)?)?;
+    Some((u8::try_from(byte).ok()?, text.len() - rest.len() + 2))
+}
+
+/// The character that an escape stands for, and how long that is: `\u00e9`, two of them for one beyond 16
+/// bits, `\xe9`, `\n`, a sign behind one backslash or, inside JSON inside JSON, more; `&#233;`, `&#xe9;`, `&amp;`.
+fn character(text: &[u8]) -> Option<(String, usize)> {
+    match text.first()? {
+        b'\\' => {
+            let slashes = text.iter().take_while(|byte| **byte == b'\\').count();
+            let rest = &text[slashes..];
+            let unit = |from: usize| {
+                let digits = rest.get(from..from + 4)?;
+                hex_number(digits).and_then(|number| u16::try_from(number).ok())
+            };
+            match rest.first() {
+                Some(b'u') => {
+                    let (first, mut length) = (unit(1)?, slashes + 5);
+                    let mut units = vec![first];
+                    if (0xd800..0xdc00).contains(&first) {
+                        // The other half has as many backslashes.
+                        units.push(unit(5 + slashes + 1)?);
+                        length += slashes + 5;
+                    }
+                    String::from_utf16(&units).ok().map(|said| (said, length))
+                }
+                Some(b'x') => {
+                    let number = hex_number(rest.get(1..3)?)?;
+                    Some((char::from_u32(number)?.to_string(), slashes + 3))
+                }
+                Some(b'n') => Some(("\n".to_owned(), slashes + 1)),
+                Some(b'r') => Some(("\r".to_owned(), slashes + 1)),
+                Some(b't') => Some(("\t".to_owned(), slashes + 1)),
+                Some(sign) if sign.is_ascii_punctuation() => {
+                    Some((char::from(*sign).to_string(), slashes + 1))
+                }
+                _ => Some(("\\".to_owned(), slashes)),
+            }
+        }
+        b'&' => {
+            let end = text.iter().take(10).position(|byte| *byte == b';')?;
+            let name = std::str::from_utf8(&text[1..end]).ok()?;
+            let said = match name.strip_prefix('#') {
+                Some(number) => {
+                    let number = match number.strip_prefix(['x', 'X']) {
+                        Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+                        None => number.parse().ok()?,
+                    };
+                    char::from_u32(number)?
+                }
+                None => match name {
+                    "amp" => '&',
+                    "lt" => '<',
+                    "gt" => '>',
+                    "quot" => '"',
+                    "apos" => '\'',
+                    _ => return None,
+                },
+            };
+            Some((said.to_string(), end + 1))
+        }
+        _ => None,
+    }
+}
+
+fn hex_number(digits: &[u8]) -> Option<u32> {
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// What stands in base64 for a text, wherever in it the text is: what its neighbours have part in is left out.
+fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut ways = Vec::new();
+    for before in 0..3 {
+        let padded = [&[0; 2][..before.min(2)], secret].concat();
+        let written = STANDARD_NO_PAD.encode(&padded);
+        let from = (before * 8).div_ceil(6);
+        let to = padded.len() * 8 / 6;
+        let inner = &written[from..to];
+        ways.push(inner.as_bytes().to_vec());
+        ways.push(inner.replace('+', "-").replace('/', "_").into_bytes());
+    }
+    ways
 }
 
 #[cfg(test)]
@@ -276,30 +370,48 @@ mod tests {
 
     #[test]
     fn a_secret_is_hidden_however_a_receiver_writes_it() {
-        let secret = "s3\"c<r>&t/ü'+";
+        let secret = "s3\"c<r>&t/ü'+ 😀";
         let redaction = Redaction::of([secret.as_bytes().to_vec(), b"short".to_vec()]);
         for said in [
             secret,
-            r#"s3\"c<r>&t/ü'+"#,
-            r#"s3\"c<r>&t\/ü'+"#,
-            r#"s3\"c<r>&t/\u00fc'+"#,
-            r#"s3\\\"c<r>&t/ü'+"#,
-            "s3&quot;c&lt;r&gt;&amp;t/ü'+",
-            "s3&quot;c&lt;r&gt;&amp;t/ü&#39;+",
-            "s3&quot;c&lt;r&gt;&amp;t/ü&#x27;+",
-            "s3%22c%3Cr%3E%26t%2F%C3%BC%27%2B",
-            "s3%22c%3cr%3e%26t%2f%c3%bc%27%2b",
-            "czMiYzxyPiZ0L8O8Jys",
+            // JSON of serde, of PHP, of Python, of Go, of .NET, inside JSON, and of Python's repr.
+            r#"s3\"c<r>&t/ü'+ 😀"#,
+            r#"s3\"c<r>&t\/\u00fc'+ \ud83d\ude00"#,
+            r#"s3\"c<r>&t/\u00FC'+ \uD83D\uDE00"#,
+            r#"s3\"c\u003cr\u003e\u0026t/ü'+ 😀"#,
+            r#"s3\u0022c\u003Cr\u003E\u0026t/\u00FC\u0027\u002B \uD83D\uDE00"#,
+            r#"s3\\\"c\\u003cr\\u003e\\u0026t/ü'+ \\ud83d\\ude00"#,
+            r#"s3"c<r>&t/\xfc\'+ 😀"#,
+            // Pages.
+            "s3&quot;c&lt;r&gt;&amp;t/ü'+ 😀",
+            "s3&#34;c&lt;r&gt;&amp;t/ü&#39;&#43; &#128512;",
+            "s3&quot;c&lt;r&gt;&amp;t&#x2F;&#xfc;&#x27;+ &#x1F600;",
+            // URLs: of forms, of JavaScript, of Python.
+            "s3%22c%3Cr%3E%26t%2F%C3%BC%27%2B+%F0%9F%98%80",
+            "s3%22c%3cr%3e%26t%2f%c3%bc'%2b%20%f0%9f%98%80",
+            "s3%22c%3Cr%3E%26t/%C3%BC%27%2B%20%F0%9F%98%80",
+            "s3%2522c%253Cr%253E%2526t/%25C3%25BC%2527%252B%2520%25F0%259F%2598%2580",
         ] {
             let mut text = format!("<{said}> short {said}");
             redaction.hide_in(&mut text);
             assert_eq!(text, "<[hidden]> short [hidden]", "{said}");
-            for length in 3..said.len() {
+            for length in 9..said.len() {
                 let mut cut = [b"a ", &said.as_bytes()[..length]].concat();
                 redaction.hide(&mut cut, true);
                 let text = String::from_utf8_lossy(&cut);
-                assert!(text.starts_with("a [hidden]"), "{text}");
-                assert!(text.len() < "a [hidden]".len() + 3, "{text}");
+                assert_eq!(text, "a [hidden]", "{said} {length}");
+            }
+        }
+        for before in ["", "a", "ab", "abc"] {
+            let whole = format!("{before}{secret}&more");
+            for mut text in [
+                base64::engine::general_purpose::STANDARD.encode(&whole),
+                base64::engine::general_purpose::URL_SAFE.encode(&whole),
+                hex::encode(&whole),
+                hex::encode_upper(&whole),
+            ] {
+                redaction.hide_in(&mut text);
+                assert!(text.contains("[hidden]") && text.len() < 30, "{text}");
             }
         }
         let mut plain = b"nothing of it, s3".to_vec();

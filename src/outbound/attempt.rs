@@ -12,7 +12,7 @@ use crate::store::{Hands, Piece, SendableEvent};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{Occasion, render};
-use super::transport::{Answer, Exchange, Transport};
+use super::transport::{Answer, Exchange, Reply, Transport};
 
 /// A delivery to be tried once.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ pub(super) struct Finished {
     pub(super) body_bytes: usize,
     /// What came back; an error where the request could not even be made.
     pub(super) exchange: Result<Exchange>,
+    /// The reply as others may see it: error pages like to repeat what was asked for.
+    pub(super) shown: Reply,
+    /// What of all texts nobody may see.
+    pub(super) redaction: Redaction,
 }
 
 pub(super) fn run(
@@ -57,11 +61,18 @@ pub(super) fn run(
     let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
     let body_bytes = job.event.body.len();
     let done = caught(|| exchange(job, started, transport, hands));
-    let (exchange, request_headers) = done.unwrap_or_else(|fault| {
+    let (exchange, request_headers, redaction) = done.unwrap_or_else(|fault| {
         let endpoint = endpoint.name.as_str();
         tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");
-        (Err(Error::Refused(fault)), Vec::new())
+        (Err(Error::Refused(fault)), Vec::new(), Redaction::default())
     });
+    let shown = match &exchange {
+        Ok(Exchange {
+            answer: Answer::Replied(reply),
+            ..
+        }) => shown(reply, &redaction),
+        _ => Reply::default(),
+    };
     Finished {
         delivery,
         tries,
@@ -71,6 +82,8 @@ pub(super) fn run(
         started,
         ended: clock.now(),
         request_headers,
+        shown,
+        redaction,
         body_bytes,
         exchange,
     }
@@ -81,7 +94,7 @@ fn exchange(
     started: Timestamp,
     transport: &dyn Transport,
     hands: &Arc<Hands>,
-) -> (Result<Exchange>, Vec<Header>) {
+) -> (Result<Exchange>, Vec<Header>, Redaction) {
     let occasion = Occasion {
         webhook_id: &job.webhook_id,
         delivery: Some(&job.delivery_id),
@@ -103,34 +116,22 @@ fn exchange(
             let redaction =
                 Redaction::of(secrets.into_iter().chain(in_url.map(String::into_bytes)));
             let exchange = transport.send(&job.endpoint, &request);
-            let exchange = without_echoes(exchange, &redaction);
             let headers = without_secrets(request.headers, &job.endpoint);
-            (Ok(exchange), headers)
+            (Ok(exchange), headers, redaction)
         }
-        Err(error) => (Err(error), Vec::new()),
+        Err(error) => (Err(error), Vec::new(), Redaction::of(secrets)),
     }
 }
 
-/// What came back, with what nobody else may see hidden: error pages like to repeat what was asked for.
-fn without_echoes(mut exchange: Exchange, redaction: &Redaction) -> Exchange {
-    match &mut exchange.answer {
-        Answer::Replied(reply) => {
-            for (name, value) in &mut reply.headers {
-                redaction.hide_in(name);
-                redaction.hide_in(value);
-            }
-            redaction.hide(&mut reply.body, reply.truncated);
-            reply
-                .unreadable
-                .iter_mut()
-                .for_each(|why| redaction.hide_in(why));
-        }
-        Answer::Broken { error }
-        | Answer::Unsent { error, .. }
-        | Answer::Unreachable { error }
-        | Answer::Closed { error } => redaction.hide_in(error),
+/// A reply with what nobody may see hidden.
+fn shown(reply: &Reply, redaction: &Redaction) -> Reply {
+    let mut reply = reply.clone();
+    for (name, value) in &mut reply.headers {
+        redaction.hide_in(name);
+        redaction.hide_in(value);
     }
-    exchange
+    redaction.hide(&mut reply.body, reply.truncated);
+    reply
 }
 
 /// What of a request's headers is recorded: credentials are not, nor are the values that were set

@@ -14,6 +14,8 @@ use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
 
+use rustix::net::listen;
+
 use keeper::Keeper;
 
 use crate::error::{Error, Result};
@@ -49,6 +51,9 @@ pub struct Parts {
     pub retention: Retention,
 }
 
+/// Connections that may wait to be accepted, as far as the system allows (net.core.somaxconn).
+const QUEUE_MAX: i32 = 512;
+
 /// The addresses that a service listens on, bound.
 struct Ports {
     ingest: Option<TcpListener>,
@@ -57,10 +62,17 @@ struct Ports {
 
 impl Ports {
     fn bind(parts: &Parts) -> Result<Ports> {
-        Ok(Ports {
+        let ports = Ports {
             ingest: parts.ingest.as_ref().map(Ingest::bind).transpose()?,
             status: parts.status.as_ref().map(StatusServer::bind).transpose()?,
-        })
+        };
+        for socket in ports.ingest.iter().chain(&ports.status) {
+            // Who finds the queue full tries again after a second. The library asks for 128 places.
+            if let Err(error) = listen(socket, QUEUE_MAX) {
+                tracing::debug!(%error, "the queue of connections stays short");
+            }
+        }
+        Ok(ports)
     }
 }
 
@@ -106,13 +118,7 @@ impl Service {
         clock: Arc<dyn Clock>,
     ) -> Result<Service> {
         let lock = store.lock_for_serving()?;
-        // A disk that cannot be written must not keep the service from starting.
-        if let Err(error) = store.set_aside_what_ended_it(clock.now()) {
-            tracing::warn!(
-                error = error.chain(),
-                "cannot set aside what ended the process"
-            );
-        }
+        store.set_aside_what_ended_it(clock.now());
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));

@@ -100,7 +100,7 @@ impl Drop for Gate {
 
 #[allow(
     clippy::disallowed_methods,
-    reason = "accepting again at once would spin while there are no sockets to be had"
+    reason = "accepting at once would spin while there are no sockets to be had, or close who has just come"
 )]
 fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &AtomicBool) {
     let visitors = Arc::new(Visitors::default());
@@ -110,7 +110,8 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
             return;
         }
         let entered = accepted.and_then(|(stream, peer)| {
-            let place = visitors.enter(&stream, peer.ip())?;
+            std::thread::sleep(visitors.wait(peer.ip(), clock.elapsed()));
+            let place = visitors.enter(&stream, peer.ip(), clock.elapsed())?;
             Ok((stream, place))
         });
         let (stream, place) = match entered {
@@ -215,9 +216,9 @@ fn read_request(
     for header in parsed.headers.iter() {
         match header.name.to_ascii_lowercase().as_str() {
             "content-length" => {
-                let length = std::str::from_utf8(header.value)
-                    .ok()
-                    .and_then(|text| text.trim().parse().ok());
+                let length = std::str::from_utf8(header.value).ok().map(str::trim);
+                let length = length.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+                let length = length.and_then(|text| text.parse().ok());
                 // Two that differ are two requests to whoever takes the other one (RFC 9112, section 6.3).
                 if length.is_none() || body_bytes.is_some_and(|held| Some(held) != length) {
                     return Ok(Err("400 Bad Request"));

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 /// Connections at a time, each a thread: people look at pages, not machines. Of these some are for this
 /// machine alone.
@@ -15,6 +16,9 @@ const PLACES_OF_STRANGERS: usize = 32;
 
 /// More, for questions about health alone.
 const PLACES_FOR_HEALTH: usize = 8;
+
+/// How long a connection may be silent before it can be closed for another.
+const GRACE: Duration = Duration::from_millis(10);
 
 /// Nobody panics with the visitors locked.
 const NO_PANIC: &str = "nobody panics with the visitors locked";
@@ -36,9 +40,23 @@ struct Visitor {
     stream: TcpStream,
     is_stranger: bool,
     is_worked_on: bool,
+    came: Duration,
 }
 
 impl Visitors {
+    /// How long a connection that has come must wait, so that those before it have had a moment.
+    pub(super) fn wait(&self, peer: IpAddr, now: Duration) -> Duration {
+        let state = self.lock();
+        let oldest = match state.is_full_for(is_stranger(peer)) {
+            true => state.oldest(true).or_else(|| state.oldest(false)),
+            false => None,
+        };
+        let came = oldest.and_then(|number| Some(state.present.get(&number)?.came));
+        came.map_or(Duration::ZERO, |came| {
+            GRACE.saturating_sub(now.saturating_sub(came))
+        })
+    }
+
     /// Gives a connection a place; `None` where all are worked on.
     ///
     /// # Errors
@@ -47,17 +65,22 @@ impl Visitors {
         self: &Arc<Visitors>,
         stream: &TcpStream,
         peer: IpAddr,
+        now: Duration,
     ) -> io::Result<Option<Place>> {
-        let is_stranger = !peer.to_canonical().is_loopback();
+        let is_stranger = is_stranger(peer);
         let mut state = self.lock();
-        if is_stranger && state.strangers() >= PLACES_OF_STRANGERS {
-            state.close_oldest(true);
+        if state.is_full_for(is_stranger) {
+            let of_strangers = state.oldest(true);
+            let own = || {
+                state
+                    .oldest(false)
+                    .filter(|_| !is_stranger || state.present.len() >= PLACES)
+            };
+            if let Some(oldest) = of_strangers.or_else(own) {
+                state.close(oldest);
+            }
         }
-        if state.present.len() >= PLACES {
-            let _ = state.close_oldest(true) || state.close_oldest(false);
-        }
-        let is_full = state.present.len() >= PLACES
-            || (is_stranger && state.strangers() >= PLACES_OF_STRANGERS);
+        let is_full = state.is_full_for(is_stranger);
         if state.present.len() >= PLACES + PLACES_FOR_HEALTH {
             return Ok(None);
         }
@@ -67,6 +90,7 @@ impl Visitors {
             stream: stream.try_clone()?,
             is_stranger,
             is_worked_on: false,
+            came: now,
         };
         state.present.insert(number, visitor);
         Ok(Some(Place {
@@ -87,20 +111,28 @@ impl State {
         present.filter(|visitor| visitor.is_stranger).count()
     }
 
-    /// Hangs up on the oldest of this kind that is not worked on, if there is one.
-    fn close_oldest(&mut self, is_stranger: bool) -> bool {
+    fn is_full_for(&self, is_stranger: bool) -> bool {
+        self.present.len() >= PLACES || (is_stranger && self.strangers() >= PLACES_OF_STRANGERS)
+    }
+
+    /// The oldest of this kind that is not worked on.
+    fn oldest(&self, is_stranger: bool) -> Option<u64> {
         let mut present = self.present.iter();
         let oldest = present
             .find(|(_, visitor)| visitor.is_stranger == is_stranger && !visitor.is_worked_on);
-        let Some(number) = oldest.map(|(number, _)| *number) else {
-            return false;
-        };
+        oldest.map(|(number, _)| *number)
+    }
+
+    /// Hangs up: its thread reads or writes, and ends by that.
+    fn close(&mut self, number: u64) {
         if let Some(visitor) = self.present.remove(&number) {
-            // Its thread reads or writes, and ends by that.
             let _ = visitor.stream.shutdown(Shutdown::Both);
         }
-        true
     }
+}
+
+fn is_stranger(peer: IpAddr) -> bool {
+    !peer.to_canonical().is_loopback()
 }
 
 /// A place; given back when dropped.
@@ -152,7 +184,7 @@ mod tests {
         let visitors = Arc::new(Visitors::default());
         let (stream, _far) = connection();
         let enter = |peer: &str| {
-            let place = visitors.enter(&stream, peer.parse().unwrap());
+            let place = visitors.enter(&stream, peer.parse().unwrap(), Duration::ZERO);
             place.unwrap()
         };
         let strangers: Vec<Place> = (0..100).map(|_| enter("192.0.2.1").unwrap()).collect();
@@ -182,6 +214,8 @@ mod tests {
         own[0].works(false);
         strangers[99].works(false);
         drop(health);
+        let wait = |now| visitors.wait("127.0.0.1".parse().unwrap(), now);
+        assert_eq!((wait(Duration::ZERO), wait(GRACE)), (GRACE, Duration::ZERO));
         let last = enter("127.0.0.1").unwrap();
         assert!(is_there(&own[0]) && !is_there(&strangers[99]) && !last.is_for_health());
     }

@@ -10,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::Store;
 use super::lock::Watched;
-use crate::error::Result;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
@@ -169,11 +168,9 @@ impl Store {
         };
     }
 
-    /// Gives up what ended the process twice in a row.
-    ///
-    /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when nothing can be written.
-    pub(crate) fn set_aside_what_ended_it(&self, now: Timestamp) -> Result<()> {
+    /// Gives up what ended the process twice in a row. What cannot be written does not keep the service from
+    /// starting.
+    pub(crate) fn set_aside_what_ended_it(&self, now: Timestamp) {
         let hands = self.hands();
         let suspects: Vec<(Piece, u32)> = hands.lock().suspects.clone().into_iter().collect();
         for (piece, ends) in suspects {
@@ -181,15 +178,23 @@ impl Store {
             if ends < ENDS_MAX {
                 continue;
             }
-            match piece {
+            let done = match piece {
                 Piece::Delivery(endpoint, delivery) => {
-                    self.give_up(endpoint, delivery, REASON, now)?;
+                    self.give_up(endpoint, delivery, REASON, now)
                 }
-                Piece::Row(id) => self.set_row_aside(id, REASON)?,
+                Piece::Row(id) => self.set_row_aside(id, REASON),
+            };
+            match done {
+                Ok(()) => drop(hands.lock().suspects.remove(&piece)),
+                Err(error) => {
+                    tracing::warn!(
+                        ?piece,
+                        error = error.chain(),
+                        "cannot set aside what ended the process"
+                    );
+                }
             }
-            hands.lock().suspects.remove(&piece);
         }
-        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ impl Routes {
         }
     }
 
-    fn of(directory: &Directory, scope: &Scope<'_>) -> Routes {
+    pub(super) fn of(directory: &Directory, scope: &Scope<'_>) -> Routes {
         let regular = directory.endpoints().iter();
         let regular = regular.filter(|endpoint| !endpoint.gets_only_replays);
         let wanted = regular.filter_map(|endpoint| {

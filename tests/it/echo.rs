@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Box, Got, PUSH, wait_until};
+use crate::support::{Box, Got, PUSH, Receiver, wait_until};
 
 /// What nobody may see, as it was given.
 const SECRETS: [&str; 6] = [
@@ -46,6 +46,11 @@ fn echo() -> String {
                         "{json}\n{}\n{page}\n{form}\n{said}",
                         json.to_string().replace('/', "\\/")
                     );
+                    let go = serde_json::json!(said)
+                        .to_string()
+                        .replace('&', "\\u0026")
+                        .replace('<', "\\u003c");
+                    let body = format!("{body}\n{go}\n{}", STANDARD.encode(&said));
                     let one = said.replace('\n', " | ");
                     let answer = format!(
                         "HTTP/1.1 500 No\r\nX-Said: {}\r\nContent-Length: {}\r\n\r\n{body}",
@@ -200,4 +205,34 @@ fn what_a_receiver_repeats_shows_no_secret_anywhere() {
         let row = row.unwrap();
         assert!(SECRETS.iter().all(|secret| !row.contains(secret)), "{row}");
     }
+}
+
+/// What is hidden is hidden from people: what a yes looks like is asked of the reply as it came.
+#[test]
+fn an_expectation_is_asked_of_what_was_said() {
+    let here = Box::new();
+    let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"team":"platform"}"#);
+    here.add_endpoint(
+        "ci",
+        &receiver.url,
+        &[
+            "--header",
+            "X-Team: platform",
+            "--expect",
+            "body.team == 'platform'",
+        ],
+    );
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "t", "--data", "{}"]);
+    here.wait_for_state("1", "delivered");
+    let attempt = here.list(&["attempt", "list", "1"])[0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let shown = here.run(&["attempt", "show", &attempt]);
+    assert!(
+        shown.text().contains(r#"{"team":"[hidden]"}"#),
+        "{}",
+        shown.text()
+    );
 }

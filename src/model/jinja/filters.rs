@@ -8,7 +8,7 @@ use minijinja::value::{Rest, Value, ValueOrKwargs};
 use minijinja::{Environment, Error as JinjaError, ErrorKind, State};
 use serde::Serialize;
 
-use super::meter::{VALUE_BYTES, as_text, built, charge, shallow, written};
+use super::meter::{VALUE_BYTES, as_text, built, charge, deep, shallow, written};
 
 /// Most that a text is indented by, and most digits that a number is filled up to.
 const WIDTH_MAX: usize = 1_000;
@@ -23,11 +23,16 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
             $(add(environment, stringify!($filter), Value::from_function(filters::$filter), $cost);)*
         };
     }
+    // They make lists of no known length.
+    for unknown in ["chain", "zip"] {
+        environment.remove_filter(unknown);
+    }
     charged!(texts; upper lower title capitalize trim escape safe string);
     charged!(pprint; pprint);
-    charged!(lists; dictsort items reverse sort unique groupby map select reject selectattr rejectattr);
-    charged!(lists; chain zip min max);
-    charged!(nothing; default round abs int float attr first last bool);
+    charged!(lists; items reverse map select reject selectattr rejectattr);
+    charged!(compared; dictsort sort unique groupby min max);
+    charged!(lists; first last);
+    charged!(nothing; default round abs int float attr bool);
     charged!(list; list);
     charged!(split; split);
     charged!(lines; lines);
@@ -145,9 +150,21 @@ fn replace(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     Ok(bytes.saturating_add(found.saturating_mul(with)))
 }
 
+/// Whatever the joiner is: it is written between the items.
 fn join(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     let items = args.first().and_then(Value::len).unwrap_or(0);
-    Ok(texts(state, args)?.saturating_add(items.saturating_mul(text(args, 1).len())))
+    let joiner = match args.get(1) {
+        Some(joiner) if !joiner.is_kwargs() => Some(joiner.clone()),
+        _ => named(args, "d"),
+    };
+    let joiner = joiner.map_or(Ok(0), |joiner| as_text(state, &joiner))?;
+    Ok(texts(state, args)?.saturating_add(items.saturating_mul(joiner)))
+}
+
+/// Lists whose items are compared with each other, whatever is in them.
+fn compared(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
+    let whole: Result<usize, JinjaError> = args.iter().map(|value| deep(state, value)).sum();
+    Ok(lists(state, args)?.saturating_add(whole?))
 }
 
 /// Lists in a list, as many as there are or as large as the number says.

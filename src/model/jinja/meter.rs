@@ -6,7 +6,7 @@
 use std::fmt::{self, Write as _};
 use std::io;
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{Error as JinjaError, ErrorKind, Output, State};
 
 /// What one evaluation may make on its way, in bytes, all in all.
@@ -63,13 +63,35 @@ pub(super) fn has_room(state: &mut State, bytes: usize) -> Result<(), JinjaError
 }
 
 /// About what a value takes that is made of others: a text its bytes; a list or map by its length, since what
-/// is in it is shared.
+/// is in it is shared. One of no known length has too much.
 pub(super) fn shallow(value: &Value) -> usize {
     match (value.as_bytes(), value.len()) {
         (Some(bytes), _) => bytes.len(),
         (None, Some(items)) => items.saturating_mul(VALUE_BYTES),
+        (None, None) if value.kind() == ValueKind::Iterable => usize::MAX,
         (None, None) => VALUE_BYTES,
     }
+}
+
+/// About what a value takes with all that is in it, as often as it is; it fails where that is more than is
+/// left.
+pub(super) fn deep(state: &mut State, value: &Value) -> Result<usize, JinjaError> {
+    let (most, mut found) = (meter(state).work, 0_usize);
+    let mut next = vec![value.clone()];
+    while let Some(value) = next.pop() {
+        found = found.saturating_add(shallow(&value).max(VALUE_BYTES));
+        if found > most {
+            return Err(too_much_work());
+        }
+        if matches!(value.kind(), ValueKind::Map) {
+            let keys: Vec<Value> = value.try_iter()?.collect();
+            next.extend(keys.iter().filter_map(|key| value.get_item(key).ok()));
+            next.extend(keys);
+        } else if value.as_bytes().is_none() && value.len().is_some() {
+            next.extend(value.try_iter()?);
+        }
+    }
+    Ok(found)
 }
 
 /// How many bytes a value takes as text; it fails where that is more than is left.

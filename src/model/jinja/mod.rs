@@ -8,6 +8,7 @@ mod depth;
 mod filters;
 mod meter;
 mod program;
+mod questions;
 mod steps;
 
 use minijinja::value::Value;
@@ -26,6 +27,7 @@ pub(super) fn environment(fuel: u64) -> Environment<'static> {
         environment.remove_global(made);
     }
     filters::add_to(&mut environment);
+    questions::add_to(&mut environment);
     steps::add_to(&mut environment);
     environment.add_filter("fromjson", from_json);
     environment.add_filter("length", length);

@@ -12,10 +12,14 @@ use minijinja::machinery::{
     tokenize,
 };
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, Error as JinjaError};
+use minijinja::{AutoEscape, Environment, Error as JinjaError, ErrorKind};
 
 use super::depth;
-use super::steps::{BUILT, CONCAT, MADE, PLUS, TIMES, WITHIN};
+use super::meter::shallow;
+use super::steps::{AT_MOST, BUILT, CONCAT, EQUAL, LESS, MADE, PLUS, TIMES, WITHIN};
+
+/// Largest constant, in bytes: the library multiplies out what can be before it is run.
+const CONSTANT_BYTES_MAX: usize = 64 * 1024;
 
 /// No step of a kind keeps what it found under its name the last time.
 const UNCACHED: u8 = !0;
@@ -30,7 +34,7 @@ impl<'a> Program<'a> {
         let tree = parse_expr(text)?;
         let mut code = CodeGenerator::new("<expression>", text);
         code.compile_expr(&tree);
-        Ok(Program(charged(&code.finish().0, text)))
+        Program::of(&code.finish().0, text)
     }
 
     /// One that writes a text.
@@ -39,7 +43,27 @@ impl<'a> Program<'a> {
         let tree = parse(text, "template", Default::default())?;
         let mut code = CodeGenerator::new("template", text);
         code.compile_stmt(&tree);
-        Ok(Program(charged(&code.finish().0, text)))
+        Program::of(&code.finish().0, text)
+    }
+
+    fn of(steps: &Instructions<'a>, text: &'a str) -> Result<Program<'a>, JinjaError> {
+        for index in 0.. {
+            let Some(step) = steps.get(index) else { break };
+            let why = match step {
+                Instruction::UnpackLists(_) | Instruction::MergeKwargs(_) => {
+                    "`*` and `**` before an argument are not known here"
+                }
+                Instruction::CompareAndPreserve(_) => {
+                    "write a chain such as `a < b < c` as `a < b and b < c`"
+                }
+                Instruction::LoadConst(value) if shallow(value) > CONSTANT_BYTES_MAX => {
+                    "it has a constant that is too large"
+                }
+                _ => continue,
+            };
+            return Err(JinjaError::new(ErrorKind::SyntaxError, why));
+        }
+        Ok(Program(charged(steps, text)))
     }
 
     /// The filters and tests that an expression asks for.
@@ -148,6 +172,12 @@ fn with_charge<'a>(step: &Instruction<'a>) -> Vec<Instruction<'a>> {
         Instruction::Add => vec![filter(PLUS, 2)],
         Instruction::StringConcat => vec![filter(CONCAT, 2)],
         Instruction::In => vec![filter(WITHIN, 2)],
+        Instruction::Eq => vec![filter(EQUAL, 2)],
+        Instruction::Ne => vec![filter(EQUAL, 2), Instruction::Not],
+        Instruction::Lt => vec![filter(LESS, 2)],
+        Instruction::Lte => vec![filter(AT_MOST, 2)],
+        Instruction::Gt => vec![Instruction::Swap, filter(LESS, 2)],
+        Instruction::Gte => vec![Instruction::Swap, filter(AT_MOST, 2)],
         Instruction::EmitRaw(text) => {
             vec![
                 Instruction::LoadConst(Value::from(*text)),

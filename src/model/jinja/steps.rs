@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Environment, Error as JinjaError, Expression, State, UndefinedBehavior, context};
 
-use super::meter::{as_text, built, charge, has_room, shallow};
+use super::meter::{as_text, built, charge, deep, has_room, shallow};
 
 /// `a * b`
 pub(super) const TIMES: &str = "=times";
@@ -16,6 +16,12 @@ pub(super) const PLUS: &str = "=plus";
 pub(super) const CONCAT: &str = "=concat";
 /// `a in b`
 pub(super) const WITHIN: &str = "=in";
+/// `a == b`
+pub(super) const EQUAL: &str = "=equal";
+/// `a < b`
+pub(super) const LESS: &str = "=less";
+/// `a <= b`
+pub(super) const AT_MOST: &str = "=atmost";
 /// Behind what was cut out.
 pub(super) const MADE: &str = "=made";
 /// Behind a list or map that was built.
@@ -26,6 +32,9 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter(PLUS, plus);
     environment.add_filter(CONCAT, concat);
     environment.add_filter(WITHIN, within);
+    environment.add_filter(EQUAL, equal);
+    environment.add_filter(LESS, less);
+    environment.add_filter(AT_MOST, at_most);
     environment.add_filter(MADE, made);
     environment.add_filter(BUILT, built_one);
 }
@@ -61,10 +70,36 @@ fn concat(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> 
     Ok(Value::from(format!("{a}{b}")))
 }
 
-/// It makes nothing, and goes through what may be long.
+/// They make nothing, and go through what may be long.
 fn within(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
-    charge(state, shallow(b))?;
+    let bytes = deep(state, b)?.saturating_add(shallow(a));
+    charge(state, bytes)?;
     INSIDE.eval(context! { a, b })
+}
+
+fn equal(state: &mut State, a: &Value, b: &Value) -> Result<bool, JinjaError> {
+    compared(state, a, b)?;
+    Ok(a == b)
+}
+
+fn less(state: &mut State, a: &Value, b: &Value) -> Result<bool, JinjaError> {
+    compared(state, a, b)?;
+    Ok(a < b)
+}
+
+fn at_most(state: &mut State, a: &Value, b: &Value) -> Result<bool, JinjaError> {
+    compared(state, a, b)?;
+    Ok(a <= b)
+}
+
+/// Of two that are compared the smaller is gone through, at most.
+fn compared(state: &mut State, a: &Value, b: &Value) -> Result<(), JinjaError> {
+    let is_plain = |value: &Value| value.as_bytes().is_some() || value.len().is_none();
+    let bytes = match is_plain(a) || is_plain(b) {
+        true => shallow(a).min(shallow(b)),
+        false => deep(state, a)?,
+    };
+    charge(state, bytes)
 }
 
 /// The sum of numbers, or one text or list of two.

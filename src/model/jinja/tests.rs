@@ -56,7 +56,10 @@ fn what_is_charged_is_what_the_library_makes() {
         "{{ body.commits|join(' and ', attribute='id') }}{{ body.text|join('.') }}",
         "{{ body.list|select('odd')|list }}{{ body.list|reject('odd')|list }}",
         "{{ body.commits|selectattr('ok')|list }}{{ body.commits|rejectattr('n', 'eq', 1)|list }}",
-        "{{ body.list|chain(body.words)|list }}{{ body.list|zip(body.words)|list }}",
+        "{{ body.list|select('in', [1, 2])|list }}{{ body.list|reject('eq', 1)|list }}{{ body.commits[0] == body.commits[1] }}",
+        "{{ 1 < 2 }}{{ 2 <= 2 }}{{ 3 > 2 }}{{ 'a' >= 'b' }}{{ 'a' != 'b' }}{{ [1, 2] == [1, 2] }}{{ {'a': 1} != {'a': 1} }}",
+        "{{ body.list is sequence }}{{ body.text is startingwith 'one' }}{{ 4 is divisibleby 2 }}{{ 'a' is in ['a'] }}",
+        "{{ body.list|join(body.number) }}{{ body.list|join(d='-') }}{{ body.absent is defined }}{{ body.none is none }}",
         "{{ body.list|min }}{{ body.list|max }}{{ body.list|sum }}{{ body.commits|sum(attribute='n') }}",
         "{{ body.list|sum(start=4) }}{{ body.list|first }}{{ body.list|last }}{{ body.list|sum('x', 5) }}",
         "{{ body.absent|default('d') }}{{ body.none|d('e', true) }}{{ body.number|round }}",
@@ -77,7 +80,7 @@ fn what_is_charged_is_what_the_library_makes() {
         "{% for c in body.commits %}{{ loop.index }}{{ c.id }}{% if not loop.last %}, {% endif %}{% else %}none{% endfor %}",
         "{% for c in body.absent %}x{% else %}none{% endfor %}{% for k, v in body.commits[0]|dictsort %}{{ k }}={{ v }} {% endfor %}",
         "{% if body.number > 2 and body.list %}yes{% elif body.none %}perhaps{% else %}no{% endif %}",
-        "{{ 'a' if body.none else 'b' }}{{ body.none or body.number and 3 }}{{ 1 < 2 < 3 }}{{ 1 < 1 < 3 }}",
+        "{{ 'a' if body.none else 'b' }}{{ body.none or body.number and 3 }}",
         "{% set x = body.text %}{% set y, z = [1, 2] %}{{ x }}{{ y }}{{ z }}{% with w = 3 %}{{ w }}{% endwith %}{{ w }}",
         "{% set x %}a{{ body.number }}b{% endset %}{{ x }}{% filter upper %}q{{ x }}r{% endfilter %}",
         "{% for c in body.commits recursive %}{{ c.id }}{% if c.ok %}{{ loop([{'id': 'inner'}]) }}{% endif %}{% endfor %}",
@@ -103,6 +106,10 @@ fn what_would_make_too_much_fails() {
     let doubled = "{% set s = s ~ s %}".repeat(60);
     let grown = "{% set s = s + s %}".repeat(60);
     let captured = "{% set s %}{{ s }}{{ s }}{% endset %}".repeat(60);
+    let nested = format!(
+        "{{% set s = 's' %}}{{% set t = 't' %}}{}{{{{ s == t }}}}",
+        "{% set s = [s, s] %}{% set t = [t, t] %}".repeat(40)
+    );
     let kept: String = (0..1_000)
         .map(|n| format!("{{% set v{n} = body.big|upper %}}"))
         .collect();
@@ -137,6 +144,20 @@ fn what_would_make_too_much_fails() {
         "{{ body.big|list|list }}",
         "{{ body.big|lines|list|list }}",
         "{{ body.words|sum(start='') }}",
+        "{{ body.many|join(body.many) }}",
+        "{{ body.many|join(d=body.big) }}",
+        "{{ body.many|select('in', body.many)|list|length }}",
+        "{{ body.many|reject('eq', body.many)|list|length }}",
+        "{% for x in body.many %}{{ 1 if x in body.many }}{% endfor %}",
+        "{% for x in body.many %}{{ 1 if body.deep == body.deep }}{% endfor %}",
+        "{{ body.deep|sort }}{{ body.deep|unique }}{{ body.deep|sort }}{{ body.deep|min }}",
+        &nested,
+        "{{ body.x|default(*body.many) }}",
+        "{{ body.list|sort(**body) }}",
+        "{{ 'x' * 99000 }}",
+        "{{ [1] * 90000 }}",
+        "{{ 1 < body.number < 3 }}",
+        "{{ body.list|chain(body.list)|list }}",
         "{{ body.words|map('indent', body.huge)|list }}",
         "{% set l = [body.big, body.big, body.big, body.big] %}{% set m = [l, l, l, l] %}{{ [m, m, m]|tojson }}",
         "{% set l = [body.big, body.big, body.big, body.big] %}{% set m = [l, l, l, l] %}{{ [m, m, m]|string }}",
@@ -164,6 +185,9 @@ fn what_would_make_too_much_fails() {
             "lists and maps",
             "numbers",
             "`*`",
+            "constant",
+            "b < c",
+            "unknown filter",
             "recursion",
         ];
         assert!(

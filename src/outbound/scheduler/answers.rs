@@ -13,6 +13,7 @@ use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
+use crate::model::redact::Redaction;
 use crate::outbound::attempt::Finished;
 use crate::outbound::policy::{Trial, Verdict, is_page, judge};
 use crate::outbound::transport::{Answer, Exchange, Reply};
@@ -63,13 +64,14 @@ impl Scheduler {
             // By the scheduler's own time, which may be ahead of the wall clock.
             *due = due.plus(self.steady.now().since(attempt.ended));
         }
+        hide_in(&mut verdict, &attempt.redaction);
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
         let reached = is_sent && verdict.outcome != Outcome::Unreachable;
         // Without the time to connect, which says nothing of how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
         let heard = self.hear(endpoint.id, &mut verdict, is_sent, took, attempt.ended);
         let (status, reply) = match exchange.answer {
-            Answer::Replied(reply) => (Some(reply.status), reply),
+            Answer::Replied(reply) => (Some(reply.status), std::mem::take(&mut attempt.shown)),
             Answer::Broken { .. }
             | Answer::Unsent { .. }
             | Answer::Unreachable { .. }
@@ -314,6 +316,16 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// Hides in what a verdict says what the receiver repeated of secrets.
+fn hide_in(verdict: &mut Verdict, redaction: &Redaction) {
+    let reason = match &mut verdict.change {
+        Move::GiveUp { reason } | Move::Cancel { reason } => Some(reason),
+        Move::Deliver | Move::Retry { .. } | Move::Postpone => None,
+    };
+    let texts = verdict.error.iter_mut().chain(&mut verdict.hold);
+    texts.chain(reason).for_each(|text| redaction.hide_in(text));
 }
 
 /// Says when an outage begins and ends; its probes are in the outage's row, not in the log.

@@ -5,6 +5,9 @@ use crate::model::header::{HIDDEN, holds_secret};
 
 const INDENT: &str = "  ";
 
+/// What lies deeper is indented no further: else a text grows by the square of its depth.
+const DEPTH_MAX: usize = 20;
+
 /// Lays out a text that is JSON.
 pub(super) fn lay_out(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
@@ -14,7 +17,7 @@ pub(super) fn lay_out(json: &str) -> String {
     let mut rest = json.trim();
     let line = |out: &mut String, depth: usize| {
         out.push('\n');
-        out.push_str(&INDENT.repeat(depth));
+        out.push_str(&INDENT.repeat(depth.min(DEPTH_MAX)));
     };
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
@@ -84,6 +87,22 @@ fn text_length(json: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nested_deep_grows_by_no_more_than_its_length() {
+        let deep = format!(
+            "{}{}1{}",
+            "[".repeat(9_000),
+            "1,".repeat(20_000),
+            "]".repeat(9_000)
+        );
+        let laid = lay_out(&deep);
+        assert!(
+            laid.len() < deep.len() * (2 * DEPTH_MAX + 2),
+            "{}",
+            laid.len()
+        );
+    }
 
     #[test]
     fn every_letter_stays_and_credentials_are_hidden() {
