@@ -24,7 +24,7 @@ const SHARE_MIN: usize = 8;
 
 /// How long a connection may be silent before it can be closed for another: an honest sender's request comes
 /// with its connection, or right behind.
-pub(super) const GRACE: Duration = Duration::from_millis(10);
+pub(super) const GRACE: Duration = Duration::from_millis(25);
 
 /// Nobody panics with the crowd locked.
 const NO_PANIC: &str = "nobody panics with the crowd locked";

@@ -109,10 +109,11 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
         if stop.load(Ordering::Relaxed) {
             return;
         }
-        let entered = accepted.and_then(|(stream, peer)| {
+        let entered = accepted.map(|(stream, peer)| {
             std::thread::sleep(visitors.wait(peer.ip(), clock.elapsed()));
-            let place = visitors.enter(&stream, peer.ip(), clock.elapsed())?;
-            Ok((stream, place))
+            let stream = Arc::new(stream);
+            let place = visitors.enter(stream.clone(), peer.ip(), clock.elapsed());
+            (stream, place)
         });
         let (stream, place) = match entered {
             Ok((stream, Some(place))) => (stream, place),
@@ -129,7 +130,7 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
             .name("status-client".to_owned())
             .spawn(move || {
                 // A client that hangs up or is too slow is its own business.
-                let _ = relay(stream, &place, &inner, clock.as_ref());
+                let _ = relay(&stream, &place, &inner, clock.as_ref());
             });
         if let Err(error) = started {
             tracing::warn!(%error, "too few threads for the status page");
@@ -138,19 +139,19 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
 }
 
 /// One connection: one request, one reply.
-fn relay(mut client: TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
+fn relay(client: &TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
     let deadline = clock.elapsed() + DEADLINE;
     let address = client.peer_addr()?.ip().to_canonical();
-    let request = match read_request(&mut client, address, deadline, clock) {
+    let request = match read_request(client, address, deadline, clock) {
         Ok(Ok(request)) => request,
-        Ok(Err(refusal)) => return refuse(&mut client, refusal),
+        Ok(Err(refusal)) => return refuse(client, refusal),
         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-            return refuse(&mut client, "408 Request Timeout");
+            return refuse(client, "408 Request Timeout");
         }
         Err(error) => return Err(error),
     };
     if place.is_for_health() && !HEALTH.contains(&request.path.as_str()) {
-        return refuse(&mut client, "503 Service Unavailable");
+        return refuse(client, "503 Service Unavailable");
     }
     place.works(true);
     let mut server = connect(inner)?;
@@ -168,7 +169,8 @@ fn relay(mut client: TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock)
             return Err(ErrorKind::TimedOut.into());
         }
         client.set_write_timeout(Some(left.min(DEADLINE)))?;
-        match client.write(rest)? {
+        let mut to = client;
+        match to.write(rest)? {
             0 => return Err(ErrorKind::WriteZero.into()),
             count => rest = &rest[count..],
         }
@@ -186,7 +188,7 @@ struct Written {
 
 /// Reads one request and writes it anew: only what was understood is passed on.
 fn read_request(
-    client: &mut TcpStream,
+    client: &TcpStream,
     address: IpAddr,
     deadline: Duration,
     clock: &dyn Clock,
@@ -268,7 +270,7 @@ fn read_request(
 
 /// Reads what is there, within what is left of the deadline.
 fn read_some(
-    client: &mut TcpStream,
+    client: &TcpStream,
     bytes: &mut Vec<u8>,
     deadline: Duration,
     clock: &dyn Clock,
@@ -279,7 +281,8 @@ fn read_some(
     }
     client.set_read_timeout(Some(left))?;
     let mut chunk = [0; 4096];
-    match client.read(&mut chunk)? {
+    let mut from = client;
+    match from.read(&mut chunk)? {
         0 => Err(ErrorKind::UnexpectedEof.into()),
         count => {
             bytes.extend_from_slice(&chunk[..count]);
@@ -288,7 +291,7 @@ fn read_some(
     }
 }
 
-fn refuse(client: &mut TcpStream, status: &str) -> io::Result<()> {
+fn refuse(mut client: &TcpStream, status: &str) -> io::Result<()> {
     let (code, title) = status.split_once(' ').unwrap_or((status, ""));
     let number: u16 = code.parse().unwrap_or(400);
     // As RFC 9457 has it: machines ask here, too.

@@ -4,7 +4,6 @@
 //! or whose reply is not read, is closed: the oldest of strangers', then the oldest of this machine's own.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -18,7 +17,7 @@ const PLACES_OF_STRANGERS: usize = 32;
 const PLACES_FOR_HEALTH: usize = 8;
 
 /// How long a connection may be silent before it can be closed for another.
-const GRACE: Duration = Duration::from_millis(10);
+const GRACE: Duration = Duration::from_millis(100);
 
 /// Nobody panics with the visitors locked.
 const NO_PANIC: &str = "nobody panics with the visitors locked";
@@ -37,7 +36,7 @@ struct State {
 #[derive(Debug)]
 struct Visitor {
     /// To hang up on it from elsewhere.
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     is_stranger: bool,
     is_worked_on: bool,
     came: Duration,
@@ -58,15 +57,12 @@ impl Visitors {
     }
 
     /// Gives a connection a place; `None` where all are worked on.
-    ///
-    /// # Errors
-    /// When there is no file descriptor to be had.
     pub(super) fn enter(
         self: &Arc<Visitors>,
-        stream: &TcpStream,
+        stream: Arc<TcpStream>,
         peer: IpAddr,
         now: Duration,
-    ) -> io::Result<Option<Place>> {
+    ) -> Option<Place> {
         let is_stranger = is_stranger(peer);
         let mut state = self.lock();
         if state.is_full_for(is_stranger) {
@@ -82,22 +78,22 @@ impl Visitors {
         }
         let is_full = state.is_full_for(is_stranger);
         if state.present.len() >= PLACES + PLACES_FOR_HEALTH {
-            return Ok(None);
+            return None;
         }
         let number = state.next;
         state.next += 1;
         let visitor = Visitor {
-            stream: stream.try_clone()?,
+            stream,
             is_stranger,
             is_worked_on: false,
             came: now,
         };
         state.present.insert(number, visitor);
-        Ok(Some(Place {
+        Some(Place {
             visitors: self.clone(),
             number,
             is_for_health: is_full,
-        }))
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -169,10 +165,10 @@ mod tests {
     use std::net::TcpListener;
 
     /// A connection, and its other end.
-    fn connection() -> (TcpStream, TcpStream) {
+    fn connection() -> (Arc<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (listener.accept().unwrap().0, far)
+        (Arc::new(listener.accept().unwrap().0), far)
     }
 
     fn is_there(place: &Place) -> bool {
@@ -183,10 +179,8 @@ mod tests {
     fn the_oldest_that_is_not_worked_on_goes_and_this_machine_has_places_of_its_own() {
         let visitors = Arc::new(Visitors::default());
         let (stream, _far) = connection();
-        let enter = |peer: &str| {
-            let place = visitors.enter(&stream, peer.parse().unwrap(), Duration::ZERO);
-            place.unwrap()
-        };
+        let enter =
+            |peer: &str| visitors.enter(stream.clone(), peer.parse().unwrap(), Duration::ZERO);
         let strangers: Vec<Place> = (0..100).map(|_| enter("192.0.2.1").unwrap()).collect();
         let held = strangers.iter().filter(|place| is_there(place)).count();
         assert_eq!(held, PLACES_OF_STRANGERS);
