@@ -22,9 +22,13 @@ use crate::time::Clock;
 const SHARES: usize = 8;
 const SHARE_MIN: usize = 8;
 
-/// How long a connection may be silent before it can be closed for another: an honest sender's request comes
-/// with its connection, or right behind.
-pub(super) const GRACE: Duration = Duration::from_millis(25);
+/// How long a connection may be silent before it can be closed for another, at most and at least: an honest
+/// sender's request comes with its connection, or right behind, and is seen once this thread comes to it.
+const GRACE_MAX: Duration = Duration::from_millis(100);
+pub(super) const GRACE_MIN: Duration = Duration::from_millis(25);
+
+/// By that grace so many are let in a second where thousands want to: what this thread has the time for.
+const ENTRIES_A_SECOND: usize = 10_000;
 
 /// Nobody panics with the crowd locked.
 const NO_PANIC: &str = "nobody panics with the crowd locked";
@@ -129,7 +133,7 @@ impl Crowd {
             return Some(Duration::ZERO);
         }
         let victim = state.victim(Short::Connections, None)?;
-        Some(state.grace_of(victim, self.clock.elapsed()))
+        Some(state.left_of(self.grace(), victim, self.clock.elapsed()))
     }
 
     /// Waits until nobody is connected.
@@ -154,7 +158,7 @@ impl Crowd {
             .map_or(0, |held| held.connections);
         if matches!(address, Address::One(_)) && own >= share {
             let (_, oldest) = state.oldest_of(address, None)?;
-            if !state.grace_of(oldest, now).is_zero() {
+            if !state.left_of(self.grace(), oldest, now).is_zero() {
                 return None;
             }
             state.close(oldest);
@@ -180,6 +184,13 @@ impl Crowd {
             crowd: self.clone(),
             id,
         })
+    }
+
+    /// Fewer places are given up sooner.
+    fn grace(&self) -> Duration {
+        let of_all =
+            Duration::from_secs(1) * self.room.connections as u32 / ENTRIES_A_SECOND as u32;
+        of_all.clamp(GRACE_MIN, GRACE_MAX)
     }
 
     /// How many are let in before those who are in get a turn: an eighth, for which there are file
@@ -244,13 +255,13 @@ impl State {
         found.copied()
     }
 
-    /// How long a connection is still left alone.
-    fn grace_of(&self, id: u64, now: Duration) -> Duration {
+    /// How much of a grace a connection has left.
+    fn left_of(&self, grace: Duration, id: u64, now: Duration) -> Duration {
         let from = self
             .seats
             .get(&id)
             .map_or(Duration::ZERO, |taken| taken.waits_from);
-        GRACE.saturating_sub(now.saturating_sub(from))
+        grace.saturating_sub(now.saturating_sub(from))
     }
 
     /// Closes a connection: its task is dropped, and with it the socket.
@@ -389,7 +400,7 @@ mod tests {
 
     impl Known {
         fn enter(&self, peer: IpAddr) -> Option<Seat> {
-            self.1.advance(GRACE);
+            self.1.advance(GRACE_MAX);
             self.0.enter(peer)
         }
 
@@ -412,15 +423,15 @@ mod tests {
     fn who_has_just_come_is_given_a_moment() {
         let Known(crowd, clock) = crowd(1, 0);
         let first = crowd.enter(ip("192.0.2.1")).unwrap();
-        assert_eq!(crowd.wait(), Some(GRACE));
-        clock.advance(GRACE / 2);
-        assert_eq!(crowd.wait(), Some(GRACE / 2));
-        clock.advance(GRACE / 2);
+        assert_eq!(crowd.wait(), Some(GRACE_MIN));
+        clock.advance(GRACE_MIN / 2);
+        assert_eq!(crowd.wait(), Some(GRACE_MIN / 2));
+        clock.advance(GRACE_MIN / 2);
         assert_eq!(crowd.wait(), Some(Duration::ZERO));
         let working = first.works();
         assert_eq!(crowd.wait(), None);
         drop(working);
-        assert_eq!(crowd.wait(), Some(GRACE));
+        assert_eq!(crowd.wait(), Some(GRACE_MIN));
     }
 
     fn ip(text: &str) -> IpAddr {

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::crowd::{Crowd, GRACE, Room, Seat};
+use super::crowd::{Crowd, GRACE_MIN, Room, Seat};
 use super::door::{BODIES_BYTES_MAX, Door, LARGE_AT_A_TIME};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use crate::error::{Error, Result};
@@ -222,7 +222,7 @@ async fn accept(
                 if error.raw_os_error().is_some_and(is_out_of_files) && crowd.make_room() =>
             {
                 tracing::debug!(%error, "closed a connection to accept another");
-                sleep(GRACE).await;
+                sleep(GRACE_MIN).await;
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::Store;
-use super::lock::Watched;
+use super::lock::{LINE_BYTES, Watched};
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::time::Timestamp;
 
@@ -22,9 +22,6 @@ const WATCHED_PIECES: u32 = 1_000;
 
 /// Why a piece is set aside.
 pub(super) const REASON: &str = "it ended the process, twice in a row";
-
-/// A line of the file: a place to write a piece of work down in.
-pub(super) const LINE_BYTES: usize = 64;
 
 /// A piece of work that is done on what strangers sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +57,7 @@ impl Piece {
 }
 
 /// What the process before left in hand: each piece with how many ended with it in a row.
-pub(super) fn left(lines: &[u8]) -> Vec<(Piece, u32)> {
+fn left(lines: &[u8]) -> Vec<(Piece, u32)> {
     let lines = lines.chunks_exact(LINE_BYTES);
     lines
         .filter_map(|line| Piece::read(std::str::from_utf8(line).ok()?))
@@ -158,12 +155,12 @@ impl Store {
     }
 
     /// Begins to write down what is in hand, and remembers what the process before left.
-    pub(super) fn watch_hands(&self, file: Watched, left: &[(Piece, u32)]) {
+    pub(super) fn watch_hands(&self, file: Watched, lines: &[u8]) {
         let mut state = self.inner.published.hands.lock();
         *state = State {
             file,
             used: Vec::new(),
-            suspects: left.iter().copied().collect(),
+            suspects: left(lines).into_iter().collect(),
             watched: WATCHED_PIECES,
         };
     }

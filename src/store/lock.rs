@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::in_hand::{self, LINE_BYTES, Piece};
 use super::permission::{denied, give_to, open_as};
 use super::place::{beside, folder_of, identity};
 use crate::error::{Error, Result};
@@ -23,8 +22,8 @@ use crate::error::{Error, Result};
 pub struct ServeLock {
     // Shared with whoever looks whether it still lies where others look for it.
     file: Arc<Mutex<File>>,
-    /// What the process before left in hand.
-    left: Vec<(Piece, u32)>,
+    /// The lines that the process before left below the words.
+    left: Vec<u8>,
 }
 
 /// Nobody panics with the lock's file locked.
@@ -52,8 +51,8 @@ impl ServeLock {
         }
     }
 
-    /// What the process before had in hand when it ended.
-    pub(super) fn left(&self) -> &[(Piece, u32)] {
+    /// The lines that the process before left below the words, where the machine has not been started since.
+    pub(super) fn left(&self) -> &[u8] {
         &self.left
     }
 
@@ -111,8 +110,8 @@ impl Watched {
     }
 }
 
-/// The file, and what the process before had in hand.
-fn take(database: &Path) -> Result<(File, Vec<(Piece, u32)>)> {
+/// The file, and the lines that the process before left in it.
+fn take(database: &Path) -> Result<(File, Vec<u8>)> {
     let path = beside(database, ".lock");
     let mut file = open(database, &path).map_err(|error| not_one(&path, error))?;
     if !lock_patiently(&file).map_err(|error| Error::io_at("lock", &path, error))? {
@@ -130,7 +129,7 @@ fn take(database: &Path) -> Result<(File, Vec<(Piece, u32)>)> {
 }
 
 /// The lines below the words, where the machine has not been started since.
-fn read_left(file: &mut File) -> Vec<(Piece, u32)> {
+fn read_left(file: &mut File) -> Vec<u8> {
     let is_of_now = read_words(file).is_some_and(|words| words.trim_end().ends_with(&boot()));
     let mut lines = Vec::new();
     let place = SeekFrom::Start(WORDS_BYTES as u64);
@@ -139,7 +138,7 @@ fn read_left(file: &mut File) -> Vec<(Piece, u32)> {
         file.take(few).read_to_end(&mut lines)
     });
     match is_of_now && read.is_ok() {
-        true => in_hand::left(&lines),
+        true => lines,
         false => Vec::new(),
     }
 }
@@ -198,6 +197,9 @@ fn not_one(path: &Path, error: io::Error) -> Error {
 /// What a service writes into the file: its process id, which database file it serves (device and inode), and
 /// since which start of the machine these numbers mean that; padded, so that nothing of a longer one is left.
 const WORDS_BYTES: usize = 64;
+
+/// A line below the words: what is being worked on, for whoever starts after this process.
+pub(super) const LINE_BYTES: usize = 64;
 
 /// Lines below them that are read: more than there are threads.
 const MOST_LINES: usize = 1_024;
