@@ -303,7 +303,7 @@ mod tests {
         let too_much = vec!["body.a"; 550].join(",");
         let expression = Expression::parse(&format!("[{too_much}]")).unwrap();
         let error = expression.holds(&push()).unwrap_err();
-        assert!(error.contains("fuel"), "{error}");
+        assert!(error.contains("steps"), "{error}");
         let error = Expression::parse(&sum(3_000)).unwrap_err().to_string();
         assert!(error.contains("limit is 4096"), "{error}");
         let deep = format!("{}1{}", "(".repeat(2_000), ")".repeat(2_000));

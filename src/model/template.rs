@@ -231,7 +231,7 @@ mod tests {
         }
         let nested = "{% for a in body.commits %}".repeat(17) + &"{% endfor %}".repeat(17);
         let error = made(&nested, "text/plain").unwrap_err().to_string();
-        assert!(error.contains("fuel"), "{error}");
+        assert!(error.contains("steps"), "{error}");
         let much = format!(
             "{{% for a in body.commits %}}{}{{% endfor %}}",
             "x".repeat(60_000)

@@ -64,9 +64,14 @@ fn length(value: &Value) -> Result<usize, JinjaError> {
 
 /// What went wrong, in plain words.
 pub(super) fn told(error: &JinjaError) -> String {
-    match error.detail() {
-        Some(detail) => format!("{}: {detail}", error.kind()),
-        None => error.kind().to_string(),
+    match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, Some(detail)) => format!("too much work: {detail}"),
+        (ErrorKind::OutOfFuel, None) => {
+            "too much work: it takes more steps than an expression (1,000) or a template (100,000) may"
+                .to_owned()
+        }
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
     }
 }
 

@@ -181,7 +181,7 @@ fn what_would_make_too_much_fails() {
             "bytes",
             "too wide",
             "limit",
-            "fuel",
+            "steps",
             "lists and maps",
             "numbers",
             "`*`",
