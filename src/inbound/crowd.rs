@@ -27,6 +27,11 @@ const SHARE_MIN: usize = 8;
 const GRACE_MAX: Duration = Duration::from_millis(100);
 pub(super) const GRACE_MIN: Duration = Duration::from_millis(25);
 
+/// A body that is larger than this takes memory from others only once they have had so long: else hundreds of
+/// large ones would do nothing but close each other, and come again.
+const SMALL_BYTES: usize = 64 * 1024;
+const BODY_GRACE: Duration = Duration::from_millis(250);
+
 /// By that grace so many are let in a second where thousands want to: what this thread has the time for.
 const ENTRIES_A_SECOND: usize = 10_000;
 
@@ -308,16 +313,17 @@ impl Seat {
     /// much and sends nothing takes nothing.
     pub(super) async fn hold(&self, bytes: usize) {
         while !self.can_hold(bytes) {
-            // All of it is of complete requests, which are answered soon.
+            // All of it is of complete requests, which are answered soon, or of others that have just come.
             let freed = self.crowd.freed.notified();
             if self.can_hold(bytes) {
                 return;
             }
-            freed.await;
+            let _ = timeout(GRACE_MIN, freed).await;
         }
     }
 
     fn can_hold(&self, bytes: usize) -> bool {
+        let now = self.crowd.clock.elapsed();
         let mut state = self.crowd.lock();
         loop {
             let Some(own) = state.seats.get(&self.id) else {
@@ -336,8 +342,12 @@ impl Seat {
                 return true;
             }
             match state.victim(Short::Bytes, Some(self.id)) {
-                Some(victim) => state.close(victim),
-                None => return false,
+                Some(victim)
+                    if bytes <= SMALL_BYTES || state.left_of(BODY_GRACE, victim, now).is_zero() =>
+                {
+                    state.close(victim);
+                }
+                _ => return false,
             }
         }
     }
@@ -489,6 +499,23 @@ mod tests {
         drop(other);
         drop(crowd.enter(ip("192.0.2.5")).unwrap());
         assert!(!is_in(&first) && is_in(&third));
+    }
+
+    #[test]
+    fn a_large_body_waits_a_moment_for_memory_and_a_small_one_does_not() {
+        let known = crowd(100, 3 * SMALL_BYTES);
+        let first = known.enter(ip("192.0.2.1")).unwrap();
+        assert!(first.can_hold(3 * SMALL_BYTES));
+        let (large, small) = (
+            known.enter(ip("192.0.2.2")).unwrap(),
+            known.enter(ip("192.0.2.3")).unwrap(),
+        );
+        assert!(!large.can_hold(2 * SMALL_BYTES) && is_in(&first));
+        known.1.advance(BODY_GRACE);
+        assert!(large.can_hold(2 * SMALL_BYTES) && !is_in(&first));
+        let other = known.enter(ip("192.0.2.4")).unwrap();
+        assert!(other.can_hold(SMALL_BYTES));
+        assert!(small.can_hold(1_000) && !is_in(&large) && is_in(&other));
     }
 
     #[test]
