@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::Value;
 use minijinja::{Environment, Error as JinjaError, ErrorKind};
 
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::jinja::{Program, environment, told};
 use crate::model::scope::{Scope, headers_value};
@@ -119,7 +120,9 @@ pub(super) fn value_of(
     text: &str,
     context: BTreeMap<&'static str, Value>,
 ) -> std::result::Result<Value, JinjaError> {
-    Program::expression(text)?.value(&ENVIRONMENT, context.into())
+    // An event on which it has a fault passes, as with any other failure.
+    let run = || Program::expression(text)?.value(&ENVIRONMENT, context.into());
+    caught(run).unwrap_or_else(|fault| Err(JinjaError::new(ErrorKind::InvalidOperation, fault)))
 }
 
 /// Checks an expression that may speak of these names, as far as that can be done without an event.

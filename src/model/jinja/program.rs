@@ -16,7 +16,7 @@ use minijinja::{AutoEscape, Environment, Error as JinjaError, ErrorKind};
 
 use super::depth;
 use super::meter::shallow;
-use super::steps::{AT_MOST, BUILT, CONCAT, EQUAL, LESS, MADE, PLUS, TIMES, WITHIN};
+use super::steps::{AT_MOST, BUILT, CONCAT, CUT, EQUAL, LESS, PLUS, TIMES, WITHIN};
 
 /// Largest constant, in bytes: the library multiplies out what can be before it is run.
 const CONSTANT_BYTES_MAX: usize = 64 * 1024;
@@ -184,7 +184,7 @@ fn with_charge<'a>(step: &Instruction<'a>) -> Vec<Instruction<'a>> {
                 Instruction::Emit,
             ]
         }
-        Instruction::Slice => vec![step.clone(), filter(MADE, 1)],
+        Instruction::Slice => vec![filter(CUT, 4)],
         Instruction::BuildList(_) | Instruction::BuildMap(_) | Instruction::BuildTuple(_) => {
             vec![step.clone(), filter(BUILT, 1)]
         }

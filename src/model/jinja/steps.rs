@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Environment, Error as JinjaError, Expression, State, UndefinedBehavior, context};
+use minijinja::{
+    Environment, Error as JinjaError, ErrorKind, Expression, State, UndefinedBehavior, context,
+};
 
 use super::meter::{as_text, built, charge, deep, has_room, shallow};
 
@@ -22,8 +24,8 @@ pub(super) const EQUAL: &str = "=equal";
 pub(super) const LESS: &str = "=less";
 /// `a <= b`
 pub(super) const AT_MOST: &str = "=atmost";
-/// Behind what was cut out.
-pub(super) const MADE: &str = "=made";
+/// `a[b:c:d]`
+pub(super) const CUT: &str = "=cut";
 /// Behind a list or map that was built.
 pub(super) const BUILT: &str = "=built";
 
@@ -35,12 +37,13 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter(EQUAL, equal);
     environment.add_filter(LESS, less);
     environment.add_filter(AT_MOST, at_most);
-    environment.add_filter(MADE, made);
+    environment.add_filter(CUT, cut);
     environment.add_filter(BUILT, built_one);
 }
 
 /// The library's own operators, of which it has no functions.
 static PRODUCT: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a * b"));
+static PIECE: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a[b:c:d]"));
 static SUM: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a + b"));
 static INSIDE: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a in b"));
 
@@ -119,10 +122,14 @@ fn plus(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
     SUM.eval(context! { a, b })
 }
 
-/// A text or a list has been copied.
-fn made(state: &mut State, value: &Value) -> Result<Value, JinjaError> {
-    charge(state, shallow(value))?;
-    Ok(value.clone())
+/// What is cut out of a text or a list. Backwards the library counts below nothing, and panics.
+fn cut(state: &mut State, a: &Value, b: &Value, c: &Value, d: &Value) -> Result<Value, JinjaError> {
+    if i64::try_from(d.clone()).is_ok_and(|step| step < 0) {
+        let detail = "what is cut out goes forwards; for the other way there is `|reverse`";
+        return Err(JinjaError::new(ErrorKind::InvalidOperation, detail));
+    }
+    charge(state, shallow(a))?;
+    PIECE.eval(context! { a, b, c, d })
 }
 
 fn built_one(state: &mut State, value: &Value) -> Result<Value, JinjaError> {

@@ -75,7 +75,7 @@ fn what_is_charged_is_what_the_library_makes() {
         "{{ 2 * 3 }}{{ 1.5 * 2 }}{{ 'ab' * 3 }}{{ [1, 2] * 2 }}{{ body.large * body.large }}",
         "{{ 'a' ~ body.list ~ body.none ~ body.absent ~ 1.5 }}{{ 'a' + 'b' }}{{ body.list + [9] }}{{ 1 + 2 }}",
         "{{ 1 in body.list }}{{ 9 not in body.list }}{{ 'hre' in body.text }}{{ 'id' in body.commits[0] }}",
-        "{{ 'x' in body.absent }}{{ body.text[4:7] }}{{ body.list[1:] }}{{ body.text[::-1] }}{{ body.list[:-1] }}",
+        "{{ 'x' in body.absent }}{{ body.text[4:7] }}{{ body.list[1:] }}{{ body.text[::2] }}{{ body.list[:-1] }}",
         "{{ {'a': 1, 'b': [1, (2, 3)]}|tojson }}{{ [] }}{{ {} }}{{ (1,) }}",
         "{% for c in body.commits %}{{ loop.index }}{{ c.id }}{% if not loop.last %}, {% endif %}{% else %}none{% endfor %}",
         "{% for c in body.absent %}x{% else %}none{% endfor %}{% for k, v in body.commits[0]|dictsort %}{{ k }}={{ v }} {% endfor %}",
@@ -91,6 +91,34 @@ fn what_is_charged_is_what_the_library_makes() {
         let expected = plain.render_str(text, context);
         assert_eq!(made(text).ok(), expected.as_ref().ok().cloned(), "{text}");
         assert!(expected.is_ok(), "{text}: {expected:?}");
+    }
+}
+
+/// Where the library would panic: backwards, of nothing or beyond the ends.
+#[test]
+fn whatever_is_cut_out_of_whatever_is_cut_out_or_refused() {
+    let error = made("{{ body.text[::-1] }}").unwrap_err();
+    assert!(error.contains("|reverse"), "{error}");
+    let environment = environment(FUEL);
+    for length in 0..4 {
+        let text = "abc"[..length].to_owned();
+        let list = vec![0; length];
+        let context = context_of(&json!({ "text": text, "list": list }));
+        for step in -3..=3 {
+            for (start, stop) in (-5..=5).flat_map(|start| (-5..=5).map(move |stop| (start, stop)))
+            {
+                for of in ["body.text", "body.list"] {
+                    for place in [
+                        format!("{of}[{start}:{stop}:{step}]"),
+                        format!("{of}[{start}::{step}]"),
+                        format!("{of}[:{stop}:{step}]"),
+                    ] {
+                        let program = Program::expression(&place).unwrap();
+                        let _ = program.value(&environment, context.clone());
+                    }
+                }
+            }
+        }
     }
 }
 
