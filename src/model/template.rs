@@ -10,6 +10,7 @@ use minijinja::Environment;
 use minijinja::value::Value;
 use serde_json::{Value as Json, json};
 
+use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::header::holds_secret;
 use crate::model::jinja::{Program, environment, told};
@@ -119,8 +120,9 @@ impl Template {
         context.extend(event.key.map(|key| ("key", Value::from(key))));
         context.insert("received_at", Value::from(event.received_at));
         context.insert("summary", Value::from(event.summary));
-        let made = Program::template(&self.0.text)
-            .and_then(|program| program.text(&ENVIRONMENT, context.into()))
+        let run = || Program::template(&self.0.text)?.text(&ENVIRONMENT, context.into());
+        let made = caught(run)
+            .map_err(failed)?
             .map_err(|error| match error.line() {
                 Some(line) => failed(format!("line {line}: {}", told(&error))),
                 None => failed(told(&error)),
