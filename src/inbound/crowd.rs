@@ -95,13 +95,6 @@ struct Taken {
     task: Option<AbortHandle>,
 }
 
-/// What there is too little of.
-#[derive(Debug, Clone, Copy)]
-enum Short {
-    Connections,
-    Bytes,
-}
-
 impl fmt::Debug for Crowd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Crowd").finish_non_exhaustive()
@@ -137,7 +130,7 @@ impl Crowd {
         if state.seats.len() < self.room.connections {
             return Some(Duration::ZERO);
         }
-        let victim = state.victim(Short::Connections, None)?;
+        let victim = state.victim(None)?;
         Some(state.left_of(self.grace(), victim, self.clock.elapsed()))
     }
 
@@ -169,7 +162,7 @@ impl Crowd {
             state.close(oldest);
         }
         if state.seats.len() >= self.room.connections {
-            let victim = state.victim(Short::Connections, None)?;
+            let victim = state.victim(None)?;
             state.close(victim);
         }
         let (id, since) = (state.next, state.next + 1);
@@ -207,7 +200,7 @@ impl Crowd {
     /// Closes the connection that has to go first; false where there is none.
     pub(super) fn make_room(&self) -> bool {
         let mut state = self.lock();
-        let victim = state.victim(Short::Connections, None);
+        let victim = state.victim(None);
         victim.into_iter().for_each(|victim| state.close(victim));
         victim.is_some()
     }
@@ -233,14 +226,15 @@ impl Crowd {
 }
 
 impl State {
-    /// Who has to go: the oldest of the address that holds the most, strangers first.
-    fn victim(&self, short: Short, but_for: Option<u64>) -> Option<u64> {
+    /// Who has to go, for a connection or for the bytes of one that is there: the oldest of the address that
+    /// holds the most of what is short, strangers first.
+    fn victim(&self, bytes_for: Option<u64>) -> Option<u64> {
         let of_most = |(address, held): (&Address, &Held)| {
-            let (since, oldest) = self.oldest_of(*address, but_for)?;
-            let holds = match short {
+            let (since, oldest) = self.oldest_of(*address, bytes_for)?;
+            let holds = match bytes_for {
                 // Those with a few are alike: else whoever has two goes before a thousand with one.
-                Short::Connections => held.connections.max(SHARE_MIN),
-                Short::Bytes => held.bytes,
+                None => held.connections.max(SHARE_MIN),
+                Some(_) => held.bytes,
             };
             let is_stranger = *address != Address::Trusted;
             (holds > 0).then_some((is_stranger, holds, Reverse(since), oldest))
@@ -251,9 +245,9 @@ impl State {
 
     /// Since when the oldest without a complete request waits, and which it is. Where bytes are short, for one
     /// that needs them, others that hold none are of no use.
-    fn oldest_of(&self, address: Address, but_for: Option<u64>) -> Option<(u64, u64)> {
+    fn oldest_of(&self, address: Address, bytes_for: Option<u64>) -> Option<(u64, u64)> {
         let mut waiting = self.addresses.get(&address)?.waiting.iter();
-        let found = waiting.find(|(_, id)| match but_for {
+        let found = waiting.find(|(_, id)| match bytes_for {
             Some(other) => *id != other && self.seats.get(id).is_some_and(|seat| seat.bytes > 0),
             None => true,
         });
@@ -312,12 +306,12 @@ impl Seat {
     /// Takes memory for a body until it holds so many bytes in all, as they arrive: a sender who promises
     /// much and sends nothing takes nothing.
     pub(super) async fn hold(&self, bytes: usize) {
-        while !self.can_hold(bytes) {
-            // All of it is of complete requests, which are answered soon, or of others that have just come.
+        loop {
             let freed = self.crowd.freed.notified();
             if self.can_hold(bytes) {
                 return;
             }
+            // All of it is of complete requests, which are answered soon, or of others that have just come.
             let _ = timeout(GRACE_MIN, freed).await;
         }
     }
@@ -341,7 +335,7 @@ impl Seat {
                 }
                 return true;
             }
-            match state.victim(Short::Bytes, Some(self.id)) {
+            match state.victim(Some(self.id)) {
                 Some(victim)
                     if bytes <= SMALL_BYTES || state.left_of(BODY_GRACE, victim, now).is_zero() =>
                 {

@@ -189,6 +189,10 @@ enum Written {
 fn written(text: &[u8], at: usize, secret: &[u8]) -> Written {
     /// Ways that are looked at for each byte of a secret: few have more than one.
     const WAYS_MAX: usize = 4;
+    // Nearly every place is ruled out by its first byte.
+    if text[at] != secret[0] && !b"\\&%+".contains(&text[at]) {
+        return Written::Not;
+    }
     let mut best = Written::Not;
     let mut left = WAYS_MAX * secret.len();
     let mut open = vec![(at, 0)];

@@ -14,14 +14,6 @@ use crate::model::kind::SourceKind;
 use crate::store::SendableEvent;
 use crate::time::Timestamp;
 
-const CHATS: [Chat; 5] = [
-    Chat::Slack,
-    Chat::Discord,
-    Chat::Dingtalk,
-    Chat::Wecom,
-    Chat::Feishu,
-];
-
 const NOW: Timestamp = Timestamp(1_764_406_800_000);
 
 /// One endpoint of each format.
@@ -33,7 +25,7 @@ fn endpoints() -> Vec<Endpoint> {
         }
         new.stored_as(EndpointId(1))
     };
-    let chats = CHATS.map(|chat| Some(Format::Chat(chat)));
+    let chats = Chat::ALL.map(|chat| Some(Format::Chat(chat)));
     chats.into_iter().chain([None]).map(made).collect()
 }
 
