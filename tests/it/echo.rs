@@ -1,12 +1,11 @@
 //! A receiver that says again all that it was sent: no secret of an endpoint is shown anywhere.
 
 use std::io::{BufReader, Write};
-use std::net::TcpListener;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Box, Got, PUSH, Receiver, wait_until};
+use crate::support::{Box, Got, PUSH, Receiver, listening, wait_until};
 
 /// What nobody may see, as it was given.
 const SECRETS: [&str; 6] = [
@@ -20,46 +19,40 @@ const SECRETS: [&str; 6] = [
 
 /// Answers every request with itself: in a header, and in a body as JSON, as a page and as a form.
 fn echo() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                let mut stream = BufReader::new(stream);
-                while let Some(got) = Got::read(&mut stream) {
-                    let headers: Vec<String> = got
-                        .headers
-                        .iter()
-                        .map(|(name, value)| format!("{name}: {value}"))
-                        .collect();
-                    let said = format!(
-                        "{} {}\n{}\n{}",
-                        got.method,
-                        got.target,
-                        headers.join("\n"),
-                        String::from_utf8_lossy(&got.body)
-                    );
-                    let form: String = form_urlencoded::byte_serialize(said.as_bytes()).collect();
-                    let page = said.replace('&', "&amp;").replace('"', "&quot;");
-                    let json = serde_json::json!({ "you said": said });
-                    let body = format!(
-                        "{json}\n{}\n{page}\n{form}\n{said}",
-                        json.to_string().replace('/', "\\/")
-                    );
-                    let go = serde_json::json!(said)
-                        .to_string()
-                        .replace('&', "\\u0026")
-                        .replace('<', "\\u003c");
-                    let body = format!("{body}\n{go}\n{}", STANDARD.encode(&said));
-                    let one = said.replace('\n', " | ");
-                    let answer = format!(
-                        "HTTP/1.1 500 No\r\nX-Said: {}\r\nContent-Length: {}\r\n\r\n{body}",
-                        &one[..one.len().min(6_000)],
-                        body.len()
-                    );
-                    let _ = stream.get_mut().write_all(answer.as_bytes());
-                }
-            });
+    let address = listening(|stream| {
+        let mut stream = BufReader::new(stream);
+        while let Some(got) = Got::read(&mut stream) {
+            let headers: Vec<String> = got
+                .headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}"))
+                .collect();
+            let said = format!(
+                "{} {}\n{}\n{}",
+                got.method,
+                got.target,
+                headers.join("\n"),
+                String::from_utf8_lossy(&got.body)
+            );
+            let form: String = form_urlencoded::byte_serialize(said.as_bytes()).collect();
+            let page = said.replace('&', "&amp;").replace('"', "&quot;");
+            let json = serde_json::json!({ "you said": said });
+            let body = format!(
+                "{json}\n{}\n{page}\n{form}\n{said}",
+                json.to_string().replace('/', "\\/")
+            );
+            let go = serde_json::json!(said)
+                .to_string()
+                .replace('&', "\\u0026")
+                .replace('<', "\\u003c");
+            let body = format!("{body}\n{go}\n{}", STANDARD.encode(&said));
+            let one = said.replace('\n', " | ");
+            let answer = format!(
+                "HTTP/1.1 500 No\r\nX-Said: {}\r\nContent-Length: {}\r\n\r\n{body}",
+                &one[..one.len().min(6_000)],
+                body.len()
+            );
+            let _ = stream.get_mut().write_all(answer.as_bytes());
         }
     });
     format!("http://{address}/hook?key={}", SECRETS[0])

@@ -1,11 +1,10 @@
 //! Receivers, visitors and senders that mean harm: each gets its answer, and nobody else feels it.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::support::{Box, Got, PUSH, Receiver, raw, say, wait_until};
+use crate::support::{Box, Got, PUSH, Receiver, listening, raw, say, wait_until};
 use crate::webdriver::{Browser, no_browser};
 
 /// What a receiver does with a request: it is given the connection once the request is read.
@@ -238,23 +237,16 @@ const KINDS: [(&str, Behaviour); 41] = [
 
 /// Listens as a receiver of this kind.
 fn receiver(behaviour: Behaviour) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            std::thread::spawn(move || {
-                let mut reader = BufReader::new(stream);
-                if Got::read(&mut reader).is_some() {
-                    let mut stream = reader.into_inner();
-                    behaviour(&mut stream);
-                    // What is still on its way must not be lost to a reset.
-                    let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-                    let _ = stream.read(&mut [0; 1]);
-                }
-            });
+    listening(move |stream| {
+        let mut reader = BufReader::new(stream);
+        if Got::read(&mut reader).is_some() {
+            let mut stream = reader.into_inner();
+            behaviour(&mut stream);
+            // What is still on its way must not be lost to a reset.
+            let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+            let _ = stream.read(&mut [0; 1]);
         }
-    });
-    address
+    })
 }
 
 /// What a process takes of memory now, or took at most, in MiB.
@@ -389,8 +381,6 @@ fn has_head(reader: &mut impl BufRead) -> bool {
 
 /// A page of another site: it posts forms to the status page as soon as it is looked at.
 fn other_site(status: &str) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
     let forms: String = [
         "/deliveries/1/replay",
         "/endpoints/ci/hold",
@@ -412,20 +402,14 @@ fn other_site(status: &str) -> String {
          fetch('{status}/').then(r => r.text()).then(t => document.title = 'read').catch(() => document.title = 'kept out');
          </script>"
     );
-    let page = Arc::new(page);
-    std::thread::spawn(move || {
-        for stream in listener.incoming().map_while(Result::ok) {
-            let page = page.clone();
-            std::thread::spawn(move || {
-                let mut reader = BufReader::new(stream);
-                while has_head(&mut reader) {
-                    let answer = format!(
-                        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}",
-                        page.len()
-                    );
-                    let _ = reader.get_mut().write_all(answer.as_bytes());
-                }
-            });
+    let address = listening(move |stream| {
+        let mut reader = BufReader::new(stream);
+        while has_head(&mut reader) {
+            let answer = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {}\r\n\r\n{page}",
+                page.len()
+            );
+            let _ = reader.get_mut().write_all(answer.as_bytes());
         }
     });
     format!("http://localhost:{}/", address.port())
