@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Mutual, Notify};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
@@ -56,6 +56,9 @@ pub(super) struct Crowd {
     state: Mutex<State>,
     /// Something was given back.
     freed: Notify,
+    /// Large bodies that wait for memory, one behind the other: else hundreds would look for it whenever
+    /// some is freed.
+    queue: Mutual<()>,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +111,7 @@ impl Crowd {
             clock,
             state: Mutex::default(),
             freed: Notify::new(),
+            queue: Mutual::new(()),
         })
     }
 
@@ -306,6 +310,13 @@ impl Seat {
     /// Takes memory for a body until it holds so many bytes in all, as they arrive: a sender who promises
     /// much and sends nothing takes nothing.
     pub(super) async fn hold(&self, bytes: usize) {
+        if self.can_hold(bytes) {
+            return;
+        }
+        let _turn = match bytes <= SMALL_BYTES {
+            true => None,
+            false => Some(self.crowd.queue.lock().await),
+        };
         loop {
             let freed = self.crowd.freed.notified();
             if self.can_hold(bytes) {

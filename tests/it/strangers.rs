@@ -137,7 +137,7 @@ fn now() -> Instant {
 
 /// Pushes as Gogs does, each with a connection of its own; returns how long each took, the shortest first.
 /// Where this machine has not come to a sender for longer than a connection is left alone, it is closed: that may be
-/// once or twice beside all the other tests.
+/// now and then, beside all the other tests.
 fn pushes(served: &Served, count: usize, name: &str) -> Vec<Duration> {
     let mut took = Vec::new();
     for index in 0..count {
@@ -150,7 +150,11 @@ fn pushes(served: &Served, count: usize, name: &str) -> Vec<Duration> {
             None => say(&format!("{name}: a push was closed on")),
         }
     }
-    assert!(took.len() + 2 >= count, "{name}: {} of {count}", took.len());
+    assert!(
+        took.len() + count / 10 >= count,
+        "{name}: {} of {count}",
+        took.len()
+    );
     took.sort();
     took
 }
