@@ -2,7 +2,7 @@
 --
 -- The program runs this file as it stands, and so can anybody: sqlite3 app.db < schema.sql
 -- Run again on a file that has it, it changes nothing. It sets no pragma: what the program asks of
--- its own connections stands in src/store/open.rs, and an application's file keeps its settings.
+-- its own connections stands in src/store/engine/sqlite/open.rs, and an application's file keeps its settings.
 -- Every name begins with hookbox_, so the file may be an application's own.
 --
 -- Columns that end in _ms are milliseconds since 1970-01-01T00:00:00Z, those in _us spans in
@@ -255,7 +255,7 @@ when old.id = (select max(id) from hookbox_event)
 begin select raise(abort, 'the newest event stays: its id must not be used again'); end;
 
 -- The keys of events, as a keyed hash of source and key, in two tables: an index over random keys is
--- written to in another place for each event, which costs more than all the rest. src/store/keys.rs
+-- written to in another place for each event, which costs more than all the rest. src/store/engine/sqlite/keys.rs
 -- says how they are used. The recent ones, in the order of their events:
 create table if not exists hookbox_recent_key (
     event_id integer primary key,

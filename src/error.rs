@@ -69,12 +69,17 @@ pub enum Error {
         /// The process id of the other one, where it could be read.
         pid: Option<u32>,
     },
-    /// SQLite could not do it. [`Error::is_unavailable`] tells whether trying later may help.
-    Sqlite {
+    /// Another program has the database open, which would go on with a file that is no longer there. End it
+    /// first.
+    InUse(PathBuf),
+    /// The database could not do it. [`Error::is_unavailable`] tells whether trying later may help.
+    Database {
         /// What was being done.
         doing: &'static str,
-        /// SQLite's own error.
-        cause: Arc<rusqlite::Error>,
+        /// What kind of thing was in the way.
+        fault: DatabaseFault,
+        /// The database's own error.
+        cause: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// The operating system could not do it: a file, a socket, a thread.
     Io {
@@ -88,6 +93,20 @@ pub enum Error {
     Closed(String),
     /// The store's writer has stopped; the process is on its way out.
     Stopped,
+}
+
+/// What kind of thing is in the database's way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseFault {
+    /// Another program holds the write lock, which it gives up sooner or later.
+    Locked,
+    /// The file is damaged, or no database any more: a person must see to it.
+    Damaged,
+    /// It cannot be used now: the disk is full or read-only, an I/O call failed, memory is short.
+    Unavailable,
+    /// Anything else: trying again does not help.
+    Other,
 }
 
 /// The result of an operation of ours.
@@ -123,22 +142,8 @@ impl Error {
     ///
     /// The way in answers 503 with `Retry-After` for these, as RFC 9110, section 15.6.4, has it.
     pub fn is_unavailable(&self) -> bool {
-        use rusqlite::ErrorCode as Code;
         match self {
-            Error::Sqlite { cause, .. } => matches!(
-                cause.sqlite_error_code(),
-                Some(
-                    Code::DiskFull
-                        | Code::SystemIoFailure
-                        | Code::ReadOnly
-                        | Code::CannotOpen
-                        | Code::DatabaseBusy
-                        | Code::DatabaseLocked
-                        | Code::OutOfMemory
-                        | Code::DatabaseCorrupt
-                        | Code::NotADatabase
-                )
-            ),
+            Error::Database { fault, .. } => *fault != DatabaseFault::Other,
             Error::Stopped | Error::Closed(_) => true,
             _ => false,
         }
@@ -152,32 +157,22 @@ impl Error {
 
     /// Whether another program holds the write lock, which it gives up sooner or later.
     pub(crate) fn is_locked_out(&self) -> bool {
-        use rusqlite::ErrorCode as Code;
-        let Error::Sqlite { cause, .. } = self else {
-            return false;
-        };
-        matches!(
-            cause.sqlite_error_code(),
-            Some(Code::DatabaseBusy | Code::DatabaseLocked)
-        )
+        self.is_fault(DatabaseFault::Locked)
     }
 
-    /// Whether SQLite found the file to be damaged.
+    /// Whether the database was found to be damaged.
     pub(crate) fn is_damage(&self) -> bool {
-        use rusqlite::ErrorCode as Code;
-        let Error::Sqlite { cause, .. } = self else {
-            return false;
-        };
-        matches!(
-            cause.sqlite_error_code(),
-            Some(Code::DatabaseCorrupt | Code::NotADatabase)
-        )
+        self.is_fault(DatabaseFault::Damaged)
+    }
+
+    fn is_fault(&self, wanted: DatabaseFault) -> bool {
+        matches!(self, Error::Database { fault, .. } if *fault == wanted)
     }
 
     /// The exit code of the command line: 1 failed, 2 misused, 3 not found.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Misuse(_) => 2,
+            Error::Misuse(_) | Error::InUse(_) => 2,
             Error::NotFound(_) | Error::NoDatabase(_) => 3,
             _ => 1,
         }
@@ -256,7 +251,12 @@ impl fmt::Display for Error {
                 "{} is already being served by another process; stop that one first, or serve another file",
                 path.display()
             ),
-            Error::Sqlite { doing, .. } => write!(f, "cannot {doing}"),
+            Error::InUse(path) => write!(
+                f,
+                "another program has {} open; end it first",
+                path.display()
+            ),
+            Error::Database { doing, .. } => write!(f, "cannot {doing}"),
             Error::Io { doing, .. } => write!(f, "cannot {doing}"),
             Error::Stopped => f.write_str("the store has stopped"),
         }
@@ -266,32 +266,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Sqlite { cause, .. } => Some(cause.as_ref()),
+            Error::Database { cause, .. } => Some(cause.as_ref()),
             Error::Io { cause, .. } => Some(cause.as_ref()),
             _ => None,
-        }
-    }
-}
-
-impl From<rusqlite::Error> for Error {
-    fn from(cause: rusqlite::Error) -> Error {
-        let extended = cause.sqlite_error().map(|error| error.extended_code);
-        let doing = match cause.sqlite_error_code() {
-            _ if extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
-                "make the file that processes share (-shm): the disk is full, make room"
-            }
-            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-                "read the database, which is damaged (`hookbox check` says what to do)"
-            }
-            Some(rusqlite::ErrorCode::DiskFull) => "write to the database",
-            Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
-                "get the database's write lock in time"
-            }
-            _ => "use the database",
-        };
-        Error::Sqlite {
-            doing,
-            cause: Arc::new(cause),
         }
     }
 }

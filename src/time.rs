@@ -16,6 +16,10 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+/// 2020-01-01: a box whose clock says less has not heard the time yet. How old something is that came
+/// then nobody can say.
+pub const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
+
 impl Timestamp {
     /// This moment moved forward by a span; saturates at the end of time.
     pub fn plus(self, span: Duration) -> Timestamp {

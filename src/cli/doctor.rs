@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Context;
+use super::processes::{listed, processes_with};
 use crate::error::{Error, Result};
 use crate::model::endpoint::EndpointReport;
 use crate::store::{Depth, Health, OpenTo, Store};
@@ -52,7 +53,8 @@ pub(super) fn run(context: &Context) -> Result<()> {
     let store = context.store()?;
     let health = store.health()?;
     let is_served = store.is_served();
-    let mut findings = of_file(&store, &health, is_served);
+    let processes = processes_with(store.path());
+    let mut findings = of_file(&store, &health, &processes, is_served);
     findings.extend(store.check(Depth::Quick)?.into_iter().map(|fault| {
         let what = format!("the file is damaged: {}", fault.what);
         Finding::new(Level::Problem, what, fault.do_this())
@@ -76,6 +78,9 @@ pub(super) fn run(context: &Context) -> Result<()> {
             .collect();
         let mut object = health.json();
         if let Some(object) = object.as_object_mut() {
+            let processes = processes.iter();
+            let processes = processes.map(|(id, name)| json!({ "pid": id, "name": name }));
+            object.insert("processes".to_owned(), processes.collect());
             object.insert("served".to_owned(), is_served.into());
             object.insert("findings".to_owned(), told.into());
         }
@@ -105,14 +110,15 @@ fn verdict(findings: &[Finding]) -> Result<()> {
     }
 }
 
-fn of_file(store: &Store, health: &Health, is_served: bool) -> Vec<Finding> {
+fn of_file(
+    store: &Store,
+    health: &Health,
+    processes: &[(u32, String)],
+    is_served: bool,
+) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mib = |bytes: u64| bytes / (1024 * 1024);
     if health.is_held_up() {
-        let processes = health.processes.iter();
-        let processes: Vec<String> = processes
-            .map(|(id, name)| format!("{id} ({name})"))
-            .collect();
         let what = format!(
             "the write-ahead log has {} MiB in use, of which {} MiB cannot be moved into the file: some program began to read before they were written and goes on, or there is always one that reads, so that the log never begins anew",
             mib(health.in_log),
@@ -120,7 +126,7 @@ fn of_file(store: &Store, health: &Health, is_served: bool) -> Vec<Finding> {
         );
         let do_this = format!(
             "end transactions and statements that are done with; these processes have the file open: {}",
-            processes.join(", ")
+            listed(processes)
         );
         findings.push(Finding::new(Level::Warning, what, do_this));
     }

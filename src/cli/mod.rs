@@ -11,6 +11,7 @@ mod endpoint;
 mod event;
 mod format;
 mod output;
+mod processes;
 mod progress;
 mod replay;
 mod replays;

@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Context;
+use super::processes::name_holders;
 use super::progress;
 use crate::error::{Error, Result};
 use crate::store::{self, Copied, Depth, Pruned};
@@ -60,7 +61,7 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
     let restored = {
         let bar = progress::going(context, true, "copying");
         let watch = |copied: Copied| bar.is_at(copied.done, copied.total);
-        store::restore(&arguments.file, &context.db, context.now(), watch)?
+        store::restore(&arguments.file, &context.db, context.now(), watch).map_err(name_holders)?
     };
     let kept = restored.kept.as_deref().map(Path::display);
     let object = json!({
@@ -88,10 +89,11 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
 pub(super) fn compact(context: &Context) -> Result<()> {
     let compacted = {
         let _bar = progress::going(context, true, "giving back");
-        context.store()?.compact(|| {
+        let compacted = context.store()?.compact(|| {
             rest();
             true
-        })?
+        });
+        compacted.map_err(name_holders)?
     };
     let object = json!({ "before": compacted.before, "after": compacted.after });
     let text = format!(

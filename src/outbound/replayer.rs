@@ -106,7 +106,7 @@ impl Replayer {
     /// Makes a few deliveries of every running replay.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the store cannot be read or written.
+    /// [`Error::Database`] when the store cannot be read or written.
     pub fn step(&mut self) -> Result<Pulse> {
         let running = self.store.running_replays()?;
         self.paces

@@ -100,12 +100,77 @@ fn imports_point_down() {
     assert!(checked > 100, "the check reads the code: {checked}");
 }
 
+/// The rooms of the store, from the ground up: each may import those before it.
+const ROOMS: [&str; 7] = [
+    "engine", "intake", "drain", "history", "setup", "replay", "upkeep",
+];
+
 #[test]
-fn sql_is_spoken_in_the_store_only() {
+fn imports_inside_the_store_point_down() {
+    let store = root().join("store");
+    let rank = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let mut checked = 0;
+    for path in sources(&store) {
+        let inside = path.strip_prefix(&store).unwrap();
+        let Some(room) = inside.iter().next().filter(|_| inside.iter().count() > 1) else {
+            assert_eq!(
+                inside,
+                Path::new("mod.rs"),
+                "a file of the store has a room"
+            );
+            continue;
+        };
+        let own = rank(room.to_str().unwrap())
+            .unwrap_or_else(|| panic!("{} is in no room", path.display()));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+        for (index, _) in code.match_indices("crate::store::") {
+            let line_start = code[..index].rfind('\n').map_or(0, |at| at + 1);
+            if code[line_start..index].trim_start().starts_with("//") {
+                continue;
+            }
+            let rest = &code[index + "crate::store::".len()..];
+            let name = rest
+                .split(|c: char| !c.is_ascii_lowercase())
+                .next()
+                .unwrap();
+            checked += 1;
+            let other = rank(name).unwrap_or_else(|| {
+                panic!("{}: imports the store itself, not a room", path.display())
+            });
+            assert!(
+                other <= own,
+                "{}: {room:?} may not import {name}",
+                path.display()
+            );
+        }
+    }
+    assert!(checked > 100, "the check reads the code: {checked}");
+}
+
+/// What only the engine may know: the doc examples of `enqueue` show an application's own connection.
+#[test]
+fn the_database_is_spoken_to_through_the_engine_only() {
+    let engine = root().join("store/engine");
     for path in sources(&root()) {
         let text = std::fs::read_to_string(&path).unwrap();
-        let speaks = text.contains("rusqlite::") && !path.ends_with("error.rs");
-        assert!(!speaks || part(&path) == "store", "{}", path.display());
+        let code = text
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let speaks = code.clone().any(|line| line.contains("rusqlite::"));
+        assert!(!speaks || path.starts_with(&engine), "{}", path.display());
+        let has_sql = code.clone().any(|line| {
+            let line = line.trim_start().trim_start_matches('"');
+            [
+                "select ",
+                "insert into hookbox",
+                "update hookbox",
+                "delete from hookbox",
+            ]
+            .iter()
+            .any(|verb| line.starts_with(verb) && line.contains("hookbox_"))
+        });
+        assert!(!has_sql || part(&path) == "store", "{}", path.display());
     }
 }
 

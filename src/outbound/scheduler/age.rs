@@ -5,7 +5,8 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::DeliveryId;
 use crate::outbound::lane::Lane;
 use crate::outbound::policy::expired;
-use crate::store::{DueDelivery, Expired, FIRST_PLAUSIBLE, Store};
+use crate::store::{DueDelivery, Expired, Store};
+use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
 /// Gives up a delivery that has spent all its tries: there were more of them when it was tried last.

@@ -88,7 +88,7 @@ impl Scheduler {
     /// A scheduler for a store. `seed` decides the jitter.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the endpoints cannot be read.
+    /// [`Error::Database`](crate::Error::Database) when the endpoints cannot be read.
     pub fn new(
         store: Store,
         clock: Arc<dyn Clock>,
@@ -164,7 +164,7 @@ impl Scheduler {
     /// returns how many attempts that were.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the store cannot be read or written.
+    /// [`Error::Database`](crate::Error::Database) when the store cannot be read or written.
     pub fn run_due(&mut self) -> Result<usize> {
         let mut attempts = 0;
         self.wake_all();

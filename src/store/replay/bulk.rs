@@ -1,7 +1,5 @@
 //! Bulk replays as records: asked for, looked at, paused, resumed, cancelled.
 
-use rusqlite::{OptionalExtension, Row, named_params};
-
 use super::preview::Preview;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
@@ -9,31 +7,31 @@ use crate::model::id::{DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
     NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, Target, next_replay_state,
 };
-use crate::store::Store;
-use crate::store::expire::{Settling, settle};
-use crate::store::job::Tx;
-use crate::store::query::PAGE_MAX;
-use crate::store::setup::endpoint_for;
-use crate::store::writer::expect_one;
+use crate::store::drain::expire::{Settling, settle};
+use crate::store::engine::Store;
+use crate::store::engine::conn::{Params, Row, params, unreadable};
+use crate::store::engine::job::Tx;
+use crate::store::history::query::PAGE_MAX;
+use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 
 const COLUMNS: &str = "select r.id, r.kind, r.state, r.asked_by, r.created_ms, r.ended_ms, r.filter, p.name as to_name,
-        r.new_id, r.rate, r.expected, r.up_to, r.done_to, r.made
-     from hookbox_replay as r
-     left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
+                          r.new_id, r.rate, r.expected, r.up_to, r.done_to, r.made
+                       from hookbox_replay as r
+                       left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
 
 /// Deliveries cancelled in one transaction.
 const CANCEL_BATCH: usize = 500;
 
 /// Those that wait though their endpoints could be sent to.
 const AHEAD: &str = "select count(*)
-     from hookbox_delivery as d indexed by hookbox_delivery_replay
-     join hookbox_endpoint as p on p.id = d.endpoint_id
-     where d.replay_id = :id and d.state = 'pending' and p.held_ms is null
-         and not exists (
-             select 1 from hookbox_outage as o
-             where o.endpoint_id = d.endpoint_id and o.ended_ms is null
-         )";
+                     from hookbox_delivery as d indexed by hookbox_delivery_replay
+                     join hookbox_endpoint as p on p.id = d.endpoint_id
+                     where d.replay_id = :id and d.state = 'pending' and p.held_ms is null
+                         and not exists (
+                             select 1 from hookbox_outage as o
+                             where o.endpoint_id = d.endpoint_id and o.ended_ms is null
+                         )";
 
 impl Store {
     /// Writes down that a bulk replay is asked for. Its deliveries are made while somebody serves
@@ -52,17 +50,15 @@ impl Store {
         self.write(move |tx| {
             let to = asked.to.as_ref();
             let to = to.map(|target| endpoint_for(tx, target, now)).transpose()?;
-            tx.connection
-                .prepare_cached(
-                    "insert into hookbox_replay (
-                         kind, state, asked_by, created_ms, filter, to_endpoint_id, new_id, rate,
-                         expected, up_to, done_to
-                     ) values (
-                         :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
-                         :expected, :up_to, :from
-                     )",
-                )?
-                .execute(named_params! {
+            let id = tx.conn.insert(
+                "insert into hookbox_replay (
+                     kind, state, asked_by, created_ms, filter, to_endpoint_id, new_id, rate,
+                     expected, up_to, done_to
+                 ) values (
+                     :kind, :state, :asked_by, :now, :filter, :to, :new_id, :rate,
+                     :expected, :up_to, :from
+                 )",
+                params! {
                     ":kind": asked.kind,
                     ":state": ReplayState::Running,
                     ":asked_by": asked.asked_by,
@@ -74,9 +70,10 @@ impl Store {
                     ":expected": expected,
                     ":up_to": up_to,
                     ":from": from.min(up_to),
-                })?;
+                },
+            )?;
             tx.changes.replays();
-            Ok(ReplayId(tx.connection.last_insert_rowid()))
+            Ok(ReplayId(id))
         })
     }
 
@@ -84,13 +81,13 @@ impl Store {
     /// `before`.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
+    /// [`Error::Database`] when the file cannot be read.
     pub fn replays(&self, before: Option<ReplayId>, limit: usize) -> Result<Vec<ReplayRecord>> {
         let before = before.unwrap_or(ReplayId(i64::MAX));
         let limit = limit.min(PAGE_MAX) as i64;
         self.read_replays(
             &format!("{COLUMNS} where r.id < :before order by r.id desc limit :limit"),
-            named_params! { ":before": before, ":limit": limit },
+            params! { ":before": before, ":limit": limit },
             &State::ALL,
         )
     }
@@ -98,22 +95,21 @@ impl Store {
     /// Bulk replays that go on, oldest first, with no other counts than of what is pending.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
+    /// [`Error::Database`] when the file cannot be read.
     pub fn running_replays(&self) -> Result<Vec<ReplayRecord>> {
         let mut records = self.read_replays(
             &format!("{COLUMNS} where r.state = 'running' and r.ended_ms is null order by r.id"),
-            named_params! {},
+            params! {},
             &[State::Pending],
         )?;
-        self.read(|connection| {
-            let mut ahead = connection.prepare_cached(AHEAD)?;
+        self.read(|conn| {
             for record in &mut records {
                 // One endpoint that is away keeps the others' from being made no more than theirs
                 // would be if there were no replay.
                 record.ahead = if record.asked.is_for_one() {
                     record.count(State::Pending)
                 } else {
-                    ahead.query_row(named_params! { ":id": record.id }, |row| row.get(0))?
+                    conn.one(AHEAD, params! { ":id": record.id }, |row| row.get(0))?
                 };
             }
             Ok(())
@@ -128,7 +124,7 @@ impl Store {
     pub fn replay_record(&self, id: ReplayId) -> Result<ReplayRecord> {
         let found = self.read_replays(
             &format!("{COLUMNS} where r.id = :id"),
-            named_params! { ":id": id },
+            params! { ":id": id },
             &State::ALL,
         )?;
         found
@@ -151,10 +147,12 @@ impl Store {
         let outer = self.box_id().replay(id);
         let next = self.write(move |tx| {
             let state: ReplayState = tx
-                .connection
-                .prepare_cached("select state from hookbox_replay where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))
-                .optional()?
+                .conn
+                .maybe(
+                    "select state from hookbox_replay where id = :id",
+                    params! { ":id": id },
+                    |row| row.get(0),
+                )?
                 .ok_or_else(|| Error::not_found(format!("no replay {outer}")))?;
             let next = next_replay_state(state, change).ok_or_else(|| {
                 Error::misuse(format!("{outer} is {state} already; nothing was changed"))
@@ -172,25 +170,20 @@ impl Store {
     fn read_replays(
         &self,
         statement: &str,
-        values: &[(&str, &dyn rusqlite::ToSql)],
+        values: Params<'_>,
         counted: &[State],
     ) -> Result<Vec<ReplayRecord>> {
-        self.read(|connection| {
-            let mut records = connection
-                .prepare_cached(statement)?
-                .query_map(values, read_record)?
-                .collect::<rusqlite::Result<Vec<ReplayRecord>>>()?;
-            let mut count = connection.prepare_cached(
-                "select count(*) from hookbox_delivery indexed by hookbox_delivery_replay
-                 where replay_id = :id and state = :state",
-            )?;
+        self.read(|conn| {
+            let mut records = conn.all::<ReplayRecord>(statement, values, read_record)?;
             for record in &mut records {
                 let counts = record.counts.iter_mut().zip(State::ALL);
                 for (count_of, state) in counts.filter(|(_, state)| counted.contains(state)) {
-                    *count_of = count
-                        .query_row(named_params! { ":id": record.id, ":state": state }, |row| {
-                            row.get(0)
-                        })?;
+                    *count_of = conn.one(
+                        "select count(*) from hookbox_delivery indexed by hookbox_delivery_replay
+                         where replay_id = :id and state = :state",
+                        params! { ":id": record.id, ":state": state },
+                        |row| row.get(0),
+                    )?;
                 }
             }
             Ok(records)
@@ -198,40 +191,32 @@ impl Store {
     }
 }
 
-pub(super) fn set_state(
+pub(crate) fn set_state(
     tx: &mut Tx<'_>,
     id: ReplayId,
     state: ReplayState,
     now: Timestamp,
 ) -> Result<()> {
-    let changed = tx
-        .connection
-        .prepare_cached(
-            "update hookbox_replay set state = :state, ended_ms = :ended where id = :id",
-        )?
-        .execute(named_params! {
+    tx.conn.change_one(
+        "update hookbox_replay set state = :state, ended_ms = :ended where id = :id",
+        params! {
             ":state": state,
             ":ended": state.is_over().then_some(now),
             ":id": id,
-        })?;
-    expect_one(changed)?;
+        },
+    )?;
     tx.changes.replays();
     Ok(())
 }
 
 fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<usize> {
-    let pending = tx
-        .connection
-        .prepare_cached(
-            "select id, endpoint_id from hookbox_delivery indexed by hookbox_delivery_replay
-             where replay_id = :id and state = 'pending'
-             limit :limit",
-        )?
-        .query_map(
-            named_params! { ":id": id, ":limit": CANCEL_BATCH as i64 },
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?
-        .collect::<rusqlite::Result<Vec<(DeliveryId, EndpointId)>>>()?;
+    let pending = tx.conn.all::<(DeliveryId, EndpointId)>(
+        "select id, endpoint_id from hookbox_delivery indexed by hookbox_delivery_replay
+         where replay_id = :id and state = 'pending'
+         limit :limit",
+        params! { ":id": id, ":limit": CANCEL_BATCH as i64 },
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     let settling = Settling {
         to: State::Cancelled,
         reason: "its replay was cancelled",
@@ -244,22 +229,18 @@ fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<usize
     Ok(count)
 }
 
-fn read_record(row: &Row<'_>) -> rusqlite::Result<ReplayRecord> {
+fn read_record(row: &Row<'_>) -> Result<ReplayRecord> {
     let filter: String = row.get("filter")?;
-    let cannot = |error: Box<dyn std::error::Error + Send + Sync>| {
-        rusqlite::Error::FromSqlConversionFailure(6, rusqlite::types::Type::Text, error)
-    };
-    let filter = serde_json::from_str(&filter).map_err(|error| cannot(error.into()))?;
-    let selection =
-        Selection::from_json(&filter, Timestamp(0)).map_err(|error| cannot(error.into()))?;
+    let filter =
+        serde_json::from_str(&filter).map_err(|error| unreadable("filter", error.into()))?;
+    let selection = Selection::from_json(&filter, Timestamp(0))
+        .map_err(|error| unreadable("filter", error.into()))?;
     Ok(ReplayRecord {
         id: row.get("id")?,
         asked: NewReplay {
             kind: row.get("kind")?,
             selection,
-            to: row
-                .get::<_, Option<String>>("to_name")?
-                .map(Target::Endpoint),
+            to: row.get::<Option<String>>("to_name")?.map(Target::Endpoint),
             has_new_ids: row.get("new_id")?,
             rate: row.get("rate")?,
             up_to: row.get("up_to")?,

@@ -1,19 +1,17 @@
 //! Making the deliveries of a bulk replay, a few at a time: found with a reading connection, made in
 //! one small transaction, so that what comes in waits for some milliseconds at most.
 
-use rusqlite::named_params;
-
 use super::bulk::set_state;
 use super::search::{Candidate, Search};
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::{EndpointId, ReplayId};
 use crate::model::replay::{ReplayRecord, ReplayState};
-use crate::store::Store;
-use crate::store::enqueue::{NewDelivery, add_delivery, pending_at};
-use crate::store::job::Tx;
-use crate::store::setup::no_endpoint;
-use crate::store::writer::expect_one;
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::engine::directory::no_endpoint;
+use crate::store::engine::job::Tx;
+use crate::store::intake::enqueue::{NewDelivery, add_delivery, pending_at};
 use crate::time::Timestamp;
 
 /// Deliveries that are made in one transaction.
@@ -39,7 +37,7 @@ impl Store {
     /// settled.
     ///
     /// # Errors
-    /// [`Error::Sqlite`](crate::Error::Sqlite) when the file cannot be read or written;
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read or written;
     /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them is gone.
     pub fn make_some(&self, record: &ReplayRecord, room: usize, now: Timestamp) -> Result<Step> {
         const NOTHING: Step = Step {
@@ -86,15 +84,12 @@ impl Store {
             for candidate in &found.candidates {
                 made += usize::from(make_one(tx, id, candidate, has_new_ids, now)?);
             }
-            let changed = tx
-                .connection
-                .prepare_cached(
-                    "update hookbox_replay set done_to = :done_to, made = made + :made where id = :id",
-                )?
-                .execute(named_params! {
+            tx.conn.change_one(
+                "update hookbox_replay set done_to = :done_to, made = made + :made where id = :id",
+                params! {
                     ":done_to": new_done_to, ":made": made as i64, ":id": id,
-                })?;
-            expect_one(changed)?;
+                },
+            )?;
             Ok(Some(made))
         })?;
         Ok(made.map_or(NOTHING, |made| Step {
@@ -105,10 +100,11 @@ impl Store {
 
     fn end_replay(&self, id: ReplayId, now: Timestamp) -> Result<()> {
         self.write(move |tx| {
-            let is_running: bool = tx
-                .connection
-                .prepare_cached("select state = 'running' from hookbox_replay where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
+            let is_running: bool = tx.conn.one(
+                "select state = 'running' from hookbox_replay where id = :id",
+                params! { ":id": id },
+                |row| row.get(0),
+            )?;
             if is_running {
                 set_state(tx, id, ReplayState::Done, now)?;
             }
@@ -117,26 +113,23 @@ impl Store {
     }
 
     /// The name of an endpoint, also of a removed one.
-    pub(super) fn endpoint_name(&self, id: EndpointId) -> Result<String> {
-        self.read(|connection| {
-            let name = connection
-                .prepare_cached("select name from hookbox_endpoint where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
-            Ok(name)
+    pub(crate) fn endpoint_name(&self, id: EndpointId) -> Result<String> {
+        self.read(|conn| {
+            conn.one(
+                "select name from hookbox_endpoint where id = :id",
+                params! { ":id": id },
+                |row| row.get(0),
+            )
         })
     }
 }
 
 fn is_at(tx: &Tx<'_>, id: ReplayId, done_to: i64) -> Result<bool> {
-    let is_at = tx
-        .connection
-        .prepare_cached(
-            "select state = 'running' and done_to = :done_to from hookbox_replay where id = :id",
-        )?
-        .query_row(named_params! { ":id": id, ":done_to": done_to }, |row| {
-            row.get(0)
-        })?;
-    Ok(is_at)
+    tx.conn.one(
+        "select state = 'running' and done_to = :done_to from hookbox_replay where id = :id",
+        params! { ":id": id, ":done_to": done_to },
+        |row| row.get(0),
+    )
 }
 
 /// Makes one delivery, unless its endpoint is gone or is to get the event anyway.

@@ -11,24 +11,22 @@ mod search;
 
 use std::collections::HashSet;
 
-use rusqlite::{OptionalExtension, named_params};
-
 pub use make::{REPLAY_BATCH, REPLAY_PENDING_MAX, Step};
 pub use preview::{Preview, PreviewOfEndpoint, Stopped};
 
-use super::Store;
-use super::body::{Packed, pack};
-use super::enqueue::{NewDelivery, add_delivery, insert_event, pending_at};
-use super::job::Tx;
-use super::query::{DeliveryFilter, PAGE_MAX};
-use super::setup::endpoint_for;
-use super::writer::expect_one;
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::{Move, State, next_state};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::replay::Target;
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::engine::job::Tx;
+use crate::store::engine::packed::{Packed, pack};
+use crate::store::history::query::{DeliveryFilter, PAGE_MAX};
+use crate::store::intake::enqueue::{NewDelivery, add_delivery, insert_event, pending_at};
+use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 
 /// How deliveries that are named are replayed.
@@ -223,11 +221,12 @@ impl Store {
     }
 
     fn source_of_event(&self, id: EventId) -> Result<Option<SourceId>> {
-        self.read(|connection| {
-            let source = connection
-                .prepare_cached("select source_id from hookbox_event where id = :id")?
-                .query_row(named_params! { ":id": id }, |row| row.get(0))?;
-            Ok(source)
+        self.read(|conn| {
+            conn.one(
+                "select source_id from hookbox_event where id = :id",
+                params! { ":id": id },
+                |row| row.get(0),
+            )
         })
     }
 }
@@ -275,21 +274,18 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
             held.state
         )));
     };
-    let changed = tx
-        .connection
-        .prepare_cached(
-            "update hookbox_delivery
-             set state = :to, due_ms = null, settled_ms = :now, reason = :reason
-             where id = :id and state = :from",
-        )?
-        .execute(named_params! {
+    tx.conn.change_one(
+        "update hookbox_delivery
+         set state = :to, due_ms = null, settled_ms = :now, reason = :reason
+         where id = :id and state = :from",
+        params! {
             ":to": to,
             ":now": now,
             ":reason": reason,
             ":id": id,
             ":from": held.state,
-        })?;
-    expect_one(changed)?;
+        },
+    )?;
     tx.changes
         .deliveries_moved(held.endpoint, held.state, to, 1);
     // Those behind it need wait no more.
@@ -298,22 +294,22 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
 }
 
 fn read_held(tx: &Tx<'_>, box_id: &BoxId, id: DeliveryId) -> Result<Held> {
-    tx.connection
-        .prepare_cached(
+    tx.conn
+        .maybe(
             "select d.id, d.event_id, d.endpoint_id, p.name, d.state
              from hookbox_delivery as d
              join hookbox_endpoint as p on p.id = d.endpoint_id
              where d.id = :id",
+            params! { ":id": id },
+            |row| {
+                Ok(Held {
+                    id: row.get(0)?,
+                    event: row.get(1)?,
+                    endpoint: row.get(2)?,
+                    endpoint_name: row.get(3)?,
+                    state: row.get(4)?,
+                })
+            },
         )?
-        .query_row(named_params! { ":id": id }, |row| {
-            Ok(Held {
-                id: row.get(0)?,
-                event: row.get(1)?,
-                endpoint: row.get(2)?,
-                endpoint_name: row.get(3)?,
-                state: row.get(4)?,
-            })
-        })
-        .optional()?
         .ok_or_else(|| Error::not_found(format!("no delivery {}", box_id.delivery(id))))
 }

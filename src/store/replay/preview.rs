@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, named_params};
 use serde_json::{Value, json};
 
 use super::search::{Candidate, Search, TO_BE_MADE};
@@ -16,9 +15,11 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
-use crate::store::halves::{ROOM, last_older};
-use crate::store::setup::found;
-use crate::store::{DeliveryFilter, Directory, PAGE_MAX, Store};
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::engine::directory::Directory;
+use crate::store::engine::partition::{ROOM, last_older};
+use crate::store::history::query::{DeliveryFilter, PAGE_MAX};
 use crate::time::Timestamp;
 
 /// Candidates that are read at a time.
@@ -45,7 +46,7 @@ pub struct Preview {
     /// The newest delivery (of a backfill: event) that is meant: what comes later is not.
     pub up_to: i64,
     /// Behind which one the search begins.
-    pub(super) from: i64,
+    pub(crate) from: i64,
 }
 
 /// What of it goes to one endpoint.
@@ -161,7 +162,7 @@ impl Store {
             None => None,
             Some(target) => {
                 let directory = self.fresh_directory()?;
-                let endpoint = found(&directory, target)?;
+                let endpoint = directory.resolve_target(target)?;
                 Some(endpoint.map_or(TO_BE_MADE, |endpoint| endpoint.id))
             }
         };
@@ -253,12 +254,12 @@ impl Store {
                 "select created_ms from hookbox_delivery where id > :id order by id limit 1"
             }
         };
-        let low = self.read(|connection| last_older(connection, next, newest, since, ROOM))?;
+        let low = self.read(|conn| last_older(conn, next, newest, since, ROOM))?;
         Ok((low - ROOM).max(0))
     }
 
     /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.
-    pub(super) fn newest_row(&self, kind: ReplayKind) -> Result<i64> {
+    pub(crate) fn newest_row(&self, kind: ReplayKind) -> Result<i64> {
         let statement = match kind {
             ReplayKind::Backfill => "select max(id) from hookbox_event",
             ReplayKind::Replay | ReplayKind::Recover => "select max(id) from hookbox_delivery",
@@ -303,14 +304,8 @@ impl Store {
 
     /// What went wrong with the latest probe of an endpoint that cannot be reached.
     fn offline(&self, endpoint: EndpointId) -> Result<Option<String>> {
-        self.read(|connection| {
-            let error = connection
-                .prepare_cached(
-                    "select error from hookbox_outage where endpoint_id = :endpoint and ended_ms is null",
-                )?
-                .query_row(named_params! { ":endpoint": endpoint }, |row| row.get(0))
-                .optional()?;
-            Ok(error)
+        self.read(|conn| {
+            conn.maybe("select error from hookbox_outage where endpoint_id = :endpoint and ended_ms is null", params! { ":endpoint": endpoint }, |row| row.get(0))
         })
     }
 

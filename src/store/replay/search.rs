@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Row, ToSql};
-
 use crate::error::{Error, Result};
 use crate::model::apart::apart;
 use crate::model::delivery::State;
@@ -13,10 +11,11 @@ use crate::model::filter::Wanted;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
 use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::model::text::Text;
-use crate::store::Store;
-use crate::store::query::some;
-use crate::store::route::stored_scope;
-use crate::store::setup::found;
+use crate::store::engine::Store;
+use crate::store::engine::conn::Row;
+use crate::store::engine::value::ToValue;
+use crate::store::history::query::some;
+use crate::store::intake::route::stored_scope;
 use crate::time::Timestamp;
 
 /// Rows that one step may pass over: some tens of milliseconds' work.
@@ -26,35 +25,35 @@ const STEP: i64 = 50_000;
 const BODIES: usize = 200;
 
 /// Stands for the endpoint at an address for which one is yet to be made: nobody's row.
-pub(super) const TO_BE_MADE: EndpointId = EndpointId(0);
+pub(crate) const TO_BE_MADE: EndpointId = EndpointId(0);
 
 /// One delivery to be made.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// Where the search was when it found it.
-    pub(super) at: i64,
-    pub(super) event: EventId,
+    pub(crate) at: i64,
+    pub(crate) event: EventId,
     /// The delivery that it repeats.
-    pub(super) delivery: Option<DeliveryId>,
+    pub(crate) delivery: Option<DeliveryId>,
     /// Who gets it.
-    pub(super) endpoint: EndpointId,
+    pub(crate) endpoint: EndpointId,
     /// When the old delivery was made, or the event received.
-    pub(super) made: Timestamp,
+    pub(crate) made: Timestamp,
     /// Size of the body.
-    pub(super) bytes: i64,
+    pub(crate) bytes: i64,
     /// Whether the endpoint has had the event already.
-    pub(super) is_had: bool,
+    pub(crate) is_had: bool,
 }
 
 /// What one step found.
-pub(super) struct Found {
-    pub(super) candidates: Vec<Candidate>,
+pub(crate) struct Found {
+    pub(crate) candidates: Vec<Candidate>,
     /// All up to this one were looked at.
-    pub(super) done_to: i64,
+    pub(crate) done_to: i64,
 }
 
 /// A search for what a bulk replay is about.
-pub(super) struct Search {
+pub(crate) struct Search {
     statement: String,
     selection: Selection,
     state: Option<State>,
@@ -69,7 +68,7 @@ impl Search {
     /// # Errors
     /// [`Error::NotFound`] when an endpoint or a source is not there; [`Error::Misuse`] when what
     /// is asked for makes no sense.
-    pub(super) fn new(store: &Store, asked: &NewReplay) -> Result<Search> {
+    pub(crate) fn new(store: &Store, asked: &NewReplay) -> Result<Search> {
         let selection = asked.selection.clone();
         if selection.state == Some(State::Pending) {
             return Err(Error::misuse(
@@ -98,7 +97,7 @@ impl Search {
         };
         let endpoint = match &target {
             None => None,
-            Some(target) => found(&directory, target)?.cloned(),
+            Some(target) => directory.resolve_target(target)?.cloned(),
         };
         let to = target.map(|_| endpoint.as_ref().map_or(TO_BE_MADE, |held| held.id));
         let text = selection.text.as_deref().map(Text::new).transpose()?;
@@ -116,8 +115,8 @@ impl Search {
     /// Looks on after `after`, as far as `up_to` at most, for `limit` at most.
     ///
     /// # Errors
-    /// [`Error::Sqlite`] when the file cannot be read.
-    pub(super) fn next(
+    /// [`Error::Database`] when the file cannot be read.
+    pub(crate) fn next(
         &self,
         store: &Store,
         after: i64,
@@ -128,10 +127,10 @@ impl Search {
         let looked_at = if reads_bodies { BODIES } else { limit };
         let end = up_to.min(after.saturating_add(STEP));
         let rows = looked_at as i64;
-        let mut values: Vec<(&str, &dyn ToSql)> =
+        let mut values: Vec<(&str, &dyn ToValue)> =
             vec![(":after", &after), (":end", &end), (":limit", &rows)];
         let selection = &self.selection;
-        let optional: [(&str, Option<&dyn ToSql>); 7] = [
+        let optional: [(&str, Option<&dyn ToValue>); 7] = [
             (":state", some(&self.state)),
             (":from", some(&self.from)),
             (":to", some(&self.to)),
@@ -145,12 +144,8 @@ impl Search {
                 values.push((name, value));
             }
         }
-        let found = store.read(|connection| {
-            let rows = connection
-                .prepare_cached(&self.statement)?
-                .query_map(values.as_slice(), read_candidate)?
-                .collect::<rusqlite::Result<Vec<Candidate>>>()?;
-            Ok(rows)
+        let found = store.read(|conn| {
+            conn.all::<Candidate>(&self.statement, values.as_slice(), read_candidate)
         })?;
         let done_to = match found.last() {
             Some(last) if found.len() == looked_at => last.at,
@@ -196,7 +191,7 @@ impl Search {
     }
 }
 
-fn read_candidate(row: &Row<'_>) -> rusqlite::Result<Candidate> {
+fn read_candidate(row: &Row<'_>) -> Result<Candidate> {
     Ok(Candidate {
         at: row.get(0)?,
         event: row.get(1)?,
@@ -311,7 +306,7 @@ fn joined(conditions: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::plan::plan_of;
+    use crate::store::engine::plan::plan_of;
 
     fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
         NewReplay {

@@ -1,30 +1,25 @@
 //! Adding, changing and removing endpoints.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, named_params};
-
-use super::no_endpoint;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
-use crate::model::connection::Connection;
 use crate::model::delivery::State;
-use crate::model::endpoint::{Endpoint, EndpointUrl, Format, NewEndpoint};
+use crate::model::endpoint::NewEndpoint;
 use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::replay::Target;
-use crate::signature::{Scheme, Secret};
-use crate::store::Store;
-use crate::store::body::pack;
-use crate::store::columns::Millis;
-use crate::store::directory::Directory;
-use crate::store::enqueue::{NewDelivery, add_delivery, insert_event};
-use crate::store::job::Tx;
-use crate::store::refusing::forget_refusals;
-use crate::store::writer::expect_one;
+use crate::signature::Secret;
+use crate::store::drain::pace::forget_refusals;
+use crate::store::engine::Store;
+use crate::store::engine::columns::Millis;
+use crate::store::engine::conn::params;
+use crate::store::engine::directory::no_endpoint;
+use crate::store::engine::job::Tx;
+use crate::store::engine::packed::pack;
+use crate::store::intake::enqueue::{NewDelivery, add_delivery, insert_event};
 use crate::time::Timestamp;
 
 /// The type of test events.
@@ -78,7 +73,7 @@ impl Store {
             self.try_template(&changed, Some(&held.set))?;
         }
         self.write(move |tx| {
-            let held = held(tx, &name)?;
+            let held = tx.directory.require_endpoint(&name)?.clone();
             let mut endpoint = held.set.clone();
             change(&mut endpoint)?;
             endpoint.check()?;
@@ -116,7 +111,7 @@ impl Store {
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let held = held(tx, &name)?;
+            let held = tx.directory.require_endpoint(&name)?.clone();
             let mut endpoint = held.set.clone();
             let old = endpoint.secret.replace(secret.clone());
             endpoint.check()?;
@@ -146,7 +141,7 @@ impl Store {
             ..Facts::read(None, TEST_TYPE, Some("application/json"), &[], &body)
         };
         self.write(move |tx| {
-            let endpoint = held(tx, &name)?.id;
+            let endpoint = tx.directory.require_endpoint(&name)?.id;
             let event = insert_event(tx, &event, &pack(body.clone()), &facts, now)?;
             add_delivery(tx, &NewDelivery::new(event, endpoint), now)
         })
@@ -172,28 +167,9 @@ impl Store {
     }
 }
 
-/// The endpoint that a replay is to go to, if it is there: of its name, or one that is at its
-/// address, has every default and gets nothing but replays.
-pub(in crate::store) fn found<'d>(
-    directory: &'d Directory,
-    target: &Target,
-) -> Result<Option<&'d Arc<Endpoint>>> {
-    match target {
-        Target::Endpoint(name) => directory
-            .endpoint(name)
-            .map(Some)
-            .ok_or_else(|| no_endpoint(name)),
-        Target::Url(url) => Ok(at(directory, url)),
-    }
-}
-
 /// The endpoint that a replay goes to; one is made for an address that has none.
-pub(in crate::store) fn endpoint_for(
-    tx: &mut Tx<'_>,
-    target: &Target,
-    now: Timestamp,
-) -> Result<EndpointId> {
-    let url = match (found(&tx.directory, target)?, target) {
+pub(crate) fn endpoint_for(tx: &mut Tx<'_>, target: &Target, now: Timestamp) -> Result<EndpointId> {
+    let url = match (tx.directory.resolve_target(target)?, target) {
         (Some(endpoint), _) => return Ok(endpoint.id),
         (None, Target::Endpoint(name)) => return Err(no_endpoint(name)),
         (None, Target::Url(url)) => url,
@@ -219,31 +195,12 @@ pub(in crate::store) fn endpoint_for(
     save(tx, &endpoint, now)
 }
 
-/// The endpoint of this name.
-pub(super) fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Endpoint>> {
-    let held = tx.directory.endpoint(name).cloned();
-    held.ok_or_else(|| no_endpoint(name))
-}
-
-/// An endpoint at an address that gets nothing but replays.
-fn at<'d>(directory: &'d Directory, url: &EndpointUrl) -> Option<&'d Arc<Endpoint>> {
-    let mut endpoints = directory.endpoints().iter();
-    endpoints.find(|endpoint| {
-        endpoint.gets_only_replays
-            && endpoint.url == *url
-            && endpoint.held.is_none()
-            && endpoint.scheme == Scheme::None
-            && endpoint.format.name() == Format::Raw.name()
-            && endpoint.connection == Connection::default()
-    })
-}
-
 fn was_used(tx: &Tx<'_>, name: &str) -> Result<bool> {
-    let was_used = tx
-        .connection
-        .prepare_cached("select exists (select 1 from hookbox_endpoint where name = :name)")?
-        .query_row(named_params! { ":name": name }, |row| row.get(0))?;
-    Ok(was_used)
+    tx.conn.one(
+        "select exists (select 1 from hookbox_endpoint where name = :name)",
+        params! { ":name": name },
+        |row| row.get(0),
+    )
 }
 
 fn owner(id: EndpointId) -> Owner {
@@ -257,30 +214,24 @@ fn owner(id: EndpointId) -> Owner {
 fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
     let filters = &endpoint.filters;
     let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
-    let id = tx
-        .connection
-        .prepare_cached(
-            "insert into hookbox_endpoint (
-                 name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
-             ) values (
-                 :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                 :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
-             )
-             on conflict (name) do update set
-                 url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
-                 signature = :signature, connection = :connection,
-                 types = :types, sources = :sources, branches = :branches, when_true = :when,
-                 timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
-                 retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-                 probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
-                 held_ms = iif(removed_ms is null, held_ms, null),
-                 held_reason = iif(removed_ms is null, held_reason, null),
-                 removed_ms = null
-             returning id",
-        )?
-        .query_row(
-            named_params! {
+    let id = tx.conn.one("insert into hookbox_endpoint (
+                              name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
+                              timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
+                          ) values (
+                              :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
+                              :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
+                          )
+                          on conflict (name) do update set
+                              url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
+                              signature = :signature, connection = :connection,
+                              types = :types, sources = :sources, branches = :branches, when_true = :when,
+                              timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
+                              retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
+                              probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
+                              held_ms = iif(removed_ms is null, held_ms, null),
+                              held_reason = iif(removed_ms is null, held_reason, null),
+                              removed_ms = null
+                          returning id", params! {
                 ":name": endpoint.name,
                 ":url": endpoint.url.as_text(),
                 ":format": endpoint.format.name(),
@@ -305,9 +256,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":ordered": endpoint.is_ordered,
                 ":only_replays": endpoint.gets_only_replays,
                 ":now": now,
-            },
-            |row| row.get(0),
-        )?;
+            }, |row| row.get(0))?;
     tx.changes.configured();
     Ok(id)
 }
@@ -333,31 +282,20 @@ fn remove_endpoint_batch(
     cancel_pending: bool,
     now: Timestamp,
 ) -> Result<(i64, bool)> {
-    let endpoint = held(tx, name)?;
-    let pending: Option<i64> = tx
-        .connection
-        .prepare_cached(
-            "select id from hookbox_delivery where endpoint_id = :endpoint and state = 'pending' limit 1",
-        )?
-        .query_row(named_params! { ":endpoint": endpoint.id }, |row| row.get(0))
-        .optional()?;
+    let endpoint = tx.directory.require_endpoint(name)?.clone();
+    let pending: Option<i64> = tx.conn.maybe("select id from hookbox_delivery where endpoint_id = :endpoint and state = 'pending' limit 1", params! { ":endpoint": endpoint.id }, |row| row.get(0))?;
     if pending.is_some() && !cancel_pending {
         return Err(Error::misuse(format!(
             "endpoint {name} has deliveries pending; to cancel them and remove it, add --cancel-pending"
         )));
     }
-    let batch = tx
-        .connection
-        .prepare_cached(
-            "update hookbox_delivery
-             set state = 'cancelled', due_ms = null, settled_ms = :now, reason = 'the endpoint was removed'
-             where state = 'pending' and id in (
-                 select id from hookbox_delivery
-                 where endpoint_id = :endpoint and state = 'pending'
-                 limit :limit
-             )",
-        )?
-        .execute(named_params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH })?;
+    let batch = tx.conn.run("update hookbox_delivery
+                             set state = 'cancelled', due_ms = null, settled_ms = :now, reason = 'the endpoint was removed'
+                             where state = 'pending' and id in (
+                                 select id from hookbox_delivery
+                                 where endpoint_id = :endpoint and state = 'pending'
+                                 limit :limit
+                             )", params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH })?;
     let batch = i64::try_from(batch).unwrap_or(CANCEL_BATCH);
     if batch > 0 {
         tx.changes
@@ -367,18 +305,14 @@ fn remove_endpoint_batch(
         return Ok((batch, false));
     }
     // Nobody waits for it any more.
-    tx.connection
-        .prepare_cached(
-            "update hookbox_outage set ended_ms = :now where endpoint_id = :id and ended_ms is null",
-        )?
-        .execute(named_params! { ":now": now, ":id": endpoint.id })?;
-    let changed = tx
-        .connection
-        .prepare_cached(
-            "update hookbox_endpoint set removed_ms = :now where id = :id and removed_ms is null",
-        )?
-        .execute(named_params! { ":now": now, ":id": endpoint.id })?;
-    expect_one(changed)?;
+    tx.conn.run(
+        "update hookbox_outage set ended_ms = :now where endpoint_id = :id and ended_ms is null",
+        params! { ":now": now, ":id": endpoint.id },
+    )?;
+    tx.conn.change_one(
+        "update hookbox_endpoint set removed_ms = :now where id = :id and removed_ms is null",
+        params! { ":now": now, ":id": endpoint.id },
+    )?;
     tx.changes.configured();
     Ok((batch, true))
 }

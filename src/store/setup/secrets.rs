@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use rusqlite::named_params;
-
 use crate::error::{Error, Result};
 use crate::signature::Secret;
-use crate::store::job::Tx;
+use crate::store::engine::conn::params;
+use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
 /// Longest overlap: who has not changed a sender in a year has forgotten it.
@@ -17,15 +16,15 @@ const OLD_MAX: i64 = 8;
 
 /// Whose secrets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Owner {
+pub(crate) struct Owner {
     /// `source` or `endpoint`.
-    pub(super) of: &'static str,
-    pub(super) id: i64,
+    pub(crate) of: &'static str,
+    pub(crate) id: i64,
 }
 
 /// Keeps the secret that is replaced by `new` for `overlap` longer; those that ended before are
 /// forgotten. Without overlap those that were replaced earlier end as well: a secret leaked.
-pub(super) fn keep(
+pub(crate) fn keep(
     tx: &Tx<'_>,
     owner: Owner,
     old: Option<&Secret>,
@@ -44,23 +43,18 @@ pub(super) fn keep(
     }
     forget(tx, owner, now)?;
     if overlap.is_zero() {
-        tx.connection
-            .prepare_cached(
-                "update hookbox_old_secret set ends_ms = :now
-                 where of = :of and owner_id = :owner and ends_ms > :now",
-            )?
-            .execute(named_params! { ":now": now, ":of": owner.of, ":owner": owner.id })?;
-    }
-    let holding: i64 = tx
-        .connection
-        .prepare_cached(
-            "select count(*) from hookbox_old_secret
+        tx.conn.run(
+            "update hookbox_old_secret set ends_ms = :now
              where of = :of and owner_id = :owner and ends_ms > :now",
-        )?
-        .query_row(
-            named_params! { ":now": now, ":of": owner.of, ":owner": owner.id },
-            |row| row.get(0),
+            params! { ":now": now, ":of": owner.of, ":owner": owner.id },
         )?;
+    }
+    let holding: i64 = tx.conn.one(
+        "select count(*) from hookbox_old_secret
+         where of = :of and owner_id = :owner and ends_ms > :now",
+        params! { ":now": now, ":of": owner.of, ":owner": owner.id },
+        |row| row.get(0),
+    )?;
     if holding >= OLD_MAX {
         return Err(Error::misuse(format!(
             "{holding} replaced secrets still hold; with --overlap 0s all of them end"
@@ -69,32 +63,30 @@ pub(super) fn keep(
     let Some(old) = old else {
         return Ok(());
     };
-    tx.connection
-        .prepare_cached(
-            "insert into hookbox_old_secret (of, owner_id, secret, ends_ms)
-             values (:of, :owner, :secret, :ends)",
-        )?
-        .execute(named_params! {
+    tx.conn.run(
+        "insert into hookbox_old_secret (of, owner_id, secret, ends_ms)
+         values (:of, :owner, :secret, :ends)",
+        params! {
             ":of": owner.of,
             ":owner": owner.id,
             ":secret": old.expose(),
             ":ends": now.plus(overlap),
-        })?;
+        },
+    )?;
     Ok(())
 }
 
 /// Forgets the replaced secrets that ended by then.
-pub(super) fn forget(tx: &Tx<'_>, owner: Owner, by: Timestamp) -> Result<()> {
-    tx.connection
-        .prepare_cached(
-            "delete from hookbox_old_secret
-             where of = :of and owner_id = :owner and ends_ms <= :by",
-        )?
-        .execute(named_params! { ":of": owner.of, ":owner": owner.id, ":by": by })?;
+pub(crate) fn forget(tx: &Tx<'_>, owner: Owner, by: Timestamp) -> Result<()> {
+    tx.conn.run(
+        "delete from hookbox_old_secret
+         where of = :of and owner_id = :owner and ends_ms <= :by",
+        params! { ":of": owner.of, ":owner": owner.id, ":by": by },
+    )?;
     Ok(())
 }
 
 /// Forgets all of them.
-pub(super) fn forget_all(tx: &Tx<'_>, owner: Owner) -> Result<()> {
+pub(crate) fn forget_all(tx: &Tx<'_>, owner: Owner) -> Result<()> {
     forget(tx, owner, Timestamp(i64::MAX))
 }

@@ -1,19 +1,15 @@
 //! Adding, changing and removing sources.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::named_params;
-
-use super::no_source;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
-use crate::model::source::{NewSource, Source};
+use crate::model::source::NewSource;
 use crate::signature::Secret;
-use crate::store::Store;
-use crate::store::job::Tx;
-use crate::store::writer::expect_one;
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
 impl Store {
@@ -51,7 +47,7 @@ impl Store {
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let held = held(tx, &name)?;
+            let held = tx.directory.require_source(&name)?.clone();
             let mut source = NewSource::from(held.as_ref());
             change(&mut source)?;
             source.check()?;
@@ -78,7 +74,7 @@ impl Store {
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let held = held(tx, &name)?;
+            let held = tx.directory.require_source(&name)?.clone();
             let mut source = NewSource::from(held.as_ref());
             let old = source.secret.replace(secret.clone());
             source.check()?;
@@ -94,53 +90,41 @@ impl Store {
     pub fn remove_source(&self, name: &str, now: Timestamp) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let source = tx.directory.source(&name).ok_or_else(|| no_source(&name))?;
-            let changed = tx.connection
-                .prepare_cached(
-                    "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
-                )?
-                .execute(named_params! { ":now": now, ":id": source.id })?;
+            let source = tx.directory.require_source(&name)?.clone();
             tx.changes.configured();
-            expect_one(changed)
+            tx.conn.change_one(
+                "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
+                params! { ":now": now, ":id": source.id },
+            )
         })
     }
 }
 
-/// The source of this name.
-fn held(tx: &Tx<'_>, name: &str) -> Result<Arc<Source>> {
-    let held = tx.directory.source(name).cloned();
-    held.ok_or_else(|| no_source(name))
-}
-
 /// Writes a source: a new row, or that of its name.
 fn save(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId> {
-    let id = tx
-        .connection
-        .prepare_cached(
-            "insert into hookbox_source (
-                 name, kind, secret, tolerance_ms, path_token, on_repeat, generic, created_ms
-             ) values (
-                 :name, :kind, :secret, :tolerance, :path_token, :on_repeat, :generic, :now
-             )
-             on conflict (name) do update set
-                 kind = :kind, secret = :secret, tolerance_ms = :tolerance,
-                 path_token = :path_token, on_repeat = :on_repeat, generic = :generic,
-                 removed_ms = null
-             returning id",
-        )?
-        .query_row(
-            named_params! {
-                ":name": source.name,
-                ":kind": source.kind,
-                ":secret": source.secret.as_ref().map(Secret::expose),
-                ":tolerance": source.tolerance,
-                ":path_token": source.path_token.as_ref().map(Secret::expose),
-                ":on_repeat": source.on_repeat.unwrap_or(source.kind.default_on_repeat()),
-                ":generic": source.generic,
-                ":now": now,
-            },
-            |row| row.get(0),
-        )?;
+    let id = tx.conn.one(
+        "insert into hookbox_source (
+             name, kind, secret, tolerance_ms, path_token, on_repeat, generic, created_ms
+         ) values (
+             :name, :kind, :secret, :tolerance, :path_token, :on_repeat, :generic, :now
+         )
+         on conflict (name) do update set
+             kind = :kind, secret = :secret, tolerance_ms = :tolerance,
+             path_token = :path_token, on_repeat = :on_repeat, generic = :generic,
+             removed_ms = null
+         returning id",
+        params! {
+            ":name": source.name,
+            ":kind": source.kind,
+            ":secret": source.secret.as_ref().map(Secret::expose),
+            ":tolerance": source.tolerance,
+            ":path_token": source.path_token.as_ref().map(Secret::expose),
+            ":on_repeat": source.on_repeat.unwrap_or(source.kind.default_on_repeat()),
+            ":generic": source.generic,
+            ":now": now,
+        },
+        |row| row.get(0),
+    )?;
     tx.changes.configured();
     Ok(id)
 }

@@ -6,7 +6,9 @@ use crate::model::endpoint::NewEndpoint;
 use crate::model::id::EventId;
 use crate::model::kind::SourceKind;
 use crate::model::template::Template;
-use crate::store::{EventFilter, SendableEvent, Store};
+use crate::store::drain::due::SendableEvent;
+use crate::store::engine::Store;
+use crate::store::history::query::EventFilter;
 use crate::time::Timestamp;
 
 impl Store {
@@ -15,7 +17,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Misuse`] when it fails.
-    pub(super) fn try_template(&self, new: &NewEndpoint, held: Option<&NewEndpoint>) -> Result<()> {
+    pub(crate) fn try_template(&self, new: &NewEndpoint, held: Option<&NewEndpoint>) -> Result<()> {
         let Some(template) = new.format.template() else {
             return Ok(());
         };

@@ -1,0 +1,314 @@
+//! Finding what is due, and what it takes to send it.
+//!
+//! Every lookup goes through the partial index over pending rows, so its cost does not grow with
+//! history, and every answer is bounded.
+
+use crate::error::{Error, Result};
+use crate::model::activity::Facts;
+use crate::model::apart::apart;
+use crate::model::event::summary;
+use crate::model::header::Header;
+use crate::model::hops;
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
+use crate::model::kind::SourceKind;
+use crate::model::redact::hidden_texts;
+use crate::model::scope::Scope;
+use crate::model::template::{Particulars, Template};
+use crate::store::engine::Store;
+use crate::store::engine::columns::Headers;
+use crate::store::engine::conn::{Conn, Row, params};
+use crate::store::engine::packed::read_body;
+use crate::time::Timestamp;
+
+/// A delivery that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueDelivery {
+    /// Its row.
+    pub id: DeliveryId,
+    /// The event that is owed.
+    pub event: EventId,
+    /// Tries spent so far.
+    pub tries: u32,
+    /// When it is due.
+    pub due: Timestamp,
+    /// Whether its `webhook-id` is its own id: the receiver must take the event again.
+    pub has_new_id: bool,
+}
+
+/// An event as it is sent.
+#[derive(Debug, Clone)]
+pub struct SendableEvent {
+    /// Its row.
+    pub id: EventId,
+    /// What kind of fact.
+    pub event_type: String,
+    /// Its idempotency key.
+    pub key: Option<String>,
+    /// The name of its source, and the kind.
+    pub source: Option<(String, SourceKind)>,
+    /// When it was accepted.
+    pub received: Timestamp,
+    /// Since when it is owed: then, or when somebody asked for it again.
+    pub owed: Timestamp,
+    /// What was read from the body.
+    pub facts: Facts,
+    /// The producer's content type.
+    pub content_type: Option<String>,
+    /// The producer's headers in received order.
+    pub headers: Vec<Header>,
+    /// The exact bytes.
+    pub body: Vec<u8>,
+    /// The header that says which boxes and sources it has passed, this one included.
+    pub hops: Header,
+}
+
+impl SendableEvent {
+    /// The same under another key, also in the producer's headers that name it: for a receiver
+    /// that must take it again.
+    #[must_use]
+    pub fn renamed(mut self, key: &str) -> SendableEvent {
+        if let Some(old) = self.key.replace(key.to_owned()) {
+            for (_, value) in &mut self.headers {
+                if *value == old {
+                    *value = key.to_owned();
+                }
+            }
+        }
+        self
+    }
+
+    /// What its producer wrote into the body to prove itself: a receiver may say it again.
+    pub fn secret_texts(&self) -> Vec<Vec<u8>> {
+        let kind = self.source.as_ref().map(|(_, kind)| *kind);
+        let fields = kind.map_or(&[][..], SourceKind::secret_fields);
+        match fields {
+            [] => Vec::new(),
+            fields => hidden_texts(&self.body, fields),
+        }
+    }
+
+    /// What a template makes of it.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
+    pub fn filled_in(&self, template: &Template, webhook_id: &str) -> Result<Vec<u8>> {
+        apart(self.body.len(), || {
+            let source = self.source.as_ref().map(|(name, _)| name.as_str());
+            let scope = Scope {
+                kind: self.source.as_ref().map(|(_, kind)| *kind),
+                branch: self.facts.branch.as_deref(),
+                headers: &self.headers,
+                content_type: self.content_type.as_deref(),
+                ..Scope::new(&self.event_type, source, &self.body)
+            };
+            let particulars = Particulars {
+                id: webhook_id,
+                key: self.key.as_deref(),
+                received_at: &self.received.to_string(),
+                summary: &summary(self.facts.summary.as_deref(), &self.event_type, source),
+            };
+            template.render(&scope, particulars)
+        })
+    }
+}
+
+const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
+                               from hookbox_delivery indexed by hookbox_delivery_due
+                               where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
+                               order by due_ms, id
+                               limit :limit";
+
+/// In the order in which they were made, which is that of their events. The partial index has them
+/// by due time, so that this goes through that of all the endpoint's rows, from the first pending
+/// one on: those behind it are pending, nearly all of them.
+const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id
+                        from hookbox_delivery indexed by hookbox_delivery_endpoint
+                        where endpoint_id = :endpoint and id >= :from and state = 'pending'
+                        order by id
+                        limit :limit";
+
+const FIRST_PENDING: &str = "select min(id)
+                             from hookbox_delivery indexed by hookbox_delivery_due
+                             where endpoint_id = :endpoint and state = 'pending'";
+
+const NEXT_DUE_OF_ENDPOINT: &str = "select min(due_ms)
+                                    from hookbox_delivery indexed by hookbox_delivery_due
+                                    where endpoint_id = :endpoint and state = 'pending' and due_ms > :now";
+
+impl Store {
+    /// The deliveries of an endpoint that are due, the longest due first, `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn due(
+        &self,
+        endpoint: EndpointId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>> {
+        self.read(|conn| {
+            conn.all::<DueDelivery>(
+                DUE_OF_ENDPOINT,
+                params! { ":endpoint": endpoint, ":now": now, ":limit": limit as i64 },
+                read_due,
+            )
+        })
+    }
+
+    /// The pending deliveries of an endpoint in the order in which they were made, due or not, from
+    /// one of them on, `limit` at most.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub(crate) fn in_order(
+        &self,
+        endpoint: EndpointId,
+        from: DeliveryId,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>> {
+        self.read(|conn| {
+            conn.all::<DueDelivery>(
+                IN_ORDER,
+                params! { ":endpoint": endpoint, ":from": from, ":limit": limit as i64 },
+                read_due,
+            )
+        })
+    }
+
+    /// The pending delivery of an endpoint that was made first. It costs what is pending.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub(crate) fn first_pending(&self, endpoint: EndpointId) -> Result<Option<DeliveryId>> {
+        self.read(|conn| {
+            conn.one(FIRST_PENDING, params! { ":endpoint": endpoint }, |row| {
+                row.get(0)
+            })
+        })
+    }
+
+    /// When the next delivery of an endpoint becomes due after `now`.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn next_due(&self, endpoint: EndpointId, now: Timestamp) -> Result<Option<Timestamp>> {
+        self.read(|conn| {
+            conn.one(
+                NEXT_DUE_OF_ENDPOINT,
+                params! { ":endpoint": endpoint, ":now": now },
+                |row| row.get(0),
+            )
+        })
+    }
+
+    /// What a delivery carries, for sending; `None` when it is pending no more.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
+        self.read(|conn| read_sendable(conn, self.box_id(), OF_DELIVERY, delivery.0))
+    }
+
+    /// What an event's deliveries carry, to look at it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such event.
+    pub fn sendable_event(&self, event: EventId) -> Result<SendableEvent> {
+        let found = self.read(|conn| read_sendable(conn, self.box_id(), OF_EVENT, event.0))?;
+        found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))
+    }
+}
+
+fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
+    Ok(DueDelivery {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        tries: row.get(2)?,
+        due: row.get(3)?,
+        has_new_id: row.get(4)?,
+    })
+}
+
+const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
+                                e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
+                                e.encoding, e.bytes";
+
+const OF_DELIVERY: &str =
+    ", iif(d.replay_of is null and d.replay_id is null, e.received_ms, d.created_ms) as owed_ms
+     from hookbox_delivery as d
+     join hookbox_event as e on e.id = d.event_id
+     left join hookbox_source as s on s.id = e.source_id
+     where d.id = :id and d.state = 'pending'";
+
+const OF_EVENT: &str = ", e.received_ms as owed_ms
+     from hookbox_event as e
+     left join hookbox_source as s on s.id = e.source_id
+     where e.id = :id";
+
+fn read_sendable(
+    conn: Conn<'_>,
+    box_id: &BoxId,
+    place: &str,
+    id: i64,
+) -> Result<Option<SendableEvent>> {
+    conn.maybe(
+        &format!("{SENDABLE_COLUMNS} {place}"),
+        params! { ":id": id },
+        |row| {
+            let source: Option<String> = row.get("source")?;
+            let kind: Option<SourceKind> = row.get("kind")?;
+            let headers = row.get::<Headers>("headers")?.0;
+            Ok(SendableEvent {
+                id: row.get("id")?,
+                event_type: row.get("type")?,
+                key: row.get("key")?,
+                hops: hops::header(&headers, box_id, source.as_deref()),
+                source: source.zip(kind),
+                received: row.get("received_ms")?,
+                owed: row.get("owed_ms")?,
+                facts: Facts {
+                    summary: row.get("summary")?,
+                    branch: row.get("branch")?,
+                    is_json: row.get("is_json")?,
+                },
+                content_type: row.get("content_type")?,
+                headers,
+                body: read_body(row)?,
+            })
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::plan::plan_of;
+
+    #[test]
+    fn due_work_is_found_by_the_partial_index_without_sorting() {
+        for statement in [DUE_OF_ENDPOINT, NEXT_DUE_OF_ENDPOINT] {
+            let plan = plan_of(statement);
+            assert!(plan.contains("SEARCH hookbox_delivery USING"), "{plan}");
+            assert!(
+                plan.contains("hookbox_delivery_due (endpoint_id=? AND due_ms"),
+                "{plan}"
+            );
+            assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        }
+    }
+
+    #[test]
+    fn what_is_sent_in_order_is_found_without_sorting() {
+        let plan = plan_of(IN_ORDER);
+        assert!(
+            plan.contains("hookbox_delivery_endpoint (endpoint_id=? AND rowid>?)"),
+            "{plan}"
+        );
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+        let plan = plan_of(FIRST_PENDING);
+        assert!(
+            plan.contains("COVERING INDEX hookbox_delivery_due (endpoint_id=?)"),
+            "{plan}"
+        );
+    }
+}

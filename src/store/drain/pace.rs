@@ -1,0 +1,82 @@
+//! What the store remembers of an endpoint for the scheduler: what one with a rate was sent lately, and
+//! since when one refuses whatever it is sent.
+
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::id::EndpointId;
+use crate::store::engine::Store;
+use crate::store::engine::columns::{Millis, Moments};
+use crate::store::engine::conn::{Conn, params};
+use crate::store::engine::job::Tx;
+use crate::time::Timestamp;
+
+/// What an endpoint was sent lately, and until when it is sent nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecentPace {
+    /// When requests ended, oldest first.
+    pub ended: Vec<Timestamp>,
+    /// It asked for nothing before.
+    pub not_before: Timestamp,
+    /// Nothing is sent before, by its rate or since it asked for that.
+    pub until: Timestamp,
+}
+
+impl Store {
+    /// What the last process knew of an endpoint's pace, if anything limited it.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub(crate) fn recent_pace(&self, endpoint: EndpointId) -> Result<Option<RecentPace>> {
+        self.read(|conn| read(conn, endpoint))
+    }
+}
+
+fn read(conn: Conn<'_>, endpoint: EndpointId) -> Result<Option<RecentPace>> {
+    conn.maybe(
+        "select ended, not_before_ms, until_ms from hookbox_pace where endpoint_id = :id",
+        params! { ":id": endpoint },
+        |row| {
+            Ok(RecentPace {
+                ended: row.get::<Moments>("ended")?.0,
+                not_before: row.get("not_before_ms")?,
+                until: row.get("until_ms")?,
+            })
+        },
+    )
+}
+
+pub(crate) fn write(tx: &Tx<'_>, endpoint: EndpointId, pace: &RecentPace) -> Result<()> {
+    tx.conn.run(
+        "insert into hookbox_pace (endpoint_id, ended, not_before_ms, until_ms)
+         values (:id, :ended, :not_before, :until)
+         on conflict (endpoint_id) do update set
+             ended = :ended, not_before_ms = :not_before, until_ms = :until",
+        params! {
+            ":id": endpoint,
+            ":ended": Moments(pace.ended.clone()),
+            ":not_before": pace.not_before,
+            ":until": pace.until,
+        },
+    )?;
+    Ok(())
+}
+
+/// For how long an endpoint has refused whatever it was sent; `None` when it does not.
+pub(crate) fn read_refusing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Option<Duration>> {
+    let lasting: Option<Millis> = conn.maybe(
+        "select lasting_ms from hookbox_refusing where endpoint_id = :id",
+        params! { ":id": endpoint },
+        |row| row.get(0),
+    )?;
+    Ok(lasting.map(|span| span.0))
+}
+
+/// Forgets for how long the endpoint has refused everything: that is over, or was elsewhere.
+pub(crate) fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
+    tx.conn.run(
+        "delete from hookbox_refusing where endpoint_id = :id",
+        params! { ":id": id },
+    )?;
+    Ok(())
+}

@@ -1,0 +1,348 @@
+//! Writing what came of an attempt: the attempt's row, the delivery's move, the outage's row.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::attempt::{Outcome, Timing};
+use crate::model::delivery::{Move, State, next_state};
+use crate::model::endpoint::EndpointUrl;
+use crate::model::header::Header;
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::store::drain::hold::hold;
+use crate::store::drain::pace::{self, RecentPace, forget_refusals, read_refusing};
+use crate::store::engine::Store;
+use crate::store::engine::columns::{HeadersRef, Micros, Millis};
+use crate::store::engine::conn::params;
+use crate::store::engine::job::Tx;
+use crate::store::engine::measures::{AttemptLabels, OutcomeLabel};
+use crate::time::Timestamp;
+
+/// Most attempts of a delivery that are kept, as the schema has it. A ladder has a hundred at most.
+const ATTEMPTS_MAX: i64 = 1023;
+
+/// Attempts that can be followed: whoever is further behind misses some, and is told.
+const ATTEMPTS_KEPT: i64 = 8_192;
+
+/// After so many new ones the oldest are removed.
+const TRIM_AFTER: i64 = 1_024;
+
+/// What came of one attempt.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The delivery that was tried.
+    pub delivery: DeliveryId,
+    /// Its endpoint.
+    pub endpoint: EndpointId,
+    /// When the attempt began.
+    pub started: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// The same by the scheduler's own time, which may be ahead of the wall clock.
+    pub ended_steady: Timestamp,
+    /// Where the time went.
+    pub timing: Timing,
+    /// Whether the endpoint was reached: it can be refused here, with nothing sent.
+    pub reached: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The reply's status.
+    pub status: Option<u16>,
+    /// What went wrong, in plain words.
+    pub error: Option<String>,
+    /// What was sent, besides the body.
+    pub request_headers: Vec<Header>,
+    /// The reply's headers.
+    pub response_headers: Vec<Header>,
+    /// The reply's body, up to a cap.
+    pub response_body: Vec<u8>,
+    /// Whether the reply's body was longer.
+    pub response_truncated: bool,
+    /// Whether a page for a person came in the place of a program's answer, and counted as a yes.
+    pub is_page: bool,
+    /// What happens to the delivery.
+    pub change: Move,
+    /// Why nothing more is to be sent to the endpoint, if that is so.
+    pub hold: Option<String>,
+    /// What the endpoint was sent lately, if its pace is limited.
+    pub pace: Option<RecentPace>,
+    /// Whether it begins or ends to refuse everything.
+    pub refusing: Refusing,
+    /// Where the request went: a hold is not for an endpoint that is elsewhere by now.
+    pub url: EndpointUrl,
+}
+
+/// Whether an endpoint refuses whatever it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusing {
+    /// As before.
+    Same,
+    /// It has refused everything, and for so long by now.
+    For(Duration),
+    /// It has taken something.
+    Over,
+}
+
+impl Store {
+    fn measure_attempt(&self, report: &Report) {
+        let measures = self.measures();
+        let directory = self.directory();
+        let outcome = report.outcome.name();
+        if let Some(endpoint) = directory.endpoint_by_id(report.endpoint) {
+            let labels = AttemptLabels {
+                endpoint: endpoint.name.clone(),
+                outcome,
+            };
+            measures.attempts.get_or_create(&labels).inc();
+        }
+        measures
+            .attempt_seconds
+            .get_or_create(&OutcomeLabel { outcome })
+            .observe(report.timing.total.as_secs_f64());
+    }
+
+    /// For how long an endpoint has refused whatever it was sent; `None` when it does not.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub(crate) fn refusing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
+        self.read(|conn| read_refusing(conn, endpoint))
+    }
+
+    /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
+    /// return at once. Until it is called with success the delivery counts as in flight.
+    pub fn record_then(
+        &self,
+        report: Arc<Report>,
+        answer: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        self.measure_attempt(&report);
+        let bytes = report.response_body.len();
+        self.submit(bytes, false, move |tx| record(tx, &report), answer);
+    }
+}
+
+fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    let found_outage = match report.outcome {
+        Outcome::Unreachable => grow_outage(tx, report)?,
+        Outcome::Delivered | Outcome::Refused => {
+            if report.reached {
+                end_outage(tx, report)?;
+            }
+            false
+        }
+    };
+    if let Some(pace) = &report.pace {
+        pace::write(tx, report.endpoint, pace)?;
+    }
+    write_refusing(tx, report)?;
+    if let Some(reason) = &report.hold
+        && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
+        && endpoint.url == report.url
+        && endpoint.held.is_none()
+    {
+        hold(tx, report.endpoint, reason, report.ended)?;
+    }
+    // While an outage lasts, its row stands for all its probes.
+    if report.outcome == Outcome::Unreachable && !found_outage {
+        return Ok(());
+    }
+    tx.changes.attempted(report.endpoint, report.ended_steady);
+    tx.changes
+        .ended(report.endpoint, report.ended, report.outcome);
+    if report.is_page {
+        tx.changes.answered_by_page(report.endpoint);
+    }
+    let number = move_delivery(tx, report)?;
+    if number > ATTEMPTS_MAX {
+        // Only an endpoint that comes and goes a thousand times gets here; the count goes on.
+        return Ok(());
+    }
+    insert_attempt(tx, report, number)
+}
+
+/// Counts the attempt and moves the delivery, if it is still pending: a person may have cancelled
+/// it meanwhile, and then only the attempt counts. Returns the attempt's number.
+fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
+    let (from, attempts, is_replay): (State, i64, bool) = tx.conn.one(
+        "select state, attempts, replay_of is not null from hookbox_delivery where id = :id",
+        params! { ":id": report.delivery },
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    let number = attempts + 1;
+    let (due, reason, spent) = match &report.change {
+        // What was odd about it, if anything was.
+        Move::Deliver => (None, report.error.as_deref(), 1),
+        Move::Retry { due } => (Some(*due), report.error.as_deref(), 1),
+        Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
+        Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
+        // It keeps its due time: it is still the oldest when the endpoint is back.
+        Move::Postpone if from == State::Pending => return postpone(tx, report, number),
+        Move::Postpone => return count_attempt(tx, report, from, number),
+    };
+    let Some(to) = next_state(from, &report.change) else {
+        return count_attempt(tx, report, from, number);
+    };
+    tx.conn.change_one(
+        "update hookbox_delivery
+         set state = :to, due_ms = :due, settled_ms = :settled, tries = tries + :spent,
+             attempts = :number, reason = :reason
+         where id = :id and state = :from",
+        params! {
+            ":to": to,
+            ":due": due,
+            ":settled": (to != State::Pending).then_some(report.ended),
+            ":spent": spent,
+            ":number": number,
+            ":reason": reason,
+            ":id": report.delivery,
+            ":from": from,
+        },
+    )?;
+    if to != from {
+        tx.changes.deliveries_moved(report.endpoint, from, to, 1);
+    }
+    if to == State::Delivered && is_replay {
+        mend(tx, report)?;
+    }
+    Ok(number)
+}
+
+/// Notes of the dead and cancelled deliveries in whose place a replay got through that it did: of
+/// those that it repeats, and of any others of their events, to the same endpoint.
+fn mend(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    let mended = tx.conn.all::<(DeliveryId, State)>("with recursive repeated (id, event_id, replay_of) as (
+                                                         select id, event_id, replay_of from hookbox_delivery where id = :id
+                                                         union
+                                                         select d.id, d.event_id, d.replay_of
+                                                         from repeated as r
+                                                         join hookbox_delivery as d on d.id = r.replay_of
+                                                         where d.endpoint_id = :endpoint
+                                                     )
+                                                     select d.id, d.state
+                                                     from (select distinct event_id from repeated) as e
+                                                     join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
+                                                     where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled') and d.mended_by is null", params! { ":id": report.delivery, ":endpoint": report.endpoint }, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (delivery, state) in mended {
+        tx.conn.change_one(
+            "update hookbox_delivery set mended_by = :by where id = :id",
+            params! { ":by": report.delivery, ":id": delivery },
+        )?;
+        tx.changes.mended(report.endpoint, state);
+    }
+    Ok(())
+}
+
+/// Counts the attempt of a delivery that goes on waiting, with what it waits for.
+fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
+    tx.conn.change_one(
+        "update hookbox_delivery
+         set attempts = :number, reason = :reason
+         where id = :id and state = 'pending'",
+        params! {
+            ":number": number,
+            ":reason": report.error,
+            ":id": report.delivery,
+        },
+    )?;
+    Ok(number)
+}
+
+/// Counts the attempt of a delivery that stays as it is.
+fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Result<i64> {
+    tx.conn.change_one(
+        "update hookbox_delivery set attempts = :number where id = :id and state = :state",
+        params! { ":number": number, ":id": report.delivery, ":state": state },
+    )?;
+    Ok(number)
+}
+
+/// Notes an attempt for those who follow, in the transaction that writes it.
+fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
+    let place = tx.conn.insert(
+        "insert into hookbox_recent_attempt (attempt_id) values (:delivery * 1024 + :number)",
+        params! { ":delivery": delivery, ":number": number },
+    )?;
+    if place % TRIM_AFTER == 0 {
+        tx.conn.run(
+            "delete from hookbox_recent_attempt where id <= :place - :kept",
+            params! { ":place": place, ":kept": ATTEMPTS_KEPT },
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
+    tx.conn.run("insert into hookbox_attempt (
+                     id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
+                     outcome, status, error, request_headers, response_headers, response_body,
+                     response_truncated
+                 ) values (
+                     :delivery * 1024 + :number, :delivery, :number, :started, :resolve, :connect, :wait, :read, :total,
+                     :outcome, :status, :error, :request_headers, :response_headers, :response_body,
+                     :response_truncated
+                 )", params! {
+            ":delivery": report.delivery,
+            ":number": number,
+            ":started": report.started,
+            ":resolve": Micros(report.timing.resolve),
+            ":connect": Micros(report.timing.connect),
+            ":wait": Micros(report.timing.wait),
+            ":read": Micros(report.timing.read),
+            ":total": Micros(report.timing.total),
+            ":outcome": report.outcome,
+            ":status": report.status,
+            ":error": report.error,
+            ":request_headers": HeadersRef(&report.request_headers),
+            ":response_headers": HeadersRef(&report.response_headers),
+            ":response_body": report.response_body,
+            ":response_truncated": report.response_truncated,
+        })?;
+    attempt_added(tx, report.delivery, number)
+}
+
+fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {
+    match report.refusing {
+        Refusing::Same => {}
+        Refusing::For(lasting) => {
+            tx.conn.run(
+                "insert into hookbox_refusing (endpoint_id, lasting_ms) values (:id, :lasting)
+                 on conflict (endpoint_id) do update set lasting_ms = :lasting",
+                params! { ":id": report.endpoint, ":lasting": Millis(lasting) },
+            )?;
+        }
+        Refusing::Over => forget_refusals(tx, report.endpoint)?,
+    }
+    Ok(())
+}
+
+/// Begins or continues the endpoint's outage; true when it began.
+fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
+    let error = report.error.as_deref().unwrap_or("unreachable");
+    let probes: i64 = tx.conn.one(
+        "insert into hookbox_outage (endpoint_id, since_ms, last_probe_ms, probes, error)
+         values (:endpoint, :at, :at, 1, :error)
+         on conflict (endpoint_id) where ended_ms is null do update set
+             last_probe_ms = :at, probes = probes + 1, error = :error
+         returning probes",
+        params! { ":endpoint": report.endpoint, ":at": report.ended, ":error": error },
+        |row| row.get(0),
+    )?;
+    Ok(probes == 1)
+}
+
+/// Ends the endpoint's outage, if there is one: it was reached.
+fn end_outage(tx: &Tx<'_>, report: &Report) -> Result<()> {
+    let open: Option<i64> = tx.conn.maybe(
+        "select id from hookbox_outage where endpoint_id = :endpoint and ended_ms is null",
+        params! { ":endpoint": report.endpoint },
+        |row| row.get(0),
+    )?;
+    if let Some(id) = open {
+        tx.conn.change_one(
+            "update hookbox_outage set ended_ms = :at where id = :id and ended_ms is null",
+            params! { ":at": report.ended, ":id": id },
+        )?;
+    }
+    Ok(())
+}

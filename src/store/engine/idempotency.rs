@@ -1,0 +1,108 @@
+//! Answers to requests that came with an idempotency key, so that a repeat is answered as the first
+//! was, and does nothing.
+//!
+//! That a request was done is written in the transaction that does it. Its answer is made of what that
+//! left, and written right behind it: where the process ended in between, the repeat is told just that.
+
+use crate::error::Result;
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::engine::job::Tx;
+use crate::time::Timestamp;
+
+/// How many are kept, and for how long.
+const KEPT_MAX: i64 = 10_000;
+const KEPT_MS: i64 = 86_400_000;
+
+/// A request that is done once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Once {
+    /// Its key.
+    pub key: String,
+    /// The hash of what it asks for.
+    pub request: String,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// What is known of an earlier request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptAnswer {
+    /// The hash of the request.
+    pub request: String,
+    /// The answer's status and body; `None` where it was done and the process ended before that was kept.
+    pub answer: Option<(u16, Vec<u8>)>,
+}
+
+impl Store {
+    /// What was answered to a request with this key in the last day.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn kept_answer(&self, key: &str, now: Timestamp) -> Result<Option<KeptAnswer>> {
+        self.read(|conn| {
+            conn.maybe(
+                "select request, status, body from hookbox_answer
+                 where key = :key and made_ms > :now - :kept",
+                params! { ":key": key, ":now": now, ":kept": KEPT_MS },
+                |row| {
+                    let status: Option<u16> = row.get(1)?;
+                    let body: Option<Vec<u8>> = row.get(2)?;
+                    Ok(KeptAnswer {
+                        request: row.get(0)?,
+                        answer: status.zip(body),
+                    })
+                },
+            )
+        })
+    }
+
+    /// Keeps the answer to a request for a day, where it was done: what was refused changed nothing, and
+    /// may be asked again. One that is `fine` was done though nothing had to be written.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when nothing can be written.
+    pub fn keep_answer(&self, once: Once, status: u16, body: Vec<u8>, fine: bool) -> Result<()> {
+        self.write(move |tx| {
+            if fine {
+                mark(tx, &once)?;
+            }
+            tx.conn.run(
+                "update hookbox_answer set status = :status, body = :body
+                 where key = :key and request = :request and status is null",
+                params! {
+                    ":key": once.key, ":request": once.request, ":status": status, ":body": body,
+                },
+            )?;
+            Ok(())
+        })
+    }
+}
+
+/// Notes that a request was done; what is too old is forgotten.
+pub(crate) fn mark(tx: &Tx<'_>, once: &Once) -> Result<()> {
+    tx.conn.run(
+        "delete from hookbox_answer
+         where id in (
+             select id from hookbox_answer where made_ms <= :now - :kept limit 100
+         )",
+        params! { ":now": once.at, ":kept": KEPT_MS },
+    )?;
+    tx.conn.run(
+        "delete from hookbox_answer
+         where id <= (select max(id) - :count from hookbox_answer)
+             or (key = :key and made_ms <= :now - :kept)",
+        params! {
+            ":count": KEPT_MAX, ":key": once.key, ":now": once.at, ":kept": KEPT_MS,
+        },
+    )?;
+    tx.conn.run(
+        "insert into hookbox_answer (key, request, made_ms)
+         values (:key, :request, :now)
+         on conflict (key) do nothing",
+        params! {
+            ":key": once.key, ":request": once.request, ":now": once.at,
+        },
+    )?;
+    Ok(())
+}

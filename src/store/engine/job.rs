@@ -1,0 +1,90 @@
+//! A piece of work for the writer, and what it works on.
+
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::store::engine::conn::Conn;
+use crate::store::engine::directory::Directory;
+use crate::store::engine::sqlite::keys::Keys;
+use crate::store::engine::sqlite::marks::Marking;
+use crate::store::engine::tally::Changes;
+
+/// What a job works on: the open transaction, the directory as of it, and the sums to keep.
+pub(crate) struct Tx<'c> {
+    pub(crate) conn: Conn<'c>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) keys: &'c mut Keys,
+    pub(crate) changes: Changes,
+    pub(crate) marking: &'c mut Marking,
+}
+
+impl Tx<'_> {
+    /// Sees to it that what is made next has a mark.
+    pub(crate) fn mark(&mut self) -> Result<()> {
+        self.marking.ensure(self.conn)
+    }
+}
+
+/// One piece of work for the writer.
+pub(crate) trait Job: Send {
+    /// Does the work inside the group's transaction. It may be run again, after all that it did was
+    /// rolled back.
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
+
+    /// Tells the caller, after the commit, or with what stopped it.
+    fn answer(self: Box<Self>, stopped: Option<&Error>);
+
+    /// Roughly how much it writes.
+    fn bytes(&self) -> usize;
+
+    /// Whether somebody waits for its answer.
+    fn is_waited_for(&self) -> bool;
+}
+
+/// What is sent to the writer's thread.
+pub(crate) enum Message {
+    Job(Box<dyn Job>),
+    Stop,
+}
+
+/// A job made of two closures: one runs in the transaction, one takes the result afterwards.
+pub(crate) struct Task<T, O, A> {
+    pub(crate) operation: O,
+    pub(crate) result: Option<Result<T>>,
+    pub(crate) answer: A,
+    pub(crate) bytes: usize,
+    pub(crate) is_waited_for: bool,
+}
+
+impl<T, O, A> Job for Task<T, O, A>
+where
+    T: Send,
+    O: Fn(&mut Tx<'_>) -> Result<T> + Send,
+    A: FnOnce(Result<T>) + Send,
+{
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<()> {
+        let result = (self.operation)(tx);
+        let done = result.as_ref().map(drop).map_err(Error::clone);
+        self.result = Some(result);
+        done
+    }
+
+    fn answer(self: Box<Self>, stopped: Option<&Error>) {
+        let result = match (self.result, stopped) {
+            (Some(Ok(value)), None) => Ok(value),
+            // Its own error says more than the group's.
+            (Some(Err(error)), _) => Err(error),
+            (_, Some(error)) => Err(error.clone()),
+            (None, None) => Err(Error::Stopped),
+        };
+        (self.answer)(result);
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn is_waited_for(&self) -> bool {
+        self.is_waited_for
+    }
+}

@@ -1,0 +1,217 @@
+//! What is being worked on right now, written down beside the lock: whoever starts after a process that
+//! ended of itself sees on which piece of work it did.
+//!
+//! A piece that was in hand when the process ended, twice in a row, is set aside, whatever the cause. It is
+//! written without waiting for the disk: a process that ends leaves what it wrote, and what was written before
+//! the machine was started anew says nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use crate::model::id::{DeliveryId, EndpointId};
+use crate::store::engine::Store;
+use crate::store::engine::sqlite::lock::{LINE_BYTES, Watched};
+
+/// Ends in a row after which a piece is set aside.
+pub(crate) const ENDS_MAX: u32 = 2;
+
+/// How long the ends of others' work are watched one by one, in pieces of work: until then the piece that was
+/// the cause has come up again.
+const WATCHED_PIECES: u32 = 1_000;
+
+/// Why a piece is set aside.
+pub(crate) const REASON: &str = "it ended the process, twice in a row";
+
+/// A piece of work that is done on what strangers sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Piece {
+    /// Making what is sent of an event.
+    Delivery(EndpointId, DeliveryId),
+    /// Making an event of a row of the outbox.
+    Row(i64),
+}
+
+impl Piece {
+    fn line(self, ends: u32) -> String {
+        let text = match self {
+            Piece::Delivery(endpoint, delivery) => {
+                format!("delivery {} {}", endpoint.0, delivery.0)
+            }
+            Piece::Row(id) => format!("row {id} 0"),
+        };
+        let (text, width) = (format!("{text} {ends}"), LINE_BYTES - 1);
+        format!("{text:<width$}\n")
+    }
+
+    fn read(line: &str) -> Option<(Piece, u32)> {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let number = |index: usize| words.get(index)?.parse().ok();
+        let piece = match *words.first()? {
+            "delivery" => Piece::Delivery(EndpointId(number(1)?), DeliveryId(number(2)?)),
+            "row" => Piece::Row(number(1)?),
+            _ => return None,
+        };
+        Some((piece, words.get(3)?.parse().ok()?))
+    }
+}
+
+/// What the process before left in hand: each piece with how many ended with it in a row.
+fn left(lines: &[u8]) -> Vec<(Piece, u32)> {
+    let lines = lines.chunks_exact(LINE_BYTES);
+    lines
+        .filter_map(|line| Piece::read(std::str::from_utf8(line).ok()?))
+        .collect()
+}
+
+/// All that is in hand of this process.
+#[derive(Debug, Default)]
+pub(crate) struct Hands {
+    state: Mutex<State>,
+    free_again: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    file: Watched,
+    /// Which lines are used.
+    used: Vec<bool>,
+    /// What was in hand when the process before ended. As long as there are any, one piece at a time is:
+    /// so that the next end is put down to the right one.
+    suspects: HashMap<Piece, u32>,
+    /// Pieces until the suspects are forgotten.
+    watched: u32,
+}
+
+impl State {
+    fn write(&self, line: usize, text: &str) {
+        // Where it cannot be written, nothing is set aside; the lock's keeper speaks of a file that is gone.
+        let _ = self.file.write_line(line, text.as_bytes());
+    }
+}
+
+/// Nobody panics with the lines locked.
+const NO_PANIC: &str = "nobody panics with what is in hand locked";
+
+impl Hands {
+    /// Writes a piece down, as long as what is returned is held.
+    pub(crate) fn take(self: &Arc<Hands>, piece: Piece) -> Held {
+        let state = self.lock();
+        let mut state = self
+            .free_again
+            .wait_while(state, |state| {
+                !state.suspects.is_empty() && state.used.contains(&true)
+            })
+            .expect(NO_PANIC);
+        let free = state.used.iter().position(|used| !used);
+        let line = free.unwrap_or_else(|| {
+            state.used.push(false);
+            state.used.len() - 1
+        });
+        state.used[line] = true;
+        let ends = state.suspects.get(&piece).copied().unwrap_or(0) + 1;
+        state.write(line, &piece.line(ends));
+        Held {
+            hands: self.clone(),
+            piece,
+            line,
+        }
+    }
+
+    /// What the process before left, and how often it ended with each.
+    pub(crate) fn suspects(&self) -> Vec<(Piece, u32)> {
+        self.lock().suspects.clone().into_iter().collect()
+    }
+
+    /// A piece is no suspect any more: it is set aside.
+    pub(crate) fn clear(&self, piece: Piece) {
+        self.lock().suspects.remove(&piece);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect(NO_PANIC)
+    }
+}
+
+/// A piece that is in hand; dropping it says that it is done.
+#[derive(Debug)]
+pub(crate) struct Held {
+    hands: Arc<Hands>,
+    piece: Piece,
+    line: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.hands.lock();
+        state.used[self.line] = false;
+        let blank = " ".repeat(LINE_BYTES - 1) + "\n";
+        state.write(self.line, &blank);
+        if !state.suspects.is_empty() {
+            state.suspects.remove(&self.piece);
+            state.watched = state.watched.saturating_sub(1);
+            if state.watched == 0 {
+                state.suspects.clear();
+            }
+            self.hands.free_again.notify_all();
+        }
+    }
+}
+
+impl Store {
+    /// What is in hand; see [`Hands::take`].
+    pub(crate) fn hands(&self) -> Arc<Hands> {
+        self.published().hands.clone()
+    }
+
+    /// Begins to write down what is in hand, and remembers what the process before left.
+    pub(crate) fn watch_hands(&self, file: Watched, lines: &[u8]) {
+        let mut state = self.published().hands.lock();
+        *state = State {
+            file,
+            used: Vec::new(),
+            suspects: left(lines).into_iter().collect(),
+            watched: WATCHED_PIECES,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_read_as_it_was_written_and_nothing_else_is() {
+        let delivery = Piece::Delivery(EndpointId(7), DeliveryId(i64::MAX));
+        let mut lines = String::new();
+        for (piece, ends) in [(delivery, 1), (Piece::Row(12), 2)] {
+            assert_eq!(piece.line(ends).len(), LINE_BYTES);
+            lines.push_str(&piece.line(ends));
+        }
+        lines.push_str(&" ".repeat(LINE_BYTES));
+        lines.push_str(&"\0".repeat(LINE_BYTES));
+        lines.push_str("delivery 1");
+        assert_eq!(left(lines.as_bytes()), [(delivery, 1), (Piece::Row(12), 2)]);
+        assert_eq!(left(&[0xff; 3 * LINE_BYTES]), []);
+    }
+
+    #[test]
+    fn while_there_are_suspects_one_piece_is_in_hand_at_a_time() {
+        let hands = Arc::new(Hands::default());
+        let (bad, good) = (Piece::Row(1), Piece::Row(2));
+        hands.lock().suspects.insert(bad, 1);
+        hands.lock().watched = WATCHED_PIECES;
+        let held = hands.take(good);
+        let (other, second) = (hands.clone(), std::sync::mpsc::channel());
+        let thread = std::thread::spawn(move || {
+            let held = other.take(bad);
+            second.0.send(()).unwrap();
+            held
+        });
+        assert!(second.1.try_recv().is_err());
+        drop(held);
+        second.1.recv().unwrap();
+        drop(thread.join().unwrap());
+        assert!(hands.lock().suspects.is_empty());
+        let _both = (hands.take(good), hands.take(bad));
+    }
+}

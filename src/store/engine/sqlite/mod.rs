@@ -1,0 +1,19 @@
+//! What is the SQLite file's own: opening it and its schema, the place where it lies, who serves it, copies of
+//! it, and how keys and marks are kept in it.
+
+pub(crate) mod backup;
+mod bind;
+pub(crate) mod check;
+pub(crate) mod compact;
+pub(crate) mod disk_space;
+pub(crate) mod draft;
+pub(crate) mod in_hand;
+pub(crate) mod keys;
+pub(crate) mod lock;
+pub(crate) mod marks;
+pub(crate) mod open;
+pub(crate) mod permission;
+pub(crate) mod place;
+pub(crate) mod restore;
+pub(crate) mod salvage;
+pub(crate) mod schema;

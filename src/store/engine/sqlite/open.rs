@@ -1,0 +1,285 @@
+//! Opening and making the file: what it must be, who may read it, and how connections are set.
+//!
+//! It must never change a file that is not hookbox's own unless that was asked for.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::error::{Error, Result};
+use crate::model::id::BoxId;
+use crate::store::engine::sqlite::lock::has_others_log;
+use crate::store::engine::sqlite::permission::{denied, give_to};
+use crate::store::engine::sqlite::place;
+use crate::store::engine::sqlite::schema::{
+    OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, schema_version,
+};
+
+/// How long a connection waits for another's write lock. An application may hold its own file's
+/// lock for seconds; a Gogs sender gives up after 15.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the log's file may stay, in bytes: four times what it usually grows to.
+const LOG_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+
+/// Statements kept prepared per connection: more than the program has.
+const STATEMENTS_KEPT: usize = 64;
+
+/// What to do where the tables are not there yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// Refuse: the caller looks at or adds to an existing store.
+    Refuse,
+    /// Make the file, readable by its owner alone; refuse another program's database.
+    Create,
+    /// Make the file, or add the tables to another program's database.
+    CreateOrExtend {
+        /// Whether that may be put in WAL mode, which it keeps.
+        may_set_wal: bool,
+    },
+}
+
+/// Checks the file, makes what is missing, and returns its real path and box.
+pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)> {
+    let exists = probe(path)?;
+    // SQLite removes a log that it finds beside an empty file. Looked at again behind it: another process
+    // may have made the file meanwhile, and its log.
+    if !holds_something(path)
+        && let Some(left) = place::left_of(path)
+        && !holds_something(path)
+    {
+        return Err(place::gone(path, &left));
+    }
+    if !exists {
+        if missing == Missing::Refuse {
+            return Err(Error::NoDatabase(path.to_owned()));
+        }
+        create_file(path)?;
+    }
+    // One name for the file whatever link led to it: the scheduler's lock goes by name.
+    let path = path
+        .canonicalize()
+        .map_err(|error| cannot("open", path, error))?;
+    place::check(&path)?;
+    if has_others_log(&path) {
+        return Err(place::others_log(&path));
+    }
+    let (connection, version) = connect_writable(&path)
+        .and_then(|connection| {
+            let version = schema_version(&connection)?;
+            Ok((connection, version))
+        })
+        .map_err(|error| in_own_words(error, &path))?;
+    match version {
+        Some(found) if found > SCHEMA_VERSION => {
+            return Err(Error::NewerSchema {
+                path,
+                found,
+                known: SCHEMA_VERSION,
+            });
+        }
+        Some(found) if found < OLDEST => {
+            return Err(Error::OlderSchema {
+                path,
+                found,
+                needed: OLDEST,
+            });
+        }
+        Some(found) if found < SCHEMA_VERSION => {
+            check_mode(&connection, &path, missing)?;
+            migrate(&connection, &path, found)?;
+        }
+        Some(_) => check_mode(&connection, &path, missing)?,
+        None => {
+            let foreign = has_foreign_tables(&connection)?;
+            match missing {
+                Missing::Refuse if foreign => return Err(Error::ForeignDatabase(path)),
+                Missing::Refuse => return Err(Error::NoDatabase(path)),
+                Missing::Create if foreign => return Err(Error::ForeignDatabase(path)),
+                Missing::Create | Missing::CreateOrExtend { .. } => {
+                    if !foreign {
+                        close_to_others(&path)?;
+                    }
+                    check_mode(&connection, &path, missing)?;
+                    if !foreign {
+                        give_back_pages(&connection)?;
+                    }
+                    make_schema(&connection)?;
+                }
+            }
+        }
+    }
+    // WAL is a property of the file: readers never block the writer, and a commit is one fsync.
+    let mode: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(Error::misuse(format!(
+            "{} cannot be put in WAL mode (it stays in {mode} mode); move it to a local, writable disk",
+            path.display()
+        )));
+    }
+    let box_id: String =
+        connection.query_row("select box from hookbox_meta where id = 1", [], |row| {
+            row.get(0)
+        })?;
+    Ok((path, BoxId::new(box_id)))
+}
+
+/// The connection that writes.
+pub(crate) fn connect_writable(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    if connection.is_readonly("main")? {
+        let read_only = std::io::Error::new(ErrorKind::PermissionDenied, "it is read-only here");
+        return Err(cannot("write to", path, read_only));
+    }
+    set_up(&connection)?;
+    // An accepted event must survive power loss: fsync at every commit.
+    connection.pragma_update(None, "synchronous", "full")?;
+    // After a long reader the log is long; once it begins anew it is cut back.
+    connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
+    // References are promises between rows; SQLite checks them only when asked.
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+/// A connection that can only read.
+pub(crate) fn connect_read_only(path: &Path) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// What every connection has.
+fn set_up(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    // What SQLite sets aside for a moment is small, and must not depend on a folder of the system's.
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // A plan never depends on the values that are bound. Else a statement that compares a column
+    // of a partial index with one is prepared anew each time it is run.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
+}
+
+/// Whether there is a file; an empty one counts as one to be filled. Whether it is a database SQLite
+/// says: opened and closed by hand, it would lose all locks that this process has on it, as those of a
+/// program that hookbox is a part of (POSIX locks belong to the process).
+fn probe(path: &Path) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => Err(Error::NotSqlite(path.to_owned())),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(cannot("open", path, error)),
+    }
+}
+
+fn holds_something(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.len() > 0)
+}
+
+/// Makes an empty file that only its owner can read: it will hold secrets. SQLite gives its
+/// side files the same mode.
+fn create_file(path: &Path) -> Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        // Made by the super-user for a service: the folder says whose it is.
+        Ok(file) => {
+            if let Ok(folder) = std::fs::metadata(place::folder_of(path)) {
+                give_to(&file, &folder).map_err(|error| Error::io_at("make", path, error))?;
+            }
+        }
+        // Another process made it in between; what it is gets checked next.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+        Err(error) => return Err(cannot("make", path, error)),
+    }
+    // The file's name must survive power loss as its contents do.
+    sync_folder(path)
+}
+
+/// Brings the name of a file to the disk.
+pub(crate) fn sync_folder(path: &Path) -> Result<()> {
+    let folder = place::folder_of(path);
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| Error::io_at("make", path, error))
+}
+
+/// An empty file that somebody made before gets the mode of one that we make.
+fn close_to_others(path: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(path, mode)
+            .map_err(|error| Error::io_at("protect", path, error))?;
+    }
+    Ok(())
+}
+
+/// Whether the file holds anything that is not hookbox's.
+pub(crate) fn has_foreign_tables(connection: &Connection) -> Result<bool> {
+    let has_some = connection.query_row(
+        "select exists (
+             select 1 from sqlite_schema
+             where tbl_name not glob 'hookbox_*' and tbl_name not glob 'sqlite_*'
+         )",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(has_some)
+}
+
+/// Another program's file is put in WAL mode only where that was asked for: it keeps the mode.
+fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<()> {
+    let may_set_wal = matches!(missing, Missing::CreateOrExtend { may_set_wal: true });
+    let mode: String = connection.query_row("pragma journal_mode", [], |row| row.get(0))?;
+    if mode == "wal" || may_set_wal || !has_foreign_tables(connection)? {
+        return Ok(());
+    }
+    Err(Error::NotWal {
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+/// Says in the project's words that a file is no database or may not be used, where SQLite found that.
+fn in_own_words(error: Error, path: &Path) -> Error {
+    let code = match &error {
+        Error::Database { cause, .. } => cause
+            .downcast_ref::<rusqlite::Error>()
+            .and_then(rusqlite::Error::sqlite_error_code),
+        _ => None,
+    };
+    match code {
+        Some(ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            denied("open", path).unwrap_or(error)
+        }
+        _ => error,
+    }
+}
+
+/// That the system did not let a file be opened or made: who may, or that its folder is not there.
+fn cannot(doing: &str, path: &Path, error: std::io::Error) -> Error {
+    let known = match error.kind() {
+        ErrorKind::PermissionDenied => denied(doing, path),
+        ErrorKind::NotFound => {
+            let folder = path.parent().unwrap_or(path).display();
+            let text = format!("there is no folder {folder}; make it first");
+            Some(Error::io_at(
+                doing,
+                path,
+                std::io::Error::new(ErrorKind::NotFound, text),
+            ))
+        }
+        _ => None,
+    };
+    known.unwrap_or_else(|| Error::io_at(doing, path, error))
+}

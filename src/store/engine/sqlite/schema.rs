@@ -1,0 +1,110 @@
+//! The tables: made new, or brought up from an older schema, a numbered step at a time.
+//!
+//! Each step is a file in `migrations/` and runs in one transaction: broken off at any moment, it is done
+//! or undone. What has many rows is copied, so that a step may take as long, and as much of the disk, as the
+//! file is large.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::store::engine::sqlite::lock::is_served;
+
+/// The schema, run as it stands.
+const SCHEMA: &str = include_str!("../../../../schema.sql");
+
+/// The newest schema version this program knows; `schema.sql` writes it.
+pub(crate) const SCHEMA_VERSION: i64 = 8;
+
+/// The oldest schema that files are brought up from.
+pub(crate) const OLDEST: i64 = 7;
+
+/// What leads to each schema from the one before it.
+const STEPS: &[(i64, &str)] = &[(8, include_str!("../../../../migrations/8.sql"))];
+
+/// Brings a file up to the newest schema.
+pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Result<()> {
+    if is_served(path) {
+        return Err(Error::Refused(format!(
+            "{} has schema version {found} and is served by an older hookbox; stop that one, then any command of this one brings the file up to version {SCHEMA_VERSION}",
+            path.display()
+        )));
+    }
+    tracing::warn!(
+        database = %path.display(), from = found, to = SCHEMA_VERSION,
+        "store.migrating"
+    );
+    // A table is made anew beside the old one: nothing may follow its references meanwhile.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    // Nor is it looked into views that an application made, of ours or of tables that it dropped.
+    connection.pragma_update(None, "legacy_alter_table", true)?;
+    for (version, step) in STEPS {
+        let done = take(connection, *version, step);
+        if done.is_err() && !connection.is_autocommit() {
+            connection.execute_batch("rollback")?;
+        }
+        done?;
+    }
+    connection.pragma_update(None, "legacy_alter_table", false)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(())
+}
+
+fn take(connection: &Connection, version: i64, step: &str) -> Result<()> {
+    connection.execute_batch("begin immediate")?;
+    // Another process may have been faster.
+    if schema_version(connection)?.is_none_or(|found| found >= version) {
+        connection.execute_batch("commit")?;
+        return Ok(());
+    }
+    connection.execute_batch(step)?;
+    connection.execute(
+        "update hookbox_meta set schema_version = ?1 where id = 1",
+        [version],
+    )?;
+    let broken: i64 = connection.query_row(
+        "select count(*) from pragma_foreign_key_check where \"table\" glob 'hookbox_*'",
+        [],
+        |row| row.get(0),
+    )?;
+    if broken > 0 {
+        return Err(Error::Refused(format!(
+            "the file cannot be brought up to schema version {version}: {broken} rows refer to what is not there; look with `hookbox check --full` of the older hookbox"
+        )));
+    }
+    connection.execute_batch("commit")?;
+    Ok(())
+}
+
+/// Lets pages that are freed be cut off the file, a few at a time, when that is asked for. It is a
+/// property of the file from its first table on.
+pub(crate) fn give_back_pages(connection: &Connection) -> Result<()> {
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    Ok(())
+}
+
+/// Makes the tables of the newest schema.
+pub(crate) fn make_schema(connection: &Connection) -> Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
+}
+
+/// The version in the file; `None` where hookbox's tables are not there.
+pub(crate) fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+    let known: i64 = connection.query_row(
+        "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
+        [],
+        |row| row.get(0),
+    )?;
+    if known == 0 {
+        return Ok(None);
+    }
+    connection
+        .query_row(
+            "select schema_version from hookbox_meta where id = 1",
+            [],
+            |row| row.get(0),
+        )
+        .map(Some)
+}

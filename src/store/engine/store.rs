@@ -1,0 +1,335 @@
+//! The handle to an open store: hands work to the writer, reads with connections of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Sender, channel, sync_channel};
+use std::sync::{Arc, Mutex, RwLock};
+use std::thread::JoinHandle;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::conn::Conn;
+use super::directory::{self, Directory};
+use super::idempotency::{self, Once};
+use super::job::{Message, Task, Tx};
+use super::measures::Measures;
+use super::published::{Listening, NO_PANIC, Published, Woken};
+use super::readers::Readers;
+use super::sqlite::disk_space::{DiskSpace, Limits};
+use super::sqlite::lock::{self, ServeLock};
+use super::sqlite::open::{self, Missing};
+use super::sqlite::{marks, place};
+use super::trouble::{Kind, Trouble};
+use super::writer::{GroupCounter, GroupStats, Writer};
+use crate::error::{Error, Result};
+use crate::model::id::BoxId;
+
+/// A handle to an open store. Clones share one writer; it stops with the last of them, or with
+/// [`Store::close`].
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+    /// The request that this handle's writes are done for.
+    once: Option<Arc<Once>>,
+}
+
+struct Inner {
+    path: PathBuf,
+    /// Which file that was.
+    identity: Option<(u64, u64)>,
+    box_id: BoxId,
+    jobs: Sender<Message>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+    published: Arc<Published>,
+}
+
+impl Store {
+    /// Opens a store, making what `missing` allows.
+    ///
+    /// Blocks for a few milliseconds: it starts the writer's thread.
+    ///
+    /// # Errors
+    /// [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::ForeignDatabase`],
+    /// [`Error::NewerSchema`] for what the file is; [`Error::Io`] and [`Error::Database`] when it
+    /// cannot be opened or made.
+    ///
+    /// ```
+    /// use hookbox::store::{Missing, Store};
+    /// let folder = tempfile::tempdir()?;
+    /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
+    /// assert_eq!(store.stats()?.events, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(path: &Path, missing: Missing) -> Result<Store> {
+        let (path, box_id) = open::prepare(path, missing)?;
+        let connection = open::connect_writable(&path)?;
+        marks::refresh(Conn(&connection), &box_id)?;
+        let published = Arc::new(Published {
+            directory: RwLock::new(Arc::new(directory::load(Conn(&connection))?)),
+            listeners: RwLock::new(Vec::new()),
+            listeners_ever: AtomicU64::new(0),
+            groups: GroupCounter::default(),
+            keys_asked_for: AtomicBool::new(false),
+            measures: Measures::new(),
+            trouble: Trouble::default(),
+            has_mark: AtomicBool::new(false),
+            looks: AtomicU64::new(0),
+            serving: Mutex::default(),
+            hands: Arc::default(),
+            room: Mutex::default(),
+        });
+        let (jobs, messages) = channel();
+        let writer = Writer::new(connection, published.clone(), &path, box_id.clone())?;
+        let thread = std::thread::Builder::new()
+            .name("writer".to_owned())
+            .spawn(move || writer.run(&messages))
+            .map_err(|error| Error::io("start the writer's thread", error))?;
+        Ok(Store {
+            inner: Arc::new(Inner {
+                readers: Readers::new(path.clone()),
+                identity: place::identity(&path),
+                path,
+                box_id,
+                jobs,
+                writer: Mutex::new(Some(thread)),
+                published,
+            }),
+            once: None,
+        })
+    }
+
+    /// What the writer shares.
+    pub(crate) fn published(&self) -> &Published {
+        &self.inner.published
+    }
+
+    /// The database file's real path.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// A handle whose writes are those of one request: with the first of them it is known to be done.
+    pub fn once(&self, once: Once) -> Store {
+        Store {
+            inner: self.inner.clone(),
+            once: Some(Arc::new(once)),
+        }
+    }
+
+    /// The box that is part of every outer id.
+    pub fn box_id(&self) -> &BoxId {
+        &self.inner.box_id
+    }
+
+    /// The sources and endpoints, as last seen: 50 milliseconds old at most.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.inner.published.directory()
+    }
+
+    /// How often was looked whether they changed: the same number a while later says that the writer waits
+    /// for something.
+    pub(crate) fn looks(&self) -> u64 {
+        self.inner.published.looks.load(Ordering::Relaxed)
+    }
+
+    /// The sources and endpoints, as the file has them now.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn fresh_directory(&self) -> Result<Arc<Directory>> {
+        let held = self.directory();
+        self.read(|conn| Ok(directory::newer(conn, &held)?.map_or(held.clone(), Arc::new)))
+    }
+
+    /// A secret of this file's for one purpose, the same each time: nobody who cannot read the file
+    /// can know it.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub(crate) fn derived_secret(&self, purpose: &str) -> Result<[u8; 32]> {
+        let seed: Vec<u8> = self.read(|conn| {
+            conn.one(
+                "select key_seed from hookbox_meta where id = 1",
+                &[],
+                |row| row.get(0),
+            )
+        })?;
+        let mut hmac = <Hmac<Sha256> as KeyInit>::new_from_slice(&seed)
+            .expect("HMAC takes keys of any length");
+        hmac.update(purpose.as_bytes());
+        Ok(hmac.finalize().into_bytes().into())
+    }
+
+    /// Takes the right to run the scheduler on this file.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyServing`] when another process has it.
+    pub fn lock_for_serving(&self) -> Result<ServeLock> {
+        let lock = ServeLock::take(&self.inner.path)?;
+        *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
+        self.watch_hands(lock.watched(), lock.left());
+        // So that whoever puts something in beside it finds one. A full disk must not keep the service
+        // from starting: then it is drawn with the first row.
+        if let Err(error) = self.write(|tx| tx.mark()) {
+            tracing::warn!(error = error.chain(), "cannot draw a mark for new ids yet");
+        }
+        self.read(|conn| marks::refresh(conn, &self.inner.box_id))?;
+        Ok(lock)
+    }
+
+    /// Takes events in only as long as there is this much room, from now on. What is there already is
+    /// sent and recorded all the same.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn limit(&self, limits: Limits) -> Result<()> {
+        let room = DiskSpace::new(&self.inner.path, limits);
+        let why = self.read(|conn| Ok(room.why_not(conn, false)))?;
+        let published = &self.inner.published;
+        published.trouble.set(Kind::NoRoom, why);
+        *published.room.lock().expect(NO_PANIC) = Some(room);
+        Ok(())
+    }
+
+    /// Whether some process serves this file right now.
+    pub fn is_served(&self) -> bool {
+        lock::is_served(&self.inner.path)
+    }
+
+    /// Calls `listener` after each commit that gave endpoints something to send, as long as what is
+    /// returned is held. It must return at once: it runs on the writer's thread.
+    pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) -> Listening {
+        let published = self.inner.published.clone();
+        let number = published.listeners_ever.fetch_add(1, Ordering::Relaxed);
+        let listener = Box::new(listener);
+        let mut listeners = published.listeners.write().expect(NO_PANIC);
+        listeners.push((number, listener));
+        drop(listeners);
+        Listening { published, number }
+    }
+
+    /// How the writer grouped its work so far.
+    pub fn group_stats(&self) -> GroupStats {
+        self.inner.published.groups.read()
+    }
+
+    /// Why nothing is taken in, or nothing can be written now: the disk is full, say, or the file is
+    /// not there any more. `None` while all is well.
+    pub fn trouble(&self) -> Option<String> {
+        self.inner.published.trouble.why()
+    }
+
+    /// Waits until all that was handed in before is on disk, without the little time that what
+    /// nobody waits for is given to gather.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the disk does not take it.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.write(|_| Ok(()))
+    }
+
+    /// Stops the writer after it has committed all that was handed in. Later writes fail with
+    /// [`Error::Stopped`]. Blocks until then.
+    pub fn close(&self) {
+        self.inner.close();
+    }
+
+    /// Hands work to the writer and returns at once; `answer` is called after the commit, on the
+    /// writer's thread, and must return at once.
+    ///
+    /// The queue has no bound of its own: each caller waits for its answer before it hands in
+    /// more, and the callers are bounded (connections, workers, threads).
+    pub(crate) fn submit<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        is_waited_for: bool,
+        operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+        answer: impl FnOnce(Result<T>) + Send + 'static,
+    ) {
+        let job = Box::new(Task {
+            operation,
+            result: None,
+            answer,
+            bytes,
+            is_waited_for,
+        });
+        if let Err(unsent) = self.inner.jobs.send(Message::Job(job))
+            && let Message::Job(job) = unsent.0
+        {
+            job.answer(Some(&Error::Stopped));
+        }
+    }
+
+    /// Hands work to the writer and waits until it is committed.
+    pub(crate) fn write<T: Send + 'static>(
+        &self,
+        operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (sender, receiver) = sync_channel(1);
+        let once = self.once.clone();
+        let operation = move |tx: &mut Tx<'_>| {
+            let done = operation(tx)?;
+            if let Some(once) = &once {
+                idempotency::mark(tx, once)?;
+            }
+            Ok(done)
+        };
+        self.submit(0, true, operation, move |result| {
+            // The caller waits just below; it cannot be gone.
+            let _ = sender.send(result);
+        });
+        receiver.recv().unwrap_or(Err(Error::Stopped))
+    }
+
+    /// Reads with a connection of the pool.
+    pub(crate) fn read<T>(&self, query: impl FnOnce(Conn<'_>) -> Result<T>) -> Result<T> {
+        let read = self.inner.readers.with(|conn| {
+            let found = query(conn)?;
+            // What was read may have ids of a mark that another process drew; beside one that serves
+            // and has drawn its own, none does.
+            let published = &self.inner.published;
+            if !(published.has_mark.load(Ordering::Acquire) && published.serves()) {
+                marks::refresh(conn, &self.inner.box_id)?;
+            }
+            Ok(found)
+        });
+        // A new connection to what lies at the path now says nothing of the file that was opened.
+        if let Err(error) = &read
+            && place::identity(&self.inner.path) == self.inner.identity
+        {
+            self.inner.published.noticed(error);
+        }
+        read
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("path", &self.inner.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        let thread = self.writer.lock().expect("no closer panics").take();
+        if let Some(thread) = thread {
+            // The last connection to close moves the log into the database file, and a read-only
+            // one cannot: so the readers go first.
+            self.readers.close();
+            let _ = self.jobs.send(Message::Stop);
+            if thread.join().is_err() {
+                tracing::error!("the writer's thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,179 @@
+//! Values as they stand in columns, whatever the engine.
+//!
+//! It must know nothing of tables, nor of what is stored: that is `columns`.
+
+use std::borrow::Cow;
+
+/// A value of a column, or one that a parameter is bound to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value<'v> {
+    /// There is none.
+    Null,
+    /// A whole number; a truth is 0 or 1.
+    Integer(i64),
+    /// A floating number: of another program's, hookbox writes none.
+    Real(f64),
+    /// A text. The bytes may be no UTF-8: SQLite takes whatever bytes a client calls a text.
+    Text(Cow<'v, [u8]>),
+    /// Bytes.
+    Blob(Cow<'v, [u8]>),
+}
+
+/// Why a value cannot be read, or written, as what is asked for.
+pub(crate) type Unfit = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a parameter can be bound to.
+pub(crate) trait ToValue {
+    /// The value.
+    ///
+    /// # Errors
+    /// Where it has no place in a column.
+    fn to_value(&self) -> Result<Value<'_>, Unfit>;
+}
+
+/// What can be read from a column.
+pub(crate) trait FromValue: Sized {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// Where the value is none of these.
+    fn from_value(value: &Value<'_>) -> Result<Self, Unfit>;
+}
+
+impl<'v> Value<'v> {
+    /// A text.
+    pub(crate) fn text(text: impl Into<Cow<'v, str>>) -> Value<'v> {
+        Value::Text(match text.into() {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        })
+    }
+
+    /// The text that it is.
+    pub(crate) fn as_str(&self) -> Result<&str, Unfit> {
+        match self {
+            Value::Text(text) => Ok(std::str::from_utf8(text)?),
+            other => Err(other.is_no("text")),
+        }
+    }
+
+    /// The bytes that it is.
+    pub(crate) fn as_blob(&self) -> Result<&[u8], Unfit> {
+        match self {
+            Value::Blob(bytes) => Ok(bytes),
+            other => Err(other.is_no("bytes")),
+        }
+    }
+
+    /// The whole number that it is.
+    pub(crate) fn as_integer(&self) -> Result<i64, Unfit> {
+        match self {
+            Value::Integer(number) => Ok(*number),
+            other => Err(other.is_no("whole number")),
+        }
+    }
+
+    fn is_no(&self, wanted: &str) -> Unfit {
+        let found = match self {
+            Value::Null => "null",
+            Value::Integer(_) => "a whole number",
+            Value::Real(_) => "a floating number",
+            Value::Text(_) => "a text",
+            Value::Blob(_) => "bytes",
+        };
+        format!("{found} where {wanted} belongs").into()
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($number:ty),+) => {$(
+        impl ToValue for $number {
+            fn to_value(&self) -> Result<Value<'_>, Unfit> {
+                Ok(Value::Integer(i64::try_from(*self)?))
+            }
+        }
+
+        impl FromValue for $number {
+            fn from_value(value: &Value<'_>) -> Result<$number, Unfit> {
+                Ok(<$number>::try_from(value.as_integer()?)?)
+            }
+        }
+    )+};
+}
+
+whole_numbers!(i64, i32, u64, u32, u16, usize);
+
+impl ToValue for bool {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        Ok(Value::Integer(i64::from(*self)))
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: &Value<'_>) -> Result<bool, Unfit> {
+        Ok(value.as_integer()? != 0)
+    }
+}
+
+impl ToValue for str {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        Ok(Value::text(self))
+    }
+}
+
+impl ToValue for String {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        Ok(Value::text(self.as_str()))
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value<'_>) -> Result<String, Unfit> {
+        Ok(value.as_str()?.to_owned())
+    }
+}
+
+impl ToValue for [u8] {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        Ok(Value::Blob(Cow::Borrowed(self)))
+    }
+}
+
+impl ToValue for Vec<u8> {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        Ok(Value::Blob(Cow::Borrowed(self)))
+    }
+}
+
+impl FromValue for Vec<u8> {
+    fn from_value(value: &Value<'_>) -> Result<Vec<u8>, Unfit> {
+        Ok(value.as_blob()?.to_vec())
+    }
+}
+
+impl<const N: usize> FromValue for [u8; N] {
+    fn from_value(value: &Value<'_>) -> Result<[u8; N], Unfit> {
+        Ok(<[u8; N]>::try_from(value.as_blob()?)?)
+    }
+}
+
+impl<T: ToValue + ?Sized> ToValue for &T {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        T::to_value(self)
+    }
+}
+
+impl<T: ToValue> ToValue for Option<T> {
+    fn to_value(&self) -> Result<Value<'_>, Unfit> {
+        self.as_ref().map_or(Ok(Value::Null), T::to_value)
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value<'_>) -> Result<Option<T>, Unfit> {
+        match value {
+            Value::Null => Ok(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}

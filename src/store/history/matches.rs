@@ -1,0 +1,48 @@
+//! What the filters of an endpoint say of a stored event, for whoever asks why it was sent or was not.
+
+use crate::error::Result;
+use crate::model::apart::apart;
+use crate::model::filter::Check;
+use crate::model::id::{DeliveryId, EventId};
+use crate::store::engine::store::Store;
+use crate::store::history::query::{DeliveryFilter, PAGE_MAX};
+use crate::store::intake::route::stored_scope;
+
+/// What an endpoint's filters say of a stored event.
+#[derive(Debug)]
+pub struct Match {
+    /// The event.
+    pub event: EventId,
+    /// What each filter says that is set.
+    pub checks: Vec<Check>,
+    /// The deliveries of the event to the endpoint, newest first.
+    pub deliveries: Vec<DeliveryId>,
+}
+
+impl Store {
+    /// Asks the filters of an endpoint about a stored event, as they are now.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint or event.
+    pub fn match_event(&self, endpoint: &str, event: EventId) -> Result<Match> {
+        let directory = self.fresh_directory()?;
+        let held = directory.require_endpoint(endpoint)?;
+        let record = self.event(event)?;
+        let body = self.event_body(event)?;
+        let checks = apart(body.len(), || {
+            let scope = stored_scope(&directory, &record, &body);
+            held.filters.checks(&scope)
+        });
+        let owed = DeliveryFilter {
+            event: Some(event),
+            endpoint: Some(endpoint.to_owned()),
+            ..DeliveryFilter::default()
+        };
+        let deliveries = self.deliveries(&owed, PAGE_MAX)?;
+        Ok(Match {
+            event,
+            checks,
+            deliveries: deliveries.iter().map(|delivery| delivery.id).collect(),
+        })
+    }
+}

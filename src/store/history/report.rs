@@ -1,0 +1,228 @@
+//! How things stand now: each source, each endpoint, the totals.
+//!
+//! All of it comes from the counts kept beside the rows and from indexed lookups, so that an
+//! overview costs the same however long the history is.
+
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::doubt::{Answered, doubts};
+use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
+use crate::model::outage::Outage;
+use crate::model::source::{Source, SourceReport};
+use crate::model::stats::Stats;
+use crate::store::drain::pace::read_refusing;
+use crate::store::engine::Store;
+use crate::store::engine::conn::{Conn, params};
+use crate::store::engine::directory::Directory;
+use crate::store::engine::sqlite::disk_space::Inside;
+use crate::store::engine::tally::HOUR_MS;
+use crate::time::Timestamp;
+
+impl Store {
+    /// Every source with what has come through it.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn source_reports(&self) -> Result<Vec<SourceReport>> {
+        let directory = self.fresh_directory()?;
+        self.read(|conn| {
+            directory
+                .sources()
+                .iter()
+                .map(|source| report_source(conn, source))
+                .collect()
+        })
+    }
+
+    /// One source with what has come through it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is none of this name.
+    pub fn source_report(&self, name: &str) -> Result<SourceReport> {
+        let directory = self.fresh_directory()?;
+        let source = directory.require_source(name)?;
+        self.read(|conn| report_source(conn, source))
+    }
+
+    /// Every endpoint with how it fares.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn endpoint_reports(&self) -> Result<Vec<EndpointReport>> {
+        let directory = self.fresh_directory()?;
+        self.read(|conn| {
+            directory
+                .endpoints()
+                .iter()
+                .map(|endpoint| report_endpoint(conn, &directory, endpoint))
+                .collect()
+        })
+    }
+
+    /// One endpoint with how it fares.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is none of this name.
+    pub fn endpoint_report(&self, name: &str) -> Result<EndpointReport> {
+        let directory = self.fresh_directory()?;
+        let endpoint = directory.require_endpoint(name)?;
+        self.read(|conn| report_endpoint(conn, &directory, endpoint))
+    }
+
+    /// The endpoint of a delivery with how it fares; `None` when it is removed.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn endpoint_of(&self, delivery: &DeliveryRecord) -> Result<Option<EndpointReport>> {
+        let directory = self.fresh_directory()?;
+        let Some(endpoint) = directory.endpoint_by_id(delivery.endpoint_id) else {
+            return Ok(None);
+        };
+        self.read(|conn| report_endpoint(conn, &directory, endpoint).map(Some))
+    }
+
+    /// The totals, from the counts kept beside the rows.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn stats(&self) -> Result<Stats> {
+        let sizes = self.sizes();
+        self.read(|conn| {
+            let inside = Inside::read(conn)?;
+            // One statement, so that all of it is of one moment.
+            conn.one("select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'mended'), 0) as mended,
+                             (select count(*) from hookbox_outbox_row) as outbox,
+                             (select min((
+                                 select min(d.due_ms) from hookbox_delivery as d
+                                 where d.endpoint_id = p.id and d.state = 'pending'
+                             )) from hookbox_endpoint as p) as oldest_due_ms
+                      from hookbox_tally", &[], |row| {
+                    Ok(Stats {
+                        events: row.get("events")?,
+                        outbox: row.get("outbox")?,
+                        pending: row.get("pending")?,
+                        delivered: row.get("delivered")?,
+                        dead: row.get("dead")?,
+                        cancelled: row.get("cancelled")?,
+                        mended: row.get("mended")?,
+                        oldest_due: row.get("oldest_due_ms")?,
+                        db_bytes: sizes.database + sizes.wal,
+                        reusable_bytes: inside.free,
+                    })
+                })
+        })
+    }
+}
+
+fn report_source(conn: Conn<'_>, source: &Source) -> Result<SourceReport> {
+    let tally = tally(conn, "source", source.id.0)?;
+    let count = |what| tally.get(what).copied();
+    Ok(SourceReport {
+        source: source.clone(),
+        events: count("events").unwrap_or(0),
+        refusals: count("refusals").unwrap_or(0),
+        last_event: count("last_event_ms").map(Timestamp),
+    })
+}
+
+fn report_endpoint(
+    conn: Conn<'_>,
+    directory: &Directory,
+    endpoint: &Endpoint,
+) -> Result<EndpointReport> {
+    let tally = tally(conn, "endpoint", endpoint.id.0)?;
+    let count = |state: State| tally.get(state.name()).copied().unwrap_or(0);
+    let oldest_due = conn.one(
+        "select min(due_ms) from hookbox_delivery where endpoint_id = :id and state = 'pending'",
+        params! { ":id": endpoint.id },
+        |row| row.get(0),
+    )?;
+    let outage = conn.maybe(
+        "select since_ms, last_probe_ms, probes, error
+         from hookbox_outage
+         where endpoint_id = :id and ended_ms is null",
+        params! { ":id": endpoint.id },
+        |row| {
+            Ok(Outage {
+                since: row.get(0)?,
+                last_probe: row.get(1)?,
+                probes: row.get(2)?,
+                error: row.get(3)?,
+            })
+        },
+    )?;
+    let hours = conn.all::<Hour>(
+        "select hour,
+            ifnull(sum(count) filter (where outcome = 'delivered'), 0) as delivered,
+            ifnull(sum(count) filter (where outcome = 'refused'), 0) as refused
+         from hookbox_hour
+         where endpoint_id = :id
+         group by hour
+         order by hour",
+        params! { ":id": endpoint.id },
+        |row| {
+            Ok(Hour {
+                began: Timestamp(row.get::<i64>("hour")? * HOUR_MS),
+                delivered: row.get("delivered")?,
+                refused: row.get("refused")?,
+            })
+        },
+    )?;
+    let pace = conn.maybe(
+        "select until_ms from hookbox_pace where endpoint_id = :id",
+        params! { ":id": endpoint.id },
+        |row| row.get(0),
+    )?;
+    Ok(EndpointReport {
+        endpoint: endpoint.clone(),
+        pending: count(State::Pending),
+        delivered: count(State::Delivered),
+        dead: count(State::Dead),
+        mended: tally.get("mended").copied().unwrap_or(0),
+        cancelled: count(State::Cancelled),
+        when_errors: tally.get("when_errors").copied().unwrap_or(0),
+        oldest_due,
+        outage,
+        hours,
+        refusing: read_refusing(conn, endpoint.id)?,
+        paced_until: pace,
+        doubts: doubts(
+            endpoint,
+            directory.endpoints(),
+            directory.sources(),
+            Answered {
+                in_all: count(State::Delivered),
+                by_page: tally.get("pages").copied().unwrap_or(0),
+            },
+        ),
+    })
+}
+
+/// The figures kept beside the rows of one source or endpoint; what was never counted is not there.
+fn tally(conn: Conn<'_>, of: &str, id: i64) -> Result<HashMap<String, i64>> {
+    let tally = conn
+        .all(
+            "select what, value from hookbox_tally where of = :of and id = :id",
+            params! { ":of": of, ":id": id },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .into_iter()
+        .collect::<HashMap<String, i64>>();
+    Ok(tally)
+}
+
+/// One figure over all sources or all endpoints.
+pub(crate) fn total(conn: Conn<'_>, of: &str, what: &str) -> Result<i64> {
+    conn.one(
+        "select ifnull(sum(value), 0) from hookbox_tally where of = :of and what = :what",
+        params! { ":of": of, ":what": what },
+        |row| row.get(0),
+    )
+}

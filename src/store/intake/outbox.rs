@@ -1,0 +1,398 @@
+//! The outbox: what other programs put in by SQL, in their own transactions, made into events.
+//!
+//! The trigger in `schema.sql` checks what is put in; here it is taken over, a bounded piece at a
+//! time, each row in the transaction of its event. Nothing is lost on the way: what no event can be
+//! made of stays, with the reason.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use serde_json::Value as Json;
+
+use crate::caught::caught;
+use crate::error::{Error, Result};
+use crate::model::event::{BODY_BYTES_MAX, NewEvent};
+use crate::model::header::Header;
+use crate::store::engine::Store;
+use crate::store::engine::conn::{AppConnection, Conn, Row, params};
+use crate::store::engine::job::Tx;
+use crate::store::engine::sqlite::in_hand::{self, Piece};
+use crate::store::engine::value::Value;
+use crate::store::intake::enqueue::{Prepared, accept};
+use crate::time::FIRST_PLAUSIBLE;
+use crate::time::Timestamp;
+
+/// Rows that are taken over in one transaction, and the bytes of their bodies.
+const BATCH_ROWS: i64 = 128;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Longest headers of a row, in bytes, as `schema.sql` has it: a request's head must have room for
+/// them.
+const HEADERS_BYTES_MAX: usize = 8 * 1024;
+
+/// What a look at the outbox came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Rows that were made into events, or were repeats of a known key.
+    pub events: usize,
+    /// Rows of which no event could be made.
+    pub problems: usize,
+}
+
+impl Taken {
+    /// Whether there may be more.
+    pub fn is_some(&self) -> bool {
+        self.events + self.problems > 0
+    }
+}
+
+/// A row, and what tells it from a later one of its id.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct RowId {
+    id: i64,
+    mark: Vec<u8>,
+}
+
+/// A row of the outbox.
+struct Waiting {
+    row: RowId,
+    event: NewEvent,
+    source: Option<String>,
+    headers: Option<String>,
+    inserted: Timestamp,
+}
+
+const NEXT: &str = "select id, mark, type, body, key, source, content_type, headers, inserted_ms
+                    from hookbox_outbox_row
+                    where problem is null
+                    order by id
+                    limit :limit";
+
+/// Puts an event into the outbox, in a transaction of the caller's own: it commits, or rolls back,
+/// with whatever else that does. Whoever serves the file makes it an event within some 50 ms; where
+/// its key is known, it is the same event and this does nothing.
+///
+/// The connection must be one to a file that has hookbox's tables
+/// ([`Missing::CreateOrExtend`](crate::store::Missing::CreateOrExtend), or `schema.sql`).
+///
+/// # Errors
+/// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source is not
+/// there; [`Error::Database`] when it cannot be written,
+/// or the tables are not there. Nothing is put in then.
+///
+/// ```
+/// use hookbox::model::event::NewEvent;
+/// use hookbox::rusqlite::Connection;
+/// use hookbox::store::{Missing, Store};
+/// let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("app.db");
+/// let store = Store::open(&path, Missing::Create)?;
+///
+/// let mut app = Connection::open(&path)?;
+/// app.execute_batch("create table orders (id integer primary key, total integer)")?;
+/// let tx = app.transaction()?;
+/// tx.execute("insert into orders (total) values (42)", [])?;
+/// hookbox::enqueue(&tx, &NewEvent::new("order.paid", r#"{"total":42}"#))?;
+/// tx.commit()?;
+/// assert_eq!(store.stats()?.outbox, 1);
+///
+/// // What is rolled back never was.
+/// let tx = app.transaction()?;
+/// hookbox::enqueue(&tx, &NewEvent::new("order.paid", r#"{"total":43}"#))?;
+/// tx.rollback()?;
+/// assert_eq!(store.stats()?.outbox, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn enqueue(connection: &impl AppConnection, event: &NewEvent) -> Result<()> {
+    let conn = connection.conn();
+    event.check()?;
+    if event.body.len() > BODY_BYTES_MAX {
+        return Err(Error::misuse(format!(
+            "the body is {} bytes, limit is {BODY_BYTES_MAX}",
+            event.body.len()
+        )));
+    }
+    if event.original_type.is_some() || event.replay_of.is_some() {
+        return Err(Error::misuse(
+            "what is put into the outbox is a new event: it has no original type, and is no copy",
+        ));
+    }
+    check_headers(&event.headers)?;
+    let headers = match event.headers.as_slice() {
+        [] => None,
+        headers => Some(serde_json::json!(headers).to_string()),
+    };
+    if headers
+        .as_ref()
+        .is_some_and(|text| text.len() > HEADERS_BYTES_MAX)
+    {
+        return Err(Error::misuse(format!(
+            "the headers are longer than {HEADERS_BYTES_MAX} bytes"
+        )));
+    }
+    let source: Option<String> = match event.source {
+        None => None,
+        Some(id) => {
+            let name = conn.maybe(
+                "select name from hookbox_source where id = :id and removed_ms is null",
+                params! { ":id": id },
+                |row| row.get(0),
+            )?;
+            Some(name.ok_or_else(|| Error::not_found("the event's source is not there"))?)
+        }
+    };
+    conn.change_one(
+        "insert into hookbox_outbox_row (type, body, key, source, content_type, headers)
+         values (:type, :body, :key, :source, :content_type, :headers)",
+        params! {
+            ":type": event.event_type,
+            ":body": event.body,
+            ":key": event.key,
+            ":source": source,
+            ":content_type": event.content_type,
+            ":headers": headers,
+        },
+    )
+}
+
+impl Store {
+    /// Makes events of what waits in the outbox, a bounded piece of it.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when it cannot be read or written; then all of it waits on.
+    pub fn take_outbox(&self, now: Timestamp) -> Result<Taken> {
+        let waiting = self.read(read_batch)?;
+        if waiting.is_empty() {
+            return Ok(Taken::default());
+        }
+        let mut ready = Vec::new();
+        let mut problems = BTreeMap::new();
+        for found in waiting {
+            let made = match found {
+                Ok(waiting) => {
+                    let (row, at) = (waiting.row.clone(), moment(waiting.inserted, now));
+                    let made = caught(|| self.made_ready(waiting));
+                    match made.unwrap_or_else(|fault| Err(Error::misuse(fault))) {
+                        Ok(prepared) => Ok((row, prepared, at)),
+                        Err(error @ (Error::Misuse(_) | Error::NotFound(_))) => {
+                            Err((row, error.chain()))
+                        }
+                        Err(error) => return Err(error),
+                    }
+                }
+                Err(broken) => Err(broken),
+            };
+            match made {
+                Ok(made) => ready.push(made),
+                Err((row, problem)) => {
+                    tracing::warn!(row = row.id, problem, "outbox.problem");
+                    problems.insert(row, problem);
+                }
+            }
+        }
+        self.published().ask_for_keys();
+        self.write(move |tx| {
+            let mut taken = Taken::default();
+            for (row, prepared, at) in &ready {
+                taken.events += usize::from(take(tx, row, prepared, *at)?);
+            }
+            for (row, problem) in &problems {
+                taken.problems += set_problem(tx, row, problem)?;
+            }
+            Ok(taken)
+        })
+    }
+
+    /// Lets those be tried again of which no event could be made: what was in their way may be gone.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when it cannot be written.
+    pub fn retry_outbox(&self) -> Result<()> {
+        let has_some = self.read(|conn| {
+            let some: bool = conn.one(
+                "select exists (select 1 from hookbox_outbox_row where problem is not null)",
+                &[],
+                |row| row.get(0),
+            )?;
+            Ok(some)
+        })?;
+        if !has_some {
+            return Ok(());
+        }
+        self.write(|tx| {
+            tx.conn.run(
+                "update hookbox_outbox_row set problem = null
+                 where problem is not null and problem <> :aside",
+                params! { ":aside": in_hand::REASON },
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Says why no event can be made of a row, where that is not to be tried.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when it cannot be written.
+    pub(crate) fn set_row_aside(&self, id: i64, problem: &'static str) -> Result<()> {
+        self.write(move |tx| {
+            tx.conn.run(
+                "update hookbox_outbox_row set problem = :problem
+                 where id = :id and problem is null",
+                params! { ":id": id, ":problem": problem },
+            )?;
+            Ok(())
+        })
+    }
+
+    fn made_ready(&self, row: Waiting) -> Result<Prepared> {
+        let _held = self.hands().take(Piece::Row(row.row.id));
+        let mut event = row.event;
+        if let Some(name) = &row.source {
+            let directory = self.fresh_directory()?;
+            let source = directory.source(name).ok_or_else(|| {
+                Error::not_found(format!(
+                    "its source {name} was removed; add it again, or delete the row from hookbox_outbox"
+                ))
+            })?;
+            event.source = Some(source.id);
+        }
+        event.headers = read_headers(row.headers.as_deref())?;
+        let mut prepared = self.prepare(event)?;
+        // The same key again is the same event, whatever a source's senders mean by it.
+        prepared.may_replay = false;
+        Ok(prepared)
+    }
+}
+
+/// When it was put in, unless a clock was wrong then.
+fn moment(inserted: Timestamp, now: Timestamp) -> Timestamp {
+    if (FIRST_PLAUSIBLE..=now).contains(&inserted) {
+        inserted
+    } else {
+        now
+    }
+}
+
+/// A row that can be read, or one that cannot, with the reason.
+type Found = std::result::Result<Waiting, (RowId, String)>;
+
+fn read_batch(conn: Conn<'_>) -> Result<Vec<Found>> {
+    let (mut waiting, mut bytes) = (Vec::new(), 0);
+    conn.each(NEXT, params! { ":limit": BATCH_ROWS }, |row| {
+        let found = read_row(row)?;
+        bytes += found.as_ref().map_or(0, |row| row.event.body.len());
+        waiting.push(found);
+        Ok(match bytes >= BATCH_BYTES {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(waiting)
+}
+
+fn read_row(row: &Row<'_>) -> Result<Found> {
+    let id = RowId {
+        id: row.get("id")?,
+        mark: row.get("mark")?,
+    };
+    // SQLite takes for a text whatever bytes a client calls one.
+    let mut broken = None;
+    let mut text = |name: &'static str| -> Result<Option<String>> {
+        Ok(match row.value(name)? {
+            Value::Text(bytes) => match String::from_utf8(bytes.into_owned()) {
+                Ok(text) => Some(text),
+                Err(_) => {
+                    broken = Some(format!("its {name} is not UTF-8"));
+                    None
+                }
+            },
+            _ => None,
+        })
+    };
+    let event_type = text("type")?;
+    let (key, source) = (text("key")?, text("source")?);
+    let (content_type, headers) = (text("content_type")?, text("headers")?);
+    if let Some(problem) = broken {
+        return Ok(Err((id, problem)));
+    }
+    let (body, is_text) = match row.value("body")? {
+        Value::Text(text) => (text.into_owned(), true),
+        _ => (row.get("body")?, false),
+    };
+    let usual = || match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
+        Ok(_) => "application/json",
+        Err(_) if is_text => "text/plain; charset=utf-8",
+        Err(_) => "application/octet-stream",
+    };
+    let content_type = content_type.unwrap_or_else(|| usual().to_owned());
+    Ok(Ok(Waiting {
+        row: id,
+        source,
+        headers,
+        inserted: row.get("inserted_ms")?,
+        event: NewEvent {
+            key,
+            content_type: Some(content_type),
+            ..NewEvent::new(event_type.unwrap_or_default(), body)
+        },
+    }))
+}
+
+/// Headers as they were put in: an object, or an array of pairs.
+fn read_headers(stored: Option<&str>) -> Result<Vec<Header>> {
+    let Some(stored) = stored else {
+        return Ok(Vec::new());
+    };
+    let bad = || Error::misuse("its headers are no JSON object of texts");
+    let value: Json = serde_json::from_str(stored).map_err(|_| bad())?;
+    let pair = |name: &str, value: &Json| Some((name.to_owned(), value.as_str()?.to_owned()));
+    let headers: Option<Vec<Header>> = match &value {
+        Json::Object(object) => object
+            .iter()
+            .map(|(name, value)| pair(name, value))
+            .collect(),
+        Json::Array(pairs) => pairs
+            .iter()
+            .map(|one| pair(one[0].as_str()?, &one[1]))
+            .collect(),
+        _ => None,
+    };
+    let headers = headers.ok_or_else(bad)?;
+    check_headers(&headers)?;
+    Ok(headers)
+}
+
+/// Whether these can be sent as headers.
+fn check_headers(headers: &[Header]) -> Result<()> {
+    let fits = |(name, value): &&Header| {
+        http::HeaderName::try_from(name.as_str()).is_ok()
+            && http::HeaderValue::try_from(value.as_str()).is_ok()
+    };
+    match headers.iter().find(|header| !fits(header)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::misuse(format!(
+            "`{name}` cannot be a header, or its value cannot be one's; write letters, digits and dashes, and no control characters"
+        ))),
+    }
+}
+
+/// Makes the event of a row; false where another process did, or somebody deleted it.
+fn take(tx: &mut Tx<'_>, row: &RowId, prepared: &Prepared, at: Timestamp) -> Result<bool> {
+    let removed = tx.conn.run(
+        "delete from hookbox_outbox_row where id = :id and mark = :mark and problem is null",
+        params! { ":id": row.id, ":mark": row.mark },
+    )?;
+    if removed == 0 {
+        return Ok(false);
+    }
+    accept(tx, prepared, at)?;
+    Ok(true)
+}
+
+fn set_problem(tx: &Tx<'_>, row: &RowId, problem: &str) -> Result<usize> {
+    tx.conn.run(
+        "update hookbox_outbox_row set problem = :problem
+         where id = :id and mark = :mark and problem is null",
+        params! { ":id": row.id, ":mark": row.mark, ":problem": problem },
+    )
+}

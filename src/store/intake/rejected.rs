@@ -1,0 +1,123 @@
+//! Requests that were refused at the door: counted, and the latest kept.
+
+use crate::error::Result;
+use crate::model::id::SourceId;
+use crate::model::refusal::{REFUSALS_KEPT, RefusalRecord};
+use crate::store::engine::Store;
+use crate::store::engine::columns::{Headers, HeadersRef};
+use crate::store::engine::conn::{Row, params};
+use crate::store::engine::job::Tx;
+
+/// What a source refused since it was last written down.
+#[derive(Debug, Clone)]
+pub struct SourceRefusals {
+    /// The source.
+    pub source: SourceId,
+    /// How many.
+    pub count: i64,
+    /// The latest of them, oldest first.
+    pub latest: Vec<RefusalRecord>,
+}
+
+impl Store {
+    /// Writes refusals down, so that a wrong secret is seen.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when they cannot be stored.
+    pub fn note_refusals(&self, refusals: Vec<SourceRefusals>) -> Result<()> {
+        self.write(move |tx| note(tx, &refusals))
+    }
+
+    /// As [`Store::note_refusals`], without waiting: `answer` is called after the commit, on the
+    /// writer's thread.
+    pub fn note_refusals_then(
+        &self,
+        refusals: Vec<SourceRefusals>,
+        answer: impl FnOnce(Result<()>) + Send + 'static,
+    ) {
+        self.submit(0, false, move |tx| note(tx, &refusals), answer);
+    }
+
+    /// The latest requests that a source refused, newest first; a hundred at most.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such source.
+    pub fn refusals(&self, source: &str) -> Result<Vec<RefusalRecord>> {
+        let directory = self.fresh_directory()?;
+        let source = directory.require_source(source)?.id;
+        self.read(|conn| {
+            conn.all::<RefusalRecord>(
+                "select at_ms, count, address, status, reason, headers
+                 from hookbox_refusal
+                 where source_id = :source
+                 order by number desc",
+                params! { ":source": source },
+                read_refusal,
+            )
+        })
+    }
+}
+
+fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
+    for of_source in refusals {
+        tx.changes.refused(of_source.source, of_source.count);
+        let mut number: i64 = tx.conn.one(
+            "select ifnull(max(number), 0) from hookbox_refusal where source_id = :source",
+            params! { ":source": of_source.source },
+            |row| row.get(0),
+        )?;
+        for refusal in &of_source.latest {
+            number += 1;
+            let before: Option<i64> = tx.conn.maybe(
+                "delete from hookbox_refusal
+                 where source_id = :source and address = :address and status = :status
+                   and reason = :reason
+                 returning count",
+                params! {
+                    ":source": of_source.source,
+                    ":address": refusal.address,
+                    ":status": refusal.status,
+                    ":reason": refusal.reason,
+                },
+                |row| row.get(0),
+            )?;
+            tx.conn.run("insert into hookbox_refusal (
+                             source_id, number, at_ms, count, address, status, reason, headers
+                         ) values (:source, :number, :at, :count, :address, :status, :reason, :headers)", params! {
+                    ":source": of_source.source,
+                    ":number": number,
+                    ":at": refusal.at,
+                    ":count": refusal.count + before.unwrap_or(0),
+                    ":address": refusal.address,
+                    ":status": refusal.status,
+                    ":reason": refusal.reason,
+                    ":headers": HeadersRef(&refusal.headers),
+                })?;
+        }
+        tx.conn.run(
+            "delete from hookbox_refusal
+             where source_id = :source and number not in (
+                 select number from hookbox_refusal
+                 where source_id = :source
+                 order by number desc
+                 limit :kept
+             )",
+            params! {
+                ":source": of_source.source,
+                ":kept": REFUSALS_KEPT as i64,
+            },
+        )?;
+    }
+    Ok(())
+}
+
+fn read_refusal(row: &Row<'_>) -> Result<RefusalRecord> {
+    Ok(RefusalRecord {
+        at: row.get("at_ms")?,
+        count: row.get("count")?,
+        address: row.get("address")?,
+        status: row.get("status")?,
+        reason: row.get("reason")?,
+        headers: row.get::<Headers>("headers")?.0,
+    })
+}

@@ -1,0 +1,95 @@
+//! Who wants an event: found before the writer's turn, in the thread that hands the event in.
+//!
+//! An expression may take a while, and while the writer's transaction is open nobody else gets
+//! anything stored. What is found holds for one version of the directory; the writer looks again
+//! in the rare case that an endpoint was changed meanwhile.
+
+use crate::model::apart::apart;
+use crate::model::event::EventRecord;
+use crate::model::filter::Wanted;
+use crate::model::id::EndpointId;
+use crate::model::scope::Scope;
+use crate::store::engine::directory::Directory;
+
+/// The endpoints that want an event.
+pub(crate) struct Routes {
+    version: i64,
+    pub(crate) endpoints: Vec<Route>,
+}
+
+/// One of them.
+pub(crate) struct Route {
+    pub(crate) endpoint: EndpointId,
+    /// How its expression failed, where it did.
+    pub(crate) when_error: Option<String>,
+}
+
+impl Routes {
+    /// Those that want an event of this scope, whose body has so many bytes.
+    pub(crate) fn find<'s>(
+        directory: &Directory,
+        bytes: usize,
+        scope: impl FnOnce() -> Scope<'s> + Send,
+    ) -> Routes {
+        let mut endpoints = directory.endpoints().iter();
+        match endpoints.any(|endpoint| endpoint.filters.when.is_some()) {
+            true => apart(bytes, || Routes::of(directory, &scope())),
+            false => Routes::of(directory, &scope()),
+        }
+    }
+
+    pub(crate) fn of(directory: &Directory, scope: &Scope<'_>) -> Routes {
+        let regular = directory.endpoints().iter();
+        let regular = regular.filter(|endpoint| !endpoint.gets_only_replays);
+        let wanted = regular.filter_map(|endpoint| {
+            let when_error = match endpoint.filters.wants(scope) {
+                Wanted::No => return None,
+                Wanted::Yes => None,
+                Wanted::InDoubt(error) => Some(error),
+            };
+            Some(Route {
+                endpoint: endpoint.id,
+                when_error,
+            })
+        });
+        let endpoints = wanted.collect();
+        Routes {
+            version: directory.version(),
+            endpoints,
+        }
+    }
+
+    /// Tells of every expression that failed.
+    pub(crate) fn tell_of_failures(&self, directory: &Directory, event_type: &str) {
+        for route in &self.endpoints {
+            if let Some(error) = &route.when_error
+                && let Some(endpoint) = directory.endpoint_by_id(route.endpoint)
+            {
+                let endpoint = endpoint.name.as_str();
+                tracing::warn!(endpoint, event_type, error, "endpoint.when_failed");
+            }
+        }
+    }
+
+    /// Whether they were found in this very directory.
+    pub(crate) fn is_of(&self, directory: &Directory) -> bool {
+        self.version == directory.version()
+    }
+}
+
+/// What filters may ask about a stored event.
+pub(crate) fn stored_scope<'a>(
+    directory: &Directory,
+    event: &'a EventRecord,
+    body: &'a [u8],
+) -> Scope<'a> {
+    let source = event.source.as_deref();
+    let known = source.and_then(|name| directory.source(name));
+    Scope {
+        kind: known.map(|source| source.kind),
+        branch: event.facts.branch.as_deref(),
+        headers: &event.headers,
+        content_type: event.content_type.as_deref(),
+        ..Scope::new(&event.event_type, source, body)
+    }
+}

@@ -1,0 +1,564 @@
+//! Removing what is old and settled, a bounded piece at a time.
+//!
+//! An event goes with all that was owed of it and the copies that were made of it, or all of that
+//! stays. It must never remove what is pending, what something that stays refers to, or the newest of
+//! its kind, whose id would be given out again.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::error::{Error, Result};
+use crate::model::delivery::State;
+use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::store::engine::Store;
+use crate::store::engine::conn::{Conn, Row, params};
+use crate::store::engine::job::Tx;
+use crate::store::engine::partition::{ROOM, last_older};
+use crate::store::engine::sqlite::marks;
+use crate::time::FIRST_PLAUSIBLE;
+use crate::time::Timestamp;
+
+/// What is younger is kept: a request of it may still be on the wire.
+pub(crate) const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
+
+/// Ids of events that are looked at at a time, and events found among them.
+const LOOKED_AT: i64 = 1_000;
+const FOUND_MAX: i64 = 200;
+
+/// Rows of all kinds that one transaction removes, and bytes of bodies, roughly: whoever waits for
+/// the lock meanwhile waits some milliseconds.
+const REMOVED: Most = Most {
+    rows: 500,
+    bytes: 4 * 1024 * 1024,
+};
+
+/// What was removed, or would be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// Events.
+    pub events: i64,
+    /// Their deliveries.
+    pub deliveries: i64,
+    /// The attempts of those.
+    pub attempts: i64,
+    /// Bytes of the events' bodies.
+    pub bytes: i64,
+    /// Up to which event it has looked: to go on with.
+    pub looked_to: EventId,
+    /// Up to which it will.
+    pub ends_at: EventId,
+}
+
+impl Pruned {
+    pub(crate) fn nothing() -> Pruned {
+        Pruned {
+            events: 0,
+            deliveries: 0,
+            attempts: 0,
+            bytes: 0,
+            looked_to: EventId(0),
+            ends_at: EventId(0),
+        }
+    }
+
+    /// Whether all was looked at.
+    pub fn is_whole(&self) -> bool {
+        self.looked_to >= self.ends_at
+    }
+
+    /// As a JSON object.
+    pub fn json(&self, box_id: &BoxId, is_dry: bool) -> Value {
+        json!({
+            "dry_run": is_dry,
+            "events": self.events,
+            "deliveries": self.deliveries,
+            "attempts": self.attempts,
+            "bytes": self.bytes,
+            "complete": self.is_whole(),
+            "next": (!self.is_whole()).then(|| box_id.event(self.looked_to)),
+        })
+    }
+}
+
+/// Before when what is removed was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Before {
+    /// What arrived, or a replay of which did, and what nobody was owed.
+    pub arrived: Timestamp,
+    /// What is dead or cancelled.
+    pub failed: Timestamp,
+}
+
+impl Before {
+    /// All that was settled before a time.
+    pub fn all(time: Timestamp) -> Before {
+        Before {
+            arrived: time,
+            failed: time,
+        }
+    }
+
+    fn latest(self) -> Timestamp {
+        self.arrived.max(self.failed)
+    }
+}
+
+/// How much one transaction removes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Most {
+    pub(crate) rows: i64,
+    pub(crate) bytes: i64,
+}
+
+/// An event that can go.
+struct Old {
+    id: EventId,
+    source: Option<SourceId>,
+    key: Option<String>,
+    bytes: i64,
+}
+
+/// An event and all that were made of it by editing: their deliveries refer to each other, so they
+/// go together.
+type Family = Vec<Old>;
+
+/// Whether a moment is before another one, the time by which the clock was set forward since left
+/// out. What came while the box did not know the time is never: how old that is nobody can say.
+macro_rules! is_before {
+    ($moment:literal, $before:literal) => {
+        concat!(
+            "(",
+            $moment,
+            " >= :plausible and ",
+            $moment,
+            " + ifnull((
+                 select sum(c.by_ms) from hookbox_clock_set as c where c.from_ms >= ",
+            $moment,
+            "
+             ), 0) < ",
+            $before,
+            ")"
+        )
+    };
+}
+
+/// Whether an event and all of its deliveries are old enough: those that arrived, or that a replay made
+/// up for, before one time, the others before another; an event that nobody was owed goes with the first.
+/// The newest event and that of the newest delivery never go, nor does what a bulk replay is yet to look
+/// at.
+macro_rules! is_old {
+    () => {
+        concat!(
+            is_before!("e.received_ms", "max(:arrived, :failed)"),
+            " and (",
+            is_before!("e.received_ms", ":arrived"),
+            "    or exists (
+                     select 1 from hookbox_delivery as d indexed by hookbox_delivery_event
+                     where d.event_id = e.id
+                 )
+             )
+             and e.id < (select max(id) from hookbox_event)
+             and not exists (
+                 select 1 from hookbox_replay as r
+                 where r.ended_ms is null and r.kind = 'backfill'
+                     and e.id > r.done_to and e.id <= r.up_to
+             )
+             and not exists (
+                 select 1 from hookbox_delivery as d indexed by hookbox_delivery_event
+                 where d.event_id = e.id
+                     and (
+                         d.state = 'pending'
+                         or not ",
+            is_before!(
+                "d.settled_ms",
+                "iif(d.state = 'delivered' or d.mended_by is not null, :arrived, :failed)"
+            ),
+            "            or d.id = (select max(id) from hookbox_delivery)
+                         or exists (
+                             select 1 from hookbox_replay as r
+                             where r.ended_ms is null and r.kind <> 'backfill'
+                                 and d.id > r.done_to and d.id <= r.up_to
+                         )
+                     )
+             )"
+        )
+    };
+}
+
+/// Events that are no copies, and can go if their copies can.
+const OLD: &str = concat!(
+    "select e.id, e.source_id, e.key, e.bytes, exists (
+         select 1 from hookbox_event as c where c.replay_of_event = e.id
+     )
+     from hookbox_event as e
+     where e.id > :after and e.id <= :last and e.replay_of_event is null
+         and ",
+    is_old!(),
+    " order by e.id limit :limit"
+);
+
+/// The copies of an event, and of those, with whether each can go.
+const COPIES: &str = concat!(
+    "with recursive family (id) as (
+         select id from hookbox_event where replay_of_event = :event
+         union
+         select c.id from family as f join hookbox_event as c on c.replay_of_event = f.id
+     )
+     select e.id, e.source_id, e.key, e.bytes, ",
+    is_old!(),
+    " from family as f join hookbox_event as e on e.id = f.id"
+);
+
+const RECEIVED: &str = "select received_ms from hookbox_event where id > :id order by id limit 1";
+
+/// A piece of the events that can go.
+struct Piece {
+    families: Vec<Family>,
+    /// Up to which event there are no others.
+    looked_to: EventId,
+    deliveries: i64,
+    attempts: i64,
+}
+
+impl Store {
+    /// Removes events that came before a time and all of whose deliveries were settled before it,
+    /// with their deliveries and attempts, oldest first, as long as `go_on` says so; `after` an event,
+    /// to go on where it was broken off. A key that goes with its event is new when it comes again.
+    /// The file keeps its size: what is freed is used again.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when the time is less than an hour ago; [`Error::Database`] when it cannot be
+    /// written. What was removed until then is.
+    pub fn prune(
+        &self,
+        before: Timestamp,
+        after: Option<EventId>,
+        now: Timestamp,
+        go_on: impl FnMut(&Pruned) -> bool,
+    ) -> Result<Pruned> {
+        self.remove_old(Before::all(before), REMOVED, after, now, go_on)
+    }
+
+    /// Removes what is old, so much at a time.
+    pub(crate) fn remove_old(
+        &self,
+        before: Before,
+        most: Most,
+        after: Option<EventId>,
+        now: Timestamp,
+        go_on: impl FnMut(&Pruned) -> bool,
+    ) -> Result<Pruned> {
+        // So that nobody waits while the log of keys is read for the first time.
+        self.published().ask_for_keys();
+        self.go_through(before, most, after, now, go_on, |after, piece| {
+            let last = piece.looked_to;
+            // It is found again under the lock: somebody may have asked for one of them meanwhile.
+            self.write(move |tx| remove(tx, before, after, last))
+        })
+    }
+
+    /// What [`Store::prune`] would remove.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn preview_prune(
+        &self,
+        before: Timestamp,
+        after: Option<EventId>,
+        now: Timestamp,
+        go_on: impl FnMut(&Pruned) -> bool,
+    ) -> Result<Pruned> {
+        let before = Before::all(before);
+        self.go_through(before, REMOVED, after, now, go_on, |_, piece| Ok(piece))
+    }
+
+    /// Names of endpoints for which something waits that came before a time, and keeps its event: of
+    /// each those are looked at that are due first.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn kept_for(&self, before: Timestamp) -> Result<Vec<String>> {
+        self.read(|conn| {
+            conn.all::<String>(
+                "select p.name from hookbox_endpoint as p
+                 where exists (
+                     select 1
+                     from (
+                         select event_id from hookbox_delivery indexed by hookbox_delivery_due
+                         where endpoint_id = p.id and state = 'pending'
+                         order by due_ms
+                         limit 1000
+                     ) as d
+                     join hookbox_event as e on e.id = d.event_id
+                     where e.received_ms < :before
+                 )
+                 order by p.name",
+                params! { ":before": before },
+                |row| row.get(0),
+            )
+        })
+    }
+
+    fn go_through(
+        &self,
+        before: Before,
+        most: Most,
+        after: Option<EventId>,
+        now: Timestamp,
+        mut go_on: impl FnMut(&Pruned) -> bool,
+        settle: impl Fn(EventId, Piece) -> Result<Piece>,
+    ) -> Result<Pruned> {
+        if now.since(before.latest()) < KEPT_AT_LEAST {
+            return Err(Error::misuse(
+                "the last hour is kept: requests of it may be on the wire; name an earlier time",
+            ));
+        }
+        let newest = self.newest_id("select max(id) from hookbox_event")?;
+        let low = self.read(|conn| last_older(conn, RECEIVED, newest, before.latest(), 1))?;
+        let last = EventId((low + ROOM).min(newest));
+        let mut pruned = Pruned {
+            looked_to: after.unwrap_or(EventId(0)),
+            ends_at: last,
+            ..Pruned::nothing()
+        };
+        while go_on(&pruned) && !pruned.is_whole() {
+            let after = pruned.looked_to;
+            let mut piece = self.read(|conn| next_piece(conn, before, most, after, last))?;
+            let looked_to = piece.looked_to;
+            if !piece.families.is_empty() {
+                piece = settle(after, piece)?;
+            }
+            let events = piece.families.iter().flatten();
+            pruned.events += events.clone().count() as i64;
+            pruned.bytes += events.map(|old| old.bytes).sum::<i64>();
+            pruned.deliveries += piece.deliveries;
+            pruned.attempts += piece.attempts;
+            pruned.looked_to = looked_to;
+        }
+        Ok(pruned)
+    }
+}
+
+/// The next families that can go: no more than one transaction removes.
+fn next_piece(
+    conn: Conn<'_>,
+    before: Before,
+    most: Most,
+    after: EventId,
+    last: EventId,
+) -> Result<Piece> {
+    // Where many have gone there is nothing to look at.
+    let next: Option<i64> = conn.one(
+        "select min(id) from hookbox_event where id > :after",
+        params! { ":after": after },
+        |row| row.get(0),
+    )?;
+    let Some(next) = next.filter(|next| *next <= last.0) else {
+        return Ok(Piece {
+            families: Vec::new(),
+            looked_to: last,
+            deliveries: 0,
+            attempts: 0,
+        });
+    };
+    let end = EventId((next + LOOKED_AT - 1).min(last.0));
+    let found = find(conn, before, EventId(next - 1), end)?;
+    let mut piece = Piece {
+        families: Vec::new(),
+        looked_to: end,
+        deliveries: 0,
+        attempts: 0,
+    };
+    let is_cut = found.len() as i64 == FOUND_MAX;
+    let (mut rows, mut bytes) = (0, 0);
+    for (family, first) in found {
+        if rows >= most.rows || bytes >= most.bytes {
+            piece.looked_to = EventId(first.0 - 1);
+            return Ok(piece);
+        }
+        for old in &family {
+            let (deliveries, attempts) = count(conn, old.id)?;
+            piece.deliveries += deliveries;
+            piece.attempts += attempts;
+            rows += 1 + deliveries + attempts;
+            bytes += old.bytes;
+        }
+        if is_cut {
+            piece.looked_to = first;
+        }
+        if !family.is_empty() {
+            piece.families.push(family);
+        }
+    }
+    Ok(piece)
+}
+
+/// The families of the events in this order that can go, each with its first event; it is empty where
+/// a copy keeps it.
+fn find(
+    conn: Conn<'_>,
+    before: Before,
+    after: EventId,
+    last: EventId,
+) -> Result<Vec<(Family, EventId)>> {
+    let values = params! {
+        ":arrived": before.arrived, ":failed": before.failed, ":plausible": FIRST_PLAUSIBLE,
+        ":after": after, ":last": last, ":limit": FOUND_MAX,
+    };
+    let old = conn.all::<(Old, bool)>(OLD, values, read_old)?;
+    let mut families = Vec::new();
+    for (old, has_copies) in old {
+        let first = old.id;
+        let mut family = vec![old];
+        if has_copies {
+            let values = params! {
+                ":arrived": before.arrived, ":failed": before.failed,
+                ":plausible": FIRST_PLAUSIBLE, ":event": first,
+            };
+            let copies = conn.all(COPIES, values, read_old)?;
+            match copies.iter().all(|(_, is_old)| *is_old) {
+                true => family.extend(copies.into_iter().map(|(copy, _)| copy)),
+                false => family.clear(),
+            }
+        }
+        families.push((family, first));
+    }
+    Ok(families)
+}
+
+/// An event, and what the last column says of it.
+fn read_old(row: &Row<'_>) -> Result<(Old, bool)> {
+    let old = Old {
+        id: row.get(0)?,
+        source: row.get(1)?,
+        key: row.get(2)?,
+        bytes: row.get(3)?,
+    };
+    Ok((old, row.get(4)?))
+}
+
+/// How many deliveries of an event there are, and attempts of those.
+fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
+    conn.one(
+        "select count(*), ifnull(sum((
+             select count(*) from hookbox_attempt as a
+             where a.id > d.id * 1024 and a.id < (d.id + 1) * 1024
+         )), 0)
+         from hookbox_delivery as d indexed by hookbox_delivery_event
+         where d.event_id = :event",
+        params! { ":event": event },
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+/// Removes the families behind one event and up to another.
+fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<Piece> {
+    let mut removed = Piece {
+        families: Vec::new(),
+        looked_to: last,
+        deliveries: 0,
+        attempts: 0,
+    };
+    for (family, _) in find(tx.conn, before, after, last)? {
+        if !family.is_empty() {
+            let (deliveries, attempts) = remove_family(tx, &family)?;
+            removed.deliveries += deliveries;
+            removed.attempts += attempts;
+            removed.families.push(family);
+        }
+    }
+    let newest = removed.families.iter().flatten().map(|old| old.id).max();
+    if let Some(newest) = newest {
+        tx.conn.change_one(
+            "update hookbox_meta set pruned_to = max(pruned_to, :newest) where id = 1",
+            params! { ":newest": newest },
+        )?;
+        marks::forget(tx.conn)?;
+    }
+    Ok(removed)
+}
+
+/// Returns how many deliveries and attempts went with it.
+fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
+    let ids: Vec<i64> = family.iter().map(|old| old.id.0).collect();
+    let ids = json!(ids).to_string();
+    let events = params! { ":events": ids };
+    let deliveries: Vec<(DeliveryId, EndpointId, State, bool)> = tx
+        .conn
+        .all(
+            "select d.id, d.endpoint_id, d.state, d.mended_by is not null
+             from json_each(:events) as e
+             join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.value",
+            events,
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?
+        .into_iter()
+        .collect::<_>();
+    let mut attempts = 0;
+    for (id, endpoint, state, is_mended) in &deliveries {
+        attempts += tx.conn.run(
+            "delete from hookbox_attempt where id > :id * 1024 and id < (:id + 1) * 1024",
+            params! { ":id": id },
+        )?;
+        tx.changes.delivery_pruned(*endpoint, *state, *is_mended);
+    }
+    // All in one statement: they refer to each other.
+    tx.conn.change(
+        deliveries.len(),
+        "delete from hookbox_delivery
+         where event_id in (select value from json_each(:events)) and state <> 'pending'",
+        events,
+    )?;
+    for old in family {
+        if let Some(key) = &old.key {
+            tx.keys.remove(tx.conn, old.id, old.source, key)?;
+        }
+        tx.changes.event_pruned(old.source);
+    }
+    tx.conn.change(
+        family.len(),
+        "delete from hookbox_event where id in (select value from json_each(:events))",
+        events,
+    )?;
+    Ok((deliveries.len() as i64, attempts as i64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::engine::plan::plan_of;
+
+    #[test]
+    fn a_step_reads_its_events_and_what_refers_to_them_and_nothing_else() {
+        for (statement, by) in [
+            (
+                OLD,
+                "SEARCH e USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+            ),
+            (OLD, "hookbox_delivery_event (event_id=?)"),
+            (OLD, "hookbox_event_copy (replay_of_event=?)"),
+            (COPIES, "hookbox_event_copy (replay_of_event=?)"),
+            (COPIES, "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"),
+        ] {
+            let plan = plan_of(statement);
+            assert!(plan.contains(by), "{by}: {plan}");
+            // The clock was set a few times at most, and few replays go on.
+            let scans = |line: &&str| {
+                let is_short = ["SCAN c", "SCAN f", "SCAN r USING INDEX hookbox_replay_open"];
+                line.starts_with("SCAN") && !is_short.contains(line)
+            };
+            let scans: Vec<&str> = plan.lines().filter(scans).collect();
+            assert!(scans.is_empty(), "{plan}");
+        }
+        for (table, column) in [
+            ("hookbox_delivery", "replay_of"),
+            ("hookbox_delivery", "mended_by"),
+            ("hookbox_event", "replay_of_event"),
+        ] {
+            // What SQLite looks for when a row is removed that others may refer to.
+            let plan = plan_of(&format!("select 1 from {table} where {column} = 7"));
+            assert!(plan.starts_with("SEARCH"), "{plan}");
+        }
+    }
+}
