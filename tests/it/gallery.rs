@@ -198,6 +198,6 @@ fn the_gallery_shows_what_is_sent() {
     }
     assert!(
         std::fs::read_to_string(&file).unwrap_or_default() == page,
-        "docs/messages.html is another: write it with HOOKBOX_WRITE_MESSAGES=1 cargo test gallery::, and take its pictures anew (docs/messages.md)"
+        "docs/messages.html is another: write it with HOOKBOX_WRITE_MESSAGES=1 cargo test gallery::, and take its pictures anew (docs/chats.md)"
     );
 }
