@@ -1,30 +1,189 @@
-//! The README keeps its word: each test it names exists, each command it shows is a command.
+//! The documentation keeps its word: what it links to and names exists, and every command, statement
+//! and setting that it shows works.
+//!
+//! Commands stand in `sh` blocks, which are run in order, a folder for each page; synopses and output
+//! stand in `text` blocks. What a test cannot run is in [`NOT_RUN`], with the reason.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use crate::support::Box;
+use crate::support::{Box, PUSH, Served, is_missing, sql};
+
+/// Programs that are not run, and why.
+const NOT_RUN: [(&str, &str); 4] = [
+    (
+        "cargo",
+        "it would build within a build: what it names is looked for",
+    ),
+    ("ssh", "it takes another machine"),
+    ("sudo", "it takes the super-user"),
+    ("chromium", "it takes a picture that a person looks at"),
+];
+
+/// Programs that are not ours, each with how it is asked for and installed.
+const PROGRAMS: [(&str, &str, &str); 2] = [
+    ("openssl", "version", "apt-get install openssl"),
+    ("curl", "--version", "apt-get install curl"),
+];
+
+/// Where the README says that events come in, and where the status page is.
+const INGEST: &str = "127.0.0.1:8420";
+const STATUS: &str = "127.0.0.1:8421";
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+    std::fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Files below a folder with this ending, as paths from the root.
+fn files_below(folder: &str, ending: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.strip_prefix(root()).unwrap().to_str().unwrap();
+        if path.is_dir() {
+            found.extend(files_below(name, ending));
+        } else if name.ends_with(ending) {
+            found.push(name.to_owned());
+        }
+    }
+    found.sort();
+    found
+}
+
+fn pages() -> Vec<String> {
+    let mut pages = files_below("docs", ".md");
+    for page in [
+        "README.md",
+        "SECURITY.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+    ] {
+        pages.push(page.to_owned());
+    }
+    pages
+}
+
+/// A fenced block of a page.
+struct Block {
+    language: String,
+    text: String,
+}
+
+/// A page taken apart: its blocks, and its lines outside of them.
+fn apart(page: &str) -> (Vec<Block>, Vec<String>) {
+    let (mut blocks, mut prose) = (Vec::new(), Vec::new());
+    let mut open: Option<(usize, Block)> = None;
+    for line in read(page).lines() {
+        let fence = line.trim_start().strip_prefix("```");
+        match (&mut open, fence) {
+            (None, Some(language)) => {
+                let block = Block {
+                    language: language.to_owned(),
+                    text: String::new(),
+                };
+                open = Some((line.len() - line.trim_start().len(), block));
+            }
+            (None, None) => prose.push(line.to_owned()),
+            (Some(_), Some(_)) => blocks.extend(open.take().map(|(_, block)| block)),
+            (Some((indent, block)), None) => {
+                let cut = (*indent).min(line.len() - line.trim_start().len());
+                block.text.push_str(&line[cut..]);
+                block.text.push('\n');
+            }
+        }
+    }
+    assert!(open.is_none(), "{page}: a block does not end");
+    (blocks, prose)
+}
+
+/// The pieces of code within the lines of a page.
+fn spans(prose: &[String]) -> Vec<String> {
+    let of_line = |line: &String| {
+        let parts = line.split('`').skip(1).step_by(2).map(str::to_owned);
+        parts.collect::<Vec<_>>()
+    };
+    prose.iter().flat_map(of_line).collect()
+}
+
+/// The commands of a block, one each, without comments on lines of their own.
+fn commands(block: &Block) -> Vec<String> {
+    let joined = block.text.replace("\\\n", " ");
+    let lines = joined.lines().map(str::trim);
+    lines
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// What GitHub calls a heading in links.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim().to_lowercase();
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+fn anchors(page: &str) -> BTreeSet<String> {
+    let (_, prose) = apart(page);
+    let headings = prose.iter().filter(|line| line.starts_with('#'));
+    headings
+        .map(|line| anchor(line.trim_start_matches('#')))
+        .collect()
+}
+
+#[test]
+fn the_readme_has_at_most_8_kb() {
+    let bytes = read("README.md").len();
+    assert!(bytes <= 8_192, "{bytes}");
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut checked = 0;
+    for page in pages() {
+        let (_, prose) = apart(&page);
+        let text = prose.join("\n");
+        for (at, _) in text.match_indices("](") {
+            let target = text[at + 2..].split(')').next().unwrap();
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => page.clone(),
+                _ => {
+                    let path = Path::new(&page).parent().unwrap().join(file);
+                    path.to_str().unwrap().to_owned()
+                }
+            };
+            let there = root().join(&file).exists();
+            assert!(there, "{page}: {target} does not exist");
+            if !heading.is_empty() {
+                let there = anchors(&file).contains(heading);
+                assert!(there, "{page}: {target} is no heading");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked >= 100, "{checked}");
 }
 
 /// How many tests a page names, each of which must be there.
-fn named(page: &str) -> usize {
-    let text = read(page);
-    let of_tests = text.match_indices("`tests/it/");
-    let of_parts = text.match_indices("`src/").filter(|(index, _)| {
-        let reference = text[index + 1..].split('`').next().unwrap();
-        reference.contains("::")
-    });
+fn tests_named(page: &str) -> usize {
     let mut named = 0;
-    for (index, _) in of_tests.chain(of_parts) {
-        let reference = text[index + 1..].split('`').next().unwrap();
-        // A file by itself is none.
-        let Some((file, test)) = reference.split_once("::") else {
+    for span in spans(&apart(page).1) {
+        let of_tests = span.starts_with("tests/it/") || span.starts_with("src/");
+        let Some((file, test)) = span.split_once("::").filter(|_| of_tests) else {
             continue;
         };
         let there = read(file).contains(&format!("fn {test}("));
-        assert!(there, "{page}: {reference} does not exist");
+        assert!(there, "{page}: {span} does not exist");
         named += 1;
     }
     named
@@ -32,76 +191,390 @@ fn named(page: &str) -> usize {
 
 #[test]
 fn every_promise_names_a_test_that_exists() {
-    assert!(named("README.md") >= 10);
-    assert!(named("SECURITY.md") >= 10);
-    let readme = read("README.md");
-    let (_, promises) = readme.split_once("## What it promises").unwrap();
-    let (promises, _) = promises.split_once("## Limits").unwrap();
-    let lines = promises
-        .lines()
-        .filter(|line| line.starts_with("| "))
-        .skip(2);
-    for line in lines {
-        assert!(line.contains("`tests/it/"), "{line}");
+    for (page, least) in [
+        ("README.md", 5),
+        ("SECURITY.md", 10),
+        ("docs/promises.md", 80),
+    ] {
+        assert!(tests_named(page) >= least, "{page}: {}", tests_named(page));
+    }
+    for page in pages() {
+        tests_named(&page);
+    }
+    let rows = read("docs/promises.md");
+    let rows = rows.lines().filter(|line| line.starts_with("| "));
+    for row in rows.filter(|row| !row.starts_with("| promise ") && !row.starts_with("| --- ")) {
+        assert!(row.contains("`tests/it/"), "{row}");
     }
 }
 
-/// What `cargo test` is told to run, by each command of a page.
 #[test]
-fn every_command_of_the_reliability_page_runs_a_test() {
-    let page = read("docs/reliability.md");
+fn every_source_file_that_is_named_exists() {
+    let has_rooms = root().join("src/store/engine").is_dir();
     let mut checked = 0;
-    for command in page.split('`').filter(|part| part.contains("cargo test ")) {
-        for run in command.split("&&") {
-            for filter in run.split_whitespace().filter(|word| word.contains("::")) {
-                let (module, test) = filter.split_once("::").unwrap();
-                let files = match run.contains("--lib") {
-                    // A module of the library, wherever it is.
-                    true => continue,
-                    false => format!("tests/it/{module}.rs"),
-                };
-                let there = read(&files).contains(&format!("fn {test}"));
-                assert!(there, "{command}: {filter} runs nothing");
-                checked += 1;
+    for page in pages() {
+        for span in spans(&apart(&page).1) {
+            let file = span.strip_prefix("src/").unwrap_or(&span);
+            let is_file = file.ends_with(".rs") && file.contains('/');
+            if !is_file || file.contains(' ') || (file.starts_with("store/") && !has_rooms) {
+                continue;
+            }
+            let mut places = ["src", ""]
+                .iter()
+                .map(|place| root().join(place).join(file));
+            assert!(
+                places.any(|place| place.exists()),
+                "{page}: {span} does not exist"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked >= 10, "{checked}");
+}
+
+#[test]
+fn every_block_is_what_it_says() {
+    let examples: Vec<String> = files_below("examples", ".rs")
+        .iter()
+        .map(|file| read(file))
+        .collect();
+    for page in pages() {
+        for Block { language, text } in apart(&page).0 {
+            match language.as_str() {
+                // Run, or looked at, by the tests below.
+                "sh" | "text" | "sql" | "jinja" => {}
+                "json" => {
+                    let read = serde_json::from_str::<serde_json::Value>(&text);
+                    assert!(read.is_ok(), "{page}: {text}{read:?}");
+                }
+                "ini" => {
+                    let is_setting =
+                        |line: &str| line.starts_with('[') || line.split_once(" = ").is_some();
+                    assert!(text.lines().all(is_setting), "{page}: {text}");
+                }
+                "rust" => {
+                    let is_in = |example: &String| text.lines().all(|line| example.contains(line));
+                    assert!(examples.iter().any(is_in), "{page}: of no example:\n{text}");
+                }
+                other => panic!("{page}: nothing checks a block of `{other}`"),
             }
         }
     }
-    assert!(checked >= 30, "{checked}");
+}
+
+/// Whether a filter of `cargo test` runs anything.
+fn runs_a_test(filter: &str, of_library: bool) -> bool {
+    let (module, test) = filter.split_once("::").unwrap_or((filter, ""));
+    let folder = if of_library { "src" } else { "tests/it" };
+    let is_of = |file: &String| {
+        let parts: Vec<&str> = file.trim_end_matches(".rs").split('/').collect();
+        parts.contains(&module) && read(file).contains(&format!("fn {test}"))
+    };
+    let files = files_below(folder, ".rs");
+    let is_named = |file: &String| !filter.contains("::") && read(file).contains(filter);
+    files.iter().any(|file| is_of(file) || is_named(file))
+}
+
+/// Holds a `cargo` command to what there is; returns what it names.
+fn cargo_names(page: &str, command: &str) -> usize {
+    let (_, after) = command.split_once("cargo ").unwrap();
+    let mut words = after.split('#').next().unwrap().split_whitespace();
+    let verb = words.next().unwrap();
+    let known = [
+        "run", "test", "bench", "install", "doc", "build", "fmt", "clippy", "deny",
+    ];
+    assert!(known.contains(&verb), "{page}: {command}");
+    let mut names = 0;
+    let mut of_library = false;
+    while let Some(word) = words.next() {
+        let there = match word {
+            "--example" => format!("examples/{}.rs", words.next().unwrap()),
+            "--bench" => format!("benches/{}", words.next().unwrap()),
+            "--test" => format!("tests/{}/main.rs", words.next().unwrap()),
+            "--lib" => {
+                of_library = true;
+                continue;
+            }
+            "--" if verb == "test" => continue,
+            "--" => break,
+            filter if verb == "test" && !filter.starts_with('-') => {
+                let runs = runs_a_test(filter, of_library);
+                assert!(runs, "{page}: {command}: {filter} runs nothing");
+                names += 1;
+                continue;
+            }
+            _ => continue,
+        };
+        let is_there = ["", ".rs"]
+            .iter()
+            .any(|ending| root().join(format!("{there}{ending}")).exists());
+        assert!(is_there, "{page}: {command}: {there} is not there");
+        names += 1;
+    }
+    names
 }
 
 #[test]
-fn every_command_that_the_readme_shows_is_one() {
-    let here = Box::new();
-    let readme = read("README.md");
-    let mut shown = 0;
-    for line in readme
-        .lines()
-        .map(str::trim_start)
-        .filter(|line| line.starts_with("hookbox "))
-    {
-        let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-        let path: Vec<&str> = words
-            .iter()
-            .take(2)
-            .take_while(|word| {
-                word.starts_with(|c: char| c.is_ascii_lowercase())
-                    && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
-            })
-            .copied()
-            .collect();
-        let mut arguments = path.clone();
-        arguments.push("--help");
-        let ran = here.run(&arguments);
-        assert_eq!(ran.code, 0, "{line}: {}", ran.stderr);
-        let flags = words.iter().map(|word| word.trim_start_matches('['));
-        for flag in flags.filter(|word| word.starts_with("--")) {
-            let flag = flag.split(['=', ']']).next().unwrap();
-            assert!(
-                ran.text().contains(flag),
-                "{line}: {flag} is no option of it"
-            );
+fn every_cargo_command_names_what_there_is() {
+    let mut names = 0;
+    for page in pages() {
+        let (blocks, prose) = apart(&page);
+        let of_blocks = blocks.iter().filter(|block| block.language == "sh");
+        let shown = of_blocks.flat_map(commands).chain(spans(&prose));
+        for line in shown.filter(|line| line.contains("cargo ")) {
+            for command in line.split("&&").filter(|part| part.contains("cargo ")) {
+                names += cargo_names(&page, command);
+            }
         }
-        shown += 1;
     }
-    assert!(shown >= 10, "{shown}");
+    assert!(names >= 50, "{names}");
+}
+
+/// The words that name a command, such as `endpoint add`.
+fn path_of(line: &str) -> Vec<&str> {
+    let words = line.split_whitespace().skip(1).take(2);
+    let is_name = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_lowercase())
+            && word.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+    };
+    words.take_while(is_name).collect()
+}
+
+/// The commands that a help text lists.
+fn listed(here: &Box, path: &[&str]) -> Vec<String> {
+    let mut arguments = path.to_vec();
+    arguments.push("--help");
+    let help = here.run(&arguments).text().to_owned();
+    let Some((_, list)) = help.split_once("\nCommands:\n") else {
+        return Vec::new();
+    };
+    let lines = list.lines().take_while(|line| !line.is_empty());
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    names
+        .filter(|name| !name.is_empty() && *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_synopsis_is_a_command_and_every_command_has_one() {
+    let here = Box::new();
+    let mut shown = BTreeSet::new();
+    for page in pages() {
+        let of_text = apart(&page).0.into_iter().filter(|b| b.language == "text");
+        let lines: Vec<String> = of_text.flat_map(|block| commands(&block)).collect();
+        for line in lines.iter().filter(|line| line.starts_with("hookbox ")) {
+            let path = path_of(line);
+            let mut arguments = path.clone();
+            arguments.push("--help");
+            let ran = here.run(&arguments);
+            assert_eq!(ran.code, 0, "{page}: {line}: {}", ran.stderr);
+            let words = line.split_whitespace();
+            let flags = words.map(|word| word.trim_matches(['[', ']']));
+            for flag in flags.filter(|word| word.starts_with("--")) {
+                let there = ran.text().contains(flag);
+                assert!(there, "{page}: {line}: {flag} is no option of it");
+            }
+            shown.insert(path.join(" "));
+        }
+    }
+    for first in listed(&here, &[]) {
+        let below = listed(&here, &[&first]);
+        if below.is_empty() {
+            let has_one = shown
+                .iter()
+                .any(|path| path.split(' ').next() == Some(&first));
+            assert!(has_one, "{first} has no synopsis");
+        }
+        for second in below {
+            let path = format!("{first} {second}");
+            assert!(shown.contains(&path), "{path} has no synopsis");
+        }
+    }
+}
+
+#[test]
+fn every_option_that_is_named_is_one() {
+    let here = Box::new();
+    let mut options = BTreeSet::new();
+    let commands = listed(&here, &[]);
+    for first in &commands {
+        let below = listed(&here, &[first]);
+        let of_second = below.iter().map(|second| vec![first.as_str(), second]);
+        for mut path in of_second.chain([vec![first.as_str()]]) {
+            path.push("--help");
+            let help = here.run(&path).text().to_owned();
+            let words = help.split(|c: char| c.is_whitespace() || c == '[');
+            options.extend(words.filter(|w| w.starts_with("--")).map(str::to_owned));
+        }
+    }
+    let mut named = 0;
+    for page in pages() {
+        let spans = spans(&apart(&page).1);
+        let is_ours = |span: &&String| {
+            let first = span.split(' ').next().unwrap();
+            first == "hookbox" || first.starts_with("--") || commands.iter().any(|c| c == first)
+        };
+        let ours = spans.iter().filter(is_ours);
+        for word in ours.flat_map(|span| span.split(' ')) {
+            let option = word.split(['=', '\\', ',']).next().unwrap();
+            if option.starts_with("--") && !option.ends_with("...") {
+                assert!(options.contains(option), "{page}: {word} is no option");
+                named += 1;
+            }
+        }
+    }
+    assert!(named >= 100, "{named}");
+}
+
+/// The reader of a page, who does what it says in a folder of their own.
+struct Reader {
+    page: String,
+    here: Box,
+    /// Has the program under its own name, for the shell.
+    programs: tempfile::TempDir,
+    served: Option<Served>,
+}
+
+impl Reader {
+    fn new(page: &str) -> Reader {
+        let programs = tempfile::tempdir().unwrap();
+        let program = programs.path().join("hookbox");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hookbox"), program).unwrap();
+        Reader {
+            page: page.to_owned(),
+            here: Box::new(),
+            programs,
+            served: None,
+        }
+    }
+
+    /// Has what the pages after the first ones begin with: a source, an endpoint that nobody answers
+    /// for, an event, a delivery that was cancelled, and a service.
+    fn prepared(page: &str) -> Reader {
+        let mut reader = Reader::new(page);
+        reader.write("gogs.secret", "topsecret");
+        reader.write("ci.secret", "another");
+        reader.write("push.json", PUSH);
+        for line in [
+            "hookbox source add gogs --kind gogs --secret-file gogs.secret",
+            "hookbox endpoint add ci http://127.0.0.1:9/hook --sign gogs --secret-file ci.secret",
+            "hookbox enqueue --type push --source gogs --data @push.json",
+            "hookbox delivery cancel 1",
+        ] {
+            reader.shell(line);
+        }
+        reader.serve("hookbox serve");
+        reader
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.here.folder.path().to_owned()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.folder().join(name), text).unwrap();
+    }
+
+    /// Serves on free ports, instead of what was served before.
+    fn serve(&mut self, line: &str) {
+        self.served = None;
+        let mut command = self.here.command(&["serve", "--json"]);
+        command.current_dir(self.folder());
+        command.args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"]);
+        let mut words = line.split_whitespace().skip(2);
+        while let Some(word) = words.next() {
+            match word {
+                "--ingest" | "--status" => {
+                    words.next();
+                }
+                other => {
+                    command.arg(other);
+                }
+            }
+        }
+        self.served = Some(Served::start(command));
+    }
+
+    /// Runs a line, which must succeed.
+    fn shell(&self, line: &str) {
+        let mut there = line.to_owned();
+        if let Some(served) = &self.served {
+            there = there.replace(INGEST, &served.ingest_address().to_string());
+            there = there.replace(STATUS, &served.status_address().to_string());
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let path = format!("{}:{path}", self.programs.path().display());
+        let ran = Command::new("sh")
+            .args(["-c", &there])
+            .current_dir(self.folder())
+            .env("PATH", path)
+            .env_remove("HOOKBOX_DB")
+            .env_remove("HOOKBOX_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.success(), "{}: {line}\n{said}", self.page);
+    }
+
+    /// Does what a page says; returns how many lines were run, or `None` where a program is missing.
+    fn follow(&mut self) -> Option<usize> {
+        let mut ran = 0;
+        for block in apart(&self.page).0 {
+            match block.language.as_str() {
+                "sql" => sql(&self.folder().join("app.db"), &block.text),
+                "jinja" => self.write("commits.jinja", &block.text),
+                "sh" => {
+                    for line in commands(&block) {
+                        ran += usize::from(self.follow_line(&line)?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Some(ran)
+    }
+
+    fn follow_line(&mut self, line: &str) -> Option<bool> {
+        // What stands before it is set for it alone: `NAME=1 cargo test`.
+        let program = line.split_whitespace().find(|word| !word.contains('='));
+        if NOT_RUN.iter().any(|(out, _)| Some(*out) == program) {
+            return Some(false);
+        }
+        for (program, probe, how) in PROGRAMS {
+            if line.contains(program) && is_missing(program, &[probe], how) {
+                return None;
+            }
+        }
+        match line.starts_with("hookbox serve") {
+            true => self.serve(line),
+            false => self.shell(line),
+        }
+        Some(true)
+    }
+}
+
+fn is_first(page: &str) -> bool {
+    page == "README.md" || page.starts_with("docs/getting-started/")
+}
+
+#[test]
+fn who_follows_the_first_pages_gets_there() {
+    for page in pages().iter().filter(|page| is_first(page)) {
+        let ran = Reader::new(page).follow();
+        assert!(ran.is_none_or(|ran| ran >= 3), "{page}: {ran:?}");
+    }
+}
+
+#[test]
+fn every_command_of_the_other_pages_works() {
+    let mut ran = 0;
+    for page in pages().iter().filter(|page| !is_first(page)) {
+        let blocks = apart(page).0;
+        if blocks.iter().any(|block| block.language == "sh") {
+            ran += Reader::prepared(page).follow().unwrap_or_default();
+        }
+    }
+    assert!(ran >= 40, "{ran}");
 }
