@@ -5,20 +5,16 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::connection::{ConnectionArguments, ConnectionChange};
-use super::format::{preview, read_format};
-use super::secret::{RotateArguments, SecretArguments};
-use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, nothing_named, optional, optional_of, put};
+use super::preview::preview;
+use super::secret::{AuthSecretArguments, RotateArguments, SecretArguments};
+use super::settings::{OfEndpoint, Options};
+use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
-use crate::model::endpoint::{EndpointReport, EndpointUrl, Format, NewEndpoint};
-use crate::model::expression::Expression;
-use crate::model::filter::{Check, Globs};
-use crate::model::rate::Rates;
-use crate::model::retry::Retry;
-use crate::model::window::Windows;
+use crate::model::endpoint::{EndpointReport, NewEndpoint};
+use crate::model::filter::Check;
+use crate::model::settings::set_endpoint;
 use crate::signature::{Scheme, Secret};
-use crate::time::{parse_span, show_span};
+use crate::time::show_span;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum EndpointCommand {
@@ -132,203 +128,48 @@ pub(super) struct SetArguments {
     settings: Settings,
 }
 
-/// What can be set when an endpoint is made, and later.
+/// What can be set when an endpoint is made, and later; an empty value brings back the default.
 #[derive(Debug, Args)]
 struct Settings {
-    /// The shape in which events are sent: raw (the producer's own bytes), a
-    /// message in slack, discord, dingtalk, wecom or feishu, or template:FILE
-    /// (what a Jinja template makes of them; its text is kept) [default: raw]
-    #[arg(long, value_name = "FORMAT")]
-    format: Option<String>,
-    /// The content type of what a template makes [default: application/json]
-    #[arg(long, value_name = "TYPE")]
-    content_type: Option<String>,
-    /// How requests are signed: none, standard (Standard Webhooks), github,
-    /// gogs, gitea, gitee, or generic; chats have signatures of their own
-    /// [default: none]
-    #[arg(long)]
-    sign: Option<Scheme>,
+    #[command(flatten)]
+    options: Options<OfEndpoint>,
     #[command(flatten)]
     secret: SecretArguments,
-    /// Only events of these types, such as push,tag* (* is any text); empty for
-    /// all, as with each of these filters [default: all]
-    #[arg(long, value_name = "GLOB,...")]
-    types: Option<String>,
-    /// Only events from these sources
-    #[arg(long, value_name = "GLOB,...")]
-    sources: Option<String>,
-    /// Only events about these branches or tags (short names; of a pull request
-    /// the branch it goes into), and those about none
-    #[arg(long, value_name = "GLOB,...")]
-    branches: Option<String>,
-    /// Only events for which this Jinja expression is true, such as
-    /// "type == 'push' and body.forced"; it may use type, source, branch,
-    /// headers, body
-    #[arg(long, value_name = "EXPR")]
-    when: Option<String>,
-    /// How long one attempt may take in all, 5m at most [default: 15s]
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    timeout: Option<Duration>,
-    /// Requests at the same time, 64 at most [default: 8; to a chat 1]
-    #[arg(long, value_name = "N")]
-    concurrency: Option<u32>,
-    /// Requests in any span of time, such as 20/m, or 5/s,100/m; what waits for
-    /// that spends no tries; empty for the default [default: any; to a chat as
-    /// many as it allows]
-    #[arg(long, value_name = "COUNT/SPAN,...")]
-    rate: Option<String>,
-    /// Waits between tries, moved by up to 20 % at random; or cron:EXPR (six
-    /// fields, seconds first, day of week 1 = Sunday, and perhaps a time zone)
-    /// [default: 5s,5m,30m,2h,5h,10h,14h,20h,24h]
-    #[arg(long, value_name = "LADDER")]
-    retry: Option<Retry>,
-    /// Tries before a delivery is given up, 1000 at most; past its end the last
-    /// wait of the ladder is repeated; empty for the default [default: one more
-    /// than the ladder has waits]
-    #[arg(long, value_name = "N")]
-    tries: Option<String>,
-    /// Give up what is older than this, such as 30d, counted from the event;
-    /// empty for never [default: never]
-    #[arg(long, value_name = "SPAN")]
-    expire: Option<String>,
-    /// Let the time count that the endpoint could not be reached
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    expire_offline: Option<bool>,
-    /// Longest wait between probes while it cannot be reached, 1s to 1d; the
-    /// first comes after 1s, and each wait is twice the last [default: 1m]
-    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
-    probe_max: Option<Duration>,
-    /// Send only then: when a window opens, for how long, and perhaps a time
-    /// zone, such as "0 0 2 * * *+3h Europe/Berlin"; several separated by
-    /// semicolons; empty for always [default: always]
-    #[arg(long, value_name = "CRON+SPAN[ ZONE];...")]
-    window: Option<String>,
-    /// One delivery at a time, in the order of the events: what is refused keeps
-    /// those behind it waiting until it is delivered, dead or cancelled
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    ordered: Option<bool>,
-    /// It gets replays that name it and no events by themselves
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    only_replays: Option<bool>,
     #[command(flatten)]
-    rules: RuleArguments,
-    #[command(flatten)]
-    connection: ConnectionArguments,
+    auth_secret: AuthSecretArguments,
 }
 
-/// Settings that were read, to be put in the place of those that an endpoint has.
+/// What was given, read.
 struct Change {
-    url: Option<EndpointUrl>,
-    format: Option<Format>,
-    scheme: Option<Scheme>,
+    pairs: Vec<(String, String)>,
+    /// Apart, since its bytes may be no text.
     secret: Option<Secret>,
-    rules: RuleChange,
-    connection: ConnectionChange,
-    /// `Some(None)` takes a filter away.
-    types: Option<Option<Globs>>,
-    sources: Option<Option<Globs>>,
-    branches: Option<Option<Globs>>,
-    when: Option<Option<Expression>>,
-    timeout: Option<Duration>,
-    concurrency: Option<u32>,
-    rate: Option<Option<Rates>>,
-    retry: Option<Retry>,
-    tries: Option<Option<u32>>,
-    expire: Option<Option<Duration>>,
-    expires_offline: Option<bool>,
-    probe_max: Option<Duration>,
-    window: Option<Option<Windows>>,
-    is_ordered: Option<bool>,
-    gets_only_replays: Option<bool>,
 }
 
 impl Settings {
-    fn read(self, context: &Context, url: Option<EndpointUrl>) -> Result<Change> {
+    fn read(self, context: &Context) -> Result<Change> {
+        let mut pairs = self.options.read()?;
+        if let Some(secret) = self.auth_secret.read(context)? {
+            pairs.push(("auth_secret".to_owned(), secret));
+        }
         Ok(Change {
-            url,
-            format: read_format(self.format.as_deref(), self.content_type.as_deref())?,
-            scheme: self.sign,
+            pairs,
             secret: self.secret.read(context)?,
-            rules: self.rules.read()?,
-            connection: self.connection.read(context)?,
-            types: optional(self.types)?,
-            sources: optional(self.sources)?,
-            branches: optional(self.branches)?,
-            when: optional(self.when)?,
-            timeout: self.timeout,
-            concurrency: self.concurrency,
-            rate: optional(self.rate)?,
-            retry: self.retry,
-            tries: optional_of(self.tries, |text| {
-                let number = text.parse();
-                number
-                    .map_err(|_| Error::misuse(format!("--tries is `{text}`, which is no number")))
-            })?,
-            expire: optional_of(self.expire, parse_span)?,
-            expires_offline: self.expire_offline,
-            probe_max: self.probe_max,
-            window: optional(self.window)?,
-            is_ordered: self.ordered,
-            gets_only_replays: self.only_replays,
         })
     }
 }
 
 impl Change {
     fn is_nothing(&self) -> bool {
-        self.url.is_none()
-            && self.format.is_none()
-            && self.scheme.is_none()
-            && self.secret.is_none()
-            && self.rules.is_nothing()
-            && self.connection.is_nothing()
-            && self.types.is_none()
-            && self.sources.is_none()
-            && self.branches.is_none()
-            && self.when.is_none()
-            && self.timeout.is_none()
-            && self.concurrency.is_none()
-            && self.rate.is_none()
-            && self.retry.is_none()
-            && self.tries.is_none()
-            && self.expire.is_none()
-            && self.expires_offline.is_none()
-            && self.probe_max.is_none()
-            && self.window.is_none()
-            && self.is_ordered.is_none()
-            && self.gets_only_replays.is_none()
+        self.pairs.is_empty() && self.secret.is_none()
     }
 
-    fn apply(&self, endpoint: &mut NewEndpoint) {
-        put(&mut endpoint.url, &self.url);
-        if let Some(format) = &self.format {
-            endpoint.send_as(format.clone());
-        }
-        if let Some(scheme) = self.scheme {
-            endpoint.sign_by(scheme);
-        }
+    fn apply(&self, endpoint: &mut NewEndpoint) -> Result<()> {
+        set_endpoint(endpoint, &self.pairs)?;
         if self.secret.is_some() {
             endpoint.secret.clone_from(&self.secret);
         }
-        self.rules.apply(&mut endpoint.signature);
-        self.connection.apply(&mut endpoint.connection);
-        put(&mut endpoint.filters.types, &self.types);
-        put(&mut endpoint.filters.sources, &self.sources);
-        put(&mut endpoint.filters.branches, &self.branches);
-        put(&mut endpoint.filters.when, &self.when);
-        put(&mut endpoint.timeout, &self.timeout);
-        if self.concurrency.is_some() {
-            endpoint.concurrency = self.concurrency;
-        }
-        put(&mut endpoint.rate, &self.rate);
-        put(&mut endpoint.retry, &self.retry);
-        put(&mut endpoint.tries, &self.tries);
-        put(&mut endpoint.expire, &self.expire);
-        put(&mut endpoint.expires_offline, &self.expires_offline);
-        put(&mut endpoint.probe_max, &self.probe_max);
-        put(&mut endpoint.window, &self.window);
-        put(&mut endpoint.is_ordered, &self.is_ordered);
-        put(&mut endpoint.gets_only_replays, &self.gets_only_replays);
+        Ok(())
     }
 }
 
@@ -405,9 +246,9 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
 }
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
-    let change = arguments.settings.read(context, None)?;
+    let change = arguments.settings.read(context)?;
     let mut new = NewEndpoint::new(arguments.name.clone(), arguments.url.parse()?);
-    change.apply(&mut new);
+    change.apply(&mut new)?;
     new.check()?;
     let store = context.store_or_new()?;
     store.add_endpoint(new, context.now())?;
@@ -422,18 +263,17 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
 }
 
 fn set(context: &Context, arguments: SetArguments) -> Result<()> {
-    let url = arguments.url.as_deref().map(str::parse).transpose()?;
-    let change = arguments.settings.read(context, url)?;
+    let mut change = arguments.settings.read(context)?;
+    change
+        .pairs
+        .extend(arguments.url.map(|url| ("url".to_owned(), url)));
     if change.is_nothing() {
         return Err(nothing_named());
     }
     let store = context.store()?;
     store.set_endpoint(
         &arguments.name,
-        move |endpoint| {
-            change.apply(endpoint);
-            Ok(())
-        },
+        move |endpoint| change.apply(endpoint),
         context.now(),
     )?;
     let report = store.endpoint_report(&arguments.name)?;

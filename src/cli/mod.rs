@@ -3,20 +3,20 @@
 //! Parsing yields plain values; each command checks them once, asks the store, and prints.
 //! Results go to stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
-mod connection;
 mod delivery;
 mod demo;
 mod doctor;
 mod endpoint;
 mod event;
-mod format;
 mod output;
+mod preview;
 mod processes;
 mod progress;
 mod replay;
 mod replays;
 mod secret;
 mod serve;
+mod settings;
 mod signature;
 mod source;
 mod tail;
@@ -25,7 +25,6 @@ mod upkeep;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -361,29 +360,6 @@ impl Limit {
 /// The error for a `set` that names nothing.
 fn nothing_named() -> Error {
     Error::misuse("nothing to change was named; --help lists what can be set")
-}
-
-/// A setting that can be taken away, by an empty text.
-fn optional<T: FromStr<Err = Error>>(text: Option<String>) -> Result<Option<Option<T>>> {
-    optional_of(text, str::parse)
-}
-
-fn optional_of<T>(
-    text: Option<String>,
-    read: impl FnOnce(&str) -> Result<T>,
-) -> Result<Option<Option<T>>> {
-    match text.as_deref().map(str::trim) {
-        None => Ok(None),
-        Some("") => Ok(Some(None)),
-        Some(text) => read(text).map(|setting| Some(Some(setting))),
-    }
-}
-
-/// Puts a value that was given in the place of the one held.
-fn put<T: Clone>(held: &mut T, given: &Option<T>) {
-    if let Some(given) = given {
-        held.clone_from(given);
-    }
 }
 
 /// Reads a size in bytes: `65536`, `64KiB`, `1MiB`, `4GiB`.

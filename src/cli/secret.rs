@@ -50,24 +50,59 @@ impl RotateArguments {
 
 impl SecretArguments {
     pub(super) fn read(&self, context: &Context) -> Result<Option<Secret>> {
-        let from = From {
+        let input = SecretInput {
             file: self.secret_file.as_ref(),
             variable: self.secret_env.as_ref(),
             text: self.secret.as_ref(),
         };
-        from.read(context)
+        input.read(context)
+    }
+}
+
+/// The password or token of `--auth`.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(super) struct AuthSecretArguments {
+    /// Read the password or token of --auth from this file
+    #[arg(long, value_name = "FILE", requires = "auth")]
+    auth_secret_file: Option<PathBuf>,
+    /// Read the password or token from this environment variable
+    #[arg(long, value_name = "VARIABLE", requires = "auth")]
+    auth_secret_env: Option<String>,
+    /// `-` reads the password or token from standard input
+    #[arg(
+        long,
+        value_name = "SECRET",
+        requires = "auth",
+        allow_hyphen_values = true
+    )]
+    auth_secret: Option<String>,
+}
+
+impl AuthSecretArguments {
+    pub(super) fn read(&self, context: &Context) -> Result<Option<String>> {
+        let input = SecretInput {
+            file: self.auth_secret_file.as_ref(),
+            variable: self.auth_secret_env.as_ref(),
+            text: self.auth_secret.as_ref(),
+        };
+        let secret = input.read(context)?;
+        let text = secret.map(|secret| String::from_utf8(secret.expose().to_vec()));
+        text.transpose().map_err(|_| {
+            Error::misuse("the password is not UTF-8 (RFC 7617, section 2.1); save it as UTF-8")
+        })
     }
 }
 
 /// Where a secret is read from.
-pub(super) struct From<'a> {
-    pub(super) file: Option<&'a PathBuf>,
-    pub(super) variable: Option<&'a String>,
-    pub(super) text: Option<&'a String>,
+struct SecretInput<'a> {
+    file: Option<&'a PathBuf>,
+    variable: Option<&'a String>,
+    text: Option<&'a String>,
 }
 
-impl From<'_> {
-    pub(super) fn read(&self, context: &Context) -> Result<Option<Secret>> {
+impl SecretInput<'_> {
+    fn read(&self, context: &Context) -> Result<Option<Secret>> {
         if let Some(path) = self.file {
             let bytes = std::fs::read(path)
                 .map_err(|error| Error::io_at("read the secret from", path, error))?;

@@ -1,19 +1,17 @@
-//! `hookbox signature`: sign and verify by hand, for whoever debugs a receiver or a sender; and
-//! the options that say how a generic signature is made.
-
-use std::borrow::Cow;
+//! `hookbox signature`: sign and verify by hand, for whoever debugs a receiver or a sender.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::event::read_data;
 use super::secret::SecretArguments;
-use super::{Context, EXIT_CODES, optional_of, put};
+use super::settings::{OfSignature, Options};
+use super::{Context, EXIT_CODES};
 use crate::error::{Error, Result};
 use crate::model::header::parse_header;
 use crate::model::header::{Header, first_value};
-use crate::signature::digest::{Algorithm, Encoding};
-use crate::signature::generic::{Over, Rules};
+use crate::model::settings::set_rules;
+use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret, Signable, Signed, gitee, standard};
 
 #[derive(Debug, Subcommand)]
@@ -62,94 +60,13 @@ struct What {
     #[command(flatten)]
     secret: SecretArguments,
     #[command(flatten)]
-    rules: RuleArguments,
+    rules: Options<OfSignature>,
     /// The content type; a form's `payload` is what gogs and gitea sign
     #[arg(long, value_name = "TYPE", default_value = "application/json")]
     content_type: String,
     /// The body: a text, @FILE, or @- for standard input
     #[arg(long, value_name = "TEXT|@FILE|@-", default_value = "")]
     data: String,
-}
-
-/// How a generic signature is written; an empty value means the usual again.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "For a generic signature")]
-pub(super) struct RuleArguments {
-    /// The header that carries it [default: X-Hub-Signature-256]
-    #[arg(long, value_name = "HEADER")]
-    signature_header: Option<String>,
-    /// sha1, sha256 or sha512 [default: sha256]
-    #[arg(long, value_name = "NAME")]
-    signature_algorithm: Option<Algorithm>,
-    /// hex or base64 [default: hex]
-    #[arg(long, value_name = "NAME")]
-    signature_encoding: Option<Encoding>,
-    /// What is written before it, such as sha256=
-    #[arg(long, value_name = "TEXT")]
-    signature_prefix: Option<String>,
-    /// What is signed, of {id} (the webhook-id), {timestamp} and {body}
-    /// [default: {body}]
-    #[arg(long, value_name = "TEMPLATE")]
-    signature_over: Option<String>,
-    /// The header with the time, where one is signed; the signature's own for a
-    /// list of t= and signatures [an endpoint's default: webhook-timestamp]
-    #[arg(long, value_name = "HEADER")]
-    timestamp_header: Option<String>,
-}
-
-impl RuleArguments {
-    /// Reads what was given.
-    pub(super) fn read(self) -> Result<RuleChange> {
-        let over = match self.signature_over.as_deref() {
-            None => None,
-            Some("") => Some(Over::default()),
-            Some(text) => Some(text.parse()?),
-        };
-        let header = self.signature_header.map(|name| match name.as_str() {
-            "" => Rules::default().header,
-            _ => Cow::Owned(name),
-        });
-        Ok(RuleChange {
-            header,
-            algorithm: self.signature_algorithm,
-            encoding: self.signature_encoding,
-            prefix: self.signature_prefix,
-            over,
-            timestamp_header: optional_of(self.timestamp_header, |name| {
-                Ok(Cow::Owned(name.to_owned()))
-            })?,
-        })
-    }
-}
-
-/// Rules that were read, to be put in the place of those that there are.
-pub(super) struct RuleChange {
-    header: Option<Cow<'static, str>>,
-    algorithm: Option<Algorithm>,
-    encoding: Option<Encoding>,
-    prefix: Option<String>,
-    over: Option<Over>,
-    timestamp_header: Option<Option<Cow<'static, str>>>,
-}
-
-impl RuleChange {
-    pub(super) fn is_nothing(&self) -> bool {
-        self.header.is_none()
-            && self.algorithm.is_none()
-            && self.encoding.is_none()
-            && self.prefix.is_none()
-            && self.over.is_none()
-            && self.timestamp_header.is_none()
-    }
-
-    pub(super) fn apply(&self, rules: &mut Rules) {
-        put(&mut rules.header, &self.header);
-        put(&mut rules.algorithm, &self.algorithm);
-        put(&mut rules.encoding, &self.encoding);
-        put(&mut rules.prefix, &self.prefix);
-        put(&mut rules.over, &self.over);
-        put(&mut rules.timestamp_header, &self.timestamp_header);
-    }
 }
 
 pub(super) fn run(context: &Context, command: SignatureCommand) -> Result<()> {
@@ -174,7 +91,7 @@ impl What {
             return Err(Error::misuse("--sign none signs nothing; name a scheme"));
         }
         let mut rules = Rules::default();
-        self.rules.read()?.apply(&mut rules);
+        set_rules(&mut rules, &self.rules.read()?)?;
         rules.check()?;
         let secret = self.secret.read(context)?.ok_or_else(|| {
             Error::misuse("give the secret, with --secret-file, --secret-env or --secret -")

@@ -4,14 +4,12 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::secret::{RotateArguments, SecretArguments};
-use super::signature::{RuleArguments, RuleChange};
-use super::{Context, EXIT_CODES, Limit, nothing_named, optional, put};
+use super::settings::{OfSource, Options};
+use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
-use crate::model::kind::OnRepeat;
 use crate::model::refusal::RefusalRecord;
-use crate::model::source::{
-    Handshake, NewSource, Origin, Preset, SenderAuth, SenderKind, Source, SourceReport, Tolerance,
-};
+use crate::model::settings::set_source;
+use crate::model::source::{NewSource, Preset, SenderKind, Source, SourceReport};
 use crate::signature::Secret;
 
 #[derive(Debug, Subcommand)]
@@ -81,109 +79,38 @@ pub(super) struct SetArguments {
     no_secret: bool,
 }
 
-/// What can be set when a source is made, and later.
+/// What can be set when a source is made, and later; an empty value brings back the default.
 #[derive(Debug, Args)]
 struct Settings {
     #[command(flatten)]
+    options: Options<OfSource>,
+    #[command(flatten)]
     secret: SecretArguments,
-    /// How far the signed time of a request may be from now, or none to take
-    /// any [default: 1h for gitee, 5m for standard and gitlab]
-    #[arg(long, value_name = "SPAN|none")]
-    tolerance: Option<Tolerance>,
     /// Draw a token that the path must end with: /in/NAME/TOKEN. For senders
     /// that sign nothing, or not the body. A source that has one keeps it
     #[arg(long)]
     path_token: bool,
-    /// What a request with a known key asks for, besides the answer that the
-    /// event is known: ignore, or replay. Replay sends the event again, if the
-    /// repeat comes more than 10 seconds after the first (then a person pressed
-    /// Redelivery): where it is pending, at once [default: replay for gogs,
-    /// github and gitlab, ignore for others]
-    #[arg(long, value_name = "ignore|replay")]
-    on_repeat: Option<OnRepeat>,
-    #[command(flatten)]
-    rules: RuleArguments,
-    #[command(flatten)]
-    generic: GenericSettings,
 }
 
-/// Where type and key are; an empty value means the usual again.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "For kind generic")]
-struct GenericSettings {
-    /// The header that names the type [default: X-Hookbox-Type]
-    #[arg(long, value_name = "HEADER", conflicts_with = "type_expr")]
-    type_header: Option<String>,
-    /// A Jinja expression that says the type, such as "body.event.name"
-    #[arg(long, value_name = "EXPR")]
-    type_expr: Option<String>,
-    /// The header that holds the key [default: X-Hookbox-Key]
-    #[arg(long, value_name = "HEADER", conflicts_with = "key_expr")]
-    key_header: Option<String>,
-    /// A Jinja expression that says the key, such as "body.id"
-    #[arg(long, value_name = "EXPR")]
-    key_expr: Option<String>,
-    /// The secret comes with each request and signs nothing: basic:USER, bearer
-    /// or header:NAME; none for a signature again
-    #[arg(long, value_name = "HOW")]
-    auth: Option<String>,
-    /// Answer what the sender asks once: slack (url_verification), challenge
-    /// (GET ?challenge=), microsoft (?validationToken=), cloudevents (OPTIONS)
-    #[arg(long, value_name = "NAME")]
-    handshake: Option<String>,
-}
-
-/// Settings that were read, to be put in the place of those that a source has.
+/// What was given, read.
 struct Change {
-    /// `Some(None)` takes the secret away.
-    secret: Option<Option<Secret>>,
-    tolerance: Option<Tolerance>,
+    pairs: Vec<(String, String)>,
+    /// Apart, since its bytes may be no text.
+    secret: Option<Secret>,
     /// `Some(None)` takes the token away; one that there is stays.
     path_token: Option<Option<Secret>>,
-    on_repeat: Option<OnRepeat>,
-    rules: RuleChange,
-    /// `Some(None)` is the usual.
-    type_from: Option<Option<Origin>>,
-    key_from: Option<Option<Origin>>,
-    auth: Option<Option<SenderAuth>>,
-    handshake: Option<Option<Handshake>>,
 }
 
 impl Settings {
-    fn read(self, context: &Context, no_path_token: bool, no_secret: bool) -> Result<Change> {
-        let path_token = match (self.path_token, no_path_token) {
-            (true, _) => Some(Some(draw_token()?)),
-            (false, true) => Some(None),
-            (false, false) => None,
-        };
-        let generic = self.generic;
+    fn read(self, context: &Context) -> Result<Change> {
         Ok(Change {
-            secret: match self.secret.read(context)? {
-                Some(secret) => Some(Some(secret)),
-                None => no_secret.then_some(None),
+            pairs: self.options.read()?,
+            secret: self.secret.read(context)?,
+            path_token: match self.path_token {
+                true => Some(Some(draw_token()?)),
+                false => None,
             },
-            tolerance: self.tolerance,
-            path_token,
-            on_repeat: self.on_repeat,
-            rules: self.rules.read()?,
-            type_from: origin(generic.type_header, generic.type_expr)?,
-            key_from: origin(generic.key_header, generic.key_expr)?,
-            auth: optional(generic.auth.map(|how| match how.as_str() {
-                "none" => String::new(),
-                _ => how,
-            }))?,
-            handshake: optional(generic.handshake)?,
         })
-    }
-}
-
-/// Where a text comes from, if it was said.
-fn origin(header: Option<String>, expression: Option<String>) -> Result<Option<Option<Origin>>> {
-    match (header.as_deref(), expression.as_deref()) {
-        (None, None) => Ok(None),
-        (Some(""), _) | (None, Some("")) => Ok(Some(None)),
-        (Some(name), _) => Origin::header(name).map(|origin| Some(Some(origin))),
-        (None, Some(text)) => text.parse().map(|e| Some(Some(Origin::Expression(e)))),
     }
 }
 
@@ -199,30 +126,22 @@ fn draw_token() -> Result<Secret> {
 
 impl Change {
     fn is_nothing(&self) -> bool {
-        self.secret.is_none()
-            && self.tolerance.is_none()
-            && self.path_token.is_none()
-            && self.on_repeat.is_none()
-            && self.rules.is_nothing()
-            && self.type_from.is_none()
-            && self.key_from.is_none()
-            && self.auth.is_none()
-            && self.handshake.is_none()
+        self.pairs.is_empty() && self.secret.is_none() && self.path_token.is_none()
     }
 
-    fn apply(&self, source: &mut NewSource) {
-        put(&mut source.secret, &self.secret);
-        put(&mut source.tolerance, &self.tolerance);
-        if source.path_token.is_none() || self.path_token == Some(None) {
-            put(&mut source.path_token, &self.path_token);
+    fn apply(&self, source: &mut NewSource) -> Result<()> {
+        set_source(source, &self.pairs)?;
+        if self.secret.is_some() {
+            source.secret.clone_from(&self.secret);
         }
-        put(&mut source.on_repeat, &self.on_repeat.map(Some));
-        let generic = &mut source.generic;
-        self.rules.apply(&mut generic.signature);
-        put(&mut generic.type_from, &self.type_from);
-        put(&mut generic.key_from, &self.key_from);
-        put(&mut generic.auth, &self.auth);
-        put(&mut generic.handshake, &self.handshake);
+        match &self.path_token {
+            Some(Some(token)) if source.path_token.is_none() => {
+                source.path_token = Some(token.clone());
+            }
+            Some(None) => source.path_token = None,
+            _ => {}
+        }
+        Ok(())
     }
 }
 
@@ -295,10 +214,7 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
 
 fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     let mut new = NewSource::of(arguments.name.clone(), arguments.kind);
-    arguments
-        .settings
-        .read(context, false, false)?
-        .apply(&mut new);
+    arguments.settings.read(context)?.apply(&mut new)?;
     new.check()?;
     let store = context.store_or_new()?;
     store.add_source(new, context.now())?;
@@ -319,18 +235,20 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
 }
 
 fn set(context: &Context, arguments: SetArguments) -> Result<()> {
-    let (no_path_token, no_secret) = (arguments.no_path_token, arguments.no_secret);
-    let change = arguments.settings.read(context, no_path_token, no_secret)?;
+    let mut change = arguments.settings.read(context)?;
+    if arguments.no_path_token {
+        change.path_token = Some(None);
+    }
+    if arguments.no_secret {
+        change.pairs.push(("secret".to_owned(), String::new()));
+    }
     if change.is_nothing() {
         return Err(nothing_named());
     }
     let store = context.store()?;
     store.set_source(
         &arguments.name,
-        move |source| {
-            change.apply(source);
-            Ok(())
-        },
+        move |source| change.apply(source),
         context.now(),
     )?;
     let report = store.source_report(&arguments.name)?;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::Schema;
 use super::{Input, Operation, Output, PREFIX, operations};
-use crate::model::settings::{ENDPOINT_SETTINGS, SOURCE_SETTINGS, Setting};
+use crate::model::settings::{ENDPOINT_SETTINGS, Kind, SOURCE_SETTINGS, Setting};
 
 /// The whole document.
 pub(in crate::status) fn document() -> Value {
@@ -156,12 +156,22 @@ pub(super) fn field_names(input: Input) -> Vec<&'static str> {
 
 fn request_body(input: Input) -> Option<Value> {
     let setting = |setting: &Setting| {
-        let schema = json!({
-            "type": ["string", "integer", "boolean", "array", "null"],
-            "items": { "type": "string" },
-            "description": setting.help,
+        let (kind, is_list) = match setting.kind {
+            Kind::Number => ("integer", false),
+            Kind::Flag => ("boolean", false),
+            Kind::Lines => ("string", true),
+            _ => ("string", setting.value.ends_with(",...")),
+        };
+        let mut kinds = vec![kind, "null"];
+        kinds.extend(is_list.then_some("array"));
+        let mut schema = json!({
+            "type": kinds,
+            "description": setting.described(),
             "writeOnly": setting.is_secret,
         });
+        if is_list {
+            schema["items"] = json!({ "type": "string" });
+        }
         (setting.name.to_owned(), schema)
     };
     let text = json!({ "type": "string" });

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::around::Around;
-use crate::model::settings::Setting;
+use crate::model::settings::{Kind, Setting};
 
 /// A form, with what tells that a page of this server sent it.
 pub(super) fn form(around: &Around<'_>, action: &str, fields: &Markup) -> Markup {
@@ -143,7 +143,7 @@ fn setting(
     // Saved without it, the thing would be another than was wished for.
     let is_lost = setting.is_secret && typed.is_some_and(|typed| !typed.trim().is_empty());
     let is_required = is_required || is_lost;
-    let is_long = matches!(setting.name, "template" | "headers" | "ca" | "client_cert");
+    let is_long = matches!(setting.kind, Kind::File | Kind::Lines);
     // What must not be shown is not sent back either.
     let typed = typed.filter(|_| !setting.is_secret);
     html! {
@@ -157,7 +157,7 @@ fn setting(
                 input name=(setting.name) required[is_required] placeholder=[held] value=[typed] autocomplete="off";
             }
             @if is_lost { strong.again { (around.texts.words.type_again) } }
-            small { (setting.help) }
+            small { (setting.described()) }
         }
     }
 }

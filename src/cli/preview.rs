@@ -1,55 +1,14 @@
-//! The shape in which events are sent: read from the command line, tried, and looked at.
-
-use std::path::Path;
+//! `hookbox endpoint preview`: what would be sent of an event now.
 
 use serde_json::json;
 
-use super::{Context, read_text};
-use crate::error::{Error, Result};
-use crate::model::endpoint::Format;
+use super::Context;
+use crate::error::Result;
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::redact::hide_fields;
-use crate::model::template::{CONTENT_TYPE, Template};
 use crate::outbound::{Occasion, render};
 use crate::signature::Signable;
 use crate::store::DeliveryFilter;
-
-/// The format that was named; a template is read and checked.
-pub(super) fn read_format(
-    format: Option<&str>,
-    content_type: Option<&str>,
-) -> Result<Option<Format>> {
-    let path = match format {
-        None if content_type.is_some() => {
-            return Err(Error::misuse(
-                "--content-type goes with --format template:FILE; name the template as well",
-            ));
-        }
-        None => return Ok(None),
-        Some(format) => match format.strip_prefix("template:") {
-            Some(path) => path,
-            None if content_type.is_some() => {
-                return Err(Error::misuse(format!(
-                    "--content-type goes with --format template:FILE; {format} brings its own"
-                )));
-            }
-            None => {
-                let known = Format::of_name(format, None).ok_or_else(|| {
-                    Error::misuse(format!(
-                        "unknown format `{format}`; raw, slack, discord, dingtalk, wecom, feishu or template:FILE"
-                    ))
-                })?;
-                return Ok(Some(known));
-            }
-        },
-    };
-    let path = Path::new(path);
-    let text = read_text("read", path)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let content_type = content_type.unwrap_or(CONTENT_TYPE);
-    let template = Template::parse(&name, &text, content_type)?;
-    Ok(Some(Format::Template(template)))
-}
 
 /// Prints what would be sent of an event now.
 pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) -> Result<()> {

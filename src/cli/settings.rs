@@ -1,0 +1,137 @@
+//! Options made of a table of settings: what is given becomes (name, text) pairs, as of a form.
+
+use std::marker::PhantomData;
+use std::path::Path;
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use super::read_text;
+use crate::error::Result;
+use crate::model::settings::{
+    ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+};
+
+/// The settings of which a command takes options.
+pub(super) trait Table {
+    /// All of them.
+    const SETTINGS: &'static [Setting];
+
+    /// Those for which the command has arguments of its own.
+    const ELSEWHERE: &'static [&'static str];
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct OfEndpoint;
+
+#[derive(Debug, Clone)]
+pub(super) struct OfSource;
+
+#[derive(Debug, Clone)]
+pub(super) struct OfSignature;
+
+impl Table for OfEndpoint {
+    const SETTINGS: &'static [Setting] = &ENDPOINT_SETTINGS;
+    const ELSEWHERE: &'static [&'static str] = &["url", "secret", "auth_secret", "template"];
+}
+
+impl Table for OfSource {
+    const SETTINGS: &'static [Setting] = &SOURCE_SETTINGS;
+    const ELSEWHERE: &'static [&'static str] = &["secret"];
+}
+
+impl Table for OfSignature {
+    const SETTINGS: &'static [Setting] = &SIGNATURE_SETTINGS;
+    const ELSEWHERE: &'static [&'static str] = &[];
+}
+
+/// What was given.
+#[derive(Debug, Clone)]
+pub(super) struct Options<T> {
+    given: Vec<(&'static Setting, String)>,
+    table: PhantomData<T>,
+}
+
+impl<T: Table> Options<T> {
+    /// The pairs; files that are named are read.
+    pub(super) fn read(self) -> Result<Vec<(String, String)>> {
+        let mut pairs = Vec::new();
+        for (setting, text) in self.given {
+            let name = setting.name.to_owned();
+            match setting.kind {
+                Kind::File if !text.is_empty() => {
+                    pairs.push((name, read_text("read", Path::new(&text))?));
+                }
+                Kind::Format if text.starts_with("template:") => {
+                    let path = Path::new(&text["template:".len()..]);
+                    let file = path.file_name().unwrap_or_default().to_string_lossy();
+                    pairs.push((name, format!("template:{file}")));
+                    pairs.push(("template".to_owned(), read_text("read", path)?));
+                }
+                _ => pairs.push((name, text)),
+            }
+        }
+        Ok(pairs)
+    }
+
+    fn options() -> impl Iterator<Item = &'static Setting> {
+        let settings = T::SETTINGS.iter();
+        settings.filter(|setting| !T::ELSEWHERE.contains(&setting.name))
+    }
+}
+
+fn option(setting: &'static Setting) -> Arg {
+    let dashed = setting.name.replace('_', "-");
+    // One option a line: `--header A --header B`.
+    let long = match setting.kind {
+        Kind::Lines => dashed.trim_end_matches('s').to_owned(),
+        _ => dashed,
+    };
+    let option = Arg::new(setting.name)
+        .long(long)
+        .value_name(setting.value)
+        .help(setting.described());
+    let option = match setting.kind {
+        Kind::Flag => option
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true"),
+        Kind::Lines => option.action(ArgAction::Append),
+        _ => option,
+    };
+    match setting.group {
+        "" => option,
+        group => option.help_heading(group),
+    }
+}
+
+impl<T: Table> Args for Options<T> {
+    fn augment_args(command: Command) -> Command {
+        Options::<T>::options().fold(command, |command, setting| command.arg(option(setting)))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Options::<T>::augment_args(command)
+    }
+}
+
+impl<T: Table> FromArgMatches for Options<T> {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Options<T>, clap::Error> {
+        let given = Options::<T>::options().filter_map(|setting| {
+            let lines = matches.get_many::<String>(setting.name)?;
+            let lines: Vec<&str> = lines.map(String::as_str).collect();
+            Some((setting, lines.join("\n")))
+        });
+        Ok(Options {
+            given: given.collect(),
+            table: PhantomData,
+        })
+    }
+
+    fn update_from_arg_matches(
+        &mut self,
+        matches: &ArgMatches,
+    ) -> std::result::Result<(), clap::Error> {
+        *self = Options::from_arg_matches(matches)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,222 @@
+//! Settings of endpoints and sources, by name and text: what the command line, the API and the forms of the
+//! pages speak, all to the same table.
+//!
+//! A change is a list of (name, text) pairs; an empty text brings back the default. `table` says what there
+//! is, for help and for OpenAPI; `endpoint` and `source` read the texts.
+
+mod endpoint;
+mod source;
+mod table;
+
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+use crate::signature::generic::Rules;
+
+pub use endpoint::set_endpoint;
+pub use source::set_source;
+pub use table::{ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting};
+
+/// Settings by name, each with its text.
+pub type Pairs = [(String, String)];
+
+/// The text of a setting, where it is given.
+fn text_of<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
+    let found = pairs.iter().find(|(held, _)| held == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// Changes how a generic signature is made.
+///
+/// # Errors
+/// [`Error::Misuse`] when a text is none of a setting's values. Other settings are left alone.
+pub fn set_rules(rules: &mut Rules, pairs: &Pairs) -> Result<()> {
+    let default = Rules::default();
+    for (name, value) in pairs {
+        let text = value.trim();
+        let set = match name.as_str() {
+            "signature_algorithm" => optional(text)
+                .map(|algorithm| rules.algorithm = algorithm.unwrap_or(default.algorithm)),
+            "signature_encoding" => {
+                optional(text).map(|encoding| rules.encoding = encoding.unwrap_or(default.encoding))
+            }
+            "signature_over" => {
+                optional(text).map(|over| rules.over = over.unwrap_or(default.over.clone()))
+            }
+            // A blank may belong to it.
+            "signature_prefix" => {
+                rules.prefix.clone_from(value);
+                Ok(())
+            }
+            "signature_header" => {
+                let header = some(text).map(|header| header.to_owned().into());
+                rules.header = header.unwrap_or(default.header.clone());
+                Ok(())
+            }
+            "timestamp_header" => {
+                rules.timestamp_header = some(text).map(|name| name.to_owned().into());
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        set.map_err(|error| of_setting(name, error))?;
+    }
+    Ok(())
+}
+
+/// Refuses a name that is in no table.
+fn check_known(settings: &[Setting], of: &str, pairs: &Pairs) -> Result<()> {
+    let is_known = |name: &str| settings.iter().any(|setting| setting.name == name);
+    match pairs.iter().find(|(name, _)| !is_known(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::misuse(format!("{of} has no setting `{name}`"))),
+    }
+}
+
+/// Which setting an error is about.
+fn of_setting(name: &str, error: Error) -> Error {
+    match error {
+        Error::Misuse(text) => Error::Misuse(format!("{name}: {text}")),
+        other => other,
+    }
+}
+
+fn some(value: &str) -> Option<&str> {
+    Some(value).filter(|value| !value.is_empty())
+}
+
+fn optional<T: FromStr<Err = Error>>(value: &str) -> Result<Option<T>> {
+    some(value).map(str::parse).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::endpoint::NewEndpoint;
+    use crate::model::kind::SourceKind;
+    use crate::model::source::NewSource;
+
+    fn pairs(texts: &[(&str, &str)]) -> Vec<(String, String)> {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        texts.iter().map(own).collect()
+    }
+
+    fn endpoint() -> NewEndpoint {
+        NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap())
+    }
+
+    #[test]
+    fn every_setting_of_an_endpoint_is_taken_and_an_empty_text_takes_it_back() {
+        let set = [
+            ("url", "https://ci.example.org/hook"),
+            ("sign", "gogs"),
+            ("secret", "hunter2"),
+            ("types", "push,tag*"),
+            ("when", "type == 'push'"),
+            ("timeout", "3s"),
+            ("concurrency", "2"),
+            ("rate", "20/m"),
+            ("retry", "1s,2s"),
+            ("tries", "4"),
+            ("expire", "30d"),
+            ("window", "0 0 2 * * *+3h Europe/Berlin"),
+            ("ordered", "true"),
+            ("headers", "X-A: 1\nX-B: 2"),
+            ("auth", "basic:mira"),
+            ("auth_secret", "hunter2"),
+        ];
+        let mut changed = endpoint();
+        changed.concurrency = None;
+        set_endpoint(&mut changed, &pairs(&set)).unwrap();
+        assert_eq!(changed.connection.headers.len(), 2);
+        assert!(changed.is_ordered && changed.secret.is_some());
+        assert_eq!(changed.tries_max(), 4);
+        let empty: Vec<(&str, &str)> = set[1..14].iter().map(|(name, _)| (*name, "")).collect();
+        set_endpoint(&mut changed, &pairs(&empty)).unwrap();
+        set_endpoint(&mut changed, &pairs(&[("auth", "none")])).unwrap();
+        let usual = endpoint();
+        assert_eq!(changed.retry, usual.retry);
+        assert_eq!(changed.connection, usual.connection);
+        assert!(changed.secret.is_none() && changed.window.is_none() && !changed.is_ordered);
+    }
+
+    /// Cause: the command line read formats by itself. Damage: a template that was set anew lost the content
+    /// type that it had. Cure: the command line, the API and forms are read in one place.
+    #[test]
+    fn a_template_that_is_set_anew_keeps_its_content_type_and_its_name() {
+        let mut changed = endpoint();
+        let set = [
+            ("format", "template:push.txt"),
+            ("template", "{{ type }}"),
+            ("content_type", "text/plain"),
+        ];
+        set_endpoint(&mut changed, &pairs(&set)).unwrap();
+        assert_eq!(changed.format.to_string(), "template:push.txt");
+        set_endpoint(&mut changed, &pairs(&[("template", "{{ source }}")])).unwrap();
+        assert_eq!(changed.format.to_string(), "template:push.txt");
+        let content_type = |endpoint: &NewEndpoint| {
+            let template = endpoint.format.template().unwrap().stored();
+            template["content_type"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(content_type(&changed), "text/plain");
+        set_endpoint(&mut changed, &pairs(&[("content_type", "")])).unwrap();
+        assert_eq!(content_type(&changed), "application/json");
+        for brought in [("template", "x"), ("content_type", "text/plain")] {
+            let set = [("format", "slack"), brought];
+            assert!(set_endpoint(&mut endpoint(), &pairs(&set)).is_err());
+        }
+    }
+
+    #[test]
+    fn every_setting_is_described_once_and_read() {
+        for settings in [&ENDPOINT_SETTINGS[..], &SOURCE_SETTINGS[..]] {
+            let mut names: Vec<&str> = settings.iter().map(|setting| setting.name).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), settings.len());
+        }
+        // A control character is refused, or can be seen in what is set.
+        for setting in ENDPOINT_SETTINGS {
+            let mut changed = endpoint();
+            let read = set_endpoint(&mut changed, &pairs(&[(setting.name, "\u{1}")]));
+            let is_seen = format!("{changed:?}") != format!("{:?}", endpoint());
+            assert!(read.is_err() || is_seen, "{} is not read", setting.name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_setting_or_no_value_is_refused_by_its_name() {
+        for (name, value, says) in [
+            ("color", "red", "no setting `color`"),
+            ("tries", "many", "tries: `many` is no number"),
+            ("timeout", "soon", "timeout:"),
+            ("format", "paper", "unknown format"),
+            ("auth", "bearer", "auth_secret"),
+            ("headers", "nonsense", "Name: value"),
+            ("ordered", "perhaps", "neither true nor false"),
+        ] {
+            let error = set_endpoint(&mut endpoint(), &pairs(&[(name, value)])).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        let mut source = NewSource::new("in", SourceKind::Generic);
+        set_source(
+            &mut source,
+            &pairs(&[("type_header", "X-Kind"), ("on_repeat", "replay")]),
+        )
+        .unwrap();
+        assert!(source.generic.type_from.is_some());
+        let rules = [
+            ("signature_header", "X-Sum"),
+            ("signature_algorithm", "sha512"),
+        ];
+        set_source(&mut source, &pairs(&rules)).unwrap();
+        assert_eq!(source.generic.signature.header, "X-Sum");
+        set_source(&mut source, &pairs(&[("signature_header", "")])).unwrap();
+        assert_eq!(source.generic.signature.header, Rules::default().header);
+        assert_ne!(
+            source.generic.signature.algorithm,
+            Rules::default().algorithm
+        );
+        assert!(set_source(&mut source, &pairs(&[("color", "red")])).is_err());
+    }
+}
