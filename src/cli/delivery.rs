@@ -4,11 +4,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::replay::say_what_is_meant;
-use super::{Context, EXIT_CODES, Limit};
+use super::{Context, EXIT_CODES, Limit, given};
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::diff::{Diff, Side};
-use crate::store::{DeliveryFilter, Store};
+use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeliveryCommand {
@@ -115,34 +115,21 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
 
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
     let box_id = store.box_id();
-    let mut filter = DeliveryFilter {
-        from: None,
-        state: arguments.state,
-        is_mended: arguments.mended,
-        replay: arguments
-            .replay
-            .map(|id| box_id.parse_replay(&id))
-            .transpose()?,
-        endpoint: arguments.endpoint,
-        source: arguments.source,
-        event_type: arguments.event_type,
-        event: arguments
-            .event
-            .map(|id| box_id.parse_event(&id))
-            .transpose()?,
-        since: context.moment(arguments.since.as_deref())?,
-        until: context.moment(arguments.until.as_deref())?,
-        before: None,
-    };
-    if let Some(name) = &filter.endpoint {
-        store.endpoint_id(name)?;
-    }
-    if let Some(name) = &filter.source {
-        store.source_id(name)?;
-    }
-    if let Some(event) = filter.event {
-        store.event(event)?;
-    }
+    let asked = [
+        (
+            "state",
+            arguments.state.map(|state| state.name().to_owned()),
+        ),
+        ("mended", arguments.mended.then(|| "true".to_owned())),
+        ("replay", arguments.replay),
+        ("endpoint", arguments.endpoint),
+        ("source", arguments.source),
+        ("type", arguments.event_type),
+        ("event", arguments.event),
+        ("since", arguments.since),
+        ("until", arguments.until),
+    ];
+    let mut filter = store.delivery_filter(&given(&asked), context.now())?;
     let deliveries = arguments.limit.pages(|limit| {
         let page = store.deliveries(&filter, limit)?;
         filter.before = page.last().map(|delivery| delivery.id);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES, Limit};
+use super::{Context, EXIT_CODES, Limit, given};
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, EventRecord, NewEvent};
 use crate::model::text::Text;
@@ -123,17 +123,13 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     let box_id = store.box_id();
     match command {
         EventCommand::List(arguments) => {
-            let mut filter = EventFilter {
-                source: arguments.source,
-                event_type: arguments.event_type,
-                since: context.moment(arguments.since.as_deref())?,
-                until: context.moment(arguments.until.as_deref())?,
-                before: None,
-                from: None,
-            };
-            if let Some(name) = &filter.source {
-                store.source_id(name)?;
-            }
+            let asked = [
+                ("source", arguments.source),
+                ("type", arguments.event_type),
+                ("since", arguments.since),
+                ("until", arguments.until),
+            ];
+            let mut filter = store.event_filter(&given(&asked), context.now())?;
             let events = match &arguments.text {
                 Some(text) => search(context, &store, &filter, text, arguments.limit.limit)?,
                 None => arguments.limit.pages(|limit| {

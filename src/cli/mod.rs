@@ -33,7 +33,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::caught::end_on_others;
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
-use crate::store::{Missing, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{FilterPair, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 use output::Output;
@@ -355,6 +355,14 @@ impl Limit {
     fn newest<T>(&self, rows: Vec<T>) -> Vec<T> {
         rows.into_iter().rev().take(self.limit).collect()
     }
+}
+
+/// The filters that were given.
+fn given<'a>(asked: &'a [(&'a str, Option<String>)]) -> Vec<FilterPair<'a>> {
+    let asked = asked.iter();
+    asked
+        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+        .collect()
 }
 
 /// The error for a `set` that names nothing.

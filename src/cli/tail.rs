@@ -5,13 +5,13 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
-use super::Context;
 use super::output::harmless;
+use super::{Context, given};
 use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::BoxId;
-use crate::store::{FollowFilter, Follower, Happening};
+use crate::store::{Follower, Happening};
 use crate::time::{Timestamp, show_span};
 
 /// How often it is looked whether something happened.
@@ -40,16 +40,11 @@ pub(super) struct TailArguments {
 )]
 pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     let store = context.store()?;
-    if let Some(name) = &arguments.endpoint {
-        store.endpoint_id(name)?;
-    }
-    if let Some(name) = &arguments.source {
-        store.source_id(name)?;
-    }
-    let filter = FollowFilter {
-        endpoint: arguments.endpoint.clone(),
-        source: arguments.source.clone(),
-    };
+    let asked = [
+        ("endpoint", arguments.endpoint.clone()),
+        ("source", arguments.source.clone()),
+    ];
+    let filter = store.follow_filter(&given(&asked))?;
     let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit.into())?;
     let manner = if context.out.is_json() || !context.out.is_shown() {
         Manner::Json

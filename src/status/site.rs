@@ -12,9 +12,8 @@ use crate::model::event::EventRecord;
 use crate::model::id::EventId;
 use crate::model::text::Text;
 use crate::store::{
-    DeliveryFilter, EventFilter, Found, OutageFilter, Preview, ReplayOptions, Store,
+    DeliveryFilter, FilterPair, Found, OutageFilter, Preview, ReplayOptions, Store,
 };
-use crate::time::Timestamp;
 
 /// Rows of a list on a page.
 const ROWS: usize = 50;
@@ -92,9 +91,12 @@ fn delivery(store: &Store, around: &Around<'_>, id: &str) -> Result<String> {
 
 fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
     let store = &router.store;
-    let read = read_deliveries(around, query).and_then(|filter| {
-        store.search_deliveries(&filter, ROWS, for_a_while(router.clock.as_ref()))
-    });
+    let asked = parsed(query);
+    let read = store
+        .delivery_filter(&as_asked(&asked), around.now)
+        .and_then(|filter| {
+            store.search_deliveries(&filter, ROWS, for_a_while(router.clock.as_ref()))
+        });
     let directory = store.fresh_directory()?;
     list_or_problem(around, "/deliveries", read, |around, found| {
         let view = page::DeliveriesView {
@@ -150,27 +152,17 @@ fn refused(
     }
 }
 
-fn read_deliveries(around: &Around<'_>, query: &str) -> Result<DeliveryFilter> {
-    let mut filter = DeliveryFilter::default();
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let value = value.trim().to_owned();
-        if value.is_empty() {
-            continue;
-        }
-        match name.as_ref() {
-            "state" => filter.state = Some(value.parse()?),
-            "mended" => filter.is_mended = value == "true",
-            "replay" => filter.replay = Some(around.box_id.parse_replay(&value)?),
-            "endpoint" => filter.endpoint = Some(value),
-            "source" => filter.source = Some(value),
-            "type" => filter.event_type = Some(value),
-            "since" => filter.since = Some(Timestamp::parse(&value, around.now)?),
-            "until" => filter.until = Some(Timestamp::parse(&value, around.now)?),
-            "before" => filter.before = Some(around.box_id.parse_delivery(&value)?),
-            _ => {}
-        }
-    }
-    Ok(filter)
+/// What an address asks for.
+fn parsed(query: &str) -> Vec<(String, String)> {
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    pairs.into_owned().collect()
+}
+
+fn as_asked(pairs: &[(String, String)]) -> Vec<FilterPair<'_>> {
+    let pairs = pairs.iter();
+    pairs
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect()
 }
 
 fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
@@ -192,21 +184,13 @@ fn read_events(
     query: &str,
 ) -> Result<Found<EventRecord, EventId>> {
     let store = &router.store;
-    let mut filter = EventFilter::default();
-    let mut text = None;
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let value = value.trim().to_owned();
-        match name.as_ref() {
-            _ if value.is_empty() => {}
-            "text" => text = Some(Text::new(&value)?),
-            "source" => filter.source = Some(value),
-            "type" => filter.event_type = Some(value),
-            "since" => filter.since = Some(Timestamp::parse(&value, around.now)?),
-            "until" => filter.until = Some(Timestamp::parse(&value, around.now)?),
-            "cursor" => filter.before = Some(around.box_id.parse_event(&value)?),
-            _ => {}
-        }
-    }
+    let (text, asked): (Vec<_>, Vec<_>) = parsed(query)
+        .into_iter()
+        .partition(|(name, _)| name == "text");
+    let filter = store.event_filter(&as_asked(&asked), around.now)?;
+    let text = text.first().map(|(_, text)| text.trim());
+    let text = text.filter(|text| !text.is_empty());
+    let text = text.map(Text::new).transpose()?;
     let go_on = for_a_while(router.clock.as_ref());
     store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }

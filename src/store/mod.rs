@@ -46,11 +46,10 @@ pub use engine::sqlite::salvage::{Salvaged, SalvagedTable, salvage};
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;
 pub use engine::writer::GroupStats;
-pub use history::follow::{FollowFilter, Follower, Happening, News};
+pub use history::filter::{DeliveryFilter, EventFilter, FilterPair, FollowFilter, OutageFilter};
+pub use history::follow::{Follower, Happening, News};
 pub use history::matches::Match;
-pub use history::query::{
-    DeliveryFilter, EventFilter, OutageFilter, OutageRecord, PAGE_DEFAULT, PAGE_MAX,
-};
+pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;
 pub use intake::enqueue::REPEAT_QUIET;
 pub use intake::outbox::{Taken, enqueue};

@@ -11,7 +11,7 @@ use crate::model::diff::Diff;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::text::Text;
 use crate::status::look::{for_a_while, side};
-use crate::store::{DeliveryFilter, EventFilter, OutageFilter, OutageRecord};
+use crate::store::{EventFilter, OutageRecord};
 
 const SINCE: Parameter = parameter(
     "since",
@@ -181,14 +181,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 200,
         run: |call| {
             let limit = call.limit()?;
-            if let Some(name) = call.query("endpoint") {
-                call.store.endpoint_id(name)?;
-            }
-            let before = call.query("cursor").map(str::parse).transpose();
-            let filter = OutageFilter {
-                endpoint: call.query("endpoint").map(str::to_owned),
-                before: before.map_err(|_| Error::misuse("cursor is no number"))?,
-            };
+            let filter = call.store.outage_filter(&call.asked(&["limit"]))?;
             let outages = call.store.outages(&filter, limit)?;
             let last = outages.last().filter(|_| outages.len() == limit);
             let next = last.map(|outage| outage.id.to_string());
@@ -229,21 +222,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
-    let source = call.query("source");
-    if let Some(name) = source {
-        call.store.source_id(name)?;
-    }
-    Ok(EventFilter {
-        source: source.map(str::to_owned),
-        event_type: call.query("type").map(str::to_owned),
-        since: call.moment("since")?,
-        until: call.moment("until")?,
-        before: call
-            .query("cursor")
-            .map(|id| call.box_id().parse_event(id))
-            .transpose()?,
-        from: None,
-    })
+    call.store
+        .event_filter(&call.asked(&["limit", "text"]), call.now)
 }
 
 fn list_events(call: &Call<'_>) -> Result<Value> {
@@ -312,38 +292,9 @@ fn enqueue(call: &Call<'_>) -> Result<Value> {
 fn list_deliveries(call: &Call<'_>) -> Result<Value> {
     let limit = call.limit()?;
     let box_id = call.box_id();
-    if let Some(name) = call.query("endpoint") {
-        call.store.endpoint_id(name)?;
-    }
-    if let Some(name) = call.query("source") {
-        call.store.source_id(name)?;
-    }
-    let filter = DeliveryFilter {
-        state: call.query("state").map(str::parse).transpose()?,
-        is_mended: match call.query("mended") {
-            None | Some("false") => false,
-            Some("true") => true,
-            Some(_) => return Err(Error::misuse("mended is true or false")),
-        },
-        replay: call
-            .query("replay")
-            .map(|id| box_id.parse_replay(id))
-            .transpose()?,
-        endpoint: call.query("endpoint").map(str::to_owned),
-        source: call.query("source").map(str::to_owned),
-        event_type: call.query("type").map(str::to_owned),
-        event: call
-            .query("event")
-            .map(|id| box_id.parse_event(id))
-            .transpose()?,
-        since: call.moment("since")?,
-        until: call.moment("until")?,
-        before: call
-            .query("cursor")
-            .map(|id| box_id.parse_delivery(id))
-            .transpose()?,
-        from: None,
-    };
+    let filter = call
+        .store
+        .delivery_filter(&call.asked(&["limit"]), call.now)?;
     let found = call
         .store
         .search_deliveries(&filter, limit, for_a_while(call.clock))?;

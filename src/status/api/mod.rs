@@ -21,7 +21,7 @@ use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::signature::Secret;
-use crate::store::{PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{FilterPair, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, Timestamp, parse_span};
 
 pub(super) use openapi::document;
@@ -208,10 +208,13 @@ impl Call<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    fn moment(&self, name: &str) -> Result<Option<Timestamp>> {
-        let text = self.query(name);
-        text.map(|text| Timestamp::parse(text, self.now))
-            .transpose()
+    /// What the address asks for, but for these.
+    fn asked(&self, but_for: &[&str]) -> Vec<FilterPair<'_>> {
+        let pairs = self.query.iter();
+        pairs
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !but_for.contains(name))
+            .collect()
     }
 
     /// How many rows are asked for.

@@ -28,7 +28,7 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
     let (t, words) = (&around.texts.deliveries, &around.texts.words);
     let asked = |name: &str| asked(view.query, name);
     let page_at = |place: Option<&str>| {
-        let query = with_place(view.query, "before", place);
+        let query = with_place(view.query, "cursor", place);
         format!("/deliveries?{query}")
     };
     let main = html! {
@@ -44,7 +44,7 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
             @if around.may_change { (actions(around, view.query)) }
         }
         nav.pages aria-label=(words.list_pages) {
-            @if !asked("before").is_empty() { a href=(page_at(None)) { (words.newest) } }
+            @if !asked("cursor").is_empty() { a href=(page_at(None)) { (words.newest) } }
             @if let Some(next) = &view.next {
                 a rel="next" href=(page_at(Some(next))) { (words.older) }
             }
@@ -62,7 +62,7 @@ fn actions(around: &Around<'_>, query: &str) -> Markup {
                 button.quiet type="submit" { (t.replay_chosen) }
             }
             @if can_be_chosen(query) {
-                a.button href={ "/replays/new?" (with_place(query, "before", None)) } { (t.replay_matching) }
+                a.button href={ "/replays/new?" (with_place(query, "cursor", None)) } { (t.replay_matching) }
             }
         }
     }

@@ -14,9 +14,8 @@ use crate::model::event::EventRecord;
 use crate::model::id::{BoxId, EventId};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
-use crate::store::history::query::{
-    ATTEMPT_COLUMNS, EventFilter, OutageFilter, OutageRecord, PAGE_MAX, read_attempt,
-};
+use crate::store::history::filter::{EventFilter, FollowFilter, OutageFilter};
+use crate::store::history::query::{ATTEMPT_COLUMNS, OutageRecord, PAGE_MAX, read_attempt};
 use crate::time::Timestamp;
 
 /// Rows of each kind that are read at a time.
@@ -70,15 +69,6 @@ impl Happening {
             }
         }
     }
-}
-
-/// What of it somebody wants to know.
-#[derive(Debug, Clone, Default)]
-pub struct FollowFilter {
-    /// Only attempts and outages of this endpoint.
-    pub endpoint: Option<String>,
-    /// Only events of this source, and attempts to deliver them.
-    pub source: Option<String>,
 }
 
 impl FollowFilter {

@@ -5,7 +5,8 @@ use crate::model::apart::apart;
 use crate::model::filter::Check;
 use crate::model::id::{DeliveryId, EventId};
 use crate::store::engine::store::Store;
-use crate::store::history::query::{DeliveryFilter, PAGE_MAX};
+use crate::store::history::filter::DeliveryFilter;
+use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::route::stored_scope;
 
 /// What an endpoint's filters say of a stored event.

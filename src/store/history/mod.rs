@@ -1,5 +1,6 @@
 //! Looking at what happened: lists and single records, search, reports, and following what is new.
 
+pub(crate) mod filter;
 pub(crate) mod follow;
 pub(crate) mod matches;
 pub(crate) mod query;

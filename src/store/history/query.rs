@@ -13,13 +13,14 @@ use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, EndpointWaits, State};
 use crate::model::event::{EventRecord, summary};
-use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, ReplayId, SourceId};
+use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{Headers, Micros};
 use crate::store::engine::conn::{Row, params};
 use crate::store::engine::directory::{no_endpoint, no_source};
 use crate::store::engine::packed::read_body;
-use crate::store::engine::value::{FromValue, ToValue};
+use crate::store::engine::value::FromValue;
+use crate::store::history::filter::{Conditions, DeliveryFilter, EventFilter, OutageFilter, some};
 use crate::store::history::report::total;
 use crate::time::Timestamp;
 
@@ -31,59 +32,6 @@ pub const PAGE_MAX: usize = 1_000;
 
 /// Most pending deliveries that are put in order for a page: some milliseconds' work.
 const SORTED_MAX: i64 = 10_000;
-
-/// Which events to list.
-#[derive(Debug, Clone, Default)]
-pub struct EventFilter {
-    /// Of this source.
-    pub source: Option<String>,
-    /// Of this type.
-    pub event_type: Option<String>,
-    /// Accepted at or after.
-    pub since: Option<Timestamp>,
-    /// Accepted before.
-    pub until: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
-    pub before: Option<EventId>,
-    /// This one or younger.
-    pub from: Option<EventId>,
-}
-
-/// Which deliveries to list.
-#[derive(Debug, Clone, Default)]
-pub struct DeliveryFilter {
-    /// In this state; dead and cancelled ones only as far as no replay got through in their place.
-    pub state: Option<State>,
-    /// Only those in whose place a replay got through.
-    pub is_mended: bool,
-    /// Made for this bulk replay.
-    pub replay: Option<ReplayId>,
-    /// To this endpoint; removed ones of the name count too.
-    pub endpoint: Option<String>,
-    /// Of events of this source.
-    pub source: Option<String>,
-    /// Of events of this type.
-    pub event_type: Option<String>,
-    /// Of this event.
-    pub event: Option<EventId>,
-    /// Made at or after.
-    pub since: Option<Timestamp>,
-    /// Made before.
-    pub until: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
-    pub before: Option<DeliveryId>,
-    /// This one or younger.
-    pub from: Option<DeliveryId>,
-}
-
-/// Which outages to list.
-#[derive(Debug, Clone, Default)]
-pub struct OutageFilter {
-    /// Of this endpoint.
-    pub endpoint: Option<String>,
-    /// Older than this one: the last of the page before.
-    pub before: Option<i64>,
-}
 
 /// A time in which an endpoint could not be reached.
 #[derive(Debug, Clone)]
@@ -116,34 +64,6 @@ impl OutageRecord {
             "error": self.error,
         })
     }
-}
-
-/// Conditions of a statement that is put together, with their values.
-#[derive(Default)]
-struct Conditions<'a> {
-    texts: Vec<&'static str>,
-    values: Vec<(&'static str, &'a dyn ToValue)>,
-}
-
-impl<'a> Conditions<'a> {
-    fn add(&mut self, text: &'static str, name: &'static str, value: Option<&'a dyn ToValue>) {
-        if let Some(value) = value {
-            self.texts.push(text);
-            self.values.push((name, value));
-        }
-    }
-
-    fn clause(&self) -> String {
-        if self.texts.is_empty() {
-            String::new()
-        } else {
-            format!("where {}", self.texts.join(" and "))
-        }
-    }
-}
-
-pub(crate) fn some<T: ToValue>(value: &Option<T>) -> Option<&dyn ToValue> {
-    value.as_ref().map(|value| value as &dyn ToValue)
 }
 
 const EVENT_COLUMNS: &str =

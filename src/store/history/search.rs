@@ -13,7 +13,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::partition::{ROOM, last_older};
-use crate::store::history::query::{DeliveryFilter, EventFilter};
+use crate::store::history::filter::{DeliveryFilter, EventFilter};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 

@@ -19,7 +19,8 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
 use crate::store::engine::partition::{ROOM, last_older};
-use crate::store::history::query::{DeliveryFilter, PAGE_MAX};
+use crate::store::history::filter::DeliveryFilter;
+use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
 
 /// Candidates that are read at a time.

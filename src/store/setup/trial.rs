@@ -8,7 +8,7 @@ use crate::model::kind::SourceKind;
 use crate::model::template::Template;
 use crate::store::drain::due::SendableEvent;
 use crate::store::engine::Store;
-use crate::store::history::query::EventFilter;
+use crate::store::history::filter::EventFilter;
 use crate::time::Timestamp;
 
 impl Store {
