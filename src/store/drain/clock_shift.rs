@@ -98,7 +98,7 @@ impl Store {
                 )?;
                 if let Shift::By(by) = shift {
                     // Where the scheduler's own time has got to.
-                    tx.changes.attempted(endpoint, after.plus(by));
+                    tx.tally.attempted(endpoint, after.plus(by));
                 }
                 for (due, id) in &rows {
                     let due = match shift {
@@ -110,7 +110,7 @@ impl Store {
                         params! { ":due": due, ":id": id },
                     )?;
                 }
-                tx.changes.wake(endpoint);
+                tx.tally.wake(endpoint);
                 Ok(rows)
             })?;
             moved += batch.len();

@@ -206,9 +206,9 @@ pub(crate) fn settle(
         settled += 1;
     }
     if settled > 0 {
-        tx.changes
+        tx.tally
             .deliveries_moved(endpoint, State::Pending, to, settled);
-        tx.changes.wake(endpoint);
+        tx.tally.wake(endpoint);
     }
     Ok(settled)
 }

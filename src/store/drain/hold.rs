@@ -43,7 +43,7 @@ impl Store {
             if resumed > 0 {
                 // It has its five days again.
                 forget_refusals(tx, endpoint.id)?;
-                tx.changes.configured();
+                tx.tally.configured();
             }
             Ok(resumed > 0)
         })
@@ -66,7 +66,7 @@ impl Store {
                 "update hookbox_pace set not_before_ms = 0, until_ms = 0 where endpoint_id = :id",
                 params! { ":id": id },
             )?;
-            tx.changes.configured();
+            tx.tally.configured();
             Ok(id)
         })?;
         // By the scheduler's own time, which may be ahead of the clock, it is due as well.
@@ -113,6 +113,6 @@ pub(crate) fn hold(tx: &mut Tx<'_>, id: EndpointId, reason: &str, now: Timestamp
          where id = :id and removed_ms is null",
         params! { ":now": now, ":reason": reason, ":id": id },
     )?;
-    tx.changes.configured();
+    tx.tally.configured();
     Ok(())
 }

@@ -147,11 +147,11 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if report.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());
     }
-    tx.changes.attempted(report.endpoint, report.ended_steady);
-    tx.changes
+    tx.tally.attempted(report.endpoint, report.ended_steady);
+    tx.tally
         .ended(report.endpoint, report.ended, report.outcome);
     if report.is_page {
-        tx.changes.answered_by_page(report.endpoint);
+        tx.tally.answered_by_page(report.endpoint);
     }
     let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
@@ -200,7 +200,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
         },
     )?;
     if to != from {
-        tx.changes.deliveries_moved(report.endpoint, from, to, 1);
+        tx.tally.deliveries_moved(report.endpoint, from, to, 1);
     }
     if to == State::Delivered && is_replay {
         mend(tx, report)?;
@@ -228,7 +228,7 @@ fn mend(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
             "update hookbox_delivery set mended_by = :by where id = :id",
             params! { ":by": report.delivery, ":id": delivery },
         )?;
-        tx.changes.mended(report.endpoint, state);
+        tx.tally.mended(report.endpoint, state);
     }
     Ok(())
 }

@@ -7,14 +7,14 @@ use crate::store::engine::conn::Conn;
 use crate::store::engine::directory::Directory;
 use crate::store::engine::sqlite::keys::Keys;
 use crate::store::engine::sqlite::marks::Marking;
-use crate::store::engine::tally::Changes;
+use crate::store::engine::tally::Tally;
 
 /// What a job works on: the open transaction, the directory as of it, and the sums to keep.
 pub(crate) struct Tx<'c> {
     pub(crate) conn: Conn<'c>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) keys: &'c mut Keys,
-    pub(crate) changes: Changes,
+    pub(crate) tally: Tally,
     pub(crate) marking: &'c mut Marking,
 }
 

@@ -16,19 +16,15 @@ use crate::time::Timestamp;
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 const HOURS_KEPT: i64 = 48;
 
+/// What is counted: of a source or an endpoint, of which, and what of it.
+type Counted = (&'static str, i64, &'static str);
+
 /// The sums of one job or one group of jobs.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
-    sources: BTreeMap<i64, SourceChange>,
-    endpoints: BTreeMap<EndpointId, [i64; 4]>,
-    /// Dead or cancelled deliveries in whose place a replay got through.
-    mended: BTreeMap<EndpointId, i64>,
-    /// Events on which an endpoint's expression failed.
-    when_errors: BTreeMap<EndpointId, i64>,
-    /// Deliveries that a page for a person answered.
-    pages: BTreeMap<EndpointId, i64>,
-    /// When endpoints were last tried, by the scheduler's own time.
-    attempts: BTreeMap<EndpointId, Timestamp>,
+pub(crate) struct Tally {
+    sums: BTreeMap<Counted, i64>,
+    /// When something was last so.
+    latest: BTreeMap<Counted, Timestamp>,
     /// How attempts ended, by the hour in which they did.
     hours: BTreeMap<(EndpointId, i64, &'static str), i64>,
     /// Endpoints that have something new to send.
@@ -39,63 +35,27 @@ pub(crate) struct Changes {
     replays: bool,
 }
 
-#[derive(Debug, Default)]
-struct SourceChange {
-    events: i64,
-    pruned: i64,
-    refusals: i64,
-    last_event: Option<Timestamp>,
-}
-
-impl Changes {
+impl Tally {
     /// An event was added.
     pub(crate) fn event_added(&mut self, source: Option<SourceId>, received: Timestamp) {
-        let change = self.sources.entry(source.map_or(0, |id| id.0)).or_default();
-        change.events += 1;
-        change.last_event = change.last_event.max(Some(received));
+        self.add(of_source(source, "events"), 1);
+        self.note(of_source(source, "last_event_ms"), received);
     }
 
-    /// Requests to a source were refused.
-    pub(crate) fn refused(&mut self, source: SourceId, count: i64) {
-        self.sources.entry(source.0).or_default().refusals += count;
+    /// An event was removed.
+    pub(crate) fn event_pruned(&mut self, source: Option<SourceId>) {
+        self.add(of_source(source, "pruned"), 1);
+    }
+
+    /// Requests to a source were rejected.
+    pub(crate) fn rejected(&mut self, source: SourceId, count: i64) {
+        self.add(of_source(Some(source), "refusals"), count);
     }
 
     /// A pending delivery was added.
     pub(crate) fn delivery_added(&mut self, endpoint: EndpointId) {
-        self.count(endpoint, State::Pending, 1);
-        self.woken.insert(endpoint);
-    }
-
-    /// Something of an endpoint's is no longer in the way of the rest.
-    pub(crate) fn wake(&mut self, endpoint: EndpointId) {
-        self.woken.insert(endpoint);
-    }
-
-    /// An endpoint was tried.
-    pub(crate) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
-        let last = self.attempts.entry(endpoint).or_insert(at);
-        *last = at.max(*last);
-    }
-
-    /// An attempt ended with an answer, or for want of one.
-    pub(crate) fn ended(&mut self, endpoint: EndpointId, at: Timestamp, outcome: Outcome) {
-        if outcome != Outcome::Unreachable {
-            let hour = at.0.div_euclid(HOUR_MS);
-            *self
-                .hours
-                .entry((endpoint, hour, outcome.name()))
-                .or_default() += 1;
-        }
-    }
-
-    /// An endpoint's expression failed on an event.
-    pub(crate) fn when_failed(&mut self, endpoint: EndpointId) {
-        *self.when_errors.entry(endpoint).or_default() += 1;
-    }
-
-    /// A page for a person answered, and counted as a yes.
-    pub(crate) fn answered_by_page(&mut self, endpoint: EndpointId) {
-        *self.pages.entry(endpoint).or_default() += 1;
+        self.add(of(endpoint, State::Pending.name()), 1);
+        self.wake(endpoint);
     }
 
     /// Deliveries left one state for another.
@@ -106,31 +66,49 @@ impl Changes {
         to: State,
         count: i64,
     ) {
-        self.count(endpoint, from, -count);
-        self.count(endpoint, to, count);
+        self.add(of(endpoint, from.name()), -count);
+        self.add(of(endpoint, to.name()), count);
     }
 
     /// A replay got through in the place of a dead or cancelled delivery.
     pub(crate) fn mended(&mut self, endpoint: EndpointId, from: State) {
-        self.count(endpoint, from, -1);
-        *self.mended.entry(endpoint).or_default() += 1;
-    }
-
-    /// An event was removed.
-    pub(crate) fn event_pruned(&mut self, source: Option<SourceId>) {
-        self.sources
-            .entry(source.map_or(0, |id| id.0))
-            .or_default()
-            .pruned += 1;
+        self.add(of(endpoint, from.name()), -1);
+        self.add(of(endpoint, "mended"), 1);
     }
 
     /// A settled delivery was removed.
     pub(crate) fn delivery_pruned(&mut self, endpoint: EndpointId, state: State, is_mended: bool) {
-        if is_mended {
-            *self.mended.entry(endpoint).or_default() -= 1;
-        } else {
-            self.count(endpoint, state, -1);
+        let what = if is_mended { "mended" } else { state.name() };
+        self.add(of(endpoint, what), -1);
+    }
+
+    /// An endpoint was tried.
+    pub(crate) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
+        self.note(of(endpoint, "last_attempt_ms"), at);
+    }
+
+    /// An attempt ended with an answer, or for want of one.
+    pub(crate) fn ended(&mut self, endpoint: EndpointId, at: Timestamp, outcome: Outcome) {
+        if outcome != Outcome::Unreachable {
+            let hour = at.0.div_euclid(HOUR_MS);
+            let of_hour = self.hours.entry((endpoint, hour, outcome.name()));
+            *of_hour.or_default() += 1;
         }
+    }
+
+    /// An endpoint's expression failed on an event.
+    pub(crate) fn when_failed(&mut self, endpoint: EndpointId) {
+        self.add(of(endpoint, "when_errors"), 1);
+    }
+
+    /// A page for a person answered, and counted as success.
+    pub(crate) fn answered_by_page(&mut self, endpoint: EndpointId) {
+        self.add(of(endpoint, "pages"), 1);
+    }
+
+    /// Something of an endpoint's is no longer in the way of the rest.
+    pub(crate) fn wake(&mut self, endpoint: EndpointId) {
+        self.woken.insert(endpoint);
     }
 
     /// A bulk replay was asked for or changed.
@@ -147,39 +125,25 @@ impl Changes {
         self.configured
     }
 
-    fn count(&mut self, endpoint: EndpointId, state: State, by: i64) {
-        self.endpoints.entry(endpoint).or_default()[slot(state)] += by;
+    fn add(&mut self, what: Counted, by: i64) {
+        *self.sums.entry(what).or_default() += by;
+    }
+
+    fn note(&mut self, what: Counted, at: Timestamp) {
+        let last = self.latest.entry(what).or_insert(at);
+        *last = at.max(*last);
     }
 
     /// Adds another job's sums.
-    pub(crate) fn merge(&mut self, other: Changes) {
-        for (source, change) in other.sources {
-            let sum = self.sources.entry(source).or_default();
-            sum.events += change.events;
-            sum.pruned += change.pruned;
-            sum.refusals += change.refusals;
-            sum.last_event = sum.last_event.max(change.last_event);
+    pub(crate) fn merge(&mut self, other: Tally) {
+        for (what, by) in other.sums {
+            self.add(what, by);
         }
-        for (endpoint, counts) in other.endpoints {
-            let sum = self.endpoints.entry(endpoint).or_default();
-            for (total, count) in sum.iter_mut().zip(counts) {
-                *total += count;
-            }
-        }
-        for (endpoint, at) in other.attempts {
-            self.attempted(endpoint, at);
-        }
-        for (endpoint, count) in other.when_errors {
-            *self.when_errors.entry(endpoint).or_default() += count;
-        }
-        for (endpoint, count) in other.pages {
-            *self.pages.entry(endpoint).or_default() += count;
+        for (what, at) in other.latest {
+            self.note(what, at);
         }
         for (hour, count) in other.hours {
             *self.hours.entry(hour).or_default() += count;
-        }
-        for (endpoint, count) in other.mended {
-            *self.mended.entry(endpoint).or_default() += count;
         }
         self.woken.extend(other.woken);
         self.replays |= other.replays;
@@ -188,42 +152,21 @@ impl Changes {
 
     /// Writes the sums, in the transaction of the rows they count.
     pub(crate) fn flush(&self, conn: Conn<'_>) -> Result<()> {
-        let add = |of: &str, id: i64, what: &str, by: i64| -> Result<()> {
-            if by != 0 {
-                conn.run(
-                    "insert into hookbox_tally (of, id, what, value)
-                     values (:of, :id, :what, :by)
-                     on conflict (of, id, what) do update set value = value + :by",
-                    params! { ":of": of, ":id": id, ":what": what, ":by": by },
-                )?;
-            }
-            Ok(())
-        };
-        let latest = |of: &str, id: i64, what: &str, last: Timestamp| -> Result<()> {
+        for ((of, id, what), by) in self.sums.iter().filter(|(_, by)| **by != 0) {
+            conn.run(
+                "insert into hookbox_tally (of, id, what, value)
+                 values (:of, :id, :what, :by)
+                 on conflict (of, id, what) do update set value = value + :by",
+                params! { ":of": of, ":id": id, ":what": what, ":by": by },
+            )?;
+        }
+        for ((of, id, what), last) in &self.latest {
             conn.run(
                 "insert into hookbox_tally (of, id, what, value)
                  values (:of, :id, :what, :last)
                  on conflict (of, id, what) do update set value = max(value, :last)",
                 params! { ":of": of, ":id": id, ":what": what, ":last": last },
             )?;
-            Ok(())
-        };
-        for (source, change) in &self.sources {
-            add("source", *source, "events", change.events)?;
-            add("source", *source, "pruned", change.pruned)?;
-            add("source", *source, "refusals", change.refusals)?;
-            if let Some(last) = change.last_event {
-                latest("source", *source, "last_event_ms", last)?;
-            }
-        }
-        for (endpoint, last) in &self.attempts {
-            latest("endpoint", endpoint.0, "last_attempt_ms", *last)?;
-        }
-        for (endpoint, count) in &self.when_errors {
-            add("endpoint", endpoint.0, "when_errors", *count)?;
-        }
-        for (endpoint, count) in &self.pages {
-            add("endpoint", endpoint.0, "pages", *count)?;
         }
         for ((endpoint, hour, outcome), count) in &self.hours {
             conn.run(
@@ -239,14 +182,6 @@ impl Changes {
                 params! { ":endpoint": endpoint, ":hour": hour, ":kept": HOURS_KEPT },
             )?;
         }
-        for (endpoint, count) in &self.mended {
-            add("endpoint", endpoint.0, "mended", *count)?;
-        }
-        for (endpoint, counts) in &self.endpoints {
-            for state in State::ALL {
-                add("endpoint", endpoint.0, state.name(), counts[slot(state)])?;
-            }
-        }
         Ok(())
     }
 
@@ -261,11 +196,11 @@ impl Changes {
     }
 }
 
-fn slot(state: State) -> usize {
-    match state {
-        State::Pending => 0,
-        State::Delivered => 1,
-        State::Dead => 2,
-        State::Cancelled => 3,
-    }
+/// Of a source; events that have none are counted together, under 0.
+fn of_source(source: Option<SourceId>, what: &'static str) -> Counted {
+    ("source", source.map_or(0, |id| id.0), what)
+}
+
+fn of(endpoint: EndpointId, what: &'static str) -> Counted {
+    ("endpoint", endpoint.0, what)
 }

@@ -28,7 +28,7 @@ use crate::store::engine::sqlite::keys::Keys;
 use crate::store::engine::sqlite::marks::Marking;
 use crate::store::engine::sqlite::open::connect_read_only;
 use crate::store::engine::sqlite::place::{Look, Place, beside, data_version};
-use crate::store::engine::tally::Changes;
+use crate::store::engine::tally::Tally;
 use crate::store::engine::trouble::Kind;
 
 /// How often an idle writer asks whether another process committed: seen after 25 ms at the median
@@ -83,7 +83,7 @@ pub(crate) struct Writer {
     database: PathBuf,
     place: Place,
     marking: Marking,
-    /// Changes when another process commits; this connection's own commits do not change it.
+    /// Tally when another process commits; this connection's own commits do not change it.
     data_version: i64,
     /// Another process committed, and nobody has been told yet.
     others_wrote: bool,
@@ -177,15 +177,15 @@ impl Writer {
         }
         let began = self.published.measures.elapsed();
         // What was committed to a file that is no longer the one at the path is acknowledged to nobody.
-        let committed = self.commit(&mut group).and_then(|changes| {
+        let committed = self.commit(&mut group).and_then(|tally| {
             self.look_at_place();
             match self.published.trouble.gone() {
-                None => Ok(changes),
+                None => Ok(tally),
                 Some(gone) => Err(gone),
             }
         });
         match committed {
-            Ok(changes) => {
+            Ok(tally) => {
                 self.published.groups.count(group.len());
                 self.published.measures.committed(began, group.len());
                 self.published.trouble.set(Kind::CannotWrite, None);
@@ -194,10 +194,10 @@ impl Writer {
                 for job in group {
                     job.answer(None);
                 }
-                if changes.has_replays() {
+                if tally.has_replays() {
                     self.published.tell(&Woken::Replays);
                 }
-                self.published.wake(&changes.into_woken());
+                self.published.wake(&tally.into_woken());
             }
             Err(error) => {
                 self.published.noticed(&error);
@@ -288,13 +288,13 @@ impl Writer {
     }
 
     /// One transaction over all jobs of the group.
-    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
+    fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
         if self.published.are_keys_asked_for() && !self.keys.is_loaded() {
             self.keys.load(Conn(&self.connection))?;
         }
         self.begin()?;
-        let changes = match self.run_all(group)? {
-            Some(changes) => changes,
+        let tally = match self.run_all(group)? {
+            Some(tally) => tally,
             None => {
                 execute(&self.connection, "rollback")?;
                 self.keys.rolled_back();
@@ -304,12 +304,12 @@ impl Writer {
                 self.run_each_apart(group)?
             }
         };
-        changes.flush(Conn(&self.connection))?;
+        tally.flush(Conn(&self.connection))?;
         self.keys.step(Conn(&self.connection))?;
         execute(&self.connection, "commit")?;
         self.keys.committed();
         self.marking.committed();
-        Ok(changes)
+        Ok(tally)
     }
 
     /// Takes the write lock, and learns what others wrote before it was had.
@@ -322,28 +322,28 @@ impl Writer {
     }
 
     /// Runs every job; `None` when one failed after it had written, so that all must be undone.
-    fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Changes>> {
-        let mut changes = Changes::default();
+    fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Tally>> {
+        let mut tally = Tally::default();
         for job in group {
             let written = self.connection.total_changes();
             match self.run_one(job.as_mut())? {
-                Some(done) => self.merge(&mut changes, done)?,
+                Some(done) => self.merge(&mut tally, done)?,
                 None if self.connection.total_changes() == written => {}
                 None => return Ok(None),
             }
         }
-        Ok(Some(changes))
+        Ok(Some(tally))
     }
 
     /// Runs every job in a savepoint of its own, so that one that fails is undone alone.
-    fn run_each_apart(&mut self, group: &mut [Box<dyn Job>]) -> Result<Changes> {
-        let mut changes = Changes::default();
+    fn run_each_apart(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
+        let mut tally = Tally::default();
         for job in group {
             let known_keys = self.keys.mark();
             let was_marked = self.marking.is_drawn();
             execute(&self.connection, "savepoint job")?;
             match self.run_one(job.as_mut())? {
-                Some(done) => self.merge(&mut changes, done)?,
+                Some(done) => self.merge(&mut tally, done)?,
                 None => {
                     self.keys.undo_to(known_keys);
                     self.marking.undo_to(was_marked);
@@ -352,20 +352,20 @@ impl Writer {
             }
             execute(&self.connection, "release job")?;
         }
-        Ok(changes)
+        Ok(tally)
     }
 
     /// Runs one job; `None` when it failed.
-    fn run_one(&mut self, job: &mut dyn Job) -> Result<Option<Changes>> {
+    fn run_one(&mut self, job: &mut dyn Job) -> Result<Option<Tally>> {
         let mut tx = Tx {
             conn: Conn(&self.connection),
             directory: self.directory.clone(),
             keys: &mut self.keys,
-            changes: Changes::default(),
+            tally: Tally::default(),
             marking: &mut self.marking,
         };
         let ran = job.run(&mut tx);
-        let done = tx.changes;
+        let done = tx.tally;
         if let Err(error) = &ran {
             self.published.noticed(error);
         }
@@ -377,11 +377,11 @@ impl Writer {
     }
 
     /// Adds a job's sums to the group's; what comes after it sees the sources it made.
-    fn merge(&mut self, changes: &mut Changes, done: Changes) -> Result<()> {
+    fn merge(&mut self, tally: &mut Tally, done: Tally) -> Result<()> {
         if done.is_configured() {
             self.refresh_directory()?;
         }
-        changes.merge(done);
+        tally.merge(done);
         Ok(())
     }
 
@@ -441,7 +441,7 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
     }
 }
 
-/// What every commit changes some of.
+/// What every commit tally some of.
 fn newest(connection: &Connection) -> Result<String> {
     let newest = connection.query_row(
         "select json_array(

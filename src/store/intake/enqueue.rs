@@ -236,7 +236,7 @@ pub(crate) fn insert_event(
             ":replay_of": event.replay_of,
         },
     )?;
-    tx.changes.event_added(event.source, now);
+    tx.tally.event_added(event.source, now);
     Ok(EventId(id))
 }
 
@@ -345,9 +345,9 @@ pub(crate) fn add_delivery(
             ":when_error": new.when_error,
         },
     )?;
-    tx.changes.delivery_added(new.endpoint);
+    tx.tally.delivery_added(new.endpoint);
     if new.when_error.is_some() {
-        tx.changes.when_failed(new.endpoint);
+        tx.tally.when_failed(new.endpoint);
     }
     Ok(DeliveryId(id))
 }
@@ -377,7 +377,7 @@ fn hurry(tx: &mut Tx<'_>, id: DeliveryId, endpoint: EndpointId, now: Timestamp) 
         params! { ":id": id, ":now": now },
     )?;
     if changed > 0 {
-        tx.changes.wake(endpoint);
+        tx.tally.wake(endpoint);
     }
     Ok(changed > 0)
 }

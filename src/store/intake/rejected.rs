@@ -60,7 +60,7 @@ impl Store {
 
 fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
     for of_source in refusals {
-        tx.changes.refused(of_source.source, of_source.count);
+        tx.tally.rejected(of_source.source, of_source.count);
         let mut number: i64 = tx.conn.one(
             "select ifnull(max(number), 0) from hookbox_refusal where source_id = :source",
             params! { ":source": of_source.source },

@@ -72,7 +72,7 @@ impl Store {
                     ":from": from.min(up_to),
                 },
             )?;
-            tx.changes.replays();
+            tx.tally.replays();
             Ok(ReplayId(id))
         })
     }
@@ -205,7 +205,7 @@ pub(crate) fn set_state(
             ":id": id,
         },
     )?;
-    tx.changes.replays();
+    tx.tally.replays();
     Ok(())
 }
 

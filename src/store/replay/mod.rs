@@ -287,10 +287,9 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
             ":from": held.state,
         },
     )?;
-    tx.changes
-        .deliveries_moved(held.endpoint, held.state, to, 1);
+    tx.tally.deliveries_moved(held.endpoint, held.state, to, 1);
     // Those behind it need wait no more.
-    tx.changes.wake(held.endpoint);
+    tx.tally.wake(held.endpoint);
     Ok(())
 }
 

@@ -257,7 +257,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":only_replays": endpoint.gets_only_replays,
                 ":now": now,
             }, |row| row.get(0))?;
-    tx.changes.configured();
+    tx.tally.configured();
     Ok(id)
 }
 
@@ -298,7 +298,7 @@ fn remove_endpoint_batch(
                              )", params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH })?;
     let batch = i64::try_from(batch).unwrap_or(CANCEL_BATCH);
     if batch > 0 {
-        tx.changes
+        tx.tally
             .deliveries_moved(endpoint.id, State::Pending, State::Cancelled, batch);
     }
     if batch == CANCEL_BATCH {
@@ -313,6 +313,6 @@ fn remove_endpoint_batch(
         "update hookbox_endpoint set removed_ms = :now where id = :id and removed_ms is null",
         params! { ":now": now, ":id": endpoint.id },
     )?;
-    tx.changes.configured();
+    tx.tally.configured();
     Ok((batch, true))
 }

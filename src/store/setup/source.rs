@@ -91,7 +91,7 @@ impl Store {
         let name = name.to_owned();
         self.write(move |tx| {
             let source = tx.directory.require_source(&name)?.clone();
-            tx.changes.configured();
+            tx.tally.configured();
             tx.conn.change_one(
                 "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
                 params! { ":now": now, ":id": source.id },
@@ -125,7 +125,7 @@ fn save(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId>
         },
         |row| row.get(0),
     )?;
-    tx.changes.configured();
+    tx.tally.configured();
     Ok(id)
 }
 

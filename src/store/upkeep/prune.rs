@@ -501,7 +501,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
             "delete from hookbox_attempt where id > :id * 1024 and id < (:id + 1) * 1024",
             params! { ":id": id },
         )?;
-        tx.changes.delivery_pruned(*endpoint, *state, *is_mended);
+        tx.tally.delivery_pruned(*endpoint, *state, *is_mended);
     }
     // All in one statement: they refer to each other.
     tx.conn.change(
@@ -514,7 +514,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
         if let Some(key) = &old.key {
             tx.keys.remove(tx.conn, old.id, old.source, key)?;
         }
-        tx.changes.event_pruned(old.source);
+        tx.tally.event_pruned(old.source);
     }
     tx.conn.change(
         family.len(),
