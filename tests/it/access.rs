@@ -4,20 +4,20 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{Box, Served, agent};
+use crate::support::{Served, TestDb, agent};
 
 const OPERATOR: &str = "an-operators-token-of-32-letters";
 const READER: &str = "a-readers-token-of-some-letters";
 
-fn token_file(here: &Box, name: &str, token: &str) -> PathBuf {
+fn token_file(here: &TestDb, name: &str, token: &str) -> PathBuf {
     let path = here.folder.path().join(name);
     std::fs::write(&path, format!("{token}\n")).unwrap();
     path
 }
 
 /// A served box that asks for tokens.
-fn guarded(more: &[&str]) -> (Box, Served) {
-    let here = Box::new();
+fn guarded(more: &[&str]) -> (TestDb, Served) {
+    let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     let operator = token_file(&here, "operator", OPERATOR);
     let reader = token_file(&here, "reader", READER);
@@ -230,7 +230,7 @@ fn whoever_guesses_is_slowed_down() {
 
 #[test]
 fn beyond_this_machine_a_token_is_needed_and_the_names_are_those_that_were_given() {
-    let here = Box::new();
+    let here = TestDb::new();
     let refused = here.run(&["serve", "--ingest", "127.0.0.1:0", "--status", "0.0.0.0:0"]);
     assert!(
         refused.code == 2 && refused.stderr.contains("--token-file"),

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Box, Receiver, Served, agent, is_missing};
+use crate::support::{Receiver, Served, TestDb, agent, is_missing};
 
 /// Asks the API; returns status, headers and the answer.
 fn ask(
@@ -46,7 +46,7 @@ fn post(served: &Served, path: &str, body: Value) -> (u16, Value) {
 
 #[test]
 fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let served = here.serve();
     let endpoint = |text: &str| json!({ "name": "x", "url": "http://h/", "template": text });
@@ -72,7 +72,7 @@ fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
 
 #[test]
 fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[500, 200]);
     let served = here.serve();
     let (status, source) = post(
@@ -180,7 +180,7 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
 
 #[test]
 fn a_list_is_read_to_its_end_by_its_cursors() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     for number in 0..25 {
         here.json(&["enqueue", "--type", "x", "--data", &number.to_string()]);
@@ -206,7 +206,7 @@ fn a_list_is_read_to_its_end_by_its_cursors() {
 
 #[test]
 fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     let key = [("Idempotency-Key", "k-1")];
     let event = json!({ "type": "order.paid" });
@@ -234,7 +234,7 @@ fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
 /// the repeat did it all again. Cure: that it was done is written with it.
 #[test]
 fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     let event = json!({ "type": "order.paid" });
     // Where it cannot be written that the request was done, nothing is.
@@ -272,7 +272,7 @@ fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
 
 #[test]
 fn what_is_wrong_is_told_as_a_problem() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     let served = here.serve();
     for (method, path, body, status, says) in [
@@ -395,8 +395,8 @@ fn what_is_wrong_is_told_as_a_problem() {
 }
 
 /// A box with something of everything.
-fn lively() -> (Box, Served, Receiver) {
-    let here = Box::new();
+fn lively() -> (TestDb, Served, Receiver) {
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);

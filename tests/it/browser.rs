@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Box, PUSH, Receiver, Served, is_missing, wait_until};
+use crate::support::{PUSH, Receiver, Served, TestDb, is_missing, wait_until};
 use crate::webdriver::{Browser, call, no_browser};
 
 #[test]
@@ -10,7 +10,7 @@ fn a_person_finds_the_dead_delivery_and_presses_replay() {
     if no_browser() {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[500, 200]);
     here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);
@@ -54,7 +54,7 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
     if no_browser() {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint(
@@ -111,8 +111,8 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
 
 /// A served box with what a person may have to look at: what was delivered, what is dead, what
 /// waits for an endpoint that is held and one that is away.
-fn lived_in() -> (Box, Served, Receiver) {
-    let here = Box::new();
+fn lived_in() -> (TestDb, Served, Receiver) {
+    let here = TestDb::new();
     let (receiver, refusing) = (Receiver::answering(&[200]), Receiver::answering(&[500]));
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -297,7 +297,7 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     if no_browser() {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let served = here.serve();
     let browser = Browser::start();
@@ -385,7 +385,7 @@ fn a_person_adds_an_endpoint_tests_holds_and_resumes_it_after_logging_in() {
     if no_browser() {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let token = "a-token-that-nobody-guesses";
     let file = here.folder.path().join("token");

@@ -12,7 +12,7 @@ use hookbox::outbound::{Pulse, Replayer};
 use hookbox::store::{DeliveryFilter, PAGE_MAX, REPLAY_PENDING_MAX};
 use serde_json::Value;
 
-use crate::support::{Bench, Box, NOON, Receiver, Script, replied, unreachable};
+use crate::support::{Bench, NOON, Receiver, Script, TestDb, replied, unreachable};
 
 /// What a replay of these is asked for with.
 fn asked(kind: ReplayKind, selection: Selection) -> NewReplay {
@@ -426,8 +426,8 @@ fn a_replay_survives_the_end_of_the_process_and_goes_on() {
 }
 
 /// A box of which `ci` has given up four events, and a receiver that would take them now.
-fn given_up() -> (Box, Receiver) {
-    let here = Box::new();
+fn given_up() -> (TestDb, Receiver) {
+    let here = TestDb::new();
     let refusing = Receiver::answering(&[500]);
     here.add_endpoint("ci", &refusing.url, &["--retry", "none"]);
     let served = here.serve();
@@ -569,7 +569,7 @@ fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
 
 #[test]
 fn what_cannot_be_replayed_is_refused_with_what_to_do() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     for (arguments, says) in [
         (&["replay"][..], "name deliveries by id, or choose them"),

@@ -21,7 +21,7 @@ use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::support::{Bench, Box, NOON, PUSH, Receiver, Script, replied, wait_until};
+use crate::support::{Bench, NOON, PUSH, Receiver, Script, TestDb, replied, wait_until};
 
 const SECRET: &str = "SEC0123456789abcdef";
 
@@ -577,7 +577,7 @@ fn a_signature_is_made_anew_for_every_try() {
 
 #[test]
 fn the_binary_tells_a_chat_and_keeps_its_secrets() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"errcode":0,"errmsg":"ok"}"#);
     let url = format!("{}?access_token=T0K3N&timestamp=1&sign=old", receiver.url);
@@ -632,7 +632,7 @@ fn the_binary_tells_a_chat_and_keeps_its_secrets() {
 
 #[test]
 fn a_feishu_preview_has_its_signature_only_when_asked_for() {
-    let here = Box::new();
+    let here = TestDb::new();
     let url = "https://open.feishu.cn/open-apis/bot/v2/hook/3f2b8c1e-9d4a-4e6f-8b7c-1a2b3c4d5e6f";
     here.add_endpoint("team", url, &["--format", "feishu", "--secret", "demo"]);
     here.json(&["enqueue", "--type", "lamp.lit", "--data", "{}"]);
@@ -655,7 +655,7 @@ fn a_feishu_preview_has_its_signature_only_when_asked_for() {
 
 #[test]
 fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
-    let here = Box::new();
+    let here = TestDb::new();
     for (arguments, says) in [
         (
             &["--format", "teams"][..],
@@ -714,7 +714,7 @@ fn a_chat_that_goes_on_asking_for_less_is_asked_ever_more_seldom_and_nothing_is_
 
 #[test]
 fn a_token_that_an_error_page_repeats_is_in_no_list_log_or_record() {
-    let here = Box::new();
+    let here = TestDb::new();
     let says = r#"{"errcode":1,"errmsg":"bad request for /hook?access_token=T0K3N-T0K3N"}"#;
     let receiver = Receiver::saying("127.0.0.1:0", &[200], says);
     let url = format!("{}?access_token=T0K3N-T0K3N", receiver.url);
@@ -750,7 +750,7 @@ fn a_token_that_an_error_page_repeats_is_in_no_list_log_or_record() {
 
 #[test]
 fn what_is_odd_about_a_success_is_told_with_the_delivery() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::saying("127.0.0.1:0", &[200], "thank you");
     here.add_endpoint("team", &receiver.url, &["--format", "slack"]);
     // What a network says that wants a login first is no ok.
@@ -773,7 +773,7 @@ fn what_is_odd_about_a_success_is_told_with_the_delivery() {
 
 #[test]
 fn a_robots_secret_goes_with_its_format_and_a_preview_is_what_was_sent() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"errcode":0}"#);
     let settings = ["--format", "dingtalk", "--secret", "this is secret"];
     here.add_endpoint("team", &receiver.url, &settings);

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Box, Receiver};
+use crate::support::{Receiver, TestDb};
 
 fn fields(object: &Value) -> Vec<&str> {
     object
@@ -15,7 +15,7 @@ fn fields(object: &Value) -> Vec<&str> {
 
 #[test]
 fn json_has_the_fields_of_the_contract() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -64,7 +64,7 @@ fn json_has_the_fields_of_the_contract() {
 
 #[test]
 fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     here.json(&["enqueue", "--type", "x"]);
@@ -225,7 +225,7 @@ fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
 
 #[test]
 fn setting_up_with_bad_input_does_not_even_make_the_file() {
-    let here = Box::new();
+    let here = TestDb::new();
     for arguments in [
         &["source", "add", "a/b", "--kind", "gogs"][..],
         &["source", "add", "a", "--kind", "gogs", "--secret", ""],
@@ -238,7 +238,7 @@ fn setting_up_with_bad_input_does_not_even_make_the_file() {
 
 #[test]
 fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed() {
-    let here = Box::new();
+    let here = TestDb::new();
     let file = here.folder.path().join("secret");
     std::fs::write(&file, "s3cret-of-file\n").unwrap();
     let ran = here.run(&[
@@ -294,7 +294,7 @@ fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed()
 
 #[test]
 fn enqueue_takes_a_text_a_file_or_standard_input_and_knows_its_key() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let file = here.folder.path().join("body.bin");
     std::fs::write(&file, b"\x00\x01\xfe").unwrap();
@@ -328,7 +328,7 @@ fn enqueue_takes_a_text_a_file_or_standard_input_and_knows_its_key() {
 
 #[test]
 fn lists_are_newest_first_and_limited() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     for index in 0..5 {
         here.json(&["enqueue", "--type", &format!("t{index}")]);
@@ -348,7 +348,7 @@ fn lists_are_newest_first_and_limited() {
 
 #[test]
 fn completions_are_printed_for_each_shell() {
-    let here = Box::new();
+    let here = TestDb::new();
     for shell in ["bash", "zsh", "fish"] {
         let ran = here.run(&["completions", shell]);
         assert!(ran.code == 0 && ran.text().contains("endpoint"), "{shell}");
@@ -357,7 +357,7 @@ fn completions_are_printed_for_each_shell() {
 
 #[test]
 fn the_demo_runs_to_its_end() {
-    let here = Box::new();
+    let here = TestDb::new();
     let ran = here.run(&["demo", "--exit"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     for text in [
@@ -382,7 +382,7 @@ fn the_demo_runs_to_its_end() {
 
 #[test]
 fn a_cron_schedule_is_taken_and_shown() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint(
         "night",
         "http://127.0.0.1:9/",
@@ -396,7 +396,7 @@ fn a_cron_schedule_is_taken_and_shown() {
 
 #[test]
 fn a_reader_that_hangs_up_is_no_failure() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let script = format!(
         "'{}' completions bash | head -n 1",

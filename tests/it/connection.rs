@@ -11,11 +11,11 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::{Box, Got, PATIENCE, Receiver, wait_until};
+use crate::support::{Got, PATIENCE, Receiver, TestDb, wait_until};
 
 #[test]
 fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_recorded() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let added = here.run_with_input(
         &[
@@ -85,7 +85,7 @@ fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_record
 
 #[test]
 fn what_cannot_be_sent_is_refused_when_it_is_set() {
-    let here = Box::new();
+    let here = TestDb::new();
     let folder = here.folder.path();
     std::fs::write(folder.join("empty.pem"), "nothing").unwrap();
     let empty = folder.join("empty.pem");
@@ -191,7 +191,7 @@ fn write(folder: &Path, name: &str, text: &str) -> String {
 
 #[test]
 fn an_endpoint_of_a_private_authority_is_reached_when_that_is_given_and_not_otherwise() {
-    let here = Box::new();
+    let here = TestDb::new();
     let authority = Authority::new();
     let ca = write(here.folder.path(), "ca.pem", &authority.ca_pem);
     let (address, got) = authority.serve(false);
@@ -212,7 +212,7 @@ fn an_endpoint_of_a_private_authority_is_reached_when_that_is_given_and_not_othe
 
 #[test]
 fn an_endpoint_that_asks_for_a_certificate_is_shown_one() {
-    let here = Box::new();
+    let here = TestDb::new();
     let authority = Authority::new();
     // A key of somebody else's would be found out by the first connection only, and there by a
     // panic of the library.
@@ -322,7 +322,7 @@ fn requests_go_through_the_proxy_that_is_set() {
         ),
         ("socks5://", socks5),
     ] {
-        let here = Box::new();
+        let here = TestDb::new();
         let receiver = Receiver::answering(&[200]);
         let (address, asked) = proxy(greet);
         let url = format!("{scheme}{address}");
@@ -340,7 +340,7 @@ fn requests_go_through_the_proxy_that_is_set() {
 
 #[test]
 fn an_endpoint_that_does_not_let_itself_be_connected_to_in_time_is_unreachable() {
-    let here = Box::new();
+    let here = TestDb::new();
     // It accepts and says nothing, so TLS does not come up.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/", silent.local_addr().unwrap());

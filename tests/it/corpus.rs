@@ -11,7 +11,7 @@ use hookbox::model::header::Header;
 use hookbox::model::kind::SourceKind;
 use serde_json::Value;
 
-use crate::support::{Box, hold, wait_until};
+use crate::support::{TestDb, hold, wait_until};
 
 const KINDS: [SourceKind; 6] = [
     SourceKind::Gogs,
@@ -54,7 +54,7 @@ fn corpus(kind: SourceKind) -> Vec<Sample> {
 
 /// The types that a running service gives the samples, by name.
 fn types(kind: SourceKind, samples: &[Sample]) -> BTreeMap<String, String> {
-    let here = Box::new();
+    let here = TestDb::new();
     assert_eq!(
         here.run(&["source", "add", "in", "--kind", kind.name()])
             .code,

@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use crate::support::{Box, PUSH, Receiver, closed_port, number_from, say, send_signal, wait_until};
+use crate::support::{
+    PUSH, Receiver, TestDb, closed_port, number_from, say, send_signal, wait_until,
+};
 
 #[test]
 fn kill_9_after_202_and_before_delivery_then_a_restart_delivers() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let address = format!("127.0.0.1:{}", closed_port());
     here.add_endpoint("ci", &format!("http://{address}/"), &[]);
@@ -25,7 +27,7 @@ fn kill_9_after_202_and_before_delivery_then_a_restart_delivers() {
 
 #[test]
 fn kill_9_while_a_request_is_on_the_wire_sends_it_again_with_the_same_id() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
@@ -48,7 +50,7 @@ fn kill_9_while_a_request_is_on_the_wire_sends_it_again_with_the_same_id() {
 /// `HOOKBOX_KILLS` says how often (3).
 #[test]
 fn kill_9_under_load_loses_nothing_that_was_accepted() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

@@ -9,7 +9,7 @@ use std::thread;
 
 use rusqlite::{Connection, OpenFlags};
 
-use crate::support::{Box, Receiver, is_missing, wait_until};
+use crate::support::{Receiver, TestDb, is_missing, wait_until};
 
 /// How many write at the same time.
 const WRITERS: usize = 8;
@@ -84,7 +84,7 @@ fn what_is_delivered_is_exactly_what_a_crowd_of_processes_committed() {
     if programs.is_empty() {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     Connection::open(&here.db)
         .unwrap()
         .execute_batch("create table ledger (writer text, number integer, key text primary key)")

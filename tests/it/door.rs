@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use hookbox::signature::{Secret, github, gogs};
 use serde_json::Value;
 
-use crate::support::{Box, GOGS_SECRET, PATIENCE, PUSH, Served, raw, wait_until};
+use crate::support::{GOGS_SECRET, PATIENCE, PUSH, Served, TestDb, raw, wait_until};
 
 fn signature(body: &[u8]) -> String {
     gogs::sign(
@@ -16,8 +16,8 @@ fn signature(body: &[u8]) -> String {
     )
 }
 
-fn gogs_box() -> (Box, Served) {
-    let here = Box::new();
+fn gogs_box() -> (TestDb, Served) {
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     (here, served)
@@ -137,7 +137,7 @@ fn form_mode_is_verified_over_the_decoded_payload_and_kept_as_it_came() {
 #[test]
 fn the_published_signature_of_another_projects_push_is_accepted() {
     // Secret, body and signature as recomputed with Python's hmac and OpenSSL.
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let headers = [
@@ -244,7 +244,7 @@ fn each_refusal_has_its_status_and_says_what_to_do() {
 
 #[test]
 fn a_body_over_the_limit_is_413_whether_its_length_is_declared_or_not() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve_with(&["--body-max", "1KiB"]);
     let large = vec![b'x'; 1025];
@@ -319,7 +319,7 @@ fn idle_connections_keep_nobody_out_and_a_stop_does_not_wait_for_them() {
 
 #[test]
 fn a_generic_source_takes_type_key_and_signature_from_headers() {
-    let here = Box::new();
+    let here = TestDb::new();
     let ran = here.run(&[
         "source",
         "add",
@@ -370,7 +370,7 @@ fn a_generic_source_takes_type_key_and_signature_from_headers() {
 
 #[test]
 fn a_source_added_beside_serve_is_there_at_once_and_a_removed_one_is_gone() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     assert_eq!(served.post("/in/late", &[], b"{}").0, 404);
     here.run(&["source", "add", "late", "--kind", "generic"]);

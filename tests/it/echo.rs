@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Box, Got, PUSH, Receiver, listening, wait_until};
+use crate::support::{Got, PUSH, Receiver, TestDb, listening, wait_until};
 
 /// What nobody may see, as it was given.
 const SECRETS: [&str; 6] = [
@@ -60,7 +60,7 @@ fn echo() -> String {
 
 #[test]
 fn what_a_receiver_repeats_shows_no_secret_anywhere() {
-    let here = Box::new();
+    let here = TestDb::new();
     let ran = here.run(&[
         "source", "add", "gitee", "--kind", "gitee", "--secret", SECRETS[5],
     ]);
@@ -203,7 +203,7 @@ fn what_a_receiver_repeats_shows_no_secret_anywhere() {
 /// What is hidden is hidden from people: what a yes looks like is asked of the reply as it came.
 #[test]
 fn an_expectation_is_asked_of_what_was_said() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"team":"platform"}"#);
     here.add_endpoint(
         "ci",

@@ -1,15 +1,15 @@
 //! Where requests may go: what is never sent to, what is not unless allowed, and how it is said.
 
-use crate::support::{Box, Receiver};
+use crate::support::{Receiver, TestDb};
 
-fn dead_reason(here: &Box, delivery: &str) -> String {
+fn dead_reason(here: &TestDb, delivery: &str) -> String {
     let settled = here.wait_for_state(delivery, "dead");
     settled["reason"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn link_local_and_metadata_addresses_are_refused_when_they_are_set() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("there", "http://h/", &[]);
     for url in [
         "http://169.254.169.254/latest/meta-data/",
@@ -45,7 +45,7 @@ fn link_local_and_metadata_addresses_are_refused_when_they_are_set() {
 
 #[test]
 fn with_egress_public_only_what_is_allowed_of_private_networks_is_sent_to() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let by_name = receiver.url.replace("127.0.0.1", "localhost");
     here.add_endpoint("address", &receiver.url, &[]);
@@ -73,7 +73,7 @@ fn with_egress_public_only_what_is_allowed_of_private_networks_is_sent_to() {
 
 #[test]
 fn a_network_that_is_none_is_refused_when_serving_starts() {
-    let here = Box::new();
+    let here = TestDb::new();
     for (option, value) in [
         ("--egress", "all"),
         ("--egress-allow", "10.0.0.0/33"),
@@ -87,7 +87,7 @@ fn a_network_that_is_none_is_refused_when_serving_starts() {
 
 #[test]
 fn a_proxy_may_be_private_but_is_no_way_around_what_may_not_be_sent_to() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let by_name = receiver.url.replace("127.0.0.1", "localhost");
     let far = "http://127.0.0.1:9";

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Box, Receiver, is_missing};
+use crate::support::{Receiver, TestDb, is_missing};
 
 const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
 
@@ -24,7 +24,7 @@ fn built(name: &str) -> PathBuf {
 /// An example that puts one order in and rolls another one back: what is delivered is the first.
 fn puts_one_order_in(mut program: Command) {
     let receiver = Receiver::answering(&[204]);
-    let here = Box::new();
+    let here = TestDb::new();
     rusqlite::Connection::open(&here.db)
         .unwrap()
         .execute_batch("create table customers (id integer primary key)")
@@ -140,7 +140,7 @@ impl Drop for Listening {
 /// A receiver that takes what is signed with its secret, and nothing else.
 fn takes_what_is_genuine(program: Command) {
     let mut receiver = Listening::start(program);
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint(
         "me",
         &receiver.url,

@@ -9,11 +9,11 @@ use hookbox::model::event::NewEvent;
 use hookbox::store::{Missing, Store};
 use hookbox::time::Timestamp;
 
-use crate::support::{Box, NOON, PUSH, event, send_signal, sql, wait_until};
+use crate::support::{NOON, PUSH, TestDb, event, send_signal, sql, wait_until};
 
 #[test]
 fn a_new_file_is_readable_by_its_owner_alone() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     for suffix in ["", "-wal", "-shm", ".lock"] {
@@ -26,7 +26,7 @@ fn a_new_file_is_readable_by_its_owner_alone() {
 
 #[test]
 fn a_second_serve_is_refused_and_told_the_firsts_process_id() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     // By another name of the same file, too.
     let link = here.folder.path().join("link.db");
@@ -51,7 +51,7 @@ fn a_second_serve_is_refused_and_told_the_firsts_process_id() {
 
 #[test]
 fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
-    let here = Box::new();
+    let here = TestDb::new();
     std::fs::write(&here.db, "my shopping list").unwrap();
     for arguments in [
         &["init"][..],
@@ -72,7 +72,7 @@ fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
 
 #[test]
 fn another_programs_database_is_refused_unless_asked_for() {
-    let here = Box::new();
+    let here = TestDb::new();
     sql(
         &here.db,
         "create table orders (id integer primary key); insert into orders values (1); pragma user_version = 42;",
@@ -116,7 +116,7 @@ fn another_programs_database_is_refused_unless_asked_for() {
 
 #[test]
 fn the_schema_by_itself_leaves_an_applications_file_as_it_was_but_for_its_tables() {
-    let here = Box::new();
+    let here = TestDb::new();
     let app = "create table orders (id integer primary key, total integer);
          insert into orders values (1, 42);
          pragma user_version = 7; pragma application_id = 9;";
@@ -159,7 +159,7 @@ fn the_schema_by_itself_leaves_an_applications_file_as_it_was_but_for_its_tables
 
 #[test]
 fn a_schema_that_is_newer_or_of_before_the_first_release_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     for (version, says) in [(99, "use the newer hookbox"), (1, "begin with a new file")] {
         let set = format!("update hookbox_meta set schema_version = {version} where id = 1");
@@ -201,7 +201,7 @@ fn set_mode(path: &std::path::Path, mode: u32) {
 /// whose it is.
 #[test]
 fn what_may_not_be_opened_is_said_with_its_owner_and_mode() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let folder = here.folder.path();
     let name = |path: &std::path::Path| path.display().to_string();
@@ -240,7 +240,7 @@ fn what_may_not_be_opened_is_said_with_its_owner_and_mode() {
 
 #[test]
 fn a_path_that_does_not_exist_is_made_by_setting_up_and_refused_by_looking() {
-    let here = Box::new();
+    let here = TestDb::new();
     for arguments in [
         &["stats"][..],
         &["event", "list"],
@@ -257,7 +257,7 @@ fn a_path_that_does_not_exist_is_made_by_setting_up_and_refused_by_looking() {
 
 #[test]
 fn schema_sql_applies_by_itself_and_again_without_changing_anything() {
-    let here = Box::new();
+    let here = TestDb::new();
     let schema = include_str!("../../schema.sql");
     sql(&here.db, schema);
     let made = here.json(&["init"])["box"].clone();
@@ -268,7 +268,7 @@ fn schema_sql_applies_by_itself_and_again_without_changing_anything() {
 
 #[test]
 fn jobs_that_wait_together_are_committed_together_and_a_bad_one_is_refused_before() {
-    let here = Box::new();
+    let here = TestDb::new();
     let store = Store::open(&here.db, Missing::Create).unwrap();
     let (entered, is_entered) = channel();
     let (release, released) = channel::<()>();
@@ -306,7 +306,7 @@ fn jobs_that_wait_together_are_committed_together_and_a_bad_one_is_refused_befor
 
 #[test]
 fn a_closed_store_answers_that_it_has_stopped() {
-    let here = Box::new();
+    let here = TestDb::new();
     let store = Store::open(&here.db, Missing::Create).unwrap();
     store.accept(event("push"), NOON).unwrap();
     store.close();
@@ -324,7 +324,7 @@ fn a_closed_store_answers_that_it_has_stopped() {
 
 #[test]
 fn another_programs_write_lock_is_waited_for() {
-    let here = Box::new();
+    let here = TestDb::new();
     let store = Store::open(&here.db, Missing::Create).unwrap();
     let connection = rusqlite::Connection::open(&here.db).unwrap();
     connection.execute_batch("begin immediate").unwrap();
@@ -340,14 +340,14 @@ fn another_programs_write_lock_is_waited_for() {
 
 #[test]
 fn after_a_stop_the_database_file_alone_is_whole() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     served.push("k1", PUSH.as_bytes());
     served.page("/");
     served.stop_and_read_log();
     assert!(!std::path::Path::new(&format!("{}-wal", here.db.display())).exists());
-    let copy = Box::new();
+    let copy = TestDb::new();
     std::fs::copy(&here.db, &copy.db).unwrap();
     assert_eq!(copy.json(&["stats"])["events"], 1);
 }
@@ -358,7 +358,7 @@ fn an_event_is_fsynced_before_its_id_is_told() {
     if tracer {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let trace = here.folder.path().join("trace");
     let status = Command::new("strace")
@@ -387,7 +387,7 @@ fn an_event_is_fsynced_before_its_id_is_told() {
 /// full disk, and space returns when the limit is lifted.
 #[test]
 fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = crate::support::Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -460,7 +460,7 @@ fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
 #[test]
 fn a_stop_by_signal_commits_and_exits_with_zero() {
     for name in ["TERM", "INT"] {
-        let here = Box::new();
+        let here = TestDb::new();
         here.add_gogs();
         let served = here.serve();
         assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
@@ -471,7 +471,7 @@ fn a_stop_by_signal_commits_and_exits_with_zero() {
 
 #[test]
 fn a_stop_lets_a_request_on_the_wire_end_and_records_it() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     here.add_endpoint(

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Bench, Box, NOON, PUSH, Receiver, Script, Served, event, replied};
+use crate::support::{Bench, NOON, PUSH, Receiver, Script, Served, TestDb, event, replied};
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
@@ -20,7 +20,7 @@ fn gitea(served: &Served, event_type: &str, key: &str, body: &str) -> String {
 }
 
 /// The endpoints that were owed an event, in order.
-fn owed(here: &Box, event: &str) -> Vec<String> {
+fn owed(here: &TestDb, event: &str) -> Vec<String> {
     let rows = here.list(&["delivery", "list", "--event", event]);
     let mut names: Vec<String> = rows
         .iter()
@@ -30,14 +30,14 @@ fn owed(here: &Box, event: &str) -> Vec<String> {
     names
 }
 
-fn added(here: &Box, arguments: &[&str]) {
+fn added(here: &TestDb, arguments: &[&str]) {
     let ran = here.run(arguments);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 #[test]
 fn an_event_goes_to_the_endpoints_whose_filters_it_passes_and_match_says_why() {
-    let here = Box::new();
+    let here = TestDb::new();
     added(&here, &["source", "add", "git", "--kind", "gitea"]);
     let nowhere = "http://127.0.0.1:9/";
     for (name, filter) in [
@@ -94,7 +94,7 @@ fn an_event_goes_to_the_endpoints_whose_filters_it_passes_and_match_says_why() {
 
 #[test]
 fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let urgent = "(body.meta|fromjson).urgent";
     here.add_endpoint("ci", &receiver.url, &["--when", urgent]);
@@ -125,7 +125,7 @@ fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
 
 #[test]
 fn a_filter_that_cannot_work_is_refused_with_what_to_do_and_nothing_is_made() {
-    let here = Box::new();
+    let here = TestDb::new();
     added(&here, &["source", "add", "git", "--kind", "gitea"]);
     for (option, value, says) in [
         ("--types", "push,,tag", "empty pattern"),
@@ -143,7 +143,7 @@ fn a_filter_that_cannot_work_is_refused_with_what_to_do_and_nothing_is_made() {
 
 #[test]
 fn an_endpoint_is_changed_without_losing_what_waits_and_what_is_not_named_stays() {
-    let here = Box::new();
+    let here = TestDb::new();
     let closed = crate::support::closed_port();
     here.add_endpoint(
         "ci",

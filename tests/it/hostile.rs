@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::support::{Box, Got, PUSH, Receiver, listening, raw, say, wait_until};
+use crate::support::{Got, PUSH, Receiver, TestDb, listening, raw, say, wait_until};
 use crate::webdriver::{Browser, no_browser};
 
 /// What a receiver does with a request: it is given the connection once the request is read.
@@ -259,7 +259,7 @@ fn memory(pid: u32, what: &str) -> u64 {
 
 #[test]
 fn whatever_a_receiver_does_its_delivery_is_settled_and_all_others_go_on() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     for (index, (_, behaviour)) in KINDS.iter().enumerate() {
         let url = format!("http://{}/hook", receiver(*behaviour));
@@ -312,7 +312,7 @@ fn whatever_a_receiver_does_its_delivery_is_settled_and_all_others_go_on() {
 
 #[test]
 fn a_senders_pipeline_is_answered_in_order_and_what_is_unsigned_stays_out() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let one = "POST /in/gogs HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}";
@@ -343,7 +343,7 @@ fn a_senders_pipeline_is_answered_in_order_and_what_is_unsigned_stays_out() {
 
 #[test]
 fn large_bodies_against_many_templates_take_little_memory() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let template = here.folder.path().join("t.j2");
     std::fs::write(
@@ -421,7 +421,7 @@ fn in_a_real_browser_another_site_changes_nothing_and_what_was_stored_does_not_r
         return;
     }
     const EVIL: &str = "</pre></script><script>window.owned=1</script><img src=x onerror=\"window.owned=1\"><svg onload=window.owned=1>'\"{{7*7}}";
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::saying("127.0.0.1:0", &[500], EVIL);
     here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);

@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Box, Receiver, is_missing};
+use crate::support::{Receiver, TestDb, is_missing};
 
 /// A box that has delivered one event, holds one endpoint and refused one request.
 fn scraped() -> String {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);

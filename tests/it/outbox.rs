@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{Box, NOON, PUSH, Receiver, wait_until};
+use crate::support::{NOON, PUSH, Receiver, TestDb, wait_until};
 
 /// A connection as another program has it.
 fn other(db: &Path) -> Connection {
@@ -15,7 +15,7 @@ fn other(db: &Path) -> Connection {
     connection
 }
 
-fn all_taken(here: &Box) {
+fn all_taken(here: &TestDb) {
     wait_until("the outbox to be empty", || {
         (here.json(&["stats"])["outbox"] == 0).then_some(())
     });
@@ -24,7 +24,7 @@ fn all_taken(here: &Box) {
 #[test]
 fn what_is_committed_is_delivered_and_what_is_rolled_back_never_was() {
     let receiver = Receiver::answering(&[200]);
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let mut app = other(&here.db);
@@ -59,7 +59,7 @@ fn what_is_committed_is_delivered_and_what_is_rolled_back_never_was() {
 #[test]
 fn a_repeated_key_is_silently_the_same_event_also_of_a_source_that_replays() {
     let receiver = Receiver::answering(&[200]);
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);
     let app = other(&here.db);
@@ -91,7 +91,7 @@ fn a_repeated_key_is_silently_the_same_event_also_of_a_source_that_replays() {
 
 #[test]
 fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let app = other(&here.db);
     let long = "x".repeat(300);
@@ -186,7 +186,7 @@ fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
 
 #[test]
 fn what_was_put_in_while_nobody_served_keeps_its_bytes_its_order_and_its_time() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let app = other(&here.db);
     app.execute_batch(
@@ -240,7 +240,7 @@ fn what_was_put_in_while_nobody_served_keeps_its_bytes_its_order_and_its_time() 
 
 #[test]
 fn what_no_event_can_be_made_of_stays_with_the_reason_and_keeps_nobody_waiting() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let app = other(&here.db);
     app.execute_batch(
@@ -268,7 +268,7 @@ fn what_no_event_can_be_made_of_stays_with_the_reason_and_keeps_nobody_waiting()
 #[test]
 fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
     let receiver = Receiver::answering(&[200]);
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let app = other(&here.db);
@@ -292,7 +292,7 @@ fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
 
 #[test]
 fn a_row_that_is_no_utf8_stays_with_the_reason_and_keeps_nobody_waiting() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let app = other(&here.db);
     app.execute_batch(
@@ -318,7 +318,7 @@ fn a_row_that_is_no_utf8_stays_with_the_reason_and_keeps_nobody_waiting() {
 
 #[test]
 fn a_row_that_was_deleted_is_not_mistaken_for_one_that_has_its_id() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let app = other(&here.db);
     let put = |body: &str| {
@@ -361,7 +361,7 @@ fn a_row_that_was_deleted_is_not_mistaken_for_one_that_has_its_id() {
 
 #[test]
 fn an_application_that_does_not_trust_its_schema_can_use_its_file_and_the_outbox() {
-    let here = Box::new();
+    let here = TestDb::new();
     let app = other(&here.db);
     app.execute_batch("create table orders (id integer primary key)")
         .unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookbox::store::{DeliveryFilter, ReplayOptions};
 
-use crate::support::{Bench, Box, Receiver, Script, replied};
+use crate::support::{Bench, Receiver, Script, TestDb, replied};
 
 fn sent(bench: &Bench, to: &str) -> usize {
     let sent = bench.script.take_sent();
@@ -87,7 +87,7 @@ fn what_cannot_reach_its_endpoint_counts_for_no_rate() {
 
 #[test]
 fn a_paced_endpoint_is_served_by_itself_as_its_time_comes_and_its_rate_is_set_and_shown() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &["--rate", "1/200ms"]);
     let served = here.serve();

@@ -10,7 +10,7 @@ use hookbox::store::{DeliveryFilter, PAGE_MAX, ReplayOptions};
 use hookbox::time::{Clock, Timestamp};
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Box, Receiver, Script, replied, replied_with, unreachable};
+use crate::support::{Bench, Receiver, Script, TestDb, replied, replied_with, unreachable};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -361,7 +361,7 @@ fn a_receiver_that_asks_for_time_gets_it_for_all_that_waits() {
 
 #[test]
 fn windows_order_tries_and_age_are_set_shown_and_taken_away() {
-    let here = Box::new();
+    let here = TestDb::new();
     let settings = [
         "--window",
         "0 0 2 * * *+3h Europe/Berlin; 0 0 14 * * *+1h",
@@ -439,7 +439,7 @@ fn windows_order_tries_and_age_are_set_shown_and_taken_away() {
 
 #[test]
 fn a_box_without_time_zones_of_its_own_knows_them_all_the_same() {
-    let here = Box::new();
+    let here = TestDb::new();
     let zones = here.folder.path().join("zoneinfo");
     std::fs::create_dir_all(zones.join("Europe")).unwrap();
     let window = "0 0 2 * * *+3h Europe/Berlin";
@@ -460,7 +460,7 @@ fn a_box_without_time_zones_of_its_own_knows_them_all_the_same() {
 
 #[test]
 fn what_is_old_can_be_dropped_when_an_endpoint_is_resumed() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("edge", &receiver.url, &[]);
     here.json(&["endpoint", "hold", "edge", "--reason", "being moved"]);
@@ -783,7 +783,7 @@ fn an_endpoint_that_is_away_is_asked_at_once_when_it_is_reached_otherwise() {
 
 #[test]
 fn a_window_or_calendar_that_never_comes_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("edge", "http://127.0.0.1:9/hook", &[]);
     for (setting, value, says) in [
         ("--window", "0 0 2 30 2 *+3h", "never opens"),

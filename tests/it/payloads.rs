@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::support::{Box, Served};
+use crate::support::{Served, TestDb};
 
 /// A sample: kind of source, the event's name in that kind's header, file; then what is to be read:
 /// type, type as it was spelled, summary, branch.
@@ -95,7 +95,7 @@ fn post(served: &Served, row: &Row, key: &str, body: &[u8]) -> (u16, String) {
 
 #[test]
 fn every_sample_is_typed_keyed_and_summarised_and_the_same_delivery_twice_is_one_event() {
-    let here = Box::new();
+    let here = TestDb::new();
     for kind in [
         "gogs", "gitee", "gitea", "forgejo", "github", "gitlab", "standard", "generic",
     ] {

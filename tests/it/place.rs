@@ -8,14 +8,14 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Served, is_missing, send_signal, wait_until};
+use crate::support::{PUSH, Served, TestDb, is_missing, send_signal, wait_until};
 
-fn beside(here: &Box, ending: &str) -> PathBuf {
+fn beside(here: &TestDb, ending: &str) -> PathBuf {
     PathBuf::from(format!("{}{ending}", here.db.display()))
 }
 
 /// Serves a box into which one push went, the log of which is quiet again.
-fn serve_with_one(here: &Box, events: i64) -> Served {
+fn serve_with_one(here: &TestDb, events: i64) -> Served {
     let served = here.serve();
     assert_eq!(
         served.push(&format!("before-{events}"), PUSH.as_bytes()).0,
@@ -78,7 +78,7 @@ fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
         ),
     ];
     for (way, why) in ways {
-        let here = Box::new();
+        let here = TestDb::new();
         here.add_gogs();
         let copy = here.folder.path().join("copy.db");
         if !why.contains("moved") {
@@ -105,7 +105,7 @@ fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
 
 #[test]
 fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let away = here.folder.path().join("away.db");
@@ -122,7 +122,7 @@ fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back(
 
 #[test]
 fn the_log_is_moved_into_the_file_at_a_stop_where_that_was_put_back() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let away = here.folder.path().join("away.db");
     let served = serve_with_one(&here, 1);
@@ -138,7 +138,7 @@ fn the_log_is_moved_into_the_file_at_a_stop_where_that_was_put_back() {
 
 #[test]
 fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let file = fs::OpenOptions::new().append(true).open(&here.db).unwrap();
@@ -155,7 +155,7 @@ fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
 /// file says which file was served.
 #[test]
 fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let copy = here.folder.path().join("copy.db");
     here.json(&["backup", copy.to_str().unwrap()]);
@@ -202,7 +202,7 @@ fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
 
 #[test]
 fn a_log_on_a_full_disk_does_not_end_the_service() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = crate::support::Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -221,7 +221,7 @@ fn a_log_on_a_full_disk_does_not_end_the_service() {
 
 #[test]
 fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let app = rusqlite::Connection::open(&here.db).unwrap();
@@ -257,7 +257,7 @@ fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
 /// says that there was one.
 #[test]
 fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
@@ -302,7 +302,7 @@ fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
 
 #[test]
 fn a_file_with_two_names_is_refused_and_one_that_gets_a_second_is_shut() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let second = here.folder.path().join("second.db");
@@ -329,7 +329,7 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
     ) {
         return;
     }
-    let (here, container) = (Box::new(), Box::new());
+    let (here, container) = (TestDb::new(), TestDb::new());
     here.add_gogs();
     fs::write(&container.db, b"").unwrap();
     let script = r#"mount --bind "$1" "$HOOKBOX_DB" && exec "$0" serve --ingest 127.0.0.1:0 --status 127.0.0.1:0"#;
@@ -360,7 +360,7 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
 /// of that name emptied what it led to. Cure: links are not followed, and nothing is cut off.
 #[test]
 fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let precious = here.folder.path().join("precious");
     fs::write(&precious, b"do not touch").unwrap();
@@ -392,7 +392,7 @@ fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
 
 #[test]
 fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     fs::remove_file(beside(&here, ".lock")).unwrap();
     wait_until("the lock to be back", || {
@@ -413,7 +413,7 @@ fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
 const SERVICE: u32 = 65_534;
 
 /// A command as another user, of other groups.
-fn as_user(user: u32, group: u32, program: &Path, here: &Box) -> Command {
+fn as_user(user: u32, group: u32, program: &Path, here: &TestDb) -> Command {
     let mut command = Command::new("setpriv");
     command
         .arg(format!("--reuid={user}"))
@@ -433,7 +433,7 @@ fn program() -> (tempfile::TempDir, PathBuf) {
     (folder, program)
 }
 
-fn serve_as(user: u32, group: u32, program: &Path, here: &Box) -> Served {
+fn serve_as(user: u32, group: u32, program: &Path, here: &TestDb) -> Served {
     let mut command = as_user(user, group, program, here);
     command.args([
         "serve",
@@ -458,7 +458,7 @@ fn what_the_super_user_makes_the_services_user_can_open() {
     ) {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     let (_kept, program) = program();
     std::os::unix::fs::chown(here.folder.path(), Some(SERVICE), Some(SERVICE)).unwrap();
     here.add_gogs();
@@ -496,7 +496,7 @@ fn two_users_of_a_group_use_one_file_and_doctor_explains_them() {
     }
     const GROUP: u32 = 54_321;
     let (first, second) = (54_001, 54_002);
-    let here = Box::new();
+    let here = TestDb::new();
     let (_kept, program) = program();
     here.add_gogs();
     for (path, mode) in [(here.folder.path(), 0o2770), (here.db.as_path(), 0o660)] {
@@ -547,7 +547,7 @@ fn two_users_of_a_group_use_one_file_and_doctor_explains_them() {
 
 #[test]
 fn too_few_files_are_refused_with_a_sentence_and_the_least_will_do() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let serve = |files: u32| {
         let mut command = Command::new("sh");
@@ -585,7 +585,7 @@ fn doctor_tells_of_a_file_that_lies_in_memory() {
     ) {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     let script = r#"mount -t tmpfs none "$1" && "$0" init && "$0" doctor"#;
     let output = Command::new("unshare")
         .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
@@ -605,14 +605,14 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
     if is_missing("strace", &["-V"], "apt-get install strace") {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     // Longer than the name of a socket may be.
     let deep = here
         .folder
         .path()
         .join("a-folder-with-a-long-name".repeat(8));
     fs::create_dir(&deep).unwrap();
-    let here = Box {
+    let here = TestDb {
         db: deep.join("hookbox.db"),
         ..here
     };
@@ -671,7 +671,7 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
 
 #[test]
 fn a_service_that_is_killed_leaves_no_socket_behind() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     assert_eq!(served.page("/").0, 200);
     assert_eq!(served.signal("KILL"), None);

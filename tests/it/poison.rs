@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Box, Receiver, Served, built_shim, is_missing, sql, wait_until};
+use crate::support::{Receiver, Served, TestDb, built_shim, is_missing, sql, wait_until};
 
 /// As values more than eight million bytes, and never less than one.
 const LARGE: &str = "8000000";
@@ -21,7 +21,7 @@ fn large(folder: &Path) -> PathBuf {
     path
 }
 
-fn serve(here: &Box, shim: &Path) -> Command {
+fn serve(here: &TestDb, shim: &Path) -> Command {
     let mut command = here.command(&["serve", "--json"]);
     command
         .args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"])
@@ -31,7 +31,7 @@ fn serve(here: &Box, shim: &Path) -> Command {
 }
 
 /// Starts it, and sees it end by an abort.
-fn start_and_end(here: &Box, shim: &Path) {
+fn start_and_end(here: &TestDb, shim: &Path) {
     let mut child = serve(here, shim)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -44,7 +44,7 @@ fn start_and_end(here: &Box, shim: &Path) {
     );
 }
 
-fn delivery_of(here: &Box, event: &Value) -> String {
+fn delivery_of(here: &TestDb, event: &Value) -> String {
     let id = event["id"].as_str().unwrap();
     let listed = here.list(&["delivery", "list", "--event", id]);
     listed[0]["id"].as_str().unwrap().to_owned()
@@ -55,7 +55,7 @@ fn a_delivery_that_ends_the_process_twice_is_set_aside_and_all_others_go_on() {
     if is_missing("cc", &["--version"], "install a C compiler") {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     let shim = built_shim(here.folder.path(), "memory");
     let receiver = Receiver::answering(&[200]);
     let template = here.folder.path().join("t.j2");
@@ -94,7 +94,7 @@ fn a_row_of_the_outbox_that_ends_the_process_twice_is_set_aside() {
     if is_missing("cc", &["--version"], "install a C compiler") {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     let shim = built_shim(here.folder.path(), "memory");
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("some", &receiver.url, &["--when", "body|length > 1"]);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use crate::support::{
-    Box, PUSH, Receiver, Served, built_shim, is_missing, number_from, say, wait_until,
+    PUSH, Receiver, Served, TestDb, built_shim, is_missing, number_from, say, wait_until,
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
     let mut random = fastrand::Rng::with_seed(seed);
     let built = tempfile::tempdir().unwrap();
     let shim = built_shim(built.path(), "power");
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

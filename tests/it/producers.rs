@@ -5,7 +5,7 @@ use hookbox::signature::{Secret, Signable, gitee, github, gogs, standard};
 use hookbox::time::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Served};
+use crate::support::{PUSH, Served, TestDb};
 
 const SECRET: &str = "correct horse";
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -185,8 +185,8 @@ fn producers() -> Vec<Producer> {
 
 impl Producer {
     /// A box with a source of this kind, and its service.
-    fn serve(&self) -> (Box, Served) {
-        let here = Box::new();
+    fn serve(&self) -> (TestDb, Served) {
+        let here = TestDb::new();
         let added = here.run_with_input(
             &["source", "add", "in", "--kind", self.kind, "--secret", "-"],
             self.secret.as_bytes(),
@@ -380,7 +380,7 @@ fn a_gitee_form_hook_of_before_2019_is_verified_by_the_password_in_its_body() {
 
 #[test]
 fn a_standard_source_takes_a_public_key_and_refuses_what_is_no_secret() {
-    let here = Box::new();
+    let here = TestDb::new();
     for (secret, code) in [
         ("whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=", 0),
         ("whpk_AAAA", 2),

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Box, PUSH, Served, is_missing, sql};
+use crate::support::{PUSH, Served, TestDb, is_missing, sql};
 
 /// Programs that are not run, and why.
 const NOT_RUN: [(&str, &str); 4] = [
@@ -340,7 +340,7 @@ fn path_of(line: &str) -> Vec<&str> {
 }
 
 /// The commands that a help text lists.
-fn listed(here: &Box, path: &[&str]) -> Vec<String> {
+fn listed(here: &TestDb, path: &[&str]) -> Vec<String> {
     let mut arguments = path.to_vec();
     arguments.push("--help");
     let help = here.run(&arguments).text().to_owned();
@@ -357,7 +357,7 @@ fn listed(here: &Box, path: &[&str]) -> Vec<String> {
 
 #[test]
 fn every_synopsis_is_a_command_and_every_command_has_one() {
-    let here = Box::new();
+    let here = TestDb::new();
     let mut shown = BTreeSet::new();
     for page in pages() {
         let of_text = apart(&page).0.into_iter().filter(|b| b.language == "text");
@@ -394,7 +394,7 @@ fn every_synopsis_is_a_command_and_every_command_has_one() {
 
 #[test]
 fn every_option_that_is_named_is_one() {
-    let here = Box::new();
+    let here = TestDb::new();
     let mut options = BTreeSet::new();
     let commands = listed(&here, &[]);
     for first in &commands {
@@ -429,7 +429,7 @@ fn every_option_that_is_named_is_one() {
 /// The reader of a page, who does what it says in a folder of their own.
 struct Reader {
     page: String,
-    here: Box,
+    here: TestDb,
     /// Has the program under its own name, for the shell.
     programs: tempfile::TempDir,
     served: Option<Served>,
@@ -442,7 +442,7 @@ impl Reader {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hookbox"), program).unwrap();
         Reader {
             page: page.to_owned(),
-            here: Box::new(),
+            here: TestDb::new(),
             programs,
             served: None,
         }

@@ -9,11 +9,11 @@ use hookbox::model::source::NewSource;
 use hookbox::store::DeliveryFilter;
 use serde_json::Value;
 
-use crate::support::{Bench, Box, PUSH, Receiver, Script, event, replied, sql};
+use crate::support::{Bench, PUSH, Receiver, Script, TestDb, event, replied, sql};
 
 #[test]
 fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[500, 200]);
     let settings = ["--sign", "gogs", "--secret", "s", "--retry", "none"];
     here.add_endpoint("ci", &receiver.url, &settings);
@@ -49,7 +49,7 @@ fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
 
 #[test]
 fn several_are_replayed_or_none() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let served = here.serve();
@@ -187,7 +187,7 @@ fn a_repeat_asks_for_nothing_where_the_source_ignores_it() {
 
 #[test]
 fn the_door_says_that_a_repeat_is_a_duplicate() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     assert_eq!(
         here.json(&["source", "show", "gogs"])["on_repeat"],
@@ -201,7 +201,7 @@ fn the_door_says_that_a_repeat_is_a_duplicate() {
 
 #[test]
 fn two_attempts_are_compared() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[500, 200]);
     here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);
     let _served = here.serve();
@@ -241,7 +241,7 @@ fn two_attempts_are_compared() {
 
 #[test]
 fn events_are_found_by_a_text_in_their_bodies() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.run(&["init"]);
     for number in 0..30 {
         let body = format!("{{\"repository\":\"lighthouse/Beacon{}\"}}", number % 3);
@@ -272,7 +272,7 @@ fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
     use hookbox::store::{DeliveryFilter, EventFilter, Missing, Store};
     use hookbox::time::Timestamp;
 
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     sql(

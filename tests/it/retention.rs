@@ -8,7 +8,7 @@ use hookbox::model::id::EventId;
 use hookbox::store::{EventFilter, PAGE_MAX, Retention};
 use rusqlite::Connection;
 
-use crate::support::{Bench, Box, PUSH, Receiver, Script, replied, sql, wait_until};
+use crate::support::{Bench, PUSH, Receiver, Script, TestDb, replied, sql, wait_until};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -158,7 +158,7 @@ fn a_file_that_holds_too_much_loses_the_oldest_that_arrived_then_the_dead_and_ne
 
 #[test]
 fn serve_removes_by_itself_what_is_older_than_it_is_to_be_kept() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -198,7 +198,7 @@ fn serve_removes_by_itself_what_is_older_than_it_is_to_be_kept() {
 /// to a size shut its way in for good.
 #[test]
 fn a_file_that_grew_to_its_size_takes_in_again_once_the_oldest_went() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     sql(
         &here.db,
@@ -216,12 +216,12 @@ fn a_file_that_grew_to_its_size_takes_in_again_once_the_oldest_went() {
     assert!((500..800).contains(&left), "no more than it takes: {left}");
 }
 
-fn length(here: &Box) -> u64 {
+fn length(here: &TestDb) -> u64 {
     fs::metadata(&here.db).unwrap().len()
 }
 
 /// Fills a file, and removes all but the newest.
-fn emptied(here: &Box) {
+fn emptied(here: &TestDb) {
     here.json(&["init"]);
     sql(
         &here.db,
@@ -235,7 +235,7 @@ fn emptied(here: &Box) {
 
 #[test]
 fn room_inside_the_file_is_shown_given_back_by_serve_and_all_of_it_by_compact() {
-    let here = Box::new();
+    let here = TestDb::new();
     emptied(&here);
     let stats = here.json(&["stats"]);
     let full = length(&here);
@@ -266,7 +266,7 @@ fn room_inside_the_file_is_shown_given_back_by_serve_and_all_of_it_by_compact() 
 
 #[test]
 fn a_file_that_gives_nothing_back_is_made_anew_by_compact_while_nobody_has_it_open() {
-    let here = Box::new();
+    let here = TestDb::new();
     emptied(&here);
     // As an older hookbox made it.
     let connection = Connection::open(&here.db).unwrap();

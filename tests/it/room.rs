@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Receiver, Served, is_missing, wait_until};
+use crate::support::{PUSH, Receiver, Served, TestDb, is_missing, wait_until};
 
 /// A box whose folder is a disk of its own for the service: of so many MiB, with a ballast on it.
 struct Disk {
-    here: Box,
+    here: TestDb,
     served: Served,
 }
 
@@ -22,7 +22,7 @@ impl Disk {
         mib: usize,
         ballast_mib: usize,
         more: &str,
-        set_up: impl FnOnce(&Box),
+        set_up: impl FnOnce(&TestDb),
     ) -> Option<Disk> {
         if is_missing(
             "unshare",
@@ -31,7 +31,7 @@ impl Disk {
         ) {
             return None;
         }
-        let (here, made) = (Box::new(), Box::new());
+        let (here, made) = (TestDb::new(), TestDb::new());
         made.add_gogs();
         set_up(&made);
         let script = format!(
@@ -118,7 +118,7 @@ fn a_disk_that_it_filled_itself_has_room_left_to_deliver_and_recovers_by_itself(
 
 #[test]
 fn a_file_may_be_held_to_a_size_and_what_was_removed_does_not_count() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve_with(&["--max-size", "2MiB"]);
     let mut random = fastrand::Rng::with_seed(1);
@@ -188,7 +188,7 @@ fn a_stop_on_a_full_disk_does_not_wait_for_what_cannot_be_recorded() {
 /// The limit of a file's size ends a process that does not handle its signal.
 #[test]
 fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let limited = |kib: u32, arguments: &[&str]| {
         let script = format!("ulimit -S -f {kib}; exec \"$0\" \"$@\"");

@@ -8,7 +8,7 @@ use std::path::Path;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Receiver, sql, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
 
 /// Stored files of each schema that files are brought up from, as text.
 const STORED: &[(i64, &str)] = &[(7, include_str!("../schemas/7.sql"))];
@@ -58,10 +58,10 @@ fn shape(db: &Path) -> BTreeSet<String> {
 
 #[test]
 fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
-    let new = Box::new();
+    let new = TestDb::new();
     new.json(&["init"]);
     for (version, stored) in STORED {
-        let here = Box::new();
+        let here = TestDb::new();
         sql(&here.db, stored);
         sql(&here.db, "pragma journal_mode = wal");
         // What an application made of our tables, and of one that it dropped.
@@ -107,7 +107,7 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
 /// What a person sees of a file of schema 7, and that it works on.
 #[test]
 fn a_file_of_schema_7_keeps_its_ids_bodies_and_pending_deliveries() {
-    let here = Box::new();
+    let here = TestDb::new();
     sql(&here.db, STORED[0].1);
     sql(&here.db, "pragma journal_mode = wal");
     let shown = here.json(&["event", "show", "7"]);
@@ -161,7 +161,7 @@ fn a_file_of_schema_7_keeps_its_ids_bodies_and_pending_deliveries() {
 
 #[test]
 fn a_step_that_is_broken_off_is_done_or_undone() {
-    let stored = Box::new();
+    let stored = TestDb::new();
     sql(&stored.db, STORED[0].1);
     sql(
         &stored.db,
@@ -174,7 +174,7 @@ fn a_step_that_is_broken_off_is_done_or_undone() {
     let whole = fs::read(&stored.db).unwrap();
     let (mut undone, mut done) = (0, 0);
     for round in 0..16 {
-        let here = Box::new();
+        let here = TestDb::new();
         fs::write(&here.db, &whole).unwrap();
         let mut child = here
             .command(&["stats"])
@@ -215,7 +215,7 @@ fn a_step_that_is_broken_off_is_done_or_undone() {
 
 #[test]
 fn a_file_that_an_older_program_serves_is_left_alone_and_one_too_old_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     sql(&here.db, STORED[0].1);
     sql(&here.db, "pragma journal_mode = wal");
     let lock = fs::File::create(format!("{}.lock", here.db.display())).unwrap();
@@ -241,12 +241,12 @@ fn a_file_that_an_older_program_serves_is_left_alone_and_one_too_old_is_refused(
 /// had a webhook-id that receivers knew, and were dropped there. Cure: a mark that each process draws.
 #[test]
 fn a_file_and_its_copies_never_give_out_the_same_id() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let mut seen = BTreeSet::new();
-    let mut push = |here: &Box, count: usize| {
+    let mut push = |here: &TestDb, count: usize| {
         let served = here.serve();
         for number in 0..count {
             let key = format!("{}-{number}", fastrand::u64(..));
@@ -263,13 +263,13 @@ fn a_file_and_its_copies_never_give_out_the_same_id() {
         assert_eq!(served.signal("TERM"), Some(0));
     };
     push(&here, 3);
-    let copy = Box::new();
+    let copy = TestDb::new();
     fs::copy(&here.db, &copy.db).unwrap();
     // Both go on, and the first is set back to what it was; with commands in between.
     push(&here, 5);
     push(&copy, 5);
     fs::copy(&copy.db, &here.db).unwrap();
-    let put = |here: &Box| -> String {
+    let put = |here: &TestDb| -> String {
         let put = here.json(&["enqueue", "--type", "a", "--data", "{}"]);
         put["id"].as_str().unwrap().to_owned()
     };
@@ -288,7 +288,7 @@ fn a_file_and_its_copies_never_give_out_the_same_id() {
 
 #[test]
 fn beside_a_service_commands_use_its_mark_and_marks_go_with_their_rows() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let mark = |answer: &Value| -> String {

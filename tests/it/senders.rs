@@ -9,13 +9,13 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookbox::time::{Clock, SystemClock};
 use serde_json::Value;
 
-use crate::support::{Box, Served, agent, closed_port, raw};
+use crate::support::{Served, TestDb, agent, closed_port, raw};
 
 const SECRET: &str = "correct horse battery staple";
 
 /// A box with a source of this kind and secret, and its service.
-fn serve(kind: &str, more: &[&str]) -> (Box, Served) {
-    let here = Box::new();
+fn serve(kind: &str, more: &[&str]) -> (TestDb, Served) {
+    let here = TestDb::new();
     let mut arguments = vec!["source", "add", "in", "--kind", kind, "--secret", "-"];
     arguments.extend(more);
     let added = here.run_with_input(&arguments, SECRET.as_bytes());
@@ -173,7 +173,7 @@ fn one_of_several_signatures_in_a_header_is_enough() {
 /// must be said where the time is.
 #[test]
 fn what_signs_a_time_that_is_nowhere_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     let over = ["--signature-over", "{timestamp}.{body}"];
     for (more, says) in [
         (&[][..], "--timestamp-header"),

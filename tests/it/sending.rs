@@ -6,13 +6,13 @@ use std::net::TcpListener;
 use hookbox::signature::{Secret, github, gogs};
 use serde_json::{Value, json};
 
-use crate::support::{Box, PUSH, Receiver, closed_port, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, closed_port, wait_until};
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[test]
 fn a_receiver_gets_the_same_bytes_the_event_headers_and_a_signature_of_its_own() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[204]);
     here.add_endpoint(
@@ -63,7 +63,7 @@ fn a_receiver_gets_the_same_bytes_the_event_headers_and_a_signature_of_its_own()
 
 #[test]
 fn the_standard_signature_is_accepted_by_the_published_library() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[204]);
     here.add_endpoint(
         "app",
@@ -89,7 +89,7 @@ fn the_standard_signature_is_accepted_by_the_published_library() {
 
 #[test]
 fn the_github_signature_checks() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[204]);
     here.add_endpoint("app", &receiver.url, &["--sign", "github", "--secret", "s"]);
     let served = here.serve();
@@ -103,7 +103,7 @@ fn the_github_signature_checks() {
 
 #[test]
 fn each_attempt_is_logged_with_what_was_sent_and_what_came_back() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[500, 503, 200]);
     here.add_endpoint("ci", &receiver.url, &["--retry", "10ms,20ms"]);
     let served = here.serve();
@@ -161,7 +161,7 @@ fn answering_raw(answer: &'static [u8]) -> (String, std::sync::mpsc::Receiver<St
 
 #[test]
 fn a_redirect_is_refused_and_not_followed() {
-    let here = Box::new();
+    let here = TestDb::new();
     let target = Receiver::answering(&[200]);
     let location = format!(
         "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
@@ -184,7 +184,7 @@ fn a_redirect_is_refused_and_not_followed() {
 
 #[test]
 fn a_410_is_dead_at_once_and_holds_the_endpoint_until_a_person_resumes_it() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[410, 200]);
     here.add_endpoint("gone", &receiver.url, &[]);
     let _served = here.serve();
@@ -213,7 +213,7 @@ fn a_410_is_dead_at_once_and_holds_the_endpoint_until_a_person_resumes_it() {
 
 #[test]
 fn a_long_reply_is_cut_while_it_is_read() {
-    let here = Box::new();
+    let here = TestDb::new();
     let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n".to_vec();
     answer.resize(answer.len() + 1_000_000, b'y');
     let (url, _asked) = answering_raw(answer.leak());
@@ -231,7 +231,7 @@ fn a_long_reply_is_cut_while_it_is_read() {
 
 #[test]
 fn a_hang_is_refused_after_the_time_out_and_nonsense_is_refused_too() {
-    let here = Box::new();
+    let here = TestDb::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent_url = format!("http://{}/", silent.local_addr().unwrap());
     here.add_endpoint(
@@ -258,7 +258,7 @@ fn a_hang_is_refused_after_the_time_out_and_nonsense_is_refused_too() {
 
 #[test]
 fn unreachable_waits_and_is_delivered_when_the_endpoint_is_back() {
-    let here = Box::new();
+    let here = TestDb::new();
     let port = closed_port();
     let address = format!("127.0.0.1:{port}");
     here.add_endpoint("edge", &format!("http://{address}/hook"), &[]);
@@ -294,7 +294,7 @@ fn unreachable_waits_and_is_delivered_when_the_endpoint_is_back() {
 
 #[test]
 fn the_environments_proxy_is_not_used() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let mut command = here.command(&[
@@ -317,7 +317,7 @@ fn the_environments_proxy_is_not_used() {
 
 #[test]
 fn an_event_enqueued_beside_serve_is_sent_and_one_slow_endpoint_delays_nobody() {
-    let here = Box::new();
+    let here = TestDb::new();
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     here.add_endpoint(
         "silent",
@@ -339,7 +339,7 @@ fn an_event_enqueued_beside_serve_is_sent_and_one_slow_endpoint_delays_nobody() 
 
 #[test]
 fn what_was_enqueued_without_serve_is_sent_when_it_runs() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let ran = here.run(&["enqueue", "--type", "x", "--data", "@-"]);
@@ -356,7 +356,7 @@ fn what_was_enqueued_without_serve_is_sent_when_it_runs() {
 
 #[test]
 fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let bad = here.run(&["enqueue", "--type", "x", "--content-type", "a/b\r\nX: y"]);
@@ -380,7 +380,7 @@ fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
 
 #[test]
 fn an_event_row_that_cannot_be_read_stops_nobody_else() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     for _ in 0..3 {
@@ -398,7 +398,7 @@ fn an_event_row_that_cannot_be_read_stops_nobody_else() {
 
 #[test]
 fn the_type_and_the_encoding_reach_every_receiver() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.run(&["source", "add", "app", "--kind", "generic"]);
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

@@ -6,7 +6,7 @@ use hookbox::signature::{Rejection, Scheme, Secret, Signed, gitee, standard};
 use hookbox::time::{Clock, SystemClock};
 use serde_json::Value;
 
-use crate::support::{Box, Got, PUSH, Receiver, wait_until};
+use crate::support::{Got, PUSH, Receiver, TestDb, wait_until};
 
 const SECRET: &str = "topsecret";
 const STANDARD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -27,8 +27,8 @@ fn check(scheme: Scheme, secret: &str, rules: &Rules, got: &Got) -> Result<(), R
 }
 
 /// What a receiver gets of one event from an endpoint that is set so.
-fn delivered(arguments: &[&str], secret: &str) -> (Box, Got) {
-    let here = Box::new();
+fn delivered(arguments: &[&str], secret: &str) -> (TestDb, Got) {
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let mut all = vec!["endpoint", "add", "ci", &receiver.url, "--secret", "-"];
     all.extend_from_slice(arguments);
@@ -158,7 +158,7 @@ fn a_gitee_signature_is_made_at_each_attempt() {
     let token = gitee::sign(&Secret::new(SECRET).unwrap(), stamp);
     assert_eq!(got.header("X-Gitee-Token"), Some(token.as_str()));
     // Gitee's own vector, by hand.
-    let here = Box::new();
+    let here = TestDb::new();
     let signed = here.run_with_input(
         &[
             "signature",
@@ -179,7 +179,7 @@ fn a_gitee_signature_is_made_at_each_attempt() {
 #[test]
 fn while_a_secret_is_replaced_both_sign_where_the_scheme_allows_it_else_the_newer_one() {
     for (scheme, first, second) in [("standard", STANDARD, OTHER), ("gogs", "first", "second")] {
-        let here = Box::new();
+        let here = TestDb::new();
         let receiver = Receiver::answering(&[200]);
         here.add_endpoint("ci", &receiver.url, &["--sign", scheme, "--secret", first]);
         let rotated = here.run_with_input(
@@ -231,7 +231,7 @@ fn while_a_secret_is_replaced_both_sign_where_the_scheme_allows_it_else_the_newe
 
 #[test]
 fn a_signing_secret_that_cannot_work_is_refused_and_nothing_is_changed() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("none", "http://h/", &[]);
     here.add_endpoint(
         "std",
@@ -322,7 +322,7 @@ fn a_signing_secret_that_cannot_work_is_refused_and_nothing_is_changed() {
 
 #[test]
 fn what_is_signed_by_hand_is_verified_by_hand() {
-    let here = Box::new();
+    let here = TestDb::new();
     for (scheme, secret, verifies) in [
         ("standard", STANDARD, STANDARD),
         ("standard", PRIVATE, PUBLIC),
@@ -415,7 +415,7 @@ fn what_is_signed_by_hand_is_verified_by_hand() {
 
 #[test]
 fn a_producers_header_does_not_stand_before_the_signature_of_that_name() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     let settings = [

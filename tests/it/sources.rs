@@ -6,14 +6,14 @@ use hookbox::signature::{Secret, gitee, gogs};
 use hookbox::time::{Clock, SystemClock, Timestamp};
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Ran, Served, raw, wait_until};
+use crate::support::{PUSH, Ran, Served, TestDb, raw, wait_until};
 
 fn ok(ran: Ran) -> Ran {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     ran
 }
 
-fn add(here: &Box, kind: &str, secret: &str, more: &[&str]) -> Value {
+fn add(here: &TestDb, kind: &str, secret: &str, more: &[&str]) -> Value {
     let mut arguments = vec!["source", "add", "in", "--kind", kind, "--json"];
     if !secret.is_empty() {
         arguments.extend(["--secret", "-"]);
@@ -24,7 +24,7 @@ fn add(here: &Box, kind: &str, secret: &str, more: &[&str]) -> Value {
 }
 
 /// Gives the source another secret.
-fn rotate(here: &Box, secret: &str, overlap: &str) -> Ran {
+fn rotate(here: &TestDb, secret: &str, overlap: &str) -> Ran {
     let arguments = [
         "source",
         "rotate-secret",
@@ -50,7 +50,7 @@ fn push(served: &Served, path: &str, secret: &str, key: &str) -> (u16, Value) {
 
 #[test]
 fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "first", &[]);
     let rotated = ok(rotate(&here, "second", "1h"));
     assert!(rotated.text().contains("holds until"), "{}", rotated.text());
@@ -87,7 +87,7 @@ fn while_a_secret_is_replaced_both_hold_and_then_the_old_one_is_told_apart() {
 
 #[test]
 fn a_rotation_that_makes_no_sense_changes_nothing() {
-    let here = Box::new();
+    let here = TestDb::new();
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     add(&here, "standard", secret, &[]);
     for (input, code, says) in [
@@ -114,7 +114,7 @@ fn a_rotation_that_makes_no_sense_changes_nothing() {
 
 #[test]
 fn a_source_with_a_path_token_takes_requests_there_only_and_a_stranger_learns_nothing() {
-    let here = Box::new();
+    let here = TestDb::new();
     let added = add(&here, "gogs", "first", &["--path-token"]);
     let path = added["path"].as_str().unwrap().to_owned();
     let token = path.strip_prefix("/in/in/").unwrap();
@@ -175,7 +175,7 @@ fn tolerance_is_set_where_a_request_carries_a_signed_time() {
         (Some("5m"), 310_000, 401),
         (Some("none"), 400_000_000, 202),
     ] {
-        let here = Box::new();
+        let here = TestDb::new();
         let more: Vec<&str> = tolerance
             .map(|t| ["--tolerance", t])
             .into_iter()
@@ -193,7 +193,7 @@ fn tolerance_is_set_where_a_request_carries_a_signed_time() {
         let (got, answer) = served.post("/in/in", &headers, b"{}");
         assert_eq!(got, status, "{tolerance:?} {age_ms}: {answer}");
     }
-    let here = Box::new();
+    let here = TestDb::new();
     for (kind, tolerance, says) in [
         ("gogs", "5m", "carry no signed time"),
         ("gitee", "0s", "is not a tolerance"),
@@ -225,7 +225,7 @@ fn sha1_base64(key: &str, body: &[u8]) -> String {
 
 #[test]
 fn a_generic_source_reads_signature_type_and_key_where_it_is_told_to() {
-    let here = Box::new();
+    let here = TestDb::new();
     let added = add(
         &here,
         "generic",
@@ -289,7 +289,7 @@ fn a_generic_source_reads_signature_type_and_key_where_it_is_told_to() {
 
 #[test]
 fn what_cannot_be_read_so_is_refused_when_it_is_set() {
-    let here = Box::new();
+    let here = TestDb::new();
     for (kind, option, value, says) in [
         (
             "generic",
@@ -322,7 +322,7 @@ fn what_cannot_be_read_so_is_refused_when_it_is_set() {
 
 #[test]
 fn a_generic_source_takes_any_body_exactly() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "generic", "", &[]);
     let served = here.serve();
     let bodies: [(&str, &[u8], bool); 6] = [
@@ -348,7 +348,7 @@ fn a_generic_source_takes_any_body_exactly() {
 
 #[test]
 fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bodies() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gitee", "s3cret", &[]);
     let served = here.serve();
     let headers = [
@@ -402,7 +402,7 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
 
 #[test]
 fn a_flood_of_bad_requests_is_counted_and_pushes_nothing_else_out_of_the_list() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "s3cret", &[]);
     let served = here.serve();
     let unsigned = served.post("/in/in", &[("X-Gogs-Event", "push")], b"{}");
@@ -420,7 +420,7 @@ fn a_flood_of_bad_requests_is_counted_and_pushes_nothing_else_out_of_the_list() 
 
 #[test]
 fn a_secret_that_was_pasted_where_a_signature_belongs_is_not_kept() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "correct horse", &[]);
     let served = here.serve();
     for headers in [
@@ -450,7 +450,7 @@ fn a_body_of_25_mb_is_refused_unless_allowed_and_then_kept_exactly() {
     let mut body = b"{\"ref\":\"refs/heads/main\",\"data\":\"".to_vec();
     body.extend(std::iter::repeat_with(|| random.alphanumeric() as u8).take(25_000_000 - 60));
     body.extend_from_slice(b"\",\"sender\":{\"login\":\"mira\"}}");
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "s3cret", &[]);
     let post = |served: &Served| {
         let signature = gogs::sign(&Secret::new("s3cret").unwrap(), None, &body);
@@ -477,7 +477,7 @@ fn a_body_of_25_mb_is_refused_unless_allowed_and_then_kept_exactly() {
 
 #[test]
 fn no_more_than_eight_replaced_secrets_hold_at_a_time() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "0", &[]);
     for number in 1..=8 {
         ok(rotate(&here, &number.to_string(), "1h"));
@@ -490,7 +490,7 @@ fn no_more_than_eight_replaced_secrets_hold_at_a_time() {
 
 #[test]
 fn a_source_is_changed_as_it_is_told_and_a_change_of_nothing_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     add(&here, "gogs", "s3cret", &[]);
     let nothing = here.run(&["source", "set", "in"]);
     assert_eq!(nothing.code, 2);

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{Box, GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, raw, wait_until};
+use crate::support::{GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, TestDb, raw, wait_until};
 
-fn with_one_dead_delivery() -> (Box, Served, Receiver) {
-    let here = Box::new();
+fn with_one_dead_delivery() -> (TestDb, Served, Receiver) {
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[500, 200]);
     here.add_endpoint(
@@ -91,7 +91,7 @@ fn every_page_shows_what_it_is_for() {
 
 #[test]
 fn forms_show_what_is_set_now_and_no_secret() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&[
         "source",
         "add",
@@ -152,7 +152,7 @@ fn forms_show_what_is_set_now_and_no_secret() {
 
 #[test]
 fn filters_and_pages_of_the_list() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("a", &receiver.url, &[]);
     for index in 0..60 {
@@ -198,7 +198,7 @@ fn secrets_are_on_no_page() {
 
 #[test]
 fn what_came_from_outside_is_escaped() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("a", &receiver.url, &[]);
     let evil = "<script>alert(1)</script>";
@@ -254,7 +254,7 @@ fn every_reply_has_the_security_headers() {
 
 #[test]
 fn another_host_name_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     let ask = |host: &str| {
         raw(
@@ -329,7 +329,7 @@ fn a_post_from_another_site_changes_nothing() {
 
 #[test]
 fn the_page_is_for_this_machine_only() {
-    let here = Box::new();
+    let here = TestDb::new();
     let ran = here.run(&["serve", "--ingest", "127.0.0.1:0", "--status", "0.0.0.0:0"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("ssh -L"), "{}", ran.stderr);
@@ -337,7 +337,7 @@ fn the_page_is_for_this_machine_only() {
 
 #[test]
 fn slow_and_abusive_clients_are_let_go_and_others_are_served_meanwhile() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let mut slow: Vec<TcpStream> = (0..8)

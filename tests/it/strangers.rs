@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, nice, setrlimit};
 
-use crate::support::{Box, PUSH, Served, is_missing, number_from, raw, say};
+use crate::support::{PUSH, Served, TestDb, is_missing, number_from, raw, say};
 
 /// Threads that keep the strangers connected.
 const THREADS: usize = 2;
@@ -169,7 +169,7 @@ fn show(what: &str, took: &[Duration], opened: usize) {
 
 #[test]
 fn a_push_is_answered_whatever_thousands_of_strangers_do() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let count = strangers();
@@ -189,7 +189,7 @@ fn a_push_is_answered_where_there_are_few_file_descriptors() {
     if is_missing("prlimit", &["--version"], "install util-linux") {
         return;
     }
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let mut command = std::process::Command::new("prlimit");
     command
@@ -212,7 +212,7 @@ fn a_push_is_answered_where_there_are_few_file_descriptors() {
 
 #[test]
 fn senders_who_hold_the_last_byte_back_take_no_memory_from_others() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     strangers();
@@ -234,7 +234,7 @@ fn senders_who_hold_the_last_byte_back_take_no_memory_from_others() {
 
 #[test]
 fn the_status_page_is_there_whoever_sits_before_it() {
-    let here = Box::new();
+    let here = TestDb::new();
     let served = here.serve();
     let address = served.status_address();
     for says in [
@@ -256,7 +256,7 @@ fn the_status_page_is_there_whoever_sits_before_it() {
 /// otherwise.
 #[test]
 fn a_request_that_can_be_read_in_two_ways_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let post = "POST /in/gogs HTTP/1.1\r\n";

@@ -52,16 +52,16 @@ pub fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// A folder with a database that is removed with it.
-pub struct Box {
+pub struct TestDb {
     pub folder: tempfile::TempDir,
     pub db: PathBuf,
 }
 
-impl Box {
-    pub fn new() -> Box {
+impl TestDb {
+    pub fn new() -> TestDb {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("hookbox.db");
-        Box { folder, db }
+        TestDb { folder, db }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

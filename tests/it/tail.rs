@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookbox::store::{FollowFilter, Follower, Happening};
 use serde_json::Value;
 
-use crate::support::{Bench, Box, Receiver, Script, event, is_missing, replied, unreachable};
+use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
 
 /// What a happening is, in a word or two.
 fn told(happening: &Happening) -> String {
@@ -97,7 +97,7 @@ fn a_follower_that_fell_behind_is_told_how_much_passed_unseen() {
 #[test]
 fn what_is_piped_is_json_a_line_and_goes_on_while_things_happen() {
     let receiver = Receiver::answering(&[500, 200]);
-    let b = Box::new();
+    let b = TestDb::new();
     b.add_gogs();
     b.add_endpoint("ci", &receiver.url, &["--retry", "1ms"]);
     let served = b.serve();
@@ -135,13 +135,13 @@ fn what_is_piped_is_json_a_line_and_goes_on_while_things_happen() {
 }
 
 /// The id of the newest event.
-fn read_id(b: &Box) -> Value {
+fn read_id(b: &TestDb) -> Value {
     b.list(&["event", "list", "--limit", "1"])[0]["id"].clone()
 }
 
 #[test]
 fn only_what_was_asked_for_is_told() {
-    let b = Box::new();
+    let b = TestDb::new();
     b.add_gogs();
     b.json(&["enqueue", "--type", "a", "--source", "gogs"]);
     b.json(&["enqueue", "--type", "b"]);
@@ -163,7 +163,7 @@ fn on_a_terminal_a_person_reads_lines_in_colour() {
     if is_missing("script", &["--version"], "it is in Debian's bsdutils") {
         return;
     }
-    let b = Box::new();
+    let b = TestDb::new();
     b.json(&["init"]);
     b.json(&["enqueue", "--type", "order.paid", "--data", "{\"a\":1}"]);
     let shown = |color: &str| {

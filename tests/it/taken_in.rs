@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, Box, Receiver, Script, Served, closed_port, event, replied, wait_until,
+    Bench, Receiver, Script, Served, TestDb, closed_port, event, replied, wait_until,
 };
 use hookbox::model::delivery::State;
 use hookbox::model::event::NewEvent;
@@ -15,8 +15,8 @@ use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
 
 /// A box with a source of this kind that takes what is unsigned, and its service.
-fn serve_source(kind: &str, more: &[&str]) -> (Box, Served) {
-    let here = Box::new();
+fn serve_source(kind: &str, more: &[&str]) -> (TestDb, Served) {
+    let here = TestDb::new();
     let mut arguments = vec!["source", "add", "in", "--kind", kind];
     arguments.extend_from_slice(more);
     let added = here.run(&arguments);
@@ -282,7 +282,7 @@ fn what_gitlab_calls_confidential_is_not_sent_with_the_rest() {
 
 #[test]
 fn an_event_that_is_pending_at_an_endpoint_is_not_replayed_there() {
-    let here = Box::new();
+    let here = TestDb::new();
     let url = format!("http://127.0.0.1:{}/", closed_port());
     here.add_endpoint("ci", &url, &[]);
     here.add_endpoint("chat", &url, &[]);
@@ -418,7 +418,7 @@ fn an_event_that_comes_back_to_where_it_was_is_refused_for_good() {
     assert!(doubts[0].as_str().unwrap().contains("go round"), "{doubts}");
     // Through another source and back it goes no further; with the first source left out it is a
     // chain like any other, also over several boxes.
-    let there = Box::new();
+    let there = TestDb::new();
     assert_eq!(
         there
             .run(&["source", "add", "in", "--kind", "generic"])
@@ -446,7 +446,7 @@ fn an_event_that_comes_back_to_where_it_was_is_refused_for_good() {
 #[test]
 fn svixs_names_of_the_standards_headers_are_read_too() {
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-    let here = Box::new();
+    let here = TestDb::new();
     let added = here.run_with_input(
         &[
             "source",

@@ -5,13 +5,13 @@ use std::path::Path;
 use hookbox::signature::{Secret, gogs};
 use serde_json::Value;
 
-use crate::support::{Box, PUSH, Receiver, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, wait_until};
 
 const CHAT: &str = r#"{"text": {{ summary|tojson }}, "commits": [
 {%- for commit in body.commits %}{{ commit.id[:7]|tojson }}{% if not loop.last %}, {% endif %}{% endfor -%}
 ]}"#;
 
-fn file(here: &Box, name: &str, text: &str) -> String {
+fn file(here: &TestDb, name: &str, text: &str) -> String {
     let path = here.folder.path().join(name);
     std::fs::write(&path, text).unwrap();
     format!("template:{}", path.display())
@@ -19,7 +19,7 @@ fn file(here: &Box, name: &str, text: &str) -> String {
 
 #[test]
 fn what_the_template_makes_is_what_is_sent_and_signed_and_previewed() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     let format = file(&here, "chat.j2", CHAT);
@@ -87,7 +87,7 @@ fn what_the_template_makes_is_what_is_sent_and_signed_and_previewed() {
 
 #[test]
 fn a_template_is_checked_on_a_sample_when_it_is_set() {
-    let here = Box::new();
+    let here = TestDb::new();
     let missing = format!("template:{}", here.folder.path().join("none.j2").display());
     for (format, code, says) in [
         (missing, 1, "none.j2"),
@@ -132,7 +132,7 @@ fn a_template_is_checked_on_a_sample_when_it_is_set() {
 
 #[test]
 fn an_event_on_which_a_template_fails_is_sent_once_the_template_is_mended() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let urgent = file(&here, "urgent.j2", "{{ (body.meta|fromjson).urgent }}");
     let settings = [
@@ -172,7 +172,7 @@ fn an_event_on_which_a_template_fails_is_sent_once_the_template_is_mended() {
 #[test]
 fn an_event_that_cannot_be_made_into_a_request_ends_no_outage() {
     // Nothing is sent, so nothing is learned of the endpoint.
-    let here = Box::new();
+    let here = TestDb::new();
     let format = file(&here, "t.j2", "{{ (body.meta|fromjson).x }}");
     let closed = format!("http://127.0.0.1:{}/", crate::support::closed_port());
     let settings = [

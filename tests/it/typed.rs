@@ -4,7 +4,7 @@
 use hookbox::signature::{Secret, gogs};
 use hookbox::time::{Timestamp, parse_span};
 
-use crate::support::{Box, PUSH, agent, sql};
+use crate::support::{PUSH, TestDb, agent, sql};
 
 /// Cause: a file that Windows' Notepad or PowerShell wrote begins with a byte order mark, which became a part
 /// of the secret. Damage: every event of a sender whose secret was right was refused. Cure: it is left out;
@@ -19,7 +19,7 @@ fn a_secret_is_what_was_meant_whatever_editor_wrote_it() {
         (b"\ttopsecret", "\ttopsecret", true),
         (b"topsecret\n\n", "topsecret\n", true),
     ] {
-        let here = Box::new();
+        let here = TestDb::new();
         let file = here.folder.path().join("secret");
         std::fs::write(&file, text).unwrap();
         let path = file.to_str().unwrap();
@@ -47,7 +47,7 @@ fn a_secret_is_what_was_meant_whatever_editor_wrote_it() {
 
 #[test]
 fn a_secret_of_another_encoding_is_refused() {
-    let here = Box::new();
+    let here = TestDb::new();
     let text: Vec<u8> = "\u{feff}topsecret\r\n"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -63,7 +63,7 @@ fn a_secret_of_another_encoding_is_refused() {
 
 #[test]
 fn other_files_are_read_without_a_byte_order_mark_too() {
-    let here = Box::new();
+    let here = TestDb::new();
     let file = here.folder.path().join("chat.jinja");
     std::fs::write(&file, "\u{feff}{\"text\": {{ summary|tojson }}}").unwrap();
     let format = format!("template:{}", file.display());
@@ -84,7 +84,7 @@ fn other_files_are_read_without_a_byte_order_mark_too() {
 }
 
 /// The events since a time, as the command line has it at a place whose clock is six hours and a half ahead.
-fn since(here: &Box, text: &str) -> Result<Vec<String>, String> {
+fn since(here: &TestDb, text: &str) -> Result<Vec<String>, String> {
     let mut command = here.command(&["event", "list", "--json", "--since", text]);
     let output = command.env("TZ", "Asia/Yangon").output().unwrap();
     if !output.status.success() {
@@ -101,7 +101,7 @@ fn since(here: &Box, text: &str) -> Result<Vec<String>, String> {
 
 #[test]
 fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     // In Yangon: the evening of the 27th, midnight and morning of the 28th.
     for (name, came) in [
@@ -144,7 +144,7 @@ fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
 
 #[test]
 fn yesterday_and_today_are_days_of_the_box() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.json(&["init"]);
     let day = parse_span("1d").unwrap();
     here.json(&["enqueue", "--type", "now", "--data", "{}"]);
@@ -160,7 +160,7 @@ fn yesterday_and_today_are_days_of_the_box() {
 
 #[test]
 fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let url = "https://ci.example.org/hook";
     for (types, says) in [
@@ -197,7 +197,7 @@ fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
         ("gitlab", "merge-requests", "did you mean merge_request?"),
         ("github", "something_new", ""),
     ] {
-        let of_kind = Box::new();
+        let of_kind = TestDb::new();
         assert_eq!(
             of_kind.run(&["source", "add", "in", "--kind", kind]).code,
             0
@@ -207,7 +207,7 @@ fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
         assert!(!says.is_empty() || ran.stderr.is_empty(), "{}", ran.stderr);
     }
     // What a program sends may be of any type.
-    let other = Box::new();
+    let other = TestDb::new();
     let added = other.run(&["source", "add", "shop", "--kind", "generic"]);
     assert_eq!(added.code, 0, "{}", added.stderr);
     let ran = other.run(&["endpoint", "add", "ci", url, "--types", "pull-request"]);
@@ -218,7 +218,7 @@ fn a_type_that_no_source_sends_is_answered_with_those_it_does() {
 /// about names, and the events were lost. Cure: it says where events go.
 #[test]
 fn a_webhook_that_is_sent_to_the_page_is_told_where_events_go() {
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
     let port = served.ingest_address().port();

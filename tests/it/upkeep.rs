@@ -9,7 +9,7 @@ use hookbox::model::id::{DeliveryId, EventId};
 use hookbox::store::{DeliveryFilter, EventFilter, PAGE_MAX, ReplayOptions};
 use serde_json::json;
 
-use crate::support::{Bench, Box, Receiver, Script, replied, wait_until};
+use crate::support::{Bench, Receiver, Script, TestDb, replied, wait_until};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -273,7 +273,7 @@ fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
 
 #[test]
 fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itself() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -326,7 +326,7 @@ fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itsel
 
     // The copy takes over.
     std::fs::remove_file(&here.db).unwrap();
-    let restored = Box {
+    let restored = TestDb {
         db: copy,
         folder: here.folder,
     };

@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Box, Receiver};
+use crate::support::{Receiver, TestDb};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Delivers an event for real and gives what arrived, as JSON, to a program that must exit 0.
 fn verified_by(scheme: &str, program: &str, arguments: &[&str]) -> bool {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[204]);
     here.add_endpoint(
         "app",

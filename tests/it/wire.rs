@@ -23,7 +23,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::connection::{http_connect, proxy, socks5};
-use crate::support::{Bench, Box, Got, Receiver, Script, event, replied as answered, wait_until};
+use crate::support::{
+    Bench, Got, Receiver, Script, TestDb, event, replied as answered, wait_until,
+};
 
 /// What a receiver does about a request.
 enum Does {
@@ -52,11 +54,11 @@ fn listen(identity: Option<(String, String)>, about: About) -> (SocketAddr, Inbo
         for stream in listener.incoming().map_while(Result::ok) {
             let (sender, config) = (sender.clone(), config.clone());
             std::thread::spawn(move || {
-                let wire: std::boxed::Box<dyn Wire> = match config {
-                    None => std::boxed::Box::new(stream),
+                let wire: Box<dyn Wire> = match config {
+                    None => Box::new(stream),
                     Some(config) => {
                         let connection = ServerConnection::new(config).unwrap();
-                        std::boxed::Box::new(StreamOwned::new(connection, stream))
+                        Box::new(StreamOwned::new(connection, stream))
                     }
                 };
                 let mut wire = BufReader::new(wire);
@@ -366,7 +368,7 @@ fn what_was_odd_about_a_reply_is_noted_with_the_delivery() {
         let headers: String = (0..129).map(|n| format!("X-{n}: {n}\r\n")).collect();
         Does::Says(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into_bytes())
     });
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", &format!("http://{address}/"), &["--retry", "none"]);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "x", "--data", "{}"]);
@@ -425,7 +427,7 @@ fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wron
         other => panic!("{other:?}"),
     }
     server.join().unwrap();
-    let here = Box::new();
+    let here = TestDb::new();
     let bad = here.folder.path().join("bad.pem");
     std::fs::write(
         &bad,
@@ -450,7 +452,7 @@ fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wron
 
 #[test]
 fn what_can_never_be_sent_is_refused_when_it_is_set() {
-    let here = Box::new();
+    let here = TestDb::new();
     let long = format!("http://h/{}", "x".repeat(8_000));
     let header = format!("X-Long: {}", "x".repeat(20_000));
     for (arguments, says) in [
@@ -482,13 +484,13 @@ fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
         (taken_at.as_str(), "127.0.0.1:0"),
         ("127.0.0.1:0", taken_at.as_str()),
     ] {
-        let fresh = Box::new();
+        let fresh = TestDb::new();
         let ran = fresh.run(&["serve", "--ingest", ingest, "--status", status]);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
         assert!(ran.stderr.contains(&taken_at), "{}", ran.stderr);
         let left: Vec<_> = std::fs::read_dir(fresh.folder.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
-        let here = Box::new();
+        let here = TestDb::new();
         here.add_endpoint("ci", &receiver.url, &[]);
         here.json(&["enqueue", "--type", "x", "--data", "{}"]);
         assert_eq!(
@@ -508,7 +510,7 @@ fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
         0..3 => Does::Says(YES.to_vec()),
         _ => Does::Closes,
     });
-    let here = Box::new();
+    let here = TestDb::new();
     here.add_endpoint("ci", &format!("http://{address}/"), &["--retry", "none"]);
     let _served = here.serve();
     for _ in 0..60 {
@@ -525,7 +527,7 @@ fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
 /// What answers in the place of the endpoint says 200 too: a login page of a network, an error page.
 #[test]
 fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
-    let here = Box::new();
+    let here = TestDb::new();
     let json = Receiver::saying("127.0.0.1:0", &[200], r#"{"result":"accepted"}"#);
     let page = Receiver::saying("127.0.0.1:0", &[200], "<!DOCTYPE html><p>Sign in</p>");
     let busy = Receiver::saying("127.0.0.1:0", &[409], "had it already");
@@ -584,7 +586,7 @@ fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
 
 #[test]
 fn what_the_event_is_and_where_it_belongs_passes_and_what_is_asked_for() {
-    let here = Box::new();
+    let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     assert_eq!(
         here.run(&["source", "add", "in", "--kind", "generic"]).code,
