@@ -11,7 +11,7 @@ use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::{Got, PATIENCE, Receiver, TestDb, wait_until};
+use crate::support::{PATIENCE, ReceivedRequest, Receiver, TestDb, wait_until};
 
 #[test]
 fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_recorded() {
@@ -143,7 +143,7 @@ impl Authority {
     }
 
     /// A receiver behind TLS, which asks for the client's certificate or does not.
-    fn serve(&self, asks: bool) -> (SocketAddr, Inbox<Got>) {
+    fn serve(&self, asks: bool) -> (SocketAddr, Inbox<ReceivedRequest>) {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
         let ca = rustls::pki_types::CertificateDer::from_pem_slice(self.ca_pem.as_bytes()).unwrap();
@@ -170,7 +170,7 @@ impl Authority {
             for stream in listener.incoming().map_while(Result::ok) {
                 let connection = ServerConnection::new(config.clone()).unwrap();
                 let mut stream = BufReader::new(StreamOwned::new(connection, stream));
-                if let Some(request) = Got::read(&mut stream) {
+                if let Some(request) = ReceivedRequest::read(&mut stream) {
                     let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
                     let _ = stream.get_mut().write_all(answer);
                     stream.get_mut().conn.send_close_notify();

@@ -11,7 +11,7 @@ use hookbox::model::header::Header;
 use hookbox::model::kind::SourceKind;
 use serde_json::Value;
 
-use crate::support::{TestDb, hold, wait_until};
+use crate::support::{TestDb, assert_kept, wait_until};
 
 const KINDS: [SourceKind; 6] = [
     SourceKind::Gogs,
@@ -156,6 +156,6 @@ fn every_event_of_every_producer_is_told_word_by_word() {
             }
         }
         let file = format!("{}/tests/corpus/{kind}.md", env!("CARGO_MANIFEST_DIR"));
-        hold(Path::new(&file), &told, "HOOKBOX_WRITE_CORPUS", "corpus::");
+        assert_kept(Path::new(&file), &told, "HOOKBOX_WRITE_CORPUS", "corpus::");
     }
 }

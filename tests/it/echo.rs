@@ -5,7 +5,7 @@ use std::io::{BufReader, Write};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::support::{Got, PUSH, Receiver, TestDb, listening, wait_until};
+use crate::support::{PUSH, ReceivedRequest, Receiver, TestDb, serve_each, wait_until};
 
 /// What nobody may see, as it was given.
 const SECRETS: [&str; 6] = [
@@ -19,9 +19,9 @@ const SECRETS: [&str; 6] = [
 
 /// Answers every request with itself: in a header, and in a body as JSON, as a page and as a form.
 fn echo() -> String {
-    let address = listening(|stream| {
+    let address = serve_each(|stream| {
         let mut stream = BufReader::new(stream);
-        while let Some(got) = Got::read(&mut stream) {
+        while let Some(got) = ReceivedRequest::read(&mut stream) {
             let headers: Vec<String> = got
                 .headers
                 .iter()

@@ -490,6 +490,6 @@ fn a_stop_lets_a_request_on_the_wire_end_and_records_it() {
     });
     std::io::Write::write_all(&mut stream, b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
     let pid = served.pid;
-    assert_eq!(served.signal_is_sent(), Some(0), "{pid}");
+    assert_eq!(served.wait_for_exit(), Some(0), "{pid}");
     assert_eq!(here.json(&["stats"])["delivered"], 1);
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::support::{Got, PUSH, Receiver, TestDb, listening, raw, say, wait_until};
+use crate::support::{PUSH, ReceivedRequest, Receiver, TestDb, raw, say, serve_each, wait_until};
 use crate::webdriver::{Browser, no_browser};
 
 /// What a receiver does with a request: it is given the connection once the request is read.
@@ -237,9 +237,9 @@ const KINDS: [(&str, Behaviour); 41] = [
 
 /// Listens as a receiver of this kind.
 fn receiver(behaviour: Behaviour) -> SocketAddr {
-    listening(move |stream| {
+    serve_each(move |stream| {
         let mut reader = BufReader::new(stream);
-        if Got::read(&mut reader).is_some() {
+        if ReceivedRequest::read(&mut reader).is_some() {
             let mut stream = reader.into_inner();
             behaviour(&mut stream);
             // What is still on its way must not be lost to a reset.
@@ -402,7 +402,7 @@ fn other_site(status: &str) -> String {
          fetch('{status}/').then(r => r.text()).then(t => document.title = 'read').catch(() => document.title = 'kept out');
          </script>"
     );
-    let address = listening(move |stream| {
+    let address = serve_each(move |stream| {
         let mut reader = BufReader::new(stream);
         while has_head(&mut reader) {
             let answer = format!(

@@ -14,7 +14,7 @@ use hookbox::store::SendableEvent;
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::support::{Bench, NOON, Script, hold};
+use crate::support::{Bench, NOON, Script, assert_kept};
 
 /// A sample: kind of source, type, what it shows, and a file of examples/payloads or the body.
 pub type Sample = (&'static str, &'static str, &'static str, &'static str);
@@ -203,7 +203,7 @@ fn every_event_is_told_in_every_chat_word_by_word() {
             .unwrap();
         }
         let file = snapshot(chat);
-        hold(&file, &told, "HOOKBOX_WRITE_MESSAGES", "messages::");
+        assert_kept(&file, &told, "HOOKBOX_WRITE_MESSAGES", "messages::");
     }
 }
 

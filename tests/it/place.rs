@@ -659,7 +659,7 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
     let lock = fs::read_to_string(beside(&here, ".lock")).unwrap();
     let pid = lock.split(' ').next().unwrap();
     send_signal(pid.parse().unwrap(), "TERM");
-    assert_eq!(served.signal_is_sent(), Some(0));
+    assert_eq!(served.wait_for_exit(), Some(0));
     let own = here.folder.path().display().to_string();
     let trace = fs::read_to_string(&trace).unwrap();
     let mut others = trace.lines().filter(|line| {

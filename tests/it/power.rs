@@ -49,7 +49,7 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
                 });
             }
         });
-        assert_eq!(served.signal_is_sent(), Some(137), "the power was lost");
+        assert_eq!(served.wait_for_exit(), Some(137), "the power was lost");
         // It is memory that processes share.
         let _ = std::fs::remove_file(format!("{}-shm", here.db.display()));
         let again = format!("HOOKBOX_POWER_LOSSES={} HOOKBOX_SEED={seed}", loss + 1);

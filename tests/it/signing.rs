@@ -6,7 +6,7 @@ use hookbox::signature::{Rejection, Scheme, Secret, Signed, gitee, standard};
 use hookbox::time::{Clock, SystemClock};
 use serde_json::Value;
 
-use crate::support::{Got, PUSH, Receiver, TestDb, wait_until};
+use crate::support::{PUSH, ReceivedRequest, Receiver, TestDb, wait_until};
 
 const SECRET: &str = "topsecret";
 const STANDARD: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -15,7 +15,12 @@ const OTHER: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const PRIVATE: &str = "whsk_nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
 const PUBLIC: &str = "whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
 
-fn check(scheme: Scheme, secret: &str, rules: &Rules, got: &Got) -> Result<(), Rejection> {
+fn check(
+    scheme: Scheme,
+    secret: &str,
+    rules: &Rules,
+    got: &ReceivedRequest,
+) -> Result<(), Rejection> {
     let header = |name: &str| got.header(name);
     let signed = Signed {
         header: &header,
@@ -27,7 +32,7 @@ fn check(scheme: Scheme, secret: &str, rules: &Rules, got: &Got) -> Result<(), R
 }
 
 /// What a receiver gets of one event from an endpoint that is set so.
-fn delivered(arguments: &[&str], secret: &str) -> (TestDb, Got) {
+fn delivered(arguments: &[&str], secret: &str) -> (TestDb, ReceivedRequest) {
     let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     let mut all = vec!["endpoint", "add", "ci", &receiver.url, "--secret", "-"];

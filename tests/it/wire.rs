@@ -24,7 +24,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::connection::{http_connect, proxy, socks5};
 use crate::support::{
-    Bench, Got, Receiver, Script, TestDb, event, replied as answered, wait_until,
+    Bench, ReceivedRequest, Receiver, Script, TestDb, event, replied as answered, wait_until,
 };
 
 /// What a receiver does about a request.
@@ -45,7 +45,10 @@ trait Wire: Read + Write + Send {}
 impl<T: Read + Write + Send> Wire for T {}
 
 /// A receiver, over TLS where it has a certificate and its key.
-fn listen(identity: Option<(String, String)>, about: About) -> (SocketAddr, Inbox<Got>) {
+fn listen(
+    identity: Option<(String, String)>,
+    about: About,
+) -> (SocketAddr, Inbox<ReceivedRequest>) {
     let config = identity.map(|(certificate, key)| Arc::new(tls_config(&certificate, &key)));
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -63,7 +66,7 @@ fn listen(identity: Option<(String, String)>, about: About) -> (SocketAddr, Inbo
                 };
                 let mut wire = BufReader::new(wire);
                 for number in 0.. {
-                    let Some(request) = Got::read(&mut wire) else {
+                    let Some(request) = ReceivedRequest::read(&mut wire) else {
                         return;
                     };
                     let _ = sender.send(request);

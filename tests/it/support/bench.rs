@@ -1,0 +1,95 @@
+//! A store and a scheduler without threads, on a clock that stands still.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookbox::model::endpoint::NewEndpoint;
+use hookbox::model::id::EndpointId;
+use hookbox::outbound::{Scheduler, Transport};
+use hookbox::store::{Missing, Store};
+use hookbox::time::{Clock, ManualClock, Timestamp};
+
+use super::{NOON, Script, event};
+
+/// A store and a scheduler without threads, on a clock that stands still.
+pub struct Bench {
+    /// Kept: dropping it removes the store's folder.
+    _folder: tempfile::TempDir,
+    pub store: Store,
+    pub clock: Arc<ManualClock>,
+    pub script: Script,
+    pub transport: Arc<dyn Transport>,
+    pub scheduler: Scheduler,
+}
+
+impl Bench {
+    pub fn new(script: Script) -> Bench {
+        let mut bench = Bench::over(|_, _| Arc::new(script.clone()));
+        bench.script = script;
+        bench
+    }
+
+    /// A bench with a transport of the test's own, which may use the store and the clock.
+    pub fn over(transport: impl FnOnce(&Store, &Arc<ManualClock>) -> Arc<dyn Transport>) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create).unwrap();
+        let clock = Arc::new(ManualClock::at(NOON));
+        let transport = transport(&store, &clock);
+        let scheduler = Scheduler::new(store.clone(), clock.clone(), transport.clone(), 7).unwrap();
+        Bench {
+            _folder: folder,
+            store,
+            clock,
+            script: Script::default(),
+            transport,
+            scheduler,
+        }
+    }
+
+    /// The process ends and another begins, with a clock of its own beginning.
+    pub fn restart(&mut self) {
+        let began = Clock::elapsed(self.clock.as_ref());
+        let clock = Arc::new(Restarted(self.clock.clone(), began));
+        let transport = self.transport.clone();
+        self.scheduler = Scheduler::new(self.store.clone(), clock, transport, 8).unwrap();
+    }
+
+    pub fn endpoint(&self, name: &str) -> EndpointId {
+        self.endpoint_with(name, |_| {})
+    }
+
+    pub fn endpoint_with(&self, name: &str, change: impl FnOnce(&mut NewEndpoint)) -> EndpointId {
+        let mut new = NewEndpoint::new(name, "http://127.0.0.1:9/hook".parse().unwrap());
+        change(&mut new);
+        self.store.add_endpoint(new, NOON).unwrap()
+    }
+
+    pub fn event(&self) {
+        self.store.accept(event("push"), self.now()).unwrap();
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub fn advance(&self, span: Duration) {
+        self.clock.advance(span);
+    }
+
+    pub fn run_due(&mut self) -> usize {
+        self.scheduler.run_due().unwrap()
+    }
+}
+
+/// The clock of a process that began when the other showed this.
+struct Restarted(Arc<ManualClock>, Duration);
+
+impl Clock for Restarted {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed() - self.1
+    }
+}

@@ -1,0 +1,26 @@
+//! What tests share, one file a noun: the database under test, the served process, receivers,
+//! a scripted transport, and what asks over HTTP.
+//!
+//! Fakes are scripted and strict: an unexpected call fails the test.
+
+mod bench;
+mod http;
+mod receiver;
+mod samples;
+mod script;
+mod served;
+mod snapshot;
+mod test_db;
+mod tools;
+mod waiting;
+
+pub use bench::Bench;
+pub use http::{agent, raw};
+pub use receiver::{ReceivedRequest, Receiver, closed_port, serve_each};
+pub use samples::{GOGS_SECRET, NOON, PUSH, event};
+pub use script::{Script, replied, replied_with, unreachable};
+pub use served::{Served, send_signal};
+pub use snapshot::assert_kept;
+pub use test_db::{Ran, TestDb, sql};
+pub use tools::{built_shim, is_missing, number_from, say};
+pub use waiting::{PATIENCE, wait_until};

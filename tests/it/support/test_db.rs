@@ -1,0 +1,128 @@
+//! The database under test, in a folder of its own, and the commands that are run on it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{GOGS_SECRET, Served, wait_until};
+
+/// A folder with a database that is removed with it.
+pub struct TestDb {
+    pub folder: tempfile::TempDir,
+    pub db: PathBuf,
+}
+
+impl TestDb {
+    pub fn new() -> TestDb {
+        let folder = tempfile::tempdir().unwrap();
+        let db = folder.path().join("hookbox.db");
+        TestDb { folder, db }
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hookbox"));
+        command
+            .env_remove("HOOKBOX_LOG")
+            .env("HOOKBOX_DB", &self.db)
+            .args(arguments);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Ran {
+        self.run_with_input(arguments, b"")
+    }
+
+    pub fn run_with_input(&self, arguments: &[&str], input: &[u8]) -> Ran {
+        let mut command = self.command(arguments);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // A command that does not read its input may be gone already.
+        let _ = child.stdin.take().unwrap().write_all(input);
+        let output = child.wait_with_output().unwrap();
+        Ran {
+            code: output.status.code().unwrap(),
+            stdout: output.stdout,
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a command that must succeed and returns its one JSON object.
+    pub fn json(&self, arguments: &[&str]) -> Value {
+        let mut with_json = arguments.to_vec();
+        with_json.push("--json");
+        let ran = self.run(&with_json);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+        serde_json::from_slice(&ran.stdout).unwrap()
+    }
+
+    /// Runs a list that must succeed and returns its objects.
+    pub fn list(&self, arguments: &[&str]) -> Vec<Value> {
+        let mut with_json = arguments.to_vec();
+        with_json.push("--json");
+        let ran = self.run(&with_json);
+        assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+        ran.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    pub fn serve(&self) -> Served {
+        self.serve_with(&[])
+    }
+
+    pub fn serve_with(&self, arguments: &[&str]) -> Served {
+        let mut command = self.command(&["serve", "--json"]);
+        command
+            .args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"])
+            .args(arguments);
+        Served::start(command)
+    }
+
+    /// A source of kind gogs with GOGS_SECRET.
+    pub fn add_gogs(&self) {
+        let ran = self.run_with_input(
+            &["source", "add", "gogs", "--kind", "gogs", "--secret", "-"],
+            GOGS_SECRET.as_bytes(),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+
+    pub fn add_endpoint(&self, name: &str, url: &str, more: &[&str]) {
+        let mut arguments = vec!["endpoint", "add", name, url];
+        arguments.extend_from_slice(more);
+        let ran = self.run(&arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+    }
+
+    pub fn wait_for_state(&self, delivery: &str, state: &str) -> Value {
+        wait_until(&format!("{delivery} to be {state}"), || {
+            let shown = self.json(&["delivery", "show", delivery]);
+            (shown["state"] == state).then_some(shown)
+        })
+    }
+}
+
+pub struct Ran {
+    pub code: i32,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.stdout).unwrap()
+    }
+}
+
+/// Runs SQL on a database file, as another program would.
+pub fn sql(db: &Path, statements: &str) {
+    let connection = rusqlite::Connection::open(db).unwrap();
+    connection.execute_batch(statements).unwrap();
+}
