@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{Served, TestDb, agent};
+use crate::support::{FREE_PORT, SERVE, Served, TestDb};
 
 const OPERATOR: &str = "an-operators-token-of-32-letters";
 const READER: &str = "a-readers-token-of-some-letters";
@@ -32,27 +32,6 @@ fn guarded(more: &[&str]) -> (TestDb, Served) {
     (here, served)
 }
 
-fn ask(
-    served: &Served,
-    method: &str,
-    path: &str,
-    headers: &[(&str, &str)],
-    body: &str,
-) -> (u16, http::HeaderMap, String) {
-    let url = format!("{}{path}", served.status);
-    let mut request = http::Request::builder().method(method).uri(url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = agent().run(request.body(body.to_owned()).unwrap()).unwrap();
-    let (head, mut body) = response.into_parts();
-    (
-        head.status.as_u16(),
-        head.headers,
-        body.read_to_string().unwrap(),
-    )
-}
-
 fn form_token(html: &str) -> String {
     let (_, rest) = html.split_once("name=\"token\" value=\"").unwrap();
     rest.split('"').next().unwrap().to_owned()
@@ -60,7 +39,7 @@ fn form_token(html: &str) -> String {
 
 /// Logs in; returns the cookie.
 fn log_in(served: &Served, token: &str, next: &str) -> (String, String) {
-    let (_, _, html) = ask(served, "GET", "/login", &[], "");
+    let (_, _, html) = served.ask("GET", "/login", &[], "");
     let form = [
         ("token", form_token(&html).as_str()),
         ("secret", token),
@@ -76,7 +55,7 @@ fn log_in(served: &Served, token: &str, next: &str) -> (String, String) {
     )
     .finish();
     let kind = ("Content-Type", "application/x-www-form-urlencoded");
-    let (status, headers, html) = ask(served, "POST", "/login", &[kind], &form);
+    let (status, headers, html) = served.ask("POST", "/login", &[kind], &form);
     assert_eq!(status, 303, "{html}");
     let cookie = headers["set-cookie"].to_str().unwrap();
     assert!(cookie.contains("; HttpOnly; SameSite=Strict; "), "{cookie}");
@@ -87,47 +66,36 @@ fn log_in(served: &Served, token: &str, next: &str) -> (String, String) {
 #[test]
 fn without_a_token_nothing_is_shown_and_with_the_readers_nothing_changed() {
     let (_here, served) = guarded(&[]);
-    let (status, headers, _) = ask(&served, "GET", "/deliveries?state=dead", &[], "");
+    let (status, headers, _) = served.ask("GET", "/deliveries?state=dead", &[], "");
     assert_eq!(
         (status, headers["location"].to_str().unwrap()),
         (303, "/login?next=%2Fdeliveries%3Fstate%3Ddead")
     );
     for path in ["/api/v1/stats", "/metrics", "/openapi.json"] {
-        let (status, headers, _) = ask(&served, "GET", path, &[], "");
+        let (status, headers, _) = served.ask("GET", path, &[], "");
         assert_eq!(
             (status, headers["www-authenticate"].to_str().unwrap()),
             (401, "Bearer realm=\"hookbox\"")
         );
     }
     for path in ["/healthz", "/readyz", "/style.css", "/live.js", "/login"] {
-        assert_eq!(ask(&served, "GET", path, &[], "").0, 200, "{path}");
+        assert_eq!(served.ask("GET", path, &[], "").0, 200, "{path}");
     }
     let bearer = |token: &str| format!("Bearer {token}");
     let (reader, operator) = (bearer(READER), bearer(OPERATOR));
     let json = ("Content-Type", "application/json");
     for (token, may_change) in [(&reader, 403), (&operator, 201)] {
         let auth = ("Authorization", token.as_str());
-        assert_eq!(ask(&served, "GET", "/api/v1/stats", &[auth], "").0, 200);
-        assert_eq!(ask(&served, "GET", "/", &[auth], "").0, 200);
-        let made = ask(
-            &served,
-            "POST",
-            "/api/v1/events",
-            &[auth, json],
-            "{\"type\":\"x\"}",
-        );
+        assert_eq!(served.ask("GET", "/api/v1/stats", &[auth], "").0, 200);
+        assert_eq!(served.ask("GET", "/", &[auth], "").0, 200);
+        let made = served.ask("POST", "/api/v1/events", &[auth, json], "{\"type\":\"x\"}");
         assert_eq!(made.0, may_change, "{}", made.2);
     }
     let wrong = bearer("no-token-at-all-no-no");
     assert_eq!(
-        ask(
-            &served,
-            "GET",
-            "/api/v1/stats",
-            &[("Authorization", &wrong)],
-            ""
-        )
-        .0,
+        served
+            .ask("GET", "/api/v1/stats", &[("Authorization", &wrong)], "")
+            .0,
         401
     );
 }
@@ -138,38 +106,25 @@ fn a_person_logs_in_goes_where_they_wanted_and_logs_out() {
     let (cookie, next) = log_in(&served, OPERATOR, "/deliveries?state=dead");
     assert_eq!(next, "/deliveries?state=dead");
     let cookie = ("Cookie", cookie.as_str());
-    let (status, _, html) = ask(&served, "GET", "/endpoints/ci", &[cookie], "");
+    let (status, _, html) = served.ask("GET", "/endpoints/ci", &[cookie], "");
     assert!(status == 200 && html.contains("Hold") && html.contains("Log out"));
     let token = form_token(&html);
     let form = ("Content-Type", "application/x-www-form-urlencoded");
     let body = format!("token={token}");
     assert_eq!(
-        ask(
-            &served,
-            "POST",
-            "/endpoints/ci/hold",
-            &[cookie, form],
-            "token=x"
-        )
-        .0,
+        served
+            .ask("POST", "/endpoints/ci/hold", &[cookie, form], "token=x")
+            .0,
         403
     );
     assert_eq!(
-        ask(
-            &served,
-            "POST",
-            "/endpoints/ci/hold",
-            &[cookie, form],
-            &body
-        )
-        .0,
+        served
+            .ask("POST", "/endpoints/ci/hold", &[cookie, form], &body)
+            .0,
         303
     );
-    assert_eq!(
-        ask(&served, "POST", "/logout", &[cookie, form], &body).0,
-        303
-    );
-    assert_eq!(ask(&served, "GET", "/", &[cookie], "").0, 303);
+    assert_eq!(served.ask("POST", "/logout", &[cookie, form], &body).0, 303);
+    assert_eq!(served.ask("GET", "/", &[cookie], "").0, 303);
     // Only to a page of this server.
     for elsewhere in [
         "https://evil.example/",
@@ -183,21 +138,16 @@ fn a_person_logs_in_goes_where_they_wanted_and_logs_out() {
     // A reader sees no forms, and may not send one.
     let (reader, _) = log_in(&served, READER, "/");
     let reader = ("Cookie", reader.as_str());
-    let (_, _, html) = ask(&served, "GET", "/endpoints/ci", &[reader], "");
+    let (_, _, html) = served.ask("GET", "/endpoints/ci", &[reader], "");
     assert!(
         !html.contains("Change it") && html.contains("change nothing"),
         "{html}"
     );
     let body = format!("token={}", form_token(&html));
     assert_eq!(
-        ask(
-            &served,
-            "POST",
-            "/endpoints/ci/resume",
-            &[reader, form],
-            &body
-        )
-        .0,
+        served
+            .ask("POST", "/endpoints/ci/resume", &[reader, form], &body)
+            .0,
         403
     );
 }
@@ -208,13 +158,8 @@ fn whoever_guesses_is_slowed_down() {
     let mut statuses = Vec::new();
     for number in 0..7 {
         let guess = format!("Bearer guess-number-{number}-of-many");
-        let (status, headers, _) = ask(
-            &served,
-            "GET",
-            "/api/v1/stats",
-            &[("Authorization", &guess)],
-            "",
-        );
+        let (status, headers, _) =
+            served.ask("GET", "/api/v1/stats", &[("Authorization", &guess)], "");
         statuses.push(status);
         assert_eq!(status == 429, headers.contains_key("retry-after"));
     }
@@ -225,13 +170,13 @@ fn whoever_guesses_is_slowed_down() {
         ("Authorization", "Bearer guess"),
         ("X-Hookbox-Client", "192.0.2.9"),
     ];
-    assert_eq!(ask(&served, "GET", "/api/v1/stats", &guess, "").0, 429);
+    assert_eq!(served.ask("GET", "/api/v1/stats", &guess, "").0, 429);
 }
 
 #[test]
 fn beyond_this_machine_a_token_is_needed_and_the_names_are_those_that_were_given() {
     let here = TestDb::new();
-    let refused = here.run(&["serve", "--ingest", "127.0.0.1:0", "--status", "0.0.0.0:0"]);
+    let refused = here.run(&["serve", "--ingest", FREE_PORT, "--status", "0.0.0.0:0"]);
     assert!(
         refused.code == 2 && refused.stderr.contains("--token-file"),
         "{}",
@@ -242,15 +187,7 @@ fn beyond_this_machine_a_token_is_needed_and_the_names_are_those_that_were_given
         ("with a blank in it, so no", "no token"),
     ] {
         let file = token_file(&here, "bad", token);
-        let ran = here.run(&[
-            "serve",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-            "--token-file",
-            file.to_str().unwrap(),
-        ]);
+        let ran = here.run(&[&SERVE[..], &["--token-file", file.to_str().unwrap()]].concat());
         assert!(ran.code == 2 && ran.stderr.contains(says), "{}", ran.stderr);
     }
     let (_here, served) = guarded(&["--status-name", "box.example.org"]);
@@ -261,15 +198,14 @@ fn beyond_this_machine_a_token_is_needed_and_the_names_are_those_that_were_given
         ("localhost", 200),
     ] {
         assert_eq!(
-            ask(&served, "GET", "/healthz", &[("Host", host)], "").0,
+            served.ask("GET", "/healthz", &[("Host", host)], "").0,
             status,
             "{host}"
         );
     }
     // Its secrets are told to nobody.
     let auth = format!("Bearer {OPERATOR}");
-    let (_, _, endpoint) = ask(
-        &served,
+    let (_, _, endpoint) = served.ask(
         "GET",
         "/api/v1/endpoints/ci",
         &[("Authorization", &auth)],

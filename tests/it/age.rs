@@ -9,7 +9,7 @@ use hookbox::store::ReplayOptions;
 use hookbox::time::Timestamp;
 
 use crate::patience::{all, at, bench};
-use crate::support::{Script, replied, replied_with, unreachable};
+use crate::support::{Script, event, replied, replied_with, unreachable};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -289,14 +289,8 @@ fn one_that_is_too_old_takes_none_with_it_whose_age_nobody_knows() {
     bench.run_due();
     bench.event();
     // Another process takes two in, and nobody is there when the clock is set.
-    bench
-        .store
-        .accept(crate::support::event("push"), Timestamp(5_000))
-        .unwrap();
-    bench
-        .store
-        .accept(crate::support::event("push"), Timestamp(6_000))
-        .unwrap();
+    bench.store.accept(event("push"), Timestamp(5_000)).unwrap();
+    bench.store.accept(event("push"), Timestamp(6_000)).unwrap();
     bench.advance(4 * DAY);
     bench.store.resume_endpoint("edge").unwrap();
     bench.run_due();

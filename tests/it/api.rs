@@ -5,44 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, Served, TestDb, agent, is_missing};
-
-/// Asks the API; returns status, headers and the answer.
-fn ask(
-    served: &Served,
-    method: &str,
-    path: &str,
-    body: Option<&Value>,
-    headers: &[(&str, &str)],
-) -> (u16, http::HeaderMap, Value) {
-    let url = format!("{}/api/v1{path}", served.status);
-    let mut request = http::Request::builder().method(method).uri(url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let response = match body {
-        None => agent().run(request.body(()).unwrap()),
-        Some(body) => {
-            let request = request.header("Content-Type", "application/json");
-            agent().run(request.body(body.to_string()).unwrap())
-        }
-    };
-    let (head, mut body) = response.unwrap().into_parts();
-    let text = body.read_to_string().unwrap();
-    let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    (head.status.as_u16(), head.headers, answer)
-}
-
-fn get(served: &Served, path: &str) -> Value {
-    let (status, _, answer) = ask(served, "GET", path, None, &[]);
-    assert_eq!(status, 200, "{path}: {answer}");
-    answer
-}
-
-fn post(served: &Served, path: &str, body: Value) -> (u16, Value) {
-    let (status, _, answer) = ask(served, "POST", path, Some(&body), &[]);
-    (status, answer)
-}
+use crate::support::{Receiver, Served, TestDb, is_missing, sql, wait_until};
 
 #[test]
 fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
@@ -50,23 +13,23 @@ fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
     here.json(&["init"]);
     let served = here.serve();
     let endpoint = |text: &str| json!({ "name": "x", "url": "http://h/", "template": text });
-    let (status, answer) = post(&served, "/endpoints", endpoint("{{ summary }}"));
+    let (status, answer) = served.api_post("/endpoints", endpoint("{{ summary }}"));
     assert_eq!(status, 400);
     let detail = answer["detail"].as_str().unwrap();
     assert!(
         detail.contains("|tojson") && detail.contains("a sample push"),
         "{detail}"
     );
-    let (status, _) = post(&served, "/endpoints", endpoint("{{ summary|tojson }}"));
+    let (status, _) = served.api_post("/endpoints", endpoint("{{ summary|tojson }}"));
     assert_eq!(status, 201);
     let worse = json!({ "template": "{{ body.commits[0].id|upper + 1 }}" });
-    let (status, _, _) = ask(&served, "PATCH", "/endpoints/x", Some(&worse), &[]);
+    let (status, _, _) = served.api("PATCH", "/endpoints/x", Some(&worse), &[]);
     assert_eq!(status, 400);
     let kept = here.json(&["endpoint", "show", "x"]);
     assert_eq!(kept["format"], "template:template");
     // What has nothing to do with the template is changed all the same.
     let slower = json!({ "rate": "1/s" });
-    let (status, _, _) = ask(&served, "PATCH", "/endpoints/x", Some(&slower), &[]);
+    let (status, _, _) = served.api("PATCH", "/endpoints/x", Some(&slower), &[]);
     assert_eq!(status, 200);
 }
 
@@ -75,8 +38,7 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
     let here = TestDb::new();
     let receiver = Receiver::answering(&[500, 200]);
     let served = here.serve();
-    let (status, source) = post(
-        &served,
+    let (status, source) = served.api_post(
         "/sources",
         json!({ "name": "shop", "kind": "generic", "secret": "hunter2hunter2" }),
     );
@@ -86,7 +48,7 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
         "name": "ci", "url": receiver.url, "types": ["order.*", "test"], "retry": "none",
         "ordered": true, "headers": ["X-A: 1", "X-B: 2"],
     });
-    let (status, made) = post(&served, "/endpoints", endpoint);
+    let (status, made) = served.api_post("/endpoints", endpoint);
     assert_eq!(status, 201, "{made}");
     assert_eq!(
         (&made["types"], &made["ordered"]),
@@ -95,40 +57,40 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
 
     let event =
         json!({ "type": "order.paid", "body": "{\"id\":7}", "key": "o-7", "source": "shop" });
-    let (status, accepted) = post(&served, "/events", event.clone());
+    let (status, accepted) = served.api_post("/events", event.clone());
     assert_eq!((status, &accepted["deliveries"]), (201, &json!(1)));
-    assert_eq!(post(&served, "/events", event).1["duplicate"], true);
+    assert_eq!(served.api_post("/events", event).1["duplicate"], true);
     assert_eq!(receiver.next().header("X-B"), Some("2"));
     here.wait_for_state("1", "dead");
 
-    let dead = get(&served, "/deliveries?state=dead&endpoint=ci");
+    let dead = served.api_get("/deliveries?state=dead&endpoint=ci");
     let id = dead["items"][0]["id"].as_str().unwrap();
     let wish = json!({ "filter": { "state": "dead", "endpoint": "ci" }, "dry_run": true });
-    let (_, seen) = post(&served, "/replays", wish.clone());
+    let (_, seen) = served.api_post("/replays", wish.clone());
     assert_eq!(
         (&seen["deliveries"], &seen["complete"]),
         (&json!(1), &json!(true))
     );
     let mut wish = wish;
     wish["dry_run"] = json!(false);
-    let (status, begun) = post(&served, "/replays", wish);
+    let (status, begun) = served.api_post("/replays", wish);
     assert_eq!(status, 201, "{begun}");
     assert_eq!(receiver.next().body, b"{\"id\":7}");
     here.wait_for_state("2", "delivered");
     let replay = begun["replay"].as_str().unwrap();
-    crate::support::wait_until("the replay to be done", || {
-        (get(&served, &format!("/replays/{replay}"))["state"] == "done").then_some(())
+    wait_until("the replay to be done", || {
+        (served.api_get(&format!("/replays/{replay}"))["state"] == "done").then_some(())
     });
-    let shown = get(&served, &format!("/deliveries/{id}"));
-    assert_eq!(shown["mended_by"], get(&served, "/deliveries/2")["id"]);
+    let shown = served.api_get(&format!("/deliveries/{id}"));
+    assert_eq!(shown["mended_by"], served.api_get("/deliveries/2")["id"]);
 
     let of = |delivery: &str| {
-        get(&served, &format!("/deliveries/{delivery}/attempts"))["items"][0]["id"]
+        served.api_get(&format!("/deliveries/{delivery}/attempts"))["items"][0]["id"]
             .as_str()
             .unwrap()
             .to_owned()
     };
-    let diff = get(&served, &format!("/attempts/{}/diff/{}", of("1"), of("2")));
+    let diff = served.api_get(&format!("/attempts/{}/diff/{}", of("1"), of("2")));
     let status = diff["facts"]
         .as_array()
         .unwrap()
@@ -136,23 +98,18 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
         .find(|fact| fact["name"] == "status");
     assert_eq!(status.unwrap()["differs"], true);
 
-    let (_, _, held) = ask(
-        &served,
+    let (_, _, held) = served.api(
         "POST",
         "/endpoints/ci/hold",
         Some(&json!({ "reason": "moved" })),
         &[],
     );
     assert_eq!(held["held_reason"], "moved");
-    let (status, tested) = post(&served, "/endpoints/ci/test", json!({}));
+    let (status, tested) = served.api_post("/endpoints/ci/test", json!({}));
     assert_eq!(status, 201);
-    let test = get(
-        &served,
-        &format!("/events/{}", tested["event"].as_str().unwrap()),
-    );
+    let test = served.api_get(&format!("/events/{}", tested["event"].as_str().unwrap()));
     assert_eq!(test["type"], "hookbox.test");
-    let (_, _, set) = ask(
-        &served,
+    let (_, _, set) = served.api(
         "PATCH",
         "/endpoints/ci",
         Some(&json!({ "rate": "20/m", "types": null, "tries": 3, "retry": "1s" })),
@@ -162,20 +119,14 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
         (&set["rate"], &set["types"], &set["tries_max"]),
         (&json!("20/m"), &Value::Null, &json!(3))
     );
-    let found = get(&served, "/events/search?text=%22ID%22:7");
+    let found = served.api_get("/events/search?text=%22ID%22:7");
     assert_eq!(
         (found["items"].as_array().unwrap().len(), &found["complete"]),
         (1, &json!(true))
     );
-    let (status, _, gone) = ask(
-        &served,
-        "DELETE",
-        "/endpoints/ci?cancel_pending=true",
-        None,
-        &[],
-    );
+    let (status, _, gone) = served.api("DELETE", "/endpoints/ci?cancel_pending=true", None, &[]);
     assert_eq!((status, &gone["cancelled"]), (200, &json!(1)));
-    assert_eq!(get(&served, "/stats")["mended"], 1);
+    assert_eq!(served.api_get("/stats")["mended"], 1);
 }
 
 #[test]
@@ -188,7 +139,7 @@ fn a_list_is_read_to_its_end_by_its_cursors() {
     let mut seen = Vec::new();
     let mut cursor = String::new();
     loop {
-        let page = get(&served, &format!("/events?limit=10{cursor}"));
+        let page = served.api_get(&format!("/events?limit=10{cursor}"));
         let items = page["items"].as_array().unwrap().clone();
         seen.extend(
             items
@@ -210,24 +161,21 @@ fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
     let served = here.serve();
     let key = [("Idempotency-Key", "k-1")];
     let event = json!({ "type": "order.paid" });
-    let (status, headers, first) = ask(&served, "POST", "/events", Some(&event), &key);
+    let (status, headers, first) = served.api("POST", "/events", Some(&event), &key);
     assert!(status == 201 && headers.get("idempotency-replayed").is_none());
-    let (status, headers, again) = ask(&served, "POST", "/events", Some(&event), &key);
+    let (status, headers, again) = served.api("POST", "/events", Some(&event), &key);
     assert_eq!((status, &again), (201, &first));
     assert_eq!(headers["idempotency-replayed"], "true");
-    assert_eq!(get(&served, "/stats")["events"], 1);
+    assert_eq!(served.api_get("/stats")["events"], 1);
     let other = json!({ "type": "order.lost" });
-    assert_eq!(ask(&served, "POST", "/events", Some(&other), &key).0, 422);
+    assert_eq!(served.api("POST", "/events", Some(&other), &key).0, 422);
     // It is known after a restart, too; what was refused may be asked again.
     drop(served);
     let served = here.serve();
-    assert_eq!(ask(&served, "POST", "/events", Some(&event), &key).2, first);
+    assert_eq!(served.api("POST", "/events", Some(&event), &key).2, first);
     let bad = [("Idempotency-Key", "k-2")];
-    assert_eq!(
-        ask(&served, "POST", "/events", Some(&json!({})), &bad).0,
-        400
-    );
-    assert_eq!(ask(&served, "POST", "/events", Some(&event), &bad).0, 201);
+    assert_eq!(served.api("POST", "/events", Some(&json!({})), &bad).0, 400);
+    assert_eq!(served.api("POST", "/events", Some(&event), &bad).0, 201);
 }
 
 /// Cause: the work was one transaction and its answer another. Damage: where the process ended in between,
@@ -240,12 +188,12 @@ fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
     // Where it cannot be written that the request was done, nothing is.
     let no =
         "create trigger no before insert on hookbox_answer begin select raise(abort, 'no'); end";
-    crate::support::sql(&here.db, no);
+    sql(&here.db, no);
     let key = [("Idempotency-Key", "k-0")];
-    let (status, _, problem) = ask(&served, "POST", "/events", Some(&event), &key);
+    let (status, _, problem) = served.api("POST", "/events", Some(&event), &key);
     assert_eq!(status, 500, "{problem}");
-    assert_eq!(get(&served, "/stats")["events"], 0);
-    crate::support::sql(&here.db, "drop trigger no");
+    assert_eq!(served.api_get("/stats")["events"], 0);
+    sql(&here.db, "drop trigger no");
     // As if the process had ended right behind the work.
     let lose = "update hookbox_answer set status = null, body = null";
     let endpoint = json!({ "name": "ci", "url": "http://127.0.0.1:9/" });
@@ -257,17 +205,17 @@ fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
         ("k-4", "/prune", Some(&prune)),
     ] {
         let key = [("Idempotency-Key", key)];
-        let (status, _, answer) = ask(&served, "POST", path, body, &key);
+        let (status, _, answer) = served.api("POST", path, body, &key);
         assert!((200..300).contains(&status), "{answer}");
-        crate::support::sql(&here.db, lose);
-        let (status, _, problem) = ask(&served, "POST", path, body, &key);
+        sql(&here.db, lose);
+        let (status, _, problem) = served.api("POST", path, body, &key);
         assert_eq!(status, 409, "{path}: {problem}");
         assert!(
             problem["detail"].as_str().unwrap().contains("was done"),
             "{problem}"
         );
     }
-    assert_eq!(get(&served, "/stats")["events"], 1);
+    assert_eq!(served.api_get("/stats")["events"], 1);
 }
 
 #[test]
@@ -360,7 +308,7 @@ fn what_is_wrong_is_told_as_a_problem() {
             "endpoint",
         ),
     ] {
-        let (got, headers, answer) = ask(&served, method, path, body.as_ref(), &[]);
+        let (got, headers, answer) = served.api(method, path, body.as_ref(), &[]);
         assert_eq!(got, status, "{method} {path}: {answer}");
         assert_eq!(
             headers["content-type"], "application/problem+json",
@@ -371,7 +319,7 @@ fn what_is_wrong_is_told_as_a_problem() {
         assert!(detail.contains(says), "{method} {path}: {detail}");
     }
     assert_eq!(
-        ask(&served, "PUT", "/endpoints", Some(&json!({})), &[]).1["allow"],
+        served.api("PUT", "/endpoints", Some(&json!({})), &[]).1["allow"],
         "GET, POST"
     );
     // No page of another site may ask, in whatever way.
@@ -381,17 +329,14 @@ fn what_is_wrong_is_told_as_a_problem() {
         ("Sec-Fetch-Site", "cross-site"),
     ] {
         assert_eq!(
-            ask(&served, "POST", "/events", Some(&event), &[header]).0,
+            served.api("POST", "/events", Some(&event), &[header]).0,
             403
         );
     }
-    let plain = agent()
-        .post(format!("{}/api/v1/events", served.status))
-        .header("Content-Type", "text/plain")
-        .send("{\"type\":\"x\"}")
-        .unwrap();
-    assert_eq!(plain.status(), 415);
-    assert_eq!(get(&served, "/stats")["events"], 0);
+    let plain = [("Content-Type", "text/plain")];
+    let plain = served.ask("POST", "/api/v1/events", &plain, "{\"type\":\"x\"}");
+    assert_eq!(plain.0, 415);
+    assert_eq!(served.api_get("/stats")["events"], 0);
 }
 
 /// A box with something of everything.
@@ -432,7 +377,7 @@ fn the_document_says_what_there_is() {
         } else {
             short.to_owned()
         };
-        let answer = get(&served, &asked);
+        let answer = served.api_get(&asked);
         let schema = &described["responses"]["200"]["content"]["application/json"]["schema"];
         if let Some(items) = answer["items"]
             .as_array()

@@ -579,7 +579,7 @@ fn a_signature_is_made_anew_for_every_try() {
 fn the_binary_tells_a_chat_and_keeps_its_secrets() {
     let here = TestDb::new();
     here.add_gogs();
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"errcode":0,"errmsg":"ok"}"#);
+    let receiver = Receiver::saying(&[200], r#"{"errcode":0,"errmsg":"ok"}"#);
     let url = format!("{}?access_token=T0K3N&timestamp=1&sign=old", receiver.url);
     let settings = ["--format", "dingtalk", "--secret", "this is secret"];
     here.add_endpoint("team", &url, &settings);
@@ -716,7 +716,7 @@ fn a_chat_that_goes_on_asking_for_less_is_asked_ever_more_seldom_and_nothing_is_
 fn a_token_that_an_error_page_repeats_is_in_no_list_log_or_record() {
     let here = TestDb::new();
     let says = r#"{"errcode":1,"errmsg":"bad request for /hook?access_token=T0K3N-T0K3N"}"#;
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], says);
+    let receiver = Receiver::saying(&[200], says);
     let url = format!("{}?access_token=T0K3N-T0K3N", receiver.url);
     here.add_endpoint("team", &url, &["--format", "dingtalk"]);
     let served = here.serve();
@@ -751,10 +751,10 @@ fn a_token_that_an_error_page_repeats_is_in_no_list_log_or_record() {
 #[test]
 fn what_is_odd_about_a_success_is_told_with_the_delivery() {
     let here = TestDb::new();
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], "thank you");
+    let receiver = Receiver::saying(&[200], "thank you");
     here.add_endpoint("team", &receiver.url, &["--format", "slack"]);
     // What a network says that wants a login first is no ok.
-    let portal = Receiver::saying("127.0.0.1:0", &[200], "<html>Sign in to WiFi</html>");
+    let portal = Receiver::saying(&[200], "<html>Sign in to WiFi</html>");
     let options = ["--format", "slack", "--retry", "none"];
     here.add_endpoint("away", &portal.url, &options);
     let _served = here.serve();
@@ -774,7 +774,7 @@ fn what_is_odd_about_a_success_is_told_with_the_delivery() {
 #[test]
 fn a_robots_secret_goes_with_its_format_and_a_preview_is_what_was_sent() {
     let here = TestDb::new();
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"errcode":0}"#);
+    let receiver = Receiver::saying(&[200], r#"{"errcode":0}"#);
     let settings = ["--format", "dingtalk", "--secret", "this is secret"];
     here.add_endpoint("team", &receiver.url, &settings);
     assert_eq!(here.json(&["endpoint", "show", "team"])["has_secret"], true);

@@ -1,17 +1,18 @@
 //! How requests are made: headers, credentials, methods, certificates, proxies, the time to connect.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver as Inbox, channel};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
-use crate::support::{PATIENCE, ReceivedRequest, Receiver, TestDb, wait_until};
+use crate::support::{PATIENCE, ReceivedRequest, Receiver, TestDb, listener, wait_until};
 
 #[test]
 fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_recorded() {
@@ -163,8 +164,7 @@ impl Authority {
             .collect();
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
         let config = Arc::new(builder.with_single_cert(chain, key).unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
+        let (listener, address) = listener();
         let (sender, got) = channel();
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
@@ -261,8 +261,7 @@ fn an_endpoint_that_asks_for_a_certificate_is_shown_one() {
 
 /// A proxy that connects wherever it is asked to, and tells where that was.
 pub fn proxy(greet: fn(&mut TcpStream) -> String) -> (SocketAddr, Inbox<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listener();
     let (sender, asked) = channel();
     std::thread::spawn(move || {
         for mut stream in listener.incoming().map_while(Result::ok) {
@@ -342,8 +341,8 @@ fn requests_go_through_the_proxy_that_is_set() {
 fn an_endpoint_that_does_not_let_itself_be_connected_to_in_time_is_unreachable() {
     let here = TestDb::new();
     // It accepts and says nothing, so TLS does not come up.
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("https://{}/", silent.local_addr().unwrap());
+    let (_silent, address) = listener();
+    let url = format!("https://{address}/");
     here.add_endpoint("tls", &url, &["--connect-timeout", "200ms"]);
     let _served = here.serve();
     here.json(&["enqueue", "--type", "x", "--data", "{}"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use crate::support::{
-    PUSH, Receiver, TestDb, closed_port, number_from, say, send_signal, wait_until,
+    PUSH, Receiver, TestDb, closed_port, listener, number_from, say, send_signal, wait_until,
 };
 
 #[test]
@@ -29,8 +29,8 @@ fn kill_9_after_202_and_before_delivery_then_a_restart_delivers() {
 fn kill_9_while_a_request_is_on_the_wire_sends_it_again_with_the_same_id() {
     let here = TestDb::new();
     here.add_gogs();
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = silent.local_addr().unwrap().to_string();
+    let (silent, address) = listener();
+    let address = address.to_string();
     here.add_endpoint("ci", &format!("http://{address}/"), &[]);
     let served = here.serve();
     let (_, answer) = served.push("k1", PUSH.as_bytes());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, is_missing, sql, wait_until};
 
 const PAGE: usize = 4096;
 
@@ -351,7 +351,7 @@ fn a_restore_that_was_broken_off_is_gone_on_with_and_an_applications_tables_are_
 fn a_backup_on_a_medium_that_cannot_be_written_is_restored() {
     use std::os::unix::fs::PermissionsExt;
 
-    if crate::support::is_missing(
+    if is_missing(
         "unshare",
         &["-m", "true"],
         "run the tests as the super-user",

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use hookbox::signature::{Secret, github, gogs};
 use serde_json::Value;
 
-use crate::support::{GOGS_SECRET, PATIENCE, PUSH, Served, TestDb, raw, wait_until};
+use crate::support::{GOGS_SECRET, PUSH, Served, TestDb, connect, raw, wait_until};
 
 fn signature(body: &[u8]) -> String {
     gogs::sign(
@@ -43,8 +43,7 @@ fn a_signed_push_is_on_disk_before_202_and_kept_byte_for_byte() {
 #[test]
 fn the_producers_headers_keep_their_case_and_order_on_every_request_of_a_connection() {
     let (here, served) = gogs_box();
-    let mut stream = TcpStream::connect(served.ingest_address()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = connect(served.ingest_address());
     for key in ["k1", "k2", "k3"] {
         // A request that is answered by its path alone leaves nothing behind.
         stream
@@ -296,17 +295,13 @@ fn a_sender_that_is_too_slow_is_told_408() {
 #[test]
 fn idle_connections_keep_nobody_out_and_a_stop_does_not_wait_for_them() {
     let (_here, served) = gogs_box();
-    let mut idle: Vec<TcpStream> = (0..100)
-        .map(|_| TcpStream::connect(served.ingest_address()).unwrap())
-        .collect();
+    let mut idle: Vec<TcpStream> = (0..100).map(|_| connect(served.ingest_address())).collect();
     // These promise much and send nothing: together more than all the memory for bodies.
     for stream in &mut idle {
         let head = "POST /in/gogs HTTP/1.1\r\nHost: h\r\nContent-Length: 1048576\r\n\r\n";
         stream.write_all(head.as_bytes()).unwrap();
     }
-    let silent: Vec<TcpStream> = (0..100)
-        .map(|_| TcpStream::connect(served.ingest_address()).unwrap())
-        .collect();
+    let silent: Vec<TcpStream> = (0..100).map(|_| connect(served.ingest_address())).collect();
     assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
     drop(idle);
     let log = served.stop_and_read_log();

@@ -204,7 +204,7 @@ fn what_a_receiver_repeats_shows_no_secret_anywhere() {
 #[test]
 fn an_expectation_is_asked_of_what_was_said() {
     let here = TestDb::new();
-    let receiver = Receiver::saying("127.0.0.1:0", &[200], r#"{"team":"platform"}"#);
+    let receiver = Receiver::saying(&[200], r#"{"team":"platform"}"#);
     here.add_endpoint(
         "ci",
         &receiver.url,

@@ -1,6 +1,6 @@
 //! Where requests may go: what is never sent to, what is not unless allowed, and how it is said.
 
-use crate::support::{Receiver, TestDb};
+use crate::support::{Receiver, TestDb, wait_until};
 
 fn dead_reason(here: &TestDb, delivery: &str) -> String {
     let settled = here.wait_for_state(delivery, "dead");
@@ -99,7 +99,7 @@ fn a_proxy_may_be_private_but_is_no_way_around_what_may_not_be_sent_to() {
     here.json(&["enqueue", "--type", "x", "--data", "{}"]);
     let reason = dead_reason(&here, "1");
     assert!(reason.contains("--egress is public"), "{reason}");
-    crate::support::wait_until("the outage", || {
+    wait_until("the outage", || {
         let shown = here.json(&["endpoint", "show", "offline"]);
         shown["outage"].is_object().then_some(())
     });

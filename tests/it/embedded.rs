@@ -11,7 +11,7 @@ use hookbox::rusqlite::Connection;
 use hookbox::store::DeliveryFilter;
 use hookbox::{Error, Hookbox};
 
-use crate::support::{Receiver, agent, is_missing, wait_until};
+use crate::support::{Receiver, ask, is_missing, try_ask, wait_until};
 
 /// A program's database, with a table of its own.
 fn application(folder: &Path) -> (PathBuf, Connection) {
@@ -55,7 +55,7 @@ fn a_program_serves_its_own_database_stops_and_serves_it_again() {
     let again = hookbox.serve().start().unwrap_err();
     assert!(matches!(again, Error::AlreadyServing { .. }), "{again}");
     let page = format!("http://{}/healthz", running.status_address().unwrap());
-    assert_eq!(agent().get(&page).call().unwrap().status(), 200);
+    assert_eq!(ask("GET", &page, &[], "").0, 200);
 
     let tx = app.transaction().unwrap();
     tx.execute("insert into orders (total) values (42)", [])
@@ -71,7 +71,7 @@ fn a_program_serves_its_own_database_stops_and_serves_it_again() {
     asks.join().unwrap();
     assert_eq!(told.try_recv(), Ok("stopped"));
     assert!(
-        agent().get(&page).call().is_err(),
+        try_ask("GET", &page, &[], "").is_err(),
         "nobody answers any more"
     );
 

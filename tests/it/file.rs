@@ -9,7 +9,10 @@ use hookbox::model::event::NewEvent;
 use hookbox::store::{Missing, Store};
 use hookbox::time::Timestamp;
 
-use crate::support::{NOON, PUSH, TestDb, event, send_signal, sql, wait_until};
+use crate::support::{
+    NOON, PUSH, Receiver, SERVE, Served, TestDb, event, is_missing, listener, raw, send_signal,
+    sql, wait_until,
+};
 
 #[test]
 fn a_new_file_is_readable_by_its_owner_alone() {
@@ -32,15 +35,7 @@ fn a_second_serve_is_refused_and_told_the_firsts_process_id() {
     let link = here.folder.path().join("link.db");
     std::os::unix::fs::symlink(&here.db, &link).unwrap();
     for db in [&here.db, &link] {
-        let ran = here.run(&[
-            "serve",
-            "--db",
-            db.to_str().unwrap(),
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-        ]);
+        let ran = here.run(&[&SERVE[..], &["--db", db.to_str().unwrap()]].concat());
         assert_eq!(ran.code, 1);
         let expected = format!("already being served by process {}", served.pid);
         assert!(ran.stderr.contains(&expected), "{}", ran.stderr);
@@ -205,16 +200,9 @@ fn what_may_not_be_opened_is_said_with_its_owner_and_mode() {
     here.json(&["init"]);
     let folder = here.folder.path();
     let name = |path: &std::path::Path| path.display().to_string();
-    let serve = [
-        "serve",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ];
     // Modes of the folder and the file; what is named.
     for (arguments, folder_mode, mode, place, shown) in [
-        (&serve[..], 0o555, 0o444, name(&here.db), "0444"),
+        (&SERVE[..], 0o555, 0o444, name(&here.db), "0444"),
         (&["stats"][..], 0o755, 0o000, name(&here.db), "0000"),
         (&["stats"][..], 0o555, 0o666, name(folder), "0555"),
         (&["stats"][..], 0o000, 0o666, name(folder), "0000"),
@@ -354,7 +342,7 @@ fn after_a_stop_the_database_file_alone_is_whole() {
 
 #[test]
 fn an_event_is_fsynced_before_its_id_is_told() {
-    let tracer = crate::support::is_missing("strace", &["-V"], "apt-get install strace");
+    let tracer = is_missing("strace", &["-V"], "apt-get install strace");
     if tracer {
         return;
     }
@@ -389,18 +377,11 @@ fn an_event_is_fsynced_before_its_id_is_told() {
 fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
     let here = TestDb::new();
     here.add_gogs();
-    let receiver = crate::support::Receiver::answering(&[200]);
+    let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
-    let mut command = Command::new("sh");
-    command
-        .env("HOOKBOX_DB", &here.db)
-        .env("HOOKBOX", env!("CARGO_BIN_EXE_hookbox"));
-    command.args([
-        "-c",
-        // Blocks of 512 bytes; a process that ignores SIGXFSZ gets an error from write instead.
-        "trap '' XFSZ; ulimit -S -f 600; exec \"$HOOKBOX\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0",
-    ]);
-    let served = crate::support::Served::start(command);
+    // Blocks of 512 bytes; a process that ignores SIGXFSZ gets an error from write instead.
+    let script = "trap '' XFSZ; ulimit -S -f 600; exec \"$0\" \"$@\"";
+    let served = Served::start(here.serve_under("sh", &["-c", script]));
     let body = vec![b'x'; 50_000];
     let mut accepted = 0;
     let refused = wait_until("the disk to be full", || {
@@ -419,7 +400,7 @@ fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
             .contains("nothing was kept")
     );
     assert!(accepted >= 1);
-    let retry_after = crate::support::raw(
+    let retry_after = raw(
         served.ingest_address(),
         format!(
             "POST /in/gogs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Gogs-Signature: {}\r\nContent-Length: {}\r\n\r\n{}",
@@ -473,12 +454,8 @@ fn a_stop_by_signal_commits_and_exits_with_zero() {
 fn a_stop_lets_a_request_on_the_wire_end_and_records_it() {
     let here = TestDb::new();
     here.add_gogs();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    here.add_endpoint(
-        "slow",
-        &format!("http://{}/", listener.local_addr().unwrap()),
-        &[],
-    );
+    let (listener, address) = listener();
+    here.add_endpoint("slow", &format!("http://{address}/"), &[]);
     let served = here.serve();
     served.push("k1", PUSH.as_bytes());
     let (mut stream, _) = listener.accept().unwrap();

@@ -1,12 +1,14 @@
 //! Which endpoint gets which event: filters, through the built binary.
 
-use serde_json::Value;
-
-use crate::support::{Bench, NOON, PUSH, Receiver, Script, Served, TestDb, event, replied};
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
 use hookbox::store::{Missing, Store};
+use serde_json::Value;
+
+use crate::support::{
+    Bench, NOON, PUSH, Receiver, Script, Served, TestDb, closed_port, event, replied,
+};
 
 fn gitea(served: &Served, event_type: &str, key: &str, body: &str) -> String {
     let headers = [
@@ -144,7 +146,7 @@ fn a_filter_that_cannot_work_is_refused_with_what_to_do_and_nothing_is_made() {
 #[test]
 fn an_endpoint_is_changed_without_losing_what_waits_and_what_is_not_named_stays() {
     let here = TestDb::new();
-    let closed = crate::support::closed_port();
+    let closed = closed_port();
     here.add_endpoint(
         "ci",
         &format!("http://127.0.0.1:{closed}/hook?token=T0K3N"),

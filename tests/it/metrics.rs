@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Receiver, TestDb, is_missing};
+use crate::support::{Receiver, TestDb, is_missing, wait_until};
 
 /// A box that has delivered one event, holds one endpoint and refused one request.
 fn scraped() -> String {
@@ -25,7 +25,7 @@ fn scraped() -> String {
     assert_eq!(status, 200);
     let kind = headers["content-type"].to_str().unwrap();
     assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
-    crate::support::wait_until("the refusal to be counted", || {
+    wait_until("the refusal to be counted", || {
         let text = served.page("/metrics").2;
         text.contains("hookbox_refused_requests_total{source=\"gogs\"} 1")
             .then_some(text)

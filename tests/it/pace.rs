@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookbox::store::{DeliveryFilter, ReplayOptions};
 
-use crate::support::{Bench, Receiver, Script, TestDb, replied};
+use crate::support::{Bench, Receiver, Script, TestDb, replied, unreachable};
 
 fn sent(bench: &Bench, to: &str) -> usize {
     let sent = bench.script.take_sent();
@@ -73,9 +73,7 @@ fn replays_and_retries_are_held_to_the_same_rate() {
 
 #[test]
 fn what_cannot_reach_its_endpoint_counts_for_no_rate() {
-    let script = Script::default()
-        .then(crate::support::unreachable())
-        .forever(replied(200));
+    let script = Script::default().then(unreachable()).forever(replied(200));
     let mut bench = Bench::new(script);
     bench.endpoint_with("paced", |new| new.rate = Some("1/h".parse().unwrap()));
     bench.event();

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Served, TestDb, is_missing, send_signal, wait_until};
+use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, is_missing, send_signal, wait_until};
 
 fn beside(here: &TestDb, ending: &str) -> PathBuf {
     PathBuf::from(format!("{}{ending}", here.db.display()))
@@ -166,16 +166,7 @@ fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
     is_shut(&served, "was replaced by another file");
     assert_eq!(served.signal("TERM"), Some(0));
     let other = fs::read(&here.db).unwrap();
-    for arguments in [
-        &["stats"][..],
-        &[
-            "serve",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-        ],
-    ] {
+    for arguments in [&["stats"][..], &SERVE[..]] {
         let ran = here.run(arguments);
         assert_eq!(ran.code, 1);
         assert!(ran.stderr.contains("put that file back"), "{}", ran.stderr);
@@ -204,14 +195,10 @@ fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
 fn a_log_on_a_full_disk_does_not_end_the_service() {
     let here = TestDb::new();
     here.add_gogs();
-    let receiver = crate::support::Receiver::answering(&[200]);
+    let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
-    let mut command = Command::new("sh");
-    let script = "exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0 2>/dev/full";
-    command
-        .args(["-c", script, env!("CARGO_BIN_EXE_hookbox")])
-        .env("HOOKBOX_DB", &here.db);
-    let served = Served::start(command);
+    let script = "exec \"$0\" \"$@\" 2>/dev/full";
+    let served = Served::start(here.serve_under("sh", &["-c", script]));
     for number in 0..3 {
         assert_eq!(served.push(&format!("k{number}"), PUSH.as_bytes()).0, 202);
         receiver.next();
@@ -267,17 +254,7 @@ fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
     for (left, ending) in [(".lock", "-wal"), ("-wal", ".lock")] {
         let kept = beside(&here, ending).with_extension("kept");
         fs::rename(beside(&here, ending), &kept).unwrap();
-        for arguments in [
-            &[
-                "serve",
-                "--ingest",
-                "127.0.0.1:0",
-                "--status",
-                "127.0.0.1:0",
-            ][..],
-            &["init"],
-            &["stats"],
-        ] {
+        for arguments in [&SERVE[..], &["init"], &["stats"]] {
             let ran = here.run(arguments);
             assert_eq!(ran.code, 1, "{}", ran.stderr);
             let told = ran.stderr.contains(&format!("hookbox.db{left} says"))
@@ -332,25 +309,18 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
     let (here, container) = (TestDb::new(), TestDb::new());
     here.add_gogs();
     fs::write(&container.db, b"").unwrap();
-    let script = r#"mount --bind "$1" "$HOOKBOX_DB" && exec "$0" serve --ingest 127.0.0.1:0 --status 127.0.0.1:0"#;
-    let output = Command::new("unshare")
-        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
-        .arg(&here.db)
-        .env("HOOKBOX_DB", &container.db)
-        .output()
-        .unwrap();
+    let mounted = |what: &Path, place: &Path| {
+        let script = r#"mount --bind "$WHAT" "$PLACE" && exec "$0" "$@""#;
+        let mut command = container.serve_under("unshare", &["-m", "sh", "-c", script]);
+        command.env("WHAT", what).env("PLACE", place);
+        command
+    };
+    let output = mounted(&here.db, &container.db).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("mount the folder"), "{said}");
     // The folder may be.
-    let script = r#"mount --bind "$1" "$2" && exec "$0" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0"#;
-    let mut command = Command::new("unshare");
-    command
-        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
-        .arg(here.folder.path())
-        .arg(container.folder.path())
-        .env("HOOKBOX_DB", &container.db);
-    let served = Served::start(command);
+    let served = Served::start(mounted(here.folder.path(), container.folder.path()));
     assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
     assert_eq!(served.signal("KILL"), None);
     assert_eq!(here.json(&["stats"])["events"], 1);
@@ -365,14 +335,7 @@ fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
     let precious = here.folder.path().join("precious");
     fs::write(&precious, b"do not touch").unwrap();
     std::os::unix::fs::symlink(&precious, beside(&here, ".lock")).unwrap();
-    let serve = [
-        "serve",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ];
-    let ran = here.run(&serve);
+    let ran = here.run(&SERVE);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("it is a link"), "{}", ran.stderr);
     assert_eq!(fs::read(&precious).unwrap(), b"do not touch");
@@ -380,7 +343,7 @@ fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
     let letter = b"a letter that somebody saved under a bad name";
     fs::write(beside(&here, ".lock"), letter).unwrap();
     let served = here.serve();
-    let ran = here.run(&serve);
+    let ran = here.run(&SERVE);
     assert!(
         ran.stderr.contains("already being served"),
         "{}",
@@ -398,13 +361,7 @@ fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
     wait_until("the lock to be back", || {
         beside(&here, ".lock").exists().then_some(())
     });
-    let ran = here.run(&[
-        "serve",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ]);
+    let ran = here.run(&SERVE);
     let who = format!("already being served by process {}", served.pid);
     assert!(ran.stderr.contains(&who), "{}", ran.stderr);
     assert_eq!(served.page("/readyz").0, 200);
@@ -435,14 +392,7 @@ fn program() -> (tempfile::TempDir, PathBuf) {
 
 fn serve_as(user: u32, group: u32, program: &Path, here: &TestDb) -> Served {
     let mut command = as_user(user, group, program, here);
-    command.args([
-        "serve",
-        "--json",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ]);
+    command.args(SERVE).arg("--json");
     Served::start(command)
 }
 
@@ -550,14 +500,8 @@ fn too_few_files_are_refused_with_a_sentence_and_the_least_will_do() {
     let here = TestDb::new();
     here.add_gogs();
     let serve = |files: u32| {
-        let mut command = Command::new("sh");
-        let script = format!(
-            "ulimit -n {files}; exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0"
-        );
-        command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_hookbox")])
-            .env("HOOKBOX_DB", &here.db);
-        command
+        let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        here.serve_under("sh", &["-c", &script])
     };
     let output = serve(24).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -566,7 +510,7 @@ fn too_few_files_are_refused_with_a_sentence_and_the_least_will_do() {
         said.contains("may open 24 files") && said.contains("ulimit -n"),
         "{said}"
     );
-    let receiver = crate::support::Receiver::answering(&[200]);
+    let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let served = Served::start(serve(48));
     for number in 0..20 {
@@ -618,20 +562,9 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
     };
     here.add_gogs();
     let trace = here.folder.path().join("trace");
-    let mut command = Command::new("strace");
-    command
-        .args(["-f", "-qq", "-e", "trace=%file,bind", "-o"])
-        .arg(&trace)
-        .arg(env!("CARGO_BIN_EXE_hookbox"))
-        .args([
-            "serve",
-            "--json",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-        ])
-        .env("HOOKBOX_DB", &here.db);
+    let traced = ["-f", "-qq", "-e", "trace=%file,bind", "-o"];
+    let traced = [&traced[..], &[trace.to_str().unwrap()]].concat();
+    let command = here.serve_under("strace", &traced);
     let served = Served::start(command);
     let listed = || -> Vec<String> {
         let entries = fs::read_dir(&deep).unwrap();

@@ -22,9 +22,8 @@ fn large(folder: &Path) -> PathBuf {
 }
 
 fn serve(here: &TestDb, shim: &Path) -> Command {
-    let mut command = here.command(&["serve", "--json"]);
+    let mut command = here.serve_command();
     command
-        .args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"])
         .env("LD_PRELOAD", shim)
         .env("HOOKBOX_MEMORY_MAX", LARGE);
     command

@@ -25,9 +25,8 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
     here.add_endpoint("ci", &receiver.url, &[]);
     let accepted: Mutex<BTreeSet<String>> = Mutex::default();
     for loss in 0..losses {
-        let mut command = here.command(&["serve", "--json"]);
+        let mut command = here.serve_command();
         command
-            .args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"])
             .env("LD_PRELOAD", &shim)
             .env("HOOKBOX_POWER_FOLDER", here.folder.path())
             // Behind what a start writes.

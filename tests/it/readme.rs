@@ -478,9 +478,8 @@ impl Reader {
     /// Serves on free ports, instead of what was served before.
     fn serve(&mut self, line: &str) {
         self.served = None;
-        let mut command = self.here.command(&["serve", "--json"]);
+        let mut command = self.here.serve_command();
         command.current_dir(self.folder());
-        command.args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"]);
         let mut words = line.split_whitespace().skip(2);
         while let Some(word) = words.next() {
             match word {

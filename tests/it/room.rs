@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, Served, TestDb, is_missing, wait_until};
+use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, is_missing, wait_until};
 
 /// A box whose folder is a disk of its own for the service: of so many MiB, with a ballast on it.
 struct Disk {
@@ -35,17 +35,15 @@ impl Disk {
         made.add_gogs();
         set_up(&made);
         let script = format!(
-            "mount -t tmpfs -o size={mib}m none \"$1\" && cp \"$2\" \"$HOOKBOX_DB\" \
-             && head -c {} /dev/zero > \"$1/ballast\" \
-             && exec \"$0\" serve --json --ingest 127.0.0.1:0 --status 127.0.0.1:0 {more}",
+            "mount -t tmpfs -o size={mib}m none \"$FOLDER\" && cp \"$MADE\" \"$HOOKBOX_DB\" \
+             && head -c {} /dev/zero > \"$FOLDER/ballast\" && exec \"$0\" \"$@\"",
             ballast_mib * MIB
         );
-        let mut command = Command::new("unshare");
+        let mut command = here.serve_under("unshare", &["-m", "sh", "-c", &script]);
         command
-            .args(["-m", "sh", "-c", &script, env!("CARGO_BIN_EXE_hookbox")])
-            .arg(here.folder.path())
-            .arg(&made.db)
-            .env("HOOKBOX_DB", &here.db);
+            .args(more.split_whitespace())
+            .env("FOLDER", here.folder.path())
+            .env("MADE", &made.db);
         let served = Served::start(command);
         Some(Disk { here, served })
     }
@@ -58,7 +56,7 @@ impl Disk {
     }
 
     fn stats(&self) -> Value {
-        serde_json::from_str(&self.served.page("/api/v1/stats").2).unwrap()
+        self.served.api_get("/stats")
     }
 
     /// Pushes bodies that cannot be packed until one is refused; returns how many were taken.
@@ -98,9 +96,8 @@ fn a_disk_that_it_filled_itself_has_room_left_to_deliver_and_recovers_by_itself(
     assert!(told.contains("--keep-free"), "{told}");
     assert!(served.page("/").2.contains("are kept free"));
     // What is there goes out, and is recorded.
-    let resume = format!("{}/api/v1/endpoints/ci/resume", served.status);
-    let resumed = crate::support::agent().post(resume).send_empty().unwrap();
-    assert_eq!(resumed.status(), 200);
+    let resumed = served.api("POST", "/endpoints/ci/resume", None, &[]);
+    assert_eq!(resumed.0, 200);
     wait_until("all to be delivered and recorded", || {
         let stats = disk.stats();
         (stats["pending"] == 0 && stats["delivered"] == taken).then_some(())
@@ -199,17 +196,7 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
             .env("HOOKBOX_DB", &here.db);
         command
     };
-    let served = Served::start(limited(
-        600,
-        &[
-            "serve",
-            "--json",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-        ],
-    ));
+    let served = Served::start(limited(600, &[&SERVE[..], &["--json"]].concat()));
     let body = vec![b'x'; 50_000];
     let mut random = fastrand::Rng::with_seed(1);
     let refused = wait_until("the file to be as large as it may be", || {

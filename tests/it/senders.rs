@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookbox::time::{Clock, SystemClock};
 use serde_json::Value;
 
-use crate::support::{Served, TestDb, agent, closed_port, raw};
+use crate::support::{Served, TestDb, ask, closed_port, raw};
 
 const SECRET: &str = "correct horse battery staple";
 
@@ -388,26 +388,6 @@ fn handshake_of(name: &str) -> Vec<&str> {
     }
 }
 
-/// What a GET is answered: status, content type and text.
-fn get(served: &Served, path: &str) -> (u16, String, String) {
-    let mut response = agent()
-        .get(format!("{}{path}", served.ingest))
-        .call()
-        .unwrap();
-    let header = |name: &str| {
-        response
-            .headers()
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
-    let kind = header("content-type").unwrap_or_default();
-    (
-        response.status().as_u16(),
-        kind,
-        response.body_mut().read_to_string().unwrap(),
-    )
-}
-
 #[test]
 fn a_challenge_in_the_query_is_sent_back_where_it_is_set_and_nowhere_else() {
     for (handshake, path, answer) in [
@@ -433,11 +413,11 @@ fn a_challenge_in_the_query_is_sent_back_where_it_is_set_and_nowhere_else() {
         ("challenge", "/in/in", None),
     ] {
         let (here, served) = serve("generic", &handshake_of(handshake));
-        let (status, kind, text) = get(&served, path);
+        let (status, headers, text) = served.ask_ingest("GET", path, &[]);
         match answer {
             Some(answer) => {
                 assert_eq!((status, text.as_str()), (200, answer), "{handshake} {path}");
-                assert_eq!(kind, "text/plain; charset=utf-8");
+                assert_eq!(headers["content-type"], "text/plain; charset=utf-8");
             }
             None => assert_eq!(status, 405, "{handshake} {path}: {text}"),
         }
@@ -445,16 +425,13 @@ fn a_challenge_in_the_query_is_sent_back_where_it_is_set_and_nowhere_else() {
     }
     let long = "a".repeat(1_025);
     let (_here, served) = serve("generic", &["--handshake", "challenge"]);
-    assert_eq!(get(&served, &format!("/in/in?challenge={long}")).0, 405);
+    let path = format!("/in/in?challenge={long}");
+    assert_eq!(served.ask_ingest("GET", &path, &[]).0, 405);
     // Microsoft asks by POST, without a body.
     let (here, served) = serve("generic", &["--handshake", "microsoft"]);
     let path = "/in/in?validationToken=77";
-    let mut response = agent()
-        .post(format!("{}{path}", served.ingest))
-        .send_empty()
-        .unwrap();
-    assert_eq!(response.status(), 200);
-    assert_eq!(response.body_mut().read_to_string().unwrap(), "77");
+    let (status, _, text) = served.ask_ingest("POST", path, &[]);
+    assert_eq!((status, text.as_str()), (200, "77"));
     assert_eq!(here.list(&["event", "list"]).len(), 0);
 }
 
@@ -464,15 +441,13 @@ fn slacks_first_post_is_answered_when_it_is_signed_and_is_no_event() {
     let time = seconds(0);
     let signature = format!("v0={}", hex_of(&[b"v0:", time.as_bytes(), b":", body]));
     let send = |served: &Served, signature: &str| {
-        let request = agent()
-            .post(format!("{}/in/in", served.ingest))
-            .header("X-Slack-Request-Timestamp", &time)
-            .header("X-Slack-Signature", signature);
-        let mut response = request.send(&body[..]).unwrap();
-        (
-            response.status().as_u16(),
-            response.body_mut().read_to_string().unwrap(),
-        )
+        let headers = [
+            ("X-Slack-Request-Timestamp", time.as_str()),
+            ("X-Slack-Signature", signature),
+        ];
+        let url = format!("{}/in/in", served.ingest);
+        let (status, _, text) = ask("POST", &url, &headers, body);
+        (status, text)
     };
     let (here, served) = serve("slack", &["--handshake", "slack"]);
     let asked = send(&served, &signature);

@@ -1,12 +1,11 @@
 //! The way out, over real sockets: what a receiver gets, and what its answer means.
 
 use std::io::{Read, Write};
-use std::net::TcpListener;
 
 use hookbox::signature::{Secret, github, gogs};
 use serde_json::{Value, json};
 
-use crate::support::{PUSH, Receiver, TestDb, closed_port, wait_until};
+use crate::support::{PUSH, Receiver, Served, TestDb, closed_port, listener, sql, wait_until};
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -144,8 +143,8 @@ fn each_attempt_is_logged_with_what_was_sent_and_what_came_back() {
 
 /// Answers every connection with these bytes, once; sends what each asked.
 fn answering_raw(answer: &'static [u8]) -> (String, std::sync::mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let (listener, address) = listener();
+    let url = format!("http://{address}/");
     let (sender, asked) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
@@ -232,8 +231,8 @@ fn a_long_reply_is_cut_while_it_is_read() {
 #[test]
 fn a_hang_is_refused_after_the_time_out_and_nonsense_is_refused_too() {
     let here = TestDb::new();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    let silent_url = format!("http://{}/", silent.local_addr().unwrap());
+    let (_silent, address) = listener();
+    let silent_url = format!("http://{address}/");
     here.add_endpoint(
         "silent",
         &silent_url,
@@ -297,20 +296,13 @@ fn the_environments_proxy_is_not_used() {
     let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
-    let mut command = here.command(&[
-        "serve",
-        "--json",
-        "--ingest",
-        "127.0.0.1:0",
-        "--status",
-        "127.0.0.1:0",
-    ]);
+    let mut command = here.serve_command();
     let nowhere = format!("http://127.0.0.1:{}", closed_port());
     command
         .env("HTTP_PROXY", &nowhere)
         .env("http_proxy", &nowhere)
         .env("ALL_PROXY", &nowhere);
-    let _served = crate::support::Served::start(command);
+    let _served = Served::start(command);
     here.json(&["enqueue", "--type", "x"]);
     receiver.next();
 }
@@ -318,12 +310,8 @@ fn the_environments_proxy_is_not_used() {
 #[test]
 fn an_event_enqueued_beside_serve_is_sent_and_one_slow_endpoint_delays_nobody() {
     let here = TestDb::new();
-    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
-    here.add_endpoint(
-        "silent",
-        &format!("http://{}/", silent.local_addr().unwrap()),
-        &[],
-    );
+    let (_silent, address) = listener();
+    here.add_endpoint("silent", &format!("http://{address}/"), &[]);
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("quick", &receiver.url, &[]);
     let _served = here.serve();
@@ -364,7 +352,7 @@ fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
     here.json(&["enqueue", "--type", "x"]);
     here.json(&["enqueue", "--type", "x"]);
     // As a row edited by hand would be.
-    crate::support::sql(
+    sql(
         &here.db,
         "update hookbox_event set content_type = 'a' || char(10) where id = 1",
     );
@@ -386,7 +374,7 @@ fn an_event_row_that_cannot_be_read_stops_nobody_else() {
     for _ in 0..3 {
         here.json(&["enqueue", "--type", "x"]);
     }
-    crate::support::sql(
+    sql(
         &here.db,
         "update hookbox_event set headers = 'no json' where id = 1",
     );

@@ -3,7 +3,9 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::support::{GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, TestDb, raw, wait_until};
+use crate::support::{
+    FREE_PORT, GOGS_SECRET, PATIENCE, PUSH, Receiver, Served, TestDb, connect, raw, wait_until,
+};
 
 fn with_one_dead_delivery() -> (TestDb, Served, Receiver) {
     let here = TestDb::new();
@@ -330,7 +332,7 @@ fn a_post_from_another_site_changes_nothing() {
 #[test]
 fn the_page_is_for_this_machine_only() {
     let here = TestDb::new();
-    let ran = here.run(&["serve", "--ingest", "127.0.0.1:0", "--status", "0.0.0.0:0"]);
+    let ran = here.run(&["serve", "--ingest", FREE_PORT, "--status", "0.0.0.0:0"]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("ssh -L"), "{}", ran.stderr);
 }
@@ -342,7 +344,7 @@ fn slow_and_abusive_clients_are_let_go_and_others_are_served_meanwhile() {
     let served = here.serve();
     let mut slow: Vec<TcpStream> = (0..8)
         .map(|_| {
-            let mut stream = TcpStream::connect(served.status_address()).unwrap();
+            let mut stream = connect(served.status_address());
             stream.write_all(b"GET / HTTP/1.1\r\nHost: loc").unwrap();
             stream
         })

@@ -191,19 +191,7 @@ fn a_push_is_answered_where_there_are_few_file_descriptors() {
     }
     let here = TestDb::new();
     here.add_gogs();
-    let mut command = std::process::Command::new("prlimit");
-    command
-        .args(["--nofile=64:64", env!("CARGO_BIN_EXE_hookbox"), "--json"])
-        .arg("--db")
-        .arg(&here.db)
-        .args([
-            "serve",
-            "--ingest",
-            "127.0.0.1:0",
-            "--status",
-            "127.0.0.1:0",
-        ]);
-    let served = Served::start(command);
+    let served = Served::start(here.serve_under("prlimit", &["--nofile=64:64"]));
     let count = strangers().min(1_000);
     let address = served.ingest_address();
     let (took, opened) = amid(address, count, NOTHING, 0, || pushes(&served, 50, "few"));

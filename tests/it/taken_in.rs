@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
-use crate::support::{
-    Bench, Receiver, Script, Served, TestDb, closed_port, event, replied, wait_until,
-};
 use hookbox::model::delivery::State;
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::DeliveryId;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
+use serde_json::{Value, json};
+
+use crate::support::{
+    Bench, Receiver, Script, Served, TestDb, closed_port, event, replied, wait_until,
+};
 
 /// A box with a source of this kind that takes what is unsigned, and its service.
 fn serve_source(kind: &str, more: &[&str]) -> (TestDb, Served) {

@@ -5,7 +5,7 @@ use std::path::Path;
 use hookbox::signature::{Secret, gogs};
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, TestDb, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, closed_port, wait_until};
 
 const CHAT: &str = r#"{"text": {{ summary|tojson }}, "commits": [
 {%- for commit in body.commits %}{{ commit.id[:7]|tojson }}{% if not loop.last %}, {% endif %}{% endfor -%}
@@ -174,7 +174,7 @@ fn an_event_that_cannot_be_made_into_a_request_ends_no_outage() {
     // Nothing is sent, so nothing is learned of the endpoint.
     let here = TestDb::new();
     let format = file(&here, "t.j2", "{{ (body.meta|fromjson).x }}");
-    let closed = format!("http://127.0.0.1:{}/", crate::support::closed_port());
+    let closed = format!("http://127.0.0.1:{}/", closed_port());
     let settings = [
         "--format",
         &format,

@@ -4,7 +4,7 @@
 use hookbox::signature::{Secret, gogs};
 use hookbox::time::{Timestamp, parse_span};
 
-use crate::support::{PUSH, TestDb, agent, sql};
+use crate::support::{PUSH, TestDb, sql};
 
 /// Cause: a file that Windows' Notepad or PowerShell wrote begins with a byte order mark, which became a part
 /// of the secret. Damage: every event of a sender whose secret was right was refused. Cure: it is left out;
@@ -231,13 +231,8 @@ fn a_webhook_that_is_sent_to_the_page_is_told_where_events_go() {
         // By a name that is not the page's.
         ("/in/gogs", &[("Host", "box.example.org")]),
     ] {
-        let mut request = agent().post(format!("{}{path}", served.status));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let mut response = request.send(PUSH).unwrap();
-        assert_eq!(response.status(), 421, "{path}");
-        let text = response.body_mut().read_to_string().unwrap();
+        let (status, _, text) = served.ask("POST", path, headers, PUSH);
+        assert_eq!(status, 421, "{path}");
         let says = format!("events go to port {port} (http://127.0.0.1:{port}/in/SOURCE)");
         assert!(text.contains(&says), "{path}: {text}");
     }

@@ -9,7 +9,7 @@ use hookbox::model::id::{DeliveryId, EventId};
 use hookbox::store::{DeliveryFilter, EventFilter, PAGE_MAX, ReplayOptions};
 use serde_json::json;
 
-use crate::support::{Bench, Receiver, Script, TestDb, replied, wait_until};
+use crate::support::{Bench, Receiver, Script, TestDb, replied, sql, wait_until};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -201,7 +201,7 @@ fn what_only_looks_old_since_the_clock_was_wrong_stays() {
         (4, now),
     ];
     for (id, at) in moments {
-        crate::support::sql(
+        sql(
             bench.store.path(),
             &format!(
                 "update hookbox_event set received_ms = {at} where id = {id};
@@ -214,7 +214,7 @@ fn what_only_looks_old_since_the_clock_was_wrong_stays() {
         now - 10 * day + 1,
         10 * day
     );
-    crate::support::sql(bench.store.path(), &set);
+    sql(bench.store.path(), &set);
     let before = bench.now().minus(7 * DAY);
     let pruned = bench
         .store
@@ -285,7 +285,7 @@ fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itsel
         (here.json(&["stats"])["delivered"] == 5).then_some(())
     });
     // As if two days had passed since.
-    crate::support::sql(
+    sql(
         &here.db,
         "update hookbox_event set received_ms = received_ms - 172800000 where id <= 3;
          update hookbox_delivery set settled_ms = settled_ms - 172800000 where id <= 3;",
@@ -295,15 +295,8 @@ fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itsel
         ran.text()
             .starts_with("would remove 3 events with 3 deliveries and 3 attempts")
     );
-    let url = format!("{}/api/v1/prune", served.status);
-    let ask = json!({ "before": "1d", "dry_run": true }).to_string();
-    let mut looked = crate::support::agent()
-        .post(&url)
-        .header("Content-Type", "application/json")
-        .send(ask)
-        .unwrap();
-    let looked = looked.body_mut().read_to_string().unwrap();
-    let looked: serde_json::Value = serde_json::from_str(&looked).unwrap();
+    let wish = json!({ "before": "1d", "dry_run": true });
+    let (_, looked) = served.api_post("/prune", wish);
     assert_eq!(
         (&looked["events"], &looked["complete"]),
         (&json!(3), &json!(true))

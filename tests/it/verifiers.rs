@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use crate::support::{Receiver, TestDb};
+use crate::support::{Receiver, TestDb, is_missing};
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -52,7 +52,7 @@ fn verified_by(scheme: &str, program: &str, arguments: &[&str]) -> bool {
 
 #[test]
 fn the_python_library_accepts_the_signature() {
-    if crate::support::is_missing(
+    if is_missing(
         "python3",
         &["-c", "import standardwebhooks"],
         "pip install standardwebhooks",
@@ -65,7 +65,7 @@ fn the_python_library_accepts_the_signature() {
 #[test]
 fn the_node_library_accepts_the_signature() {
     let probe = "require(process.cwd() + '/node_modules/standardwebhooks')";
-    if crate::support::is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
+    if is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
         return;
     }
     assert!(verified_by("standard", "node", &["verify.js"]));
@@ -74,7 +74,7 @@ fn the_node_library_accepts_the_signature() {
 #[test]
 fn githubs_own_library_accepts_the_signature() {
     let probe = "require('node:fs').accessSync('node_modules/@octokit/webhooks-methods')";
-    if crate::support::is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
+    if is_missing("node", &["-e", probe], "npm install in tests/verifiers") {
         return;
     }
     assert!(verified_by("github", "node", &["verify-github.mjs"]));

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{agent, is_missing, wait_until};
+use crate::support::{ask, is_missing, try_ask, wait_until};
 
 /// A browser session; it ends when dropped.
 pub struct Browser {
@@ -118,23 +118,21 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = agent().delete(&self.session).call();
+        let _ = try_ask("DELETE", &self.session, &[], "");
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
 }
 
 pub fn call(method: &str, url: &str, body: Option<&Value>) -> Value {
-    let mut response = match (method, body) {
-        ("GET", _) => agent().get(url).call().unwrap(),
-        (_, body) => agent()
-            .post(url)
-            .send(body.unwrap_or(&Value::Null).to_string())
-            .unwrap(),
+    // Whatever is no GET has a body, if only `null`.
+    let body = match method {
+        "GET" => String::new(),
+        _ => body.unwrap_or(&Value::Null).to_string(),
     };
-    let text = response.body_mut().read_to_string().unwrap();
+    let (status, _, text) = ask(method, url, &[], body);
     let answer: Value = serde_json::from_str(&text).unwrap();
-    assert!(response.status().is_success(), "{method} {url}: {answer}");
+    assert!((200..300).contains(&status), "{method} {url}: {answer}");
     answer["value"].clone()
 }
 

@@ -2,7 +2,7 @@
 //! that no library takes, certificates as people make them.
 
 use std::io::{BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::sync::{Arc, Mutex};
@@ -19,12 +19,14 @@ use hookbox::outbound::{
 };
 use hookbox::time::SystemClock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::connection::{http_connect, proxy, socks5};
 use crate::support::{
-    Bench, ReceivedRequest, Receiver, Script, TestDb, event, replied as answered, wait_until,
+    Bench, FREE_PORT, ReceivedRequest, Receiver, Script, TestDb, event, listener,
+    replied as answered, wait_until,
 };
 
 /// What a receiver does about a request.
@@ -50,8 +52,7 @@ fn listen(
     about: About,
 ) -> (SocketAddr, Inbox<ReceivedRequest>) {
     let config = identity.map(|(certificate, key)| Arc::new(tls_config(&certificate, &key)));
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listener();
     let (sender, got) = channel();
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
@@ -417,8 +418,7 @@ fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wron
         assert!(error.contains(says), "{error}");
     }
     // What speaks no TLS is told apart.
-    let plain = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = plain.local_addr().unwrap();
+    let (plain, address) = listener();
     let server = std::thread::spawn(move || {
         let (mut stream, _) = plain.accept().unwrap();
         let _ = stream.read(&mut [0; 512]);
@@ -480,12 +480,12 @@ fn what_can_never_be_sent_is_refused_when_it_is_set() {
 /// second copy started by mistake sent everything that the first was sending. Cure: the ports first.
 #[test]
 fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
-    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let taken_at = taken.local_addr().unwrap().to_string();
+    let (_taken, taken_at) = listener();
+    let taken_at = taken_at.to_string();
     let receiver = Receiver::answering(&[200]);
     for (ingest, status) in [
-        (taken_at.as_str(), "127.0.0.1:0"),
-        ("127.0.0.1:0", taken_at.as_str()),
+        (taken_at.as_str(), FREE_PORT),
+        (FREE_PORT, taken_at.as_str()),
     ] {
         let fresh = TestDb::new();
         let ran = fresh.run(&["serve", "--ingest", ingest, "--status", status]);
@@ -531,9 +531,9 @@ fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
 #[test]
 fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
     let here = TestDb::new();
-    let json = Receiver::saying("127.0.0.1:0", &[200], r#"{"result":"accepted"}"#);
-    let page = Receiver::saying("127.0.0.1:0", &[200], "<!DOCTYPE html><p>Sign in</p>");
-    let busy = Receiver::saying("127.0.0.1:0", &[409], "had it already");
+    let json = Receiver::saying(&[200], r#"{"result":"accepted"}"#);
+    let page = Receiver::saying(&[200], "<!DOCTYPE html><p>Sign in</p>");
+    let busy = Receiver::saying(&[409], "had it already");
     let none = ["--retry", "none"];
     let with = |expect: &'static str| [&none[..], &["--expect", expect]].concat();
     here.add_endpoint("yes", &json.url, &with("body.result == 'accepted'"));

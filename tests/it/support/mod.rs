@@ -15,11 +15,11 @@ mod tools;
 mod waiting;
 
 pub use bench::Bench;
-pub use http::{agent, raw};
-pub use receiver::{ReceivedRequest, Receiver, closed_port, serve_each};
+pub use http::{ask, connect, raw, try_ask};
+pub use receiver::{ReceivedRequest, Receiver, closed_port, listener, serve_each};
 pub use samples::{GOGS_SECRET, NOON, PUSH, event};
 pub use script::{Script, replied, replied_with, unreachable};
-pub use served::{Served, send_signal};
+pub use served::{FREE_PORT, SERVE, Served, send_signal};
 pub use snapshot::assert_kept;
 pub use test_db::{Ran, TestDb, sql};
 pub use tools::{built_shim, is_missing, number_from, say};

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
-use super::PATIENCE;
+use super::{FREE_PORT, PATIENCE};
 
 /// What a receiver got.
 #[derive(Debug)]
@@ -77,17 +77,20 @@ pub struct Receiver {
 
 impl Receiver {
     pub fn answering(statuses: &[u16]) -> Receiver {
-        Receiver::on("127.0.0.1:0", statuses)
+        Receiver::saying(statuses, "noted")
+    }
+
+    /// A receiver that says this in the body of each answer.
+    pub fn saying(statuses: &[u16], says: &'static str) -> Receiver {
+        Receiver::listening(listener().0, statuses, says)
     }
 
     /// A receiver on a given address, for one that comes back where it was.
     pub fn on(address: &str, statuses: &[u16]) -> Receiver {
-        Receiver::saying(address, statuses, "noted")
+        Receiver::listening(TcpListener::bind(address).unwrap(), statuses, "noted")
     }
 
-    /// A receiver that says this in the body of each answer.
-    pub fn saying(address: &str, statuses: &[u16], says: &'static str) -> Receiver {
-        let listener = TcpListener::bind(address).unwrap();
+    fn listening(listener: TcpListener, statuses: &[u16], says: &'static str) -> Receiver {
         let address = listener.local_addr().unwrap();
         let (sender, got) = channel();
         let statuses: VecDeque<u16> = statuses.iter().copied().collect();
@@ -152,10 +155,16 @@ impl Drop for Receiver {
     }
 }
 
+/// Listens on a port that the system chooses. Whoever connects waits until the test accepts.
+pub fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind(FREE_PORT).unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
 /// Listens, and does this with each connection, on a thread of its own.
 pub fn serve_each(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let (listener, address) = listener();
     let serve = Arc::new(serve);
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
@@ -168,6 +177,5 @@ pub fn serve_each(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAd
 
 /// A port where nobody listens.
 pub fn closed_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
+    listener().1.port()
 }

@@ -9,7 +9,14 @@ use hookbox::signature::{Secret, gogs};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::{GOGS_SECRET, agent, wait_until};
+use super::http::{Answered, ask, try_ask};
+use super::{GOGS_SECRET, wait_until};
+
+/// A port of this machine that the system chooses.
+pub const FREE_PORT: &str = "127.0.0.1:0";
+
+/// Serving on free ports.
+pub const SERVE: [&str; 5] = ["serve", "--ingest", FREE_PORT, "--status", FREE_PORT];
 
 /// A running `hookbox serve`. It is killed when dropped.
 pub struct Served {
@@ -80,17 +87,9 @@ impl Served {
 
     /// Posts a body with headers; `None` where no answer came.
     fn try_post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Option<(u16, Value)> {
-        let mut request = agent().post(format!("{}{path}", self.ingest));
-        for (name, value) in headers {
-            // Names in the case in which a producer sends them.
-            request = request.header_raw(name, value.as_bytes());
-        }
-        let mut response = request.send(body).ok()?;
-        let text = response.body_mut().read_to_string().ok()?;
-        Some((
-            response.status().as_u16(),
-            serde_json::from_str(&text).unwrap_or(Value::Null),
-        ))
+        let url = format!("{}{path}", self.ingest);
+        let (status, _, text) = try_ask("POST", &url, headers, body).ok()?;
+        Some((status, serde_json::from_str(&text).unwrap_or(Value::Null)))
     }
 
     /// Posts as Gogs does, signed with GOGS_SECRET.
@@ -114,18 +113,55 @@ impl Served {
         self.try_post("/in/gogs", &headers, body)
     }
 
-    /// Gets a page of the status server; returns status, headers and text.
-    pub fn page(&self, path: &str) -> (u16, http::HeaderMap, String) {
-        let response = agent()
-            .get(format!("{}{path}", self.status))
-            .call()
-            .unwrap();
-        let (head, mut body) = response.into_parts();
-        (
-            head.status.as_u16(),
-            head.headers,
-            body.read_to_string().unwrap(),
-        )
+    /// Asks where events come in, other than by a producer's post.
+    pub fn ask_ingest(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answered {
+        ask(method, &format!("{}{path}", self.ingest), headers, "")
+    }
+
+    /// Asks the status server.
+    pub fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl AsRef<[u8]>,
+    ) -> Answered {
+        ask(method, &format!("{}{path}", self.status), headers, body)
+    }
+
+    /// Gets a page of the status server.
+    pub fn page(&self, path: &str) -> Answered {
+        self.ask("GET", path, &[], "")
+    }
+
+    /// Asks the JSON API; returns status, headers and the answer.
+    pub fn api(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&str, &str)],
+    ) -> (u16, http::HeaderMap, Value) {
+        let mut headers = headers.to_vec();
+        if body.is_some() {
+            headers.push(("Content-Type", "application/json"));
+        }
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let (status, headers, text) = self.ask(method, &format!("/api/v1{path}"), &headers, body);
+        let answer = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        (status, headers, answer)
+    }
+
+    /// What the JSON API has at a path, where there must be something.
+    pub fn api_get(&self, path: &str) -> Value {
+        let (status, _, answer) = self.api("GET", path, None, &[]);
+        assert_eq!(status, 200, "{path}: {answer}");
+        answer
+    }
+
+    pub fn api_post(&self, path: &str, body: Value) -> (u16, Value) {
+        let (status, _, answer) = self.api("POST", path, Some(&body), &[]);
+        (status, answer)
     }
 
     /// Sends a signal by name and waits for the end; returns the exit code.

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{GOGS_SECRET, Served, wait_until};
+use super::{GOGS_SECRET, SERVE, Served, wait_until};
 
 /// A folder with a database that is removed with it.
 pub struct TestDb {
@@ -78,11 +78,30 @@ impl TestDb {
     }
 
     pub fn serve_with(&self, arguments: &[&str]) -> Served {
-        let mut command = self.command(&["serve", "--json"]);
-        command
-            .args(["--ingest", "127.0.0.1:0", "--status", "127.0.0.1:0"])
-            .args(arguments);
+        let mut command = self.serve_command();
+        command.args(arguments);
         Served::start(command)
+    }
+
+    /// What [`Served::start`] takes: serving on free ports, ready to be given more.
+    pub fn serve_command(&self) -> Command {
+        let mut command = self.command(&SERVE);
+        command.arg("--json");
+        command
+    }
+
+    /// Serving under another program, which gets the command behind arguments of its own: `strace`, or
+    /// a shell, for which it is `"$0" "$@"`.
+    pub fn serve_under(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .arg(env!("CARGO_BIN_EXE_hookbox"))
+            .args(SERVE)
+            .arg("--json")
+            .env_remove("HOOKBOX_LOG")
+            .env("HOOKBOX_DB", &self.db);
+        command
     }
 
     /// A source of kind gogs with GOGS_SECRET.
