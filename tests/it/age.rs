@@ -8,17 +8,13 @@ use hookbox::model::id::DeliveryId;
 use hookbox::store::ReplayOptions;
 use hookbox::time::Timestamp;
 
-use crate::patience::{all, at, bench};
-use crate::support::{Script, event, replied, replied_with, unreachable};
-
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+use crate::support::{Bench, DAY, HOUR, Script, at, event, replied, replied_with, unreachable};
 
 #[test]
 fn what_is_too_old_is_given_up_and_the_time_offline_does_not_count_unless_it_should() {
     for (expires_offline, delivered) in [(false, 3), (true, 1)] {
         let script = Script::default().then(unreachable());
-        let mut bench = bench(script.clone(), "2026-07-01T12:00:00Z", |new| {
+        let mut bench = Bench::with_edge(script.clone(), "2026-07-01T12:00:00Z", |new| {
             new.expire = Some(DAY);
             new.expires_offline = expires_offline;
         });
@@ -37,7 +33,11 @@ fn what_is_too_old_is_given_up_and_the_time_offline_does_not_count_unless_it_sho
         bench.run_due();
         let stats = bench.store.stats().unwrap();
         assert_eq!((stats.delivered, stats.dead), (delivered, 3 - delivered));
-        for row in all(&bench).iter().filter(|row| row.state == State::Dead) {
+        for row in bench
+            .deliveries()
+            .iter()
+            .filter(|row| row.state == State::Dead)
+        {
             let reason = row.reason.as_deref().unwrap();
             assert!(
                 reason.starts_with("expired: it is owed for more than 1d"),
@@ -50,7 +50,7 @@ fn what_is_too_old_is_given_up_and_the_time_offline_does_not_count_unless_it_sho
 
 #[test]
 fn a_thousand_that_are_too_old_are_given_up_in_one_go_and_the_younger_are_sent() {
-    let mut bench = bench(
+    let mut bench = Bench::with_edge(
         Script::default().forever(replied(200)),
         "2026-07-01T12:00:00Z",
         |new| {
@@ -78,7 +78,7 @@ fn a_thousand_that_are_too_old_are_given_up_in_one_go_and_the_younger_are_sent()
 #[test]
 fn the_first_of_an_ordered_endpoint_is_given_up_alone_when_the_others_are_young() {
     let script = Script::default().then(replied(500)).forever(replied(200));
-    let mut bench = bench(script, "2026-07-01T12:00:00Z", |new| {
+    let mut bench = Bench::with_edge(script, "2026-07-01T12:00:00Z", |new| {
         new.is_ordered = true;
         new.retry = "30h".parse().unwrap();
         new.tries = Some(5);
@@ -110,7 +110,7 @@ fn the_first_of_an_ordered_endpoint_is_given_up_alone_when_the_others_are_young(
 #[test]
 fn the_time_offline_counts_for_nothing_also_where_the_next_try_is_far_ahead() {
     let script = Script::default().then(unreachable());
-    let mut bench = bench(script.clone(), "2026-07-01T12:00:00Z", |new| {
+    let mut bench = Bench::with_edge(script.clone(), "2026-07-01T12:00:00Z", |new| {
         new.expire = Some(3 * DAY);
         new.retry = "14h".parse().unwrap();
         new.tries = Some(9);
@@ -127,18 +127,22 @@ fn the_time_offline_counts_for_nothing_also_where_the_next_try_is_far_ahead() {
     let mut tries = 0;
     for hours in 0..3 * 24 - 1 {
         tries += bench.run_due();
-        assert_eq!(all(&bench)[0].state, State::Pending, "after {hours} hours");
+        assert_eq!(
+            bench.deliveries()[0].state,
+            State::Pending,
+            "after {hours} hours"
+        );
         bench.advance(HOUR);
     }
     assert!(tries >= 4, "{tries}");
     bench.advance(2 * HOUR);
     bench.run_due();
-    assert_eq!(all(&bench)[0].state, State::Dead);
+    assert_eq!(bench.deliveries()[0].state, State::Dead);
 }
 
 #[test]
 fn what_is_asked_for_again_is_sent_however_old_its_event_is() {
-    let mut bench = bench(
+    let mut bench = Bench::with_edge(
         Script::default().forever(replied(200)),
         "2026-07-01T12:00:00Z",
         |new| new.expire = Some(HOUR),
@@ -151,15 +155,18 @@ fn what_is_asked_for_again_is_sent_however_old_its_event_is() {
     bench.advance(5 * HOUR);
     bench.store.resume_endpoint("edge").unwrap();
     assert_eq!(bench.run_due(), 0);
-    let dead = all(&bench)[0].clone();
+    let dead = bench.deliveries()[0].clone();
     assert_eq!(dead.state, State::Dead);
     bench
         .store
         .replay(vec![dead.id], ReplayOptions::default(), bench.now())
         .unwrap();
     assert_eq!(bench.run_due(), 1);
-    assert_eq!(all(&bench)[1].state, State::Delivered);
-    assert_eq!(all(&bench)[0].mended_by, Some(all(&bench)[1].id));
+    assert_eq!(bench.deliveries()[1].state, State::Delivered);
+    assert_eq!(
+        bench.deliveries()[0].mended_by,
+        Some(bench.deliveries()[1].id)
+    );
     // A replay grows old as well, from when it was asked for.
     bench
         .store
@@ -172,12 +179,12 @@ fn what_is_asked_for_again_is_sent_however_old_its_event_is() {
     bench.advance(2 * HOUR);
     bench.store.resume_endpoint("edge").unwrap();
     assert_eq!(bench.run_due(), 0);
-    assert_eq!(all(&bench)[2].state, State::Dead);
+    assert_eq!(bench.deliveries()[2].state, State::Dead);
 }
 
 #[test]
 fn it_is_tried_once_more_just_before_it_is_too_old_and_never_later() {
-    let mut bench = bench(
+    let mut bench = Bench::with_edge(
         Script::default().forever(replied(500)),
         "2026-07-01T12:00:00Z",
         |new| {
@@ -198,14 +205,14 @@ fn it_is_tried_once_more_just_before_it_is_too_old_and_never_later() {
     assert_eq!((sent[0], sent.len()), (0, 3), "{sent:?}");
     assert!((480..=720).contains(&sent[1]), "{sent:?}");
     assert_eq!(sent[2], 3_599);
-    let row = &all(&bench)[0];
+    let row = &bench.deliveries()[0];
     assert_eq!(row.state, State::Dead);
     assert_eq!(row.settled.unwrap().since(owed), HOUR);
 }
 
 #[test]
 fn a_receiver_that_asks_for_longer_than_that_is_waited_for_as_long_as_it_may() {
-    let mut bench = bench(
+    let mut bench = Bench::with_edge(
         Script::default().forever(replied_with(503, &[("retry-after", "7200")])),
         "2026-07-01T12:00:00Z",
         |new| new.expire = Some(HOUR),
@@ -214,10 +221,10 @@ fn a_receiver_that_asks_for_longer_than_that_is_waited_for_as_long_as_it_may() {
     assert_eq!(bench.run_due(), 1);
     bench.advance(HOUR - Duration::from_secs(1));
     assert_eq!(bench.run_due(), 0);
-    assert_eq!(all(&bench)[0].state, State::Pending);
+    assert_eq!(bench.deliveries()[0].state, State::Pending);
     bench.advance(Duration::from_secs(1));
     assert_eq!(bench.run_due(), 0);
-    assert_eq!(all(&bench)[0].state, State::Dead);
+    assert_eq!(bench.deliveries()[0].state, State::Dead);
 }
 
 /// A box without a battery boots with the time at which it was shut down, or in 1970, takes events
@@ -226,7 +233,7 @@ fn a_receiver_that_asks_for_longer_than_that_is_waited_for_as_long_as_it_may() {
 fn what_came_while_the_clock_was_behind_is_no_older_than_it_is() {
     for wrong in ["2026-05-20T12:00:00Z", "1970-01-01T00:10:00Z"] {
         for is_ordered in [false, true] {
-            let mut bench = bench(
+            let mut bench = Bench::with_edge(
                 Script::default().forever(replied(200)),
                 "2026-05-20T11:00:00Z",
                 |new| {
@@ -253,7 +260,7 @@ fn what_came_while_the_clock_was_behind_is_no_older_than_it_is() {
             bench.run_due();
             bench.store.resume_endpoint("edge").unwrap();
             bench.run_due();
-            let states: Vec<State> = all(&bench).iter().map(|row| row.state).collect();
+            let states: Vec<State> = bench.deliveries().iter().map(|row| row.state).collect();
             assert_eq!(states[1..], [State::Delivered; 3], "{wrong} {is_ordered}");
             // From now on age is age.
             bench
@@ -265,7 +272,7 @@ fn what_came_while_the_clock_was_behind_is_no_older_than_it_is() {
             bench.event();
             bench.store.resume_endpoint("edge").unwrap();
             bench.run_due();
-            let states: Vec<State> = all(&bench).iter().map(|row| row.state).collect();
+            let states: Vec<State> = bench.deliveries().iter().map(|row| row.state).collect();
             assert_eq!(states[4..], [State::Dead, State::Delivered], "{wrong}");
         }
     }
@@ -274,7 +281,7 @@ fn what_came_while_the_clock_was_behind_is_no_older_than_it_is() {
 /// In another's batch those were given up that came while the clock was in 1970.
 #[test]
 fn one_that_is_too_old_takes_none_with_it_whose_age_nobody_knows() {
-    let mut bench = bench(
+    let mut bench = Bench::with_edge(
         Script::default().forever(replied(200)),
         "2026-06-01T12:00:00Z",
         |new| {
@@ -294,6 +301,6 @@ fn one_that_is_too_old_takes_none_with_it_whose_age_nobody_knows() {
     bench.advance(4 * DAY);
     bench.store.resume_endpoint("edge").unwrap();
     bench.run_due();
-    let states: Vec<State> = all(&bench).iter().map(|row| row.state).collect();
+    let states: Vec<State> = bench.deliveries().iter().map(|row| row.state).collect();
     assert_eq!(states, [State::Dead, State::Delivered, State::Delivered]);
 }

@@ -21,11 +21,9 @@ use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::support::{Bench, NOON, PUSH, Receiver, Script, TestDb, replied, wait_until};
+use crate::support::{Bench, DAY, NOON, PUSH, Receiver, Script, TestDb, replied, wait_until};
 
 const SECRET: &str = "SEC0123456789abcdef";
-
-const DAY: Duration = Duration::from_secs(86_400);
 
 /// A chat that refuses what its pages say it refuses.
 struct Robot {

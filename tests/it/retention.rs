@@ -1,16 +1,13 @@
 //! Files that keep themselves to an age and a size, and give back the room that is left.
 
 use std::fs;
-use std::time::Duration;
 
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::EventId;
 use hookbox::store::{EventFilter, PAGE_MAX, Retention};
 use rusqlite::Connection;
 
-use crate::support::{Bench, PUSH, Receiver, Script, TestDb, replied, sql, wait_until};
-
-const DAY: Duration = Duration::from_secs(86_400);
+use crate::support::{Bench, DAY, PUSH, Receiver, Script, TestDb, replied, sql, wait_until};
 
 fn accept(bench: &Bench, event_type: &str, bytes: usize) -> i64 {
     let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::time::Duration;
 
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::{DeliveryId, EventId};
 use hookbox::store::{DeliveryFilter, EventFilter, PAGE_MAX, ReplayOptions};
 use serde_json::json;
 
-use crate::support::{Bench, Receiver, Script, TestDb, replied, sql, wait_until};
-
-const DAY: Duration = Duration::from_secs(86_400);
+use crate::support::{Bench, DAY, Receiver, Script, TestDb, replied, sql, wait_until};
 
 /// One number from the file, read as another program would.
 fn number(db: &Path, query: &str) -> i64 {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookbox::model::delivery::DeliveryRecord;
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::model::id::EndpointId;
 use hookbox::outbound::{Scheduler, Transport};
-use hookbox::store::{Missing, Store};
+use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
-use super::{NOON, Script, event};
+use super::{NOON, Script, at, event};
 
 /// A store and a scheduler without threads, on a clock that stands still.
 pub struct Bench {
@@ -46,6 +47,14 @@ impl Bench {
         }
     }
 
+    /// A bench whose clock shows this, with an endpoint `edge` that is set so.
+    pub fn with_edge(script: Script, now: &str, set: impl FnOnce(&mut NewEndpoint)) -> Bench {
+        let bench = Bench::new(script);
+        bench.clock.set_wall(at(now));
+        bench.endpoint_with("edge", set);
+        bench
+    }
+
     /// The process ends and another begins, with a clock of its own beginning.
     pub fn restart(&mut self) {
         let began = Clock::elapsed(self.clock.as_ref());
@@ -78,6 +87,32 @@ impl Bench {
 
     pub fn run_due(&mut self) -> usize {
         self.scheduler.run_due().unwrap()
+    }
+
+    /// The deliveries, oldest first.
+    pub fn deliveries(&self) -> Vec<DeliveryRecord> {
+        let filter = DeliveryFilter::default();
+        let mut all = self.store.deliveries(&filter, PAGE_MAX).unwrap();
+        all.reverse();
+        all
+    }
+
+    /// What each delivery waits for.
+    pub fn waiting(&self) -> Vec<Option<&'static str>> {
+        let all = self.deliveries();
+        all.iter().map(|row| row.waiting(self.now())).collect()
+    }
+
+    /// The ids of the events that were sent since the last look.
+    pub fn sent_events(&self) -> Vec<u32> {
+        let sent = self.script.take_sent();
+        let ids = sent.into_iter().map(|(_, request)| {
+            let mut headers = request.headers.iter();
+            let id = headers.find(|(name, _)| name == "webhook-id");
+            let number = id.unwrap().1.split('_').nth(2).unwrap();
+            number.parse().unwrap()
+        });
+        ids.collect()
     }
 }
 

@@ -17,7 +17,7 @@ mod waiting;
 pub use bench::Bench;
 pub use http::{ask, connect, raw, try_ask};
 pub use receiver::{ReceivedRequest, Receiver, closed_port, listener, serve_each};
-pub use samples::{GOGS_SECRET, NOON, PUSH, event};
+pub use samples::{DAY, GOGS_SECRET, HOUR, NOON, PUSH, at, event};
 pub use script::{Script, replied, replied_with, unreachable};
 pub use served::{FREE_PORT, SERVE, Served, send_signal};
 pub use snapshot::assert_kept;

@@ -1,5 +1,7 @@
 //! What tests put in: a push, a secret, a moment.
 
+use std::time::Duration;
+
 use hookbox::model::event::NewEvent;
 use hookbox::time::Timestamp;
 
@@ -16,4 +18,13 @@ pub fn event(event_type: &str) -> NewEvent {
         content_type: Some("application/json".to_owned()),
         ..NewEvent::new(event_type, PUSH)
     }
+}
+
+pub const HOUR: Duration = Duration::from_secs(3_600);
+
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// A time as it is written.
+pub fn at(text: &str) -> Timestamp {
+    Timestamp::parse(text, Timestamp(0)).unwrap()
 }
