@@ -56,6 +56,7 @@ mod sharing;
 mod signing;
 mod simulation;
 mod sources;
+mod sqlite;
 mod status;
 mod strangers;
 mod support;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookbox::model::endpoint::{EndpointUrl, NewEndpoint};
 use hookbox::store::{DeliveryFilter, ReplayOptions};
 
 use crate::support::{Bench, Receiver, Script, TestDb, replied, unreachable};
@@ -105,4 +106,40 @@ fn a_paced_endpoint_is_served_by_itself_as_its_time_comes_and_its_rate_is_set_an
     let none = here.json(&["endpoint", "set", "ci", "--rate", ""]);
     assert_eq!(none["rate"], serde_json::Value::Null);
     drop(served);
+}
+
+#[test]
+fn a_larger_rate_holds_over_a_restart_too() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint_with("paced", |new| new.rate = Some("200/h".parse().unwrap()));
+    for _ in 0..300 {
+        bench.event();
+    }
+    let mut sent = 0;
+    for _ in 0..10 {
+        sent += bench.run_due();
+        bench.advance(Duration::from_secs(60));
+        bench.restart();
+    }
+    assert_eq!(sent, 200);
+}
+
+#[test]
+fn an_endpoint_that_is_elsewhere_has_its_whole_rate() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint_with("paced", |new| new.rate = Some("2/h".parse().unwrap()));
+    for _ in 0..4 {
+        bench.event();
+    }
+    assert_eq!(bench.run_due(), 2);
+    let elsewhere: EndpointUrl = "http://127.0.0.1:9/new".parse().unwrap();
+    let change = move |set: &mut NewEndpoint| {
+        set.url = elsewhere.clone();
+        Ok(())
+    };
+    bench
+        .store
+        .set_endpoint("paced", change, bench.now())
+        .unwrap();
+    assert_eq!(bench.run_due(), 2);
 }
