@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::{Receiver, Served, TestDb, is_missing, sql, wait_until};
+use crate::support::{Receiver, Served, TestDb, is_missing, wait_until};
 
 #[test]
 fn a_template_that_fails_on_an_event_is_refused_before_it_is_kept() {
@@ -176,46 +176,6 @@ fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
     let bad = [("Idempotency-Key", "k-2")];
     assert_eq!(served.api("POST", "/events", Some(&json!({})), &bad).0, 400);
     assert_eq!(served.api("POST", "/events", Some(&event), &bad).0, 201);
-}
-
-/// Cause: the work was one transaction and its answer another. Damage: where the process ended in between,
-/// the repeat did it all again. Cure: that it was done is written with it.
-#[test]
-fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
-    let here = TestDb::new();
-    let served = here.serve();
-    let event = json!({ "type": "order.paid" });
-    // Where it cannot be written that the request was done, nothing is.
-    let no =
-        "create trigger no before insert on hookbox_answer begin select raise(abort, 'no'); end";
-    sql(&here.db, no);
-    let key = [("Idempotency-Key", "k-0")];
-    let (status, _, problem) = served.api("POST", "/events", Some(&event), &key);
-    assert_eq!(status, 500, "{problem}");
-    assert_eq!(served.api_get("/stats")["events"], 0);
-    sql(&here.db, "drop trigger no");
-    // As if the process had ended right behind the work.
-    let lose = "update hookbox_answer set status = null, body = null";
-    let endpoint = json!({ "name": "ci", "url": "http://127.0.0.1:9/" });
-    let prune = json!({ "before": "1d", "dry_run": true });
-    for (key, path, body) in [
-        ("k-1", "/events", Some(&event)),
-        ("k-2", "/endpoints", Some(&endpoint)),
-        ("k-3", "/endpoints/ci/hold", Some(&json!({}))),
-        ("k-4", "/prune", Some(&prune)),
-    ] {
-        let key = [("Idempotency-Key", key)];
-        let (status, _, answer) = served.api("POST", path, body, &key);
-        assert!((200..300).contains(&status), "{answer}");
-        sql(&here.db, lose);
-        let (status, _, problem) = served.api("POST", path, body, &key);
-        assert_eq!(status, 409, "{path}: {problem}");
-        assert!(
-            problem["detail"].as_str().unwrap().contains("was done"),
-            "{problem}"
-        );
-    }
-    assert_eq!(served.api_get("/stats")["events"], 1);
 }
 
 #[test]

@@ -237,62 +237,6 @@ fn setting_up_with_bad_input_does_not_even_make_the_file() {
 }
 
 #[test]
-fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed() {
-    let here = TestDb::new();
-    let file = here.folder.path().join("secret");
-    std::fs::write(&file, "s3cret-of-file\n").unwrap();
-    let ran = here.run(&[
-        "source",
-        "add",
-        "a",
-        "--kind",
-        "gogs",
-        "--secret-file",
-        file.to_str().unwrap(),
-    ]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    let ran = here.run_with_input(
-        &["source", "add", "b", "--kind", "gogs", "--secret", "-"],
-        b"s3cret-of-input\r\n",
-    );
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
-    let ran = here.run(&[
-        "source",
-        "add",
-        "c",
-        "--kind",
-        "gogs",
-        "--secret",
-        "s3cret-of-argument",
-    ]);
-    assert_eq!(ran.code, 0);
-    assert!(
-        ran.stderr.contains("shell's history") && !ran.stderr.contains("s3cret"),
-        "{}",
-        ran.stderr
-    );
-    let stored: Vec<Vec<u8>> = {
-        let connection = rusqlite::Connection::open(&here.db).unwrap();
-        let mut statement = connection
-            .prepare("select secret from hookbox_source order by name")
-            .unwrap();
-        let rows = statement.query_map([], |row| row.get(0)).unwrap();
-        rows.collect::<Result<_, _>>().unwrap()
-    };
-    assert_eq!(
-        stored,
-        [
-            &b"s3cret-of-file"[..],
-            b"s3cret-of-input",
-            b"s3cret-of-argument"
-        ]
-    );
-    for arguments in [&["source", "list"][..], &["source", "show", "a"]] {
-        assert!(!here.run(arguments).text().contains("s3cret"));
-    }
-}
-
-#[test]
 fn enqueue_takes_a_text_a_file_or_standard_input_and_knows_its_key() {
     let here = TestDb::new();
     here.json(&["init"]);

@@ -16,7 +16,7 @@ fn signature(body: &[u8]) -> String {
     )
 }
 
-fn gogs_box() -> (TestDb, Served) {
+pub fn gogs_box() -> (TestDb, Served) {
     let here = TestDb::new();
     here.add_gogs();
     let served = here.serve();
@@ -413,23 +413,4 @@ fn thirty_two_senders_are_committed_in_groups() {
     assert_eq!(of("jobs"), 641);
     assert!(of("commits") < 640 && of("largest_group") > 1, "{log}");
     assert_eq!(here.json(&["stats"])["events"], 640);
-}
-
-/// Cause: an unknown name was looked up in the file, on the one thread of all connections. Damage: while
-/// another program had the file to itself, `POST /in/unknown` held everybody up for five seconds. Cure: the
-/// store sees by itself what was added.
-#[test]
-fn a_name_that_nobody_knows_is_refused_without_reading_the_file_and_a_new_one_is_known() {
-    let (here, served) = gogs_box();
-    let away = here.folder.path().join("away.db");
-    std::fs::rename(&here.db, &away).unwrap();
-    assert_eq!(served.post("/in/unknown", &[], b"{}").0, 404);
-    std::fs::rename(&away, &here.db).unwrap();
-    for number in 0..5 {
-        let name = format!("new-{number}");
-        let ran = here.run(&["source", "add", &name, "--kind", "generic"]);
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        let (status, answer) = served.post(&format!("/in/{name}"), &[], b"{}");
-        assert_eq!(status, 202, "{answer}");
-    }
 }

@@ -1,4 +1,5 @@
-//! The house keeps its walls: imports point down, SQL stays in the store, files stay small.
+//! The house keeps its walls: imports point down, SQL stays in the store, files stay small; and the tests
+//! that read the SQLite file stand apart from those of what is promised.
 
 use std::path::{Path, PathBuf};
 
@@ -172,6 +173,33 @@ fn the_database_is_spoken_to_through_the_engine_only() {
         });
         assert!(!has_sql || part(&path) == "store", "{}", path.display());
     }
+}
+
+/// Test files that speak SQL though they are not of the SQLite file itself: an application's own SQL is what
+/// the first two are about, the third runs what pages show, and this one names what it looks for.
+const SPEAK_SQL: [&str; 4] = ["examples.rs", "outbox.rs", "readme.rs", "layers.rs"];
+
+#[test]
+fn only_the_tests_of_the_sqlite_file_open_it_or_look_beside_it() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let mut checked = 0;
+    for path in sources(&tests) {
+        let inside = path.strip_prefix(&tests).unwrap();
+        let may = ["sqlite", "support"]
+            .iter()
+            .any(|it| inside.starts_with(it))
+            || SPEAK_SQL.iter().any(|file| inside == Path::new(file));
+        if may {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        for name in ["rusqlite", "sqlite3", "-wal", ".lock\"", " sql("] {
+            let names = text.contains(name);
+            assert!(!names, "{}: {name} is for tests/it/sqlite", path.display());
+        }
+        checked += 1;
+    }
+    assert!(checked > 40, "the check reads the tests: {checked}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! The promises of hookbox, tested through its public API and its built binary: one file a kind
-//! of promise.
+//! of promise. What is held by looking into the SQLite file itself is in `sqlite`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on is to panic")]
 #![allow(
     missing_docs,
@@ -19,15 +19,11 @@ mod clock;
 mod connection;
 mod corpus;
 mod crash;
-mod crowd;
-mod damage;
 mod dependencies;
 mod door;
-mod echo;
 mod egress;
 mod embedded;
 mod examples;
-mod file;
 mod filters;
 mod gallery;
 mod holds;
@@ -39,20 +35,17 @@ mod order;
 mod outbox;
 mod pace;
 mod payloads;
-mod place;
 mod poison;
-mod power;
 mod producers;
 mod readme;
 mod replay;
+mod replies;
 mod retention;
 mod retries;
-mod room;
 mod schedule;
-mod schema;
 mod senders;
 mod sending;
-mod sharing;
+mod service;
 mod signing;
 mod simulation;
 mod sources;
@@ -64,7 +57,6 @@ mod tail;
 mod taken_in;
 mod template;
 mod typed;
-mod upkeep;
 mod verifiers;
 mod webdriver;
 mod windows;

@@ -6,7 +6,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{NOON, PUSH, Receiver, TestDb, wait_until};
+use crate::poison::{large, serve, start_and_end};
+use crate::support::{
+    NOON, PUSH, Receiver, Served, TestDb, built_shim, is_missing, sql, wait_until,
+};
 
 /// A connection as another program has it.
 fn other(db: &Path) -> Connection {
@@ -373,4 +376,35 @@ fn an_application_that_does_not_trust_its_schema_can_use_its_file_and_the_outbox
     )
     .unwrap();
     assert_eq!(here.json(&["stats"])["outbox"], 1);
+}
+
+#[test]
+fn a_row_of_the_outbox_that_ends_the_process_twice_is_set_aside() {
+    if is_missing("cc", &["--version"], "install a C compiler") {
+        return;
+    }
+    let here = TestDb::new();
+    let shim = built_shim(here.folder.path(), "memory");
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("some", &receiver.url, &["--when", "body|length > 1"]);
+    let text = std::fs::read_to_string(large(here.folder.path())).unwrap();
+    for body in [text.as_str(), "[1,2]"] {
+        let row = format!("insert into hookbox_outbox (type, body) values ('t', '{body}')");
+        sql(&here.db, &row);
+    }
+    start_and_end(&here, &shim);
+    start_and_end(&here, &shim);
+    for _ in 0..2 {
+        let served = Served::start(serve(&here, &shim));
+        let problems = wait_until("the row to be set aside", || {
+            let doctor = here.run(&["doctor"]);
+            let said = doctor
+                .text()
+                .contains("it ended the process, twice in a row");
+            said.then(|| doctor.text().to_owned())
+        });
+        assert!(!problems.is_empty());
+        drop(served);
+    }
+    assert_eq!(receiver.next().body, b"[1,2]");
 }

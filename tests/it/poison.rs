@@ -9,19 +9,19 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{Receiver, Served, TestDb, built_shim, is_missing, sql, wait_until};
+use crate::support::{Receiver, Served, TestDb, built_shim, is_missing, wait_until};
 
 /// As values more than eight million bytes, and never less than one.
 const LARGE: &str = "8000000";
 
 /// A body of which the values take more than that.
-fn large(folder: &Path) -> PathBuf {
+pub fn large(folder: &Path) -> PathBuf {
     let path = folder.join("large.json");
     std::fs::write(&path, format!("[{}0]", "0,".repeat(500_000))).unwrap();
     path
 }
 
-fn serve(here: &TestDb, shim: &Path) -> Command {
+pub fn serve(here: &TestDb, shim: &Path) -> Command {
     let mut command = here.serve_command();
     command
         .env("LD_PRELOAD", shim)
@@ -30,7 +30,7 @@ fn serve(here: &TestDb, shim: &Path) -> Command {
 }
 
 /// Starts it, and sees it end by an abort.
-fn start_and_end(here: &TestDb, shim: &Path) {
+pub fn start_and_end(here: &TestDb, shim: &Path) {
     let mut child = serve(here, shim)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -86,35 +86,4 @@ fn a_delivery_that_ends_the_process_twice_is_set_aside_and_all_others_go_on() {
     let _served = here.serve();
     here.json(&["replay", id]);
     assert_eq!(receiver.next().body, br#"{"count": 500001}"#);
-}
-
-#[test]
-fn a_row_of_the_outbox_that_ends_the_process_twice_is_set_aside() {
-    if is_missing("cc", &["--version"], "install a C compiler") {
-        return;
-    }
-    let here = TestDb::new();
-    let shim = built_shim(here.folder.path(), "memory");
-    let receiver = Receiver::answering(&[200]);
-    here.add_endpoint("some", &receiver.url, &["--when", "body|length > 1"]);
-    let text = std::fs::read_to_string(large(here.folder.path())).unwrap();
-    for body in [text.as_str(), "[1,2]"] {
-        let row = format!("insert into hookbox_outbox (type, body) values ('t', '{body}')");
-        sql(&here.db, &row);
-    }
-    start_and_end(&here, &shim);
-    start_and_end(&here, &shim);
-    for _ in 0..2 {
-        let served = Served::start(serve(&here, &shim));
-        let problems = wait_until("the row to be set aside", || {
-            let doctor = here.run(&["doctor"]);
-            let said = doctor
-                .text()
-                .contains("it ended the process, twice in a row");
-            said.then(|| doctor.text().to_owned())
-        });
-        assert!(!problems.is_empty());
-        drop(served);
-    }
-    assert_eq!(receiver.next().body, b"[1,2]");
 }

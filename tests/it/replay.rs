@@ -9,7 +9,7 @@ use hookbox::model::source::NewSource;
 use hookbox::store::DeliveryFilter;
 use serde_json::Value;
 
-use crate::support::{Bench, PUSH, Receiver, Script, TestDb, event, replied, sql};
+use crate::support::{Bench, PUSH, Receiver, Script, TestDb, event, replied};
 
 #[test]
 fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
@@ -262,81 +262,4 @@ fn events_are_found_by_a_text_in_their_bodies() {
         all.stderr
     );
     assert_eq!(here.run(&["event", "list", "--text", ""]).code, 2);
-}
-
-/// Cause: a filter that nothing fits read the whole file. Damage: 11.5 s for a page, with a million events.
-/// Cure: a list looks back as long as a person waits, says how far, and goes on from there.
-#[test]
-fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
-    use hookbox::model::id::{DeliveryId, EventId};
-    use hookbox::store::{DeliveryFilter, EventFilter, Missing, Store};
-    use hookbox::time::Timestamp;
-
-    let here = TestDb::new();
-    here.json(&["init"]);
-    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
-    sql(
-        &here.db,
-        "with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000)
-         insert into hookbox_event (id, type, received_ms, is_json, headers, body, bytes)
-         select i, iif(i = 3, 'rare', 'usual'), 1700000000000 + i * 1000, 0, '[]', x'', 0 from n;
-         insert into hookbox_delivery (id, event_id, endpoint_id, state, created_ms, settled_ms)
-         select id, id, 1, 'delivered', received_ms, received_ms from hookbox_event;",
-    );
-    let store = Store::open(&here.db, Missing::Refuse).unwrap();
-    let rare = EventFilter {
-        event_type: Some("rare".to_owned()),
-        ..EventFilter::default()
-    };
-    let found = store.search_events(&rare, None, 10, || true).unwrap();
-    assert_eq!((found.rows.len(), found.next), (1, None));
-    // In pieces: each says where it goes on.
-    let (mut next, mut pieces) = (None, 0);
-    loop {
-        let filter = EventFilter {
-            before: next,
-            ..rare.clone()
-        };
-        let found = store.search_events(&filter, None, 10, || false).unwrap();
-        pieces += 1;
-        next = found.next;
-        if next.is_none() {
-            assert_eq!(found.rows.len(), 1);
-            break;
-        }
-        assert!(found.rows.is_empty() && found.is_cut);
-        let back_to = Timestamp(1_700_000_000_000 + next.unwrap().0 * 1000);
-        assert_eq!(found.back_to, Some(back_to));
-    }
-    assert_eq!(pieces, 4);
-    let deliveries = DeliveryFilter {
-        event_type: Some("rare".to_owned()),
-        ..DeliveryFilter::default()
-    };
-    let found = store.search_deliveries(&deliveries, 10, || false).unwrap();
-    assert_eq!(
-        (found.rows.len(), found.next),
-        (0, Some(DeliveryId(15_001)))
-    );
-    // What is long ago is gone to, and what is older than was asked for is not looked at.
-    let looks = std::cell::Cell::new(0);
-    let count = || {
-        looks.set(looks.get() + 1);
-        true
-    };
-    let filter = EventFilter {
-        until: Some(Timestamp(1_700_000_000_000 + 5_000_000)),
-        ..EventFilter::default()
-    };
-    let found = store.search_events(&filter, None, 10, count).unwrap();
-    assert_eq!(found.rows[0].id, EventId(4_999));
-    assert!(looks.get() <= 2, "{}", looks.get());
-    let filter = EventFilter {
-        since: Some(Timestamp(1_700_000_000_000 + 20_000_000 + 86_400_000)),
-        ..EventFilter::default()
-    };
-    let found = store
-        .search_events(&filter, None, 10, || panic!("there is nothing to look for"))
-        .unwrap();
-    assert!(found.rows.is_empty() && found.next.is_none());
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use hookbox::signature::{Secret, github, gogs};
 use serde_json::{Value, json};
 
-use crate::support::{PUSH, Receiver, Served, TestDb, closed_port, listener, sql, wait_until};
+use crate::support::{PUSH, Receiver, Served, TestDb, closed_port, listener, wait_until};
 
 const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
@@ -340,48 +340,6 @@ fn what_was_enqueued_without_serve_is_sent_when_it_runs() {
     let _served = here.serve();
     receiver.next();
     here.wait_for_state("1", "delivered");
-}
-
-#[test]
-fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
-    let here = TestDb::new();
-    let receiver = Receiver::answering(&[200]);
-    here.add_endpoint("ci", &receiver.url, &[]);
-    let bad = here.run(&["enqueue", "--type", "x", "--content-type", "a/b\r\nX: y"]);
-    assert_eq!(bad.code, 2, "{}", bad.stderr);
-    here.json(&["enqueue", "--type", "x"]);
-    here.json(&["enqueue", "--type", "x"]);
-    // As a row edited by hand would be.
-    sql(
-        &here.db,
-        "update hookbox_event set content_type = 'a' || char(10) where id = 1",
-    );
-    let _served = here.serve();
-    here.wait_for_state("2", "delivered");
-    let refused = here.json(&["delivery", "show", "1"]);
-    assert_eq!(
-        (&refused["state"], &refused["tries"]),
-        (&Value::from("pending"), &Value::from(1))
-    );
-    assert_eq!(here.json(&["endpoint", "show", "ci"])["circuit"], "closed");
-}
-
-#[test]
-fn an_event_row_that_cannot_be_read_stops_nobody_else() {
-    let here = TestDb::new();
-    let receiver = Receiver::answering(&[200]);
-    here.add_endpoint("ci", &receiver.url, &[]);
-    for _ in 0..3 {
-        here.json(&["enqueue", "--type", "x"]);
-    }
-    sql(
-        &here.db,
-        "update hookbox_event set headers = 'no json' where id = 1",
-    );
-    let served = here.serve();
-    here.wait_for_state("2", "delivered");
-    here.wait_for_state("3", "delivered");
-    assert!(served.log().contains("cannot be read; set aside"));
 }
 
 #[test]

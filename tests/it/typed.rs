@@ -2,9 +2,8 @@
 //! to do.
 
 use hookbox::signature::{Secret, gogs};
-use hookbox::time::{Timestamp, parse_span};
 
-use crate::support::{PUSH, TestDb, sql};
+use crate::support::{PUSH, TestDb};
 
 /// Cause: a file that Windows' Notepad or PowerShell wrote begins with a byte order mark, which became a part
 /// of the secret. Damage: every event of a sender whose secret was right was refused. Cure: it is left out;
@@ -81,81 +80,6 @@ fn other_files_are_read_without_a_byte_order_mark_too() {
         preview.stderr
     );
     assert!(!preview.text().contains('\u{feff}'));
-}
-
-/// The events since a time, as the command line has it at a place whose clock is six hours and a half ahead.
-fn since(here: &TestDb, text: &str) -> Result<Vec<String>, String> {
-    let mut command = here.command(&["event", "list", "--json", "--since", text]);
-    let output = command.env("TZ", "Asia/Yangon").output().unwrap();
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let lines = String::from_utf8(output.stdout).unwrap();
-    let events = lines
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    Ok(events
-        .map(|event| event["type"].as_str().unwrap().to_owned())
-        .collect())
-}
-
-#[test]
-fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
-    let here = TestDb::new();
-    here.json(&["init"]);
-    // In Yangon: the evening of the 27th, midnight and morning of the 28th.
-    for (name, came) in [
-        ("evening", "2026-11-27T17:29:59Z"),
-        ("midnight", "2026-11-27T17:30:00Z"),
-        ("morning", "2026-11-28T03:30:00Z"),
-    ] {
-        here.json(&["enqueue", "--type", name, "--data", "{}"]);
-        let came = Timestamp::parse(came, Timestamp(0)).unwrap().0;
-        sql(
-            &here.db,
-            &format!("update hookbox_event set received_ms = {came} where type = '{name}'"),
-        );
-    }
-    for (text, events) in [
-        ("2026-11-28", &["morning", "midnight"][..]),
-        ("2026-11-27", &["morning", "midnight", "evening"]),
-        ("2026-11-28 10:00", &["morning"]),
-        ("2026-11-28T10:00:00", &["morning"]),
-        ("2026-11-28 10:01", &[]),
-        ("2026-11-28T03:30:00Z", &["morning"]),
-        ("2026-11-28T10:00:00+06:30", &["morning"]),
-    ] {
-        assert_eq!(since(&here, text).unwrap(), events, "{text}");
-    }
-    for bad in [
-        "2026-13-01",
-        "2026-11-28 25:00",
-        "28.11.2026",
-        "tuesday",
-        "",
-    ] {
-        let said = since(&here, bad).unwrap_err();
-        assert!(
-            said.contains("yesterday") && said.contains("2026-03-01"),
-            "{bad}: {said}"
-        );
-    }
-}
-
-#[test]
-fn yesterday_and_today_are_days_of_the_box() {
-    let here = TestDb::new();
-    here.json(&["init"]);
-    let day = parse_span("1d").unwrap();
-    here.json(&["enqueue", "--type", "now", "--data", "{}"]);
-    assert_eq!(since(&here, "today").unwrap(), ["now"]);
-    assert_eq!(since(&here, "yesterday").unwrap(), ["now"]);
-    let two_days = 2 * i64::try_from(day.as_millis()).unwrap();
-    sql(
-        &here.db,
-        &format!("update hookbox_event set received_ms = received_ms - {two_days}"),
-    );
-    assert!(since(&here, "yesterday").unwrap().is_empty());
 }
 
 #[test]

@@ -25,12 +25,12 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::connection::{http_connect, proxy, socks5};
 use crate::support::{
-    Bench, FREE_PORT, ReceivedRequest, Receiver, Script, TestDb, event, listener,
-    replied as answered, wait_until,
+    Bench, ReceivedRequest, Receiver, Script, TestDb, event, listener, replied as answered,
+    wait_until,
 };
 
 /// What a receiver does about a request.
-enum Does {
+pub enum Does {
     Says(Vec<u8>),
     /// Closes the connection without a byte.
     Closes,
@@ -38,16 +38,17 @@ enum Does {
     Waits,
 }
 
-const YES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+pub const YES: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// Does this about the requests of each connection, which are counted from 0.
-type About = fn(usize) -> Does;
+pub type About = fn(usize) -> Does;
 
-trait Wire: Read + Write + Send {}
+pub trait Wire: Read + Write + Send {}
+
 impl<T: Read + Write + Send> Wire for T {}
 
 /// A receiver, over TLS where it has a certificate and its key.
-fn listen(
+pub fn listen(
     identity: Option<(String, String)>,
     about: About,
 ) -> (SocketAddr, Inbox<ReceivedRequest>) {
@@ -86,7 +87,7 @@ fn listen(
     (address, got)
 }
 
-fn tls_config(certificate: &str, key: &str) -> ServerConfig {
+pub fn tls_config(certificate: &str, key: &str) -> ServerConfig {
     let chain = CertificateDer::pem_slice_iter(certificate.as_bytes()).map(Result::unwrap);
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -98,7 +99,7 @@ fn tls_config(certificate: &str, key: &str) -> ServerConfig {
         .unwrap()
 }
 
-fn endpoint(url: &str, change: impl FnOnce(&mut NewEndpoint)) -> Endpoint {
+pub fn endpoint(url: &str, change: impl FnOnce(&mut NewEndpoint)) -> Endpoint {
     let bench = Bench::new(Script::default());
     bench.endpoint_with("ci", |new| {
         new.url = url.parse().unwrap();
@@ -108,11 +109,11 @@ fn endpoint(url: &str, change: impl FnOnce(&mut NewEndpoint)) -> Endpoint {
     bench.store.endpoint_report("ci").unwrap().endpoint
 }
 
-fn transport() -> UreqTransport {
+pub fn transport() -> UreqTransport {
     UreqTransport::new(Arc::new(SystemClock::new()), Egress::default())
 }
 
-fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]) -> Answer {
+pub fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]) -> Answer {
     let headers = headers.iter();
     let request = OutboundRequest {
         url: endpoint.url.clone(),
@@ -124,7 +125,7 @@ fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]
     transport.send(endpoint, &request).answer
 }
 
-fn replied(answer: Answer) -> Reply {
+pub fn replied(answer: Answer) -> Reply {
     match answer {
         Answer::Replied(reply) => reply,
         other => panic!("{other:?}"),
@@ -132,7 +133,7 @@ fn replied(answer: Answer) -> Reply {
 }
 
 /// As `openssl req -x509 -subj /CN=NAME` makes it: self-signed, CA:TRUE, used as the server's own.
-fn self_signed(names: &[&str], days: std::ops::Range<i64>) -> (String, String) {
+pub fn self_signed(names: &[&str], days: std::ops::Range<i64>) -> (String, String) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let mut params = CertificateParams::new(names).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -320,70 +321,6 @@ fn a_head_as_large_as_one_that_came_in_goes_out() {
     assert_eq!(replied(send(&transport, &endpoint, &many)).status, 200);
 }
 
-#[test]
-fn a_reply_counts_by_its_status_line_whatever_the_rest_is() {
-    let many: About = |_| {
-        let headers: String = (0..129).map(|n| format!("X-{n}: {n}\r\n")).collect();
-        Does::Says(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into_bytes())
-    };
-    let long: About = |_| {
-        let value = "z".repeat(17 * 1024);
-        Does::Says(
-            format!("HTTP/1.1 201 Created\r\nX-Z: {value}\r\nContent-Length: 0\r\n\r\n")
-                .into_bytes(),
-        )
-    };
-    let folded: About = |_| {
-        Does::Says(
-            b"HTTP/1.1 202 Accepted\r\nX-Folded: one\r\n two\r\nContent-Length: 0\r\n\r\n".to_vec(),
-        )
-    };
-    let nonsense: About = |_| Does::Says(b"HTTP/1.1 200 OK\r\nno header at all\r\n\r\n".to_vec());
-    let strange: About = |_| {
-        Does::Says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno chunk".to_vec())
-    };
-    let odd_length: About =
-        |_| Does::Says(b"HTTP/1.1 200 OK\r\nContent-Length: a few\r\n\r\nok".to_vec());
-    let refused: About = |_| {
-        let value = "z".repeat(17 * 1024);
-        Does::Says(format!("HTTP/1.1 500 Oops\r\nX-Z: {value}\r\n\r\n").into_bytes())
-    };
-    for (about, status) in [
-        (many, 200),
-        (long, 201),
-        (folded, 202),
-        (nonsense, 200),
-        (strange, 200),
-        (odd_length, 200),
-        (refused, 500),
-    ] {
-        let (address, _got) = listen(None, about);
-        let endpoint = endpoint(&format!("http://{address}/"), |new| {
-            new.timeout = Duration::from_millis(500);
-        });
-        let reply = replied(send(&transport(), &endpoint, &[]));
-        assert_eq!(reply.status, status, "{reply:?}");
-    }
-}
-
-#[test]
-fn what_was_odd_about_a_reply_is_noted_with_the_delivery() {
-    let (address, _got) = listen(None, |_| {
-        let headers: String = (0..129).map(|n| format!("X-{n}: {n}\r\n")).collect();
-        Does::Says(format!("HTTP/1.1 200 OK\r\n{headers}Content-Length: 0\r\n\r\n").into_bytes())
-    });
-    let here = TestDb::new();
-    here.add_endpoint("ci", &format!("http://{address}/"), &["--retry", "none"]);
-    let _served = here.serve();
-    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
-    let delivered = here.wait_for_state("1", "delivered");
-    let reason = delivered["reason"].as_str().unwrap();
-    assert!(
-        reason.contains("the rest of the reply cannot be read"),
-        "{reason}"
-    );
-}
-
 /// What people make with `openssl req -x509` and give to both sides (gogs/gogs#891).
 #[test]
 fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wrong() {
@@ -476,36 +413,6 @@ fn what_can_never_be_sent_is_refused_when_it_is_set() {
     assert!(!here.db.exists());
 }
 
-/// Cause: the service sent before it knew that it could listen, and left a new database. Damage: a
-/// second copy started by mistake sent everything that the first was sending. Cure: the ports first.
-#[test]
-fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
-    let (_taken, taken_at) = listener();
-    let taken_at = taken_at.to_string();
-    let receiver = Receiver::answering(&[200]);
-    for (ingest, status) in [
-        (taken_at.as_str(), FREE_PORT),
-        (FREE_PORT, taken_at.as_str()),
-    ] {
-        let fresh = TestDb::new();
-        let ran = fresh.run(&["serve", "--ingest", ingest, "--status", status]);
-        assert_eq!(ran.code, 1, "{}", ran.stderr);
-        assert!(ran.stderr.contains(&taken_at), "{}", ran.stderr);
-        let left: Vec<_> = std::fs::read_dir(fresh.folder.path()).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
-        let here = TestDb::new();
-        here.add_endpoint("ci", &receiver.url, &[]);
-        here.json(&["enqueue", "--type", "x", "--data", "{}"]);
-        assert_eq!(
-            here.run(&["serve", "--ingest", ingest, "--status", status])
-                .code,
-            1
-        );
-        assert!(receiver.got_nothing_more());
-        assert_eq!(here.json(&["delivery", "show", "1"])["attempts"], 0);
-    }
-}
-
 #[test]
 fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
     // As many servers do: a few requests, then the connection ends without a word of it.
@@ -525,66 +432,6 @@ fn a_receiver_that_closes_kept_connections_gets_everything_at_the_first_try() {
         (stats["delivered"] == 60).then_some(())
     });
     let _ = TcpStream::connect(address);
-}
-
-/// What answers in the place of the endpoint says 200 too: a login page of a network, an error page.
-#[test]
-fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
-    let here = TestDb::new();
-    let json = Receiver::saying(&[200], r#"{"result":"accepted"}"#);
-    let page = Receiver::saying(&[200], "<!DOCTYPE html><p>Sign in</p>");
-    let busy = Receiver::saying(&[409], "had it already");
-    let none = ["--retry", "none"];
-    let with = |expect: &'static str| [&none[..], &["--expect", expect]].concat();
-    here.add_endpoint("yes", &json.url, &with("body.result == 'accepted'"));
-    here.add_endpoint("no", &json.url, &with("body.result == 'done'"));
-    here.add_endpoint("portal", &page.url, &with("body.result == 'accepted'"));
-    here.add_endpoint("had", &busy.url, &with("status in [200, 409]"));
-    here.add_endpoint("believes", &page.url, &none);
-    let _served = here.serve();
-    here.json(&["enqueue", "--type", "x", "--data", "{}"]);
-    for (name, state, says) in [
-        ("yes", "delivered", None),
-        ("no", "dead", Some("not what --expect asks for")),
-        ("portal", "dead", Some("the reply is not JSON")),
-        ("had", "delivered", None),
-        ("believes", "delivered", None),
-    ] {
-        let settled = wait_until(&format!("{name} to be {state}"), || {
-            let arguments = ["delivery", "list", "--endpoint", name, "--state", state];
-            here.list(&arguments).pop()
-        });
-        let reason = settled["reason"].as_str().unwrap_or_default();
-        assert!(
-            reason.contains(says.unwrap_or_default()),
-            "{name}: {reason}"
-        );
-    }
-    let doubts = |name: &str| here.json(&["endpoint", "show", name])["doubts"].to_string();
-    assert!(
-        doubts("believes").contains("HTML page"),
-        "{}",
-        doubts("believes")
-    );
-    for name in ["yes", "portal", "had"] {
-        assert_eq!(doubts(name), "[]", "{name}");
-    }
-    let doctor = here.run(&["doctor"]);
-    assert!(doctor.text().contains("--expect"), "{}", doctor.text());
-    // Chats say themselves whether they took a message; what no reply has cannot be asked for.
-    for (arguments, says) in [
-        (
-            &["--format", "slack", "--expect", "body.ok"][..],
-            "says itself",
-        ),
-        (&["--expect", "reply.ok"], "no reply has"),
-    ] {
-        let mut all = vec!["endpoint", "set", "no"];
-        all.extend_from_slice(arguments);
-        let refused = here.run(&all);
-        assert_eq!(refused.code, 2);
-        assert!(refused.stderr.contains(says), "{}", refused.stderr);
-    }
 }
 
 #[test]

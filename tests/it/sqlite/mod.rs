@@ -2,4 +2,18 @@
 //! folder and the users around it. The rest of `tests/it` goes through the public API and the built binary
 //! alone, so that it would hold of another engine as well.
 
+mod crowd;
+mod damage;
+mod embedded;
+mod file;
+mod lock;
+mod place;
+mod power;
+mod retention;
+mod room;
 mod rows;
+mod schema;
+mod secrets;
+mod sharing;
+mod upkeep;
+mod users;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, is_missing, wait_until};
+use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, is_missing, raw, wait_until};
 
 /// A box whose folder is a disk of its own for the service: of so many MiB, with a ballast on it.
 struct Disk {
@@ -215,4 +215,71 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1), "{:?}", output.status);
     assert!(!copy.exists());
+}
+
+/// A disk that is full, by the process's file size limit: SQLite's writes fail as they do on a
+/// full disk, and space returns when the limit is lifted.
+#[test]
+fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
+    let here = TestDb::new();
+    here.add_gogs();
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    // Blocks of 512 bytes; a process that ignores SIGXFSZ gets an error from write instead.
+    let script = "trap '' XFSZ; ulimit -S -f 600; exec \"$0\" \"$@\"";
+    let served = Served::start(here.serve_under("sh", &["-c", script]));
+    let body = vec![b'x'; 50_000];
+    let mut accepted = 0;
+    let refused = wait_until("the disk to be full", || {
+        let (status, answer) = served.push(&format!("k{accepted}"), &body);
+        if status == 202 {
+            accepted += 1;
+            return None;
+        }
+        Some((status, answer))
+    });
+    assert_eq!(refused.0, 503, "{}", refused.1);
+    assert!(
+        refused.1["error"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was kept")
+    );
+    assert!(accepted >= 1);
+    let retry_after = raw(
+        served.ingest_address(),
+        format!(
+            "POST /in/gogs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Gogs-Signature: {}\r\nContent-Length: {}\r\n\r\n{}",
+            hookbox::signature::gogs::sign(
+                &hookbox::signature::Secret::new(crate::support::GOGS_SECRET).unwrap(),
+                None,
+                &body
+            ),
+            body.len(),
+            String::from_utf8_lossy(&body)
+        )
+        .as_bytes(),
+    );
+    assert!(
+        retry_after.starts_with("HTTP/1.1 503") && retry_after.contains("retry-after: 5"),
+        "{retry_after}"
+    );
+
+    let lifted = Command::new("prlimit")
+        .args(["--pid", &served.pid.to_string(), "--fsize=unlimited"])
+        .status();
+    assert!(lifted.unwrap().success());
+    wait_until("space to be used again", || {
+        (served.push("after", &body).0 == 202).then_some(())
+    });
+    let stats = wait_until("everything to be delivered", || {
+        let stats = here.json(&["stats"]);
+        (stats["pending"] == 0 && stats["delivered"] == accepted + 1).then_some(stats)
+    });
+    assert_eq!(
+        stats["events"],
+        accepted + 1,
+        "what was refused was not kept"
+    );
+    assert_eq!(served.signal("TERM"), Some(0));
 }

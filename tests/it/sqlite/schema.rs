@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
 
 /// Stored files of each schema that files are brought up from, as text.
-const STORED: &[(i64, &str)] = &[(7, include_str!("../schemas/7.sql"))];
+const STORED: &[(i64, &str)] = &[(7, include_str!("../../schemas/7.sql"))];
 
 /// What a file is made of, without comments and without how it is written down.
 fn shape(db: &Path) -> BTreeSet<String> {
