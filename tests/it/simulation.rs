@@ -10,170 +10,23 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hookbox::model::attempt::Timing;
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
-use hookbox::model::id::EventId;
-use hookbox::model::window::Opening;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Scheduler, Transport};
+use hookbox::outbound::Scheduler;
 use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, ReplayOptions, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
+use net::{Crash, Net, NetState, Owed, WEATHERS, Weather};
 
-use crate::support::{NOON, event, replied, replied_with, unreachable};
+use crate::support::{NOON, event};
 
-/// Lives in a usual run; `.ci/run` lives some thousands.
+mod net;
+
+/// Lives in a default run; `.ci/run` lives some thousands.
 const SEEDS: u64 = 60;
 
 const STEPS: usize = 60;
 
 const ENDPOINTS: [&str; 4] = ["plain", "ordered", "nightly", "paced"];
-
-/// How an endpoint fares.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Weather {
-    Up,
-    Down,
-    Slow,
-    Refuse,
-    /// It takes the request and the answer is lost.
-    Lost,
-    /// What comes back is no reply.
-    Garbage,
-}
-
-const WEATHERS: [Weather; 6] = [
-    Weather::Up,
-    Weather::Down,
-    Weather::Slow,
-    Weather::Refuse,
-    Weather::Lost,
-    Weather::Garbage,
-];
-
-/// What unwinds when a process dies; not a failure.
-struct Crash;
-
-/// An event and the name of an endpoint.
-type Owed = (i64, String);
-
-struct Net {
-    clock: Arc<ManualClock>,
-    state: Mutex<NetState>,
-}
-
-struct NetState {
-    random: fastrand::Rng,
-    weather: HashMap<String, Weather>,
-    store: Option<Store>,
-    /// How often each receiver has taken each event, and how often nobody could know that.
-    taken: HashMap<Owed, usize>,
-    lost: HashMap<Owed, usize>,
-    /// The process dies in so many sends.
-    dies_in: Option<usize>,
-    /// The wall clock was set, so that due times cannot be told from it.
-    is_clock_set: bool,
-    broken: Vec<String>,
-}
-
-impl NetState {
-    /// What must hold whenever something is sent.
-    fn check(&mut self, endpoint: &Endpoint, event: i64, now: Timestamp) {
-        let store = self.store.clone().expect("a process runs");
-        let of_event = DeliveryFilter {
-            endpoint: Some(endpoint.name.clone()),
-            event: Some(EventId(event)),
-            ..DeliveryFilter::default()
-        };
-        let rows = store.deliveries(&of_event, PAGE_MAX).unwrap();
-        let is_due = rows.iter().any(|row| row.due.is_some_and(|due| due <= now));
-        let mut complain = |what: String| self.broken.push(what);
-        if !is_due && !self.is_clock_set {
-            complain(format!(
-                "{} got event {event} before it was due",
-                endpoint.name
-            ));
-        }
-        if let Some(Opening::Closed { .. }) = endpoint.window.as_ref().map(|window| window.at(now))
-        {
-            complain(format!(
-                "{} got event {event} out of its window",
-                endpoint.name
-            ));
-        }
-        let report = store.endpoint_report(&endpoint.name).unwrap();
-        if report.endpoint.held.is_some() {
-            complain(format!("{} got event {event} while held", endpoint.name));
-        }
-        // Of an ordered one, all that is pending says what goes first.
-        let mut pending = rows.iter().filter(|row| row.state == State::Pending);
-        if endpoint.is_ordered && pending.all(|row| row.endpoint_waits.behind.is_some()) {
-            complain(format!("{} got event {event} out of order", endpoint.name));
-        }
-    }
-}
-
-impl Transport for Net {
-    fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
-        let id = request
-            .headers
-            .iter()
-            .find(|(name, _)| name == "webhook-id");
-        let number = id.unwrap().1.split('_').nth(2).unwrap();
-        let event: i64 = number.parse().unwrap();
-        let owed = (event, endpoint.name.clone());
-        let mut state = self.state.lock().unwrap();
-        state.check(endpoint, event, self.clock.now());
-        let weather = state.weather[&endpoint.name];
-        let dies = state.dies_in.take();
-        state.dies_in = dies.and_then(|sends| sends.checked_sub(1));
-        let dies = dies == Some(0);
-        let dies_before = dies && state.random.bool();
-        let takes = matches!(weather, Weather::Up | Weather::Slow | Weather::Lost) && !dies_before;
-        if takes {
-            *state.taken.entry(owed.clone()).or_default() += 1;
-            if dies || weather != Weather::Up {
-                *state.lost.entry(owed).or_default() += 1;
-            }
-        }
-        let took = match weather {
-            Weather::Slow => Duration::from_secs(15),
-            _ => Duration::from_millis(state.random.u64(1..400)),
-        };
-        let refusal = match state.random.u8(0..4) {
-            _ if state.random.u8(0..30) == 0 => replied(410),
-            0 => replied(404),
-            1 => replied_with(503, &[("retry-after", "90")]),
-            2 => replied(429),
-            _ => replied(500),
-        };
-        let sets_clock = state.is_clock_set && state.random.u8(0..20) == 0;
-        drop(state);
-        self.clock.advance(took);
-        if sets_clock {
-            // The time is heard while the request is on its way.
-            self.clock
-                .set_wall(self.clock.now().plus(Duration::from_secs(40_000)));
-        }
-        if dies {
-            // Without a word on the terminal.
-            resume_unwind(Box::new(Crash));
-        }
-        let broken = |error: &str| Answer::Broken {
-            error: error.to_owned(),
-        };
-        Exchange {
-            timing: Timing::default(),
-            answer: match weather {
-                Weather::Up => replied(200),
-                Weather::Down => unreachable(),
-                Weather::Slow => broken("no reply within 15s"),
-                Weather::Refuse => refusal,
-                Weather::Lost => broken("no reply: connection reset"),
-                Weather::Garbage => broken("no reply: not HTTP"),
-            },
-        }
-    }
-}
 
 struct Life {
     file: std::path::PathBuf,

@@ -1,0 +1,180 @@
+//! Replays from the command line: what would be sent, another body, another receiver, and what is refused.
+
+use serde_json::Value;
+
+use crate::support::{Receiver, TestDb};
+
+/// A box of which `ci` has given up four events, and a receiver that would take them now.
+fn given_up() -> (TestDb, Receiver) {
+    let here = TestDb::new();
+    let refusing = Receiver::answering(&[500]);
+    here.add_endpoint("ci", &refusing.url, &["--retry", "none"]);
+    let served = here.serve();
+    for number in 0..4 {
+        let body = format!("{{\"number\":{number}}}");
+        here.json(&[
+            "enqueue",
+            "--type",
+            "push",
+            "--data",
+            &body,
+            "--key",
+            &number.to_string(),
+        ]);
+    }
+    for number in 1..=4 {
+        here.wait_for_state(&number.to_string(), "dead");
+    }
+    drop(served);
+    let receiver = Receiver::answering(&[200]);
+    here.json(&["endpoint", "set", "ci", "--url", &receiver.url]);
+    (here, receiver)
+}
+
+#[test]
+fn the_command_line_shows_what_it_would_do_does_it_and_watches() {
+    let (here, receiver) = given_up();
+    let seen = here.json(&["replay", "--state", "dead", "--dry-run"]);
+    assert_eq!(
+        (&seen["deliveries"], &seen["dry_run"]),
+        (&4.into(), &true.into())
+    );
+    assert_eq!(seen["endpoints"][0]["endpoint"], "ci");
+    assert_eq!(seen["days"][0]["deliveries"], 4);
+    assert!(here.list(&["replays", "list"]).is_empty());
+    let _served = here.serve();
+    let made = here.json(&["replay", "--state", "dead", "--since", "1h", "--wait"]);
+    assert_eq!(made["deliveries"], 4);
+    for _ in 0..4 {
+        receiver.next();
+    }
+    let id = made["replay"].as_str().unwrap();
+    let shown = here.json(&["replays", "show", id]);
+    assert_eq!(
+        (&shown["state"], &shown["delivered"]),
+        (&"done".into(), &4.into())
+    );
+    assert!(
+        shown["asked_by"]
+            .as_str()
+            .unwrap()
+            .starts_with("command line")
+    );
+    let rows = here.list(&["delivery", "list", "--replay", id]);
+    assert!(rows.len() == 4 && rows.iter().all(|row| row["replay"] == id));
+    assert_eq!(here.run(&["replays", "pause", id]).code, 2, "it is over");
+    assert_eq!(
+        here.json(&["recover", "ci", "--since", "1h"])["deliveries"],
+        0
+    );
+}
+
+#[test]
+fn an_edited_body_is_a_new_event_and_a_new_id_makes_the_receiver_take_it_again() {
+    let (here, receiver) = given_up();
+    let _served = here.serve();
+    let file = here.folder.path().join("edited.json");
+    std::fs::write(&file, "{\"number\":42}").unwrap();
+    let file = file.to_str().unwrap();
+    let made = here.json(&["replay", "2", "--edit", file]);
+    let got = receiver.next();
+    assert_eq!(got.body, b"{\"number\":42}");
+    let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");
+    let event = here.json(&["event", "show", shown["event"].as_str().unwrap()]);
+    assert_eq!(event["id"], got.header("webhook-id").unwrap());
+    let old = here.json(&["delivery", "show", "2"]);
+    assert_eq!(event["replay_of_event"], old["event"]);
+    assert_eq!(old["mended_by"], shown["id"]);
+    assert_eq!(here.run(&["event", "body", "2"]).text(), "{\"number\":1}");
+
+    let made = here.json(&["replay", "1", "--new-id"]);
+    let id = made["ids"][0].as_str().unwrap();
+    let got = receiver.next();
+    assert_eq!(got.header("webhook-id"), Some(id));
+    assert_eq!(here.wait_for_state(id, "delivered")["new_id"], true);
+    let several = here.run(&["replay", "3", "4", "--edit", file]);
+    assert!(
+        several.code == 2 && several.stderr.contains("one event"),
+        "{}",
+        several.stderr
+    );
+}
+
+#[test]
+fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
+    let (here, _receiver) = given_up();
+    let elsewhere = Receiver::answering(&[200]);
+    let _served = here.serve();
+    // A look at what would be done makes no endpoint, and neither does what is refused.
+    let url = &elsewhere.url;
+    for chosen in [vec!["1", "2"], vec!["--state", "dead", "--endpoint", "ci"]] {
+        let look = [&["replay", "--dry-run", "--to", url], chosen.as_slice()].concat();
+        let preview = here.json(&look);
+        let to = &preview["endpoints"][0];
+        assert_eq!(to["url"], *url);
+        assert_eq!(to["deliveries"], preview["deliveries"]);
+        assert!(preview["deliveries"].as_i64().unwrap() >= 2, "{preview}");
+        assert_eq!(preview["had_already"], 0);
+    }
+    assert_eq!(here.run(&["replay", "1", "9999", "--to", url]).code, 3);
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 1);
+    let made = here.json(&["replay", "1", "--to", &elsewhere.url]);
+    elsewhere.next();
+    let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");
+    assert_eq!(shown["endpoint"], "replay-to-127-0-0-1-1");
+    assert_eq!(
+        here.json(&["delivery", "show", "1"])["mended_by"],
+        Value::Null
+    );
+    let endpoint = here.json(&["endpoint", "show", "replay-to-127-0-0-1-1"]);
+    assert_eq!(endpoint["only_replays"], true);
+    // It gets no events by themselves, and is found again.
+    here.json(&["enqueue", "--type", "push"]);
+    here.json(&[
+        "replay",
+        "--state",
+        "dead",
+        "--to",
+        &elsewhere.url,
+        "--wait",
+    ]);
+    for _ in 0..4 {
+        elsewhere.next();
+    }
+    assert_eq!(here.list(&["endpoint", "list"]).len(), 2);
+    let all = here.list(&["delivery", "list", "--endpoint", "replay-to-127-0-0-1-1"]);
+    assert_eq!(all.len(), 5);
+}
+
+#[test]
+fn what_cannot_be_replayed_is_refused_with_what_to_do() {
+    let here = TestDb::new();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    for (arguments, says) in [
+        (&["replay"][..], "name deliveries by id, or choose them"),
+        (&["replay", "1", "--state", "dead"], "not both"),
+        (&["replay", "--state", "pending"], "sent by itself"),
+        (&["replay", "--state", "dead", "--edit", "x"], "one event"),
+        (&["replay", "1", "--rate", "10/s"], "--rate is for"),
+        (&["replay", "--endpoint", "nobody"], "no endpoint"),
+        (
+            &["replay", "--state", "dead", "--to", "nobody"],
+            "no endpoint",
+        ),
+        (
+            &["replay", "--state", "dead", "--text", ""],
+            "1 to 1024 bytes",
+        ),
+        (&["recover", "ci"], "since when"),
+        (&["backfill", "nobody", "--since", "1d"], "no endpoint"),
+        (&["replays", "show", "7"], "no replay"),
+    ] {
+        let ran = here.run(arguments);
+        assert!(
+            ran.code == 2 || ran.code == 3,
+            "{arguments:?}: {}",
+            ran.code
+        );
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+}
