@@ -153,7 +153,7 @@ fn a_person_logs_in_goes_where_they_wanted_and_logs_out() {
 }
 
 #[test]
-fn whoever_guesses_is_slowed_down() {
+fn repeated_wrong_tokens_are_throttled() {
     let (_here, served) = guarded(&[]);
     let mut statuses = Vec::new();
     for number in 0..7 {

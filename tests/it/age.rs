@@ -141,7 +141,7 @@ fn the_time_offline_counts_for_nothing_also_where_the_next_try_is_far_ahead() {
 }
 
 #[test]
-fn what_is_asked_for_again_is_sent_however_old_its_event_is() {
+fn a_replay_is_sent_however_old_its_event_is() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(200)),
         "2026-07-01T12:00:00Z",
@@ -183,7 +183,7 @@ fn what_is_asked_for_again_is_sent_however_old_its_event_is() {
 }
 
 #[test]
-fn it_is_tried_once_more_just_before_it_is_too_old_and_never_later() {
+fn the_last_try_is_just_before_the_expiry_and_never_later() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(500)),
         "2026-07-01T12:00:00Z",
@@ -211,7 +211,7 @@ fn it_is_tried_once_more_just_before_it_is_too_old_and_never_later() {
 }
 
 #[test]
-fn a_receiver_that_asks_for_longer_than_that_is_waited_for_as_long_as_it_may() {
+fn a_retry_after_beyond_the_expiry_is_waited_for_until_the_expiry() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied_with(503, &[("retry-after", "7200")])),
         "2026-07-01T12:00:00Z",
@@ -280,7 +280,7 @@ fn what_came_while_the_clock_was_behind_is_no_older_than_it_is() {
 
 /// In another's batch those were given up that came while the clock was in 1970.
 #[test]
-fn one_that_is_too_old_takes_none_with_it_whose_age_nobody_knows() {
+fn an_expired_delivery_does_not_expire_those_whose_age_is_unknown() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(200)),
         "2026-06-01T12:00:00Z",

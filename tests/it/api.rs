@@ -179,7 +179,7 @@ fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
 }
 
 #[test]
-fn what_is_wrong_is_told_as_a_problem() {
+fn a_wrong_request_is_answered_with_a_problem_document() {
     let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     let served = here.serve();

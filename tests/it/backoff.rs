@@ -24,7 +24,7 @@ fn a_receiver_that_asks_for_time_gets_it_for_all_that_waits() {
 }
 
 #[test]
-fn one_that_has_too_much_to_do_and_does_not_say_for_how_long_is_left_alone_for_longer_each_time() {
+fn a_busy_receiver_without_retry_after_is_left_alone_for_longer_each_time() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(503)),
         "2026-07-01T12:00:00Z",

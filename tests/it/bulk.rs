@@ -144,7 +144,7 @@ fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
 }
 
 #[test]
-fn no_more_are_pending_at_a_time_than_a_pause_may_leave() {
+fn a_bulk_replay_keeps_a_bounded_number_pending_and_can_be_paused() {
     let (mut bench, mut replayer) = refused(1_200);
     bench.script.clone().forever(unreachable());
     let id = start(&bench, asked(ReplayKind::Replay, dead_of_ci()));
@@ -213,7 +213,7 @@ fn an_endpoint_that_is_held_keeps_nothing_from_the_others() {
 }
 
 #[test]
-fn what_is_shown_is_what_is_sent_whatever_happened_since() {
+fn a_bulk_replay_sends_what_its_preview_showed_whatever_happened_since() {
     let (mut bench, mut replayer) = refused(10);
     let wish = asked(ReplayKind::Replay, dead());
     let preview = bench.store.preview_replay(&wish, || true).unwrap();
@@ -230,7 +230,7 @@ fn what_is_shown_is_what_is_sent_whatever_happened_since() {
 }
 
 #[test]
-fn one_that_is_called_off_cancels_what_was_not_sent_and_stays_so() {
+fn a_cancelled_bulk_replay_cancels_what_was_not_sent_and_stays_cancelled() {
     let (mut bench, mut replayer) = refused(900);
     bench
         .store
@@ -290,7 +290,7 @@ fn a_replay_of_which_the_endpoint_is_removed_waits_for_a_person() {
 }
 
 #[test]
-fn a_rate_holds_for_what_is_made() {
+fn a_bulk_replay_keeps_its_own_rate() {
     let (mut bench, mut replayer) = refused(40);
     bench.script.clone().forever(replied(200));
     let mut slow = asked(ReplayKind::Replay, dead());
@@ -374,7 +374,7 @@ fn of_endpoint(bench: &Bench, name: &str) -> Vec<DeliveryRecord> {
 }
 
 #[test]
-fn a_text_in_the_body_chooses_whatever_its_case() {
+fn a_replay_by_a_text_in_the_body_ignores_case() {
     let (bench, _) = refused(450);
     let with = |text: &str| {
         let selection = Selection {

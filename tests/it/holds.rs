@@ -59,7 +59,7 @@ fn an_endpoint_that_refuses_everything_for_five_days_is_held_and_loses_nothing()
 }
 
 #[test]
-fn one_success_among_refusals_begins_the_five_days_anew_and_a_clock_that_jumps_does_not_end_them() {
+fn one_success_restarts_the_five_days_and_a_clock_that_jumps_does_not_end_them() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(500)),
         "1970-01-01T00:00:10Z",

@@ -109,7 +109,7 @@ fn a_paced_endpoint_is_served_by_itself_as_its_time_comes_and_its_rate_is_set_an
 }
 
 #[test]
-fn a_larger_rate_holds_over_a_restart_too() {
+fn an_hourly_rate_is_kept_across_restarts() {
     let mut bench = Bench::new(Script::default().forever(replied(200)));
     bench.endpoint_with("paced", |new| new.rate = Some("200/h".parse().unwrap()));
     for _ in 0..300 {
@@ -125,7 +125,7 @@ fn a_larger_rate_holds_over_a_restart_too() {
 }
 
 #[test]
-fn an_endpoint_that_is_elsewhere_has_its_whole_rate() {
+fn an_endpoint_with_a_new_url_has_its_whole_rate() {
     let mut bench = Bench::new(Script::default().forever(replied(200)));
     bench.endpoint_with("paced", |new| new.rate = Some("2/h".parse().unwrap()));
     for _ in 0..4 {

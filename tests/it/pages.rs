@@ -80,7 +80,7 @@ const PAGES: [(&str, &str); 9] = [
 ];
 
 #[test]
-fn nobody_is_shut_out_by_how_pages_are_made() {
+fn every_page_passes_the_accessibility_check() {
     if no_browser() {
         return;
     }

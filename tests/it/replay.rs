@@ -48,7 +48,7 @@ fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
 }
 
 #[test]
-fn several_are_replayed_or_none() {
+fn a_replay_of_several_deliveries_is_all_or_nothing() {
     let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

@@ -131,7 +131,7 @@ fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
 
 /// What is hidden is hidden from people: what a yes looks like is asked of the reply as it came.
 #[test]
-fn an_expectation_is_asked_of_what_was_said() {
+fn an_expectation_reads_the_reply_as_it_came() {
     let here = TestDb::new();
     let receiver = Receiver::saying(&[200], r#"{"team":"platform"}"#);
     here.add_endpoint(

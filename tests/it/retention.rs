@@ -71,7 +71,7 @@ fn what_arrived_and_what_is_dead_have_each_their_own_age_and_pending_has_none() 
 }
 
 #[test]
-fn dead_may_go_before_what_arrived() {
+fn dead_deliveries_can_be_removed_before_delivered_ones() {
     let mut bench = Bench::new(Script::default().then(replied(500)).forever(replied(200)));
     bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
     accept(&bench, "a", 10);

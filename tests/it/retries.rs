@@ -87,7 +87,7 @@ fn the_moments_of_a_calendar_are_kept_whatever_the_receiver_asks_for_and_the_clo
 }
 
 #[test]
-fn fewer_tries_hold_for_what_waits_too() {
+fn a_lower_number_of_tries_applies_to_waiting_deliveries() {
     let mut bench = Bench::with_edge(
         Script::default().forever(replied(500)),
         "2026-07-01T12:00:00Z",

@@ -286,7 +286,7 @@ fn what_is_cancelled_while_it_waits_is_not_sent() {
 }
 
 #[test]
-fn the_counts_beside_the_rows_equal_the_rows() {
+fn the_stored_counts_equal_the_rows() {
     let script = Script::default()
         .then(replied(500))
         .then(replied(410))
@@ -371,7 +371,7 @@ fn what_a_held_endpoint_is_owed_waits_and_spends_nothing_and_others_go_on() {
 }
 
 #[test]
-fn a_hold_is_not_for_an_endpoint_that_is_elsewhere_by_now() {
+fn a_410_of_the_old_url_does_not_hold_an_endpoint_with_a_new_one() {
     /// While it is asked, a person changes its URL.
     struct Moved(Store);
     impl Transport for Moved {

@@ -391,7 +391,7 @@ fn whatever_happens_nothing_is_lost_early_late_or_out_of_order() {
 }
 
 #[test]
-fn a_year_goes_by() {
+fn a_year_of_operation_loses_nothing() {
     let folder = folder();
     let mut life = Life::begin(folder.path(), 2026);
     life.sets_clock = false;

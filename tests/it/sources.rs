@@ -288,7 +288,7 @@ fn a_generic_source_reads_signature_type_and_key_where_it_is_told_to() {
 }
 
 #[test]
-fn what_cannot_be_read_so_is_refused_when_it_is_set() {
+fn a_source_setting_that_cannot_work_is_refused_when_it_is_set() {
     let here = TestDb::new();
     for (kind, option, value, says) in [
         (

@@ -153,7 +153,7 @@ fn forms_show_what_is_set_now_and_no_secret() {
 }
 
 #[test]
-fn filters_and_pages_of_the_list() {
+fn the_list_is_filtered_and_paged() {
     let here = TestDb::new();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("a", &receiver.url, &[]);
@@ -401,7 +401,7 @@ fn slow_and_abusive_clients_are_let_go_and_others_are_served_meanwhile() {
 
 /// A replay that passed over a part of the list's filter would send others than were shown.
 #[test]
-fn a_replay_is_not_asked_for_by_what_it_cannot_be_chosen_by() {
+fn a_list_whose_filter_a_replay_does_not_know_offers_no_replay() {
     let (_here, served, _receiver) = with_one_dead_delivery();
     let list = |query: &str| served.page(&format!("/deliveries?{query}")).2;
     assert!(list("state=dead").contains("Replay all that match"));

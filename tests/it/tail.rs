@@ -140,7 +140,7 @@ fn read_id(b: &TestDb) -> Value {
 }
 
 #[test]
-fn only_what_was_asked_for_is_told() {
+fn tail_prints_only_what_was_asked_for() {
     let b = TestDb::new();
     b.add_gogs();
     b.json(&["enqueue", "--type", "a", "--source", "gogs"]);

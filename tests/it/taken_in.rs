@@ -376,7 +376,7 @@ fn a_redelivery_replays_what_is_settled_and_hurries_what_is_pending() {
 }
 
 #[test]
-fn a_message_for_a_chat_does_not_go_round_either() {
+fn a_chat_message_that_comes_back_to_its_source_is_refused_too() {
     let (here, served) = serve_source("generic", &[]);
     let url = format!("http://{}/in/in", served.ingest_address());
     let chats = ["slack", "discord", "dingtalk", "wecom", "feishu"];

@@ -248,7 +248,7 @@ impl Transport for Picky {
 /// delivery. Damage: one request that the receiver does not like kept all others waiting for ever. Cure:
 /// another delivery is the next probe, and what alone is closed on spends its tries.
 #[test]
-fn a_request_that_is_closed_on_stops_no_other_and_ends() {
+fn a_request_that_closes_its_connection_blocks_no_other_and_ends() {
     let picky = Arc::new(Picky {
         got: Mutex::default(),
         is_away: AtomicBool::new(false),
@@ -323,7 +323,7 @@ fn a_head_as_large_as_one_that_came_in_goes_out() {
 
 /// What people make with `openssl req -x509` and give to both sides (gogs/gogs#891).
 #[test]
-fn a_certificate_of_the_own_is_trusted_as_it_is_and_else_it_is_said_what_is_wrong() {
+fn a_given_certificate_is_trusted_as_it_is_and_otherwise_the_fault_is_named() {
     let with_name = self_signed(&["127.0.0.1"], 2020..2090);
     let cn_only = self_signed(&[], 2020..2090);
     let other_name = self_signed(&["lamp.lan"], 2020..2090);

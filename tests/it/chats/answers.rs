@@ -8,7 +8,7 @@ use super::robot::{accept, bench, drain, issue, number_of};
 use crate::support::{Receiver, TestDb, wait_until};
 
 #[test]
-fn a_robot_that_is_no_more_holds_its_endpoint_and_the_rest_waits() {
+fn a_chat_webhook_that_was_removed_holds_its_endpoint_and_the_rest_waits() {
     for (chat, status, body, says) in [
         (
             Chat::Slack,

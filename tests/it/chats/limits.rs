@@ -67,7 +67,7 @@ fn a_restart_begins_no_new_minute() {
 }
 
 #[test]
-fn replays_pass_the_same_bucket() {
+fn replays_count_for_the_rate_of_the_chat() {
     let (mut bench, robot) = bench(Chat::Wecom);
     for number in 0..20 {
         accept(&bench, issue(number));

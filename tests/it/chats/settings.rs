@@ -43,7 +43,7 @@ fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
 }
 
 #[test]
-fn the_binary_tells_a_chat_and_keeps_its_secrets() {
+fn an_event_is_sent_to_a_chat_and_its_secrets_are_shown_nowhere() {
     let here = TestDb::new();
     here.add_gogs();
     let receiver = Receiver::saying(&[200], r#"{"errcode":0,"errmsg":"ok"}"#);

@@ -82,7 +82,7 @@ fn only_web_pages_are_linked_and_no_link_ends_early() {
 }
 
 #[test]
-fn a_page_that_somebody_names_is_named_as_it_is() {
+fn a_url_in_a_text_is_shown_as_it_was_written() {
     let page = "https://example.org/a_b_c?x=1&y=*2*_z";
     let body = json!({
         "action": "opened", "number": 5,

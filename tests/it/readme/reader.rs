@@ -160,7 +160,7 @@ fn is_first(page: &str) -> bool {
 }
 
 #[test]
-fn who_follows_the_first_pages_gets_there() {
+fn every_command_of_the_first_pages_works() {
     for page in pages().iter().filter(|page| is_first(page)) {
         let ran = Reader::new(page).follow();
         assert!(ran.is_none_or(|ran| ran >= 3), "{page}: {ran:?}");

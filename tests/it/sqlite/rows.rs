@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::support::{Bench, Receiver, TestDb, replied, sql};
 
 #[test]
-fn a_hold_that_cannot_be_written_keeps_nothing_back() {
+fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
     /// While it is asked, somebody takes the delivery out of the file by hand.
     struct Emptied(Store);
     impl Transport for Emptied {
@@ -88,7 +88,7 @@ fn an_event_row_that_cannot_be_read_stops_nobody_else() {
 /// Cause: the work was one transaction and its answer another. Damage: where the process ended in between,
 /// the repeat did it all again. Cure: that it was done is written with it.
 #[test]
-fn what_was_done_is_known_with_it_also_where_the_answer_was_lost() {
+fn a_repeat_of_a_request_whose_answer_was_lost_is_409_and_does_nothing() {
     let here = TestDb::new();
     let served = here.serve();
     let event = json!({ "type": "order.paid" });

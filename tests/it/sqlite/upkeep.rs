@@ -181,7 +181,7 @@ fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
 }
 
 #[test]
-fn what_only_looks_old_since_the_clock_was_wrong_stays() {
+fn rows_that_look_old_only_by_a_wrong_clock_stay() {
     let mut bench = Bench::new(Script::default().forever(replied(200)));
     bench.endpoint("ci");
     for key in ["before-it-knew", "before-it-was-set", "old", "young"] {
