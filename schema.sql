@@ -26,7 +26,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 8, lower(hex(randomblob(5))), randomblob(16));
+values (1, 9, lower(hex(randomblob(5))), randomblob(16));
 
 -- Since when ids are whose. A process that makes rows draws a mark first, which is part of the ids that
 -- are shown: evt_<box>_<n>_<mark>. A copy of this file, or the file after it was set back to what it was,
@@ -53,7 +53,7 @@ create table if not exists hookbox_source (
     path_token   blob    check (length(path_token) > 0),
     -- What a request with a known key asks for besides the answer: ignore or replay.
     on_repeat    text    not null check (on_repeat in ('ignore', 'replay')),
-    -- For kind generic: where signature, type and key are, where not as usual; a JSON object.
+    -- For kind generic: where signature, type and key are, where not the default; a JSON object.
     generic      text,
     created_ms   integer not null,
     removed_ms   integer
@@ -75,7 +75,7 @@ create index if not exists hookbox_old_secret_owner
 
 -- The latest requests that each source refused, a hundred at most, so that a wrong secret is found.
 -- Nothing of their bodies is kept.
-create table if not exists hookbox_refusal (
+create table if not exists hookbox_rejected_request (
     source_id integer not null references hookbox_source (id),
     -- 1, 2, 3 and so on for each source.
     number    integer not null,
@@ -106,10 +106,10 @@ create table if not exists hookbox_endpoint (
     template    text    check ((format = 'template') = (template is not null)),
     sign        text    not null,
     secret      blob    check (length(secret) > 0),
-    -- For scheme generic: where the signature goes and how it is made, where not as usual; a JSON
-    -- object.
+    -- For scheme generic: where the signature goes and how it is made, where not the default; a
+    -- JSON object.
     signature   text,
-    -- Method, headers, credentials, certificates, proxy, where not as usual; a JSON object.
+    -- Method, headers, credentials, certificates, proxy, where not the default; a JSON object.
     connection  text,
     -- Which events it wants, all where nothing is set: lists of patterns, separated by commas, and
     -- a Jinja expression.
@@ -119,7 +119,7 @@ create table if not exists hookbox_endpoint (
     when_true   text,
     timeout_ms  integer not null check (timeout_ms > 0),
     -- Requests at the same time, and how many in how much time (20/m, or 5/s,100/m); null for the
-    -- usual.
+    -- default.
     concurrency integer check (concurrency > 0),
     rate        text,
     -- A ladder of waits (5s,5m,30m) or cron:EXPR.
@@ -144,7 +144,7 @@ create table if not exists hookbox_endpoint (
     held_ms     integer,
     held_reason text,
     -- How often a person asked to try at once whatever waits.
-    nudges      integer not null default 0,
+    manual_retry_seq integer not null default 0,
     check ((held_ms is null) = (held_reason is null))
 ) strict;
 
@@ -153,7 +153,7 @@ create unique index if not exists hookbox_endpoint_name
 
 -- Endpoints that refuse whatever they are sent, and for how long: the time between refusals, not
 -- that in which they were not asked.
-create table if not exists hookbox_refusing (
+create table if not exists hookbox_failing_endpoint (
     endpoint_id integer primary key references hookbox_endpoint (id),
     lasting_ms  integer not null
 ) strict;
@@ -178,7 +178,7 @@ create table if not exists hookbox_pace (
 ) strict;
 
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
--- tried (last_attempt_ms), how many of its deliveries are in which state (mended ones count as that,
+-- tried (last_attempt_ms), how many of its deliveries are in which state (superseded ones count as that,
 -- not as dead or cancelled), on how many events its expression failed (when_errors), and how many
 -- deliveries a page for a person answered (pages): so that nobody has to count ten million. `events`
 -- counts all that ever came, `pruned` those of them that were removed since. Every commit changes
@@ -292,7 +292,7 @@ create table if not exists hookbox_outbox_row (
     -- Stamped here: the one clock in this file.
     inserted_ms  integer not null
         default (cast((julianday('now') - 2440587.5) * 86400000 as integer)),
-    -- Why no event could be made of it: it waits until that is mended.
+    -- Why no event could be made of it: it waits until that is corrected.
     problem      text,
     -- Tells it from another row that has its id since it was deleted.
     mark         blob    not null default (randomblob(8))
@@ -425,8 +425,8 @@ create table if not exists hookbox_delivery (
     -- Whether its webhook-id is its own id, for a receiver that must take the event again.
     new_id      integer not null default 0 check (new_id in (0, 1)),
     -- Of one that is dead or cancelled: the replay that got through in its place.
-    mended_by   integer references hookbox_delivery (id),
-    check (mended_by is null or state in ('dead', 'cancelled')),
+    superseded_by integer references hookbox_delivery (id),
+    check (superseded_by is null or state in ('dead', 'cancelled')),
     check ((state = 'pending') = (due_ms is not null)),
     check ((state = 'pending') = (settled_ms is null)),
     check (state not in ('dead', 'cancelled') or reason is not null)
@@ -450,13 +450,13 @@ create index if not exists hookbox_delivery_endpoint
 
 -- The few that did not arrive, and those of them of which a replay did.
 create index if not exists hookbox_delivery_failed
-    on hookbox_delivery (state) where state in ('dead', 'cancelled') and mended_by is null;
-create index if not exists hookbox_delivery_mended
-    on hookbox_delivery (id) where mended_by is not null;
+    on hookbox_delivery (state) where state in ('dead', 'cancelled') and superseded_by is null;
+create index if not exists hookbox_delivery_superseded
+    on hookbox_delivery (id) where superseded_by is not null;
 
 -- What refers to what: nothing is removed that something else refers to.
-create index if not exists hookbox_delivery_mended_by
-    on hookbox_delivery (mended_by) where mended_by is not null;
+create index if not exists hookbox_delivery_superseded_by
+    on hookbox_delivery (superseded_by) where superseded_by is not null;
 create index if not exists hookbox_delivery_replay_of
     on hookbox_delivery (replay_of) where replay_of is not null;
 create index if not exists hookbox_event_copy

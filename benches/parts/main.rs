@@ -23,7 +23,7 @@ use hookbox::model::id::{BoxId, EventId};
 use hookbox::model::kind::SourceKind;
 use hookbox::model::retry::Retry;
 use hookbox::model::scope::Scope;
-use hookbox::outbound::{Occasion, render};
+use hookbox::outbound::{RenderContext, render};
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
 use hookbox::store::{Missing, SendableEvent, Store};
 use hookbox::time::{Timestamp, parse_span};
@@ -151,12 +151,12 @@ fn chats(criterion: &mut Criterion) {
             });
         });
         group.bench_function(format!("message, {what}"), |bencher| {
-            let occasion = Occasion {
+            let context = RenderContext {
                 webhook_id: "evt_0123456789_1",
                 delivery: None,
                 now: NOW,
             };
-            bencher.iter(|| render(&endpoint, black_box(event()), &occasion).unwrap());
+            bencher.iter(|| render(&endpoint, black_box(event()), &context).unwrap());
         });
     }
     group.finish();

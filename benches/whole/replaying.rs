@@ -53,7 +53,7 @@ pub(crate) fn replaying(options: &Options, table: &Table) {
         std::thread::sleep(Duration::from_millis(20));
     }
     let stats = here.store.stats().unwrap();
-    assert_eq!((stats.dead, stats.mended as u64), (0, DEAD));
+    assert_eq!((stats.dead, stats.superseded as u64), (0, DEAD));
     age(&here);
     let loaded = while_loaded(load());
     let (pruned, pruning) = run(&here, &["prune", "--before", "7d", "--yes"]);

@@ -63,7 +63,7 @@ pub(super) struct ListArguments {
     state: Option<State>,
     /// Only dead and cancelled ones in whose place a replay got through
     #[arg(long)]
-    mended: bool,
+    superseded: bool,
     /// Only those of this bulk replay
     #[arg(long, value_name = "ID")]
     replay: Option<String>,
@@ -120,7 +120,10 @@ fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()
             "state",
             arguments.state.map(|state| state.name().to_owned()),
         ),
-        ("mended", arguments.mended.then(|| "true".to_owned())),
+        (
+            "superseded",
+            arguments.superseded.then(|| "true".to_owned()),
+        ),
         ("replay", arguments.replay),
         ("endpoint", arguments.endpoint),
         ("source", arguments.source),

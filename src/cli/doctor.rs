@@ -214,7 +214,7 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         );
         findings.push(Finding::new(Level::Warning, what, ""));
     }
-    if let Some(lasting) = report.refusing {
+    if let Some(lasting) = report.failing {
         let what = format!(
             "endpoint {name} has refused everything for {}; {pending} wait",
             in_seconds(lasting)

@@ -240,8 +240,12 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Delivery(command) => delivery::run(context, command),
         Command::Attempt(command) => delivery::attempts(context, &command),
         Command::Replay(arguments) => replay::replay(context, &arguments),
-        Command::Recover(arguments) => replay::make_up(context, ReplayKind::Recover, &arguments),
-        Command::Backfill(arguments) => replay::make_up(context, ReplayKind::Backfill, &arguments),
+        Command::Recover(arguments) => {
+            replay::recover_or_backfill(context, ReplayKind::Recover, &arguments)
+        }
+        Command::Backfill(arguments) => {
+            replay::recover_or_backfill(context, ReplayKind::Backfill, &arguments)
+        }
         Command::Replays(command) => replays::run(context, command),
         Command::Signature(command) => signature::run(context, command),
         Command::Stats => stats(context),

@@ -6,7 +6,7 @@ use super::Context;
 use crate::error::Result;
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::redact::hide_fields;
-use crate::outbound::{Occasion, render};
+use crate::outbound::{RenderContext, render};
 use crate::signature::Signable;
 use crate::store::DeliveryFilter;
 
@@ -25,12 +25,12 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     };
     let newest = store.deliveries(&of_event, 1)?;
     let newest = newest.first().map(|held| store.box_id().delivery(held.id));
-    let occasion = Occasion {
+    let render_context = RenderContext {
         webhook_id: &store.box_id().event(id),
         delivery: newest.as_deref(),
         now: context.now(),
     };
-    let request = render(endpoint, sendable, &occasion)?;
+    let request = render(endpoint, sendable, &render_context)?;
     let message = Signable::of(&request.body);
     let proofs = endpoint.scheme.sign(
         &endpoint.secrets_at(context.now()),

@@ -147,7 +147,7 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
 }
 
 /// `recover` and `backfill`.
-pub(super) fn make_up(
+pub(super) fn recover_or_backfill(
     context: &Context,
     kind: ReplayKind,
     arguments: &RecoverArguments,

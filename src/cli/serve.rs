@@ -14,7 +14,7 @@ use super::{Context, parse_size, read_text};
 use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
-use crate::outbound::{Egress, Scope};
+use crate::outbound::{AddressScope, Egress};
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
@@ -66,7 +66,7 @@ pub(super) struct ServeArguments {
     /// Where requests may go: any (but link-local and cloud metadata addresses)
     /// or public (the internet only)
     #[arg(long, value_name = "any|public", default_value = "any")]
-    egress: Scope,
+    egress: AddressScope,
     /// Networks that requests may go to besides, such as 10.1.0.0/16
     #[arg(long, value_name = "CIDR,...", value_delimiter = ',', value_parser = parse_network)]
     egress_allow: Vec<IpNet>,

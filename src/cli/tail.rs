@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::BoxId;
-use crate::store::{Follower, Happening};
+use crate::store::{FeedEvent, Follower};
 use crate::time::{Timestamp, show_span};
 
 /// How often it is looked whether something happened.
@@ -53,10 +53,10 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     } else {
         Manner::Plain
     };
-    let print = |happenings: Vec<Happening>| {
+    let print = |feed_events: Vec<FeedEvent>| {
         let mut text = String::new();
-        for happening in happenings {
-            text.push_str(&line(manner, &happening, store.box_id(), context.now()));
+        for feed_event in feed_events {
+            text.push_str(&line(manner, &feed_event, store.box_id(), context.now()));
             text.push('\n');
         }
         context.out.reaches(text.as_bytes())
@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
         if news.is_empty {
             std::thread::sleep(PERIOD);
         }
-        is_read = print(news.happenings)?;
+        is_read = print(news.feed_events)?;
     }
     Ok(())
 }
@@ -86,12 +86,12 @@ enum Manner {
     Coloured,
 }
 
-fn line(manner: Manner, happening: &Happening, box_id: &BoxId, now: Timestamp) -> String {
+fn line(manner: Manner, feed_event: &FeedEvent, box_id: &BoxId, now: Timestamp) -> String {
     if manner == Manner::Json {
-        return happening.json(box_id, now).to_string();
+        return feed_event.json(box_id, now).to_string();
     }
-    let told = told(happening, box_id);
-    let at = happening.at().to_string();
+    let told = told(feed_event, box_id);
+    let at = feed_event.at().to_string();
     let at = at.get(..19).unwrap_or(&at).replace('T', " ");
     if manner == Manner::Plain {
         return format!("{at}  {:<11}  {}", told.what, told.text);
@@ -103,23 +103,23 @@ fn line(manner: Manner, happening: &Happening, box_id: &BoxId, now: Timestamp) -
     )
 }
 
-/// What a person is told of a happening.
+/// What a person is told of a feed_event.
 struct Told {
     what: &'static str,
     style: Style,
     text: String,
 }
 
-fn told(happening: &Happening, box_id: &BoxId) -> Told {
+fn told(feed_event: &FeedEvent, box_id: &BoxId) -> Told {
     let style = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-    let (what, style, text) = match happening {
-        Happening::Event(event) => {
+    let (what, style, text) = match feed_event {
+        FeedEvent::Event(event) => {
             let from = event.source.as_deref().unwrap_or("-");
             let id = box_id.event(event.id);
             let text = format!("{id}  {from}  {}  {}", event.event_type, event.summary());
             ("event", style(AnsiColor::Cyan), text)
         }
-        Happening::Attempt(tried) => {
+        FeedEvent::Attempt(tried) => {
             let (attempt, delivery) = tried.as_ref();
             let color = match attempt.outcome {
                 Outcome::Delivered => AnsiColor::Green,
@@ -147,12 +147,12 @@ fn told(happening: &Happening, box_id: &BoxId) -> Told {
             }
             (attempt.outcome.name(), style(color), text)
         }
-        Happening::OutageBegan(outage) => {
+        FeedEvent::OutageBegan(outage) => {
             let text = format!("{}  {}", outage.endpoint, outage.error);
             ("offline", style(AnsiColor::Yellow), text)
         }
-        Happening::OutageEnded(outage) => {
-            let lasted = happening.at().since(outage.since);
+        FeedEvent::OutageEnded(outage) => {
+            let lasted = feed_event.at().since(outage.since);
             let lasted = show_span(Duration::from_secs(lasted.as_secs().max(1)));
             let text = format!(
                 "{}  after {lasted} and {} probes",

@@ -104,7 +104,7 @@ fn source(kind: SourceKind, secret: &str) -> Source {
             secret: Secret::new("battery staple").unwrap(),
             ends: Timestamp(i64::MAX),
         }],
-        tolerance: Tolerance::Usual,
+        tolerance: Tolerance::Default,
         path_token: None,
         on_repeat: OnRepeat::Ignore,
         generic: GenericRules {

@@ -147,7 +147,7 @@ pub struct DeliveryRecord {
     /// Whether its `webhook-id` is its own id: the receiver must take the event again.
     pub has_new_id: bool,
     /// Of a dead or cancelled one: the replay that got through in its place.
-    pub mended_by: Option<DeliveryId>,
+    pub superseded_by: Option<DeliveryId>,
     /// How its endpoint fares.
     pub endpoint_waits: EndpointWaits,
 }
@@ -230,7 +230,7 @@ impl DeliveryRecord {
             "replay_of": self.replay_of.map(|id| box_id.delivery(id)),
             "replay": self.replay.map(|id| box_id.replay(id)),
             "new_id": self.has_new_id,
-            "mended_by": self.mended_by.map(|id| box_id.delivery(id)),
+            "superseded_by": self.superseded_by.map(|id| box_id.delivery(id)),
             "when_error": self.when_error,
             "waiting": self.waiting(now),
             "waiting_reason": self.waiting_reason(box_id, now),

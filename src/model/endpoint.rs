@@ -122,7 +122,7 @@ pub struct Endpoint {
     /// Since when, and why, nothing is sent there, though everything is kept for it.
     pub held: Option<Hold>,
     /// How often a person asked to try at once whatever waits.
-    pub nudges: i64,
+    pub manual_retry_seq: i64,
 }
 
 impl Deref for Endpoint {
@@ -296,7 +296,7 @@ impl NewEndpoint {
             set: self,
             old_secrets: Vec::new(),
             held: None,
-            nudges: 0,
+            manual_retry_seq: 0,
         }
     }
 
@@ -424,7 +424,7 @@ pub struct EndpointReport {
     /// Deliveries called off, in whose place no replay got through.
     pub cancelled: i64,
     /// Deliveries given up or called off in whose place a replay got through.
-    pub mended: i64,
+    pub superseded: i64,
     /// Events on which its expression failed, and which were sent for that.
     pub when_errors: i64,
     /// The due time of the pending delivery that is due first.
@@ -435,7 +435,7 @@ pub struct EndpointReport {
     /// left out.
     pub hours: Vec<Hour>,
     /// For how long it has refused whatever it was sent, if it does.
-    pub refusing: Option<Duration>,
+    pub failing: Option<Duration>,
     /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
     pub paced_until: Option<Timestamp>,
     /// What about it is probably not meant.
@@ -501,13 +501,13 @@ impl EndpointReport {
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
             "hours": self.hours.iter().map(Hour::json).collect::<Vec<Value>>(),
-            "refusing_for": self.refusing.map(show_span),
+            "failing_for": self.failing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),
             "doubts": self.doubts,
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,
-            "mended": self.mended,
+            "superseded": self.superseded,
             "cancelled": self.cancelled,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
         })

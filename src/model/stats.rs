@@ -20,7 +20,7 @@ pub struct Stats {
     /// Deliveries called off, in whose place no replay got through.
     pub cancelled: i64,
     /// Deliveries given up or called off in whose place a replay got through.
-    pub mended: i64,
+    pub superseded: i64,
     /// The due time of the pending delivery that is due first.
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file and its write-ahead log.
@@ -39,7 +39,7 @@ impl Stats {
             "delivered": self.delivered,
             "dead": self.dead,
             "cancelled": self.cancelled,
-            "mended": self.mended,
+            "superseded": self.superseded,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
             "db_bytes": self.db_bytes,
             "reusable_bytes": self.reusable_bytes,

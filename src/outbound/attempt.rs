@@ -11,12 +11,12 @@ use crate::model::redact::Redaction;
 use crate::store::{Hands, Piece, SendableEvent};
 use crate::time::{Clock, Timestamp};
 
-use super::format::{Occasion, render};
+use super::format::{RenderContext, render};
 use super::transport::{Answer, Exchange, Reply, Transport};
 
 /// A delivery to be tried once.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct AttemptJob {
     pub(super) delivery: DeliveryId,
     /// Tries spent before this one.
     pub(super) tries: u32,
@@ -51,7 +51,7 @@ pub(super) struct Finished {
 }
 
 pub(super) fn run(
-    job: Job,
+    job: AttemptJob,
     transport: &dyn Transport,
     clock: &dyn Clock,
     hands: &Arc<Hands>,
@@ -90,12 +90,12 @@ pub(super) fn run(
 }
 
 fn exchange(
-    job: Job,
+    job: AttemptJob,
     started: Timestamp,
     transport: &dyn Transport,
     hands: &Arc<Hands>,
 ) -> (Result<Exchange>, Vec<Header>, Redaction) {
-    let occasion = Occasion {
+    let context = RenderContext {
         webhook_id: &job.webhook_id,
         delivery: Some(&job.delivery_id),
         now: started,
@@ -107,7 +107,7 @@ fn exchange(
     });
     let mut secrets = job.endpoint.secret_texts();
     secrets.extend(job.event.secret_texts());
-    let rendered = render(&job.endpoint, job.event, &occasion);
+    let rendered = render(&job.endpoint, job.event, &context);
     drop(held);
     match rendered {
         Ok(request) => {

@@ -18,7 +18,7 @@ use crate::model::address::{meant_by, never_sent_to};
 #[derive(Debug, Clone, Default)]
 pub struct Egress {
     /// The addresses in general.
-    pub scope: Scope,
+    pub scope: AddressScope,
     /// Networks that are allowed besides.
     pub allow: Vec<IpNet>,
     /// Networks that are refused besides; this goes before what is allowed.
@@ -27,7 +27,7 @@ pub struct Egress {
 
 /// The addresses that are allowed in general.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Scope {
+pub enum AddressScope {
     /// All but link-local ones and those of cloud metadata: receivers are often on the same machine
     /// or network.
     #[default]
@@ -36,13 +36,13 @@ pub enum Scope {
     Public,
 }
 
-impl FromStr for Scope {
+impl FromStr for AddressScope {
     type Err = Error;
 
-    fn from_str(text: &str) -> Result<Scope> {
+    fn from_str(text: &str) -> Result<AddressScope> {
         match text {
-            "any" => Ok(Scope::Any),
-            "public" => Ok(Scope::Public),
+            "any" => Ok(AddressScope::Any),
+            "public" => Ok(AddressScope::Public),
             _ => Err(Error::misuse(format!(
                 "unknown --egress `{text}`; any or public"
             ))),
@@ -83,7 +83,7 @@ impl Egress {
         let may = |real: &IpAddr| {
             is_public(*real) || self.allow.iter().any(|network| network.contains(real))
         };
-        if self.scope == Scope::Any || meant_by(address).iter().all(may) {
+        if self.scope == AddressScope::Any || meant_by(address).iter().all(may) {
             return Ok(());
         }
         Err(Forbidden {
@@ -145,7 +145,7 @@ fn is_public(address: IpAddr) -> bool {
 mod tests {
     use super::*;
 
-    fn egress(scope: Scope, allow: &str, deny: &str) -> Egress {
+    fn egress(scope: AddressScope, allow: &str, deny: &str) -> Egress {
         let networks = |text: &str| {
             let parts = text.split(',').filter(|part| !part.is_empty());
             parts.map(|part| part.parse().unwrap()).collect()
@@ -187,8 +187,8 @@ mod tests {
         ] {
             let address: IpAddr = address.parse().unwrap();
             for egress in [
-                egress(Scope::Any, "", ""),
-                egress(Scope::Public, "0.0.0.0/0,::/0", ""),
+                egress(AddressScope::Any, "", ""),
+                egress(AddressScope::Public, "0.0.0.0/0,::/0", ""),
             ] {
                 let error = egress.check(address).unwrap_err().to_string();
                 assert!(error.contains("never sent to"), "{error}");
@@ -237,10 +237,10 @@ mod tests {
             for address in addresses {
                 let address: IpAddr = address.parse().unwrap();
                 assert!(
-                    egress(Scope::Any, "", "").check(address).is_ok(),
+                    egress(AddressScope::Any, "", "").check(address).is_ok(),
                     "{address}"
                 );
-                let checked = egress(Scope::Public, "", "").check(address);
+                let checked = egress(AddressScope::Public, "", "").check(address);
                 assert_eq!(checked.is_ok(), is_public, "{address}");
             }
         }
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn what_is_denied_goes_before_what_is_allowed() {
         let set = egress(
-            Scope::Public,
+            AddressScope::Public,
             "10.0.0.0/8,::1/128",
             "10.9.0.0/16,1.1.1.0/24",
         );
@@ -266,7 +266,7 @@ mod tests {
             assert_eq!(set.check(address).is_ok(), allowed, "{address}");
         }
         // By the network around it as well as by the address inside.
-        let tunnels = egress(Scope::Any, "", "2002::/16");
+        let tunnels = egress(AddressScope::Any, "", "2002::/16");
         assert!(tunnels.check("2002:101:101::1".parse().unwrap()).is_err());
         // A proxy may be on a private network, and may not be where nothing may.
         for (address, allowed) in [

@@ -2,8 +2,8 @@
 
 use std::mem::discriminant;
 
-use super::format::{Occasion, render};
-use super::policy::{Trial, judge};
+use super::format::{RenderContext, render};
+use super::policy::{AttemptContext, judge};
 use super::transport::{Answer, Reply};
 use crate::fuzz::{fuzz, kind_of, parts};
 use crate::model::activity::Facts;
@@ -60,14 +60,14 @@ fn replies() {
             };
             let answer = Answer::Replied(reply);
             let judged = endpoints.iter().map(|endpoint| {
-                let trial = Trial {
+                let context = AttemptContext {
                     tries: (input.len() % 9) as u32,
                     now: NOW,
                     chance: 0.5,
                     deadline: None,
                 };
-                let verdict = judge(endpoint, &answer, trial);
-                (discriminant(&verdict.change), verdict.pause.is_some(), verdict.hold.is_some())
+                let decision = judge(endpoint, &answer, context);
+                (discriminant(&decision.change), decision.pause.is_some(), decision.hold.is_some())
             });
             judged.collect::<Vec<_>>()
         },
@@ -110,12 +110,12 @@ fn messages() {
                     headers: Vec::new(),
                     body: body.clone().into_bytes(),
                 };
-                let occasion = Occasion {
+                let context = RenderContext {
                     webhook_id: "evt_x_7",
                     delivery: None,
                     now: NOW,
                 };
-                match render(endpoint, event, &occasion) {
+                match render(endpoint, event, &context) {
                     Err(error) => kind_of(&error.to_string()),
                     Ok(request) => {
                         // What a chat is sent is JSON, whatever came.

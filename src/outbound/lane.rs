@@ -12,13 +12,13 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
 use crate::model::window::Opening;
-use crate::store::{DueDelivery, RecentPace, Refusing, Store};
+use crate::store::{DueDelivery, FailingChange, RecentPace, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
 use super::flow::Flow;
 use super::pace::Pace;
-use super::policy::{PAUSE_MAX, Verdict};
+use super::policy::{Decision, PAUSE_MAX};
 use super::suspects::Suspects;
 
 /// Deliveries looked up at a time.
@@ -50,7 +50,7 @@ pub(super) struct Lane {
     /// Whether its window is open, as of that moment and until that says.
     opening: Option<(Timestamp, Opening)>,
     /// It refuses whatever it is sent.
-    refusing: Option<RefusingFor>,
+    failing: Option<FailingFor>,
     /// On the wire, or answered and not yet recorded: still pending and due in the file.
     in_flight: HashSet<DeliveryId>,
     /// Those of them that are on the wire. Only these hold the next one back: waiting for the
@@ -61,7 +61,7 @@ pub(super) struct Lane {
     /// When the next delivery becomes due, as far as known.
     next_due: Option<Timestamp>,
     /// How often it said, one time after the other, that it has had enough for now.
-    enough: u32,
+    consecutive_throttles: u32,
     /// Answers that say that the endpoint is no more, and are not on disk yet.
     holds: usize,
     /// Deliveries on which the endpoint closed the connection.
@@ -77,11 +77,11 @@ impl Lane {
             pace,
             holds: 0,
             suspects: Suspects::default(),
-            enough: 0,
+            consecutive_throttles: 0,
             ready: VecDeque::new(),
             first: None,
             opening: None,
-            refusing: None,
+            failing: None,
             in_flight: HashSet::new(),
             on_wire: 0,
             stale: true,
@@ -137,22 +137,26 @@ impl Lane {
     /// A request ended that the endpoint has seen: its rates count it. It may have asked to be left
     /// alone for a while.
     /// Each time that it says so again, for no message in between, it is left alone for longer.
-    pub(super) fn spent(&mut self, elapsed: Duration, verdict: &Verdict) {
+    pub(super) fn spent(&mut self, elapsed: Duration, decision: &Decision) {
         self.pace.ended(elapsed, self.endpoint.rate());
         let is_paused = !self.pace.pause_left(elapsed).is_zero();
-        match verdict.change {
-            Move::Postpone => self.enough = self.enough.saturating_add(1),
+        match decision.change {
+            Move::Postpone => {
+                self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
+            }
             // Those that were on the wire together count once.
-            _ if verdict.is_busy && is_paused => return,
-            _ if verdict.is_busy => self.enough = self.enough.saturating_add(1),
-            _ => self.enough = 0,
+            _ if decision.is_busy && is_paused => return,
+            _ if decision.is_busy => {
+                self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
+            }
+            _ => self.consecutive_throttles = 0,
         }
-        let (pause, longest) = match verdict.pause {
+        let (pause, longest) = match decision.pause {
             Some(pause) => (pause, PAUSE_MAX),
-            None if verdict.is_busy => (BUSY_PAUSE, BUSY_PAUSE_MAX),
+            None if decision.is_busy => (BUSY_PAUSE, BUSY_PAUSE_MAX),
             None => return,
         };
-        let times = 1_u32 << self.enough.saturating_sub(1).min(16);
+        let times = 1_u32 << self.consecutive_throttles.saturating_sub(1).min(16);
         let pause = pause.min(longest) * times;
         self.pace.pause(elapsed, pause.min(longest));
     }
@@ -349,7 +353,7 @@ impl Lane {
         let old = &self.endpoint;
         let moved = endpoint.url != old.url;
         let is_resumed = old.held.is_some() && endpoint.held.is_none();
-        let is_nudged = is_resumed || endpoint.nudges != old.nudges;
+        let is_nudged = is_resumed || endpoint.manual_retry_seq != old.manual_retry_seq;
         let connects_otherwise = endpoint.connection != old.connection
             || endpoint.probe_max != old.probe_max
             || endpoint.timeout != old.timeout;
@@ -368,14 +372,14 @@ impl Lane {
         }
         if moved {
             self.pace = Pace::default();
-            self.enough = 0;
-            self.refusing = None;
+            self.consecutive_throttles = 0;
+            self.failing = None;
         }
         if is_resumed {
-            self.refusing = None;
+            self.failing = None;
         }
         if is_nudged {
-            self.enough = 0;
+            self.consecutive_throttles = 0;
             self.look_again();
         }
         if endpoint.window != self.endpoint.window {
@@ -391,7 +395,7 @@ impl Lane {
 
     /// What a former process knew: it refuses whatever it is sent, for so long by now.
     pub(super) fn refuses_for(&mut self, lasting: Duration) {
-        self.refusing = Some(RefusingFor {
+        self.failing = Some(FailingFor {
             lasting,
             last: None,
         });
@@ -399,27 +403,27 @@ impl Lane {
 
     /// It could not be reached: the time until it is counts for nothing.
     pub(super) fn is_away(&mut self) {
-        if let Some(refusing) = &mut self.refusing {
-            refusing.last = None;
+        if let Some(failing) = &mut self.failing {
+            failing.last = None;
         }
     }
 
     /// It took something, or refused it: whether that is a change, and for how long it has refused
     /// whatever it was sent.
-    pub(super) fn answered(&mut self, is_taken: bool, elapsed: Duration) -> Refusing {
+    pub(super) fn answered(&mut self, is_taken: bool, elapsed: Duration) -> FailingChange {
         if is_taken {
-            return match self.refusing.take() {
-                None => Refusing::Same,
-                Some(_) => Refusing::Over,
+            return match self.failing.take() {
+                None => FailingChange::Same,
+                Some(_) => FailingChange::Over,
             };
         }
-        let refusing = self.refusing.get_or_insert_default();
-        let gap = refusing.last.map(|last| elapsed.saturating_sub(last));
-        refusing.lasting += gap
+        let failing = self.failing.get_or_insert_default();
+        let gap = failing.last.map(|last| elapsed.saturating_sub(last));
+        failing.lasting += gap
             .filter(|gap| *gap <= REFUSING_GAP_MAX)
             .unwrap_or_default();
-        refusing.last = Some(elapsed);
-        Refusing::For(refusing.lasting)
+        failing.last = Some(elapsed);
+        FailingChange::For(failing.lasting)
     }
 }
 
@@ -434,7 +438,7 @@ const REFUSING_GAP_MAX: Duration = Duration::from_secs(30 * 3_600);
 
 /// For how long an endpoint has refused whatever it was sent: the time between its refusals.
 #[derive(Debug, Clone, Copy, Default)]
-struct RefusingFor {
+struct FailingFor {
     lasting: Duration,
     /// When the last of them was, if nothing else has been since.
     last: Option<Duration>,

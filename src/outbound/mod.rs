@@ -27,8 +27,8 @@ mod steady;
 mod suspects;
 mod transport;
 
-pub use egress::{Egress, Forbidden, Scope};
-pub use format::{Occasion, render};
+pub use egress::{AddressScope, Egress, Forbidden};
+pub use format::{RenderContext, render};
 pub use policy::RETRY_AFTER_MAX;
 pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};

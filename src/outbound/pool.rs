@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::store::Hands;
 use crate::time::Clock;
 
-use super::attempt::{Job, run};
+use super::attempt::{AttemptJob, run};
 use super::mailbox::Mailbox;
 use super::transport::Transport;
 
@@ -37,7 +37,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    jobs: VecDeque<Job>,
+    jobs: VecDeque<AttemptJob>,
     idle: usize,
     stopped: bool,
 }
@@ -65,7 +65,7 @@ impl Pool {
     ///
     /// # Errors
     /// Gives the job back when it needs a thread and there is none to be had.
-    pub(super) fn run(&self, job: Job) -> Result<(), (Box<Job>, Error)> {
+    pub(super) fn run(&self, job: AttemptJob) -> Result<(), (Box<AttemptJob>, Error)> {
         let delivery = job.delivery;
         let mut state = self
             .shared
@@ -123,7 +123,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<AttemptJob> {
         let mut state = self.state.lock().expect("no worker panics with the lock");
         loop {
             if let Some(job) = state.jobs.pop_front() {

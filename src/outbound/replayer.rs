@@ -113,7 +113,7 @@ impl Replayer {
             .retain(|id, _| running.iter().any(|replay| replay.id == *id));
         let mut pulse = Pulse::Asleep;
         for replay in &running {
-            let made = match self.make_some(replay) {
+            let made = match self.materialize_batch(replay) {
                 Ok(made) => made,
                 Err(Error::NotFound(reason)) => {
                     // Its endpoint was removed: there is nobody to send the rest to.
@@ -131,7 +131,7 @@ impl Replayer {
     }
 
     /// Makes a few deliveries of one, no more than its rate allows; true when there may be more.
-    fn make_some(&mut self, replay: &ReplayRecord) -> Result<bool> {
+    fn materialize_batch(&mut self, replay: &ReplayRecord) -> Result<bool> {
         let elapsed = self.clock.elapsed();
         let rate = replay.asked.rate.as_ref();
         let pace = self.paces.entry(replay.id).or_default();
@@ -141,7 +141,9 @@ impl Replayer {
             None => REPLAY_BATCH,
             Some(_) => pace.room(elapsed, pending, rate),
         };
-        let step = self.store.make_some(replay, room, self.clock.now())?;
+        let step = self
+            .store
+            .materialize_batch(replay, room, self.clock.now())?;
         for _ in 0..step.made {
             pace.ended(elapsed, rate);
         }

@@ -4,7 +4,7 @@ use super::look::for_a_while;
 use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
-use super::router::Router;
+use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::replay::ReplayMove;
@@ -17,8 +17,8 @@ use crate::store::ReplayOptions;
 const OVERLAP: std::time::Duration = std::time::Duration::from_secs(86_400);
 
 /// Does what a form at a path asks for.
-pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Result<Reply> {
-    let (store, now) = (&router.store, router.clock.now());
+pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Result<Reply> {
+    let (store, now) = (&app.store, app.clock.now());
     let box_id = store.box_id();
     let field = |name: &str| field(form, name);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
@@ -34,7 +34,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             store.cancel(id, now)?;
             format!("/deliveries/{}", box_id.delivery(id))
         }
-        ["replays"] | ["replays", "chosen"] => replay(router, form)?,
+        ["replays"] | ["replays", "chosen"] => replay(app, form)?,
         ["replays", id, verb @ ("pause" | "resume" | "cancel")] => {
             let change = match *verb {
                 "pause" => ReplayMove::Pause,
@@ -52,7 +52,7 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
             store.add_endpoint(endpoint, now)?;
             format!("/endpoints/{}", field("name"))
         }
-        ["endpoints", name, verb] => endpoint(router, name, verb, form, field)?,
+        ["endpoints", name, verb] => endpoint(app, name, verb, form, field)?,
         ["sources"] => {
             let mut source = NewSource::of(field("name"), field("kind").parse()?);
             set_source(&mut source, &given(form, &["name", "kind"]))?;
@@ -79,8 +79,8 @@ pub(super) fn post(router: &Router, path: &str, form: &[(String, String)]) -> Re
 }
 
 /// Sends those again that the form chooses.
-fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
-    let (store, now) = (&router.store, router.clock.now());
+fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
+    let (store, now) = (&app.store, app.clock.now());
     let looked = form.iter().find(|(name, _)| name == "looked");
     let asked = looked_at(field(form, "to"), field(form, "to_url"));
     if looked.is_some_and(|(_, looked)| *looked != asked) {
@@ -102,7 +102,7 @@ fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
         )),
         Chosen::Filtered(kind, selection, _) => {
             let asked = read_filtered(kind, &selection, form)?;
-            let go_on = for_a_while(router.clock.as_ref());
+            let go_on = for_a_while(app.clock.as_ref());
             let preview = store.preview_replay(&asked, go_on)?;
             let id = store.start_replay(asked, &preview, now)?;
             Ok(format!("/replays/{}", store.box_id().replay(id)))
@@ -111,13 +111,13 @@ fn replay(router: &Router, form: &[(String, String)]) -> Result<String> {
 }
 
 fn endpoint<'f>(
-    router: &Router,
+    app: &AppState,
     name: &str,
     verb: &str,
     form: &[(String, String)],
     field: impl Fn(&str) -> &'f str,
 ) -> Result<String> {
-    let (store, now) = (&router.store, router.clock.now());
+    let (store, now) = (&app.store, app.clock.now());
     match verb {
         "hold" => {
             store.hold_endpoint(name, "held on the status page", now)?;

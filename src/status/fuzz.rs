@@ -4,7 +4,7 @@ use tiny_http::{Header, Method, Request, TestRequest};
 
 use super::config::StatusConfig;
 use super::route::respond;
-use super::router::Router;
+use super::state::AppState;
 use crate::fuzz::{fuzz, parts};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::event::NewEvent;
@@ -13,14 +13,14 @@ use crate::time::{ManualClock, Timestamp};
 
 const NOW: Timestamp = Timestamp(1_764_406_800_000);
 
-fn router(folder: &std::path::Path) -> Router {
+fn app(folder: &std::path::Path) -> AppState {
     let store = Store::open(&folder.join("hookbox.db"), Missing::Create).unwrap();
     let new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
     store.add_endpoint(new, NOW).unwrap();
     store.accept(NewEvent::new("push", "{}"), NOW).unwrap();
     let address = "127.0.0.1:8421".parse().unwrap();
     let clock = std::sync::Arc::new(ManualClock::at(NOW));
-    Router::new(store, clock, address, &StatusConfig::new(address), None).unwrap()
+    AppState::new(store, clock, address, &StatusConfig::new(address), None).unwrap()
 }
 
 fn request(method: &str, url: &str, json: bool, body: String) -> Request {
@@ -42,11 +42,11 @@ fn request(method: &str, url: &str, json: bool, body: String) -> Request {
 #[test]
 fn requests() {
     let folder = tempfile::tempdir().unwrap();
-    let router = router(folder.path());
-    let box_id = router.store.box_id().clone();
+    let app = app(folder.path());
+    let box_id = app.store.box_id().clone();
     let event = box_id.event(crate::model::id::EventId(1));
     let delivery = box_id.delivery(crate::model::id::DeliveryId(1));
-    let token = router.guard.token().to_owned();
+    let token = app.guard.token().to_owned();
     let seeds: Vec<String> = [
         "GET\x1f/".to_owned(),
         format!("GET\x1f/events?cursor={event}&type=push&source=x&text=a&since=2h"),
@@ -115,7 +115,7 @@ fn requests() {
             let [method, url, body] = parts(input);
             let is_json = url.starts_with("/api/");
             let mut request = request(&method, &url, is_json, body);
-            let reply = respond(&router, &mut request);
+            let reply = respond(&app, &mut request);
             assert!(
                 reply.status < 500,
                 "{}",

@@ -12,7 +12,7 @@ use super::api::{self, Asked, Call, Operation};
 use super::gate::BODY_BYTES_MAX;
 use super::guard::{Refused, header};
 use super::reply::{Reply, status_of};
-use super::router::Router;
+use super::state::AppState;
 use crate::error::Result;
 use crate::store::{KeptAnswer, Once, Store};
 
@@ -44,7 +44,7 @@ pub(super) fn denied(denied: Denied) -> Reply {
 }
 
 /// Answers a request to the API.
-pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Reply {
+pub(super) fn answer(app: &AppState, request: &mut Request, role: Role) -> Reply {
     let url = request.url().to_owned();
     let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
     let path = path.strip_prefix(api::PREFIX).unwrap_or_default();
@@ -59,13 +59,12 @@ pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Repl
     };
     if operation.is_safe() {
         let body = Vec::new();
-        return run(router, &router.store, operation, parts, query, &body)
-            .unwrap_or_else(|reply| reply);
+        return run(app, &app.store, operation, parts, query, &body).unwrap_or_else(|reply| reply);
     }
     if role == Role::Reader {
         return Reply::problem(403, "this token may look and not change anything");
     }
-    if router.guard.check_site(request) == Err(Refused::CrossSite) {
+    if app.guard.check_site(request) == Err(Refused::CrossSite) {
         return Reply::problem(403, "this was sent by a page of another site");
     }
     let mut body = Vec::new();
@@ -83,19 +82,17 @@ pub(super) fn answer(router: &Router, request: &mut Request, role: Role) -> Repl
     }
     match header(request, "Idempotency-Key").map(str::to_owned) {
         Some(key) if request.method().as_str() == "POST" => {
-            once(router, &key, &format!("POST {url}"), &body, |store| {
-                run(router, store, operation, parts, query, &body).unwrap_or_else(|reply| reply)
+            once(app, &key, &format!("POST {url}"), &body, |store| {
+                run(app, store, operation, parts, query, &body).unwrap_or_else(|reply| reply)
             })
         }
-        _ => {
-            run(router, &router.store, operation, parts, query, &body).unwrap_or_else(|reply| reply)
-        }
+        _ => run(app, &app.store, operation, parts, query, &body).unwrap_or_else(|reply| reply),
     }
 }
 
 /// Answers a request with a known key as the first one was.
 fn once(
-    router: &Router,
+    app: &AppState,
     key: &str,
     what: &str,
     body: &[u8],
@@ -109,7 +106,7 @@ fn once(
             "an Idempotency-Key has 1 to 256 visible ASCII characters",
         );
     }
-    let Some(_under_way) = router.under_way.begin(key) else {
+    let Some(_under_way) = app.under_way.begin(key) else {
         return Reply::problem(409, "a request with this Idempotency-Key is under way");
     };
     let mut hash = Sha256::new();
@@ -117,8 +114,8 @@ fn once(
     hash.update([0]);
     hash.update(body);
     let request = hex::encode(hash.finalize());
-    let now = router.clock.now();
-    match router.store.kept_answer(key, now) {
+    let now = app.clock.now();
+    match app.store.kept_answer(key, now) {
         Ok(Some(kept)) if kept.request != request => {
             return Reply::problem(422, "this Idempotency-Key came with another request before");
         }
@@ -145,13 +142,13 @@ fn once(
         request,
         at: now,
     };
-    let reply = run(&router.store.once(asked.clone()));
+    let reply = run(&app.store.once(asked.clone()));
     if reply.status >= 500 {
         // That is no answer to keep; where the work was done all the same, the repeat is told so.
         return reply;
     }
     let is_fine = (200..300).contains(&reply.status);
-    let kept = router
+    let kept = app
         .store
         .keep_answer(asked, reply.status, reply.body.clone(), is_fine);
     if let Err(error) = kept {
@@ -164,7 +161,7 @@ fn once(
 }
 
 fn run(
-    router: &Router,
+    app: &AppState,
     store: &Store,
     operation: &Operation,
     path: Vec<String>,
@@ -177,8 +174,8 @@ fn run(
         .collect();
     let call = Call {
         store,
-        clock: router.clock.as_ref(),
-        now: router.clock.now(),
+        clock: app.clock.as_ref(),
+        now: app.clock.now(),
         who: "API".to_owned(),
         path,
         query,

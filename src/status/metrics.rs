@@ -85,14 +85,14 @@ fn endpoints(registry: &mut Registry, reports: &[EndpointReport], now: Timestamp
     let is_open = Family::<EndpointLabel, Gauge>::default();
     let is_held = Family::<EndpointLabel, Gauge>::default();
     let is_closed = Family::<EndpointLabel, Gauge>::default();
-    let refusing = Family::<EndpointLabel, Floating>::default();
+    let failing = Family::<EndpointLabel, Floating>::default();
     for report in reports {
         let endpoint = report.endpoint.name.clone();
         let states = [
             ("delivered", report.delivered),
             ("dead", report.dead),
             ("cancelled", report.cancelled),
-            ("mended", report.mended),
+            ("superseded", report.superseded),
         ];
         for (state, value) in states {
             let endpoint = endpoint.clone();
@@ -113,10 +113,10 @@ fn endpoints(registry: &mut Registry, reports: &[EndpointReport], now: Timestamp
             .oldest_due
             .map_or(0.0, |due| now.since(due).as_secs_f64());
         overdue.get_or_create(&label).set(waits);
-        let lasting = report.refusing.unwrap_or_default();
-        refusing.get_or_create(&label).set(lasting.as_secs_f64());
+        let lasting = report.failing.unwrap_or_default();
+        failing.get_or_create(&label).set(lasting.as_secs_f64());
     }
-    registry.register("deliveries_settled", "Deliveries by endpoint and state; mended ones were dead or cancelled, and a replay got through", settled);
+    registry.register("deliveries_settled", "Deliveries by endpoint and state; superseded ones were dead or cancelled, and a replay got through", settled);
     registry.register("deliveries_pending", "Deliveries that wait", pending);
     registry.register_with_unit(
         "oldest_due_age",
@@ -140,10 +140,10 @@ fn endpoints(registry: &mut Registry, reports: &[EndpointReport], now: Timestamp
         is_closed,
     );
     registry.register_with_unit(
-        "endpoint_refusing",
+        "endpoint_failing",
         "For how long the endpoint has refused whatever it was sent; at five days it is held",
         Unit::Seconds,
-        refusing,
+        failing,
     );
 }
 

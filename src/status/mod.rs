@@ -23,9 +23,9 @@ mod page;
 mod replaying;
 mod reply;
 mod route;
-mod router;
 mod server;
 mod site;
+mod state;
 mod under_way;
 mod visitors;
 

@@ -53,7 +53,7 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
                 chosen.push((name.clone(), value));
             }
             // Passed over, they would choose others than were shown.
-            "replay" | "mended" | "event" => {
+            "replay" | "superseded" | "event" => {
                 return Err(Error::misuse(format!(
                     "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
                 )));

@@ -10,9 +10,9 @@ use super::access::{Denied, Role};
 use super::gate::FORM_BYTES_MAX;
 use super::guard::{Refused, header};
 use super::machine;
-use super::page::{self, Around, Returned};
+use super::page::{self, PageContext, Returned};
 use super::reply::{Reply, status_of};
-use super::router::Router;
+use super::state::AppState;
 use super::{actions, api, metrics, site};
 use crate::error::{Error, Result};
 
@@ -31,8 +31,8 @@ const SECURITY_HEADERS: [(&str, &str); 6] = [
 ];
 
 /// Answers one request; every error becomes a page, or a problem for a machine.
-pub(super) fn answer(router: &Router, mut request: Request) {
-    let reply = respond(router, &mut request);
+pub(super) fn answer(app: &AppState, mut request: Request) {
+    let reply = respond(app, &mut request);
     let reply = with_tag(&request, reply);
     let mut response = Response::from_data(reply.body).with_status_code(StatusCode(reply.status));
     let security = SECURITY_HEADERS
@@ -65,11 +65,11 @@ fn with_tag(request: &Request, mut reply: Reply) -> Reply {
     reply
 }
 
-pub(super) fn respond(router: &Router, request: &mut Request) -> Reply {
-    if let Some(reply) = misdirected(router, request) {
+pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
+    if let Some(reply) = misdirected(app, request) {
         return reply;
     }
-    if router.guard.check_host(request) == Err(Refused::Host) {
+    if app.guard.check_host(request) == Err(Refused::Host) {
         return Reply::text(
             403,
             "this page answers only to localhost, addresses, and names given with --status-name",
@@ -77,10 +77,10 @@ pub(super) fn respond(router: &Router, request: &mut Request) -> Reply {
     }
     let url = request.url().to_owned();
     let (path, query) = url.split_once('?').unwrap_or((url.as_str(), ""));
-    if let Some(reply) = for_everybody(router, request, path, query) {
+    if let Some(reply) = for_everybody(app, request, path, query) {
         return reply;
     }
-    let role = match router.access.role(request, router.clock.elapsed()) {
+    let role = match app.access.role(request, app.clock.elapsed()) {
         Ok(role) => role,
         Err(denied) if machine::is_for_machines(path) => return machine::denied(denied),
         Err(_) => {
@@ -94,22 +94,22 @@ pub(super) fn respond(router: &Router, request: &mut Request) -> Reply {
         }
     };
     if path.starts_with("/api/") {
-        return machine::answer(router, request, role);
+        return machine::answer(app, request, role);
     }
-    let trouble = router.store.trouble();
-    let around = Around {
-        box_id: router.store.box_id(),
-        now: router.clock.now(),
-        token: router.guard.token(),
+    let trouble = app.store.trouble();
+    let context = PageContext {
+        box_id: app.store.box_id(),
+        now: app.clock.now(),
+        token: app.guard.token(),
         may_change: role == Role::Operator,
-        has_login: router.access.is_needed(),
+        has_login: app.access.is_needed(),
         trouble: trouble.as_deref(),
         texts: &page::ENGLISH,
         returned: None,
     };
     let made = match request.method() {
-        Method::Get | Method::Head => get(router, &around, path, query),
-        Method::Post => post(router, &around, path, request),
+        Method::Get | Method::Head => get(app, &context, path, query),
+        Method::Post => post(app, &context, path, request),
         _ => {
             let mut reply = Reply::text(405, "GET a page, or POST one of its forms");
             reply.headers.push(("Allow", "GET, HEAD, POST".to_owned()));
@@ -124,13 +124,13 @@ pub(super) fn respond(router: &Router, request: &mut Request) -> Reply {
         }
         Reply {
             status,
-            ..Reply::page(page::problem(&around, status, &error.chain()))
+            ..Reply::page(page::problem(&context, status, &error.chain()))
         }
     })
 }
 
 /// What a sender is told that was given this address instead of that of the way in.
-fn misdirected(router: &Router, request: &Request) -> Option<Reply> {
+fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     const OF_SENDERS: [&str; 7] = [
         "X-Gogs-Event",
         "X-Gitee-Event",
@@ -152,7 +152,7 @@ fn misdirected(router: &Router, request: &Request) -> Option<Reply> {
     if !is_way_in && !is_of_sender && !is_json {
         return None;
     }
-    let text = match router.events_at {
+    let text = match app.events_at {
         Some(address) => format!(
             "events go to port {} (http://{address}/in/SOURCE); this is the status page",
             address.port()
@@ -167,7 +167,7 @@ fn misdirected(router: &Router, request: &Request) -> Option<Reply> {
 }
 
 /// What is answered whoever asks.
-fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str) -> Option<Reply> {
+fn for_everybody(app: &AppState, request: &mut Request, path: &str, query: &str) -> Option<Reply> {
     let is_get = matches!(request.method(), Method::Get | Method::Head);
     Some(match path {
         "/style.css" if is_get => {
@@ -178,23 +178,23 @@ fn for_everybody(router: &Router, request: &mut Request, path: &str, query: &str
             Reply::with_type(200, "text/javascript; charset=utf-8", page::SCRIPT.into())
         }
         "/healthz" if is_get => Reply::json(200, &json!({ "status": "ok" })),
-        "/readyz" if is_get => match router.store.trouble() {
+        "/readyz" if is_get => match app.store.trouble() {
             None => Reply::json(200, &json!({ "status": "ready" })),
             Some(trouble) => Reply::json(503, &json!({ "status": "not ready", "error": trouble })),
         },
-        "/login" if router.access.is_needed() => login(router, request, query),
+        "/login" if app.access.is_needed() => login(app, request, query),
         _ => return None,
     })
 }
 
-fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
-    let (token, texts) = (router.guard.token(), &page::ENGLISH);
+fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {
+    let (token, texts) = (app.guard.token(), &page::ENGLISH);
     if *request.method() != Method::Post {
         let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
         let next = next.map(|(_, next)| next.into_owned()).unwrap_or_default();
         return Reply::page(page::login(texts, &next, None, token));
     }
-    let form = match read_form(router, request) {
+    let form = match read_form(app, request) {
         Ok(Ok(form)) => form,
         Ok(Err(refused)) => return refused,
         Err(error) => return Reply::text(400, &error.chain()),
@@ -204,9 +204,9 @@ fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     };
     let next = field("next");
-    let logged_in = router
+    let logged_in = app
         .access
-        .log_in(request, field("secret"), router.clock.elapsed());
+        .log_in(request, field("secret"), app.clock.elapsed());
     let (status, problem) = match logged_in {
         Ok(Ok(cookie)) => {
             // Only to a page of this server.
@@ -232,40 +232,45 @@ fn login(router: &Router, request: &mut Request, query: &str) -> Reply {
     }
 }
 
-fn get(router: &Router, around: &Around<'_>, path: &str, query: &str) -> Result<Reply> {
+fn get(app: &AppState, context: &PageContext<'_>, path: &str, query: &str) -> Result<Reply> {
     match path {
         "/openapi.json" => Ok(Reply::json(200, &api::document())),
         "/metrics" => Ok(Reply::with_type(
             200,
             metrics::CONTENT_TYPE,
-            metrics::text(&router.store, around.now)?.into_bytes(),
+            metrics::text(&app.store, context.now)?.into_bytes(),
         )),
-        _ => site::get(router, around, path, query),
+        _ => site::get(app, context, path, query),
     }
 }
 
-fn post(router: &Router, around: &Around<'_>, path: &str, request: &mut Request) -> Result<Reply> {
-    let form = match read_form(router, request)? {
+fn post(
+    app: &AppState,
+    context: &PageContext<'_>,
+    path: &str,
+    request: &mut Request,
+) -> Result<Reply> {
+    let form = match read_form(app, request)? {
         Ok(form) => form,
         Err(refused) => return Ok(refused),
     };
     if path == "/logout" {
         let mut reply = Reply::see_other("/login".to_owned());
-        let cookie = router.access.log_out(request);
+        let cookie = app.access.log_out(request);
         reply.headers.push(("Set-Cookie", cookie));
         return Ok(reply);
     }
-    if !around.may_change {
-        let text = around.texts.frame.looks_only;
+    if !context.may_change {
+        let text = context.texts.frame.looks_only;
         return Ok(Reply {
             status: 403,
-            ..Reply::page(page::problem(around, 403, text))
+            ..Reply::page(page::problem(context, 403, text))
         });
     }
     if path == "/replays/new" {
-        return site::new_replay(router, around, &form);
+        return site::new_replay(app, context, &form);
     }
-    actions::post(router, path, &form).or_else(|error| {
+    actions::post(app, path, &form).or_else(|error| {
         let status = status_of(&error);
         if status >= 500 {
             return Err(error);
@@ -277,18 +282,18 @@ fn post(router: &Router, around: &Around<'_>, path: &str, request: &mut Request)
             form: &form,
             problem: &problem,
         };
-        let around = Around {
+        let context = PageContext {
             returned: Some(returned),
-            ..*around
+            ..*context
         };
-        let page = site::page_of_form(router, &around, path, &form).map_err(|_| error)?;
+        let page = site::page_of_form(app, &context, path, &form).map_err(|_| error)?;
         Ok(Reply { status, ..page })
     })
 }
 
 /// The fields of a form that a page of this server sent.
 fn read_form(
-    router: &Router,
+    app: &AppState,
     request: &mut Request,
 ) -> Result<std::result::Result<Vec<(String, String)>, Reply>> {
     let mut body = Vec::new();
@@ -298,7 +303,7 @@ fn read_form(
         .read_to_end(&mut body)
         .map_err(|error| Error::io("read the form", error))?;
     let form: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
-    if router.guard.check_post(request, &form).is_err() {
+    if app.guard.check_post(request, &form).is_err() {
         return Ok(Err(Reply::text(
             403,
             "this form was not sent from a page of this server; load the page again",

@@ -16,7 +16,7 @@ use super::config::StatusConfig;
 use super::gate::{Gate, HEALTH, Inner, NO_PANIC, connect};
 use super::hidden::Hidden;
 use super::route::answer;
-use super::router::Router;
+use super::state::AppState;
 use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -78,7 +78,7 @@ impl StatusServer {
         let inner = behind.inner.clone();
 
         let stop = Arc::new(AtomicBool::new(false));
-        let router = Arc::new(Router::new(
+        let app = Arc::new(AppState::new(
             store,
             clock.clone(),
             address,
@@ -90,10 +90,10 @@ impl StatusServer {
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::new();
         for _ in 0..WORKERS {
-            let (router, incoming) = (router.clone(), incoming.clone());
-            threads.push(spawn("status", move || work(&router, &incoming))?);
+            let (app, incoming) = (app.clone(), incoming.clone());
+            threads.push(spawn("status", move || work(&app, &incoming))?);
         }
-        let (stopped, for_health) = (stop.clone(), router);
+        let (stopped, for_health) = (stop.clone(), app);
         threads.push(spawn("status-requests", move || {
             behind.run(&for_health, &requests, &stopped)
         })?);
@@ -159,22 +159,22 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 }
 
 /// Answers requests until there are no more.
-fn work(router: &Router, incoming: &Mutex<Receiver<Request>>) {
+fn work(app: &AppState, incoming: &Mutex<Receiver<Request>>) {
     loop {
         let next = incoming
             .lock()
             .expect("no worker panics with the lock")
             .recv();
         match next {
-            Ok(request) => take(router, request),
+            Ok(request) => take(app, request),
             Err(_) => return,
         }
     }
 }
 
-fn take(router: &Router, request: Request) {
+fn take(app: &AppState, request: Request) {
     // tiny_http says 500 where a request was given no answer.
-    if let Err(fault) = caught(|| answer(router, request)) {
+    if let Err(fault) = caught(|| answer(app, request)) {
         tracing::error!(fault, "status.fault");
     }
 }
@@ -199,7 +199,7 @@ impl Behind {
 
     /// Takes requests from tiny_http. It stops accepting for good after one failed `accept`, as
     /// when file descriptors run out; then it is made anew.
-    fn run(mut self, router: &Router, requests: &Sender<Request>, stop: &AtomicBool) {
+    fn run(mut self, app: &AppState, requests: &Sender<Request>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(server) = &self.server else {
                 self.renew();
@@ -207,7 +207,7 @@ impl Behind {
             };
             match server.recv_timeout(STOP_PERIOD) {
                 // However long the workers take: a page that is looked for in a large file.
-                Ok(Some(request)) if HEALTH.contains(&request.url()) => take(router, request),
+                Ok(Some(request)) if HEALTH.contains(&request.url()) => take(app, request),
                 Ok(Some(request)) => {
                     if requests.send(request).is_err() {
                         return;

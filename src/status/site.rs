@@ -2,10 +2,10 @@
 
 use super::body::shown_body;
 use super::look::{for_a_while, side};
-use super::page::{self, Around, Chosen, Returned};
+use super::page::{self, Chosen, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
-use super::router::Router;
+use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::event::EventRecord;
@@ -19,12 +19,17 @@ use crate::store::{
 const ROWS: usize = 50;
 
 /// The page at a path.
-pub(super) fn get(router: &Router, around: &Around<'_>, path: &str, query: &str) -> Result<Reply> {
-    let store = &router.store;
+pub(super) fn get(
+    app: &AppState,
+    context: &PageContext<'_>,
+    path: &str,
+    query: &str,
+) -> Result<Reply> {
+    let store = &app.store;
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let html = match parts.as_slice() {
         [""] => page::overview(
-            around,
+            context,
             &page::OverviewView {
                 stats: store.stats()?,
                 endpoints: store.endpoint_reports()?,
@@ -32,51 +37,51 @@ pub(super) fn get(router: &Router, around: &Around<'_>, path: &str, query: &str)
                 latest: store.deliveries(&DeliveryFilter::default(), 10)?,
             },
         ),
-        ["deliveries"] => return deliveries(router, around, query),
-        ["deliveries", id] => delivery(store, around, id)?,
-        ["events"] => return events(router, around, query),
+        ["deliveries"] => return deliveries(app, context, query),
+        ["deliveries", id] => delivery(store, context, id)?,
+        ["events"] => return events(app, context, query),
         ["events", id] => {
-            let event = store.event(around.box_id.parse_event(id)?)?;
+            let event = store.event(context.box_id.parse_event(id)?)?;
             let of_event = DeliveryFilter {
                 event: Some(event.id),
                 ..DeliveryFilter::default()
             };
             let deliveries = store.deliveries(&of_event, ROWS)?;
-            page::event(around, &event, &shown_body(store, &event)?, &deliveries)
+            page::event(context, &event, &shown_body(store, &event)?, &deliveries)
         }
         ["events", id, "body"] => {
-            let id = around.box_id.parse_event(id)?;
-            let name = format!("{}.body", around.box_id.event(id));
+            let id = context.box_id.parse_event(id)?;
+            let name = format!("{}.body", context.box_id.event(id));
             return Ok(Reply::download(&name, store.event_body(id)?));
         }
         ["attempts", a, "diff", b] => {
             let (a, b) = (side(store, a)?, side(store, b)?);
-            let diff = Diff::of(&a, &b, around.box_id);
-            page::difference(around, &a, &b, &diff)
+            let diff = Diff::of(&a, &b, context.box_id);
+            page::difference(context, &a, &b, &diff)
         }
-        ["endpoints"] => page::endpoints(around, &store.endpoint_reports()?),
-        ["endpoints", name] => page::endpoint(around, &store.endpoint_report(name)?),
-        ["sources"] => page::sources(around, &store.source_reports()?),
+        ["endpoints"] => page::endpoints(context, &store.endpoint_reports()?),
+        ["endpoints", name] => page::endpoint(context, &store.endpoint_report(name)?),
+        ["sources"] => page::sources(context, &store.source_reports()?),
         ["sources", name] => {
-            page::source(around, &store.source_report(name)?, &store.refusals(name)?)
+            page::source(context, &store.source_report(name)?, &store.refusals(name)?)
         }
-        ["replays"] => page::replays(around, &store.replays(None, ROWS)?),
+        ["replays"] => page::replays(context, &store.replays(None, ROWS)?),
         ["replays", "new"] => {
             let fields = form_urlencoded::parse(query.as_bytes()).into_owned();
-            return new_replay(router, around, &fields.collect::<Vec<_>>());
+            return new_replay(app, context, &fields.collect::<Vec<_>>());
         }
         ["replays", id] => {
-            let id = around.box_id.parse_replay(id)?;
-            page::replay(around, &store.replay_record(id)?)
+            let id = context.box_id.parse_replay(id)?;
+            page::replay(context, &store.replay_record(id)?)
         }
-        ["outages"] => page::outages(around, &store.outages(&OutageFilter::default(), ROWS)?),
+        ["outages"] => page::outages(context, &store.outages(&OutageFilter::default(), ROWS)?),
         _ => return Err(Error::not_found(format!("no page at {path}"))),
     };
     Ok(Reply::page(html))
 }
 
-fn delivery(store: &Store, around: &Around<'_>, id: &str) -> Result<String> {
-    let delivery = store.delivery(around.box_id.parse_delivery(id)?)?;
+fn delivery(store: &Store, context: &PageContext<'_>, id: &str) -> Result<String> {
+    let delivery = store.delivery(context.box_id.parse_delivery(id)?)?;
     let event = store.event(delivery.event)?;
     let view = page::DeliveryView {
         attempts: store.attempts(delivery.id)?,
@@ -86,54 +91,52 @@ fn delivery(store: &Store, around: &Around<'_>, id: &str) -> Result<String> {
         delivery,
         event,
     };
-    Ok(page::delivery(around, &view))
+    Ok(page::delivery(context, &view))
 }
 
-fn deliveries(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
-    let store = &router.store;
+fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Reply> {
+    let store = &app.store;
     let asked = parsed(query);
     let read = store
-        .delivery_filter(&as_asked(&asked), around.now)
-        .and_then(|filter| {
-            store.search_deliveries(&filter, ROWS, for_a_while(router.clock.as_ref()))
-        });
+        .delivery_filter(&as_asked(&asked), context.now)
+        .and_then(|filter| store.search_deliveries(&filter, ROWS, for_a_while(app.clock.as_ref())));
     let directory = store.fresh_directory()?;
-    list_or_problem(around, "/deliveries", read, |around, found| {
+    list_or_problem(context, "/deliveries", read, |context, found| {
         let view = page::DeliveriesView {
             query,
             looked_back: found.back_to.filter(|_| found.is_cut),
-            next: found.next.map(|id| around.box_id.delivery(id)),
+            next: found.next.map(|id| context.box_id.delivery(id)),
             rows: found.rows,
             directory: directory.clone(),
         };
-        page::deliveries(around, &view)
+        page::deliveries(context, &view)
     })
 }
 
 /// A list; where what was asked for makes no sense, none, with the form as it was filled in.
 fn list_or_problem<T: Default>(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     path: &str,
     read: Result<T>,
-    show: impl Fn(&Around<'_>, T) -> String,
+    show: impl Fn(&PageContext<'_>, T) -> String,
 ) -> Result<Reply> {
     let error = match read {
-        Ok(rows) => return Ok(Reply::page(show(around, rows))),
+        Ok(rows) => return Ok(Reply::page(show(context, rows))),
         Err(error) if status_of(&error) >= 500 => return Err(error),
         Err(error) => error,
     };
-    Ok(refused(around, path, &[], &error, |around| {
-        show(around, T::default())
+    Ok(refused(context, path, &[], &error, |context| {
+        show(context, T::default())
     }))
 }
 
 /// A page with what was wrong with its form above it, and what was filled in still there.
 fn refused(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     path: &str,
     form: &[(String, String)],
     error: &Error,
-    show: impl FnOnce(&Around<'_>) -> String,
+    show: impl FnOnce(&PageContext<'_>) -> String,
 ) -> Reply {
     let problem = error.chain();
     let returned = Returned {
@@ -142,13 +145,13 @@ fn refused(
         form,
         problem: &problem,
     };
-    let around = Around {
+    let context = PageContext {
         returned: Some(returned),
-        ..*around
+        ..*context
     };
     Reply {
         status: status_of(error),
-        ..Reply::page(show(&around))
+        ..Reply::page(show(&context))
     }
 }
 
@@ -165,51 +168,51 @@ fn as_asked(pairs: &[(String, String)]) -> Vec<FilterPair<'_>> {
         .collect()
 }
 
-fn events(router: &Router, around: &Around<'_>, query: &str) -> Result<Reply> {
-    let read = read_events(router, around, query);
-    list_or_problem(around, "/events", read, |around, found| {
+fn events(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Reply> {
+    let read = read_events(app, context, query);
+    list_or_problem(context, "/events", read, |context, found| {
         let view = page::EventsView {
             query,
             looked_back: found.back_to.filter(|_| found.is_cut),
-            next: found.next.map(|id| around.box_id.event(id)),
+            next: found.next.map(|id| context.box_id.event(id)),
             rows: found.rows,
         };
-        page::events(around, &view)
+        page::events(context, &view)
     })
 }
 
 fn read_events(
-    router: &Router,
-    around: &Around<'_>,
+    app: &AppState,
+    context: &PageContext<'_>,
     query: &str,
 ) -> Result<Found<EventRecord, EventId>> {
-    let store = &router.store;
+    let store = &app.store;
     let (text, asked): (Vec<_>, Vec<_>) = parsed(query)
         .into_iter()
         .partition(|(name, _)| name == "text");
-    let filter = store.event_filter(&as_asked(&asked), around.now)?;
+    let filter = store.event_filter(&as_asked(&asked), context.now)?;
     let text = text.first().map(|(_, text)| text.trim());
     let text = text.filter(|text| !text.is_empty());
     let text = text.map(Text::new).transpose()?;
-    let go_on = for_a_while(router.clock.as_ref());
+    let go_on = for_a_while(app.clock.as_ref());
     store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }
 
 /// What a replay would do that these fields ask for.
 pub(super) fn new_replay(
-    router: &Router,
-    around: &Around<'_>,
+    app: &AppState,
+    context: &PageContext<'_>,
     fields: &[(String, String)],
 ) -> Result<Reply> {
-    let store = &router.store;
-    let chosen = read_chosen(store, fields, around.now)?;
+    let store = &app.store;
+    let chosen = read_chosen(store, fields, context.now)?;
     let preview = match &chosen {
         Chosen::Named(ids, edit) => read_named(edit.as_ref(), fields)
             .and_then(|options| store.preview_named(ids, &options).map(Some)),
         Chosen::Filtered(_, selection, _) if selection.is_empty() => Ok(None),
         Chosen::Filtered(kind, selection, _) => {
             read_filtered(*kind, selection, fields).and_then(|asked| {
-                let go_on = for_a_while(router.clock.as_ref());
+                let go_on = for_a_while(app.clock.as_ref());
                 store.preview_replay(&asked, go_on).map(Some)
             })
         }
@@ -219,7 +222,7 @@ pub(super) fn new_replay(
     let (preview, error) = match preview {
         Ok(preview) => (preview, None),
         Err(error) if status_of(&error) >= 500 => return Err(error),
-        Err(error) => (Some(plain_preview(router, &chosen)?), Some(error)),
+        Err(error) => (Some(plain_preview(app, &chosen)?), Some(error)),
     };
     let directory = store.fresh_directory()?;
     let endpoints = directory.endpoints().iter();
@@ -229,47 +232,51 @@ pub(super) fn new_replay(
         preview,
         endpoints: endpoints.map(|endpoint| endpoint.name.clone()).collect(),
     };
-    let Some(error) = error.filter(|_| around.returned.is_none()) else {
-        return Ok(Reply::page(page::new_replay(around, &view)));
+    let Some(error) = error.filter(|_| context.returned.is_none()) else {
+        return Ok(Reply::page(page::new_replay(context, &view)));
     };
-    Ok(refused(around, "/replays/new", fields, &error, |around| {
-        page::new_replay(around, &view)
-    }))
+    Ok(refused(
+        context,
+        "/replays/new",
+        fields,
+        &error,
+        |context| page::new_replay(context, &view),
+    ))
 }
 
 /// What would be sent if nothing were said about how.
-fn plain_preview(router: &Router, chosen: &Chosen) -> Result<Preview> {
-    let store = &router.store;
+fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
+    let store = &app.store;
     match chosen {
         Chosen::Named(ids, _) => store.preview_named(ids, &ReplayOptions::default()),
         Chosen::Filtered(kind, selection, _) => {
             let asked = read_filtered(*kind, selection, &[])?;
-            store.preview_replay(&asked, for_a_while(router.clock.as_ref()))
+            store.preview_replay(&asked, for_a_while(app.clock.as_ref()))
         }
     }
 }
 
 /// The page on which a form stands that was refused, with what was filled in.
 pub(super) fn page_of_form(
-    router: &Router,
-    around: &Around<'_>,
+    app: &AppState,
+    context: &PageContext<'_>,
     path: &str,
     form: &[(String, String)],
 ) -> Result<Reply> {
     if matches!(path, "/replays" | "/replays/chosen") {
-        return new_replay(router, around, form);
+        return new_replay(app, context, form);
     }
     let page =
         address_of_form(path).ok_or_else(|| Error::not_found(format!("no form at {path}")))?;
-    let returned = around.returned.map(|returned| Returned {
+    let returned = context.returned.map(|returned| Returned {
         page: Some(&page),
         ..returned
     });
-    let around = Around {
+    let context = PageContext {
         returned,
-        ..*around
+        ..*context
     };
-    get(router, &around, &page, "")
+    get(app, &context, &page, "")
 }
 
 /// Where the page is on which a form stands.

@@ -164,7 +164,7 @@ fn a_replay_is_sent_however_old_its_event_is() {
     assert_eq!(bench.run_due(), 1);
     assert_eq!(bench.deliveries()[1].state, State::Delivered);
     assert_eq!(
-        bench.deliveries()[0].mended_by,
+        bench.deliveries()[0].superseded_by,
         Some(bench.deliveries()[1].id)
     );
     // A replay grows old as well, from when it was asked for.

@@ -82,7 +82,10 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
         (served.api_get(&format!("/replays/{replay}"))["state"] == "done").then_some(())
     });
     let shown = served.api_get(&format!("/deliveries/{id}"));
-    assert_eq!(shown["mended_by"], served.api_get("/deliveries/2")["id"]);
+    assert_eq!(
+        shown["superseded_by"],
+        served.api_get("/deliveries/2")["id"]
+    );
 
     let of = |delivery: &str| {
         served.api_get(&format!("/deliveries/{delivery}/attempts"))["items"][0]["id"]
@@ -126,7 +129,7 @@ fn a_program_sets_a_box_up_sends_looks_and_sends_again() {
     );
     let (status, _, gone) = served.api("DELETE", "/endpoints/ci?cancel_pending=true", None, &[]);
     assert_eq!((status, &gone["cancelled"]), (200, &json!(1)));
-    assert_eq!(served.api_get("/stats")["mended"], 1);
+    assert_eq!(served.api_get("/stats")["superseded"], 1);
 }
 
 #[test]

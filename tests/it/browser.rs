@@ -114,7 +114,7 @@ fn a_person_finds_what_failed_looks_at_what_a_replay_would_do_and_watches_it_end
         "document.querySelector('#state').textContent.trim() === 'done'",
     );
     assert!(browser.text("#progress").contains("6 of 6 settled"));
-    assert_eq!(here.json(&["stats"])["mended"], 6);
+    assert_eq!(here.json(&["stats"])["superseded"], 6);
 
     // Some that are chosen by hand, from the list.
     browser.open(&format!(

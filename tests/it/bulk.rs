@@ -98,7 +98,7 @@ fn events_sent(bench: &Bench) -> Vec<i64> {
 }
 
 #[test]
-fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
+fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_superseded() {
     let (mut bench, mut replayer) = refused(1_500);
     let preview = bench
         .store
@@ -132,7 +132,7 @@ fn what_a_filter_names_is_sent_once_more_in_order_and_counts_as_mended() {
     );
     let stats = bench.store.stats().unwrap();
     assert_eq!(
-        (stats.dead, stats.mended, stats.delivered),
+        (stats.dead, stats.superseded, stats.delivered),
         (0, 1_500, 1_501)
     );
     // There is nothing left to do.
@@ -323,7 +323,10 @@ fn an_event_of_which_a_replay_is_dead_as_well_is_sent_once() {
     finish(&mut bench, &mut replayer);
     assert_eq!(events_sent(&bench), [1, 2, 3], "once each, in order");
     let shown = bench.store.delivery(replay[0]).unwrap();
-    assert!(shown.mended_by.is_some(), "the replay is mended too");
+    assert!(
+        shown.superseded_by.is_some(),
+        "the replay is superseded too"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use hookbox::model::chat::Chat;
 use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::id::EventId;
 use hookbox::model::kind::SourceKind;
-use hookbox::outbound::{Occasion, render};
+use hookbox::outbound::{RenderContext, render};
 use hookbox::store::SendableEvent;
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
@@ -143,12 +143,12 @@ pub fn endpoints() -> Vec<(Chat, Endpoint)> {
 }
 
 pub fn message(endpoint: &Endpoint, event: SendableEvent) -> Value {
-    let occasion = Occasion {
+    let context = RenderContext {
         webhook_id: "evt_0a1b2c3d4e_7",
         delivery: Some("dlv_0a1b2c3d4e_9"),
         now: Timestamp(1_700_000_000_000),
     };
-    let request = render(endpoint, event, &occasion).unwrap();
+    let request = render(endpoint, event, &context).unwrap();
     assert_eq!(
         request.headers[0],
         (

@@ -34,17 +34,20 @@ fn a_replay_is_a_new_linked_delivery_with_the_same_webhook_id() {
         assert_eq!(replay["event"], before["event"]);
     }
     let mut after = here.json(&["delivery", "show", "1"]);
-    let mended_by = after["mended_by"].take();
+    let superseded_by = after["superseded_by"].take();
     assert_eq!(after, before, "the old one stays as it was");
-    assert_eq!(mended_by, here.json(&["delivery", "show", "2"])["id"]);
+    assert_eq!(superseded_by, here.json(&["delivery", "show", "2"])["id"]);
     let stats = here.json(&["stats"]);
-    assert_eq!((&stats["dead"], &stats["mended"]), (&0.into(), &1.into()));
+    assert_eq!(
+        (&stats["dead"], &stats["superseded"]),
+        (&0.into(), &1.into())
+    );
     assert!(
         here.list(&["delivery", "list", "--state", "dead"])
             .is_empty()
     );
-    let mended = here.list(&["delivery", "list", "--state", "dead", "--mended"]);
-    assert_eq!(mended[0]["id"], before["id"]);
+    let superseded = here.list(&["delivery", "list", "--state", "dead", "--superseded"]);
+    assert_eq!(superseded[0]["id"], before["id"]);
 }
 
 #[test]

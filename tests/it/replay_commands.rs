@@ -84,7 +84,7 @@ fn an_edited_body_is_a_new_event_and_a_new_id_makes_the_receiver_take_it_again()
     assert_eq!(event["id"], got.header("webhook-id").unwrap());
     let old = here.json(&["delivery", "show", "2"]);
     assert_eq!(event["replay_of_event"], old["event"]);
-    assert_eq!(old["mended_by"], shown["id"]);
+    assert_eq!(old["superseded_by"], shown["id"]);
     assert_eq!(here.run(&["event", "body", "2"]).text(), "{\"number\":1}");
 
     let made = here.json(&["replay", "1", "--new-id"]);
@@ -123,7 +123,7 @@ fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
     let shown = here.wait_for_state(made["ids"][0].as_str().unwrap(), "delivered");
     assert_eq!(shown["endpoint"], "replay-to-127-0-0-1-1");
     assert_eq!(
-        here.json(&["delivery", "show", "1"])["mended_by"],
+        here.json(&["delivery", "show", "1"])["superseded_by"],
         Value::Null
     );
     let endpoint = here.json(&["endpoint", "show", "replay-to-127-0-0-1-1"]);

@@ -313,7 +313,7 @@ impl Life {
             );
         }
         let stats = store.stats().unwrap();
-        let settled = stats.delivered + stats.dead + stats.cancelled + stats.mended;
+        let settled = stats.delivered + stats.dead + stats.cancelled + stats.superseded;
         assert_eq!(
             settled,
             all.len() as i64,

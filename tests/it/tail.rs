@@ -4,18 +4,18 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use hookbox::store::{FollowFilter, Follower, Happening};
+use hookbox::store::{FeedEvent, FollowFilter, Follower};
 use serde_json::Value;
 
 use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
 
-/// What a happening is, in a word or two.
-fn told(happening: &Happening) -> String {
-    match happening {
-        Happening::Event(event) => format!("event {}", event.event_type),
-        Happening::Attempt(tried) => format!("{} #{}", tried.0.outcome, tried.0.number),
-        Happening::OutageBegan(outage) => format!("{} began", outage.endpoint),
-        Happening::OutageEnded(outage) => format!("{} ended", outage.endpoint),
+/// What a feed_event is, in a word or two.
+fn told(feed_event: &FeedEvent) -> String {
+    match feed_event {
+        FeedEvent::Event(event) => format!("event {}", event.event_type),
+        FeedEvent::Attempt(tried) => format!("{} #{}", tried.0.outcome, tried.0.number),
+        FeedEvent::OutageBegan(outage) => format!("{} began", outage.endpoint),
+        FeedEvent::OutageEnded(outage) => format!("{} ended", outage.endpoint),
     }
 }
 
@@ -28,7 +28,7 @@ fn new(follower: &mut Follower, bench: &Bench) -> Vec<String> {
         if news.is_empty {
             return all;
         }
-        all.extend(news.happenings.iter().map(told));
+        all.extend(news.feed_events.iter().map(told));
     }
 }
 
@@ -85,9 +85,9 @@ fn a_follower_that_fell_behind_is_told_how_much_passed_unseen() {
             break;
         }
         let tried = news
-            .happenings
+            .feed_events
             .iter()
-            .filter(|one| matches!(one, Happening::Attempt(_)));
+            .filter(|one| matches!(one, FeedEvent::Attempt(_)));
         attempts += tried.count();
     }
     assert_eq!(attempts + unseen, COUNT);

@@ -25,7 +25,7 @@ mod tree;
 mod words;
 
 pub use details::{Commit, Details, Tone};
-use reading::{Glance, Study};
+use reading::{Full, Summary};
 use words::{is_branch, is_zero, short};
 
 /// Longest summary, in characters: one line of a list.
@@ -85,7 +85,7 @@ impl Facts {
     ) -> Facts {
         let json = json_of(kind, content_type, body);
         let (activity, is_json) = match kind {
-            Some(kind) => read::<Glance>(kind, event_type, &json)
+            Some(kind) => read::<Summary>(kind, event_type, &json)
                 .unwrap_or_else(|| (Activity::default(), lenient::is_json(&json))),
             None => (Activity::default(), lenient::is_json(&json)),
         };
@@ -179,7 +179,7 @@ impl Activity {
         body: &[u8],
     ) -> Option<Activity> {
         let json = json_of(Some(kind), content_type, body);
-        let (mut activity, _) = read::<Study>(kind, event_type, &json)?;
+        let (mut activity, _) = read::<Full>(kind, event_type, &json)?;
         if is_test(Some(kind), headers) {
             activity.deed = format!("tried the hook: {}", activity.deed);
             activity.details.tone = Tone::Quiet;

@@ -16,13 +16,13 @@ pub(super) trait Reading: Default {
 
 /// Who, what and where: for lists and filters.
 #[derive(Debug, Default)]
-pub(super) struct Glance;
+pub(super) struct Summary;
 
 /// All that is told in a chat.
 #[derive(Debug, Default)]
-pub(super) struct Study;
+pub(super) struct Full;
 
-impl Reading for Glance {
+impl Reading for Summary {
     type Detail<T: Default + DeserializeOwned> = Unread<T>;
 
     fn open<T: Default + DeserializeOwned>(_: Unread<T>) -> T {
@@ -30,7 +30,7 @@ impl Reading for Glance {
     }
 }
 
-impl Reading for Study {
+impl Reading for Full {
     type Detail<T: Default + DeserializeOwned> = T;
 
     fn open<T: Default + DeserializeOwned>(detail: T) -> T {

@@ -31,7 +31,7 @@ fn set_one(source: &mut NewSource, name: &str, value: &str) -> Result<()> {
     let generic = &mut source.generic;
     match name {
         "secret" => source.secret = some(value).map(Secret::new).transpose()?,
-        "tolerance" => source.tolerance = optional(value)?.unwrap_or(Tolerance::Usual),
+        "tolerance" => source.tolerance = optional(value)?.unwrap_or(Tolerance::Default),
         "on_repeat" => source.on_repeat = optional(value)?,
         "auth" => generic.auth = optional(if value == "none" { "" } else { value })?,
         "handshake" => generic.handshake = optional(value)?,

@@ -46,7 +46,7 @@ pub struct Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
     /// What the kind has by default.
-    Usual,
+    Default,
     /// This far, either way.
     Within(Duration),
     /// Any time is taken.
@@ -113,7 +113,7 @@ impl Source {
     /// How far a signed time may be from now; `None` takes any, or the kind signs none.
     pub fn tolerance(&self) -> Option<Duration> {
         match self.tolerance {
-            Tolerance::Usual => default_tolerance(self.kind, &self.generic),
+            Tolerance::Default => default_tolerance(self.kind, &self.generic),
             Tolerance::Within(span) => Some(span),
             Tolerance::Any => None,
         }
@@ -202,7 +202,7 @@ impl NewSource {
             name: name.into(),
             kind,
             secret: None,
-            tolerance: Tolerance::Usual,
+            tolerance: Tolerance::Default,
             path_token: None,
             on_repeat: None,
             generic: GenericRules::default(),
@@ -229,7 +229,7 @@ impl NewSource {
         if let Some(secret) = &self.secret {
             self.kind.check_secret(secret)?;
         }
-        if self.tolerance != Tolerance::Usual
+        if self.tolerance != Tolerance::Default
             && default_tolerance(self.kind, &self.generic).is_none()
         {
             return Err(Error::misuse(format!(

@@ -1,7 +1,7 @@
 //! What is around the content, whatever its format: the endpoint's own headers, the event's id and
 //! time, and the signature, which covers what is sent.
 
-use super::{Content, Occasion};
+use super::{Content, RenderContext};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{Header, first_value};
@@ -17,9 +17,9 @@ pub(super) fn wrap(
     endpoint: &Endpoint,
     event: &SendableEvent,
     content: Content,
-    occasion: &Occasion<'_>,
+    context: &RenderContext<'_>,
 ) -> Result<OutboundRequest> {
-    let (webhook_id, now) = (occasion.webhook_id, occasion.now);
+    let (webhook_id, now) = (context.webhook_id, context.now);
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     add_style(&mut headers, endpoint.scheme, event, webhook_id);
     headers.push(event.hops.clone());

@@ -26,7 +26,7 @@ struct Content {
 
 /// For which attempt a request is made.
 #[derive(Debug, Clone, Copy)]
-pub struct Occasion<'a> {
+pub struct RenderContext<'a> {
     /// The event's outer id, which stays the same over all retries and replays.
     pub webhook_id: &'a str,
     /// The delivery's outer id; `None` for a look at what would be sent.
@@ -44,17 +44,17 @@ pub struct Occasion<'a> {
 pub fn render(
     endpoint: &Endpoint,
     mut event: SendableEvent,
-    occasion: &Occasion<'_>,
+    context: &RenderContext<'_>,
 ) -> Result<OutboundRequest> {
     let content = match &endpoint.format {
         Format::Raw => raw::content(endpoint, &mut event),
-        Format::Template(template) => template::content(template, &event, occasion.webhook_id)?,
+        Format::Template(template) => template::content(template, &event, context.webhook_id)?,
         Format::Chat(chat) => {
-            let post = chat::post(*chat, endpoint, &event, occasion);
+            let post = chat::post(*chat, endpoint, &event, context);
             return envelope::address(endpoint, &event, post.content, &post.query);
         }
     };
-    envelope::wrap(endpoint, &event, content, occasion)
+    envelope::wrap(endpoint, &event, content, context)
 }
 
 #[cfg(test)]
@@ -72,8 +72,8 @@ mod tests {
         new.stored_as(EndpointId(1))
     }
 
-    fn at(now_ms: i64) -> Occasion<'static> {
-        Occasion {
+    fn at(now_ms: i64) -> RenderContext<'static> {
+        RenderContext {
             webhook_id: "evt_x_7",
             delivery: Some("dlv_x_7"),
             now: Timestamp(now_ms),

@@ -1,6 +1,6 @@
 //! What the replies of chats mean, a table a chat.
 
-use super::tests::{endpoint, replied, trial};
+use super::tests::{context, endpoint, replied};
 use super::*;
 use crate::model::endpoint::Format;
 
@@ -41,9 +41,9 @@ fn check(chat: Chat, rows: &[Row]) {
             body: bytes,
             ..reply
         });
-        let verdict = judge(&endpoint, &answer, trial(*tries));
+        let decision = judge(&endpoint, &answer, context(*tries));
         let case = format!("{} {status} {body} after {tries}", chat.name());
-        let found = match (&verdict.change, verdict.pause, &verdict.hold) {
+        let found = match (&decision.change, decision.pause, &decision.hold) {
             (Move::Deliver, _, None) => Delivered,
             (Move::GiveUp { .. }, None, None) => Dead,
             (Move::Retry { .. }, None, None) => Again,
@@ -52,12 +52,12 @@ fn check(chat: Chat, rows: &[Row]) {
             other => panic!("{case}: {other:?}"),
         };
         assert_eq!(found, *fate, "{case}");
-        let said = verdict.error.as_deref().unwrap_or_default();
+        let said = decision.error.as_deref().unwrap_or_default();
         assert!(said.contains(says), "{case}: {said}");
         if says.is_empty() {
             assert_eq!(said, "", "{case}");
         }
-        if let Move::GiveUp { reason } = &verdict.change {
+        if let Move::GiveUp { reason } = &decision.change {
             assert!(reason.contains(says), "{case}: {reason}");
         }
     }
@@ -225,9 +225,9 @@ fn what_discord_answers() {
     );
     let mut endpoint = endpoint("5s");
     endpoint.set.format = Format::Chat(Chat::Discord);
-    let verdict = judge(&endpoint, &replied(200, last), trial(0));
-    assert_eq!(verdict.change, Move::Deliver);
-    assert_eq!(verdict.pause, Some(Duration::from_millis(1_500)));
+    let decision = judge(&endpoint, &replied(200, last), context(0));
+    assert_eq!(decision.change, Move::Deliver);
+    assert_eq!(decision.pause, Some(Duration::from_millis(1_500)));
 }
 
 #[test]
@@ -631,9 +631,9 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
         unreachable!("it is a reply")
     };
     let body = br#"{"errcode":300001,"errmsg":"token is not exist"}"#.to_vec();
-    let verdict = judge(&raw, &Answer::Replied(Reply { body, ..reply }), trial(0));
+    let decision = judge(&raw, &Answer::Replied(Reply { body, ..reply }), context(0));
     assert!(
-        verdict.hold.is_some(),
+        decision.hold.is_some(),
         "a 200 of DingTalk is no success by itself"
     );
     assert_eq!(raw.rate().map(ToString::to_string).as_deref(), Some("20/m"));

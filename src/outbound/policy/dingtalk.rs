@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::errcode::{SLOW_DOWN, answer};
-use super::finding::{Finding, Read, said};
+use super::verdict::{Assessment, Verdict, said};
 use crate::model::chat::Chat;
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
@@ -14,60 +14,62 @@ use crate::time::Timestamp;
 /// How long a robot is silent that went on for too long.
 const PUNISHED: Duration = Duration::from_secs(600);
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
     let answer = match answer(Chat::Dingtalk, reply, now) {
         Ok(answer) => answer,
         Err(read) => return read,
     };
     let code = answer.code.as_str();
     let told = |advice: &str| said(&[&format!("DingTalk {code}"), &answer.message, advice]);
-    let finding = match code {
-        "0" => Finding::TAKEN,
-        "-1" => Finding::not_now(told("DingTalk is busy")),
+    let verdict = match code {
+        "0" => Verdict::ACCEPTED,
+        "-1" => Verdict::retryable(told("DingTalk is busy")),
         "130101" | "410100" | "660026" => {
             let is_punished = answer.whole.contains("punish");
             let wait = if is_punished { PUNISHED } else { SLOW_DOWN };
-            return Finding::slow_down(told("more than 20 messages a minute"), wait);
+            return Verdict::rate_limited(told("more than 20 messages a minute"), wait);
         }
         "310000" => refused_by_setting(&answer.message.to_lowercase(), told),
-        "300001" | "300005" | "400101" => Finding::mend(told("copy the robot's URL again")),
-        "400013" => Finding::mend(told("the group was dissolved")),
-        "400102" => Finding::mend(told(
+        "300001" | "300005" | "400101" => {
+            Verdict::needs_operator(told("copy the robot's URL again"))
+        }
+        "400013" => Verdict::needs_operator(told("the group was dissolved")),
+        "400102" => Verdict::needs_operator(told(
             "the robot was stopped: start it in the group's settings",
         )),
-        "400106" => Finding::mend(told(
+        "400106" => Verdict::needs_operator(told(
             "the robot was removed: make a new one, and change the URL",
         )),
         "400105" | "40035" | "43004" | "101002" | "460101" => {
-            Finding::never(told("DingTalk does not take this message"))
+            Verdict::rejected(told("DingTalk does not take this message"))
         }
         "430101" | "430102" | "430103" | "430104" => {
-            Finding::never(told("DingTalk refuses what is in it"))
+            Verdict::rejected(told("DingTalk refuses what is in it"))
         }
-        _ => Finding::not_now(told("")),
+        _ => Verdict::retryable(told("")),
     };
-    finding.into()
+    verdict.into()
 }
 
 /// One of the robot's security settings refuses it; newer texts are in Chinese.
-fn refused_by_setting(words: &str, told: impl Fn(&str) -> String) -> Finding {
+fn refused_by_setting(words: &str, told: impl Fn(&str) -> String) -> Verdict {
     let speaks_of = |names: &[&str]| names.iter().any(|name| words.contains(name));
     if speaks_of(&["keyword", "关键词"]) {
-        Finding::never(told(
+        Verdict::rejected(told(
             "add one of the robot's keywords; `hookbox` is in every message",
         ))
     } else if speaks_of(&["timestamp", "时间戳", "过期"]) {
         // A box that has just started may not know the time yet; each try is signed anew.
-        Finding::not_now(told("is this machine's clock right?"))
+        Verdict::retryable(told("is this machine's clock right?"))
     } else if speaks_of(&["sign", "签名"]) {
-        Finding::mend(told(
+        Verdict::needs_operator(told(
             "the endpoint's secret is not the robot's; set it with --secret-file",
         ))
     } else if speaks_of(&["whitelist", "white list", "白名单"]) {
-        Finding::mend(told(
+        Verdict::needs_operator(told(
             "add this machine's public address to the robot's list",
         ))
     } else {
-        Finding::never(told("one of the robot's security settings refuses it"))
+        Verdict::rejected(told("one of the robot's security settings refuses it"))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, of_chat, retry_after, said, seconds, shorten};
+use super::verdict::{Assessment, Verdict, of_chat, retry_after, said, seconds, shorten};
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
@@ -21,7 +21,7 @@ struct Body {
     retry_after: Option<serde_json::Number>,
 }
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
     let body: Body = lenient::read(&reply.body);
     let code = body.code.0.as_deref();
     let message = shorten(body.message.0.as_deref().unwrap_or_default());
@@ -33,9 +33,9 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
         said(&[&name, &message, advice])
     };
     match (reply.status, code) {
-        (200..300, _) => Read {
+        (200..300, _) => Assessment {
             pause: spent(reply),
-            ..Finding::TAKEN.into()
+            ..Verdict::ACCEPTED.into()
         },
         (429, _) => {
             let asked = body
@@ -44,18 +44,18 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
             let header = retry_after(reply, now).map(|at| at.since(now));
             let wait = asked.max(header).or(spent(reply));
             let why = said(&["Discord 429", &message]);
-            Finding::slow_down(why, wait.unwrap_or(Duration::from_secs(5)))
+            Verdict::rate_limited(why, wait.unwrap_or(Duration::from_secs(5)))
         }
         // Asking on leads to a ban of this address.
-        (404, _) | (_, Some("10015")) => Finding::mend(told(
+        (404, _) | (_, Some("10015")) => Verdict::needs_operator(told(
             "the webhook was removed: make a new one, and change the URL",
         ))
         .into(),
-        (401 | 403, _) | (_, Some("50027")) => Finding::mend(told(
+        (401 | 403, _) | (_, Some("50027")) => Verdict::needs_operator(told(
             "the URL's token is wrong: copy the webhook's URL again",
         ))
         .into(),
-        (400, Some(_)) => Finding::never(told("Discord does not take this message")).into(),
+        (400, Some(_)) => Verdict::rejected(told("Discord does not take this message")).into(),
         _ => of_chat(Chat::Discord, reply, now),
     }
 }

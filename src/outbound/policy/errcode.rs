@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, of_chat, shorten};
+use super::verdict::{Assessment, Verdict, of_chat, shorten};
 use crate::model::chat::Chat;
 use crate::model::lenient::{self, Text};
 use crate::outbound::transport::Reply;
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 pub(super) const SLOW_DOWN: Duration = Duration::from_secs(60);
 
 /// A code, and what is said about it.
-pub(super) struct Answer {
+pub(super) struct Coded {
     pub(super) code: String,
     /// What was said, without hints for other programs and the caller's own address.
     pub(super) message: String,
@@ -28,17 +28,17 @@ struct Body {
 }
 
 /// Reads a robot's answer, or what a reply without one means.
-pub(super) fn answer(chat: Chat, reply: &Reply, now: Timestamp) -> Result<Answer, Read> {
+pub(super) fn answer(chat: Chat, reply: &Reply, now: Timestamp) -> Result<Coded, Assessment> {
     if !(200..300).contains(&reply.status) {
-        return Err(of_chat(chat, reply, now).slowed_down(reply, SLOW_DOWN));
+        return Err(of_chat(chat, reply, now).or_rate_limited(reply, SLOW_DOWN));
     }
     let body: Body = lenient::read(&reply.body);
     let Some(code) = body.errcode.0 else {
         let why = format!("{}'s reply has no errcode: is the URL right?", chat.title());
-        return Err(Finding::not_now(why).into());
+        return Err(Verdict::retryable(why).into());
     };
     let whole = body.errmsg.0.unwrap_or_default();
-    Ok(Answer {
+    Ok(Coded {
         code,
         message: essence(&whole),
         whole,

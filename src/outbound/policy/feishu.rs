@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::finding::{Finding, Read, of_chat, said, seconds, shorten};
+use super::verdict::{Assessment, Verdict, of_chat, said, seconds, shorten};
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
@@ -26,15 +26,15 @@ struct Body {
     status_message: Text,
 }
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
     let body: Body = lenient::read(&reply.body);
     let message = body.msg.0.or(body.status_message.0).unwrap_or_default();
     let is_success = (200..300).contains(&reply.status);
     let wait = wait(reply, now);
-    let by_status = || of_chat(Chat::Feishu, reply, now).slowed_down(reply, wait);
+    let by_status = || of_chat(Chat::Feishu, reply, now).or_rate_limited(reply, wait);
     let Some(code) = body.code.0.or(body.status_code.0) else {
         return if is_success {
-            Finding::not_now("Feishu's reply has no code: is the URL right?").into()
+            Verdict::retryable("Feishu's reply has no code: is the URL right?").into()
         } else {
             by_status()
         };
@@ -42,33 +42,35 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
     let message = shorten(&message);
     let told = |advice: &str| said(&[&format!("Feishu {code}"), &message, advice]);
     let words = message.to_lowercase();
-    let finding = match code.as_str() {
-        "0" if is_success => Finding::TAKEN,
-        "11232" | "99991400" => return Finding::slow_down(told("too many messages"), wait),
+    let verdict = match code.as_str() {
+        "0" if is_success => Verdict::ACCEPTED,
+        "11232" | "99991400" => return Verdict::rate_limited(told("too many messages"), wait),
         "9499" if words.contains("too many request") => {
-            return Finding::slow_down(told("too many messages"), wait);
+            return Verdict::rate_limited(told("too many messages"), wait);
         }
         "9499" | "19002" | "19036" | "200621" => {
-            Finding::never(told("Feishu does not take this message"))
+            Verdict::rejected(told("Feishu does not take this message"))
         }
         // One code for two things. A box that has just started may not know the time yet; each
         // try is signed anew.
-        "19021" => Finding::not_now(told(
+        "19021" => Verdict::retryable(told(
             "is the endpoint's secret the bot's, and this machine's clock right?",
         )),
-        "19022" => Finding::mend(told("add this machine's public address to the bot's list")),
-        "19024" => Finding::never(told(
+        "19022" => {
+            Verdict::needs_operator(told("add this machine's public address to the bot's list"))
+        }
+        "19024" => Verdict::rejected(told(
             "add one of the bot's keywords; `hookbox` is in every message",
         )),
-        "19001" if words.contains("token") => Finding::mend(told(
+        "19001" if words.contains("token") => Verdict::needs_operator(told(
             "the bot was removed, or the URL is wrong: copy its URL again",
         )),
-        "19001" => Finding::never(told("Feishu does not take this message")),
-        "19007" => Finding::mend(told("the bot was switched off")),
-        _ if is_success => Finding::not_now(told("")),
+        "19001" => Verdict::rejected(told("Feishu does not take this message")),
+        "19007" => Verdict::needs_operator(told("the bot was switched off")),
+        _ if is_success => Verdict::retryable(told("")),
         _ => return by_status(),
     };
-    finding.into()
+    verdict.into()
 }
 
 /// How long to wait: as the gateway says, else a little, and never to a full minute, when

@@ -1,6 +1,6 @@
 //! What an answer means: pure.
 //!
-//! `finding` says what a reply says by its status; each chat's file what its words and codes mean,
+//! `verdict` says what a reply says by its status; each chat's file what its words and codes mean,
 //! for a chat may refuse with a 200. Here that becomes a move of the delivery: what is refused
 //! spends a try on the ladder, what is refused for good ends it, and what was not looked at spends
 //! none: the endpoint was not reached, has had enough for now, or is no more.
@@ -9,8 +9,8 @@ mod dingtalk;
 mod discord;
 mod errcode;
 mod feishu;
-mod finding;
 mod slack;
+mod verdict;
 mod wecom;
 
 use std::time::Duration;
@@ -24,14 +24,14 @@ use crate::time::{Timestamp, show_span};
 
 use super::transport::{Answer, Reply};
 
-use finding::{Finding, Read};
+use verdict::{Assessment, Verdict};
 
-pub use finding::RETRY_AFTER_MAX;
-pub(super) use finding::{PAUSE_MAX, is_page};
+pub use verdict::RETRY_AFTER_MAX;
+pub(super) use verdict::{PAUSE_MAX, is_page};
 
 /// What is to be recorded of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Decision {
     pub(super) outcome: Outcome,
     /// What went wrong, or was odd.
     pub(super) error: Option<String>,
@@ -46,7 +46,7 @@ pub(super) struct Verdict {
 
 /// What an answer is judged by, besides itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Trial {
+pub(super) struct AttemptContext {
     /// Tries that had been spent before it.
     pub(super) tries: u32,
     /// When it came.
@@ -58,8 +58,8 @@ pub(super) struct Trial {
 }
 
 /// Judges an answer.
-pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdict {
-    let refused = |error: &str, change| Verdict {
+pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContext) -> Decision {
+    let refused = |error: &str, change| Decision {
         outcome: Outcome::Refused,
         error: Some(error.to_owned()),
         change,
@@ -68,11 +68,11 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
         hold: None,
     };
     let again = |error: &str| {
-        let change = retry_or_give_up(endpoint, error, trial, None);
+        let change = retry_or_give_up(endpoint, error, context, None);
         refused(error, change)
     };
     match answer {
-        Answer::Replied(reply) => judge_reply(endpoint, reply, trial),
+        Answer::Replied(reply) => judge_reply(endpoint, reply, context),
         Answer::Broken { error } => again(error),
         // Where trying again would change nothing: whoever changes it can replay.
         Answer::Unsent {
@@ -86,21 +86,21 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, trial: Trial) -> Verdi
             error,
             is_final: false,
         } => again(error),
-        Answer::Unreachable { error } | Answer::Closed { error } => Verdict {
+        Answer::Unreachable { error } | Answer::Closed { error } => Decision {
             outcome: Outcome::Unreachable,
             ..refused(error, Move::Postpone)
         },
     }
 }
 
-fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
-    let now = trial.now;
+fn judge_reply(endpoint: &Endpoint, reply: &Reply, context: AttemptContext) -> Decision {
+    let now = context.now;
     let read = || match endpoint.chat() {
         None => match &endpoint.connection.expect {
             Some(expect) if expect.decides(reply.status) => {
-                finding::as_expected(expect, reply, now)
+                verdict::as_expected(expect, reply, now)
             }
-            _ => finding::of_any(reply, now),
+            _ => verdict::of_any(reply, now),
         },
         Some(Chat::Slack) => slack::read(reply, now),
         Some(Chat::Discord) => discord::read(reply, now),
@@ -108,14 +108,14 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
         Some(Chat::Wecom) => wecom::read(reply, now),
         Some(Chat::Feishu) => feishu::read(reply, now),
     };
-    let Read {
-        finding,
+    let Assessment {
+        verdict,
         pause,
         is_busy,
-    } = finding::of_loop(reply).unwrap_or_else(read);
+    } = verdict::of_loop(reply).unwrap_or_else(read);
     // However long it asks for, it is asked again some time.
     let pause = pause.map(|pause| pause.min(PAUSE_MAX));
-    let refused = |error: String, change, hold| Verdict {
+    let refused = |error: String, change, hold| Decision {
         outcome: Outcome::Refused,
         error: Some(error),
         change,
@@ -123,8 +123,8 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
         is_busy,
         hold,
     };
-    match finding {
-        Finding::Taken { remark } => Verdict {
+    match verdict {
+        Verdict::Accepted { remark } => Decision {
             outcome: Outcome::Delivered,
             error: remark,
             change: Move::Deliver,
@@ -132,22 +132,22 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
             is_busy: false,
             hold: None,
         },
-        Finding::Elsewhere { why } => Verdict {
+        Verdict::NotReached { why } => Decision {
             outcome: Outcome::Unreachable,
             ..refused(why, Move::Postpone, None)
         },
-        Finding::NotNow { why, not_before } => {
-            let change = retry_or_give_up(endpoint, &why, trial, not_before);
+        Verdict::Retryable { why, not_before } => {
+            let change = retry_or_give_up(endpoint, &why, context, not_before);
             refused(why, change, None)
         }
         // It keeps its due time, and so is the first when the endpoint takes more.
-        Finding::Enough { why } => refused(why, Move::Postpone, None),
-        Finding::Mend { why } => refused(why.clone(), Move::Postpone, Some(why)),
-        Finding::Never { why } => {
+        Verdict::RateLimited { why } => refused(why, Move::Postpone, None),
+        Verdict::NeedsOperator { why } => refused(why.clone(), Move::Postpone, Some(why)),
+        Verdict::Rejected { why } => {
             let reason = why.clone();
             refused(why, Move::GiveUp { reason }, None)
         }
-        Finding::Gone { why } => {
+        Verdict::Gone { why } => {
             let reason = why.clone();
             refused(why.clone(), Move::GiveUp { reason }, Some(why))
         }
@@ -157,28 +157,28 @@ fn judge_reply(endpoint: &Endpoint, reply: &Reply, trial: Trial) -> Verdict {
 fn retry_or_give_up(
     endpoint: &Endpoint,
     error: &str,
-    trial: Trial,
+    context: AttemptContext,
     floor: Option<Timestamp>,
 ) -> Move {
-    let tries = trial.tries.saturating_add(1);
-    let floor = floor.unwrap_or(trial.now).max(trial.now);
+    let tries = context.tries.saturating_add(1);
+    let floor = floor.unwrap_or(context.now).max(context.now);
     // A calendar's moments are kept: it is the first that the receiver allows.
     let from = match endpoint.retry {
         Retry::Cron(_) => floor,
-        Retry::Ladder(_) => trial.now,
+        Retry::Ladder(_) => context.now,
     };
     let next = endpoint
         .retry
-        .next(tries, endpoint.tries_max(), from, trial.chance);
+        .next(tries, endpoint.tries_max(), from, context.chance);
     let Some(due) = next.map(|due| due.max(floor)) else {
         return Move::GiveUp {
             reason: gave_up(error, tries),
         };
     };
     Move::Retry {
-        due: trial
+        due: context
             .deadline
-            .map_or(due, |deadline| in_time(due, floor, deadline, trial.now)),
+            .map_or(due, |deadline| in_time(due, floor, deadline, context.now)),
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
     })
 }
 
-pub(super) fn trial(tries: u32) -> Trial {
-    Trial {
+pub(super) fn context(tries: u32) -> AttemptContext {
+    AttemptContext {
         tries,
         now: NOW,
         chance: 0.5,
@@ -34,12 +34,12 @@ pub(super) fn trial(tries: u32) -> Trial {
     }
 }
 
-fn judged(answer: &Answer, tries: u32) -> Verdict {
-    judge(&endpoint("5s,5m"), answer, trial(tries))
+fn judged(answer: &Answer, tries: u32) -> Decision {
+    judge(&endpoint("5s,5m"), answer, context(tries))
 }
 
-fn due(verdict: &Verdict) -> Option<i64> {
-    match &verdict.change {
+fn due(decision: &Decision) -> Option<i64> {
+    match &decision.change {
         Move::Retry { due } => Some(due.0 - NOW.0),
         _ => None,
     }
@@ -57,9 +57,9 @@ fn only_2xx_is_success() {
     for status in [
         301, 302, 304, 400, 401, 403, 404, 408, 429, 500, 502, 503, 599,
     ] {
-        let verdict = judged(&replied(status, &[]), 0);
-        assert_eq!(verdict.outcome, Outcome::Refused, "{status}");
-        assert_eq!(due(&verdict), Some(5_000), "{status}");
+        let decision = judged(&replied(status, &[]), 0);
+        assert_eq!(decision.outcome, Outcome::Refused, "{status}");
+        assert_eq!(due(&decision), Some(5_000), "{status}");
     }
 }
 
@@ -103,8 +103,8 @@ fn retry_after_is_a_floor_in_seconds_or_as_a_date_and_capped() {
         ("-1", 5_000),
     ];
     for (value, expected) in rows {
-        let verdict = judged(&replied(503, &[("retry-after", value)]), 0);
-        assert_eq!(due(&verdict), Some(expected), "{value}");
+        let decision = judged(&replied(503, &[("retry-after", value)]), 0);
+        assert_eq!(due(&decision), Some(expected), "{value}");
     }
 }
 
@@ -117,8 +117,8 @@ fn a_date_in_retry_after_is_as_far_ahead_as_the_receivers_own_clock_says() {
         ("Mon, 01 Mar 2027 11:00:00 GMT", 5_000),
         ("some day", 86_400_000),
     ] {
-        let verdict = judged(&replied(503, &[("date", date), later]), 0);
-        assert_eq!(due(&verdict), Some(expected), "{date}");
+        let decision = judged(&replied(503, &[("date", date), later]), 0);
+        assert_eq!(due(&decision), Some(expected), "{date}");
     }
 }
 
@@ -142,9 +142,14 @@ fn a_511_is_an_outage_for_every_format() {
         let mut new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
         new.format = format;
         let endpoint = new.stored_as(EndpointId(1));
-        let verdict = judge(&endpoint, &replied(511, &[]), trial(0));
-        assert_eq!(verdict.outcome, Outcome::Unreachable, "{}", endpoint.format);
-        assert_eq!(verdict.change, Move::Postpone, "{}", endpoint.format);
+        let decision = judge(&endpoint, &replied(511, &[]), context(0));
+        assert_eq!(
+            decision.outcome,
+            Outcome::Unreachable,
+            "{}",
+            endpoint.format
+        );
+        assert_eq!(decision.change, Move::Postpone, "{}", endpoint.format);
     }
 }
 
@@ -162,11 +167,11 @@ fn unreachable_spends_no_try_and_a_broken_exchange_does() {
 
 #[test]
 fn a_redirect_says_where_it_points_without_the_query() {
-    let verdict = judged(
+    let decision = judged(
         &replied(302, &[("location", "http://h/login?token=T0K")]),
         0,
     );
-    let error = verdict.error.unwrap();
+    let error = decision.error.unwrap();
     assert!(
         error.contains("http://h/login") && !error.contains("T0K"),
         "{error}"

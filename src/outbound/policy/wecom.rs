@@ -3,35 +3,35 @@
 //! Source: WeCom, "Global error codes".
 
 use super::errcode::{SLOW_DOWN, answer};
-use super::finding::{Finding, Read, said};
+use super::verdict::{Assessment, Verdict, said};
 use crate::model::chat::Chat;
 use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
     let answer = match answer(Chat::Wecom, reply, now) {
         Ok(answer) => answer,
         Err(read) => return read,
     };
     let code = answer.code.as_str();
     let told = |advice: &str| said(&[&format!("WeCom {code}"), &answer.message, advice]);
-    let finding = match code {
-        "0" if answer.whole.contains("wrong json format") => Finding::Taken {
+    let verdict = match code {
+        "0" if answer.whole.contains("wrong json format") => Verdict::Accepted {
             remark: Some(said(&["WeCom took it in part", &answer.message])),
         },
-        "0" => Finding::TAKEN,
-        "-1" => Finding::not_now(told("WeCom is busy")),
-        "6000" => Finding::not_now(told("somebody changed the same thing")),
+        "0" => Verdict::ACCEPTED,
+        "-1" => Verdict::retryable(told("WeCom is busy")),
+        "6000" => Verdict::retryable(told("somebody changed the same thing")),
         "45009" | "45033" => {
-            return Finding::slow_down(told("more than 20 messages a minute"), SLOW_DOWN);
+            return Verdict::rate_limited(told("more than 20 messages a minute"), SLOW_DOWN);
         }
-        "93000" => Finding::mend(told(
+        "93000" => Verdict::needs_operator(told(
             "the robot was removed, or the key is wrong: copy its URL again",
         )),
         "40008" | "40058" | "44004" | "45002" => {
-            Finding::never(told("WeCom does not take this message"))
+            Verdict::rejected(told("WeCom does not take this message"))
         }
-        _ => Finding::not_now(told("")),
+        _ => Verdict::retryable(told("")),
     };
-    finding.into()
+    verdict.into()
 }

@@ -6,8 +6,8 @@
 //! its thread and its workers.
 
 mod age;
-mod answers;
 mod clocks;
+mod completion;
 mod memory;
 mod running;
 
@@ -21,7 +21,7 @@ use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::{Listening, Report, Store};
 use crate::time::Clock;
 
-use super::attempt::{Job, run};
+use super::attempt::{AttemptJob, run};
 use super::circuit::Circuit;
 use super::lane::{Lane, Moment};
 use super::mailbox::{Mail, Mailbox};
@@ -130,7 +130,7 @@ impl Scheduler {
             let endpoint = Arc::new(report.endpoint);
             let pace = scheduler.recent_pace(endpoint.id)?;
             let mut lane = Lane::new(endpoint, circuit, pace);
-            if let Some(lasting) = scheduler.store.refusing_for(lane.endpoint.id)? {
+            if let Some(lasting) = scheduler.store.failing_for(lane.endpoint.id)? {
                 lane.refuses_for(lasting);
             }
             scheduler.lanes.insert(lane.endpoint.id, lane);
@@ -326,7 +326,7 @@ impl Scheduler {
 
     /// Takes what is due, one delivery an endpoint and round, until there is no room or nothing
     /// is left. What is in `jobs` after an error was taken before it and is to be run.
-    fn dispatch(&mut self, room: usize, jobs: &mut Vec<Job>) -> Result<()> {
+    fn dispatch(&mut self, room: usize, jobs: &mut Vec<AttemptJob>) -> Result<()> {
         let elapsed = self.clock.elapsed();
         let must_wait = self.cannot_record || self.recording.len() >= RECORDING_MAX;
         if must_wait || self.paused_until.is_some_and(|until| until > elapsed) {
@@ -355,7 +355,7 @@ impl Scheduler {
     }
 
     /// The next job of an endpoint, if it has one and may send now.
-    fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<Job>> {
+    fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<AttemptJob>> {
         let share = self.share();
         let has_room = self.memory.has_room_for(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
@@ -419,7 +419,7 @@ impl Scheduler {
             } else {
                 (self.store.box_id().event(event.id), event)
             };
-            return Ok(Some(Job {
+            return Ok(Some(AttemptJob {
                 delivery: due.id,
                 tries: due.tries,
                 endpoint: lane.endpoint.clone(),

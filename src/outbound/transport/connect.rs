@@ -1,4 +1,4 @@
-//! Finding and reaching the endpoint, and what is noted of it on the way: how far a request got, on
+//! Verdict and reaching the endpoint, and what is noted of it on the way: how far a request got, on
 //! which kind of connection, and what the first bytes of the reply say.
 //!
 //! It must never let a request go where it may not: each address is checked when a name is resolved,
@@ -82,18 +82,18 @@ fn note(change: impl FnOnce(&mut Progress)) {
 pub(super) struct TimedResolver {
     pub(super) inner: DefaultResolver,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) gate: Gate,
+    pub(super) gate: AddressGate,
 }
 
 /// Which addresses an agent may connect to.
 #[derive(Clone)]
-pub(super) struct Gate {
+pub(super) struct AddressGate {
     pub(super) egress: Arc<Egress>,
     /// Host and port of its proxy, which the operator has set: it may be on a private network.
     pub(super) proxy: Option<(String, u16)>,
 }
 
-impl Gate {
+impl AddressGate {
     fn check(&self, uri: &Uri, address: IpAddr) -> Result<(), Forbidden> {
         let place = (uri.host().unwrap_or_default().to_owned(), uri.port_u16());
         match &self.proxy {
@@ -177,11 +177,15 @@ pub(super) fn literal_address(uri: &Uri) -> Option<SocketAddr> {
 pub(super) struct TimedConnector {
     inner: Box<dyn Connector<(), Out = Box<dyn UreqConnection>>>,
     clock: Arc<dyn Clock>,
-    gate: Gate,
+    gate: AddressGate,
 }
 
 impl TimedConnector {
-    pub(super) fn new(tls: TlsConnector, clock: Arc<dyn Clock>, gate: Gate) -> TimedConnector {
+    pub(super) fn new(
+        tls: TlsConnector,
+        clock: Arc<dyn Clock>,
+        gate: AddressGate,
+    ) -> TimedConnector {
         // SOCKS makes its connection by itself, CONNECT comes back here for that to the proxy.
         let chain =
             ().chain(SocksConnector::default())

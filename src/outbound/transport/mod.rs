@@ -24,7 +24,9 @@ use crate::model::id::EndpointId;
 use crate::time::{Clock, show_span};
 
 use super::egress::{Egress, Forbidden};
-use connect::{Gate, On, PROGRESS, Progress, Step, TimedConnector, TimedResolver, literal_address};
+use connect::{
+    AddressGate, On, PROGRESS, Progress, Step, TimedConnector, TimedResolver, literal_address,
+};
 use tls::TlsConnector;
 
 /// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
@@ -164,7 +166,7 @@ impl UreqTransport {
             None => None,
             Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
         };
-        let gate = Gate {
+        let gate = AddressGate {
             egress: self.egress.clone(),
             proxy: proxy
                 .as_ref()

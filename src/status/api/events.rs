@@ -101,11 +101,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "GET",
         path: "/deliveries",
         id: "listDeliveries",
-        help: "Deliveries, newest first; dead and cancelled ones only as far as no replay got through in their place, unless asked for as mended",
+        help: "Deliveries, newest first; dead and cancelled ones only as far as no replay got through in their place, unless asked for as superseded",
         query: &[
             parameter("state", "pending, delivered, dead or cancelled"),
             Parameter {
-                name: "mended",
+                name: "superseded",
                 help: "Only those in whose place a replay got through",
                 kind: "boolean",
             },

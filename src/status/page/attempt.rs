@@ -2,20 +2,20 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::frame::frame;
 use super::texts::fill;
 use crate::model::diff::{Diff, Line, Pair, Side, Whose};
 
 pub(in crate::status) fn difference(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     a: &Side,
     b: &Side,
     diff: &Diff,
 ) -> String {
-    let t = &around.texts.difference;
+    let t = &context.texts.difference;
     let name = |side: &Side| {
-        let delivery = around.box_id.delivery(side.delivery.id);
+        let delivery = context.box_id.delivery(side.delivery.id);
         let (id, number) = (side.delivery.id.0, side.attempt.number);
         html! {
             a href={ "/deliveries/" (delivery) } { (fill(t.attempt, &[("delivery", &id), ("attempt", &number)])) }
@@ -25,17 +25,17 @@ pub(in crate::status) fn difference(
     let main = html! {
         h1 { (t.title) }
         p.dim { (t.marked) }
-        (pairs(around, t.facts, &a, &b, &diff.facts))
-        (pairs(around, t.request_headers, &a, &b, &diff.request_headers))
-        (body(around, t.request_body, &diff.request_body))
-        (pairs(around, t.reply_headers, &a, &b, &diff.response_headers))
-        (body(around, t.reply_body, &diff.response_body))
+        (pairs(context, t.facts, &a, &b, &diff.facts))
+        (pairs(context, t.request_headers, &a, &b, &diff.request_headers))
+        (body(context, t.request_body, &diff.request_body))
+        (pairs(context, t.reply_headers, &a, &b, &diff.response_headers))
+        (body(context, t.reply_body, &diff.response_body))
     };
-    frame(around, t.title, "/deliveries", &main)
+    frame(context, t.title, "/deliveries", &main)
 }
 
-fn pairs(around: &Around<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
-    let (t, words) = (&around.texts.difference, &around.texts.words);
+fn pairs(context: &PageContext<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
+    let (t, words) = (&context.texts.difference, &context.texts.words);
     html! {
         section {
             h2 { (title) }
@@ -62,12 +62,12 @@ fn pairs(around: &Around<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair
     }
 }
 
-fn body(around: &Around<'_>, title: &str, lines: &[Line]) -> Markup {
+fn body(context: &PageContext<'_>, title: &str, lines: &[Line]) -> Markup {
     html! {
         section {
             h2 { (title) }
             @if lines.is_empty() {
-                p.dim { (around.texts.difference.same) }
+                p.dim { (context.texts.difference.same) }
             } @else {
                 pre.diff tabindex="0" {
                     @for line in lines {

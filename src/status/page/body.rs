@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::parts::size;
 use super::texts::fill;
 use crate::signature::gogs::signed_bytes;
@@ -18,12 +18,12 @@ const HEX_BYTES_MAX: usize = 16 * 1024;
 
 /// The body: pretty where it is JSON, raw where it is text, and in hex.
 pub(super) fn body(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     bytes: &[u8],
     content_type: Option<&str>,
     download: &str,
 ) -> Markup {
-    let (t, words) = (&around.texts.body, &around.texts.words);
+    let (t, words) = (&context.texts.body, &context.texts.words);
     // A form's payload field is what its reader wants to see.
     let inner = signed_bytes(content_type, bytes);
     let pretty = indent_json(&inner, SHOWN_BYTES_MAX);
@@ -40,20 +40,20 @@ pub(super) fn body(
             @if let Some(pretty) = &pretty {
                 details open {
                     summary { @if from_form { (t.pretty_of_form) } @else { (t.pretty) } }
-                    (text(around, pretty))
+                    (text(context, pretty))
                 }
             }
             @match raw {
-                Some(raw) => details open[pretty.is_none()] { summary { (t.raw) } (text(around, raw)) },
+                Some(raw) => details open[pretty.is_none()] { summary { (t.raw) } (text(context, raw)) },
                 None => p.dim { (t.not_text) },
             }
-            details open[raw.is_none()] { summary { (t.hex) } (hex(around, bytes)) }
+            details open[raw.is_none()] { summary { (t.hex) } (hex(context, bytes)) }
         }
     }
 }
 
 /// Text in a box, cut on a character boundary.
-pub(super) fn text(around: &Around<'_>, whole: &str) -> Markup {
+pub(super) fn text(context: &PageContext<'_>, whole: &str) -> Markup {
     let mut end = whole.len().min(SHOWN_BYTES_MAX);
     while !whole.is_char_boundary(end) {
         end -= 1;
@@ -65,24 +65,24 @@ pub(super) fn text(around: &Around<'_>, whole: &str) -> Markup {
     );
     html! {
         pre tabindex="0" { (shown) }
-        (cut(around, end, whole.len()))
+        (cut(context, end, whole.len()))
     }
 }
 
-fn hex(around: &Around<'_>, bytes: &[u8]) -> Markup {
+fn hex(context: &PageContext<'_>, bytes: &[u8]) -> Markup {
     let end = bytes.len().min(HEX_BYTES_MAX);
     html! {
         pre tabindex="0" { (hex_dump(&bytes[..end])) }
-        (cut(around, end, bytes.len()))
+        (cut(context, end, bytes.len()))
     }
 }
 
 /// Says that there is more than is shown.
-fn cut(around: &Around<'_>, shown: usize, whole: usize) -> Markup {
+fn cut(context: &PageContext<'_>, shown: usize, whole: usize) -> Markup {
     let (shown, whole) = (shown as u64, whole as u64);
     html! {
         @if shown < whole {
-            p.dim { (fill(around.texts.body.cut, &[("shown", &size(shown)), ("whole", &size(whole))])) }
+            p.dim { (fill(context.texts.body.cut, &[("shown", &size(shown)), ("whole", &size(whole))])) }
         }
     }
 }

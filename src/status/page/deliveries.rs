@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::fields::choice;
 use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, with_place};
@@ -24,8 +24,11 @@ pub(in crate::status) struct DeliveriesView<'a> {
     pub(in crate::status) directory: Arc<Directory>,
 }
 
-pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'_>) -> String {
-    let (t, words) = (&around.texts.deliveries, &around.texts.words);
+pub(in crate::status) fn deliveries(
+    context: &PageContext<'_>,
+    view: &DeliveriesView<'_>,
+) -> String {
+    let (t, words) = (&context.texts.deliveries, &context.texts.words);
     let asked = |name: &str| asked(view.query, name);
     let page_at = |place: Option<&str>| {
         let query = with_place(view.query, "cursor", place);
@@ -33,15 +36,15 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
     };
     let main = html! {
         h1 { (t.title) }
-        (filters(around, view, &asked))
-        (looked_back(around, view.looked_back))
+        (filters(context, view, &asked))
+        (looked_back(context, view.looked_back))
         @if view.rows.is_empty() {
             p.empty { (t.no_match) }
         } @else {
             div #rows data-live {
-                (delivery_table(around, &view.rows, around.may_change.then_some("chosen")))
+                (delivery_table(context, &view.rows, context.may_change.then_some("chosen")))
             }
-            @if around.may_change { (actions(around, view.query)) }
+            @if context.may_change { (actions(context, view.query)) }
         }
         nav.pages aria-label=(words.list_pages) {
             @if !asked("cursor").is_empty() { a href=(page_at(None)) { (words.newest) } }
@@ -50,12 +53,12 @@ pub(in crate::status) fn deliveries(around: &Around<'_>, view: &DeliveriesView<'
             }
         }
     };
-    frame(around, t.title, "/deliveries", &main)
+    frame(context, t.title, "/deliveries", &main)
 }
 
 /// What can be done with those that are chosen, and with all that the filter names.
-fn actions(around: &Around<'_>, query: &str) -> Markup {
-    let t = &around.texts.deliveries;
+fn actions(context: &PageContext<'_>, query: &str) -> Markup {
+    let t = &context.texts.deliveries;
     html! {
         div.bulk {
             form #chosen method="get" action="/replays/new" {
@@ -69,11 +72,11 @@ fn actions(around: &Around<'_>, query: &str) -> Markup {
 }
 
 fn filters(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     view: &DeliveriesView<'_>,
     asked: &dyn Fn(&str) -> String,
 ) -> Markup {
-    let (t, words) = (&around.texts.deliveries, &around.texts.words);
+    let (t, words) = (&context.texts.deliveries, &context.texts.words);
     let states: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
     let endpoints = view.directory.endpoints().iter();
     let endpoints: Vec<&str> = endpoints.map(|endpoint| endpoint.name.as_str()).collect();
@@ -93,7 +96,7 @@ fn filters(
             @for (label, name, example) in typed {
                 label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
             }
-            @for name in ["replay", "mended"] {
+            @for name in ["replay", "superseded"] {
                 @if !asked(name).is_empty() { input type="hidden" name=(name) value=(asked(name)); }
             }
             button type="submit" { (words.filter) }
@@ -102,11 +105,11 @@ fn filters(
     }
 }
 
-/// Whether a replay can be asked for by this filter: not by another replay, or by what is mended.
+/// Whether a replay can be asked for by this filter: not by another replay, or by what is superseded.
 fn can_be_chosen(query: &str) -> bool {
     let mut fields = form_urlencoded::parse(query.as_bytes());
     !fields.any(|(name, value)| {
-        (matches!(name.as_ref(), "replay" | "mended") && !value.is_empty())
+        (matches!(name.as_ref(), "replay" | "superseded") && !value.is_empty())
             || (name == "state" && value == "pending")
     })
 }

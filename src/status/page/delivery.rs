@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
 use super::body::{body, text};
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{badge, button, headers};
 use super::texts::{fill, link_in};
@@ -22,51 +22,51 @@ pub(in crate::status) struct DeliveryView {
     pub(in crate::status) endpoint: Option<EndpointReport>,
 }
 
-pub(in crate::status) fn delivery(around: &Around<'_>, view: &DeliveryView) -> String {
-    let Around { box_id, now, .. } = *around;
-    let (t, words) = (&around.texts.delivery, &around.texts.words);
+pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView) -> String {
+    let PageContext { box_id, now, .. } = *context;
+    let (t, words) = (&context.texts.delivery, &context.texts.words);
     let id = box_id.delivery(view.delivery.id);
     let main = html! {
         div.heading #heading data-live {
             h1 { (fill(t.title, &[("id", &id)])) }
             (badge(view.delivery.state, view.delivery.waiting(now)))
-            @if around.may_change { (actions(around, view, &id)) }
+            @if context.may_change { (actions(context, view, &id)) }
         }
-        div #facts data-live { (facts(around, view)) }
+        div #facts data-live { (facts(context, view)) }
         section #attempts data-live {
             h2 { (t.attempts) }
             @if view.attempts.is_empty() { p.empty { (words.none_yet) } }
             @for index in (0..view.attempts.len()).rev() {
-                (one_attempt(around, view, index))
+                (one_attempt(context, view, index))
             }
         }
         section {
             h2 { (t.event) }
             @let event_id = box_id.event(view.event.id);
             p { a.mono href={ "/events/" (event_id) } { (event_id) } }
-            details { summary { (t.headers) } (headers(around, &view.event.headers)) }
-            (body(around, &view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
+            details { summary { (t.headers) } (headers(context, &view.event.headers)) }
+            (body(context, &view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
         }
     };
     frame(
-        around,
+        context,
         &fill(t.title, &[("id", &view.delivery.id.0)]),
         "/deliveries",
         &main,
     )
 }
 
-fn actions(around: &Around<'_>, view: &DeliveryView, id: &str) -> Markup {
-    let t = &around.texts.delivery;
+fn actions(context: &PageContext<'_>, view: &DeliveryView, id: &str) -> Markup {
+    let t = &context.texts.delivery;
     let path = |verb: &str| format!("/deliveries/{id}/{verb}");
     html! {
         div.actions {
             @if view.delivery.state == State::Pending {
-                (button(around, &path("cancel"), "cancel", t.cancel, "quiet"))
+                (button(context, &path("cancel"), "cancel", t.cancel, "quiet"))
             } @else {
                 a.button href={ "/replays/new?id=" (id) } { (t.replay_otherwise) }
                 @if view.endpoint.is_some() {
-                    (button(around, &path("replay"), "replay", t.replay, ""))
+                    (button(context, &path("replay"), "replay", t.replay, ""))
                 } @else {
                     span.dim { (t.endpoint_removed) }
                 }
@@ -75,15 +75,15 @@ fn actions(around: &Around<'_>, view: &DeliveryView, id: &str) -> Markup {
     }
 }
 
-fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
-    let (t, box_id) = (&around.texts.delivery, around.box_id);
+fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
+    let (t, box_id) = (&context.texts.delivery, context.box_id);
     let delivery = &view.delivery;
     let link = |id: &str| html! { a.mono href={ "/deliveries/" (id) } { (id) } };
     html! {
         dl.facts {
             dt { (t.what) } dd { (delivery.summary) }
             dt { (t.typed) } dd { (delivery.event_type) }
-            dt { (t.source) } dd { (delivery.source.as_deref().unwrap_or(around.texts.words.dash)) }
+            dt { (t.source) } dd { (delivery.source.as_deref().unwrap_or(context.texts.words.dash)) }
             dt { (t.endpoint) }
             dd {
                 a href={ "/endpoints/" (delivery.endpoint) } { (delivery.endpoint) }
@@ -98,9 +98,9 @@ fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
                     " " (fill(t.tries_of, &[("most", &report.endpoint.tries_max())]))
                 }
             }
-            dt { (t.made) } dd { (around.exact(delivery.created)) }
-            @if let Some(due) = delivery.due { dt { (t.due) } dd { (around.exact(due)) } }
-            @if let Some(settled) = delivery.settled { dt { (t.settled) } dd { (around.exact(settled)) } }
+            dt { (t.made) } dd { (context.exact(delivery.created)) }
+            @if let Some(due) = delivery.due { dt { (t.due) } dd { (context.exact(due)) } }
+            @if let Some(settled) = delivery.settled { dt { (t.settled) } dd { (context.exact(settled)) } }
             @if let Some(reason) = &delivery.reason {
                 dt { @if delivery.state == State::Pending { (t.last_refusal) } @else { (t.reason) } }
                 dd { (reason) }
@@ -109,7 +109,7 @@ fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
                 dt { (t.in_doubt) }
                 dd { (fill(t.when_failed, &[("error", error)])) }
             }
-            (waits(around, view))
+            (waits(context, view))
             @if let Some(original) = delivery.replay_of {
                 dt { (t.replay_of) } dd { (link(&box_id.delivery(original))) }
             }
@@ -118,8 +118,8 @@ fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
                 @let to_it = html! { a.mono href={ "/replays/" (replay) } { (replay) } };
                 dt { (t.made_for) } dd { (link_in(t.for_replay, &[("replay", &to_it)])) }
             }
-            @if let Some(by) = delivery.mended_by {
-                dt { (t.mended_by) }
+            @if let Some(by) = delivery.superseded_by {
+                dt { (t.superseded_by) }
                 dd { (link_in(t.got_through, &[("replay", &link(&box_id.delivery(by)))])) }
             }
             @if !view.replays.is_empty() {
@@ -131,8 +131,8 @@ fn facts(around: &Around<'_>, view: &DeliveryView) -> Markup {
 }
 
 /// What a pending delivery waits for besides its time.
-fn waits(around: &Around<'_>, view: &DeliveryView) -> Markup {
-    let (t, box_id, now) = (&around.texts.delivery, around.box_id, around.now);
+fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
+    let (t, box_id, now) = (&context.texts.delivery, context.box_id, context.now);
     let delivery = &view.delivery;
     let endpoint = view
         .endpoint
@@ -147,11 +147,11 @@ fn waits(around: &Around<'_>, view: &DeliveryView) -> Markup {
         @if let Some(hold) = hold {
             @let resume = html! { a href={ "/endpoints/" (delivery.endpoint) } { (t.resume) } };
             dt { (t.held) }
-            dd { (link_in(t.held_since, &[("when", &around.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
+            dd { (link_in(t.held_since, &[("when", &context.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
         }
         @if is_paced && let Some(until) = delivery.endpoint_waits.paced_until {
             dt { (t.waiting) }
-            dd { (link_in(t.paced, &[("when", &around.exact(until))])) }
+            dd { (link_in(t.paced, &[("when", &context.exact(until))])) }
         }
         @if waiting == Some("window") {
             @let reason = delivery.waiting_reason(box_id, now).unwrap_or_default();
@@ -165,15 +165,15 @@ fn waits(around: &Around<'_>, view: &DeliveryView) -> Markup {
             dd { (link_in(t.in_order, &[("first", &to_it)])) }
         }
         @if let Some(outage) = outage {
-            @let span = around.lasting(outage.since);
+            @let span = context.lasting(outage.since);
             dt { (t.waiting) }
             dd { (fill(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &outage.error)])) }
         }
     }
 }
 
-fn one_attempt(around: &Around<'_>, view: &DeliveryView, index: usize) -> Markup {
-    let (t, words) = (&around.texts.delivery, &around.texts.words);
+fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> Markup {
+    let (t, words) = (&context.texts.delivery, &context.texts.words);
     let attempt = &view.attempts[index];
     let open = index + 1 == view.attempts.len();
     let earlier = index.checked_sub(1).map(|index| &view.attempts[index]);
@@ -198,27 +198,27 @@ fn one_attempt(around: &Around<'_>, view: &DeliveryView, index: usize) -> Markup
                 "#" (attempt.number) " "
                 span class={ "badge " (class) } { (attempt.outcome) }
                 @if let Some(status) = attempt.status { " " span.mono { (status) } }
-                " " (around.exact(attempt.started)) " " span.dim { (ms(attempt.timing.total)) }
+                " " (context.exact(attempt.started)) " " span.dim { (ms(attempt.timing.total)) }
             }
             @if let Some(error) = &attempt.error { p.problem { (error) } }
             @if let Some(earlier) = earlier {
                 p {
-                    a href={ "/attempts/" (around.box_id.attempt(earlier.id)) "/diff/" (around.box_id.attempt(attempt.id)) } {
+                    a href={ "/attempts/" (context.box_id.attempt(earlier.id)) "/diff/" (context.box_id.attempt(attempt.id)) } {
                         (fill(t.compare, &[("number", &earlier.number)]))
                     }
                 }
             }
             p.dim { (timing) }
             h3 { (t.request_headers) }
-            (headers(around, &attempt.request_headers))
+            (headers(context, &attempt.request_headers))
             @if attempt.status.is_some() {
                 h3 { (t.reply_headers) }
-                (headers(around, &attempt.response_headers))
+                (headers(context, &attempt.response_headers))
                 h3 { @if attempt.response_truncated { (t.reply_body_cut) } @else { (t.reply_body) } }
                 @if attempt.response_body.is_empty() {
                     p.dim { (words.empty) }
                 } @else {
-                    (text(around, &String::from_utf8_lossy(&attempt.response_body)))
+                    (text(context, &String::from_utf8_lossy(&attempt.response_body)))
                 }
             }
         }

@@ -4,7 +4,7 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::around::Around;
+use super::context::PageContext;
 use super::fields::{self, capital, form, name, settings};
 use super::frame::frame;
 use super::overview;
@@ -15,64 +15,67 @@ use crate::model::replay::ReplayKind;
 use crate::model::settings::ENDPOINT_SETTINGS;
 
 /// All endpoints, and a form for another one.
-pub(in crate::status) fn endpoints(around: &Around<'_>, reports: &[EndpointReport]) -> String {
+pub(in crate::status) fn endpoints(
+    context: &PageContext<'_>,
+    reports: &[EndpointReport],
+) -> String {
     const ACTION: &str = "/endpoints";
-    let (t, words) = (&around.texts.endpoints, &around.texts.words);
+    let (t, words) = (&context.texts.endpoints, &context.texts.words);
     let fields = html! {
-        (name(around, ACTION, "ci"))
-        (settings(around, ACTION, &ENDPOINT_SETTINGS, &["url"]))
+        (name(context, ACTION, "ci"))
+        (settings(context, ACTION, &ENDPOINT_SETTINGS, &["url"]))
         button type="submit" { (t.add) }
     };
     let main = html! {
         h1 { (t.title) }
         div #endpoints data-live {
-            @if reports.is_empty() { p.empty { (words.none_yet) } } @else { (overview::endpoints(around, reports)) }
+            @if reports.is_empty() { p.empty { (words.none_yet) } } @else { (overview::endpoints(context, reports)) }
         }
-        @if around.may_change {
-            section { h2 { (t.add_title) } (form(around, ACTION, &fields)) }
+        @if context.may_change {
+            section { h2 { (t.add_title) } (form(context, ACTION, &fields)) }
         }
     };
-    frame(around, t.title, "/endpoints", &main)
+    frame(context, t.title, "/endpoints", &main)
 }
 
 /// One endpoint.
-pub(in crate::status) fn endpoint(around: &Around<'_>, report: &EndpointReport) -> String {
+pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointReport) -> String {
     let title = fill(
-        around.texts.endpoints.title_of_one,
+        context.texts.endpoints.title_of_one,
         &[("name", &report.endpoint.name)],
     );
     let main = html! {
         div.heading #heading data-live {
             h1 { (title) }
-            @if around.may_change { (actions(around, report)) }
+            @if context.may_change { (actions(context, report)) }
         }
-        div #facts data-live { (facts(around, report)) }
-        @if around.may_change {
-            (make_up(around, report))
-            (changes(around, report))
+        div #facts data-live { (facts(context, report)) }
+        @if context.may_change {
+            (make_up(context, report))
+            (changes(context, report))
         }
     };
-    frame(around, &title, "/endpoints", &main)
+    frame(context, &title, "/endpoints", &main)
 }
 
-fn actions(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let t = &around.texts.endpoints;
+fn actions(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
     let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.name);
     html! {
         div.actions {
-            (button(around, &path("test"), "send-a-test", t.test, "quiet"))
-            (button(around, &path("try"), "try-now", t.try_now, "quiet"))
+            (button(context, &path("test"), "send-a-test", t.test, "quiet"))
+            (button(context, &path("try"), "try-now", t.try_now, "quiet"))
             @if report.endpoint.held.is_some() {
-                (button(around, &path("resume"), "resume", t.resume, ""))
+                (button(context, &path("resume"), "resume", t.resume, ""))
             } @else {
-                (button(around, &path("hold"), "hold", t.hold, "quiet"))
+                (button(context, &path("hold"), "hold", t.hold, "quiet"))
             }
         }
     }
 }
 
-fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let (t, name) = (&around.texts.endpoints, &report.endpoint.name);
+fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let (t, name) = (&context.texts.endpoints, &report.endpoint.name);
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     let shown = report.json();
     html! {
@@ -80,29 +83,29 @@ fn facts(around: &Around<'_>, report: &EndpointReport) -> Markup {
             p { span.badge.waiting { (t.doubt) } " " (doubt) }
         }
         dl.facts {
-            dt { (t.reached) } dd { (overview::reached(around, report)) }
-            dt { (t.last_day) } dd { (last_day(around, &report.hours)) }
+            dt { (t.reached) } dd { (overview::reached(context, report)) }
+            dt { (t.last_day) } dd { (last_day(context, &report.hours)) }
             dt { (t.pending) }
             dd {
                 a href=(list("pending")) { (report.pending) }
                 @if let Some(due) = report.oldest_due {
-                    " " span.dim { (link_in(t.oldest_due, &[("when", &around.exact(due))])) }
+                    " " span.dim { (link_in(t.oldest_due, &[("when", &context.exact(due))])) }
                 }
             }
             dt { (t.delivered) } dd { a href=(list("delivered")) { (report.delivered) } }
             dt { (t.dead) }
             dd {
                 a href=(list("dead")) { (report.dead) }
-                @if report.dead > 0 && around.may_change {
+                @if report.dead > 0 && context.may_change {
                     " · " a href={ "/replays/new?state=dead&endpoint=" (name) } { (t.replay_dead) }
                 }
             }
-            dt { (t.mended) } dd { a href={ (list("dead")) "&mended=true" } { (report.mended) } }
+            dt { (t.superseded) } dd { a href={ (list("dead")) "&superseded=true" } { (report.superseded) } }
         }
-        h2 { (around.texts.words.settings) }
+        h2 { (context.texts.words.settings) }
         dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
-                @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(around, value) {
+                @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(context, value) {
                     dt { (capital(&setting.replace('_', " "))) } dd.mono { (text) }
                 }
             }
@@ -121,7 +124,7 @@ const COUNTED: [&str; 17] = [
     "pending",
     "delivered",
     "dead",
-    "mended",
+    "superseded",
     "cancelled",
     "oldest_due_at",
     "outage",
@@ -130,15 +133,15 @@ const COUNTED: [&str; 17] = [
     "held_since",
     "held_reason",
     "paced_until",
-    "refusing_for",
+    "failing_for",
     "connection",
 ];
 
 /// What a setting says, if it is set.
-fn said(around: &Around<'_>, value: &Value) -> Option<String> {
+fn said(context: &PageContext<'_>, value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
-        Value::Bool(true) => Some(around.texts.words.yes.to_owned()),
+        Value::Bool(true) => Some(context.texts.words.yes.to_owned()),
         Value::String(text) => Some(text.clone()),
         Value::Array(items) if items.is_empty() => None,
         Value::Array(items) => {
@@ -151,12 +154,12 @@ fn said(around: &Around<'_>, value: &Value) -> Option<String> {
 
 /// What a setting is now, as far as it may be shown.
 fn held(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     report: &EndpointReport,
     shown: &Value,
     setting: &str,
 ) -> Option<String> {
-    let is_kept = || Some(around.texts.words.is_kept.to_owned());
+    let is_kept = || Some(context.texts.words.is_kept.to_owned());
     let (connection, endpoint) = (&report.endpoint.connection, &report.endpoint);
     match setting {
         "secret" => endpoint.secret.as_ref().and_then(|_| is_kept()),
@@ -171,17 +174,17 @@ fn held(
             let names = connection.headers.iter().map(|(name, _)| name.as_str());
             Some(names.collect::<Vec<&str>>().join(", ")).filter(|names| !names.is_empty())
         }
-        "tries" => said(around, &shown["tries_max"]),
+        "tries" => said(context, &shown["tries_max"]),
         "method" | "auth" | "connect_timeout" | "proxy" => {
-            said(around, &shown["connection"][setting])
+            said(context, &shown["connection"][setting])
         }
-        _ => said(around, &shown[setting]).or_else(|| said(around, &shown["signature"][setting])),
+        _ => said(context, &shown[setting]).or_else(|| said(context, &shown["signature"][setting])),
     }
 }
 
 /// Forms that ask what a recover or a backfill would do.
-fn make_up(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let t = &around.texts.endpoints;
+fn make_up(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
     let kinds = [
         (ReplayKind::Recover, t.recover),
         (ReplayKind::Backfill, t.backfill),
@@ -202,17 +205,17 @@ fn make_up(around: &Around<'_>, report: &EndpointReport) -> Markup {
     }
 }
 
-fn changes(around: &Around<'_>, report: &EndpointReport) -> Markup {
-    let t = &around.texts.endpoints;
+fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
     let shown = report.json();
     let cancel = html! {
         label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
     };
     fields::changes(
-        around,
+        context,
         &format!("/endpoints/{}", report.endpoint.name),
         &ENDPOINT_SETTINGS,
-        |setting| held(around, report, &shown, setting),
+        |setting| held(context, report, &shown, setting),
         t.new_secret,
         &cancel,
     )

@@ -2,8 +2,8 @@
 
 use maud::html;
 
-use super::around::Around;
 use super::body::body;
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{delivery_table, headers};
 use super::texts::fill;
@@ -11,13 +11,13 @@ use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
 
 pub(in crate::status) fn event(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     event: &EventRecord,
     bytes: &[u8],
     deliveries: &[DeliveryRecord],
 ) -> String {
-    let (t, dash) = (&around.texts.event, around.texts.words.dash);
-    let box_id = around.box_id;
+    let (t, dash) = (&context.texts.event, context.texts.words.dash);
+    let box_id = context.box_id;
     let id = box_id.event(event.id);
     let main = html! {
         div.heading { h1 { (fill(t.title, &[("id", &id)])) } }
@@ -32,7 +32,7 @@ pub(in crate::status) fn event(
             @if let Some(branch) = &event.facts.branch { dt { (t.branch) } dd { (branch) } }
             dt { (t.source) } dd { (event.source.as_deref().unwrap_or(dash)) }
             dt { (t.key) } dd.mono { (event.key.as_deref().unwrap_or(dash)) }
-            dt { (t.received) } dd { (around.exact(event.received)) }
+            dt { (t.received) } dd { (context.exact(event.received)) }
             @if let Some(old) = event.replay_of {
                 @let old = box_id.event(old);
                 dt { (t.copy_of) } dd { a.mono href={ "/events/" (old) } { (old) } }
@@ -43,23 +43,23 @@ pub(in crate::status) fn event(
             @if deliveries.is_empty() {
                 p.empty { (t.owed_to_nobody) }
             } @else {
-                (delivery_table(around, deliveries, None))
+                (delivery_table(context, deliveries, None))
             }
         }
         section {
             h2 { (t.headers) }
-            (headers(around, &event.headers))
+            (headers(context, &event.headers))
         }
         section {
             h2 { (t.body) }
             @if says_json(event) && !event.facts.is_json && event.bytes > 0 {
                 p { span.badge.waiting { (t.not_json) } " " (t.not_json_though) }
             }
-            (body(around, bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
+            (body(context, bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
         }
     };
     frame(
-        around,
+        context,
         &fill(t.title, &[("id", &event.id.0)]),
         "/events",
         &main,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{asked, looked_back, size, table, with_place};
 use crate::model::event::EventRecord;
@@ -19,8 +19,8 @@ pub(in crate::status) struct EventsView<'a> {
     pub(in crate::status) looked_back: Option<Timestamp>,
 }
 
-pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> String {
-    let (t, words) = (&around.texts.events, &around.texts.words);
+pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>) -> String {
+    let (t, words) = (&context.texts.events, &context.texts.words);
     let asked = |name: &str| asked(view.query, name);
     let fields = [
         ("text", t.text, "beacon"),
@@ -38,9 +38,9 @@ pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> S
             button type="submit" { (words.find) }
             a href="/events" { (words.clear) }
         }
-        (looked_back(around, view.looked_back))
+        (looked_back(context, view.looked_back))
         div #rows data-live {
-            @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(around, &view.rows)) }
+            @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(context, &view.rows)) }
         }
         @if let Some(next) = &view.next {
             nav.pages aria-label=(words.list_pages) {
@@ -48,20 +48,20 @@ pub(in crate::status) fn events(around: &Around<'_>, view: &EventsView<'_>) -> S
             }
         }
     };
-    frame(around, t.title, "/events", &main)
+    frame(context, t.title, "/events", &main)
 }
 
-fn rows(around: &Around<'_>, rows: &[EventRecord]) -> Markup {
-    let (t, words) = (&around.texts.events, &around.texts.words);
+fn rows(context: &PageContext<'_>, rows: &[EventRecord]) -> Markup {
+    let (t, words) = (&context.texts.events, &context.texts.words);
     let rows = html! {
         @for row in rows {
-            @let id = around.box_id.event(row.id);
+            @let id = context.box_id.event(row.id);
             tr {
                 td data-label=(t.event) { a.mono href={ "/events/" (id) } title=(id) { "#" (row.id.0) } }
                 td data-label=(t.what) { (row.summary()) div.dim { (row.event_type) } }
                 td data-label=(t.source) { (row.source.as_deref().unwrap_or(words.dash)) }
                 td data-label=(t.size) { (size(u64::try_from(row.bytes).unwrap_or(0))) }
-                td data-label=(t.received) { (around.moment(row.received)) }
+                td data-label=(t.received) { (context.moment(row.received)) }
             }
         }
     };

@@ -2,25 +2,25 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use crate::model::settings::{Kind, Setting};
 
 /// A form, with what tells that a page of this server sent it.
-pub(super) fn form(around: &Around<'_>, action: &str, fields: &Markup) -> Markup {
+pub(super) fn form(context: &PageContext<'_>, action: &str, fields: &Markup) -> Markup {
     html! {
         form.settings method="post" action=(action) {
-            input type="hidden" name="token" value=(around.token);
+            input type="hidden" name="token" value=(context.token);
             (fields)
         }
     }
 }
 
 /// The name of something new.
-pub(super) fn name(around: &Around<'_>, action: &str, example: &str) -> Markup {
-    let typed = around.typed(action, "name");
+pub(super) fn name(context: &PageContext<'_>, action: &str, example: &str) -> Markup {
+    let typed = context.typed(action, "name");
     html! {
         label {
-            span { (around.texts.words.name) }
+            span { (context.texts.words.name) }
             input name="name" required autocomplete="off" placeholder=(example) value=[typed];
         }
     }
@@ -63,19 +63,19 @@ fn secret(label: &str, name: &str) -> Markup {
 /// The forms that change a thing: its settings, each with what it is now (`held`), its secret, and
 /// whether it is there at all.
 pub(super) fn changes(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     thing: &str,
     settings: &[Setting],
     held: impl Fn(&str) -> Option<String>,
     new_secret: &str,
     before_removal: &Markup,
 ) -> Markup {
-    let words = &around.texts.words;
+    let words = &context.texts.words;
     let path = |verb: &str| format!("{thing}/{verb}");
     let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
-    let is_open = [&set, &rotate, &remove].map(|action| around.is_returned(action));
+    let is_open = [&set, &rotate, &remove].map(|action| context.is_returned(action));
     let fields = html! {
-        @for one in settings { (setting(around, &set, one, false, held(one.name).as_deref())) }
+        @for one in settings { (setting(context, &set, one, false, held(one.name).as_deref())) }
         p.dim { (words.stays) }
         button type="submit" { (words.save) }
     };
@@ -85,32 +85,32 @@ pub(super) fn changes(
     };
     let removal = html! {
         (before_removal)
-        (sure(around))
+        (sure(context))
         button.quiet type="submit" { (words.remove) }
     };
     html! {
         details.change open[is_open.contains(&true)] {
             summary { (words.change) }
-            (form(around, &set, &fields))
-            (form(around, &rotate, &rotation))
-            (form(around, &remove, &removal))
+            (form(context, &set, &fields))
+            (form(context, &rotate, &rotation))
+            (form(context, &remove, &removal))
         }
     }
 }
 
 /// What must be ticked before something is removed.
-fn sure(around: &Around<'_>) -> Markup {
+fn sure(context: &PageContext<'_>) -> Markup {
     html! {
         label.check {
             input type="checkbox" name="sure" value="true" required;
-            span { (around.texts.words.sure) }
+            span { (context.texts.words.sure) }
         }
     }
 }
 
 /// Fields for settings; those that are named are required, the others are folded away.
 pub(super) fn settings(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     action: &str,
     settings: &[Setting],
     required: &[&str],
@@ -119,12 +119,12 @@ pub(super) fn settings(
         .iter()
         .partition(|setting| required.contains(&setting.name));
     html! {
-        @for one in first { (setting(around, action, one, true, None)) }
+        @for one in first { (setting(context, action, one, true, None)) }
         @if !others.is_empty() {
-            details open[around.is_returned(action)] {
-                summary { (around.texts.words.settings) }
+            details open[context.is_returned(action)] {
+                summary { (context.texts.words.settings) }
                 div.settings {
-                    @for one in others { (setting(around, action, one, false, None)) }
+                    @for one in others { (setting(context, action, one, false, None)) }
                 }
             }
         }
@@ -133,13 +133,13 @@ pub(super) fn settings(
 
 /// A field for a setting, with what it is now where nothing is filled in.
 fn setting(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     action: &str,
     setting: &Setting,
     is_required: bool,
     held: Option<&str>,
 ) -> Markup {
-    let typed = around.typed(action, setting.name);
+    let typed = context.typed(action, setting.name);
     // Saved without it, the thing would be another than was wished for.
     let is_lost = setting.is_secret && typed.is_some_and(|typed| !typed.trim().is_empty());
     let is_required = is_required || is_lost;
@@ -156,7 +156,7 @@ fn setting(
             } @else {
                 input name=(setting.name) required[is_required] placeholder=[held] value=[typed] autocomplete="off";
             }
-            @if is_lost { strong.again { (around.texts.words.type_again) } }
+            @if is_lost { strong.again { (context.texts.words.type_again) } }
             small { (setting.described()) }
         }
     }

@@ -1,13 +1,13 @@
-//! The frame around every page: head, navigation, what went wrong, the list of keys.
+//! The frame context every page: head, navigation, what went wrong, the list of keys.
 
 use maud::{DOCTYPE, Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::texts::{Texts, fill};
 
 /// A page in its frame. `here` is the path of its place in the navigation.
-pub(super) fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup) -> String {
-    let t = &around.texts.frame;
+pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &Markup) -> String {
+    let t = &context.texts.frame;
     let links = [
         ("/", t.overview),
         ("/deliveries", t.deliveries),
@@ -25,33 +25,33 @@ pub(super) fn frame(around: &Around<'_>, title: &str, here: &str, main: &Markup)
                     a href=(path) aria-current=[(path == here).then_some("page")] { (name) }
                 }
             }
-            @if around.has_login {
+            @if context.has_login {
                 form.logout method="post" action="/logout" {
-                    input type="hidden" name="token" value=(around.token);
+                    input type="hidden" name="token" value=(context.token);
                     button.quiet type="submit" { (t.log_out) }
                 }
             }
         }
-        main #main data-from=[around.returned.and_then(|returned| returned.page)] {
-            @if let Some(trouble) = around.trouble {
+        main #main data-from=[context.returned.and_then(|returned| returned.page)] {
+            @if let Some(trouble) = context.trouble {
                 p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
             }
             // The script shows it.
             p.problem #stale role="status" hidden { (t.stale) }
-            @if let Some(returned) = around.returned {
+            @if let Some(returned) = context.returned {
                 p.problem #problem role="alert" { (returned.problem) }
             }
             (main)
         }
         footer {
             (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION"))]))
-            @if !around.may_change { " · " (t.looks_only) }
+            @if !context.may_change { " · " (t.looks_only) }
             // The script shows it, and listens to keys; without it there are none.
             " " button.quiet.small #keys-open type="button" hidden { (t.keys) }
         }
-        (keys(around))
+        (keys(context))
     };
-    whole(around.texts, title, true, &inside)
+    whole(context.texts, title, true, &inside)
 }
 
 /// A whole document.
@@ -80,8 +80,8 @@ pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) 
 
 /// What the script does at which key. Whoever speaks to the machine, or hits keys by accident, can
 /// turn single keys off (WCAG 2.1, 2.1.4).
-fn keys(around: &Around<'_>) -> Markup {
-    let t = &around.texts.keys;
+fn keys(context: &PageContext<'_>) -> Markup {
+    let t = &context.texts.keys;
     let (single, places) = (
         [
             (["j", "↓"], t.next),
@@ -123,8 +123,8 @@ fn keys(around: &Around<'_>) -> Markup {
 }
 
 /// A page that says what went wrong.
-pub(in crate::status) fn problem(around: &Around<'_>, status: u16, text: &str) -> String {
-    let t = &around.texts.problem;
+pub(in crate::status) fn problem(context: &PageContext<'_>, status: u16, text: &str) -> String {
+    let t = &context.texts.problem;
     let title = match status {
         404 => t.not_found,
         400 => t.misuse,
@@ -135,7 +135,7 @@ pub(in crate::status) fn problem(around: &Around<'_>, status: u16, text: &str) -
     let main = html! {
         h1 { (title) }
         p.problem role="alert" { (text) }
-        p { a href="/" { (around.texts.words.back) } }
+        p { a href="/" { (context.texts.words.back) } }
     };
-    frame(around, title, "", &main)
+    frame(context, title, "", &main)
 }

@@ -1,11 +1,11 @@
-//! The pages, one file each, and the frame around them.
+//! The pages, one file each, and the frame context them.
 //!
-//! Pure: they get what they show and what is around it, and return HTML. maud escapes every value.
+//! Pure: they get what they show and what is context it, and return HTML. maud escapes every value.
 //! Their words stand in `texts`.
 
-mod around;
 mod attempt;
 mod body;
+mod context;
 mod deliveries;
 mod delivery;
 mod endpoint;
@@ -22,8 +22,8 @@ mod replay;
 mod source;
 mod texts;
 
-pub(super) use around::{Around, Returned};
 pub(super) use attempt::difference;
+pub(super) use context::{PageContext, Returned};
 pub(super) use deliveries::{DeliveriesView, deliveries};
 pub(super) use delivery::{DeliveryView, delivery};
 pub(super) use endpoint::{endpoint, endpoints};

@@ -2,25 +2,25 @@
 
 use maud::html;
 
-use super::around::Around;
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::table;
 use crate::store::OutageRecord;
 
-pub(in crate::status) fn outages(around: &Around<'_>, records: &[OutageRecord]) -> String {
-    let t = &around.texts.outages;
+pub(in crate::status) fn outages(context: &PageContext<'_>, records: &[OutageRecord]) -> String {
+    let t = &context.texts.outages;
     let rows = html! {
         @for record in records {
             tr {
                 td data-label=(t.endpoint) { a href={ "/endpoints/" (record.endpoint) } { (record.endpoint) } }
-                td data-label=(t.since) { (around.exact(record.since)) }
+                td data-label=(t.since) { (context.exact(record.since)) }
                 td data-label=(t.until) {
                     @match record.ended {
-                        Some(ended) => (around.exact(ended)),
+                        Some(ended) => (context.exact(ended)),
                         None => span.badge.waiting { (t.goes_on) },
                     }
                 }
-                td data-label=(t.lasted) { (around.span(record.ended.unwrap_or(around.now).since(record.since))) }
+                td data-label=(t.lasted) { (context.span(record.ended.unwrap_or(context.now).since(record.since))) }
                 td data-label=(t.probes) { (record.probes) }
                 td data-label=(t.last_error) { (record.error) }
             }
@@ -41,5 +41,5 @@ pub(in crate::status) fn outages(around: &Around<'_>, records: &[OutageRecord]) 
             @if records.is_empty() { p.empty { (t.none) } } @else { (table(&columns, &rows)) }
         }
     };
-    frame(around, t.title, "/outages", &main)
+    frame(context, t.title, "/outages", &main)
 }

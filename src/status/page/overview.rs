@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{delivery_table, last_day, size, table};
 use super::texts::{fill, link_in};
@@ -18,18 +18,18 @@ pub(in crate::status) struct OverviewView {
     pub(in crate::status) latest: Vec<DeliveryRecord>,
 }
 
-pub(in crate::status) fn overview(around: &Around<'_>, view: &OverviewView) -> String {
-    let (t, names) = (&around.texts.overview, &around.texts.frame);
+pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView) -> String {
+    let (t, names) = (&context.texts.overview, &context.texts.frame);
     let add = |command: &str| html! { code { (command) } };
     let main = html! {
         h1 { (t.title) }
-        div #totals data-live { (totals(around, &view.stats)) }
+        div #totals data-live { (totals(context, &view.stats)) }
         section #endpoints data-live {
             h2 { (names.endpoints) }
             @if view.endpoints.is_empty() {
                 p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
-                (endpoints(around, &view.endpoints))
+                (endpoints(context, &view.endpoints))
             }
         }
         section #sources data-live {
@@ -37,7 +37,7 @@ pub(in crate::status) fn overview(around: &Around<'_>, view: &OverviewView) -> S
             @if view.sources.is_empty() {
                 p.empty { (link_in(t.no_sources, &[("command", &add("hookbox source add gogs --kind gogs --secret -"))])) }
             } @else {
-                (sources(around, &view.sources))
+                (sources(context, &view.sources))
             }
         }
         section #latest data-live {
@@ -45,16 +45,16 @@ pub(in crate::status) fn overview(around: &Around<'_>, view: &OverviewView) -> S
             @if view.latest.is_empty() {
                 p.empty { (t.nothing) }
             } @else {
-                (delivery_table(around, &view.latest, None))
+                (delivery_table(context, &view.latest, None))
                 p { a href="/deliveries" { (t.all) } }
             }
         }
     };
-    frame(around, t.title, "/", &main)
+    frame(context, t.title, "/", &main)
 }
 
-fn totals(around: &Around<'_>, stats: &Stats) -> Markup {
-    let t = &around.texts.overview;
+fn totals(context: &PageContext<'_>, stats: &Stats) -> Markup {
+    let t = &context.texts.overview;
     let counts = [
         (State::Pending, stats.pending),
         (State::Delivered, stats.delivered),
@@ -74,7 +74,7 @@ fn totals(around: &Around<'_>, stats: &Stats) -> Markup {
                         span { (state) }
                     }
                     @if state == State::Pending && let Some(due) = stats.oldest_due {
-                        span.dim { (link_in(t.oldest_due, &[("when", &around.moment(due))])) }
+                        span.dim { (link_in(t.oldest_due, &[("when", &context.moment(due))])) }
                     }
                 }
             }
@@ -83,8 +83,8 @@ fn totals(around: &Around<'_>, stats: &Stats) -> Markup {
     }
 }
 
-pub(super) fn endpoints(around: &Around<'_>, rows: &[EndpointReport]) -> Markup {
-    let (t, words) = (&around.texts.overview, &around.texts.words);
+pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> Markup {
+    let (t, words) = (&context.texts.overview, &context.texts.words);
     let rows = html! {
         @for row in rows {
             @let name = &row.endpoint.name;
@@ -110,13 +110,13 @@ pub(super) fn endpoints(around: &Around<'_>, rows: &[EndpointReport]) -> Markup 
                 td data-label=(t.pending) {
                     (row.pending)
                     @if let Some(due) = row.oldest_due {
-                        " " span.dim { (link_in(t.due, &[("when", &around.moment(due))])) }
+                        " " span.dim { (link_in(t.due, &[("when", &context.moment(due))])) }
                     }
                 }
                 td data-label=(t.delivered) { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
                 td data-label=(t.dead) { a href={ "/deliveries?endpoint=" (name) "&state=dead" } { (row.dead) } }
-                td data-label=(t.last_day) { (last_day(around, &row.hours)) }
-                td data-label=(t.reached) { (reached(around, row)) }
+                td data-label=(t.last_day) { (last_day(context, &row.hours)) }
+                td data-label=(t.reached) { (reached(context, row)) }
             }
         }
     };
@@ -135,9 +135,9 @@ pub(super) fn endpoints(around: &Around<'_>, rows: &[EndpointReport]) -> Markup 
 }
 
 /// How an endpoint fares: whether it is reached, or why nothing is sent there now.
-pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
-    let (t, words) = (&around.texts.overview, &around.texts.words);
-    let now = around.now;
+pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
+    let (t, words) = (&context.texts.overview, &context.texts.words);
+    let now = context.now;
     let closed = row.endpoint.window.as_ref();
     let closed = closed.and_then(|window| window.closed_until(now));
     let paced = row.paced_until.filter(|until| *until > now);
@@ -145,7 +145,7 @@ pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
         html! { span.badge.waiting { (badge) } " " (why) }
     };
     if let Some(hold) = &row.endpoint.held {
-        let span = around.lasting(hold.since);
+        let span = context.lasting(hold.since);
         let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
         return html! {
             (waits(t.held, &why))
@@ -154,7 +154,7 @@ pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
     }
     if let Some(outage) = &row.outage {
         let values: [(&str, &dyn std::fmt::Display); 3] = [
-            ("span", &around.lasting(outage.since)),
+            ("span", &context.lasting(outage.since)),
             ("probes", &outage.probes),
             ("error", &outage.error),
         ];
@@ -162,15 +162,15 @@ pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
     }
     html! {
         @if let Some(until) = paced && row.pending > 0 {
-            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &around.moment(until))]))
+            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &context.moment(until))]))
         } @else if let Some(until) = closed {
             span.badge.waiting { (t.window) } " "
             @match until {
-                Some(until) => (link_in(t.opens, &[("when", &around.moment(until))])),
+                Some(until) => (link_in(t.opens, &[("when", &context.moment(until))])),
                 None => (t.never_opens),
             }
-        } @else if let Some(lasting) = row.refusing {
-            (waits(t.refuses, &fill(t.refuses_for, &[("span", &around.span(lasting))])))
+        } @else if let Some(lasting) = row.failing {
+            (waits(t.refuses, &fill(t.refuses_for, &[("span", &context.span(lasting))])))
         } @else if row.delivered + row.dead == 0 {
             (words.dash)
         } @else {
@@ -179,8 +179,8 @@ pub(super) fn reached(around: &Around<'_>, row: &EndpointReport) -> Markup {
     }
 }
 
-pub(super) fn sources(around: &Around<'_>, rows: &[SourceReport]) -> Markup {
-    let (t, words) = (&around.texts.overview, &around.texts.words);
+pub(super) fn sources(context: &PageContext<'_>, rows: &[SourceReport]) -> Markup {
+    let (t, words) = (&context.texts.overview, &context.texts.words);
     let rows = html! {
         @for row in rows {
             @let name = &row.source.name;
@@ -190,12 +190,12 @@ pub(super) fn sources(around: &Around<'_>, rows: &[SourceReport]) -> Markup {
                 td.mono data-label=(t.path) { (row.source.shown_path()) }
                 td data-label=(t.signature) {
                     @if row.source.secret.is_none() { (t.unchecked) }
-                    @else if row.source.is_body_signed(around.now) { (t.required) }
+                    @else if row.source.is_body_signed(context.now) { (t.required) }
                     @else { (t.body_unsigned) }
                 }
-                td data-label=(around.texts.sources.events) { a href={ "/deliveries?source=" (name) } { (row.events) } }
+                td data-label=(context.texts.sources.events) { a href={ "/deliveries?source=" (name) } { (row.events) } }
                 td data-label=(t.last_event) {
-                    @match row.last_event { Some(at) => (around.moment(at)), None => (words.never) }
+                    @match row.last_event { Some(at) => (context.moment(at)), None => (words.never) }
                 }
                 td data-label=(t.refused) { a href={ "/sources/" (name) } { (row.refusals) } }
             }
@@ -206,7 +206,7 @@ pub(super) fn sources(around: &Around<'_>, rows: &[SourceReport]) -> Markup {
         t.kind,
         t.path,
         t.signature,
-        around.texts.sources.events,
+        context.texts.sources.events,
         t.last_event,
         t.refused,
     ];

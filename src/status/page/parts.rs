@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::texts::{fill, link_in};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::Hour;
@@ -19,11 +19,11 @@ pub(super) fn asked(query: &str, name: &str) -> String {
 }
 
 /// How far back was looked for a list, where that was not to the end.
-pub(super) fn looked_back(around: &Around<'_>, to: Option<Timestamp>) -> Markup {
-    let text = around.texts.words.looked_back;
+pub(super) fn looked_back(context: &PageContext<'_>, to: Option<Timestamp>) -> Markup {
+    let text = context.texts.words.looked_back;
     html! {
         @if let Some(to) = to {
-            p.dim { (link_in(text, &[("when", &around.moment(to))])) }
+            p.dim { (link_in(text, &[("when", &context.moment(to))])) }
         }
     }
 }
@@ -59,8 +59,8 @@ pub(super) fn size(bytes: u64) -> String {
 }
 
 /// Headers as a table; values that are credentials are hidden.
-pub(super) fn headers(around: &Around<'_>, rows: &[Header]) -> Markup {
-    let words = &around.texts.words;
+pub(super) fn headers(context: &PageContext<'_>, rows: &[Header]) -> Markup {
+    let words = &context.texts.words;
     html! {
         @if rows.is_empty() {
             p.dim { (words.none) }
@@ -96,7 +96,7 @@ pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
 /// A button that does something: a form of its own. `id` is for scripts, and the same in every
 /// language.
 pub(super) fn button(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     path: &str,
     id: &str,
     label: &str,
@@ -104,16 +104,16 @@ pub(super) fn button(
 ) -> Markup {
     html! {
         form method="post" action=(path) {
-            input type="hidden" name="token" value=(around.token);
+            input type="hidden" name="token" value=(context.token);
             button id=(id) class=(class) type="submit" { (label) }
         }
     }
 }
 
 /// A bar that shows how much of something is done; the figures are beside it.
-pub(super) fn progress(around: &Around<'_>, done: i64, total: i64, label: &str) -> Markup {
+pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: &str) -> Markup {
     let said = fill(
-        around.texts.words.done_of,
+        context.texts.words.done_of,
         &[("done", &done), ("total", &total)],
     );
     html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (said) } }
@@ -121,10 +121,10 @@ pub(super) fn progress(around: &Around<'_>, done: i64, total: i64, label: &str) 
 
 /// The attempts of the last 24 hours, a column an hour: what was delivered, and above it what was
 /// refused. The sums are beside it for whoever does not see it.
-pub(super) fn last_day(around: &Around<'_>, hours: &[Hour]) -> Markup {
+pub(super) fn last_day(context: &PageContext<'_>, hours: &[Hour]) -> Markup {
     const HOUR: Duration = Duration::from_secs(3_600);
     const HEIGHT: i64 = 24;
-    let (now, words) = (around.now, &around.texts.words);
+    let (now, words) = (context.now, &context.texts.words);
     let since = now.minus(HOUR * 24);
     let hours: Vec<&Hour> = hours.iter().filter(|hour| hour.began > since).collect();
     let most = hours
@@ -166,12 +166,12 @@ pub(super) fn last_day(around: &Around<'_>, hours: &[Hour]) -> Markup {
 
 /// Deliveries as a table; with boxes to choose some of them for the form of that id.
 pub(super) fn delivery_table(
-    around: &Around<'_>,
+    context: &PageContext<'_>,
     rows: &[DeliveryRecord],
     chosen_for: Option<&str>,
 ) -> Markup {
-    let Around { box_id, now, .. } = *around;
-    let (t, dash) = (&around.texts.deliveries, around.texts.words.dash);
+    let PageContext { box_id, now, .. } = *context;
+    let (t, dash) = (&context.texts.deliveries, context.texts.words.dash);
     let rows = html! {
         @for row in rows {
             @let id = box_id.delivery(row.id);
@@ -188,8 +188,8 @@ pub(super) fn delivery_table(
                     @if row.replay_of.is_some() { " " span.dim { (t.is_replay) } } }
                 td data-label=(t.state) {
                     (badge(row.state, row.waiting(now)))
-                    @if let Some(by) = row.mended_by {
-                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_mended) }
+                    @if let Some(by) = row.superseded_by {
+                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_superseded) }
                     }
                     @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
                 }
@@ -197,9 +197,9 @@ pub(super) fn delivery_table(
                 td data-label=(t.source) { (row.source.as_deref().unwrap_or(dash)) }
                 td data-label=(t.endpoint) { (row.endpoint) }
                 td data-label=(t.tries) { (row.tries) }
-                td data-label=(t.made) { (around.moment(row.created)) }
+                td data-label=(t.made) { (context.moment(row.created)) }
                 td data-label=(t.due_or_settled) {
-                    @if let Some(at) = row.due.or(row.settled) { (around.moment(at)) }
+                    @if let Some(at) = row.due.or(row.settled) { (context.moment(at)) }
                 }
             }
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::fields::choice;
 use super::frame::frame;
 use super::parts::{progress, size, table};
@@ -47,8 +47,8 @@ impl NewReplayView {
     }
 }
 
-pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -> String {
-    let t = &around.texts.replays;
+pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayView) -> String {
+    let t = &context.texts.replays;
     let list = html! { a href="/deliveries" { (t.the_list) } };
     let of = match &view.chosen {
         Chosen::Named(ids, _) => fill(t.of_named, &[("count", &ids.len())]),
@@ -67,12 +67,12 @@ pub(in crate::status) fn new_replay(around: &Around<'_>, view: &NewReplayView) -
             None => p.empty { (link_in(t.choose_first, &[("list", &list)])) },
             Some(preview) => {
                 p { (of) }
-                (what(around, preview))
-                @if around.may_change { (start(around, view, preview)) }
+                (what(context, preview))
+                @if context.may_change { (start(context, view, preview)) }
             }
         }
     };
-    frame(around, t.new_title, "/replays", &main)
+    frame(context, t.new_title, "/replays", &main)
 }
 
 /// What a look was at, of what a form can change.
@@ -81,8 +81,8 @@ pub(in crate::status) fn looked_at(to: &str, to_url: &str) -> String {
 }
 
 /// The form that begins it, or looks again.
-fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
-    let t = &around.texts.replays;
+fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
+    let t = &context.texts.replays;
     let action = match view.chosen {
         Chosen::Named(..) => "/replays/chosen",
         Chosen::Filtered(..) => "/replays",
@@ -90,26 +90,26 @@ fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup
     let is_empty = preview.deliveries == 0 && preview.is_whole;
     html! {
         form.settings method="post" action=(action) {
-            input type="hidden" name="token" value=(around.token);
+            input type="hidden" name="token" value=(context.token);
             // To whom, in what is shown: sent to somebody else, it is shown again first.
             input type="hidden" name="looked" value=(looked_at(view.field("to"), view.field("to_url")));
             @match &view.chosen {
                 Chosen::Named(ids, edit) => {
-                    @for id in ids { input type="hidden" name="id" value=(around.box_id.delivery(*id)); }
-                    (to(around, view))
-                    (new_ids(around, view))
-                    @if let Some(edit) = edit { (body(around, view, edit)) }
+                    @for id in ids { input type="hidden" name="id" value=(context.box_id.delivery(*id)); }
+                    (to(context, view))
+                    (new_ids(context, view))
+                    @if let Some(edit) = edit { (body(context, view, edit)) }
                 }
                 Chosen::Filtered(kind, _, fields) => {
                     input type="hidden" name="kind" value=(kind);
                     input type="hidden" name="up_to" value=(preview.up_to);
                     @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
-                    @if *kind == ReplayKind::Replay { (to(around, view)) }
+                    @if *kind == ReplayKind::Replay { (to(context, view)) }
                     label {
                         span { (t.rate_at_most) }
                         input name="rate" placeholder="10/s" autocomplete="off" value=(view.field("rate"));
                     }
-                    (new_ids(around, view))
+                    (new_ids(context, view))
                 }
             }
             div.buttons {
@@ -120,8 +120,8 @@ fn start(around: &Around<'_>, view: &NewReplayView, preview: &Preview) -> Markup
     }
 }
 
-fn to(around: &Around<'_>, view: &NewReplayView) -> Markup {
-    let t = &around.texts.replays;
+fn to(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
+    let t = &context.texts.replays;
     let endpoints: Vec<&str> = view.endpoints.iter().map(String::as_str).collect();
     html! {
         (choice(t.to, "to", Some(t.each_own), &endpoints, view.field("to")))
@@ -132,17 +132,17 @@ fn to(around: &Around<'_>, view: &NewReplayView) -> Markup {
     }
 }
 
-fn new_ids(around: &Around<'_>, view: &NewReplayView) -> Markup {
+fn new_ids(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
     html! {
         label.check {
             input type="checkbox" name="new_id" value="true" checked[view.field("new_id") == "true"];
-            span { (around.texts.replays.with_new_ids) }
+            span { (context.texts.replays.with_new_ids) }
         }
     }
 }
 
-fn body(around: &Around<'_>, view: &NewReplayView, edit: &Edit) -> Markup {
-    let t = &around.texts.replays;
+fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup {
+    let t = &context.texts.replays;
     let command = html! { code { "hookbox replay ID --edit FILE" } };
     let typed = view.fields.iter().find(|(name, _)| name == "body");
     let typed = typed.map(|(_, body)| body);
@@ -164,8 +164,8 @@ fn body(around: &Around<'_>, view: &NewReplayView, edit: &Edit) -> Markup {
 }
 
 /// What would be sent, to whom, and how long that takes.
-fn what(around: &Around<'_>, preview: &Preview) -> Markup {
-    let (t, dash) = (&around.texts.replays, around.texts.words.dash);
+fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
+    let (t, dash) = (&context.texts.replays, context.texts.words.dash);
     let bytes = |bytes: i64| size(u64::try_from(bytes).unwrap_or(0));
     let rows = html! {
         @for endpoint in &preview.endpoints {
@@ -177,7 +177,7 @@ fn what(around: &Around<'_>, preview: &Preview) -> Markup {
                 td data-label=(t.takes) {
                     @match endpoint.lasts {
                         Some(span) if span.as_secs() == 0 => (t.less_than_a_second),
-                        Some(span) => (around.span(span)),
+                        Some(span) => (context.span(span)),
                         None => (dash),
                     }
                 }
@@ -207,7 +207,7 @@ fn what(around: &Around<'_>, preview: &Preview) -> Markup {
             dl.days {
                 @for (day, count) in &preview.days {
                     dt { (day) }
-                    dd { (progress(around, *count, most.unwrap_or(1), t.of_that_day)) " " (count) }
+                    dd { (progress(context, *count, most.unwrap_or(1), t.of_that_day)) " " (count) }
                 }
             }
         }

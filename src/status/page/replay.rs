@@ -2,25 +2,25 @@
 
 use maud::{Markup, html};
 
-use super::around::Around;
+use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{button, progress, table};
 use super::texts::{fill, link_in};
 use crate::model::delivery::State;
 use crate::model::replay::{ReplayRecord, ReplayState};
 
-pub(in crate::status) fn replays(around: &Around<'_>, records: &[ReplayRecord]) -> String {
-    let (t, words) = (&around.texts.replays, &around.texts.words);
+pub(in crate::status) fn replays(context: &PageContext<'_>, records: &[ReplayRecord]) -> String {
+    let (t, words) = (&context.texts.replays, &context.texts.words);
     let rows = html! {
         @for record in records {
-            @let id = around.box_id.replay(record.id);
+            @let id = context.box_id.replay(record.id);
             tr {
                 td data-label=(t.replay) { a.mono href={ "/replays/" (id) } { "#" (record.id.0) } " " (record.asked.kind) }
                 td data-label=(t.state) { (state(record.state)) }
                 td data-label=(t.what) { (record.asked.selection) }
-                td data-label=(t.to) { (to(around, record)) }
-                td data-label=(t.progress) { (bar(around, record)) }
-                td data-label=(t.asked) { (around.moment(record.created)) div.dim { (record.asked.asked_by) } }
+                td data-label=(t.to) { (to(context, record)) }
+                td data-label=(t.progress) { (bar(context, record)) }
+                td data-label=(t.asked) { (context.moment(record.created)) div.dim { (record.asked.asked_by) } }
             }
         }
     };
@@ -33,7 +33,7 @@ pub(in crate::status) fn replays(around: &Around<'_>, records: &[ReplayRecord]) 
             @if records.is_empty() { p.empty { (words.none_yet) } } @else { (table(&columns, &rows)) }
         }
     };
-    frame(around, t.title, "/replays", &main)
+    frame(context, t.title, "/replays", &main)
 }
 
 fn state(state: ReplayState) -> Markup {
@@ -46,28 +46,28 @@ fn state(state: ReplayState) -> Markup {
     html! { span class={ "badge " (class) } { (state) } }
 }
 
-fn to(around: &Around<'_>, record: &ReplayRecord) -> String {
+fn to(context: &PageContext<'_>, record: &ReplayRecord) -> String {
     let to = record.asked.to.as_ref();
     to.map_or_else(
-        || around.texts.replays.each_own.to_owned(),
+        || context.texts.replays.each_own.to_owned(),
         ToString::to_string,
     )
 }
 
-fn bar(around: &Around<'_>, record: &ReplayRecord) -> Markup {
-    let t = &around.texts.replays;
+fn bar(context: &PageContext<'_>, record: &ReplayRecord) -> Markup {
+    let t = &context.texts.replays;
     let (done, total) = (record.settled(), record.total());
     let dead = record.count(State::Dead);
     html! {
-        (progress(around, done, total, t.settled))
+        (progress(context, done, total, t.settled))
         div.dim { (fill(t.settled_of, &[("done", &done), ("total", &total)])) }
         @if dead > 0 { span.badge.dead { (fill(t.dead, &[("count", &dead)])) } }
     }
 }
 
-pub(in crate::status) fn replay(around: &Around<'_>, record: &ReplayRecord) -> String {
-    let (t, words) = (&around.texts.replays, &around.texts.words);
-    let id = around.box_id.replay(record.id);
+pub(in crate::status) fn replay(context: &PageContext<'_>, record: &ReplayRecord) -> String {
+    let (t, words) = (&context.texts.replays, &context.texts.words);
+    let id = context.box_id.replay(record.id);
     let path = |verb: &str| format!("/replays/{id}/{verb}");
     let list = |state: &str| format!("/deliveries?replay={id}&state={state}");
     let made = fill(
@@ -78,40 +78,40 @@ pub(in crate::status) fn replay(around: &Around<'_>, record: &ReplayRecord) -> S
         div.heading #heading data-live {
             h1 { (fill(t.title_of_one, &[("id", &id)])) }
             div #state { (state(record.state)) }
-            @if around.may_change && !record.state.is_over() {
+            @if context.may_change && !record.state.is_over() {
                 div.actions {
                     @if record.state == ReplayState::Running {
-                        (button(around, &path("pause"), "pause", t.pause, "quiet"))
+                        (button(context, &path("pause"), "pause", t.pause, "quiet"))
                     } @else {
-                        (button(around, &path("resume"), "resume", t.resume, ""))
+                        (button(context, &path("resume"), "resume", t.resume, ""))
                     }
-                    (button(around, &path("cancel"), "cancel", t.cancel, "quiet"))
+                    (button(context, &path("cancel"), "cancel", t.cancel, "quiet"))
                 }
             }
         }
         div #progress data-live {
-            (bar(around, record))
+            (bar(context, record))
             dl.facts {
                 dt { (t.made) } dd { (made) }
                 @for (number, held) in State::ALL.iter().enumerate() {
                     dt { (held.name()) }
                     dd { a href=(list(held.name())) { (record.counts[number]) } }
                 }
-                @if let Some(ended) = record.ended { dt { (t.ended) } dd { (around.exact(ended)) } }
+                @if let Some(ended) = record.ended { dt { (t.ended) } dd { (context.exact(ended)) } }
             }
         }
         dl.facts {
             dt { (t.kind) } dd { (record.asked.kind) }
             dt { (t.what) } dd { (record.asked.selection) }
-            dt { (t.to) } dd { (to(around, record)) }
+            dt { (t.to) } dd { (to(context, record)) }
             @if let Some(rate) = &record.asked.rate { dt { (t.rate) } dd { (rate) } }
             @if record.asked.has_new_ids { dt { (t.ids) } dd { (t.new_ids) } }
             dt { (t.asked) }
-            dd { (link_in(t.asked_by, &[("when", &around.exact(record.created)), ("who", &record.asked.asked_by)])) }
+            dd { (link_in(t.asked_by, &[("when", &context.exact(record.created)), ("who", &record.asked.asked_by)])) }
         }
     };
     frame(
-        around,
+        context,
         &fill(t.title_of_one, &[("id", &record.id.0)]),
         "/replays",
         &main,

@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What is around every page.
+    /// What is context every page.
     frame: Frame {
         language: "en",
         title: "{page} · hookbox",
@@ -189,7 +189,7 @@ texts! {
         made: "Made",
         due_or_settled: "Due or settled",
         is_replay: "replay",
-        is_mended: "mended",
+        is_superseded: "superseded",
         typed: "Type",
         since: "Since",
         until: "Until",
@@ -230,7 +230,7 @@ texts! {
         replay_of: "Replay of",
         made_for: "Made for",
         for_replay: "replay {replay}",
-        mended_by: "Mended by",
+        superseded_by: "Mended by",
         got_through: "{replay}, which got through in its place",
         replayed_as: "Replayed as",
         compare: "Compare with #{number}",
@@ -315,7 +315,7 @@ texts! {
         delivered: "Delivered",
         dead: "Dead",
         replay_dead: "replay them…",
-        mended: "Mended",
+        superseded: "Superseded",
         template: "Template",
         new_secret: "New secret; the old one holds for a day where the scheme allows it",
         cancel_pending: "cancel what is pending",

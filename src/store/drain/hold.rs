@@ -5,7 +5,7 @@ use crate::model::delivery::State;
 use crate::model::id::EndpointId;
 use crate::store::drain::clock_shift::Shift;
 use crate::store::drain::expire::{BATCH, Settling, settle_up_to};
-use crate::store::drain::pace::forget_refusals;
+use crate::store::drain::pace::forget_failing;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
@@ -42,7 +42,7 @@ impl Store {
             )?;
             if resumed > 0 {
                 // It has its five days again.
-                forget_refusals(tx, endpoint.id)?;
+                forget_failing(tx, endpoint.id)?;
                 tx.tally.configured();
             }
             Ok(resumed > 0)
@@ -59,7 +59,7 @@ impl Store {
         let id = self.write(move |tx| {
             let id = tx.directory.require_endpoint(&wanted)?.id;
             tx.conn.run(
-                "update hookbox_endpoint set nudges = nudges + 1 where id = :id",
+                "update hookbox_endpoint set manual_retry_seq = manual_retry_seq + 1 where id = :id",
                 params! { ":id": id },
             )?;
             tx.conn.run(

@@ -63,9 +63,9 @@ pub(crate) fn write(tx: &Tx<'_>, endpoint: EndpointId, pace: &RecentPace) -> Res
 }
 
 /// For how long an endpoint has refused whatever it was sent; `None` when it does not.
-pub(crate) fn read_refusing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Option<Duration>> {
+pub(crate) fn read_failing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Option<Duration>> {
     let lasting: Option<Millis> = conn.maybe(
-        "select lasting_ms from hookbox_refusing where endpoint_id = :id",
+        "select lasting_ms from hookbox_failing_endpoint where endpoint_id = :id",
         params! { ":id": endpoint },
         |row| row.get(0),
     )?;
@@ -73,9 +73,9 @@ pub(crate) fn read_refusing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Opti
 }
 
 /// Forgets for how long the endpoint has refused everything: that is over, or was elsewhere.
-pub(crate) fn forget_refusals(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
+pub(crate) fn forget_failing(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
     tx.conn.run(
-        "delete from hookbox_refusing where endpoint_id = :id",
+        "delete from hookbox_failing_endpoint where endpoint_id = :id",
         params! { ":id": id },
     )?;
     Ok(())

@@ -10,7 +10,7 @@ use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::drain::hold::hold;
-use crate::store::drain::pace::{self, RecentPace, forget_refusals, read_refusing};
+use crate::store::drain::pace::{self, RecentPace, forget_failing, read_failing};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{HeadersRef, Micros, Millis};
 use crate::store::engine::conn::params;
@@ -67,14 +67,14 @@ pub struct Report {
     /// What the endpoint was sent lately, if its pace is limited.
     pub pace: Option<RecentPace>,
     /// Whether it begins or ends to refuse everything.
-    pub refusing: Refusing,
+    pub failing: FailingChange,
     /// Where the request went: a hold is not for an endpoint that is elsewhere by now.
     pub url: EndpointUrl,
 }
 
 /// Whether an endpoint refuses whatever it is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusing {
+pub enum FailingChange {
     /// As before.
     Same,
     /// It has refused everything, and for so long by now.
@@ -105,8 +105,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
-    pub(crate) fn refusing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
-        self.read(|conn| read_refusing(conn, endpoint))
+    pub(crate) fn failing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
+        self.read(|conn| read_failing(conn, endpoint))
     }
 
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
@@ -135,7 +135,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if let Some(pace) = &report.pace {
         pace::write(tx, report.endpoint, pace)?;
     }
-    write_refusing(tx, report)?;
+    write_failing(tx, report)?;
     if let Some(reason) = &report.hold
         && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
         && endpoint.url == report.url
@@ -203,15 +203,15 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
         tx.tally.deliveries_moved(report.endpoint, from, to, 1);
     }
     if to == State::Delivered && is_replay {
-        mend(tx, report)?;
+        supersede(tx, report)?;
     }
     Ok(number)
 }
 
 /// Notes of the dead and cancelled deliveries in whose place a replay got through that it did: of
 /// those that it repeats, and of any others of their events, to the same endpoint.
-fn mend(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    let mended = tx.conn.all::<(DeliveryId, State)>("with recursive repeated (id, event_id, replay_of) as (
+fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    let superseded = tx.conn.all::<(DeliveryId, State)>("with recursive repeated (id, event_id, replay_of) as (
                                                          select id, event_id, replay_of from hookbox_delivery where id = :id
                                                          union
                                                          select d.id, d.event_id, d.replay_of
@@ -222,13 +222,13 @@ fn mend(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
                                                      select d.id, d.state
                                                      from (select distinct event_id from repeated) as e
                                                      join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
-                                                     where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled') and d.mended_by is null", params! { ":id": report.delivery, ":endpoint": report.endpoint }, |row| Ok((row.get(0)?, row.get(1)?)))?;
-    for (delivery, state) in mended {
+                                                     where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled') and d.superseded_by is null", params! { ":id": report.delivery, ":endpoint": report.endpoint }, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (delivery, state) in superseded {
         tx.conn.change_one(
-            "update hookbox_delivery set mended_by = :by where id = :id",
+            "update hookbox_delivery set superseded_by = :by where id = :id",
             params! { ":by": report.delivery, ":id": delivery },
         )?;
-        tx.tally.mended(report.endpoint, state);
+        tx.tally.superseded(report.endpoint, state);
     }
     Ok(())
 }
@@ -301,17 +301,17 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
     attempt_added(tx, report.delivery, number)
 }
 
-fn write_refusing(tx: &Tx<'_>, report: &Report) -> Result<()> {
-    match report.refusing {
-        Refusing::Same => {}
-        Refusing::For(lasting) => {
+fn write_failing(tx: &Tx<'_>, report: &Report) -> Result<()> {
+    match report.failing {
+        FailingChange::Same => {}
+        FailingChange::For(lasting) => {
             tx.conn.run(
-                "insert into hookbox_refusing (endpoint_id, lasting_ms) values (:id, :lasting)
+                "insert into hookbox_failing_endpoint (endpoint_id, lasting_ms) values (:id, :lasting)
                  on conflict (endpoint_id) do update set lasting_ms = :lasting",
                 params! { ":id": report.endpoint, ":lasting": Millis(lasting) },
             )?;
         }
-        Refusing::Over => forget_refusals(tx, report.endpoint)?,
+        FailingChange::Over => forget_failing(tx, report.endpoint)?,
     }
     Ok(())
 }

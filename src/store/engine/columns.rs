@@ -103,7 +103,7 @@ impl FromValue for Outcome {
 impl FromValue for Tolerance {
     fn from_value(value: &Value<'_>) -> Result<Tolerance, Unfit> {
         Ok(match Option::<i64>::from_value(value)? {
-            None => Tolerance::Usual,
+            None => Tolerance::Default,
             Some(0) => Tolerance::Any,
             Some(_) => Tolerance::Within(Millis::from_value(value)?.0),
         })
@@ -113,7 +113,7 @@ impl FromValue for Tolerance {
 impl ToValue for Tolerance {
     fn to_value(&self) -> Result<Value<'_>, Unfit> {
         match self {
-            Tolerance::Usual => Ok(Value::Null),
+            Tolerance::Default => Ok(Value::Null),
             Tolerance::Any => Ok(Value::Integer(0)),
             Tolerance::Within(span) => {
                 let millis = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);

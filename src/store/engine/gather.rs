@@ -1,4 +1,4 @@
-//! How long the writer waits for company before it commits.
+//! How long the writer waits for urgent_target before it commits.
 //!
 //! Every commit writes the pages it touched whole, so ten events in one commit cost the disk a
 //! fraction of ten commits. But waiting costs time, and somebody may be waiting for the answer. So:
@@ -24,24 +24,24 @@ const GROUP_JOBS_MAX: usize = 128;
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Jobs that somebody waits for: a group that has so many waits for no more.
-const COMPANY: usize = 8;
+const URGENT_TARGET: usize = 8;
 
 /// Jobs of any kind that may come while somebody waits: those that nobody waits for come along.
-const COMPANY_JOBS: usize = 2 * COMPANY;
+const URGENT_JOBS_MAX: usize = 2 * URGENT_TARGET;
 
 /// How soon the next of them must come. Where fewer than 300 come a second nobody is kept
 /// waiting, and nobody ever longer than 16 times this.
-const COMPANY_PATIENCE: Duration = Duration::from_millis(3);
+const URGENT_WAIT: Duration = Duration::from_millis(3);
 
 /// Jobs that nobody waits for: a group that has so many of them alone waits for no more.
-const UNHURRIED: usize = 16;
+const BACKGROUND_TARGET: usize = 16;
 
 /// How soon the next of them must come. Together at most 80 ms, in which a crash would let as
 /// many attempts be made again.
-const UNHURRIED_PATIENCE: Duration = Duration::from_millis(5);
+const BACKGROUND_WAIT: Duration = Duration::from_millis(5);
 
 /// Most commits without another try at waiting for one more: 2 to the power of this.
-const CAUTION_MAX: u32 = 10;
+const BACKOFF_MAX: u32 = 10;
 
 /// The jobs of one commit.
 #[derive(Default)]
@@ -71,9 +71,9 @@ impl Group {
 #[derive(Debug)]
 pub(crate) struct Gathering {
     /// How many of those that are waited for usually come together.
-    company: usize,
+    urgent_target: usize,
     /// How often in a row one more did not come.
-    caution: u32,
+    backoff: u32,
     /// Commits until one more is waited for again.
     skip: u32,
 }
@@ -81,26 +81,26 @@ pub(crate) struct Gathering {
 impl Gathering {
     pub(crate) fn new() -> Gathering {
         Gathering {
-            company: 1,
-            caution: 0,
+            urgent_target: 1,
+            backoff: 0,
             skip: 0,
         }
     }
 
     /// How long to wait for another job; `None` to commit what there is.
-    pub(crate) fn patience(&self, group: &Group) -> Option<Duration> {
-        if group.is_full() || group.since_first >= COMPANY_JOBS {
+    pub(crate) fn wait(&self, group: &Group) -> Option<Duration> {
+        if group.is_full() || group.since_first >= URGENT_JOBS_MAX {
             None
         } else if group.waited_for == 0 {
-            (group.jobs.len() < UNHURRIED).then_some(UNHURRIED_PATIENCE)
+            (group.jobs.len() < BACKGROUND_TARGET).then_some(BACKGROUND_WAIT)
         } else {
-            (group.waited_for < self.hoped_for()).then_some(COMPANY_PATIENCE)
+            (group.waited_for < self.target()).then_some(URGENT_WAIT)
         }
     }
 
-    fn hoped_for(&self) -> usize {
+    fn target(&self) -> usize {
         let one_more = usize::from(self.skip == 0);
-        (self.company + one_more).min(COMPANY)
+        (self.urgent_target + one_more).min(URGENT_TARGET)
     }
 
     /// The group is about to be committed.
@@ -108,15 +108,15 @@ impl Gathering {
         if group.waited_for == 0 {
             return;
         }
-        if group.waited_for < self.hoped_for() {
-            self.company = group.waited_for;
-            self.caution = (self.caution + 1).min(CAUTION_MAX);
-            self.skip = 1 << self.caution;
+        if group.waited_for < self.target() {
+            self.urgent_target = group.waited_for;
+            self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
+            self.skip = 1 << self.backoff;
         } else if self.skip > 0 {
             self.skip -= 1;
         } else {
-            self.company = self.hoped_for();
-            self.caution = 0;
+            self.urgent_target = self.target();
+            self.backoff = 0;
         }
     }
 }
@@ -165,10 +165,10 @@ mod tests {
         for _ in 0..commits {
             // One is there already; the others come one by one while the writer waits.
             let mut came = 1;
-            while came < senders && gathering.patience(&group(came, 0)).is_some() {
+            while came < senders && gathering.wait(&group(came, 0)).is_some() {
                 came += 1;
             }
-            let in_vain = gathering.patience(&group(came, 0)).is_some();
+            let in_vain = gathering.wait(&group(came, 0)).is_some();
             vain += usize::from(in_vain);
             last = came;
             gathering.done(&group(came, 0));
@@ -188,41 +188,41 @@ mod tests {
 
     #[test]
     fn where_others_keep_coming_every_group_waits_for_them() {
-        assert_eq!(closed_loop(1_000, 100), (0, COMPANY));
+        assert_eq!(closed_loop(1_000, 100), (0, URGENT_TARGET));
     }
 
     #[test]
     fn when_fewer_come_fewer_are_waited_for() {
         let mut gathering = Gathering::new();
         for _ in 0..10 {
-            gathering.done(&group(COMPANY, 0));
+            gathering.done(&group(URGENT_TARGET, 0));
         }
-        assert!(gathering.patience(&group(7, 0)).is_some());
+        assert!(gathering.wait(&group(7, 0)).is_some());
         gathering.done(&group(3, 0));
-        assert_eq!(gathering.patience(&group(3, 0)), None);
-        assert_eq!(gathering.patience(&group(2, 0)), Some(COMPANY_PATIENCE));
+        assert_eq!(gathering.wait(&group(3, 0)), None);
+        assert_eq!(gathering.wait(&group(2, 0)), Some(URGENT_WAIT));
     }
 
     #[test]
     fn what_nobody_waits_for_waits_and_hurries_when_somebody_does() {
         let mut gathering = Gathering::new();
         gathering.done(&group(1, 0));
-        assert_eq!(gathering.patience(&group(0, 15)), Some(UNHURRIED_PATIENCE));
-        assert_eq!(gathering.patience(&group(0, 16)), None);
-        assert_eq!(gathering.patience(&group(1, 3)), None);
+        assert_eq!(gathering.wait(&group(0, 15)), Some(BACKGROUND_WAIT));
+        assert_eq!(gathering.wait(&group(0, 16)), None);
+        assert_eq!(gathering.wait(&group(1, 3)), None);
         // What nobody waits for teaches nothing about those who do.
         gathering.done(&group(0, 3));
-        assert_eq!((gathering.caution, gathering.skip), (1, 2));
+        assert_eq!((gathering.backoff, gathering.skip), (1, 2));
     }
 
     #[test]
-    fn what_nobody_waits_for_keeps_nobody_waiting_long_and_counts_as_no_company() {
+    fn what_nobody_waits_for_keeps_nobody_waiting_long_and_counts_as_no_urgent_job() {
         let mut gathering = Gathering::new();
-        assert!(gathering.patience(&group(1, COMPANY_JOBS - 1)).is_some());
-        assert_eq!(gathering.patience(&group(1, COMPANY_JOBS)), None);
-        gathering.done(&group(1, COMPANY_JOBS));
-        assert_eq!((gathering.company, gathering.caution), (1, 1));
-        assert_eq!(gathering.patience(&group(1, 0)), None);
+        assert!(gathering.wait(&group(1, URGENT_JOBS_MAX - 1)).is_some());
+        assert_eq!(gathering.wait(&group(1, URGENT_JOBS_MAX)), None);
+        gathering.done(&group(1, URGENT_JOBS_MAX));
+        assert_eq!((gathering.urgent_target, gathering.backoff), (1, 1));
+        assert_eq!(gathering.wait(&group(1, 0)), None);
     }
 
     #[test]
@@ -230,6 +230,6 @@ mod tests {
         let gathering = Gathering::new();
         assert!(group(0, GROUP_JOBS_MAX).is_full());
         assert!(!group(0, GROUP_JOBS_MAX - 1).is_full());
-        assert_eq!(gathering.patience(&group(GROUP_JOBS_MAX, 0)), None);
+        assert_eq!(gathering.wait(&group(GROUP_JOBS_MAX, 0)), None);
     }
 }

@@ -5,11 +5,11 @@ use crate::store::engine::conn::{Conn, params};
 use crate::time::Timestamp;
 
 /// Rows of room for a clock that was set: as far as that a row may lie from its place.
-pub(crate) const ROOM: i64 = 10_000;
+pub(crate) const CLOCK_SKEW_ROWS: i64 = 10_000;
 
 /// A row behind which those begin that are not older than a moment, as far as the rows are in order,
 /// to within so many rows. `next` selects the time of the first row behind `:id`.
-pub(crate) fn last_older(
+pub(crate) fn partition_by_time(
     conn: Conn<'_>,
     next: &str,
     newest: i64,

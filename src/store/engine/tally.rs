@@ -71,14 +71,23 @@ impl Tally {
     }
 
     /// A replay got through in the place of a dead or cancelled delivery.
-    pub(crate) fn mended(&mut self, endpoint: EndpointId, from: State) {
+    pub(crate) fn superseded(&mut self, endpoint: EndpointId, from: State) {
         self.add(of(endpoint, from.name()), -1);
-        self.add(of(endpoint, "mended"), 1);
+        self.add(of(endpoint, "superseded"), 1);
     }
 
     /// A settled delivery was removed.
-    pub(crate) fn delivery_pruned(&mut self, endpoint: EndpointId, state: State, is_mended: bool) {
-        let what = if is_mended { "mended" } else { state.name() };
+    pub(crate) fn delivery_pruned(
+        &mut self,
+        endpoint: EndpointId,
+        state: State,
+        is_superseded: bool,
+    ) {
+        let what = if is_superseded {
+            "superseded"
+        } else {
+            state.name()
+        };
         self.add(of(endpoint, what), -1);
     }
 

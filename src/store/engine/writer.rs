@@ -152,7 +152,7 @@ impl Writer {
                         Err(_) => break,
                     }
                 }
-                match gathering.patience(&group) {
+                match gathering.wait(&group) {
                     Some(wait) if !stopping => patience = wait,
                     _ => break,
                 }

@@ -31,7 +31,7 @@ pub struct DeliveryFilter {
     /// In this state; dead and cancelled ones only as far as no replay got through in their place.
     pub state: Option<State>,
     /// Only those in whose place a replay got through.
-    pub is_mended: bool,
+    pub is_superseded: bool,
     /// Made for this bulk replay.
     pub replay: Option<ReplayId>,
     /// To this endpoint; removed ones of the name count too.
@@ -95,7 +95,7 @@ impl Store {
         Ok(filter)
     }
 
-    /// Reads a filter of deliveries: `state`, `mended`, `replay`, `endpoint`, `source`, `type`, `event`,
+    /// Reads a filter of deliveries: `state`, `superseded`, `replay`, `endpoint`, `source`, `type`, `event`,
     /// `since`, `until` and `cursor`.
     ///
     /// # Errors
@@ -109,11 +109,11 @@ impl Store {
         for (name, value) in given(asked) {
             match name {
                 "state" => filter.state = Some(value.parse()?),
-                "mended" => {
-                    filter.is_mended = match value {
+                "superseded" => {
+                    filter.is_superseded = match value {
                         "true" => true,
                         "false" => false,
-                        _ => return Err(Error::misuse("mended is true or false")),
+                        _ => return Err(Error::misuse("superseded is true or false")),
                     }
                 }
                 "replay" => filter.replay = Some(self.box_id().parse_replay(value)?),
@@ -130,7 +130,7 @@ impl Store {
                     return Err(unknown(
                         "deliveries",
                         other,
-                        "state, mended, replay, endpoint, source, type, event, since or until",
+                        "state, superseded, replay, endpoint, source, type, event, since or until",
                     ));
                 }
             }

@@ -26,7 +26,7 @@ const LATEST_MAX: usize = PAGE_MAX;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
-pub enum Happening {
+pub enum FeedEvent {
     /// An event came in.
     Event(Box<EventRecord>),
     /// A delivery was tried; it is as it was when this was read.
@@ -37,14 +37,14 @@ pub enum Happening {
     OutageEnded(OutageRecord),
 }
 
-impl Happening {
+impl FeedEvent {
     /// When it happened.
     pub fn at(&self) -> Timestamp {
         match self {
-            Happening::Event(event) => event.received,
-            Happening::Attempt(tried) => tried.0.started.plus(tried.0.timing.total),
-            Happening::OutageBegan(outage) => outage.since,
-            Happening::OutageEnded(outage) => outage.ended.unwrap_or(outage.last_probe),
+            FeedEvent::Event(event) => event.received,
+            FeedEvent::Attempt(tried) => tried.0.started.plus(tried.0.timing.total),
+            FeedEvent::OutageBegan(outage) => outage.since,
+            FeedEvent::OutageEnded(outage) => outage.ended.unwrap_or(outage.last_probe),
         }
     }
 
@@ -52,19 +52,19 @@ impl Happening {
     pub fn json(&self, box_id: &BoxId, now: Timestamp) -> Value {
         let at = self.at().to_string();
         match self {
-            Happening::Event(event) => {
+            FeedEvent::Event(event) => {
                 json!({ "what": "event", "at": at, "event": event.json(box_id) })
             }
-            Happening::Attempt(tried) => json!({
+            FeedEvent::Attempt(tried) => json!({
                 "what": "attempt",
                 "at": at,
                 "attempt": tried.0.json(box_id),
                 "delivery": tried.1.json(box_id, now),
             }),
-            Happening::OutageBegan(outage) => {
+            FeedEvent::OutageBegan(outage) => {
                 json!({ "what": "outage_began", "at": at, "outage": outage.json() })
             }
-            Happening::OutageEnded(outage) => {
+            FeedEvent::OutageEnded(outage) => {
                 json!({ "what": "outage_ended", "at": at, "outage": outage.json() })
             }
         }
@@ -72,16 +72,16 @@ impl Happening {
 }
 
 impl FollowFilter {
-    fn wants(&self, happening: &Happening) -> bool {
+    fn wants(&self, feed_event: &FeedEvent) -> bool {
         let is_of = |asked: &Option<String>, name: Option<&str>| {
             asked.as_deref().is_none_or(|asked| name == Some(asked))
         };
-        let (endpoint, source) = match happening {
-            Happening::Event(event) => (None, event.source.as_deref()),
-            Happening::Attempt(tried) => {
+        let (endpoint, source) = match feed_event {
+            FeedEvent::Event(event) => (None, event.source.as_deref()),
+            FeedEvent::Attempt(tried) => {
                 (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref())
             }
-            Happening::OutageBegan(outage) | Happening::OutageEnded(outage) => {
+            FeedEvent::OutageBegan(outage) | FeedEvent::OutageEnded(outage) => {
                 (Some(outage.endpoint.as_str()), None)
             }
         };
@@ -111,7 +111,7 @@ impl Follower {
         store: &Store,
         filter: FollowFilter,
         latest: usize,
-    ) -> Result<(Follower, Vec<Happening>)> {
+    ) -> Result<(Follower, Vec<FeedEvent>)> {
         let latest = latest.min(LATEST_MAX);
         let newest = store.outages(&OutageFilter::default(), 1)?;
         let mut follower = Follower {
@@ -131,18 +131,18 @@ impl Follower {
             endpoint: filter.endpoint.clone(),
             ..OutageFilter::default()
         };
-        let mut past: Vec<Happening> = Vec::new();
+        let mut past: Vec<FeedEvent> = Vec::new();
         past.extend(
             store
                 .events(&of_source, latest)?
                 .into_iter()
-                .map(Happening::from),
+                .map(FeedEvent::from),
         );
         let outages = store.outages(&of_endpoint, latest)?;
         past.extend(outages.into_iter().flat_map(both_ends));
-        past.retain(|happening| filter.wants(happening));
+        past.retain(|feed_event| filter.wants(feed_event));
         past.extend(follower.latest_attempts(store, latest)?);
-        past.sort_by_key(Happening::at);
+        past.sort_by_key(FeedEvent::at);
         past.drain(..past.len().saturating_sub(latest));
         Ok((follower, past))
     }
@@ -152,7 +152,7 @@ impl Follower {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
-    pub fn next(&mut self, store: &Store) -> Result<News> {
+    pub fn next(&mut self, store: &Store) -> Result<FeedBatch> {
         let tried = store.read(|conn| read_places(conn, NEXT_PLACES, self.attempt))?;
         let unseen = tried
             .first()
@@ -166,20 +166,20 @@ impl Follower {
         }
         let outages = self.next_outages(store)?;
         let is_empty = tried.is_empty() && events.is_empty() && outages.is_empty();
-        let mut happenings = store.with_deliveries(tried)?;
-        happenings.extend(events.into_iter().map(Happening::from));
-        happenings.extend(outages);
-        happenings.retain(|happening| self.filter.wants(happening));
-        happenings.sort_by_key(Happening::at);
-        Ok(News {
-            happenings,
+        let mut feed_events = store.with_deliveries(tried)?;
+        feed_events.extend(events.into_iter().map(FeedEvent::from));
+        feed_events.extend(outages);
+        feed_events.retain(|feed_event| self.filter.wants(feed_event));
+        feed_events.sort_by_key(FeedEvent::at);
+        Ok(FeedBatch {
+            feed_events,
             unseen,
             is_empty,
         })
     }
 
     /// The latest attempts that are wanted, newest first.
-    fn latest_attempts(&self, store: &Store, latest: usize) -> Result<Vec<Happening>> {
+    fn latest_attempts(&self, store: &Store, latest: usize) -> Result<Vec<FeedEvent>> {
         let mut found = Vec::new();
         let mut place = self.attempt + 1;
         while found.len() < latest {
@@ -195,7 +195,7 @@ impl Follower {
         Ok(found)
     }
 
-    fn next_outages(&mut self, store: &Store) -> Result<Vec<Happening>> {
+    fn next_outages(&mut self, store: &Store) -> Result<Vec<FeedEvent>> {
         let begun = store.outages_behind(self.outage)?;
         if let Some(newest) = begun.last() {
             self.outage = newest.id;
@@ -203,10 +203,10 @@ impl Follower {
         let open = store.open_outages()?;
         self.note_open(&begun, &open);
         let ended: Vec<i64> = self.open.difference(&open).copied().collect();
-        let mut new: Vec<Happening> = begun.into_iter().flat_map(both_ends).collect();
+        let mut new: Vec<FeedEvent> = begun.into_iter().flat_map(both_ends).collect();
         for id in ended {
             self.open.remove(&id);
-            new.push(Happening::OutageEnded(store.outage(id)?));
+            new.push(FeedEvent::OutageEnded(store.outage(id)?));
         }
         Ok(new)
     }
@@ -222,26 +222,26 @@ impl Follower {
 
 /// What a follower has not seen before.
 #[derive(Debug)]
-pub struct News {
+pub struct FeedBatch {
     /// What of it is wanted, oldest first.
-    pub happenings: Vec<Happening>,
+    pub feed_events: Vec<FeedEvent>,
     /// Attempts that passed unseen.
     pub unseen: i64,
     /// Whether there was nothing, wanted or not: it has seen all.
     pub is_empty: bool,
 }
 
-impl From<EventRecord> for Happening {
-    fn from(event: EventRecord) -> Happening {
-        Happening::Event(Box::new(event))
+impl From<EventRecord> for FeedEvent {
+    fn from(event: EventRecord) -> FeedEvent {
+        FeedEvent::Event(Box::new(event))
     }
 }
 
 /// That an outage began, and that it ended if it did.
-fn both_ends(outage: OutageRecord) -> impl Iterator<Item = Happening> {
+fn both_ends(outage: OutageRecord) -> impl Iterator<Item = FeedEvent> {
     let ended = outage.ended.is_some().then(|| outage.clone());
-    let began = Happening::OutageBegan(outage);
-    std::iter::once(began).chain(ended.map(Happening::OutageEnded))
+    let began = FeedEvent::OutageBegan(outage);
+    std::iter::once(began).chain(ended.map(FeedEvent::OutageEnded))
 }
 
 const NEXT_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
@@ -272,19 +272,19 @@ fn read_places(
 }
 
 impl Store {
-    fn with_deliveries(&self, tried: Vec<(i64, Option<AttemptRecord>)>) -> Result<Vec<Happening>> {
-        let mut happenings = Vec::new();
+    fn with_deliveries(&self, tried: Vec<(i64, Option<AttemptRecord>)>) -> Result<Vec<FeedEvent>> {
+        let mut feed_events = Vec::new();
         for attempt in tried.into_iter().filter_map(|(_, attempt)| attempt) {
             match self.delivery(attempt.delivery) {
                 Ok(delivery) => {
-                    happenings.push(Happening::Attempt(Box::new((attempt, delivery))));
+                    feed_events.push(FeedEvent::Attempt(Box::new((attempt, delivery))));
                 }
                 // It was removed in between.
                 Err(Error::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(happenings)
+        Ok(feed_events)
     }
 
     fn open_outages(&self) -> Result<BTreeSet<i64>> {

@@ -75,7 +75,7 @@ const EVENT_COLUMNS: &str =
 const DELIVERY_COLUMNS: &str =
     "select d.id, d.event_id, d.endpoint_id, p.name as endpoint, e.type, s.name as source,
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
-        d.when_error, d.replay_id, d.new_id, d.mended_by,
+        d.when_error, d.replay_id, d.new_id, d.superseded_by,
         p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
         p.window, p.ordered
      from hookbox_delivery as d";
@@ -160,17 +160,17 @@ impl Store {
         let state = match filter.state {
             // The words of the partial indexes.
             Some(State::Pending) => "d.state = :state and d.state = 'pending'",
-            Some(State::Dead | State::Cancelled) if filter.is_mended => {
-                "d.state = :state and d.mended_by is not null"
+            Some(State::Dead | State::Cancelled) if filter.is_superseded => {
+                "d.state = :state and d.superseded_by is not null"
             }
             Some(State::Dead | State::Cancelled) => {
-                "d.state = :state and d.state in ('dead', 'cancelled') and d.mended_by is null"
+                "d.state = :state and d.state in ('dead', 'cancelled') and d.superseded_by is null"
             }
             Some(State::Delivered) | None => "d.state = :state",
         };
         conditions.add(state, ":state", some(&filter.state));
-        if filter.is_mended {
-            conditions.texts.push("d.mended_by is not null");
+        if filter.is_superseded {
+            conditions.texts.push("d.superseded_by is not null");
         }
         conditions.add("d.replay_id = :replay", ":replay", some(&filter.replay));
         // Looked up first: a search by number goes straight through the endpoint's index.
@@ -436,7 +436,7 @@ fn read_delivery(row: &Row<'_>) -> Result<DeliveryRecord> {
         when_error: row.get("when_error")?,
         replay: row.get("replay_id")?,
         has_new_id: row.get("new_id")?,
-        mended_by: row.get("mended_by")?,
+        superseded_by: row.get("superseded_by")?,
         endpoint_waits: EndpointWaits {
             held: row.get("held")?,
             offline: row.get("offline")?,
@@ -509,7 +509,7 @@ mod tests {
             ),
             ("d.event_id = :event", "hookbox_delivery_event (event_id=?)"),
             (
-                "d.state = 'dead' and d.state in ('dead', 'cancelled') and d.mended_by is null",
+                "d.state = 'dead' and d.state in ('dead', 'cancelled') and d.superseded_by is null",
                 "hookbox_delivery_failed (state=?)",
             ),
         ] {

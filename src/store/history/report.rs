@@ -12,7 +12,7 @@ use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
-use crate::store::drain::pace::read_refusing;
+use crate::store::drain::pace::read_failing;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::directory::Directory;
@@ -97,7 +97,7 @@ impl Store {
                              ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
                              ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
                              ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'mended'), 0) as mended,
+                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'superseded'), 0) as superseded,
                              (select count(*) from hookbox_outbox_row) as outbox,
                              (select min((
                                  select min(d.due_ms) from hookbox_delivery as d
@@ -111,7 +111,7 @@ impl Store {
                         delivered: row.get("delivered")?,
                         dead: row.get("dead")?,
                         cancelled: row.get("cancelled")?,
-                        mended: row.get("mended")?,
+                        superseded: row.get("superseded")?,
                         oldest_due: row.get("oldest_due_ms")?,
                         db_bytes: sizes.database + sizes.wal,
                         reusable_bytes: inside.free,
@@ -185,13 +185,13 @@ fn report_endpoint(
         pending: count(State::Pending),
         delivered: count(State::Delivered),
         dead: count(State::Dead),
-        mended: tally.get("mended").copied().unwrap_or(0),
+        superseded: tally.get("superseded").copied().unwrap_or(0),
         cancelled: count(State::Cancelled),
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
         hours,
-        refusing: read_refusing(conn, endpoint.id)?,
+        failing: read_failing(conn, endpoint.id)?,
         paced_until: pace,
         doubts: doubts(
             endpoint,

@@ -12,7 +12,7 @@ use crate::model::id::{DeliveryId, EventId};
 use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
-use crate::store::engine::partition::{ROOM, last_older};
+use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
 use crate::store::history::filter::{DeliveryFilter, EventFilter};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
@@ -166,8 +166,8 @@ impl Store {
         let mut below = window.before.unwrap_or(i64::MAX).min(newest + 1);
         if let Some(until) = window.until {
             let older =
-                self.read(|conn| last_older(conn, window.time_of_next, newest, until, 1))?;
-            below = below.min(older.saturating_add(ROOM));
+                self.read(|conn| partition_by_time(conn, window.time_of_next, newest, until, 1))?;
+            below = below.min(older.saturating_add(CLOCK_SKEW_ROWS));
         }
         let mut found = Found::default();
         while below > oldest {

@@ -48,7 +48,7 @@ impl Store {
         self.read(|conn| {
             conn.all::<RefusalRecord>(
                 "select at_ms, count, address, status, reason, headers
-                 from hookbox_refusal
+                 from hookbox_rejected_request
                  where source_id = :source
                  order by number desc",
                 params! { ":source": source },
@@ -62,14 +62,14 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
     for of_source in refusals {
         tx.tally.rejected(of_source.source, of_source.count);
         let mut number: i64 = tx.conn.one(
-            "select ifnull(max(number), 0) from hookbox_refusal where source_id = :source",
+            "select ifnull(max(number), 0) from hookbox_rejected_request where source_id = :source",
             params! { ":source": of_source.source },
             |row| row.get(0),
         )?;
         for refusal in &of_source.latest {
             number += 1;
             let before: Option<i64> = tx.conn.maybe(
-                "delete from hookbox_refusal
+                "delete from hookbox_rejected_request
                  where source_id = :source and address = :address and status = :status
                    and reason = :reason
                  returning count",
@@ -81,7 +81,7 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
                 },
                 |row| row.get(0),
             )?;
-            tx.conn.run("insert into hookbox_refusal (
+            tx.conn.run("insert into hookbox_rejected_request (
                              source_id, number, at_ms, count, address, status, reason, headers
                          ) values (:source, :number, :at, :count, :address, :status, :reason, :headers)", params! {
                     ":source": of_source.source,
@@ -95,9 +95,9 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
                 })?;
         }
         tx.conn.run(
-            "delete from hookbox_refusal
+            "delete from hookbox_rejected_request
              where source_id = :source and number not in (
-                 select number from hookbox_refusal
+                 select number from hookbox_rejected_request
                  where source_id = :source
                  order by number desc
                  limit :kept

@@ -39,7 +39,12 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read or written;
     /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them is gone.
-    pub fn make_some(&self, record: &ReplayRecord, room: usize, now: Timestamp) -> Result<Step> {
+    pub fn materialize_batch(
+        &self,
+        record: &ReplayRecord,
+        room: usize,
+        now: Timestamp,
+    ) -> Result<Step> {
         const NOTHING: Step = Step {
             made: 0,
             goes_on: false,

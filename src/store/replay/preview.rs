@@ -18,7 +18,7 @@ use crate::model::replay::{NewReplay, ReplayKind, Target};
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
-use crate::store::engine::partition::{ROOM, last_older};
+use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
 use crate::store::history::filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
@@ -255,8 +255,9 @@ impl Store {
                 "select created_ms from hookbox_delivery where id > :id order by id limit 1"
             }
         };
-        let low = self.read(|conn| last_older(conn, next, newest, since, ROOM))?;
-        Ok((low - ROOM).max(0))
+        let low =
+            self.read(|conn| partition_by_time(conn, next, newest, since, CLOCK_SKEW_ROWS))?;
+        Ok((low - CLOCK_SKEW_ROWS).max(0))
     }
 
     /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.

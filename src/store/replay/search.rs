@@ -234,9 +234,9 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
         );
     }
     let is_meant = match (asked.kind, selection.state) {
-        (ReplayKind::Recover, _) => "$.state in ('dead', 'cancelled') and $.mended_by is null",
+        (ReplayKind::Recover, _) => "$.state in ('dead', 'cancelled') and $.superseded_by is null",
         (_, Some(State::Dead | State::Cancelled)) => {
-            "$.state = :state and $.state in ('dead', 'cancelled') and $.mended_by is null"
+            "$.state = :state and $.state in ('dead', 'cancelled') and $.superseded_by is null"
         }
         (_, Some(_)) => "$.state = :state",
         (_, None) => "$.state <> 'pending'",

@@ -12,7 +12,7 @@ use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::replay::Target;
 use crate::signature::Secret;
-use crate::store::drain::pace::forget_refusals;
+use crate::store::drain::pace::forget_failing;
 use crate::store::engine::Store;
 use crate::store::engine::columns::Millis;
 use crate::store::engine::conn::params;
@@ -50,7 +50,7 @@ impl Store {
             let id = save(tx, &endpoint, now)?;
             // Those of the one that was removed.
             forget_all(tx, owner(id))?;
-            forget_refusals(tx, id)?;
+            forget_failing(tx, id)?;
             Ok(id)
         })
     }
@@ -87,7 +87,7 @@ impl Store {
             }
             save(tx, &endpoint, now)?;
             if endpoint.url != held.url {
-                forget_refusals(tx, held.id)?;
+                forget_failing(tx, held.id)?;
             }
             if endpoint.secret != held.secret || endpoint.scheme != held.scheme {
                 forget_all(tx, owner(held.id))?;

@@ -14,7 +14,7 @@ use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, Row, params};
 use crate::store::engine::job::Tx;
-use crate::store::engine::partition::{ROOM, last_older};
+use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
 use crate::store::engine::sqlite::marks;
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
@@ -172,7 +172,7 @@ macro_rules! is_old {
                          or not ",
             is_before!(
                 "d.settled_ms",
-                "iif(d.state = 'delivered' or d.mended_by is not null, :arrived, :failed)"
+                "iif(d.state = 'delivered' or d.superseded_by is not null, :arrived, :failed)"
             ),
             "            or d.id = (select max(id) from hookbox_delivery)
                          or exists (
@@ -315,8 +315,9 @@ impl Store {
             ));
         }
         let newest = self.newest_id("select max(id) from hookbox_event")?;
-        let low = self.read(|conn| last_older(conn, RECEIVED, newest, before.latest(), 1))?;
-        let last = EventId((low + ROOM).min(newest));
+        let low =
+            self.read(|conn| partition_by_time(conn, RECEIVED, newest, before.latest(), 1))?;
+        let last = EventId((low + CLOCK_SKEW_ROWS).min(newest));
         let mut pruned = Pruned {
             looked_to: after.unwrap_or(EventId(0)),
             ends_at: last,
@@ -487,7 +488,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
     let deliveries: Vec<(DeliveryId, EndpointId, State, bool)> = tx
         .conn
         .all(
-            "select d.id, d.endpoint_id, d.state, d.mended_by is not null
+            "select d.id, d.endpoint_id, d.state, d.superseded_by is not null
              from json_each(:events) as e
              join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.value",
             events,
@@ -496,12 +497,12 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
         .into_iter()
         .collect::<_>();
     let mut attempts = 0;
-    for (id, endpoint, state, is_mended) in &deliveries {
+    for (id, endpoint, state, is_superseded) in &deliveries {
         attempts += tx.conn.run(
             "delete from hookbox_attempt where id > :id * 1024 and id < (:id + 1) * 1024",
             params! { ":id": id },
         )?;
-        tx.tally.delivery_pruned(*endpoint, *state, *is_mended);
+        tx.tally.delivery_pruned(*endpoint, *state, *is_superseded);
     }
     // All in one statement: they refer to each other.
     tx.conn.change(
@@ -553,7 +554,7 @@ mod tests {
         }
         for (table, column) in [
             ("hookbox_delivery", "replay_of"),
-            ("hookbox_delivery", "mended_by"),
+            ("hookbox_delivery", "superseded_by"),
             ("hookbox_event", "replay_of_event"),
         ] {
             // What SQLite looks for when a row is removed that others may refer to.

@@ -32,8 +32,8 @@ fn is_in_order(bench: &Bench) {
     );
     assert_eq!(stats.pending, rows("state = 'pending'"));
     assert_eq!(stats.delivered, rows("state = 'delivered'"));
-    assert_eq!(stats.dead, rows("state = 'dead' and mended_by is null"));
-    assert_eq!(stats.mended, rows("mended_by is not null"));
+    assert_eq!(stats.dead, rows("state = 'dead' and superseded_by is null"));
+    assert_eq!(stats.superseded, rows("superseded_by is not null"));
     let orphans = "select count(*) from hookbox_attempt
          where delivery_id not in (select id from hookbox_delivery)";
     assert_eq!(number(db, orphans), 0);
@@ -76,7 +76,7 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
     let waits = accept(&bench, "waits");
     bench.advance(100 * DAY);
     let edited = ReplayOptions {
-        edited_body: Some(b"mended".to_vec()),
+        edited_body: Some(b"superseded".to_vec()),
         ..ReplayOptions::default()
     };
     let made = bench

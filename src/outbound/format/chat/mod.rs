@@ -15,7 +15,7 @@ mod wecom;
 
 use serde_json::Value;
 
-use super::{Content, Occasion};
+use super::{Content, RenderContext};
 use crate::model::activity::Tone;
 use crate::model::chat::Chat;
 use crate::model::endpoint::Endpoint;
@@ -33,10 +33,10 @@ pub(super) fn post(
     chat: Chat,
     endpoint: &Endpoint,
     event: &SendableEvent,
-    occasion: &Occasion<'_>,
+    context: &RenderContext<'_>,
 ) -> Post {
-    let message = Message::of(event, occasion.webhook_id);
-    let secret = endpoint.secrets_at(occasion.now).first().copied();
+    let message = Message::of(event, context.webhook_id);
+    let secret = endpoint.secrets_at(context.now).first().copied();
     let mut query = Vec::new();
     let body = match chat {
         Chat::Slack => slack::body(&message),
@@ -46,12 +46,12 @@ pub(super) fn post(
             discord::body(&message)
         }
         Chat::Dingtalk => {
-            let signed = secret.map(|secret| dingtalk::signed(secret, occasion.now));
+            let signed = secret.map(|secret| dingtalk::signed(secret, context.now));
             query.extend(signed.into_iter().flatten());
-            dingtalk::body(&message, occasion.delivery)
+            dingtalk::body(&message, context.delivery)
         }
         Chat::Wecom => wecom::body(&message),
-        Chat::Feishu => feishu::body(&message, secret, occasion.now),
+        Chat::Feishu => feishu::body(&message, secret, context.now),
     };
     Post {
         content: Content {

@@ -168,12 +168,12 @@ fn foreign_keys(connection: &Connection) -> Result<Vec<Fault>> {
 /// Each selects, in words, where two things that must agree do not.
 const DISAGREEMENTS: &[&str] = &[
     "with counted as (
-         select endpoint_id as id, iif(mended_by is not null, 'mended', state) as what, count(*) as value
+         select endpoint_id as id, iif(superseded_by is not null, 'superseded', state) as what, count(*) as value
          from hookbox_delivery group by 1, 2
      ),
      told as (
          select id, what, value from hookbox_tally
-         where of = 'endpoint' and what in ('pending', 'delivered', 'dead', 'cancelled', 'mended')
+         where of = 'endpoint' and what in ('pending', 'delivered', 'dead', 'cancelled', 'superseded')
      ),
      both_of as (select id, what from counted union select id, what from told)
      select 'endpoint ' || p.name || ' has ' || ifnull(c.value, 0) || ' deliveries that are ' || b.what

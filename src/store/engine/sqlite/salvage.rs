@@ -25,8 +25,8 @@ const TABLES: &[&str] = &[
     "hookbox_source",
     "hookbox_endpoint",
     "hookbox_old_secret",
-    "hookbox_refusal",
-    "hookbox_refusing",
+    "hookbox_rejected_request",
+    "hookbox_failing_endpoint",
     "hookbox_clock_set",
     "hookbox_pace",
     "hookbox_tally",
@@ -385,8 +385,8 @@ const UNTIED: &[&str] = &[
      where replay_of_event not in (select id from hookbox_event)",
     "update hookbox_delivery set replay_of = null
      where replay_of not in (select id from hookbox_delivery)",
-    "update hookbox_delivery set mended_by = null
-     where mended_by not in (select id from hookbox_delivery)",
+    "update hookbox_delivery set superseded_by = null
+     where superseded_by not in (select id from hookbox_delivery)",
     "update hookbox_delivery set replay_id = null
      where replay_id not in (select id from hookbox_replay)",
     "update hookbox_replay set to_endpoint_id = null
@@ -395,8 +395,8 @@ const UNTIED: &[&str] = &[
      set state = 'cancelled', due_ms = null, settled_ms = created_ms, reason = 'its endpoint was removed'
      where state = 'pending'
          and endpoint_id in (select id from hookbox_endpoint where removed_ms is not null)",
-    "delete from hookbox_refusal where source_id not in (select id from hookbox_source)",
-    "delete from hookbox_refusing where endpoint_id not in (select id from hookbox_endpoint)",
+    "delete from hookbox_rejected_request where source_id not in (select id from hookbox_source)",
+    "delete from hookbox_failing_endpoint where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_pace where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_hour where endpoint_id not in (select id from hookbox_endpoint)",
 ];
@@ -423,7 +423,7 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
 fn count_anew(target: &Connection) -> Result<()> {
     target.execute_batch(
         "delete from hookbox_tally
-         where what in ('events', 'pending', 'delivered', 'dead', 'cancelled', 'mended');
+         where what in ('events', 'pending', 'delivered', 'dead', 'cancelled', 'superseded');
          -- All that ever came: those that are there, and those that were removed.
          insert into hookbox_tally (of, id, what, value)
          select 'source', id, 'events', sum(value) from (
@@ -432,7 +432,7 @@ fn count_anew(target: &Connection) -> Result<()> {
              select id, value from hookbox_tally where of = 'source' and what = 'pruned'
          ) group by 2;
          insert into hookbox_tally (of, id, what, value)
-         select 'endpoint', endpoint_id, iif(mended_by is not null, 'mended', state), count(*)
+         select 'endpoint', endpoint_id, iif(superseded_by is not null, 'superseded', state), count(*)
          from hookbox_delivery group by 2, 3;",
     )?;
     Ok(())

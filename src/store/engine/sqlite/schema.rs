@@ -15,13 +15,16 @@ use crate::store::engine::sqlite::lock::is_served;
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-pub(crate) const SCHEMA_VERSION: i64 = 8;
+pub(crate) const SCHEMA_VERSION: i64 = 9;
 
 /// The oldest schema that files are brought up from.
 pub(crate) const OLDEST: i64 = 7;
 
 /// What leads to each schema from the one before it.
-const STEPS: &[(i64, &str)] = &[(8, include_str!("../../../../migrations/8.sql"))];
+const STEPS: &[(i64, &str)] = &[
+    (8, include_str!("../../../../migrations/8.sql")),
+    (9, include_str!("../../../../migrations/9.sql")),
+];
 
 /// Brings a file up to the newest schema.
 pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Result<()> {
@@ -37,8 +40,10 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
     );
     // A table is made anew beside the old one: nothing may follow its references meanwhile.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // Nor is it looked into views that an application made, of ours or of tables that it dropped.
+    // Nor is it looked into views that an application made, of ours or of tables that it dropped: a column
+    // is renamed though such a view cannot be read, where the schema may be written (SQLite, ALTER TABLE).
     connection.pragma_update(None, "legacy_alter_table", true)?;
+    connection.pragma_update(None, "writable_schema", true)?;
     for (version, step) in STEPS {
         let done = take(connection, *version, step);
         if done.is_err() && !connection.is_autocommit() {
@@ -46,6 +51,7 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
         }
         done?;
     }
+    connection.pragma_update(None, "writable_schema", false)?;
     connection.pragma_update(None, "legacy_alter_table", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())

@@ -15,9 +15,9 @@ use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::redact::Redaction;
 use crate::outbound::attempt::Finished;
-use crate::outbound::policy::{Trial, Verdict, is_page, judge};
+use crate::outbound::policy::{AttemptContext, Decision, is_page, judge};
 use crate::outbound::transport::{Answer, Exchange, Reply};
-use crate::store::{RecentPace, Refusing, Report};
+use crate::store::{FailingChange, RecentPace, Report};
 use crate::time::{Timestamp, show_span};
 
 /// How long an endpoint may refuse whatever it is sent before it is held.
@@ -28,7 +28,7 @@ struct Heard {
     /// It is the probe of an outage that goes on, whose row stands for it.
     is_probe: bool,
     pace: Option<RecentPace>,
-    refusing: Refusing,
+    failing: FailingChange,
 }
 
 impl Scheduler {
@@ -52,24 +52,24 @@ impl Scheduler {
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
             lane.suspects.hear(attempt.delivery, &mut exchange.answer);
         }
-        let trial = Trial {
+        let context = AttemptContext {
             tries: attempt.tries,
             now: attempt.ended,
             chance: self.chance.f64(),
             deadline: self.deadline_after(&endpoint, &exchange.answer, &attempt),
         };
-        let judged = caught(|| judge(&endpoint, &exchange.answer, trial));
-        let mut verdict = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), trial));
-        if let Move::Retry { due } = &mut verdict.change {
+        let judged = caught(|| judge(&endpoint, &exchange.answer, context));
+        let mut decision = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), context));
+        if let Move::Retry { due } = &mut decision.change {
             // By the scheduler's own time, which may be ahead of the wall clock.
             *due = due.plus(self.steady.now().since(attempt.ended));
         }
-        hide_in(&mut verdict, &attempt.redaction);
+        hide_in(&mut decision, &attempt.redaction);
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
-        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
+        let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // Without the time to connect, which says nothing of how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
-        let heard = self.hear(endpoint.id, &mut verdict, is_sent, took, attempt.ended);
+        let heard = self.hear(endpoint.id, &mut decision, is_sent, took, attempt.ended);
         let (status, reply) = match exchange.answer {
             Answer::Replied(reply) => (Some(reply.status), std::mem::take(&mut attempt.shown)),
             Answer::Broken { .. }
@@ -79,10 +79,10 @@ impl Scheduler {
         };
         if !heard.is_probe {
             let took = exchange.timing.total;
-            self.log_attempt(&attempt, &verdict, status, took);
+            self.log_attempt(&attempt, &decision, status, took);
         }
-        self.log_ends(&attempt, &verdict);
-        let is_page = verdict.outcome == Outcome::Delivered
+        self.log_ends(&attempt, &decision);
+        let is_page = decision.outcome == Outcome::Delivered
             && endpoint.chat().is_none()
             && endpoint.connection.expect.is_none()
             && first_value(&attempt.request_headers, "content-type")
@@ -97,17 +97,17 @@ impl Scheduler {
             ended_steady: self.steady.now().max(attempt.ended),
             timing: exchange.timing,
             reached,
-            outcome: verdict.outcome,
+            outcome: decision.outcome,
             status,
-            error: verdict.error,
+            error: decision.error,
             request_headers: attempt.request_headers,
             response_headers: reply.headers,
             response_body: reply.body,
             response_truncated: reply.truncated,
-            change: verdict.change,
-            hold: verdict.hold,
+            change: decision.change,
+            hold: decision.hold,
             pace: heard.pace,
-            refusing: heard.refusing,
+            failing: heard.failing,
             url: endpoint.url.clone(),
         };
         self.record(Arc::new(report));
@@ -135,7 +135,7 @@ impl Scheduler {
     fn hear(
         &mut self,
         endpoint: EndpointId,
-        verdict: &mut Verdict,
+        decision: &mut Decision,
         is_sent: bool,
         took: Duration,
         ended: Timestamp,
@@ -143,15 +143,15 @@ impl Scheduler {
         let mut heard = Heard {
             is_probe: false,
             pace: None,
-            refusing: Refusing::Same,
+            failing: FailingChange::Same,
         };
         let elapsed = self.clock.elapsed();
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return heard;
         };
         let was_open = lane.circuit.probe_at().is_some();
-        let reached = is_sent && verdict.outcome != Outcome::Unreachable;
-        match verdict.outcome {
+        let reached = is_sent && decision.outcome != Outcome::Unreachable;
+        match decision.outcome {
             Outcome::Unreachable => {
                 heard.is_probe = was_open;
                 lane.is_away();
@@ -165,25 +165,25 @@ impl Scheduler {
         }
         lane.off_wire();
         if reached {
-            lane.spent(elapsed, verdict);
+            lane.spent(elapsed, decision);
             heard.pace = lane.recent_pace(ended, elapsed);
-            let is_taken = verdict.outcome == Outcome::Delivered;
-            heard.refusing = lane.answered(is_taken, elapsed);
+            let is_taken = decision.outcome == Outcome::Delivered;
+            heard.failing = lane.answered(is_taken, elapsed);
             let is_hopeless =
-                matches!(heard.refusing, Refusing::For(lasting) if lasting >= REFUSING_MAX);
-            if is_hopeless && verdict.hold.is_none() {
-                verdict.hold = Some(format!(
+                matches!(heard.failing, FailingChange::For(lasting) if lasting >= REFUSING_MAX);
+            if is_hopeless && decision.hold.is_none() {
+                decision.hold = Some(format!(
                     "it has refused everything for {}; the last: {}",
                     show_span(REFUSING_MAX),
-                    verdict.error.as_deref().unwrap_or_default()
+                    decision.error.as_deref().unwrap_or_default()
                 ));
             }
         }
-        if verdict.hold.is_some() {
+        if decision.hold.is_some() {
             lane.hold();
         }
         if is_sent {
-            tell_of_outage(verdict, was_open, &lane.endpoint.name);
+            tell_of_outage(decision, was_open, &lane.endpoint.name);
         }
         heard
     }
@@ -191,31 +191,31 @@ impl Scheduler {
     fn log_attempt(
         &self,
         attempt: &Finished,
-        verdict: &Verdict,
+        decision: &Decision,
         status: Option<u16>,
         took: Duration,
     ) {
-        let spent = u32::from(verdict.change != Move::Postpone);
+        let spent = u32::from(decision.change != Move::Postpone);
         tracing::info!(
             event = attempt.webhook_id,
             delivery = self.store.box_id().delivery(attempt.delivery),
             endpoint = attempt.endpoint.name,
             tries = attempt.tries + spent,
-            outcome = verdict.outcome.name(),
+            outcome = decision.outcome.name(),
             status,
-            error = verdict.error,
+            error = decision.error,
             duration_ms = took.as_micros() as f64 / 1000.0,
             "delivery.attempted"
         );
     }
 
     /// Says what a person should know of: an endpoint that is held, a delivery that is dead.
-    fn log_ends(&self, attempt: &Finished, verdict: &Verdict) {
+    fn log_ends(&self, attempt: &Finished, decision: &Decision) {
         let endpoint = &attempt.endpoint.name;
-        if let Some(reason) = &verdict.hold {
+        if let Some(reason) = &decision.hold {
             tracing::warn!(endpoint, reason, "endpoint.held");
         }
-        if let Move::GiveUp { reason } = &verdict.change {
+        if let Move::GiveUp { reason } = &decision.change {
             tracing::warn!(
                 event = attempt.webhook_id,
                 delivery = self.store.box_id().delivery(attempt.delivery),
@@ -318,21 +318,21 @@ impl Scheduler {
     }
 }
 
-/// Hides in what a verdict says what the receiver repeated of secrets.
-fn hide_in(verdict: &mut Verdict, redaction: &Redaction) {
-    let reason = match &mut verdict.change {
+/// Hides in what a decision says what the receiver repeated of secrets.
+fn hide_in(decision: &mut Decision, redaction: &Redaction) {
+    let reason = match &mut decision.change {
         Move::GiveUp { reason } | Move::Cancel { reason } => Some(reason),
         Move::Deliver | Move::Retry { .. } | Move::Postpone => None,
     };
-    let texts = verdict.error.iter_mut().chain(&mut verdict.hold);
+    let texts = decision.error.iter_mut().chain(&mut decision.hold);
     texts.chain(reason).for_each(|text| redaction.hide_in(text));
 }
 
 /// Says when an outage begins and ends; its probes are in the outage's row, not in the log.
-fn tell_of_outage(verdict: &Verdict, was_open: bool, endpoint: &str) {
-    match (verdict.outcome, was_open) {
+fn tell_of_outage(decision: &Decision, was_open: bool, endpoint: &str) {
+    match (decision.outcome, was_open) {
         (Outcome::Unreachable, false) => {
-            tracing::warn!(endpoint, error = verdict.error, "endpoint.unreachable");
+            tracing::warn!(endpoint, error = decision.error, "endpoint.unreachable");
         }
         (Outcome::Delivered | Outcome::Refused, true) => {
             tracing::warn!(endpoint, "endpoint.reached")

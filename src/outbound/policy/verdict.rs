@@ -20,100 +20,100 @@ pub(in crate::outbound) const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// What a reply says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Finding {
+pub(super) enum Verdict {
     /// The event has not arrived: what answered is not the endpoint.
-    Elsewhere { why: String },
+    NotReached { why: String },
     /// The event has arrived.
-    Taken {
+    Accepted {
         /// What is odd about it.
         remark: Option<String>,
     },
     /// It may arrive later.
-    NotNow {
+    Retryable {
         why: String,
         /// Not before then.
         not_before: Option<Timestamp>,
     },
     /// The endpoint has had enough for now, and says so before it looks at what it gets.
-    Enough { why: String },
+    RateLimited { why: String },
     /// As it is, it never will.
-    Never { why: String },
+    Rejected { why: String },
     /// Nor will any other, until a person mends the endpoint.
-    Mend { why: String },
+    NeedsOperator { why: String },
     /// The endpoint is no more, and says so itself.
     Gone { why: String },
 }
 
-/// A finding, and how long the endpoint wants to be left alone whatever it is.
+/// A verdict, and how long the endpoint wants to be left alone whatever it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Read {
-    pub(super) finding: Finding,
+pub(super) struct Assessment {
+    pub(super) verdict: Verdict,
     pub(super) pause: Option<Duration>,
     /// It has too much to do, and does not say for how long.
     pub(super) is_busy: bool,
 }
 
-impl From<Finding> for Read {
-    fn from(finding: Finding) -> Read {
-        Read {
-            finding,
+impl From<Verdict> for Assessment {
+    fn from(verdict: Verdict) -> Assessment {
+        Assessment {
+            verdict,
             pause: None,
             is_busy: false,
         }
     }
 }
 
-impl Finding {
-    pub(super) const TAKEN: Finding = Finding::Taken { remark: None };
+impl Verdict {
+    pub(super) const ACCEPTED: Verdict = Verdict::Accepted { remark: None };
 
-    pub(super) fn not_now(why: impl Into<String>) -> Finding {
-        Finding::NotNow {
+    pub(super) fn retryable(why: impl Into<String>) -> Verdict {
+        Verdict::Retryable {
             why: why.into(),
             not_before: None,
         }
     }
 
-    pub(super) fn never(why: String) -> Finding {
-        Finding::Never { why }
+    pub(super) fn rejected(why: String) -> Verdict {
+        Verdict::Rejected { why }
     }
 
-    pub(super) fn mend(why: String) -> Finding {
-        Finding::Mend { why }
+    pub(super) fn needs_operator(why: String) -> Verdict {
+        Verdict::NeedsOperator { why }
     }
 
     /// The endpoint asks for less: nothing is sent there for so long.
-    pub(super) fn slow_down(why: impl Into<String>, wait: Duration) -> Read {
-        Read {
+    pub(super) fn rate_limited(why: impl Into<String>, wait: Duration) -> Assessment {
+        Assessment {
             pause: Some(wait),
-            ..Finding::Enough { why: why.into() }.into()
+            ..Verdict::RateLimited { why: why.into() }.into()
         }
     }
 }
 
-impl Read {
+impl Assessment {
     /// A chat's 429 is no refusal of the message: there have been enough, for this long at least.
-    pub(super) fn slowed_down(self, reply: &Reply, least: Duration) -> Read {
-        match self.finding {
-            Finding::NotNow { why, .. } if reply.status == 429 => {
-                Finding::slow_down(why, self.pause.unwrap_or_default().max(least))
+    pub(super) fn or_rate_limited(self, reply: &Reply, least: Duration) -> Assessment {
+        match self.verdict {
+            Verdict::Retryable { why, .. } if reply.status == 429 => {
+                Verdict::rate_limited(why, self.pause.unwrap_or_default().max(least))
             }
-            finding => Read { finding, ..self },
+            verdict => Assessment { verdict, ..self },
         }
     }
 }
 
 /// What a status says of every receiver but a chat: only 2xx is success and redirects are not
-/// followed (Standard Webhooks 1.0.0). Whatever else is answered may be mended at the other end, so
+/// followed (Standard Webhooks 1.0.0). Whatever else is answered may be repaired at the other end, so
 /// it is tried again; 410 is the one answer that is meant for good.
-pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Assessment {
     let why = describe(reply);
     match reply.status {
-        200..300 => Finding::Taken {
+        200..300 => Verdict::Accepted {
             remark: reply.unreadable.clone(),
         }
         .into(),
-        511 => elsewhere(why),
-        410 => Finding::Gone {
+        511 => not_reached(why),
+        410 => Verdict::Gone {
             why: format!("{why}: the endpoint wants no more of these"),
         }
         .into(),
@@ -122,19 +122,19 @@ pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Read {
 }
 
 /// What another hookbox says, whatever the format: the event has come back to where it was.
-pub(super) fn of_loop(reply: &Reply) -> Option<Read> {
+pub(super) fn of_loop(reply: &Reply) -> Option<Assessment> {
     let is_known = reply.status == 508 && first_value(&reply.headers, hops::HEADER).is_some();
     let why = format!("{}: the event goes round", describe(reply));
-    is_known.then(|| Finding::never(why).into())
+    is_known.then(|| Verdict::rejected(why).into())
 }
 
 /// What a reply says of an endpoint for which somebody set what a yes looks like.
-pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Assessment {
     let met = expect.is_met(reply.status, &reply.headers, &reply.body);
     let why = match met {
         Ok(true) => {
             let remark = reply.unreadable.clone();
-            return Finding::Taken { remark }.into();
+            return Verdict::Accepted { remark }.into();
         }
         Ok(false) => match &reply.unreadable {
             Some(what) => format!("--expect cannot be asked: {what}"),
@@ -150,28 +150,28 @@ pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Rea
 
 /// What a chat's status says where its body says nothing. A chat that refuses a message refuses it
 /// again: only what is known to pass is tried again.
-pub(super) fn of_chat(chat: Chat, reply: &Reply, now: Timestamp) -> Read {
+pub(super) fn of_chat(chat: Chat, reply: &Reply, now: Timestamp) -> Assessment {
     let why = format!("{}: {}", chat.title(), describe(reply));
     match reply.status {
-        200..300 => Finding::TAKEN.into(),
-        511 => elsewhere(why),
+        200..300 => Verdict::ACCEPTED.into(),
+        511 => not_reached(why),
         408 | 425 | 429 | 500.. => later(why, reply, now),
-        410 => Finding::Mend { why }.into(),
-        _ => Finding::Never { why }.into(),
+        410 => Verdict::NeedsOperator { why }.into(),
+        _ => Verdict::Rejected { why }.into(),
     }
 }
 
 /// A network that wants a login first answers in the place of every endpoint (RFC 6585, section 6).
-fn elsewhere(why: String) -> Read {
-    Finding::Elsewhere { why }.into()
+fn not_reached(why: String) -> Assessment {
+    Verdict::NotReached { why }.into()
 }
 
 /// Not now, and not before the moment that the reply asks for; 429 and 503 speak for the endpoint.
-fn later(why: String, reply: &Reply, now: Timestamp) -> Read {
+fn later(why: String, reply: &Reply, now: Timestamp) -> Assessment {
     let not_before = retry_after(reply, now);
     let speaks_for_all = matches!(reply.status, 429 | 503);
-    Read {
-        finding: Finding::NotNow { why, not_before },
+    Assessment {
+        verdict: Verdict::Retryable { why, not_before },
         pause: not_before
             .filter(|_| speaks_for_all)
             .map(|at| at.since(now)),

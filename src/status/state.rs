@@ -12,7 +12,7 @@ use crate::store::Store;
 use crate::time::Clock;
 
 /// What every answer is made with.
-pub(super) struct Router {
+pub(super) struct AppState {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) guard: Guard,
@@ -22,15 +22,15 @@ pub(super) struct Router {
     pub(super) events_at: Option<SocketAddr>,
 }
 
-impl Router {
+impl AppState {
     pub(super) fn new(
         store: Store,
         clock: Arc<dyn Clock>,
         address: SocketAddr,
         config: &StatusConfig,
         events_at: Option<SocketAddr>,
-    ) -> Result<Router> {
-        Ok(Router {
+    ) -> Result<AppState> {
+        Ok(AppState {
             clock,
             guard: Guard::new(
                 address,

@@ -1,4 +1,4 @@
-//! What is around a page, whatever it shows: who looks, when, in which language.
+//! What is context a page, whatever it shows: who looks, when, in which language.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use super::texts::{Texts, fill};
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
-/// What is around a page, whatever it shows.
+/// What is context a page, whatever it shows.
 #[derive(Clone, Copy)]
-pub(in crate::status) struct Around<'a> {
+pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) texts: &'static Texts,
     pub(in crate::status) box_id: &'a BoxId,
     pub(in crate::status) now: Timestamp,
@@ -37,7 +37,7 @@ pub(in crate::status) struct Returned<'a> {
     pub(in crate::status) problem: &'a str,
 }
 
-impl Around<'_> {
+impl PageContext<'_> {
     /// Whether the form that is sent there was just refused.
     pub(super) fn is_returned(&self, action: &str) -> bool {
         self.returned
@@ -110,7 +110,7 @@ mod tests {
     fn distances_read_well() {
         let now = Timestamp(1_000_000_000);
         let box_id = BoxId::new("0123456789".to_owned());
-        let around = Around {
+        let context = PageContext {
             texts: &ENGLISH,
             box_id: &box_id,
             now,
@@ -129,9 +129,9 @@ mod tests {
             (400, "in a moment"),
         ];
         for (offset, expected) in rows {
-            assert_eq!(around.distance(Timestamp(now.0 + offset)), expected);
+            assert_eq!(context.distance(Timestamp(now.0 + offset)), expected);
         }
-        assert_eq!(around.lasting(Timestamp(now.0 - 180_000)), "3 min");
-        assert_eq!(around.lasting(now), "a moment");
+        assert_eq!(context.lasting(Timestamp(now.0 - 180_000)), "3 min");
+        assert_eq!(context.lasting(now), "a moment");
     }
 }
