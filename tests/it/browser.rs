@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::support::webdriver::{Browser, call, no_browser};
 use crate::support::{PUSH, Receiver, Served, TestDb, wait_until};
-use crate::webdriver::{Browser, call, no_browser};
 
 #[test]
 fn a_person_finds_the_dead_delivery_and_presses_replay() {

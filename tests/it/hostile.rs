@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use crate::support::webdriver::{Browser, no_browser};
 use crate::support::{PUSH, ReceivedRequest, Receiver, TestDb, raw, say, serve_each, wait_until};
-use crate::webdriver::{Browser, no_browser};
 
 /// What a receiver does with a request: it is given the connection once the request is read.
 type Behaviour = fn(&mut TcpStream);

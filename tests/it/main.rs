@@ -62,6 +62,5 @@ mod taken_in;
 mod template;
 mod typed;
 mod verifiers;
-mod webdriver;
 mod windows;
 mod wire;

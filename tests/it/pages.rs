@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::browser::lived_in;
+use crate::support::webdriver::{Browser, call, no_browser};
 use crate::support::{PUSH, Receiver, TestDb, is_missing};
-use crate::webdriver::{Browser, call, no_browser};
 
 #[test]
 fn pages_fit_a_phone_and_load_nothing_from_outside() {

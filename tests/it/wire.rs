@@ -23,7 +23,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::connection::{http_connect, proxy, socks5};
+use crate::support::proxy::{http_connect, proxy, socks5};
 use crate::support::{
     Bench, ReceivedRequest, Receiver, Script, TestDb, event, listener, replied as answered,
     wait_until,

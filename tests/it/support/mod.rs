@@ -1,10 +1,11 @@
 //! What tests share, one file a noun: the database under test, the served process, receivers,
-//! a scripted transport, and what asks over HTTP.
+//! a scripted transport, proxies, a browser, and what asks over HTTP.
 //!
 //! Fakes are scripted and strict: an unexpected call fails the test.
 
 mod bench;
 mod http;
+pub mod proxy;
 mod receiver;
 mod samples;
 mod script;
@@ -13,6 +14,7 @@ mod snapshot;
 mod test_db;
 mod tools;
 mod waiting;
+pub mod webdriver;
 
 pub use bench::Bench;
 pub use http::{ask, connect, raw, try_ask};

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::support::{ask, is_missing, try_ask, wait_until};
+use super::{ask, is_missing, try_ask, wait_until};
 
 /// A browser session; it ends when dropped.
 pub struct Browser {
