@@ -161,10 +161,12 @@ fn parsed(query: &str) -> Vec<(String, String)> {
     pairs.into_owned().collect()
 }
 
+/// The fields that were filled in.
 fn as_asked(pairs: &[(String, String)]) -> Vec<FilterPair<'_>> {
     let pairs = pairs.iter();
     pairs
         .map(|(name, value)| (name.as_str(), value.as_str()))
+        .filter(|(_, value)| !value.trim().is_empty())
         .collect()
 }
 

@@ -124,10 +124,13 @@ fn a_template_is_checked_on_a_sample_when_it_is_set() {
         "{}",
         ran.stderr
     );
-    let alone = here.run(&["endpoint", "set", "x", "--content-type", "text/html"]);
-    assert_eq!(alone.code, 2, "{}", alone.stderr);
+    // The template that there is stays.
+    let typed = here.json(&["endpoint", "set", "x", "--content-type", "text/html"]);
+    assert_eq!(typed["format"], "template:d.j2");
     let raw = here.json(&["endpoint", "set", "x", "--format", "raw"]);
     assert_eq!(raw["format"], "raw");
+    let alone = here.run(&["endpoint", "set", "x", "--content-type", "text/html"]);
+    assert_eq!(alone.code, 2, "{}", alone.stderr);
 }
 
 #[test]

@@ -213,7 +213,7 @@ impl Call<'_> {
         let pairs = self.query.iter();
         pairs
             .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, _)| !but_for.contains(name))
+            .filter(|(name, value)| !value.is_empty() && !but_for.contains(name))
             .collect()
     }
 

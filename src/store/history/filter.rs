@@ -70,7 +70,7 @@ pub struct FollowFilter {
     pub source: Option<String>,
 }
 
-/// A filter by name and text; an empty text asks for nothing.
+/// A filter by name and text.
 pub type FilterPair<'a> = (&'a str, &'a str);
 
 impl Store {
@@ -185,8 +185,7 @@ impl Store {
 }
 
 fn given<'a>(asked: &'a [FilterPair<'_>]) -> impl Iterator<Item = FilterPair<'a>> {
-    let trimmed = asked.iter().map(|(name, value)| (*name, value.trim()));
-    trimmed.filter(|(_, value)| !value.is_empty())
+    asked.iter().map(|(name, value)| (*name, value.trim()))
 }
 
 fn unknown(what: &str, name: &str, names: &str) -> Error {

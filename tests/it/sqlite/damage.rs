@@ -64,7 +64,7 @@ fn a_damaged_file_is_not_ready_and_every_command_says_so() {
     let served = here.serve();
     // Nobody has read that page yet.
     assert_eq!(served.page("/readyz").0, 200);
-    served.page("/events?limit=100");
+    served.page("/events");
     assert_eq!(served.page("/readyz").0, 503, "{}", served.log());
     let (status, answer) = served.push("after", PUSH.as_bytes());
     assert_eq!(status, 503, "{answer}");
@@ -99,7 +99,7 @@ fn what_is_pending_is_delivered_from_a_damaged_file_all_the_same() {
     assert_eq!(served.signal("TERM"), Some(0));
     break_page(&here.db, "key-00030");
     let served = here.serve();
-    served.page("/events?limit=100");
+    served.page("/events");
     assert_eq!(served.page("/readyz").0, 503);
     let receiver = Receiver::answering(&[200]);
     here.json(&["endpoint", "set", "ci", "--url", &receiver.url]);
