@@ -23,9 +23,10 @@ use hookbox::model::id::{BoxId, EventId};
 use hookbox::model::kind::SourceKind;
 use hookbox::model::retry::Retry;
 use hookbox::model::scope::Scope;
+use hookbox::model::sendable::SendableEvent;
 use hookbox::outbound::{RenderContext, render};
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
-use hookbox::store::{Missing, SendableEvent, Store};
+use hookbox::store::{Missing, Store};
 use hookbox::time::{Timestamp, parse_span};
 use sha2::Sha256;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::model::delivery::Move;
 use crate::model::header::Header;
 use crate::model::id::{AttemptId, BoxId, DeliveryId};
 use crate::time::Timestamp;
@@ -40,6 +41,38 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// What an endpoint answered.
+#[derive(Debug, Clone, Default)]
+pub struct Response {
+    /// Its status.
+    pub status: u16,
+    /// Its headers; names in lower case.
+    pub headers: Vec<Header>,
+    /// Its body, up to a limit.
+    pub body: Vec<u8>,
+    /// Whether there was more, or the body broke off.
+    pub truncated: bool,
+    /// Why nothing but the status could be read of it, where that is so.
+    pub unreadable: Option<String>,
+}
+
+/// What becomes of a delivery after an attempt, and of its endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// What went wrong, or was odd.
+    pub error: Option<String>,
+    /// What happens to the delivery.
+    pub change: Move,
+    /// The endpoint asks to be left alone for so long.
+    pub pause: Option<Duration>,
+    /// It has too much to do, and does not say for how long.
+    pub is_busy: bool,
+    /// The endpoint is no more: why nothing is to be sent there until a person says so.
+    pub hold: Option<String>,
 }
 
 /// Where the time of an attempt went. A step that did not happen took none: on a kept-alive

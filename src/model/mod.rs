@@ -35,6 +35,7 @@ mod repair;
 pub mod replay;
 pub mod retry;
 pub mod scope;
+pub mod sendable;
 pub mod settings;
 pub mod source;
 pub mod stats;

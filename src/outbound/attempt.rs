@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use crate::caught::caught;
 use crate::error::{Error, Result};
+use crate::model::attempt::Response;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
 use crate::model::redact::Redaction;
-use crate::store::{Hands, Piece, SendableEvent};
+use crate::model::sendable::SendableEvent;
+use crate::store::{Hands, Piece};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{RenderContext, render};
-use super::transport::{Answer, Exchange, Reply, Transport};
+use super::transport::{Answer, Exchange, Transport};
 
 /// A delivery to be tried once.
 #[derive(Debug)]
@@ -44,8 +46,8 @@ pub(super) struct Finished {
     pub(super) body_bytes: usize,
     /// What came back; an error where the request could not even be made.
     pub(super) exchange: Result<Exchange>,
-    /// The reply as others may see it: error pages like to repeat what was asked for.
-    pub(super) shown: Reply,
+    /// The response, where one came, as others may see it: error pages like to repeat what was asked for.
+    pub(super) shown: Option<Response>,
     /// What of all texts nobody may see.
     pub(super) redaction: Redaction,
 }
@@ -70,8 +72,8 @@ pub(super) fn run(
         Ok(Exchange {
             answer: Answer::Replied(reply),
             ..
-        }) => shown(reply, &redaction),
-        _ => Reply::default(),
+        }) => Some(shown(reply, &redaction)),
+        _ => None,
     };
     Finished {
         delivery,
@@ -124,7 +126,7 @@ fn exchange(
 }
 
 /// A reply with what nobody may see hidden.
-fn shown(reply: &Reply, redaction: &Redaction) -> Reply {
+fn shown(reply: &Response, redaction: &Redaction) -> Response {
     let mut reply = reply.clone();
     for (name, value) in &mut reply.headers {
         redaction.hide_in(name);

@@ -4,14 +4,15 @@ use std::mem::discriminant;
 
 use super::format::{RenderContext, render};
 use super::policy::{AttemptContext, judge};
-use super::transport::{Answer, Reply};
+use super::transport::Answer;
 use crate::fuzz::{fuzz, kind_of, parts};
 use crate::model::activity::Facts;
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::endpoint::{Endpoint, Format, NewEndpoint};
 use crate::model::id::{EndpointId, EventId};
 use crate::model::kind::SourceKind;
-use crate::store::SendableEvent;
+use crate::model::sendable::SendableEvent;
 use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_764_406_800_000);
@@ -51,7 +52,7 @@ fn replies() {
         |input| {
             let [status, headers, body] = parts(input);
             let headers = headers.lines().filter_map(|line| line.split_once(": "));
-            let reply = Reply {
+            let reply = Response {
                 status: status.parse().unwrap_or(200),
                 headers: headers.map(|(n, v)| (n.to_owned(), v.to_owned())).collect(),
                 body: body.into_bytes(),

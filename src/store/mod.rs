@@ -25,7 +25,7 @@ mod setup;
 mod upkeep;
 
 pub(crate) use drain::clock_shift::Shift;
-pub use drain::due::{DueDelivery, SendableEvent};
+pub use drain::due::DueDelivery;
 pub(crate) use drain::expire::Expired;
 pub use drain::pace::RecentPace;
 pub use drain::record::{FailingChange, Report};

@@ -9,8 +9,8 @@ use hookbox::model::chat::Chat;
 use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::id::EventId;
 use hookbox::model::kind::SourceKind;
+use hookbox::model::sendable::SendableEvent;
 use hookbox::outbound::{RenderContext, render};
-use hookbox::store::SendableEvent;
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
 

@@ -8,15 +8,14 @@ use std::sync::mpsc::{Receiver as Inbox, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use hookbox::model::attempt::Response;
 use hookbox::model::attempt::Timing;
 use hookbox::model::connection::Authorities;
 use hookbox::model::delivery::State;
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
 use hookbox::model::header::first_value;
 use hookbox::model::id::DeliveryId;
-use hookbox::outbound::{
-    Answer, Egress, Exchange, OutboundRequest, Reply, Transport, UreqTransport,
-};
+use hookbox::outbound::{Answer, Egress, Exchange, OutboundRequest, Transport, UreqTransport};
 use hookbox::time::SystemClock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -125,7 +124,7 @@ pub fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &s
     transport.send(endpoint, &request).answer
 }
 
-pub fn replied(answer: Answer) -> Reply {
+pub fn replied(answer: Answer) -> Response {
     match answer {
         Answer::Replied(reply) => reply,
         other => panic!("{other:?}"),

@@ -5,8 +5,8 @@ use super::{Content, RenderContext};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{Header, first_value};
+use crate::model::sendable::SendableEvent;
 use crate::signature::{Scheme, Signable};
-use crate::store::SendableEvent;
 
 use super::super::transport::OutboundRequest;
 

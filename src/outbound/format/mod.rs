@@ -11,7 +11,7 @@ mod template;
 use crate::error::Result;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::Header;
-use crate::store::SendableEvent;
+use crate::model::sendable::SendableEvent;
 use crate::time::Timestamp;
 
 use super::transport::OutboundRequest;

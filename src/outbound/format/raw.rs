@@ -4,7 +4,7 @@ use super::Content;
 use crate::model::connection::is_own_header;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::holds_secret;
-use crate::store::SendableEvent;
+use crate::model::sendable::SendableEvent;
 
 pub(super) fn content(endpoint: &Endpoint, event: &mut SendableEvent) -> Content {
     let headers = event.headers.iter();

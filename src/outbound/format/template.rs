@@ -3,8 +3,8 @@
 
 use super::Content;
 use crate::error::Result;
+use crate::model::sendable::SendableEvent;
 use crate::model::template::Template;
-use crate::store::SendableEvent;
 
 pub(super) fn content(
     template: &Template,

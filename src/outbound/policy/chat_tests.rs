@@ -37,7 +37,7 @@ fn check(chat: Chat, rows: &[Row]) {
             unreachable!("it is a reply")
         };
         let bytes = body.as_bytes().to_vec();
-        let answer = Answer::Replied(Reply {
+        let answer = Answer::Replied(Response {
             body: bytes,
             ..reply
         });
@@ -631,7 +631,11 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
         unreachable!("it is a reply")
     };
     let body = br#"{"errcode":300001,"errmsg":"token is not exist"}"#.to_vec();
-    let decision = judge(&raw, &Answer::Replied(Reply { body, ..reply }), context(0));
+    let decision = judge(
+        &raw,
+        &Answer::Replied(Response { body, ..reply }),
+        context(0),
+    );
     assert!(
         decision.hold.is_some(),
         "a 200 of DingTalk is no success by itself"

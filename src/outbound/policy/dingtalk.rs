@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::errcode::{SLOW_DOWN, answer};
 use super::verdict::{Assessment, Verdict, said};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 /// How long a robot is silent that went on for too long.
 const PUNISHED: Duration = Duration::from_secs(600);
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let answer = match answer(Chat::Dingtalk, reply, now) {
         Ok(answer) => answer,
         Err(read) => return read,

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use super::verdict::{Assessment, Verdict, of_chat, retry_after, said, seconds, shorten};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 #[derive(Default, serde::Deserialize)]
@@ -21,7 +21,7 @@ struct Body {
     retry_after: Option<serde_json::Number>,
 }
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let body: Body = lenient::read(&reply.body);
     let code = body.code.0.as_deref();
     let message = shorten(body.message.0.as_deref().unwrap_or_default());
@@ -61,7 +61,7 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
 }
 
 /// How long nothing more may come, when this was the last of the bucket.
-fn spent(reply: &Reply) -> Option<Duration> {
+fn spent(reply: &Response) -> Option<Duration> {
     let remaining = first_value(&reply.headers, "x-ratelimit-remaining")?;
     if remaining != "0" {
         return None;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::verdict::{Assessment, Verdict, of_chat, shorten};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::lenient::{self, Text};
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 /// After a message too many a minute must pass.
@@ -28,7 +28,7 @@ struct Body {
 }
 
 /// Reads a robot's answer, or what a reply without one means.
-pub(super) fn answer(chat: Chat, reply: &Reply, now: Timestamp) -> Result<Coded, Assessment> {
+pub(super) fn answer(chat: Chat, reply: &Response, now: Timestamp) -> Result<Coded, Assessment> {
     if !(200..300).contains(&reply.status) {
         return Err(of_chat(chat, reply, now).or_rate_limited(reply, SLOW_DOWN));
     }

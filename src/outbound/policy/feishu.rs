@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use super::verdict::{Assessment, Verdict, of_chat, said, seconds, shorten};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 /// When it does not say how long.
@@ -26,7 +26,7 @@ struct Body {
     status_message: Text,
 }
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let body: Body = lenient::read(&reply.body);
     let message = body.msg.0.or(body.status_message.0).unwrap_or_default();
     let is_success = (200..300).contains(&reply.status);
@@ -75,7 +75,7 @@ pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
 
 /// How long to wait: as the gateway says, else a little, and never to a full minute, when
 /// everybody sends.
-fn wait(reply: &Reply, now: Timestamp) -> Duration {
+fn wait(reply: &Response, now: Timestamp) -> Duration {
     const CROWDED_SECONDS: i64 = 3;
     if let Some(asked) = first_value(&reply.headers, "x-ogw-ratelimit-reset").and_then(seconds) {
         return asked;

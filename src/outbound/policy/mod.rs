@@ -15,34 +15,19 @@ mod wecom;
 
 use std::time::Duration;
 
-use crate::model::attempt::Outcome;
+use crate::model::attempt::{Decision, Outcome, Response};
 use crate::model::chat::Chat;
 use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
 use crate::model::retry::Retry;
 use crate::time::{Timestamp, show_span};
 
-use super::transport::{Answer, Reply};
+use super::transport::Answer;
 
 use verdict::{Assessment, Verdict};
 
 pub use verdict::RETRY_AFTER_MAX;
 pub(super) use verdict::{PAUSE_MAX, is_page};
-
-/// What is to be recorded of an answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Decision {
-    pub(super) outcome: Outcome,
-    /// What went wrong, or was odd.
-    pub(super) error: Option<String>,
-    pub(super) change: Move,
-    /// The endpoint asks to be left alone for so long.
-    pub(super) pause: Option<Duration>,
-    /// It has too much to do, and does not say for how long.
-    pub(super) is_busy: bool,
-    /// The endpoint is no more: why nothing is to be sent there until a person says so.
-    pub(super) hold: Option<String>,
-}
 
 /// What an answer is judged by, besides itself.
 #[derive(Debug, Clone, Copy)]
@@ -93,7 +78,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContex
     }
 }
 
-fn judge_reply(endpoint: &Endpoint, reply: &Reply, context: AttemptContext) -> Decision {
+fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -> Decision {
     let now = context.now;
     let read = || match endpoint.chat() {
         None => match &endpoint.connection.expect {

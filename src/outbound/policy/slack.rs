@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use super::verdict::{Assessment, Verdict, describe, is_page, of_chat, said, shorten};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 /// When it does not say how long.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let word = shorten(&String::from_utf8_lossy(&reply.body));
     let is_word = !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let told = |advice: &str| match is_word {

@@ -17,11 +17,11 @@ pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    Answer::Replied(Reply {
+    Answer::Replied(Response {
         status,
         headers,
         body: Vec::new(),
-        ..Reply::default()
+        ..Response::default()
     })
 }
 

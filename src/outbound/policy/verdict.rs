@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::expect::Expect;
 use crate::model::header::first_value;
 use crate::model::hops;
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
 /// Longest wait that a receiver's `Retry-After` can ask for: a day, the longest step of the
@@ -92,7 +92,7 @@ impl Verdict {
 
 impl Assessment {
     /// A chat's 429 is no refusal of the message: there have been enough, for this long at least.
-    pub(super) fn or_rate_limited(self, reply: &Reply, least: Duration) -> Assessment {
+    pub(super) fn or_rate_limited(self, reply: &Response, least: Duration) -> Assessment {
         match self.verdict {
             Verdict::Retryable { why, .. } if reply.status == 429 => {
                 Verdict::rate_limited(why, self.pause.unwrap_or_default().max(least))
@@ -105,7 +105,7 @@ impl Assessment {
 /// What a status says of every receiver but a chat: only 2xx is success and redirects are not
 /// followed (Standard Webhooks 1.0.0). Whatever else is answered may be repaired at the other end, so
 /// it is tried again; 410 is the one answer that is meant for good.
-pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn of_any(reply: &Response, now: Timestamp) -> Assessment {
     let why = describe(reply);
     match reply.status {
         200..300 => Verdict::Accepted {
@@ -122,14 +122,14 @@ pub(super) fn of_any(reply: &Reply, now: Timestamp) -> Assessment {
 }
 
 /// What another hookbox says, whatever the format: the event has come back to where it was.
-pub(super) fn of_loop(reply: &Reply) -> Option<Assessment> {
+pub(super) fn of_loop(reply: &Response) -> Option<Assessment> {
     let is_known = reply.status == 508 && first_value(&reply.headers, hops::HEADER).is_some();
     let why = format!("{}: the event goes round", describe(reply));
     is_known.then(|| Verdict::rejected(why).into())
 }
 
 /// What a reply says of an endpoint for which somebody set what a yes looks like.
-pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn as_expected(expect: &Expect, reply: &Response, now: Timestamp) -> Assessment {
     let met = expect.is_met(reply.status, &reply.headers, &reply.body);
     let why = match met {
         Ok(true) => {
@@ -150,7 +150,7 @@ pub(super) fn as_expected(expect: &Expect, reply: &Reply, now: Timestamp) -> Ass
 
 /// What a chat's status says where its body says nothing. A chat that refuses a message refuses it
 /// again: only what is known to pass is tried again.
-pub(super) fn of_chat(chat: Chat, reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn of_chat(chat: Chat, reply: &Response, now: Timestamp) -> Assessment {
     let why = format!("{}: {}", chat.title(), describe(reply));
     match reply.status {
         200..300 => Verdict::ACCEPTED.into(),
@@ -167,7 +167,7 @@ fn not_reached(why: String) -> Assessment {
 }
 
 /// Not now, and not before the moment that the reply asks for; 429 and 503 speak for the endpoint.
-fn later(why: String, reply: &Reply, now: Timestamp) -> Assessment {
+fn later(why: String, reply: &Response, now: Timestamp) -> Assessment {
     let not_before = retry_after(reply, now);
     let speaks_for_all = matches!(reply.status, 429 | 503);
     Assessment {
@@ -180,7 +180,7 @@ fn later(why: String, reply: &Reply, now: Timestamp) -> Assessment {
 }
 
 /// A reply in words: `503 Service Unavailable`.
-pub(super) fn describe(reply: &Reply) -> String {
+pub(super) fn describe(reply: &Response) -> String {
     let reason = StatusCode::from_u16(reply.status)
         .ok()
         .and_then(|status| status.canonical_reason());
@@ -202,7 +202,7 @@ pub(super) fn describe(reply: &Reply) -> String {
 }
 
 /// Whether a reply is a page for a person.
-pub(in crate::outbound) fn is_page(reply: &Reply) -> bool {
+pub(in crate::outbound) fn is_page(reply: &Response) -> bool {
     let content_type = first_value(&reply.headers, "content-type").unwrap_or_default();
     let beginning = reply.body.trim_ascii_start();
     let begins = |tag: &[u8]| {
@@ -234,7 +234,7 @@ pub(super) fn shorten(text: &str) -> String {
 /// The moment that `Retry-After` asks for, in seconds or as a date (RFC 9110, section 10.2.3),
 /// capped. A date is as far ahead as the reply's own `Date` says, where it has one: the clocks of
 /// the two may differ.
-pub(super) fn retry_after(reply: &Reply, now: Timestamp) -> Option<Timestamp> {
+pub(super) fn retry_after(reply: &Response, now: Timestamp) -> Option<Timestamp> {
     let value = first_value(&reply.headers, "retry-after")?;
     let latest = now.plus(RETRY_AFTER_MAX);
     if let Some(date) = Timestamp::parse_http_date(value) {

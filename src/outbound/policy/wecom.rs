@@ -4,11 +4,11 @@
 
 use super::errcode::{SLOW_DOWN, answer};
 use super::verdict::{Assessment, Verdict, said};
+use crate::model::attempt::Response;
 use crate::model::chat::Chat;
-use crate::outbound::transport::Reply;
 use crate::time::Timestamp;
 
-pub(super) fn read(reply: &Reply, now: Timestamp) -> Assessment {
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let answer = match answer(Chat::Wecom, reply, now) {
         Ok(answer) => answer,
         Err(read) => return read,

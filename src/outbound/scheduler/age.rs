@@ -56,7 +56,7 @@ pub(super) fn expire_if_old(
         // As much older than its deadline as this one is, others may be younger: less of their time
         // was spent offline, if anything.
         up_to: owed.plus(now.since(deadline)),
-        but_for: lane.in_flight().filter(|id| *id != delivery).collect(),
+        but_for: lane.page.in_flight().filter(|id| *id != delivery).collect(),
     };
     let count = store.expire(old, &reason, now)?;
     tracing::warn!(

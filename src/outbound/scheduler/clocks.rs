@@ -47,7 +47,7 @@ impl Scheduler {
                     "the clock was set forward, and what waits for its next try goes out at once"
                 ),
             }
-            lane.look_again();
+            lane.page.look_again();
         }
     }
 

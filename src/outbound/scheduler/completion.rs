@@ -8,15 +8,15 @@ use super::Scheduler;
 use super::age::deadline;
 use crate::caught::caught;
 use crate::error::Result;
-use crate::model::attempt::Outcome;
+use crate::model::attempt::{Decision, Outcome};
 use crate::model::delivery::Move;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::redact::Redaction;
 use crate::outbound::attempt::Finished;
-use crate::outbound::policy::{AttemptContext, Decision, is_page, judge};
-use crate::outbound::transport::{Answer, Exchange, Reply};
+use crate::outbound::policy::{AttemptContext, is_page, judge};
+use crate::outbound::transport::{Answer, Exchange};
 use crate::store::{FailingChange, RecentPace, Report};
 use crate::time::{Timestamp, show_span};
 
@@ -70,15 +70,10 @@ impl Scheduler {
         // Without the time to connect, which says nothing of how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
         let heard = self.hear(endpoint.id, &mut decision, is_sent, took, attempt.ended);
-        let (status, reply) = match exchange.answer {
-            Answer::Replied(reply) => (Some(reply.status), std::mem::take(&mut attempt.shown)),
-            Answer::Broken { .. }
-            | Answer::Unsent { .. }
-            | Answer::Unreachable { .. }
-            | Answer::Closed { .. } => (None, Reply::default()),
-        };
+        let response = attempt.shown.take();
         if !heard.is_probe {
             let took = exchange.timing.total;
+            let status = response.as_ref().map(|response| response.status);
             self.log_attempt(&attempt, &decision, status, took);
         }
         self.log_ends(&attempt, &decision);
@@ -87,7 +82,7 @@ impl Scheduler {
             && endpoint.connection.expect.is_none()
             && first_value(&attempt.request_headers, "content-type")
                 .is_some_and(|content_type| content_type.contains("json"))
-            && is_page(&reply);
+            && response.as_ref().is_some_and(is_page);
         let report = Report {
             is_page,
             delivery: attempt.delivery,
@@ -97,15 +92,9 @@ impl Scheduler {
             ended_steady: self.steady.now().max(attempt.ended),
             timing: exchange.timing,
             reached,
-            outcome: decision.outcome,
-            status,
-            error: decision.error,
             request_headers: attempt.request_headers,
-            response_headers: reply.headers,
-            response_body: reply.body,
-            response_truncated: reply.truncated,
-            change: decision.change,
-            hold: decision.hold,
+            response,
+            decision,
             pace: heard.pace,
             failing: heard.failing,
             url: endpoint.url.clone(),
@@ -149,26 +138,27 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return heard;
         };
-        let was_open = lane.circuit.probe_at().is_some();
+        let was_open = lane.brakes.circuit.probe_at().is_some();
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         match decision.outcome {
             Outcome::Unreachable => {
                 heard.is_probe = was_open;
-                lane.is_away();
+                lane.brakes.is_away();
                 let longest = lane.endpoint.probe_max;
-                lane.circuit
+                lane.brakes
+                    .circuit
                     .unreachable(elapsed, self.chance.f64(), longest);
             }
-            Outcome::Delivered => lane.reached(Some(took)),
-            Outcome::Refused if reached => lane.reached(None),
+            Outcome::Delivered => lane.brakes.reached(&lane.endpoint, Some(took)),
+            Outcome::Refused if reached => lane.brakes.reached(&lane.endpoint, None),
             Outcome::Refused => {}
         }
-        lane.off_wire();
+        lane.brakes.off_wire();
         if reached {
-            lane.spent(elapsed, decision);
-            heard.pace = lane.recent_pace(ended, elapsed);
+            lane.brakes.spent(elapsed, &lane.endpoint, decision);
+            heard.pace = lane.brakes.recent_pace(&lane.endpoint, ended, elapsed);
             let is_taken = decision.outcome == Outcome::Delivered;
-            heard.failing = lane.answered(is_taken, elapsed);
+            heard.failing = lane.brakes.answered(is_taken, elapsed);
             let is_hopeless =
                 matches!(heard.failing, FailingChange::For(lasting) if lasting >= REFUSING_MAX);
             if is_hopeless && decision.hold.is_none() {
@@ -180,7 +170,7 @@ impl Scheduler {
             }
         }
         if decision.hold.is_some() {
-            lane.hold();
+            lane.brakes.hold();
         }
         if is_sent {
             tell_of_outage(decision, was_open, &lane.endpoint.name);
@@ -269,10 +259,10 @@ impl Scheduler {
                 );
                 let report = self.recording.remove(&delivery);
                 // The endpoint is not held then, and goes on.
-                if report.is_some_and(|report| report.hold.is_some())
+                if report.is_some_and(|report| report.decision.hold.is_some())
                     && let Some(lane) = self.lanes.get_mut(&endpoint)
                 {
-                    lane.hold_written();
+                    lane.brakes.hold_written();
                 }
             }
             Ok(()) => {
@@ -288,16 +278,19 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
             return;
         };
-        if report.as_ref().is_some_and(|report| report.hold.is_some()) {
-            lane.hold_written();
+        if report
+            .as_ref()
+            .is_some_and(|report| report.decision.hold.is_some())
+        {
+            lane.brakes.hold_written();
         }
-        match report.as_ref().map(|report| &report.change) {
-            Some(Move::Postpone) => lane.put_back(delivery),
+        match report.as_ref().map(|report| &report.decision.change) {
+            Some(Move::Postpone) => lane.page.put_back(delivery),
             Some(Move::Retry { due }) => {
-                lane.release(delivery);
+                lane.page.release(delivery);
                 lane.expect(*due);
             }
-            _ => lane.release(delivery),
+            _ => lane.page.release(delivery),
         }
     }
 

@@ -131,7 +131,7 @@ impl Scheduler {
             let pace = scheduler.recent_pace(endpoint.id)?;
             let mut lane = Lane::new(endpoint, circuit, pace);
             if let Some(lasting) = scheduler.store.failing_for(lane.endpoint.id)? {
-                lane.refuses_for(lasting);
+                lane.brakes.refuses_for(lasting);
             }
             scheduler.lanes.insert(lane.endpoint.id, lane);
         }
@@ -231,8 +231,8 @@ impl Scheduler {
                     let bytes = job.event.body.len();
                     self.memory.give_back(job.endpoint.id, bytes);
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
-                        lane.off_wire();
-                        lane.put_back(job.delivery);
+                        lane.brakes.off_wire();
+                        lane.page.put_back(job.delivery);
                     }
                     self.pause();
                 }
@@ -361,7 +361,7 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
-        if lane.on_wire() >= share || !has_room {
+        if lane.brakes.on_wire() >= share || !has_room {
             return Ok(None);
         }
         // Also when it fails: the next round begins with another endpoint.
@@ -371,17 +371,17 @@ impl Scheduler {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     // Cancelled since it was looked up.
-                    lane.off_wire();
-                    lane.release(due.id);
+                    lane.brakes.off_wire();
+                    lane.page.release(due.id);
                     continue;
                 }
                 Err(error) if error.may_pass() => {
-                    lane.off_wire();
-                    lane.put_back(due.id);
+                    lane.brakes.off_wire();
+                    lane.page.put_back(due.id);
                     return Err(error);
                 }
                 Err(error) => {
-                    lane.off_wire();
+                    lane.brakes.off_wire();
                     // This one row cannot be read. It stays in flight, and so out of the way of
                     // the others, until the next start.
                     let delivery = self.store.box_id().delivery(due.id);
@@ -391,8 +391,8 @@ impl Scheduler {
             };
             let given_up = match give_up_if_spent(&self.store, lane, due, moment.wall) {
                 Ok(true) => {
-                    lane.off_wire();
-                    lane.release(due.id);
+                    lane.brakes.off_wire();
+                    lane.page.release(due.id);
                     continue;
                 }
                 Ok(false) => expire_if_old(&self.store, lane, due.id, event.owed, moment.wall),
@@ -402,14 +402,14 @@ impl Scheduler {
                 Ok(false) => {}
                 // A batch at a time: the others get their turn in between.
                 Ok(true) => {
-                    lane.off_wire();
-                    lane.put_back(due.id);
+                    lane.brakes.off_wire();
+                    lane.page.put_back(due.id);
                     self.has_given_up = true;
                     return Ok(None);
                 }
                 Err(error) => {
-                    lane.off_wire();
-                    lane.put_back(due.id);
+                    lane.brakes.off_wire();
+                    lane.page.put_back(due.id);
                     return Err(error);
                 }
             }
@@ -465,7 +465,8 @@ impl Scheduler {
         let (moment, share) = (self.moment(), self.share());
         let memory = &self.memory;
         let lanes = self.lanes.iter_mut();
-        let lanes = lanes.filter(|(id, lane)| lane.on_wire() < share && memory.has_room_for(**id));
+        let lanes =
+            lanes.filter(|(id, lane)| lane.brakes.on_wire() < share && memory.has_room_for(**id));
         let lanes = lanes.map(|(_, lane)| lane);
         let next = lanes.filter_map(|lane| lane.wait(moment)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))

@@ -16,7 +16,7 @@ use std::time::Duration;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, Proxy};
 
-use crate::model::attempt::Timing;
+use crate::model::attempt::{Response, Timing};
 use crate::model::connection::{Connection, Method};
 use crate::model::endpoint::{Endpoint, EndpointUrl};
 use crate::model::header::Header;
@@ -72,7 +72,7 @@ pub struct Exchange {
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// A reply, whatever its status.
-    Replied(Reply),
+    Replied(Response),
     /// The endpoint was reached, and no reply came: a time-out, a reset, nonsense.
     Broken {
         /// What happened, in plain words.
@@ -97,21 +97,6 @@ pub enum Answer {
         /// What happened, in plain words.
         error: String,
     },
-}
-
-/// A reply.
-#[derive(Debug, Clone, Default)]
-pub struct Reply {
-    /// Its status.
-    pub status: u16,
-    /// Its headers; names in lower case.
-    pub headers: Vec<Header>,
-    /// Its body, up to [`REPLY_BYTES_MAX`].
-    pub body: Vec<u8>,
-    /// Whether there was more, or the body broke off.
-    pub truncated: bool,
-    /// Why nothing but the status could be read of it, where that is so.
-    pub unreadable: Option<String>,
 }
 
 /// Sends requests. [`UreqTransport`] in earnest, a scripted one in tests.
@@ -293,7 +278,7 @@ impl fmt::Debug for UreqTransport {
 }
 
 /// Reads a reply; its body is cut while it is read.
-fn read_reply(response: http::Response<ureq::Body>) -> Reply {
+fn read_reply(response: http::Response<ureq::Body>) -> Response {
     let (head, mut body) = response.into_parts();
     let headers = head
         .headers
@@ -314,7 +299,7 @@ fn read_reply(response: http::Response<ureq::Body>) -> Reply {
         .read_to_end(&mut kept);
     let truncated = read.is_err() || kept.len() > REPLY_BYTES_MAX;
     kept.truncate(REPLY_BYTES_MAX);
-    Reply {
+    Response {
         status: head.status.as_u16(),
         headers,
         body: kept,
@@ -360,11 +345,11 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
         Progress {
             status: Some(status),
             ..
-        } => Answer::Replied(Reply {
+        } => Answer::Replied(Response {
             status,
             truncated: true,
             unreadable: Some(said("the rest of the reply cannot be read")),
-            ..Reply::default()
+            ..Response::default()
         }),
         Progress {
             on: Some(On::Fresh),

@@ -5,15 +5,10 @@
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
-use crate::model::apart::apart;
-use crate::model::event::summary;
-use crate::model::header::Header;
 use crate::model::hops;
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId};
 use crate::model::kind::SourceKind;
-use crate::model::redact::hidden_texts;
-use crate::model::scope::Scope;
-use crate::model::template::{Particulars, Template};
+use crate::model::sendable::SendableEvent;
 use crate::store::engine::Store;
 use crate::store::engine::columns::Headers;
 use crate::store::engine::conn::{Conn, Row, params};
@@ -33,83 +28,6 @@ pub struct DueDelivery {
     pub due: Timestamp,
     /// Whether its `webhook-id` is its own id: the receiver must take the event again.
     pub has_new_id: bool,
-}
-
-/// An event as it is sent.
-#[derive(Debug, Clone)]
-pub struct SendableEvent {
-    /// Its row.
-    pub id: EventId,
-    /// What kind of fact.
-    pub event_type: String,
-    /// Its idempotency key.
-    pub key: Option<String>,
-    /// The name of its source, and the kind.
-    pub source: Option<(String, SourceKind)>,
-    /// When it was accepted.
-    pub received: Timestamp,
-    /// Since when it is owed: then, or when somebody asked for it again.
-    pub owed: Timestamp,
-    /// What was read from the body.
-    pub facts: Facts,
-    /// The producer's content type.
-    pub content_type: Option<String>,
-    /// The producer's headers in received order.
-    pub headers: Vec<Header>,
-    /// The exact bytes.
-    pub body: Vec<u8>,
-    /// The header that says which boxes and sources it has passed, this one included.
-    pub hops: Header,
-}
-
-impl SendableEvent {
-    /// The same under another key, also in the producer's headers that name it: for a receiver
-    /// that must take it again.
-    #[must_use]
-    pub fn renamed(mut self, key: &str) -> SendableEvent {
-        if let Some(old) = self.key.replace(key.to_owned()) {
-            for (_, value) in &mut self.headers {
-                if *value == old {
-                    *value = key.to_owned();
-                }
-            }
-        }
-        self
-    }
-
-    /// What its producer wrote into the body to prove itself: a receiver may say it again.
-    pub fn secret_texts(&self) -> Vec<Vec<u8>> {
-        let kind = self.source.as_ref().map(|(_, kind)| *kind);
-        let fields = kind.map_or(&[][..], SourceKind::secret_fields);
-        match fields {
-            [] => Vec::new(),
-            fields => hidden_texts(&self.body, fields),
-        }
-    }
-
-    /// What a template makes of it.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
-    pub fn filled_in(&self, template: &Template, webhook_id: &str) -> Result<Vec<u8>> {
-        apart(self.body.len(), || {
-            let source = self.source.as_ref().map(|(name, _)| name.as_str());
-            let scope = Scope {
-                kind: self.source.as_ref().map(|(_, kind)| *kind),
-                branch: self.facts.branch.as_deref(),
-                headers: &self.headers,
-                content_type: self.content_type.as_deref(),
-                ..Scope::new(&self.event_type, source, &self.body)
-            };
-            let particulars = Particulars {
-                id: webhook_id,
-                key: self.key.as_deref(),
-                received_at: &self.received.to_string(),
-                summary: &summary(self.facts.summary.as_deref(), &self.event_type, source),
-            };
-            template.render(&scope, particulars)
-        })
-    }
 }
 
 const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
-use crate::model::attempt::{Outcome, Timing};
+use crate::model::attempt::{Decision, Outcome, Response, Timing};
 use crate::model::delivery::{Move, State, next_state};
 use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
@@ -44,26 +44,14 @@ pub struct Report {
     pub timing: Timing,
     /// Whether the endpoint was reached: it can be refused here, with nothing sent.
     pub reached: bool,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// The reply's status.
-    pub status: Option<u16>,
-    /// What went wrong, in plain words.
-    pub error: Option<String>,
     /// What was sent, besides the body.
     pub request_headers: Vec<Header>,
-    /// The reply's headers.
-    pub response_headers: Vec<Header>,
-    /// The reply's body, up to a cap.
-    pub response_body: Vec<u8>,
-    /// Whether the reply's body was longer.
-    pub response_truncated: bool,
+    /// What came back, with its body up to a limit and without secrets.
+    pub response: Option<Response>,
+    /// What becomes of the delivery and the endpoint.
+    pub decision: Decision,
     /// Whether a page for a person came in the place of a program's answer, and counted as a yes.
     pub is_page: bool,
-    /// What happens to the delivery.
-    pub change: Move,
-    /// Why nothing more is to be sent to the endpoint, if that is so.
-    pub hold: Option<String>,
     /// What the endpoint was sent lately, if its pace is limited.
     pub pace: Option<RecentPace>,
     /// Whether it begins or ends to refuse everything.
@@ -87,7 +75,7 @@ impl Store {
     fn measure_attempt(&self, report: &Report) {
         let measures = self.measures();
         let directory = self.directory();
-        let outcome = report.outcome.name();
+        let outcome = report.decision.outcome.name();
         if let Some(endpoint) = directory.endpoint_by_id(report.endpoint) {
             let labels = AttemptLabels {
                 endpoint: endpoint.name.clone(),
@@ -117,13 +105,16 @@ impl Store {
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
         self.measure_attempt(&report);
-        let bytes = report.response_body.len();
+        let bytes = report
+            .response
+            .as_ref()
+            .map_or(0, |response| response.body.len());
         self.submit(bytes, false, move |tx| record(tx, &report), answer);
     }
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    let found_outage = match report.outcome {
+    let found_outage = match report.decision.outcome {
         Outcome::Unreachable => grow_outage(tx, report)?,
         Outcome::Delivered | Outcome::Refused => {
             if report.reached {
@@ -136,7 +127,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         pace::write(tx, report.endpoint, pace)?;
     }
     write_failing(tx, report)?;
-    if let Some(reason) = &report.hold
+    if let Some(reason) = &report.decision.hold
         && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
         && endpoint.url == report.url
         && endpoint.held.is_none()
@@ -144,12 +135,12 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         hold(tx, report.endpoint, reason, report.ended)?;
     }
     // While an outage lasts, its row stands for all its probes.
-    if report.outcome == Outcome::Unreachable && !found_outage {
+    if report.decision.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());
     }
     tx.tally.attempted(report.endpoint, report.ended_steady);
     tx.tally
-        .ended(report.endpoint, report.ended, report.outcome);
+        .ended(report.endpoint, report.ended, report.decision.outcome);
     if report.is_page {
         tx.tally.answered_by_page(report.endpoint);
     }
@@ -170,17 +161,17 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
         |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
     )?;
     let number = attempts + 1;
-    let (due, reason, spent) = match &report.change {
+    let (due, reason, spent) = match &report.decision.change {
         // What was odd about it, if anything was.
-        Move::Deliver => (None, report.error.as_deref(), 1),
-        Move::Retry { due } => (Some(*due), report.error.as_deref(), 1),
+        Move::Deliver => (None, report.decision.error.as_deref(), 1),
+        Move::Retry { due } => (Some(*due), report.decision.error.as_deref(), 1),
         Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
         Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
         // It keeps its due time: it is still the oldest when the endpoint is back.
         Move::Postpone if from == State::Pending => return postpone(tx, report, number),
         Move::Postpone => return count_attempt(tx, report, from, number),
     };
-    let Some(to) = next_state(from, &report.change) else {
+    let Some(to) = next_state(from, &report.decision.change) else {
         return count_attempt(tx, report, from, number);
     };
     tx.conn.change_one(
@@ -241,7 +232,7 @@ fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
          where id = :id and state = 'pending'",
         params! {
             ":number": number,
-            ":reason": report.error,
+            ":reason": report.decision.error,
             ":id": report.delivery,
         },
     )?;
@@ -273,6 +264,7 @@ fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
 }
 
 fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
+    let response = report.response.as_ref();
     tx.conn.run("insert into hookbox_attempt (
                      id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
                      outcome, status, error, request_headers, response_headers, response_body,
@@ -290,13 +282,13 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":wait": Micros(report.timing.wait),
             ":read": Micros(report.timing.read),
             ":total": Micros(report.timing.total),
-            ":outcome": report.outcome,
-            ":status": report.status,
-            ":error": report.error,
+            ":outcome": report.decision.outcome,
+            ":status": response.map(|response| response.status),
+            ":error": report.decision.error,
             ":request_headers": HeadersRef(&report.request_headers),
-            ":response_headers": HeadersRef(&report.response_headers),
-            ":response_body": report.response_body,
-            ":response_truncated": report.response_truncated,
+            ":response_headers": HeadersRef(response.map_or(&[], |response| &response.headers)),
+            ":response_body": response.map_or(&[][..], |response| &response.body),
+            ":response_truncated": response.is_some_and(|response| response.truncated),
         })?;
     attempt_added(tx, report.delivery, number)
 }
@@ -318,7 +310,7 @@ fn write_failing(tx: &Tx<'_>, report: &Report) -> Result<()> {
 
 /// Begins or continues the endpoint's outage; true when it began.
 fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
-    let error = report.error.as_deref().unwrap_or("unreachable");
+    let error = report.decision.error.as_deref().unwrap_or("unreachable");
     let probes: i64 = tx.conn.one(
         "insert into hookbox_outage (endpoint_id, since_ms, last_probe_ms, probes, error)
          values (:endpoint, :at, :at, 1, :error)

@@ -7,13 +7,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use hookbox::model::attempt::Response;
 use hookbox::model::attempt::Timing;
 use hookbox::model::chat::Chat;
 use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Transport};
+use hookbox::outbound::{Answer, Exchange, OutboundRequest, Transport};
 use hookbox::signature::Secret;
 use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
@@ -255,11 +256,11 @@ impl Transport for Line {
         robot.clock.advance(Duration::from_millis(back));
         Exchange {
             timing: Timing::default(),
-            answer: Answer::Replied(Reply {
+            answer: Answer::Replied(Response {
                 status: said.status,
                 headers: said.headers,
                 body: said.body.into_bytes(),
-                ..Reply::default()
+                ..Response::default()
             }),
         }
     }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use hookbox::model::attempt::Response;
 use hookbox::model::attempt::Timing;
 use hookbox::model::endpoint::Endpoint;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Reply, Transport};
+use hookbox::outbound::{Answer, Exchange, OutboundRequest, Transport};
 
 /// A transport that gives the answers of its script, in turn; one call too many panics.
 #[derive(Clone, Default)]
@@ -59,11 +60,11 @@ pub fn replied_with(status: u16, headers: &[(&str, &str)]) -> Answer {
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    Answer::Replied(Reply {
+    Answer::Replied(Response {
         status,
         headers,
         body: b"noted".to_vec(),
-        ..Reply::default()
+        ..Response::default()
     })
 }
 

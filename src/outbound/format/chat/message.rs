@@ -5,8 +5,8 @@ use crate::model::event::summary;
 use crate::model::header::{HIDDEN, holds_secret};
 use crate::model::kind::SourceKind;
 use crate::model::lenient;
+use crate::model::sendable::SendableEvent;
 use crate::signature::form::is_form;
-use crate::store::SendableEvent;
 
 use super::layout::lay_out;
 

@@ -19,7 +19,7 @@ use super::{Content, RenderContext};
 use crate::model::activity::Tone;
 use crate::model::chat::Chat;
 use crate::model::endpoint::Endpoint;
-use crate::store::SendableEvent;
+use crate::model::sendable::SendableEvent;
 
 use message::Message;
 

@@ -1,0 +1,176 @@
+//! An endpoint's lane: the deliveries that it is owed, and what holds them back.
+//!
+//! `page` knows which delivery is next, `brakes` whether one may go; neither knows of the other.
+
+mod brakes;
+mod page;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::store::{DueDelivery, Store};
+use crate::time::Timestamp;
+
+use super::circuit::Circuit;
+use super::pace::Pace;
+use super::suspects::Suspects;
+
+use brakes::{Brakes, is_asked_for};
+use page::Page;
+
+/// A moment, by the three clocks that matter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// By which things are due; see [`Steady`](super::steady::Steady).
+    pub(super) now: Timestamp,
+    /// What clocks on walls show, by which windows open.
+    pub(super) wall: Timestamp,
+    /// By which spans are measured.
+    pub(super) elapsed: Duration,
+}
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) endpoint: Arc<Endpoint>,
+    pub(super) page: Page,
+    pub(super) brakes: Brakes,
+    /// Deliveries on which the endpoint closed the connection.
+    pub(super) suspects: Suspects,
+}
+
+impl Lane {
+    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit, pace: Pace) -> Lane {
+        Lane {
+            endpoint,
+            page: Page::new(),
+            brakes: Brakes::new(circuit, pace),
+            suspects: Suspects::default(),
+        }
+    }
+
+    /// Something may have become due.
+    pub(super) fn wake(&mut self) {
+        self.page.wake(self.endpoint.is_ordered);
+    }
+
+    /// A delivery becomes due then.
+    pub(super) fn expect(&mut self, due: Timestamp) {
+        self.page.expect(due, self.endpoint.is_ordered);
+    }
+
+    /// The next delivery to send now, if one is due and there is room for it; it is in flight
+    /// from then on.
+    pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
+        let endpoint = &self.endpoint;
+        let waits_for_one = self.page.waits_for_one(endpoint.is_ordered);
+        if waits_for_one || !self.brakes.lets_go(endpoint, moment) {
+            return Ok(None);
+        }
+        let probes = self.brakes.is_probing().then_some(&mut self.suspects);
+        let next = self.page.take(store, endpoint, moment.now, probes)?;
+        if next.is_some() {
+            self.brakes.put_on_wire();
+        }
+        Ok(next)
+    }
+
+    /// How long until this lane may have something to do by itself; `None` when only an event, an
+    /// answer or a change can give it something.
+    pub(super) fn wait(&mut self, moment: Moment) -> Option<Duration> {
+        let endpoint = &self.endpoint;
+        if self.page.waits_for_one(endpoint.is_ordered) {
+            return None;
+        }
+        let work = self.page.wait(moment.now, endpoint.is_ordered)?;
+        self.brakes.wait(endpoint, moment, work)
+    }
+
+    /// Takes over a changed endpoint.
+    pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
+        let old = &self.endpoint;
+        if old.held.is_some() && endpoint.held.is_none() {
+            tracing::info!(endpoint = endpoint.name, "endpoint.resumed");
+        } else if let (None, Some(hold)) = (&old.held, &endpoint.held) {
+            let reason = &hold.reason;
+            tracing::info!(endpoint = endpoint.name, reason, "endpoint.is_held");
+        }
+        self.brakes.replaced(old, &endpoint);
+        if is_asked_for(old, &endpoint) {
+            self.page.look_again();
+        }
+        if endpoint.is_ordered != old.is_ordered {
+            self.page.begin_anew();
+        }
+        self.endpoint = endpoint;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::model::endpoint::NewEndpoint;
+    use crate::model::event::NewEvent;
+    use crate::store::{Missing, Woken};
+
+    fn moment(ms: i64) -> Moment {
+        Moment {
+            now: Timestamp(ms),
+            wall: Timestamp(ms),
+            elapsed: Duration::from_millis(ms.unsigned_abs()),
+        }
+    }
+
+    /// A store with an ordered endpoint that is owed one event, and the endpoint's lane.
+    fn ordered(folder: &tempfile::TempDir) -> (Store, Lane) {
+        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        let mut new = NewEndpoint::new("edge", "http://127.0.0.1:9/".parse().unwrap());
+        new.is_ordered = true;
+        store.add_endpoint(new, Timestamp(0)).unwrap();
+        store
+            .accept(NewEvent::new("push", "{}"), Timestamp(0))
+            .unwrap();
+        let endpoint = store.directory().endpoint("edge").unwrap().clone();
+        let lane = Lane::new(endpoint, Circuit::default(), Pace::default());
+        (store, lane)
+    }
+
+    /// An ordered lane kept the due time of a retry for ever, and so asked to be called again at
+    /// once, and again, at the cost of a core.
+    #[test]
+    fn a_lane_with_nothing_to_send_does_not_ask_to_be_called_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut lane) = ordered(&folder);
+        let due = lane.take(&store, moment(10)).unwrap().unwrap();
+        lane.brakes.off_wire();
+        lane.page.release(due.id);
+        lane.expect(Timestamp(20));
+        store.cancel(due.id, Timestamp(15)).unwrap();
+        assert!(lane.take(&store, moment(1_000)).unwrap().is_none());
+        assert_eq!(lane.wait(moment(1_000)), None);
+    }
+
+    /// Only another process's cancellation woke the lane: one on the page left those behind the
+    /// first waiting for its next try.
+    #[test]
+    fn a_cancelled_delivery_wakes_its_endpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, mut lane) = ordered(&folder);
+        // The words of one commit are out when the next is answered.
+        store.sync().unwrap();
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let heard = woken.clone();
+        let _listening = store.on_wake(move |who| {
+            if let Woken::Endpoints(endpoints) = who {
+                heard.lock().unwrap().extend_from_slice(endpoints);
+            }
+        });
+        let due = lane.take(&store, moment(10)).unwrap().unwrap();
+        store.cancel(due.id, Timestamp(15)).unwrap();
+        store.sync().unwrap();
+        assert_eq!(*woken.lock().unwrap(), [lane.endpoint.id]);
+    }
+}
