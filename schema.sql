@@ -255,7 +255,7 @@ when old.id = (select max(id) from hookbox_event)
 begin select raise(abort, 'the newest event stays: its id must not be used again'); end;
 
 -- The keys of events, as a keyed hash of source and key, in two tables: an index over random keys is
--- written to in another place for each event, which costs more than all the rest. src/store/engine/sqlite/keys.rs
+-- written to in another place for each event, which costs more than all the rest. src/store/engine/sqlite/event_keys.rs
 -- says how they are used. The recent ones, in the order of their events:
 create table if not exists hookbox_recent_key (
     event_id integer primary key,

@@ -103,7 +103,7 @@ fn line(manner: Manner, feed_event: &FeedEvent, box_id: &BoxId, now: Timestamp) 
     )
 }
 
-/// What a person is told of a feed_event.
+/// What a person is told of a feed event.
 struct Told {
     what: &'static str,
     style: Style,

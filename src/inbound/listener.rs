@@ -19,8 +19,8 @@ use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::crowd::{Crowd, GRACE_MIN, Room, Seat};
-use super::door::{BODIES_BYTES_MAX, Door, LARGE_AT_A_TIME};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
+use super::receive::{BODIES_BYTES_MAX, Intake, LARGE_AT_A_TIME};
 use crate::error::{Error, Result};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::store::{SourceRefusals, Store};
@@ -112,11 +112,11 @@ impl Ingest {
             trusted: config.trusted.clone(),
         };
         let crowd = Crowd::new(room, clock.clone());
-        let door = Arc::new(Door::new(store.clone(), clock, config.body_bytes_max));
+        let intake = Arc::new(Intake::new(store.clone(), clock, config.body_bytes_max));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("ingest".to_owned())
-            .spawn(move || serve(&runtime, socket, &store, &door, &crowd, stopped))
+            .spawn(move || serve(&runtime, socket, &store, &intake, &crowd, stopped))
             .map_err(|error| Error::io("start the listener's thread", error))?;
         Ok(Ingest {
             address,
@@ -157,7 +157,7 @@ fn serve(
     runtime: &Runtime,
     socket: StdListener,
     store: &Store,
-    door: &Arc<Door>,
+    intake: &Arc<Intake>,
     crowd: &Arc<Crowd>,
     stopped: watch::Receiver<bool>,
 ) {
@@ -169,15 +169,15 @@ fn serve(
                 return;
             }
         };
-        let notes = tokio::spawn(note_refusals(store.clone(), door.clone()));
-        accept(&listener, door, crowd, stopped).await;
+        let notes = tokio::spawn(note_refusals(store.clone(), intake.clone()));
+        accept(&listener, intake, crowd, stopped).await;
         drop(listener);
         if timeout(STOP_GRACE, crowd.is_gone()).await.is_err() {
             tracing::warn!("stopped while requests were being worked on");
         }
         notes.abort();
     });
-    if let Err(error) = write_refusals(store, door) {
+    if let Err(error) = write_refusals(store, intake) {
         tracing::warn!(error = error.chain(), "cannot write refusals down");
     }
 }
@@ -185,7 +185,7 @@ fn serve(
 /// Accepts connections until it is told to stop.
 async fn accept(
     listener: &TcpListener,
-    door: &Arc<Door>,
+    intake: &Arc<Intake>,
     crowd: &Arc<Crowd>,
     mut stopped: watch::Receiver<bool>,
 ) {
@@ -205,9 +205,9 @@ async fn accept(
                 // Where there is no place for it, it is closed.
                 if let Some(seat) = crowd.enter(peer.ip()) {
                     let seat = Arc::new(seat);
-                    let (door, is_stopped) = (door.clone(), is_stopped.clone());
+                    let (intake, is_stopped) = (intake.clone(), is_stopped.clone());
                     let task =
-                        tokio::spawn(connection(stream, peer, door, is_stopped, seat.clone()));
+                        tokio::spawn(connection(stream, peer, intake, is_stopped, seat.clone()));
                     seat.sits(task.abort_handle());
                 }
                 // Others get their turn now and then, and sockets that were closed for these are given back.
@@ -243,7 +243,7 @@ fn is_out_of_files(error: i32) -> bool {
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
-    door: Arc<Door>,
+    intake: Arc<Intake>,
     mut stopped: watch::Receiver<bool>,
     seat: Arc<Seat>,
 ) {
@@ -256,8 +256,8 @@ async fn connection(
     });
     let of_request = head.clone();
     let service = service_fn(move |request| {
-        let (door, head, seat) = (door.clone(), of_request.clone(), seat.clone());
-        async move { Ok::<_, Infallible>(door.answer(request, &head, peer, &seat).await) }
+        let (intake, head, seat) = (intake.clone(), of_request.clone(), seat.clone());
+        async move { Ok::<_, Infallible>(intake.answer(request, &head, peer, &seat).await) }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -289,12 +289,12 @@ async fn connection(
 }
 
 /// Writes refusals down from time to time.
-async fn note_refusals(store: Store, door: Arc<Door>) {
+async fn note_refusals(store: Store, intake: Arc<Intake>) {
     let mut period = interval(REFUSALS_PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         period.tick().await;
-        if let Some(refusals) = tell_refusals(&door) {
+        if let Some(refusals) = tell_refusals(&intake) {
             store.note_refusals_then(refusals, |result| {
                 if let Err(error) = result {
                     tracing::warn!(error = error.chain(), "cannot write refusals down");
@@ -305,8 +305,8 @@ async fn note_refusals(store: Store, door: Arc<Door>) {
 }
 
 /// Logs what was refused since the last time in one line; returns what is to be written down.
-fn tell_refusals(door: &Door) -> Option<Vec<SourceRefusals>> {
-    let refusals = door.take_refusals();
+fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRefusals>> {
+    let refusals = intake.take_refusals();
     if refusals.requests > 0 {
         tracing::warn!(
             requests = refusals.requests,
@@ -319,6 +319,6 @@ fn tell_refusals(door: &Door) -> Option<Vec<SourceRefusals>> {
 }
 
 /// Writes the last refusals down, waiting for the commit.
-fn write_refusals(store: &Store, door: &Door) -> Result<()> {
-    tell_refusals(door).map_or(Ok(()), |refusals| store.note_refusals(refusals))
+fn write_refusals(store: &Store, intake: &Intake) -> Result<()> {
+    tell_refusals(intake).map_or(Ok(()), |refusals| store.note_refusals(refusals))
 }

@@ -5,20 +5,20 @@
 //! deadline for its head, its body and its idle time, and their number is capped. It must never
 //! answer 2xx before the commit is on disk, and never send anything out.
 //!
-//! How to read it: `listener` owns sockets and deadlines, `door` turns a request into a stored
+//! How to read it: `listener` owns sockets and deadlines, `intake` turns a request into a stored
 //! event and an answer, `provider` knows each kind of source, `head` keeps a request's head as it
 //! came; `outbox` takes over what other programs put in by SQL.
 
 mod crowd;
-mod door;
 mod handshake;
 mod head;
 mod listener;
-mod outbox;
+mod outbox_worker;
 mod provider;
+mod receive;
 
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
-pub use outbox::Outbox;
+pub use outbox_worker::Outbox;
 
 #[cfg(test)]
 mod fuzz;

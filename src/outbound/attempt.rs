@@ -10,7 +10,7 @@ use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
 use crate::model::redact::Redaction;
 use crate::model::sendable::SendableEvent;
-use crate::store::{Hands, Piece};
+use crate::store::{WorkItem, WorkLog};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{RenderContext, render};
@@ -56,13 +56,13 @@ pub(super) fn run(
     job: AttemptJob,
     transport: &dyn Transport,
     clock: &dyn Clock,
-    hands: &Arc<Hands>,
+    work_log: &Arc<WorkLog>,
 ) -> Finished {
     let started = clock.now();
     let (endpoint, webhook_id) = (job.endpoint.clone(), job.webhook_id.clone());
     let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
     let body_bytes = job.event.body.len();
-    let done = caught(|| exchange(job, started, transport, hands));
+    let done = caught(|| exchange(job, started, transport, work_log));
     let (exchange, request_headers, redaction) = done.unwrap_or_else(|fault| {
         let endpoint = endpoint.name.as_str();
         tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");
@@ -95,7 +95,7 @@ fn exchange(
     job: AttemptJob,
     started: Timestamp,
     transport: &dyn Transport,
-    hands: &Arc<Hands>,
+    work_log: &Arc<WorkLog>,
 ) -> (Result<Exchange>, Vec<Header>, Redaction) {
     let context = RenderContext {
         webhook_id: &job.webhook_id,
@@ -104,8 +104,8 @@ fn exchange(
     };
     // What is sent as it came is not worked on.
     let held = (!matches!(job.endpoint.format, Format::Raw)).then(|| {
-        let piece = Piece::Delivery(job.endpoint.id, job.delivery);
-        hands.take(piece)
+        let piece = WorkItem::Delivery(job.endpoint.id, job.delivery);
+        work_log.take(piece)
     });
     let mut secrets = job.endpoint.secret_texts();
     secrets.extend(job.event.secret_texts());

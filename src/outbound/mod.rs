@@ -8,22 +8,22 @@
 //!
 //! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`, its
 //! `flow` and its `pace`, by a `steady` time; `pool` runs each `attempt`, which `format`s and signs
-//! the event and hands it to the [`Transport`]; `egress` says where that may go; `policy` turns what
+//! the event and work_log it to the [`Transport`]; `egress` says where that may go; `policy` turns what
 //! came back into a move of the delivery.
 
 mod attempt;
 mod circuit;
+mod concurrency;
 mod egress;
-mod flow;
 mod format;
 mod lane;
 mod mailbox;
-mod pace;
 mod policy;
 mod pool;
+mod rate_limiter;
 mod replayer;
 mod scheduler;
-mod steady;
+mod steady_clock;
 mod suspects;
 mod transport;
 

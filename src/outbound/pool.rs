@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::store::Hands;
+use crate::store::WorkLog;
 use crate::time::Clock;
 
 use super::attempt::{AttemptJob, run};
@@ -32,7 +32,7 @@ struct Shared {
     mailbox: Arc<Mailbox>,
     transport: Arc<dyn Transport>,
     clock: Arc<dyn Clock>,
-    hands: Arc<Hands>,
+    work_log: Arc<WorkLog>,
 }
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Pool {
         mailbox: Arc<Mailbox>,
         transport: Arc<dyn Transport>,
         clock: Arc<dyn Clock>,
-        hands: Arc<Hands>,
+        work_log: Arc<WorkLog>,
     ) -> Pool {
         Pool {
             shared: Arc::new(Shared {
@@ -56,12 +56,12 @@ impl Pool {
                 mailbox,
                 transport,
                 clock,
-                hands,
+                work_log,
             }),
         }
     }
 
-    /// Hands a job to a worker; the scheduler bounds how many are under way.
+    /// WorkLog a job to a worker; the scheduler bounds how many are under way.
     ///
     /// # Errors
     /// Gives the job back when it needs a thread and there is none to be had.
@@ -119,7 +119,7 @@ impl Shared {
         while let Some(job) = self.next() {
             let (transport, clock) = (self.transport.as_ref(), self.clock.as_ref());
             self.mailbox
-                .finished(run(job, transport, clock, &self.hands));
+                .finished(run(job, transport, clock, &self.work_log));
         }
     }
 

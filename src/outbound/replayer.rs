@@ -12,7 +12,7 @@ use crate::model::replay::{ReplayMove, ReplayRecord};
 use crate::store::{Listening, REPLAY_BATCH, Store, Woken};
 use crate::time::Clock;
 
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 
 /// How often running replays are looked at: between two looks no more than a few hundred go out.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -29,7 +29,7 @@ pub struct Replayer {
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
     /// What was made lately of those with a rate.
-    paces: HashMap<ReplayId, Pace>,
+    paces: HashMap<ReplayId, RateLimiter>,
     _listening: Listening,
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
 
-/// What a feed_event is, in a word or two.
+/// What a feed event is, in a word or two.
 fn told(feed_event: &FeedEvent) -> String {
     match feed_event {
         FeedEvent::Event(event) => format!("event {}", event.event_type),

@@ -1,21 +1,21 @@
 //! Settings of endpoints and sources, by name and text: what the command line, the API and the forms of the
 //! pages speak, all to the same table.
 //!
-//! A change is a list of (name, text) pairs; an empty text brings back the default. `table` says what there
-//! is, for help and for OpenAPI; `endpoint` and `source` read the texts.
+//! A change is a list of (name, text) pairs; an empty text brings back the default. `definitions` say what there
+//! is, for help and for OpenAPI; `parse_endpoint` and `parse_source` read the texts.
 
-mod endpoint;
-mod source;
-mod table;
+mod definitions;
+mod parse_endpoint;
+mod parse_source;
 
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::signature::generic::Rules;
 
-pub use endpoint::set_endpoint;
-pub use source::set_source;
-pub use table::{ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting};
+pub use definitions::{ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting};
+pub use parse_endpoint::set_endpoint;
+pub use parse_source::set_source;
 
 /// Settings by name, each with its text.
 pub type Pairs = [(String, String)];

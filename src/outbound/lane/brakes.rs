@@ -10,9 +10,9 @@ use crate::model::endpoint::Endpoint;
 use crate::model::rate::Rates;
 use crate::model::window::Opening;
 use crate::outbound::circuit::Circuit;
-use crate::outbound::flow::Flow;
-use crate::outbound::pace::Pace;
+use crate::outbound::concurrency::ConcurrencyLimiter;
 use crate::outbound::policy::PAUSE_MAX;
+use crate::outbound::rate_limiter::RateLimiter;
 use crate::store::{FailingChange, RecentPace};
 use crate::time::Timestamp;
 
@@ -41,8 +41,8 @@ struct FailingFor {
 #[derive(Debug)]
 pub(in crate::outbound) struct Brakes {
     pub(in crate::outbound) circuit: Circuit,
-    flow: Flow,
-    pace: Pace,
+    flow: ConcurrencyLimiter,
+    pace: RateLimiter,
     /// Whether its window is open, as of that moment and until that says.
     opening: Option<(Timestamp, Opening)>,
     /// It refuses whatever it is sent.
@@ -56,10 +56,10 @@ pub(in crate::outbound) struct Brakes {
 }
 
 impl Brakes {
-    pub(super) fn new(circuit: Circuit, pace: Pace) -> Brakes {
+    pub(super) fn new(circuit: Circuit, pace: RateLimiter) -> Brakes {
         Brakes {
             circuit,
-            flow: Flow::new(),
+            flow: ConcurrencyLimiter::new(),
             pace,
             opening: None,
             failing: None,
@@ -252,7 +252,7 @@ impl Brakes {
             self.pace.go_on();
         }
         if has_moved {
-            self.pace = Pace::default();
+            self.pace = RateLimiter::default();
         }
         if has_moved || is_nudged {
             self.consecutive_throttles = 0;

@@ -14,7 +14,7 @@ use crate::store::{DueDelivery, Store};
 use crate::time::Timestamp;
 
 use super::circuit::Circuit;
-use super::pace::Pace;
+use super::rate_limiter::RateLimiter;
 use super::suspects::Suspects;
 
 use brakes::{Brakes, is_asked_for};
@@ -23,7 +23,7 @@ use page::Page;
 /// A moment, by the three clocks that matter.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    /// By which things are due; see [`Steady`](super::steady::Steady).
+    /// By which things are due; see [`Steady`](super::steady_clock::Steady).
     pub(super) now: Timestamp,
     /// What clocks on walls show, by which windows open.
     pub(super) wall: Timestamp,
@@ -41,7 +41,7 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit, pace: Pace) -> Lane {
+    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit, pace: RateLimiter) -> Lane {
         Lane {
             endpoint,
             page: Page::new(),
@@ -134,7 +134,7 @@ mod tests {
             .accept(NewEvent::new("push", "{}"), Timestamp(0))
             .unwrap();
         let endpoint = store.directory().endpoint("edge").unwrap().clone();
-        let lane = Lane::new(endpoint, Circuit::default(), Pace::default());
+        let lane = Lane::new(endpoint, Circuit::default(), RateLimiter::default());
         (store, lane)
     }
 

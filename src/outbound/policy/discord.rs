@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::verdict::{Assessment, Verdict, of_chat, retry_after, said, seconds, shorten};
+use super::retry_after::{retry_after, seconds};
+use super::verdict::{Assessment, Verdict, of_chat, said, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::header::first_value;

@@ -9,6 +9,7 @@ mod dingtalk;
 mod discord;
 mod errcode;
 mod feishu;
+mod retry_after;
 mod slack;
 mod verdict;
 mod wecom;
@@ -26,7 +27,7 @@ use super::transport::Answer;
 
 use verdict::{Assessment, Verdict};
 
-pub use verdict::RETRY_AFTER_MAX;
+pub use retry_after::RETRY_AFTER_MAX;
 pub(super) use verdict::{PAUSE_MAX, is_page};
 
 /// What an answer is judged by, besides itself.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use crate::model::retry::Retry;
-use crate::outbound::steady::{Jump, Tick};
+use crate::outbound::steady_clock::{Jump, Tick};
 use crate::store::Shift;
 use crate::time::{Timestamp, show_span};
 

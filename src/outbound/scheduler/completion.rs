@@ -32,7 +32,7 @@ struct Heard {
 }
 
 impl Scheduler {
-    /// Judges an attempt and hands its report to the writer.
+    /// Judges an attempt and work_log its report to the writer.
     pub(super) fn settle(&mut self, mut attempt: Finished) {
         self.on_wire = self.on_wire.saturating_sub(1);
         self.memory
@@ -216,7 +216,7 @@ impl Scheduler {
         }
     }
 
-    /// Hands a report to the writer and keeps it until it is on disk.
+    /// WorkLog a report to the writer and keeps it until it is on disk.
     fn record(&mut self, report: Arc<Report>) {
         let (endpoint, delivery) = (report.endpoint, report.delivery);
         self.recording.insert(delivery, report.clone());

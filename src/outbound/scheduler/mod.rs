@@ -1,4 +1,4 @@
-//! The scheduler: goes round the endpoints, hands out what is due, records what came of it.
+//! The scheduler: goes round the endpoints, work_log out what is due, records what came of it.
 //!
 //! It keeps in memory what is in flight and a page of ids per endpoint, and nothing else. It can
 //! run with no thread at all: [`Scheduler::run_due`] does all that is due at the clock's time on
@@ -25,10 +25,10 @@ use super::attempt::{AttemptJob, run};
 use super::circuit::Circuit;
 use super::lane::{Lane, Moment};
 use super::mailbox::{Mail, Mailbox};
-use super::pace::Pace;
 use super::policy::PAUSE_MAX;
 use super::pool::Pool;
-use super::steady::Steady;
+use super::rate_limiter::RateLimiter;
+use super::steady_clock::Steady;
 use super::transport::Transport;
 use age::{expire_if_old, give_up_if_spent};
 use memory::Memory;
@@ -140,15 +140,15 @@ impl Scheduler {
 
     /// The pace of an endpoint as the last process left it. What seems to lie in the future was
     /// written by another clock.
-    fn recent_pace(&self, endpoint: EndpointId) -> Result<Pace> {
+    fn recent_pace(&self, endpoint: EndpointId) -> Result<RateLimiter> {
         let Some(recent) = self.store.recent_pace(endpoint)? else {
-            return Ok(Pace::default());
+            return Ok(RateLimiter::default());
         };
         let now = self.clock.now();
         let past = recent.ended.iter().filter(|at| **at <= now);
         let ages: Vec<Duration> = past.map(|at| now.since(*at)).collect();
         let pause = recent.not_before.since(now).min(PAUSE_MAX);
-        Ok(Pace::remembered(self.clock.elapsed(), &ages, pause))
+        Ok(RateLimiter::remembered(self.clock.elapsed(), &ages, pause))
     }
 
     /// This moment, by the three clocks that matter.
@@ -182,7 +182,7 @@ impl Scheduler {
                     job,
                     self.transport.as_ref(),
                     self.clock.as_ref(),
-                    &self.store.hands(),
+                    &self.store.work_log(),
                 );
                 self.tick();
                 self.settle(finished);
@@ -211,7 +211,7 @@ impl Scheduler {
             self.mailbox.clone(),
             self.transport.clone(),
             self.clock.clone(),
-            self.store.hands(),
+            self.store.work_log(),
         );
         let mut wait = Duration::ZERO;
         while !self.read_mail(Some(wait)) {
@@ -314,7 +314,7 @@ impl Scheduler {
                 None => {
                     self.lanes.insert(
                         endpoint.id,
-                        Lane::new(endpoint.clone(), Circuit::default(), Pace::default()),
+                        Lane::new(endpoint.clone(), Circuit::default(), RateLimiter::default()),
                     );
                 }
             }

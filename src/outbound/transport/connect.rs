@@ -1,4 +1,4 @@
-//! Verdict and reaching the endpoint, and what is noted of it on the way: how far a request got, on
+//! Finding and reaching the endpoint, and what is noted of it on the way: how far a request got, on
 //! which kind of connection, and what the first bytes of the reply say.
 //!
 //! It must never let a request go where it may not: each address is checked when a name is resolved,

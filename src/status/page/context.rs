@@ -1,4 +1,4 @@
-//! What is context a page, whatever it shows: who looks, when, in which language.
+//! What stands around a page, whatever it shows: who looks, when, in which language.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::texts::{Texts, fill};
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
-/// What is context a page, whatever it shows.
+/// What stands around a page, whatever it shows.
 #[derive(Clone, Copy)]
 pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) texts: &'static Texts,

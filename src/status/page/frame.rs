@@ -1,4 +1,4 @@
-//! The frame context every page: head, navigation, what went wrong, the list of keys.
+//! The frame around every page: head, navigation, what went wrong, the list of keys.
 
 use maud::{DOCTYPE, Markup, html};
 

@@ -1,6 +1,6 @@
-//! The pages, one file each, and the frame context them.
+//! The pages, one file each, and the frame around them.
 //!
-//! Pure: they get what they show and what is context it, and return HTML. maud escapes every value.
+//! Pure: they get what they show and what stands around it, and return HTML. maud escapes every value.
 //! Their words stand in `texts`.
 
 mod attempt;

@@ -28,7 +28,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What is context every page.
+    /// What stands around every page.
     frame: Frame {
         language: "en",
         title: "{page} · hookbox",
@@ -230,7 +230,7 @@ texts! {
         replay_of: "Replay of",
         made_for: "Made for",
         for_replay: "replay {replay}",
-        superseded_by: "Mended by",
+        superseded_by: "Superseded by",
         got_through: "{replay}, which got through in its place",
         replayed_as: "Replayed as",
         compare: "Compare with #{number}",

@@ -2,8 +2,8 @@
 
 pub(crate) mod clock_shift;
 pub(crate) mod due;
+pub(crate) mod endpoint_state;
 pub(crate) mod expire;
 pub(crate) mod hold;
-pub(crate) mod pace;
 pub(crate) mod record;
 pub(crate) mod set_aside;

@@ -9,8 +9,8 @@ use crate::model::delivery::{Move, State, next_state};
 use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
+use crate::store::drain::endpoint_state::{self, RecentPace, forget_failing, read_failing};
 use crate::store::drain::hold::hold;
-use crate::store::drain::pace::{self, RecentPace, forget_failing, read_failing};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{HeadersRef, Micros, Millis};
 use crate::store::engine::conn::params;
@@ -124,7 +124,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         }
     };
     if let Some(pace) = &report.pace {
-        pace::write(tx, report.endpoint, pace)?;
+        endpoint_state::write(tx, report.endpoint, pace)?;
     }
     write_failing(tx, report)?;
     if let Some(reason) = &report.decision.hold

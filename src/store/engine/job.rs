@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::store::engine::conn::Conn;
 use crate::store::engine::directory::Directory;
-use crate::store::engine::sqlite::keys::Keys;
+use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::marks::Marking;
 use crate::store::engine::tally::Tally;
 

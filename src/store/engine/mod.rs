@@ -9,8 +9,8 @@
 pub(crate) mod columns;
 pub(crate) mod conn;
 pub(crate) mod directory;
-pub(crate) mod gather;
-pub(crate) mod idempotency;
+pub(crate) mod group_commit;
+pub(crate) mod idempotent_requests;
 pub(crate) mod job;
 pub(crate) mod measures;
 pub(crate) mod packed;

@@ -3,7 +3,7 @@
 //! Webhook bodies are JSON of a few KiB and shrink to a third. That is a third of the disk, and on
 //! an SD card a third of the wear: every byte is written twice, to the log and to the file.
 //!
-//! zstd at its fastest level: some ten microseconds for 3 KiB, in the thread that hands the event
+//! zstd at its fastest level: some ten microseconds for 3 KiB, in the thread that work_log the event
 //! in, not in the writer's.
 
 use std::borrow::Cow;

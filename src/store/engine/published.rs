@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use super::directory::Directory;
 use super::measures::Measures;
 use super::sqlite::disk_space::DiskSpace;
-use super::sqlite::in_hand::Hands;
+use super::sqlite::in_progress::WorkLog;
 use super::sqlite::lock::Watched;
 use super::trouble::{Kind, Trouble};
 use super::writer::GroupCounter;
@@ -65,7 +65,7 @@ pub(crate) struct Published {
     /// The lock for serving, while this process has it.
     pub(crate) serving: Mutex<Watched>,
     /// What is being worked on.
-    pub(crate) hands: Arc<Hands>,
+    pub(crate) work_log: Arc<WorkLog>,
     /// How much of the disk may be used, where that was said.
     pub(crate) room: Mutex<Option<DiskSpace>>,
 }

@@ -1,4 +1,4 @@
-//! The handle to an open store: hands work to the writer, reads with connections of its own.
+//! The handle to an open store: work_log work to the writer, reads with connections of its own.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::conn::Conn;
 use super::directory::{self, Directory};
-use super::idempotency::{self, Once};
+use super::idempotent_requests::{self, Once};
 use super::job::{Message, Task, Tx};
 use super::measures::Measures;
 use super::published::{Listening, NO_PANIC, Published, Woken};
@@ -77,7 +77,7 @@ impl Store {
             has_mark: AtomicBool::new(false),
             looks: AtomicU64::new(0),
             serving: Mutex::default(),
-            hands: Arc::default(),
+            work_log: Arc::default(),
             room: Mutex::default(),
         });
         let (jobs, messages) = channel();
@@ -236,10 +236,10 @@ impl Store {
         self.inner.close();
     }
 
-    /// Hands work to the writer and returns at once; `answer` is called after the commit, on the
+    /// WorkLog work to the writer and returns at once; `answer` is called after the commit, on the
     /// writer's thread, and must return at once.
     ///
-    /// The queue has no bound of its own: each caller waits for its answer before it hands in
+    /// The queue has no bound of its own: each caller waits for its answer before it work_log in
     /// more, and the callers are bounded (connections, workers, threads).
     pub(crate) fn submit<T: Send + 'static>(
         &self,
@@ -262,7 +262,7 @@ impl Store {
         }
     }
 
-    /// Hands work to the writer and waits until it is committed.
+    /// WorkLog work to the writer and waits until it is committed.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
@@ -272,7 +272,7 @@ impl Store {
         let operation = move |tx: &mut Tx<'_>| {
             let done = operation(tx)?;
             if let Some(once) = &once {
-                idempotency::mark(tx, once)?;
+                idempotent_requests::mark(tx, once)?;
             }
             Ok(done)
         };

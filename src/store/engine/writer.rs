@@ -20,11 +20,11 @@ use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::directory::{self, Directory};
-use crate::store::engine::gather::{Gathering, Group};
+use crate::store::engine::group_commit::{Gathering, Group};
 use crate::store::engine::job::{Job, Message, Tx};
 use crate::store::engine::published::{NO_PANIC, Published, Woken};
 use crate::store::engine::sqlite::check::{Depth, check};
-use crate::store::engine::sqlite::keys::Keys;
+use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::marks::Marking;
 use crate::store::engine::sqlite::open::connect_read_only;
 use crate::store::engine::sqlite::place::{Look, Place, beside, data_version};
@@ -83,7 +83,7 @@ pub(crate) struct Writer {
     database: PathBuf,
     place: Place,
     marking: Marking,
-    /// Tally when another process commits; this connection's own commits do not change it.
+    /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
     /// Another process committed, and nobody has been told yet.
     others_wrote: bool,
@@ -441,7 +441,7 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
     }
 }
 
-/// What every commit tally some of.
+/// What every commit changes some of.
 fn newest(connection: &Connection) -> Result<String> {
     let newest = connection.query_row(
         "select json_array(

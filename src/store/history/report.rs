@@ -12,7 +12,7 @@ use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
-use crate::store::drain::pace::read_failing;
+use crate::store::drain::endpoint_state::read_failing;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::directory::Directory;

@@ -16,9 +16,9 @@ use crate::model::header::Header;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{AppConnection, Conn, Row, params};
 use crate::store::engine::job::Tx;
-use crate::store::engine::sqlite::in_hand::{self, Piece};
+use crate::store::engine::sqlite::in_progress::{self, WorkItem};
 use crate::store::engine::value::Value;
-use crate::store::intake::enqueue::{Prepared, accept};
+use crate::store::intake::accept::{Prepared, accept};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
@@ -223,7 +223,7 @@ impl Store {
             tx.conn.run(
                 "update hookbox_outbox_row set problem = null
                  where problem is not null and problem <> :aside",
-                params! { ":aside": in_hand::REASON },
+                params! { ":aside": in_progress::REASON },
             )?;
             Ok(())
         })
@@ -245,7 +245,7 @@ impl Store {
     }
 
     fn made_ready(&self, row: Waiting) -> Result<Prepared> {
-        let _held = self.hands().take(Piece::Row(row.row.id));
+        let _held = self.work_log().take(WorkItem::Row(row.row.id));
         let mut event = row.event;
         if let Some(name) = &row.source {
             let directory = self.fresh_directory()?;

@@ -1,4 +1,4 @@
-//! Who wants an event: found before the writer's turn, in the thread that hands the event in.
+//! Who wants an event: found before the writer's turn, in the thread that work_log the event in.
 //!
 //! An expression may take a while, and while the writer's transaction is open nobody else gets
 //! anything stored. What is found holds for one version of the directory; the writer looks again

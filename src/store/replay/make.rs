@@ -11,7 +11,7 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::no_endpoint;
 use crate::store::engine::job::Tx;
-use crate::store::intake::enqueue::{NewDelivery, add_delivery, pending_at};
+use crate::store::intake::accept::{NewDelivery, add_delivery, pending_at};
 use crate::time::Timestamp;
 
 /// Deliveries that are made in one transaction.

@@ -26,7 +26,7 @@ use crate::store::engine::job::Tx;
 use crate::store::engine::packed::{Packed, pack};
 use crate::store::history::filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
-use crate::store::intake::enqueue::{NewDelivery, add_delivery, insert_event, pending_at};
+use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event, pending_at};
 use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 

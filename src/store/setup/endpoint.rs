@@ -12,14 +12,14 @@ use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::replay::Target;
 use crate::signature::Secret;
-use crate::store::drain::pace::forget_failing;
+use crate::store::drain::endpoint_state::forget_failing;
 use crate::store::engine::Store;
 use crate::store::engine::columns::Millis;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::no_endpoint;
 use crate::store::engine::job::Tx;
 use crate::store::engine::packed::pack;
-use crate::store::intake::enqueue::{NewDelivery, add_delivery, insert_event};
+use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event};
 use crate::time::Timestamp;
 
 /// The type of test events.

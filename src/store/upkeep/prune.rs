@@ -213,7 +213,7 @@ const COPIES: &str = concat!(
 const RECEIVED: &str = "select received_ms from hookbox_event where id > :id order by id limit 1";
 
 /// A piece of the events that can go.
-struct Piece {
+struct WorkItem {
     families: Vec<Family>,
     /// Up to which event there are no others.
     looked_to: EventId,
@@ -307,7 +307,7 @@ impl Store {
         after: Option<EventId>,
         now: Timestamp,
         mut go_on: impl FnMut(&Pruned) -> bool,
-        settle: impl Fn(EventId, Piece) -> Result<Piece>,
+        settle: impl Fn(EventId, WorkItem) -> Result<WorkItem>,
     ) -> Result<Pruned> {
         if now.since(before.latest()) < KEPT_AT_LEAST {
             return Err(Error::misuse(
@@ -348,7 +348,7 @@ fn next_piece(
     most: Most,
     after: EventId,
     last: EventId,
-) -> Result<Piece> {
+) -> Result<WorkItem> {
     // Where many have gone there is nothing to look at.
     let next: Option<i64> = conn.one(
         "select min(id) from hookbox_event where id > :after",
@@ -356,7 +356,7 @@ fn next_piece(
         |row| row.get(0),
     )?;
     let Some(next) = next.filter(|next| *next <= last.0) else {
-        return Ok(Piece {
+        return Ok(WorkItem {
             families: Vec::new(),
             looked_to: last,
             deliveries: 0,
@@ -365,7 +365,7 @@ fn next_piece(
     };
     let end = EventId((next + LOOKED_AT - 1).min(last.0));
     let found = find(conn, before, EventId(next - 1), end)?;
-    let mut piece = Piece {
+    let mut piece = WorkItem {
         families: Vec::new(),
         looked_to: end,
         deliveries: 0,
@@ -454,8 +454,8 @@ fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
 }
 
 /// Removes the families behind one event and up to another.
-fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<Piece> {
-    let mut removed = Piece {
+fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<WorkItem> {
+    let mut removed = WorkItem {
         families: Vec::new(),
         looked_to: last,
         deliveries: 0,

@@ -8,7 +8,7 @@ use crate::model::lenient;
 use crate::model::sendable::SendableEvent;
 use crate::signature::form::is_form;
 
-use super::layout::lay_out;
+use super::json_pretty::lay_out;
 
 /// Largest body of an event that is no git server's, in bytes, of which JSON is laid out to be
 /// read. Of larger ones the beginning is shown as it is.

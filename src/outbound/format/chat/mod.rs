@@ -8,7 +8,7 @@ mod compose;
 mod dingtalk;
 mod discord;
 mod feishu;
-mod layout;
+mod json_pretty;
 mod message;
 mod slack;
 mod wecom;

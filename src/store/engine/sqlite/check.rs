@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::id::SourceId;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
-use crate::store::engine::sqlite::keys::Keys;
+use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::open::connect_read_only;
 
 /// Faults of one kind that are told.

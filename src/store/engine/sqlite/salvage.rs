@@ -14,7 +14,7 @@ use crate::model::id::SourceId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
-use crate::store::engine::sqlite::keys::Keys;
+use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
 use crate::store::engine::sqlite::schema::{give_back_pages, make_schema, schema_version};
 

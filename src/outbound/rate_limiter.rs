@@ -14,7 +14,7 @@ use crate::model::rate::Rates;
 type Nanos = i128;
 
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct RateLimiter {
     /// When requests ended, oldest first.
     ended: VecDeque<Nanos>,
     /// The endpoint asked for nothing before.
@@ -30,11 +30,11 @@ fn span(nanos: Nanos) -> Duration {
     Duration::from_nanos(u64::try_from(nanos.max(0)).unwrap_or(u64::MAX))
 }
 
-impl Pace {
+impl RateLimiter {
     /// What a former process knew: how long ago requests ended, oldest first, and how long the
     /// endpoint is to be left alone.
-    pub(super) fn remembered(now: Duration, ages: &[Duration], pause: Duration) -> Pace {
-        Pace {
+    pub(super) fn remembered(now: Duration, ages: &[Duration], pause: Duration) -> RateLimiter {
+        RateLimiter {
             ended: ages.iter().map(|age| nanos(now) - nanos(*age)).collect(),
             not_before: nanos(now) + nanos(pause),
         }
@@ -137,7 +137,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(5);
         for text in ["20/m", "5/s,100/m", "1/s", "3/500ms,4/s"] {
             let rates = rates(text);
-            let mut pace = Pace::default();
+            let mut pace = RateLimiter::default();
             let mut on_wire: Vec<(Duration, Duration)> = Vec::new();
             // When the receiver counted each: some time between its start and its end.
             let mut counted = Vec::new();
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn the_wait_ends_when_there_is_room_and_not_before() {
         let rates = rates("2/s,3/m");
-        let mut pace = Pace::default();
+        let mut pace = RateLimiter::default();
         assert_eq!(pace.room(ms(0), 0, Some(&rates)), 2);
         assert_eq!(pace.wait(ms(0), 0, Some(&rates)), Some(ms(0)));
         // Both on the wire: only an answer helps.
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn an_endpoint_that_asks_for_it_is_left_alone_and_the_longest_wish_counts() {
         let rates = rates("1000/s");
-        let mut pace = Pace::default();
+        let mut pace = RateLimiter::default();
         pace.pause(ms(10), ms(500));
         pace.pause(ms(20), ms(100));
         for rates in [None, Some(&rates)] {
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_a_former_process_sent_still_counts() {
         let rates = rates("2/m");
-        let mut pace = Pace::remembered(ms(5), &[ms(50_000), ms(20_000)], ms(0));
+        let mut pace = RateLimiter::remembered(ms(5), &[ms(50_000), ms(20_000)], ms(0));
         assert_eq!(pace.room(ms(5), 0, Some(&rates)), 0);
         assert_eq!(pace.wait(ms(5), 0, Some(&rates)), Some(ms(10_000)));
         assert_eq!(pace.room(ms(10_005), 0, Some(&rates)), 1);
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn without_a_rate_there_is_always_room_and_nothing_is_remembered() {
-        let mut pace = Pace::default();
+        let mut pace = RateLimiter::default();
         for at in 0..1_000 {
             pace.ended(ms(at), None);
         }

@@ -1,4 +1,4 @@
-//! How long the writer waits for urgent_target before it commits.
+//! Group commit: how long the writer waits for more jobs, to put them in one commit.
 //!
 //! Every commit writes the pages it touched whole, so ten events in one commit cost the disk a
 //! fraction of ten commits. But waiting costs time, and somebody may be waiting for the answer. So:

@@ -1,6 +1,6 @@
 //! The settings of a source, read from their texts.
 
-use super::table::SOURCE_SETTINGS;
+use super::definitions::SOURCE_SETTINGS;
 use super::{Pairs, check_known, of_setting, optional, set_rules, some, text_of};
 use crate::error::{Error, Result};
 use crate::model::source::{NewSource, Origin, Tolerance};

@@ -1,4 +1,4 @@
-//! The door: one request becomes a stored event and an answer.
+//! The intake: one request becomes a stored event and an answer.
 //!
 //! The order of checks is part of the contract: path, method, size, body, signature, and only
 //! then the store. A 2xx is given only after the commit.
@@ -77,7 +77,7 @@ const TRUSTED_BYTES: usize = 16 * 1024;
 pub(super) type Reply = Response<Full<Bytes>>;
 
 /// What all connections share.
-pub(super) struct Door {
+pub(super) struct Intake {
     store: Store,
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
@@ -156,9 +156,9 @@ impl Way {
     }
 }
 
-impl Door {
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Door {
-        Door {
+impl Intake {
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, body_bytes_max: usize) -> Intake {
+        Intake {
             store,
             clock,
             body_bytes_max,
@@ -490,7 +490,7 @@ enum Admitted {
     Handshake(Answered),
 }
 
-/// Verifies a request, names its event, and hands it to the store; what is returned says when it is
+/// Verifies a request, names its event, and work_log it to the store; what is returned says when it is
 /// on disk.
 fn admit(
     store: &Store,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::table::ENDPOINT_SETTINGS;
+use super::definitions::ENDPOINT_SETTINGS;
 use super::{Pairs, check_known, of_setting, optional, set_rules, some, text_of};
 use crate::error::{Error, Result};
 use crate::model::connection::Auth;

@@ -30,7 +30,7 @@ const MEMORY: f64 = 600.0;
 const FIRST_FEW: f64 = 4.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Flow {
+pub(super) struct ConcurrencyLimiter {
     window: f64,
     /// Doubling, until the first sign that it is enough.
     is_starting: bool,
@@ -39,9 +39,9 @@ pub(super) struct Flow {
     answers: f64,
 }
 
-impl Flow {
-    pub(super) fn new() -> Flow {
-        Flow {
+impl ConcurrencyLimiter {
+    pub(super) fn new() -> ConcurrencyLimiter {
+        ConcurrencyLimiter {
             window: 1.0,
             is_starting: true,
             usual: 0.0,
@@ -56,7 +56,7 @@ impl Flow {
 
     /// Begins again with one: the endpoint was away.
     pub(super) fn restart(&mut self) {
-        *self = Flow::new();
+        *self = ConcurrencyLimiter::new();
     }
 
     /// A request was refused, or got no answer in time.
@@ -104,7 +104,12 @@ mod tests {
 
     /// A receiver that can work on so many requests at a time, each for 10 ms: what is beyond
     /// waits. Answers come one by one, and the window is always full.
-    fn settle(flow: &mut Flow, capacity: usize, concurrency: usize, answers: usize) -> usize {
+    fn settle(
+        flow: &mut ConcurrencyLimiter,
+        capacity: usize,
+        concurrency: usize,
+        answers: usize,
+    ) -> usize {
         for _ in 0..answers {
             let on_wire = flow.window(concurrency);
             let queued = on_wire.div_ceil(capacity) as u32;
@@ -115,7 +120,7 @@ mod tests {
 
     #[test]
     fn it_begins_with_one_and_doubles_with_every_round() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         let mut windows = Vec::new();
         for _ in 0..5 {
             let window = flow.window(16);
@@ -131,19 +136,19 @@ mod tests {
 
     #[test]
     fn a_receiver_that_keeps_up_gets_all_that_the_endpoint_allows() {
-        assert_eq!(settle(&mut Flow::new(), 100, 64, 1_000), 64);
-        assert_eq!(settle(&mut Flow::new(), 100, 1, 1_000), 1);
+        assert_eq!(settle(&mut ConcurrencyLimiter::new(), 100, 64, 1_000), 64);
+        assert_eq!(settle(&mut ConcurrencyLimiter::new(), 100, 1, 1_000), 1);
     }
 
     #[test]
     fn a_receiver_that_queues_gets_about_what_it_can_use() {
-        let window = settle(&mut Flow::new(), 4, 64, 300);
+        let window = settle(&mut ConcurrencyLimiter::new(), 4, 64, 300);
         assert!((4..=16).contains(&window), "{window}");
     }
 
     #[test]
     fn when_answers_get_slower_there_are_fewer_and_then_more_again() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
         for _ in 0..20 {
             flow.succeeded(200 * MS, flow.window(16), 16);
@@ -155,7 +160,7 @@ mod tests {
 
     #[test]
     fn one_slow_answer_among_many_changes_little() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         settle(&mut flow, 100, 16, 1_000);
         flow.succeeded(10_000 * MS, 16, 16);
         assert!(flow.window(16) >= 14, "{}", flow.window(16));
@@ -163,7 +168,7 @@ mod tests {
 
     #[test]
     fn refusals_make_it_smaller_and_teach_nothing_of_what_is_usual() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
         let usual = flow.usual;
         for _ in 0..100 {
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_receiver_with_quick_and_slow_answers_gets_all_that_is_allowed() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         for round in 0..2_000 {
             let took = if round % 2 == 0 { 5 * MS } else { 100 * MS };
             flow.succeeded(took, flow.window(16), 16);
@@ -185,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_quiet_endpoint_learns_nothing_about_more() {
-        let mut flow = Flow::new();
+        let mut flow = ConcurrencyLimiter::new();
         settle(&mut flow, 100, 16, 3);
         let window = flow.window(16);
         for _ in 0..1_000 {
