@@ -32,7 +32,8 @@ pub(super) enum EndpointCommand {
         /// Its name
         name: String,
     },
-    /// Change one; what is not named stays as it is
+    /// Change one; what is not named stays as it is, and an empty value brings back
+    /// the default
     #[command(
         after_help = "Example: hookbox endpoint set ci --types push,tag* --branches main,release/*\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
     )]

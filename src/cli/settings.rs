@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::read_text;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::settings::{
     ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
 };
@@ -47,7 +47,7 @@ impl Table for OfSignature {
 /// What was given.
 #[derive(Debug, Clone)]
 pub(super) struct Options<T> {
-    given: Vec<(&'static Setting, String)>,
+    given: Vec<(&'static Setting, Vec<String>)>,
     table: PhantomData<T>,
 }
 
@@ -55,17 +55,24 @@ impl<T: Table> Options<T> {
     /// The pairs; files that are named are read.
     pub(super) fn read(self) -> Result<Vec<(String, String)>> {
         let mut pairs = Vec::new();
-        for (setting, text) in self.given {
+        for (setting, texts) in self.given {
             let name = setting.name.to_owned();
+            let text = texts.join("\n");
             match setting.kind {
                 Kind::File if !text.is_empty() => {
-                    pairs.push((name, read_text("read", Path::new(&text))?));
+                    pairs.push((name, text_of_file(Path::new(&text))?));
                 }
                 Kind::Format if text.starts_with("template:") => {
                     let path = Path::new(&text["template:".len()..]);
                     let file = path.file_name().unwrap_or_default().to_string_lossy();
                     pairs.push((name, format!("template:{file}")));
-                    pairs.push(("template".to_owned(), read_text("read", path)?));
+                    pairs.push(("template".to_owned(), text_of_file(path)?));
+                }
+                Kind::Lines if texts.iter().any(|line| line.contains(['\r', '\n'])) => {
+                    return Err(Error::misuse(format!(
+                        "--{} has a line break in it; give the option once for each",
+                        long_name(setting)
+                    )));
                 }
                 _ => pairs.push((name, text)),
             }
@@ -79,15 +86,30 @@ impl<T: Table> Options<T> {
     }
 }
 
-fn option(setting: &'static Setting) -> Arg {
+/// The text of a file; one without any would take away what is set.
+fn text_of_file(path: &Path) -> Result<String> {
+    let text = read_text("read", path)?;
+    if text.trim().is_empty() {
+        return Err(Error::misuse(format!(
+            "{} is empty; to bring back the default, give an empty value",
+            path.display()
+        )));
+    }
+    Ok(text)
+}
+
+fn long_name(setting: &Setting) -> String {
     let dashed = setting.name.replace('_', "-");
-    // One option a line: `--header A --header B`.
-    let long = match setting.kind {
+    match setting.kind {
+        // One option a line: `--header A --header B`.
         Kind::Lines => dashed.trim_end_matches('s').to_owned(),
         _ => dashed,
-    };
+    }
+}
+
+fn option(setting: &'static Setting) -> Arg {
     let option = Arg::new(setting.name)
-        .long(long)
+        .long(long_name(setting))
         .value_name(setting.value)
         .help(setting.described());
     let option = match setting.kind {
@@ -118,8 +140,7 @@ impl<T: Table> FromArgMatches for Options<T> {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Options<T>, clap::Error> {
         let given = Options::<T>::options().filter_map(|setting| {
             let lines = matches.get_many::<String>(setting.name)?;
-            let lines: Vec<&str> = lines.map(String::as_str).collect();
-            Some((setting, lines.join("\n")))
+            Some((setting, lines.cloned().collect()))
         });
         Ok(Options {
             given: given.collect(),

@@ -28,7 +28,8 @@ pub(super) enum SourceCommand {
         /// Its name
         name: String,
     },
-    /// Change one; what is not named stays as it is
+    /// Change one; what is not named stays as it is, and an empty value brings back
+    /// the default
     #[command(after_help = EXIT_CODES)]
     Set(Box<SetArguments>),
     /// Give one a new secret; the old one holds a while longer

@@ -21,6 +21,8 @@ fn what_cannot_be_sent_is_refused_when_it_is_set() {
     let folder = here.folder.path();
     std::fs::write(folder.join("empty.pem"), "nothing").unwrap();
     let empty = folder.join("empty.pem");
+    let blank = folder.join("blank.pem");
+    std::fs::write(&blank, " \n").unwrap();
     for (arguments, says) in [
         (&["--header", "Host: x"][..], "made for each request"),
         (&["--header", "Authorization: Bearer x"], "--auth"),
@@ -34,6 +36,13 @@ fn what_cannot_be_sent_is_refused_when_it_is_set() {
         (&["--proxy", "h:1"], "proxy's URL"),
         (&["--connect-timeout", "0s"], "more than 0"),
         (&["--ca", empty.to_str().unwrap()], "no certificate"),
+        // It would take away what is set.
+        (&["--ca", blank.to_str().unwrap()], "blank.pem is empty"),
+        (
+            &["--client-cert", blank.to_str().unwrap()],
+            "blank.pem is empty",
+        ),
+        (&["--header", "X-A: 1\nX-B: 2"], "line break"),
         (
             &["--client-cert", empty.to_str().unwrap()],
             "no certificate",

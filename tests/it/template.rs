@@ -124,6 +124,11 @@ fn a_template_is_checked_on_a_sample_when_it_is_set() {
         "{}",
         ran.stderr
     );
+    // An empty file is no template, and not the one that there was under another name.
+    let empty = file(&here, "empty.j2", "\n");
+    let ran = here.run(&["endpoint", "set", "x", "--format", &empty]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("empty.j2 is empty"), "{}", ran.stderr);
     // The template that there is stays.
     let typed = here.json(&["endpoint", "set", "x", "--content-type", "text/html"]);
     assert_eq!(typed["format"], "template:d.j2");

@@ -263,7 +263,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
     Setting::new(
         "headers",
         "HEADER",
-        "Headers of every request, each as `Name: value`; all that are given take the place of those before",
+        "Headers of every request, each as `Name: value`, a line each (on the command line an option each); all that are given take the place of those before",
     )
     .kind(Kind::Lines)
     .secret()

@@ -40,10 +40,10 @@ pub fn set_rules(rules: &mut Rules, pairs: &Pairs) -> Result<()> {
             "signature_encoding" => {
                 optional(text).map(|encoding| rules.encoding = encoding.unwrap_or(default.encoding))
             }
+            // White space belongs to these two: it is signed, or stands before the signature.
             "signature_over" => {
-                optional(text).map(|over| rules.over = over.unwrap_or(default.over.clone()))
+                optional(value).map(|over| rules.over = over.unwrap_or(default.over.clone()))
             }
-            // A blank may belong to it.
             "signature_prefix" => {
                 rules.prefix.clone_from(value);
                 Ok(())
@@ -165,6 +165,32 @@ mod tests {
             let set = [("format", "slack"), brought];
             assert!(set_endpoint(&mut endpoint(), &pairs(&set)).is_err());
         }
+    }
+
+    #[test]
+    fn a_template_is_called_by_the_name_of_its_file() {
+        let named = |name: &str| {
+            let mut changed = endpoint();
+            let set = [("format", name), ("template", "x")];
+            set_endpoint(&mut changed, &pairs(&set)).map(|()| changed.format.to_string())
+        };
+        assert_eq!(named("template:../a/b.txt").unwrap(), "template:b.txt");
+        for bad in ["template:a/", "template:\u{1b}[31m"] {
+            assert!(named(bad).is_err(), "{bad:?}");
+        }
+        assert!(named(&format!("template:{}", "x".repeat(256))).is_err());
+    }
+
+    #[test]
+    fn white_space_that_is_signed_is_kept() {
+        let mut rules = Rules::default();
+        for (name, value) in [("signature_over", "{body}\n"), ("signature_prefix", "v1 ")] {
+            set_rules(&mut rules, &pairs(&[(name, value)])).unwrap();
+        }
+        assert_eq!(
+            (rules.over.to_string().as_str(), rules.prefix.as_str()),
+            ("{body}\n", "v1 ")
+        );
     }
 
     #[test]

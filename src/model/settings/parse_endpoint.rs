@@ -12,6 +12,9 @@ use crate::model::template::{CONTENT_TYPE, Template};
 use crate::signature::{Scheme, Secret};
 use crate::time::parse_span;
 
+/// Longest name of a template's file, as file systems have it.
+const FILE_NAME_CHARS_MAX: usize = 255;
+
 /// Changes an endpoint: each setting by its name.
 ///
 /// # Errors
@@ -104,7 +107,11 @@ fn set_format(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
         if let Some(brought) = brought {
             return Err(Error::misuse(format!(
                 "{brought} goes with format template; {} brings its own",
-                format.filter(|name| !name.is_empty()).unwrap_or("raw")
+                match format {
+                    None => endpoint.format.name(),
+                    Some("") => "raw",
+                    Some(name) => name,
+                }
             )));
         }
         if let Some(name) = format {
@@ -117,16 +124,30 @@ fn set_format(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
         }
         return Ok(());
     }
-    let text = text
-        .or(held("text"))
-        .ok_or_else(|| Error::misuse("give the template's text as `template`"))?;
-    let file = file.or(held("file")).unwrap_or("template");
+    let text = text.or(held("text")).ok_or_else(|| {
+        Error::misuse(
+            "give the template's text as `template`, on the command line as --format template:FILE",
+        )
+    })?;
+    let file = file_name(file.or(held("file")).unwrap_or("template"))?;
     let content_type = match content_type {
         None => held("content_type").unwrap_or(CONTENT_TYPE),
         Some(given) => some(given).unwrap_or(CONTENT_TYPE),
     };
     endpoint.send_as(Format::Template(Template::parse(file, text, content_type)?));
     Ok(())
+}
+
+/// What a template is called: the name of its file, without the folders before it.
+fn file_name(given: &str) -> Result<&str> {
+    let name = given.rsplit(['/', '\\']).next().unwrap_or_default();
+    let fits = (1..=FILE_NAME_CHARS_MAX).contains(&name.chars().count());
+    if !fits || name.contains(char::is_control) {
+        return Err(Error::misuse(format!(
+            "the name of a template is 1 to {FILE_NAME_CHARS_MAX} characters, and none of them a control character"
+        )));
+    }
+    Ok(name)
 }
 
 fn set_auth(endpoint: &mut NewEndpoint, how: Option<&str>, secret: Option<&str>) -> Result<()> {
@@ -141,7 +162,7 @@ fn set_auth(endpoint: &mut NewEndpoint, how: Option<&str>, secret: Option<&str>)
     endpoint.connection.auth = Auth::read(how.trim(), || {
         let secret = secret.filter(|secret| !secret.is_empty());
         let secret =
-            secret.ok_or_else(|| Error::misuse("give the password or token as `auth_secret`, with --auth-secret-file, --auth-secret-env or --auth-secret -"))?;
+            secret.ok_or_else(|| Error::misuse("give the password or token as `auth_secret`, on the command line with --auth-secret-file, --auth-secret-env or --auth-secret -"))?;
         Secret::new(secret)
     })?;
     Ok(())

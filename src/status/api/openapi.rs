@@ -162,8 +162,11 @@ fn request_body(input: Input) -> Option<Value> {
             Kind::Lines => ("string", true),
             _ => ("string", setting.value.ends_with(",...")),
         };
-        let mut kinds = vec![kind, "null"];
+        // A text is read as on the command line, whatever the kind.
+        let mut kinds = vec![kind];
+        kinds.extend((kind != "string").then_some("string"));
         kinds.extend(is_list.then_some("array"));
+        kinds.push("null");
         let mut schema = json!({
             "type": kinds,
             "description": setting.described(),

@@ -151,6 +151,13 @@ fn setting(
             span { (capital(&setting.name.replace('_', " "))) }
             @if is_long {
                 textarea name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[held] { "\n" (typed.unwrap_or_default()) }
+            } @else if setting.kind == Kind::Flag {
+                select name=(setting.name) {
+                    option value="" { (held.unwrap_or("false")) }
+                    @for option in ["true", "false"] {
+                        option value=(option) selected[typed == Some(option)] { (option) }
+                    }
+                }
             } @else if setting.is_secret {
                 input type="password" name=(setting.name) required[is_required] placeholder=[held] autocomplete="new-password";
             } @else {

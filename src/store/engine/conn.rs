@@ -4,9 +4,10 @@
 //! written once, at its use. It begins and ends no transaction: that is the writer's.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use super::value::{FromValue, ToValue, Unfit, Value};
-use crate::error::Result;
+use crate::error::{DatabaseFault, Error, Result};
 
 /// A handle to a connection of the engine.
 #[derive(Debug, Clone, Copy)]
@@ -163,7 +164,11 @@ impl Row<'_> {
 }
 
 /// The error for a column that holds what it must not.
-pub(crate) fn unreadable(column: impl std::fmt::Display, error: Unfit) -> crate::error::Error {
+pub(crate) fn unreadable(column: impl std::fmt::Display, error: Unfit) -> Error {
     let what: Unfit = format!("column {column}: {error}").into();
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Null, what).into()
+    Error::Database {
+        doing: "use the database",
+        fault: DatabaseFault::Other,
+        cause: Arc::from(what),
+    }
 }

@@ -11,7 +11,10 @@ use serde_json::Value;
 use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
 
 /// Stored files of each schema that files are brought up from, as text.
-const STORED: &[(i64, &str)] = &[(7, include_str!("../../schemas/7.sql"))];
+const STORED: [(i64, &str); 2] = [
+    (7, include_str!("../../schemas/7.sql")),
+    (8, include_str!("../../schemas/8.sql")),
+];
 
 /// What a file is made of, without comments and without how it is written down.
 fn shape(db: &Path) -> BTreeSet<String> {
@@ -66,6 +69,10 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
         sql(&here.db, "pragma journal_mode = wal");
         // What an application made of our tables, and of one that it dropped.
         let views = "create view recent as select id from hookbox_event;
+             create view turned_away as select r.reason, d.mended_by from hookbox_refusal as r, hookbox_delivery as d;
+             create table orders (id integer primary key);
+             create trigger asked after insert on orders
+             begin update hookbox_endpoint set nudges = nudges + 1; delete from hookbox_refusal; end;
              create table gone (a); create view broken as select a from gone; drop table gone;";
         sql(&here.db, views);
         let before = Connection::open(&here.db).unwrap();
@@ -93,7 +100,13 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
             ran.stderr
         );
         assert_eq!(here.run(&["stats"]).stderr, "", "it says so once");
-        sql(&here.db, "drop view recent; drop view broken");
+        // They go on working, by the new names.
+        sql(
+            &here.db,
+            "create table seen as select * from turned_away; insert into orders default values",
+        );
+        let leftovers = "drop view recent; drop view broken; drop view turned_away; drop table seen; drop table orders";
+        sql(&here.db, leftovers);
         assert_eq!(shape(&here.db), shape(&new.db), "schema {version}");
         assert_eq!(
             here.json(&["check", "--full"])["faults"],
@@ -101,6 +114,42 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
         );
         let after = Connection::open(&here.db).unwrap();
         assert_eq!(tables.map(|table| rows(&after, table)), counted);
+    }
+}
+
+/// Cause: what looks at a file as it lies knew the newest schema alone. Damage: a backup of an older one could
+/// not be put back, and a damaged older file not be saved. Cure: a copy is brought up before it is looked at, and
+/// what had another name is read by it.
+#[test]
+fn a_backup_of_each_older_schema_is_restored_and_a_file_salvaged() {
+    for (version, stored) in STORED {
+        let old = TestDb::new();
+        sql(&old.db, stored);
+        sql(&old.db, "pragma journal_mode = wal");
+        let counts = |here: &TestDb| {
+            let stats = here.json(&["stats"]);
+            ["events", "pending", "delivered", "dead", "superseded"].map(|name| stats[name].clone())
+        };
+        let checked = old.run(&["check", "--full"]);
+        assert_eq!(checked.code, 1, "{}", checked.text());
+        assert!(
+            checked.stderr.contains("of an older schema"),
+            "{}",
+            checked.stderr
+        );
+        let saved = TestDb::new();
+        let to = saved.db.to_str().unwrap();
+        let ran = old.run(&["salvage", to]);
+        assert_eq!(ran.code, 0, "schema {version}: {}", ran.text());
+        let here = TestDb::new();
+        let ran = here.run(&["restore", old.db.to_str().unwrap()]);
+        assert_eq!(ran.code, 0, "schema {version}: {}", ran.text());
+        let expected = counts(&old);
+        for found in [&saved, &here] {
+            assert_eq!(counts(found), expected, "schema {version}");
+            let checked = found.run(&["check", "--full"]);
+            assert_eq!(checked.code, 0, "schema {version}: {}", checked.text());
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::open::connect_read_only;
+use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, schema_version};
 
 /// Faults of one kind that are told.
 const FAULTS_MAX: usize = 20;
@@ -112,7 +113,16 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
         Err(error) if error.is_damage() => return Ok(vec![Fault::damaged(error.chain())]),
         Err(error) => return Err(error),
     };
-    if depth == Depth::Full {
+    let is_older = schema_version(&transaction)
+        .is_ok_and(|found| found.is_some_and(|found| found < SCHEMA_VERSION));
+    if depth == Depth::Full && is_older {
+        faults.extend(foreign_keys(&transaction)?);
+        if faults.is_empty() {
+            return Err(Error::Refused(format!(
+                "its pages are whole, and it is of an older schema: any other command, such as `hookbox stats`, brings it up to version {SCHEMA_VERSION}; then look again"
+            )));
+        }
+    } else if depth == Depth::Full {
         for look in [foreign_keys, disagreements, lost_keys] {
             match look(&transaction) {
                 Ok(more) => faults.extend(more),

@@ -16,7 +16,7 @@ use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::lock::{ServeLock, has_others_log};
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables, sync_folder};
 use crate::store::engine::sqlite::place;
-use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, schema_version};
+use crate::store::engine::sqlite::schema::{OLDEST, SCHEMA_VERSION, migrate, schema_version};
 use crate::time::Timestamp;
 
 /// What was put in place.
@@ -121,7 +121,14 @@ fn put_in_place(
         false => error,
     })?;
     let copied = draft.connect()?;
-    let found = faults(&copied, Depth::Full)?;
+    // What is wrong with the pages of an older one shows before it is brought up.
+    let mut found = faults(&copied, Depth::Quick)?;
+    if !found.iter().any(|fault| fault.is_damage) {
+        if let Some(version) = schema_version(&copied)?.filter(|found| *found < SCHEMA_VERSION) {
+            migrate(&copied, draft.path(), version)?;
+        }
+        found = faults(&copied, Depth::Full)?;
+    }
     if let Some(fault) = found.iter().find(|fault| fault.is_damage) {
         return Err(damaged(&fault.what));
     }
@@ -173,7 +180,14 @@ fn open_backup(path: &Path) -> Result<Connection> {
         Ok((connection, version))
     };
     match open() {
-        Ok((connection, Some(version))) if version <= SCHEMA_VERSION => Ok(connection),
+        Ok((connection, Some(version))) if (OLDEST..=SCHEMA_VERSION).contains(&version) => {
+            Ok(connection)
+        }
+        Ok((_, Some(found))) if found < OLDEST => Err(Error::OlderSchema {
+            path: path.to_owned(),
+            found,
+            needed: OLDEST,
+        }),
         Ok((_, Some(found))) => Err(Error::NewerSchema {
             path: path.to_owned(),
             found,

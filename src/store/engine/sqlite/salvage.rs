@@ -198,6 +198,17 @@ fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
     Ok(columns)
 }
 
+/// What a table or a column was called before schema 9.
+fn old_name(name: &str) -> &str {
+    match name {
+        "hookbox_rejected_request" => "hookbox_refusal",
+        "hookbox_failing_endpoint" => "hookbox_refusing",
+        "superseded_by" => "mended_by",
+        "manual_retry_seq" => "nudges",
+        other => other,
+    }
+}
+
 /// Copies the rows of a table that can be read; returns how many, and where some could not.
 fn copy_table(
     source: &Connection,
@@ -205,16 +216,35 @@ fn copy_table(
     table: &'static str,
     mut progress: impl FnMut(i64),
 ) -> Result<(i64, Vec<String>)> {
-    let held = columns(source, table)?;
+    let mut old_table = table;
+    let mut held = columns(source, table)?;
+    if held.is_empty() {
+        old_table = old_name(table);
+        held = columns(source, old_table)?;
+    }
     let wanted = columns(target, table)?;
-    let shared: Vec<&str> = wanted
+    // Each by the name that it has there, and the one that it has now.
+    let shared: Vec<(&str, &str)> = wanted
         .iter()
-        .filter(|name| held.contains(name))
-        .map(String::as_str)
+        .filter_map(|name| {
+            let names = [name.as_str(), old_name(name)];
+            let old = names
+                .into_iter()
+                .find(|old| held.iter().any(|held| held == old));
+            Some((old?, name.as_str()))
+        })
         .collect();
-    let names = shared.join(", ");
-    let marks = vec!["?"; shared.len()].join(", ");
-    let mut insert = target.prepare(&format!("insert into {table} ({names}) values ({marks})"))?;
+    if shared.is_empty() {
+        // An older schema has no such table.
+        return Ok((0, Vec::new()));
+    }
+    let (names, new_names): (Vec<&str>, Vec<&str>) = shared.into_iter().unzip();
+    let (names, new_names) = (names.join(", "), new_names.join(", "));
+    let marks = vec!["?"; new_names.split(", ").count()].join(", ");
+    let mut insert = target.prepare(&format!(
+        "insert into {table} ({new_names}) values ({marks})"
+    ))?;
+    let table = old_table;
     let (mut rows, mut broken, mut lost) = (0, 0, Vec::new());
     let mut put = |values: &[Value]| -> Result<()> {
         let values = values.iter().map(|value| value as &dyn ToSql);
@@ -423,7 +453,7 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
 fn count_anew(target: &Connection) -> Result<()> {
     target.execute_batch(
         "delete from hookbox_tally
-         where what in ('events', 'pending', 'delivered', 'dead', 'cancelled', 'superseded');
+         where what in ('events', 'pending', 'delivered', 'dead', 'cancelled', 'superseded', 'mended');
          -- All that ever came: those that are there, and those that were removed.
          insert into hookbox_tally (of, id, what, value)
          select 'source', id, 'events', sum(value) from (

@@ -20,10 +20,26 @@ pub(crate) const SCHEMA_VERSION: i64 = 9;
 /// The oldest schema that files are brought up from.
 pub(crate) const OLDEST: i64 = 7;
 
-/// What leads to each schema from the one before it.
-const STEPS: &[(i64, &str)] = &[
-    (8, include_str!("../../../../migrations/8.sql")),
-    (9, include_str!("../../../../migrations/9.sql")),
+/// What leads to a schema from the one before it.
+struct Step {
+    version: i64,
+    sql: &'static str,
+    /// Whether it makes tables anew under their old names: then nothing may follow the new name into views
+    /// and triggers. Where a step renames what stays, they follow.
+    replaces_tables: bool,
+}
+
+const STEPS: &[Step] = &[
+    Step {
+        version: 8,
+        sql: include_str!("../../../../migrations/8.sql"),
+        replaces_tables: true,
+    },
+    Step {
+        version: 9,
+        sql: include_str!("../../../../migrations/9.sql"),
+        replaces_tables: false,
+    },
 ];
 
 /// Brings a file up to the newest schema.
@@ -40,19 +56,19 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
     );
     // A table is made anew beside the old one: nothing may follow its references meanwhile.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // Nor is it looked into views that an application made, of ours or of tables that it dropped: a column
-    // is renamed though such a view cannot be read, where the schema may be written (SQLite, ALTER TABLE).
-    connection.pragma_update(None, "legacy_alter_table", true)?;
-    connection.pragma_update(None, "writable_schema", true)?;
-    for (version, step) in STEPS {
-        let done = take(connection, *version, step);
+    for step in STEPS {
+        // Views that an application made of tables that it dropped cannot be read, and are no reason to fail:
+        // as such they are passed over where the schema may be written (SQLite, ALTER TABLE).
+        connection.pragma_update(None, "legacy_alter_table", step.replaces_tables)?;
+        connection.pragma_update(None, "writable_schema", !step.replaces_tables)?;
+        let done = take(connection, step.version, step.sql);
         if done.is_err() && !connection.is_autocommit() {
             connection.execute_batch("rollback")?;
         }
+        connection.pragma_update(None, "writable_schema", false)?;
+        connection.pragma_update(None, "legacy_alter_table", false)?;
         done?;
     }
-    connection.pragma_update(None, "writable_schema", false)?;
-    connection.pragma_update(None, "legacy_alter_table", false)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(())
 }
