@@ -100,15 +100,22 @@ impl Chosen {
         state: Option<State>,
         endpoint: Option<&str>,
     ) -> Result<Selection> {
-        Ok(Selection {
-            state,
-            endpoint: endpoint.map(str::to_owned),
-            source: self.source.clone(),
-            event_type: self.event_type.clone(),
-            since: context.moment(self.since.as_deref())?,
-            until: context.moment(self.until.as_deref())?,
-            text: self.text.clone(),
-        })
+        let asked = [
+            ("state", state.map(State::name)),
+            ("endpoint", endpoint),
+            ("source", self.source.as_deref()),
+            ("type", self.event_type.as_deref()),
+            ("since", self.since.as_deref()),
+            ("until", self.until.as_deref()),
+            ("text", self.text.as_deref()),
+        ];
+        let mut selection = Selection::default();
+        for (name, value) in asked {
+            if let Some(value) = value {
+                selection.set(name, value, context.now())?;
+            }
+        }
+        Ok(selection)
     }
 }
 

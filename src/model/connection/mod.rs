@@ -3,26 +3,27 @@
 //! What of it is secret is never shown: [`Connection::shown`] is for lists and pages,
 //! [`Connection::stored`] for the file alone.
 
+mod auth;
+mod proxy;
+mod tls;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, HeaderValue, Uri};
-use rustls::RootCertStore;
-use rustls::sign::CertifiedKey;
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 use crate::model::expect::Expect;
 use crate::model::filter::Globs;
 use crate::model::header::{HIDDEN, Header, holds_secret};
-use crate::model::url::check_host;
 use crate::signature::Secret;
 use crate::time::show_span;
+
+pub use auth::Auth;
+pub use proxy::ProxyUrl;
+pub use tls::{Authorities, ClientCertificate};
 
 /// Headers of an endpoint, at most.
 const HEADERS_MAX: usize = 32;
@@ -84,229 +85,6 @@ impl FromStr for Method {
                 "`{text}` is not a method that events are sent with; POST or PUT"
             ))),
         }
-    }
-}
-
-/// Credentials in `Authorization`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Auth {
-    /// A user name and a password (RFC 7617).
-    Basic {
-        /// The user name; it has no colon.
-        user: String,
-        /// The password.
-        password: Secret,
-    },
-    /// A token (RFC 6750).
-    Bearer(Secret),
-}
-
-impl Auth {
-    /// Reads `basic:USER`, `bearer`, or `none`, which needs no secret.
-    ///
-    /// # Errors
-    /// As [`Auth::of`], and what reading the secret returns.
-    pub fn read(how: &str, secret: impl FnOnce() -> Result<Secret>) -> Result<Option<Auth>> {
-        match how {
-            "" | "none" => Ok(None),
-            how => Auth::of(how, secret()?).map(Some),
-        }
-    }
-
-    /// Reads `basic:USER` or `bearer`, with the password or token.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] when it is neither.
-    pub fn of(how: &str, secret: Secret) -> Result<Auth> {
-        match how.split_once(':') {
-            Some(("basic", user)) => Ok(Auth::Basic {
-                user: user.to_owned(),
-                password: secret,
-            }),
-            None if how == "bearer" => Ok(Auth::Bearer(secret)),
-            _ => Err(Error::misuse(format!(
-                "`{how}` is not a way to authenticate; basic:USER, bearer or none"
-            ))),
-        }
-    }
-
-    /// The header's value.
-    pub fn header(&self) -> String {
-        match self {
-            Auth::Basic { user, password } => {
-                let pair = [user.as_bytes(), b":", password.expose()].concat();
-                format!("Basic {}", STANDARD.encode(pair))
-            }
-            Auth::Bearer(token) => {
-                format!("Bearer {}", String::from_utf8_lossy(token.expose()))
-            }
-        }
-    }
-
-    fn check(&self) -> Result<()> {
-        match self {
-            Auth::Basic { user, .. } if user.contains(':') || user.is_empty() => {
-                Err(Error::misuse(
-                    "the user name of basic authentication is empty or has a colon (RFC 7617)",
-                ))
-            }
-            Auth::Basic { password, .. } if std::str::from_utf8(password.expose()).is_err() => {
-                Err(Error::misuse(
-                    "the password is not UTF-8 (RFC 7617, section 2.1); save it as UTF-8",
-                ))
-            }
-            _ if HeaderValue::from_str(&self.header()).is_err() => Err(Error::misuse(
-                "the token cannot stand in a header; give it without line breaks",
-            )),
-            _ => Ok(()),
-        }
-    }
-
-    /// Without the secret.
-    fn shown(&self) -> String {
-        match self {
-            Auth::Basic { user, .. } => format!("basic {user}"),
-            Auth::Bearer(_) => "bearer".to_owned(),
-        }
-    }
-}
-
-/// Certificate authorities, as PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Authorities(String);
-
-impl Authorities {
-    /// The certificates.
-    pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
-        certificates(self.0.as_bytes())
-    }
-}
-
-impl FromStr for Authorities {
-    type Err = Error;
-
-    fn from_str(pem: &str) -> Result<Authorities> {
-        let found = certificates(pem.as_bytes());
-        let mut roots = RootCertStore::empty();
-        let (usable, _) = roots.add_parsable_certificates(found.iter().cloned());
-        if usable < found.len() {
-            return Err(Error::misuse(
-                "a certificate in it cannot be read (it may be of X.509 version 1); make it with `openssl req -x509`",
-            ));
-        }
-        if found.is_empty() {
-            return Err(Error::misuse(
-                "there is no certificate in it; give the authority's certificate in PEM form (-----BEGIN CERTIFICATE-----)",
-            ));
-        }
-        Ok(Authorities(pem.to_owned()))
-    }
-}
-
-fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
-    CertificateDer::pem_slice_iter(pem)
-        .filter_map(std::result::Result::ok)
-        .collect()
-}
-
-/// A certificate chain and its private key, as PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClientCertificate(Secret);
-
-impl ClientCertificate {
-    /// The chain.
-    pub fn chain(&self) -> Vec<CertificateDer<'static>> {
-        certificates(self.0.expose())
-    }
-
-    /// Chain and key. Do not show it.
-    pub fn pem(&self) -> &[u8] {
-        self.0.expose()
-    }
-}
-
-impl FromStr for ClientCertificate {
-    type Err = Error;
-
-    fn from_str(pem: &str) -> Result<ClientCertificate> {
-        let certificate = ClientCertificate(Secret::new(pem)?);
-        let chain = certificate.chain();
-        let key = PrivateKeyDer::from_pem_slice(pem.as_bytes());
-        let missing = |what: &str| {
-            Error::misuse(format!(
-                "there is no {what} in it; give certificate and key in one PEM file"
-            ))
-        };
-        if chain.is_empty() {
-            return Err(missing("certificate"));
-        }
-        let key = key.map_err(|_| missing("private key without a passphrase"))?;
-        // Two that do not belong together would only be found out by the first connection.
-        let provider = rustls::crypto::ring::default_provider();
-        CertifiedKey::from_der(chain, key, &provider).map_err(|error| {
-            Error::misuse(format!(
-                "certificate and key cannot be used together ({error}); put the endpoint's certificate first, and its own key"
-            ))
-        })?;
-        Ok(certificate)
-    }
-}
-
-/// The URL of a proxy: `http://[USER:PASSWORD@]HOST:PORT` or `socks5://...`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ProxyUrl(String);
-
-impl ProxyUrl {
-    /// The URL with its password. Do not show it: see [`ProxyUrl::redacted`].
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// Its user name and password, together and the password alone.
-    fn secret_texts(&self) -> Vec<Vec<u8>> {
-        let after = self.0.split_once("://").map_or("", |(_, rest)| rest);
-        let Some((both, _)) = after.rsplit_once('@') else {
-            return Vec::new();
-        };
-        let password = both.split_once(':').map(|(_, password)| password);
-        let texts = [Some(both), password].into_iter().flatten();
-        texts.map(|text| text.as_bytes().to_vec()).collect()
-    }
-
-    /// The URL without user name and password.
-    pub fn redacted(&self) -> String {
-        match (self.0.split_once("://"), self.0.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://***@{host}"),
-            _ => self.0.clone(),
-        }
-    }
-}
-
-impl fmt::Debug for ProxyUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.redacted())
-    }
-}
-
-impl FromStr for ProxyUrl {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<ProxyUrl> {
-        let bad = || {
-            // Not echoed: it may hold a password.
-            Error::misuse(
-                "this is not a proxy's URL; write http://HOST:PORT or socks5://HOST:PORT, with USER:PASSWORD@ before the host where it asks for them",
-            )
-        };
-        let uri: Uri = text.parse().map_err(|_| bad())?;
-        check_host(uri.host().unwrap_or_default())
-            .map_err(|why| Error::misuse(format!("the proxy cannot be used: {why}")))?;
-        let is_known = matches!(uri.scheme_str(), Some("http" | "socks5"));
-        let authority = uri.authority().ok_or_else(bad)?;
-        if !is_known || authority.host().is_empty() || authority.port_u16().is_none() {
-            return Err(bad());
-        }
-        Ok(ProxyUrl(text.to_owned()))
     }
 }
 
