@@ -1,7 +1,7 @@
-//! How the model's types stand in SQL columns.
+//! Conversions between the model's types and SQL column values.
 //!
-//! It must know nothing of tables. A value that no model type knows is an error when it is read,
-//! never a default.
+//! This file must know nothing of tables. A stored value that no model type knows is an error when
+//! it is read, never a default.
 
 use std::time::Duration;
 
@@ -123,7 +123,8 @@ impl ToValue for Tolerance {
     }
 }
 
-/// Settings that are stored as one JSON object of what is not as usual; null where all is.
+/// Settings stored as one JSON object: only the values that differ from the default; null if none
+/// does.
 macro_rules! settings_columns {
     ($($name:ident, $read:ident, $write:ident);+) => {$(
         impl FromValue for $name {
@@ -164,10 +165,10 @@ impl ToValue for Template {
     }
 }
 
-/// A span in a `*_ms` column.
+/// A duration in a `*_ms` column.
 pub(crate) struct Millis(pub(crate) Duration);
 
-/// A span in a `*_us` column.
+/// A duration in a `*_us` column.
 pub(crate) struct Micros(pub(crate) Duration);
 
 macro_rules! span_columns {
@@ -188,7 +189,7 @@ macro_rules! span_columns {
 
 span_columns!(Millis, from_millis, as_millis; Micros, from_micros, as_micros);
 
-/// Moments in a column: a JSON array of milliseconds.
+/// Timestamps in a column: a JSON array of milliseconds.
 pub(crate) struct Moments(pub(crate) Vec<Timestamp>);
 
 impl ToValue for Moments {

@@ -1,7 +1,8 @@
-//! One connection, whatever the engine: statements with named parameters, and the rows that they give.
+//! One connection, whatever the engine: statements with named parameters, and the rows they return.
 //!
-//! Everything above the engine speaks SQL through it. A statement is kept prepared by its text, so a text is
-//! written once, at its use. It begins and ends no transaction: that is the writer's.
+//! All code above the engine runs SQL through [`Conn`]. The statement cache is keyed by the SQL text, so
+//! each text is written once, where it is used. [`Conn`] never begins or ends a transaction: only the
+//! writer does.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,20 +14,22 @@ use crate::error::{DatabaseFault, Error, Result};
 #[derive(Debug, Clone, Copy)]
 pub struct Conn<'c>(pub(in crate::store::engine) &'c rusqlite::Connection);
 
-/// An application's own connection to the database, or a transaction that it has begun: what
-/// [`enqueue`](crate::store::enqueue) puts events through. The engine's crates' types are some; nothing else can be.
+/// An application's own connection to the database, or a transaction that it began.
+///
+/// [`enqueue`](crate::store::enqueue) writes events through this trait. Only the connection and transaction
+/// types of the engine's crates implement it; the trait is sealed, so other crates cannot.
 pub trait AppConnection: sealed::Sealed {
-    /// The engine's handle to it.
+    /// The engine's handle to this connection.
     #[doc(hidden)]
     fn conn(&self) -> Conn<'_>;
 }
 
-/// Keeps the trait to the types of the engines.
+/// Seals [`AppConnection`], so that only the engines' types can implement it.
 pub(in crate::store::engine) mod sealed {
     pub trait Sealed {}
 }
 
-/// What a statement's parameters are bound to, by name.
+/// The parameters of a statement: each name with its value.
 pub(crate) type Params<'p> = &'p [(&'p str, &'p dyn ToValue)];
 
 /// Parameters by name: `params! { ":id": id }`.
@@ -38,19 +41,25 @@ macro_rules! params {
 pub(crate) use params;
 
 impl Conn<'_> {
-    /// Runs a statement that gives no rows; returns how many it changed.
+    /// Runs a statement that returns no rows; returns how many rows it changed.
     pub(crate) fn run(self, statement: &str, params: Params<'_>) -> Result<usize> {
         let mut statement = self.prepared(statement, params)?;
         Ok(statement.raw_execute()?)
     }
 
-    /// Runs a statement that must change the row that it names, and no other.
+    /// Runs a statement that must change exactly one row.
+    ///
+    /// # Errors
+    /// When it changes no row or several; the transaction must then be rolled back.
     pub(crate) fn change_one(self, statement: &str, params: Params<'_>) -> Result<()> {
         self.change(1, statement, params)
     }
 
-    /// Runs a statement that must change so many rows: where it does not, others are as they were not
-    /// thought to be, and the transaction must not hold.
+    /// Runs a statement that must change exactly `rows` rows.
+    ///
+    /// # Errors
+    /// When it changes another number of rows: the data is not in the state that the caller expected, so
+    /// the transaction must be rolled back.
     pub(crate) fn change(self, rows: usize, statement: &str, params: Params<'_>) -> Result<()> {
         match self.run(statement, params)? {
             changed if changed == rows => Ok(()),
@@ -58,16 +67,16 @@ impl Conn<'_> {
         }
     }
 
-    /// Inserts a row; returns its number.
+    /// Inserts a row; returns its row id.
     ///
-    /// Not by `returning`: a statement that has it may be undone by itself, for which SQLite copies every
-    /// page that it is about to change.
+    /// This does not use `returning`: SQLite must be able to undo a statement with `returning` on its own,
+    /// so it copies every page that the statement is about to change.
     pub(crate) fn insert(self, statement: &str, params: Params<'_>) -> Result<i64> {
         self.run(statement, params)?;
         Ok(self.0.last_insert_rowid())
     }
 
-    /// The one row that a statement gives; that there is none is an error.
+    /// Returns the one row of a statement; no row is an error.
     pub(crate) fn one<T>(
         self,
         statement: &str,
@@ -78,7 +87,7 @@ impl Conn<'_> {
             .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
     }
 
-    /// The first row that a statement gives, if it gives one.
+    /// Returns the first row of a statement, if there is one.
     pub(crate) fn maybe<T>(
         self,
         statement: &str,
@@ -90,7 +99,7 @@ impl Conn<'_> {
         rows.next()?.map(|row| read(&Row(row))).transpose()
     }
 
-    /// All rows that a statement gives.
+    /// Returns all rows of a statement.
     pub(crate) fn all<T>(
         self,
         statement: &str,
@@ -105,7 +114,7 @@ impl Conn<'_> {
         Ok(all)
     }
 
-    /// Shows the rows that a statement gives, one after the other, until it is told to break off.
+    /// Calls `show` with each row of a statement, until `show` returns `Break`.
     pub(crate) fn each(
         self,
         statement: &str,
@@ -141,23 +150,23 @@ impl Conn<'_> {
     }
 }
 
-/// A row that a statement gives.
+/// A row that a statement returned.
 pub(crate) struct Row<'r>(pub(in crate::store::engine) &'r rusqlite::Row<'r>);
 
-/// How a column is named: by its name, or by its place in a statement that gives few.
+/// Names a column: by its name, or by its index in a statement with few columns.
 pub(crate) trait Column: rusqlite::RowIndex + std::fmt::Display + Copy {}
 
 impl Column for &str {}
 impl Column for usize {}
 
 impl Row<'_> {
-    /// A column, read as what is asked for.
+    /// A column's value, converted to `T`.
     pub(crate) fn get<T: FromValue>(&self, column: impl Column) -> Result<T> {
         let value = self.value(column)?;
         T::from_value(&value).map_err(|error| unreadable(column, error))
     }
 
-    /// A column as it is.
+    /// A column's value, not converted.
     pub(crate) fn value(&self, column: impl Column) -> Result<Value<'_>> {
         Ok(self.0.get_ref(column)?.into())
     }

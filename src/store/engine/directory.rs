@@ -1,7 +1,7 @@
-//! The sources and endpoints as they are now, held in memory and loaded anew when one changes.
+//! The current sources and endpoints, held in memory and loaded again when one changes.
 //!
-//! It must never be newer or older than the transaction that routes by it: the writer checks its
-//! version inside every group.
+//! The directory must have exactly the version that the transaction sees which routes by it: the
+//! writer checks the version in every group.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::signature::{OldSecret, Scheme, Secret};
 use crate::store::engine::columns::Millis;
 use crate::store::engine::conn::{Conn, Row, params, unreadable};
 
-/// Every source and endpoint that is not removed, in the order they were made.
+/// Every source and endpoint that is not removed, in the order in which they were created.
 #[derive(Debug, Default)]
 pub struct Directory {
     version: i64,
@@ -25,7 +25,7 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Another number when a source or an endpoint is another than before.
+    /// The configuration's version: it changes whenever a source or an endpoint changes.
     pub(crate) fn version(&self) -> i64 {
         self.version
     }
@@ -40,22 +40,22 @@ impl Directory {
         &self.endpoints
     }
 
-    /// The source of this name.
+    /// The source with this name.
     pub fn source(&self, name: &str) -> Option<&Arc<Source>> {
         self.sources.iter().find(|source| source.name == name)
     }
 
-    /// The source of this row.
+    /// The source with this row id.
     pub(crate) fn source_by_id(&self, id: SourceId) -> Option<&Arc<Source>> {
         self.sources.iter().find(|source| source.id == id)
     }
 
-    /// The endpoint of this name.
+    /// The endpoint with this name.
     pub fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|endpoint| endpoint.name == name)
     }
 
-    /// The source of this name.
+    /// The source with this name.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none.
@@ -63,7 +63,7 @@ impl Directory {
         self.source(name).ok_or_else(|| no_source(name))
     }
 
-    /// The endpoint of this name.
+    /// The endpoint with this name.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none.
@@ -71,11 +71,13 @@ impl Directory {
         self.endpoint(name).ok_or_else(|| no_endpoint(name))
     }
 
-    /// The endpoint that a replay is to go to, if it is there: of its name, or one that is at its
-    /// address, has every default and gets nothing but replays.
+    /// The endpoint that a replay goes to, if it exists.
+    ///
+    /// It is found by its name. For an address it is an endpoint at this address that has only
+    /// default settings and receives only replays.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no endpoint of its name.
+    /// [`Error::NotFound`] when there is no endpoint with the name.
     pub(crate) fn resolve_target(&self, target: &Target) -> Result<Option<&Arc<Endpoint>>> {
         match target {
             Target::Endpoint(name) => self.require_endpoint(name).map(Some),
@@ -90,27 +92,27 @@ impl Directory {
         }
     }
 
-    /// The endpoint of this row.
+    /// The endpoint with this row id.
     pub(crate) fn endpoint_by_id(&self, id: EndpointId) -> Option<&Arc<Endpoint>> {
         self.endpoints.iter().find(|endpoint| endpoint.id == id)
     }
 }
 
-/// The error for a source that is not there.
+/// The error for a source that does not exist.
 pub(crate) fn no_source(name: &str) -> Error {
     Error::not_found(format!(
         "no source named {name}; `hookbox source list` shows what there is"
     ))
 }
 
-/// The error for an endpoint that is not there.
+/// The error for an endpoint that does not exist.
 pub(crate) fn no_endpoint(name: &str) -> Error {
     Error::not_found(format!(
         "no endpoint named {name}; `hookbox endpoint list` shows what there is"
     ))
 }
 
-/// The directory in the file, if it is another than this one.
+/// Loads the directory from the file, if its version differs from the one in memory.
 pub(crate) fn newer(conn: Conn<'_>, held: &Directory) -> Result<Option<Directory>> {
     if current_version(conn)? == held.version {
         Ok(None)
@@ -127,9 +129,10 @@ fn current_version(conn: Conn<'_>) -> Result<i64> {
     )
 }
 
-/// Loads the whole directory; there are tens of sources and endpoints, not thousands.
+/// Loads the whole directory. There are tens of sources and endpoints, not thousands.
 pub(crate) fn load(conn: Conn<'_>) -> Result<Directory> {
-    // The version is read first: a change in between makes the next check load again.
+    // The version is read first: if a change comes in between, the next check loads the directory
+    // again.
     let version = current_version(conn)?;
     let sources = conn.all::<Source>(
         "select id, name, kind, secret, tolerance_ms, path_token, on_repeat, generic
@@ -178,7 +181,7 @@ fn read_source(row: &Row<'_>) -> Result<Source> {
     })
 }
 
-/// The replaced secrets of a source or endpoint, newest first.
+/// The replaced secrets of a source or an endpoint, newest first.
 fn old_secrets(conn: Conn<'_>, of: &str, owner: i64) -> Result<Vec<OldSecret>> {
     let old = conn.all(
         "select secret, ends_ms
@@ -244,7 +247,7 @@ fn read_format(row: &Row<'_>) -> Result<Format> {
         .ok_or_else(|| unreadable("format", format!("no format named {name}").into()))
 }
 
-/// A secret, or none; the table's check keeps empty ones out.
+/// A secret, or none. The table's check rejects empty secrets.
 fn read_secret(row: &Row<'_>, column: &str) -> Result<Option<Secret>> {
     let bytes: Option<Vec<u8>> = row.get(column)?;
     Ok(bytes.and_then(|bytes| Secret::new(bytes).ok()))

@@ -1,46 +1,52 @@
-//! Group commit: how long the writer waits for more jobs, to put them in one commit.
+//! Group commit: how long the writer waits for more jobs before it commits.
 //!
-//! Every commit writes the pages it touched whole, so ten events in one commit cost the disk a
-//! fraction of ten commits. But waiting costs time, and somebody may be waiting for the answer. So:
+//! A commit writes every changed page in full, so ten events in one commit cost the disk a small
+//! part of what ten commits cost. But waiting costs time, and a caller may be waiting for the
+//! commit. So:
 //!
-//! - What nobody waits for (the record of an attempt) waits a little for the next.
-//! - What somebody waits for waits only for as many as have come together before. Now and then the
-//!   writer waits for one more: when it comes the writer has learnt to wait for it, when it does
-//!   not it tries that ever more seldom. So a sender that sends its next event only after the
-//!   answer to the last is answered at once, and where a thousand events come a second from
-//!   everywhere, eight share a commit.
+//! - A background job (no caller waits for it: the record of an attempt) waits a short time for
+//!   more jobs.
+//! - An urgent job (a caller waits for it) waits only for as many urgent jobs as came together
+//!   before. Now and then the writer waits for one job more. If that job comes, the writer expects
+//!   it from then on. If it does not come, the writer tries again later, with exponential backoff.
 //!
-//! Reads no clock: a wait is bounded by how many jobs it may bring and how long each may take.
+//! So a single sender that waits for each answer before it sends the next event is answered at
+//! once. Where a thousand events per second come from many senders, eight events share a commit.
+//!
+//! This file reads no clock: the number of jobs to wait for, and the time to wait for each, bound
+//! the wait.
 
 use std::time::Duration;
 
 use crate::store::engine::job::Job;
 
-/// Most jobs in one commit. Beyond a hundred or so the fsync is spread thin enough, and a larger
-/// group only makes the first in it wait longer.
+/// Maximum jobs in one commit. With more than about a hundred jobs the fsync costs each of them
+/// almost nothing, and a larger group only makes its first job wait longer.
 const GROUP_JOBS_MAX: usize = 128;
 
-/// Most bytes of bodies in one commit, so that large bodies do not make everybody wait.
+/// Maximum bytes of bodies in one commit, so that large bodies do not delay all other jobs.
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Jobs that somebody waits for: a group that has so many waits for no more.
+/// A group with this many urgent jobs waits for no more urgent jobs.
 const URGENT_TARGET: usize = 8;
 
-/// Jobs of any kind that may come while somebody waits: those that nobody waits for come along.
+/// Maximum jobs of any kind that may join the group after its first urgent job. Background jobs
+/// join while the writer waits for urgent ones, so their number is limited too.
 const URGENT_JOBS_MAX: usize = 2 * URGENT_TARGET;
 
-/// How soon the next of them must come. Where fewer than 300 come a second nobody is kept
-/// waiting, and nobody ever longer than 16 times this.
+/// How long the writer waits for each next urgent job. With fewer than 300 jobs per second no
+/// caller is kept waiting; the total wait is never more than 16 times this.
 const URGENT_WAIT: Duration = Duration::from_millis(3);
 
-/// Jobs that nobody waits for: a group that has so many of them alone waits for no more.
+/// A group that has only background jobs, and this many, waits for no more.
 const BACKGROUND_TARGET: usize = 16;
 
-/// How soon the next of them must come. Together at most 80 ms, in which a crash would let as
-/// many attempts be made again.
+/// How long the writer waits for each next background job. The total is at most 80 ms. Attempts
+/// that were not yet recorded when the process crashed are made again.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(5);
 
-/// Most commits without another try at waiting for one more: 2 to the power of this.
+/// Limit of the backoff: at most 2 to the power of this commits pass before the writer waits for
+/// one more again.
 const BACKOFF_MAX: u32 = 10;
 
 /// The jobs of one commit.
@@ -48,9 +54,9 @@ const BACKOFF_MAX: u32 = 10;
 pub(crate) struct Group {
     pub(crate) jobs: Vec<Box<dyn Job>>,
     bytes: usize,
-    /// How many of them somebody waits for.
+    /// How many urgent jobs the group has.
     waited_for: usize,
-    /// How many came since the first of those did.
+    /// How many jobs joined after the first urgent one.
     since_first: usize,
 }
 
@@ -67,14 +73,14 @@ impl Group {
     }
 }
 
-/// What the writer has learnt about waiting.
+/// What the writer has learned about how long to wait.
 #[derive(Debug)]
 pub(crate) struct Gathering {
-    /// How many of those that are waited for usually come together.
+    /// How many urgent jobs usually come together.
     urgent_target: usize,
-    /// How often in a row one more did not come.
+    /// How many times in a row the additional job did not come.
     backoff: u32,
-    /// Commits until one more is waited for again.
+    /// Commits left until the writer waits for one job more again.
     skip: u32,
 }
 
@@ -87,7 +93,7 @@ impl Gathering {
         }
     }
 
-    /// How long to wait for another job; `None` to commit what there is.
+    /// How long to wait for another job; `None` means: commit now.
     pub(crate) fn wait(&self, group: &Group) -> Option<Duration> {
         if group.is_full() || group.since_first >= URGENT_JOBS_MAX {
             None
@@ -103,7 +109,7 @@ impl Gathering {
         (self.urgent_target + one_more).min(URGENT_TARGET)
     }
 
-    /// The group is about to be committed.
+    /// Learns from a group that is about to be committed.
     pub(crate) fn done(&mut self, group: &Group) {
         if group.waited_for == 0 {
             return;
@@ -157,13 +163,13 @@ mod tests {
         group
     }
 
-    /// Groups as they come of so many senders that wait for their answers: how many commits of
-    /// a thousand waited in vain, and how large the last was.
+    /// Simulates senders that each wait for their answer. Returns how many of the commits waited in
+    /// vain, and how many jobs the last one had.
     fn closed_loop(senders: usize, commits: usize) -> (usize, usize) {
         let mut gathering = Gathering::new();
         let (mut vain, mut last) = (0, 0);
         for _ in 0..commits {
-            // One is there already; the others come one by one while the writer waits.
+            // One job is there already; the others come one by one while the writer waits.
             let mut came = 1;
             while came < senders && gathering.wait(&group(came, 0)).is_some() {
                 came += 1;
@@ -180,7 +186,7 @@ mod tests {
     fn senders_that_wait_for_their_answers_are_kept_waiting_ever_more_seldom() {
         for senders in [1, 2, 5] {
             let (vain, last) = closed_loop(senders, 10_000);
-            // After 2 + 4 + ... + 1024 commits, and then once in 1025.
+            // The writer tries after 2 + 4 + ... + 1024 commits, and after that once in 1025.
             assert!((10..=20).contains(&vain), "{senders} senders: {vain}");
             assert_eq!(last, senders);
         }
@@ -210,7 +216,7 @@ mod tests {
         assert_eq!(gathering.wait(&group(0, 15)), Some(BACKGROUND_WAIT));
         assert_eq!(gathering.wait(&group(0, 16)), None);
         assert_eq!(gathering.wait(&group(1, 3)), None);
-        // What nobody waits for teaches nothing about those who do.
+        // A group of background jobs does not change what was learned about urgent ones.
         gathering.done(&group(0, 3));
         assert_eq!((gathering.backoff, gathering.skip), (1, 2));
     }

@@ -1,8 +1,8 @@
-//! Answers to requests that came with an idempotency key, so that a repeat is answered as the first
-//! was, and does nothing.
+//! Stored answers to requests that have an idempotency key.
 //!
-//! That a request was done is written in the transaction that does it. Its answer is made of what that
-//! left, and written right behind it: where the process ended in between, the repeat is told just that.
+//! A repeated request gets the answer of the first one and changes nothing. That a request was done is
+//! written in the same transaction as its changes. Its answer is written right after that transaction. If
+//! the process ends in between, the repeat is told only that the request was done.
 
 use crate::error::Result;
 use crate::store::engine::Store;
@@ -10,32 +10,33 @@ use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
-/// How many are kept, and for how long.
+/// How many answers are kept, and for how long.
 const KEPT_MAX: i64 = 10_000;
 const KEPT_MS: i64 = 86_400_000;
 
-/// A request that is done once.
+/// A request with an idempotency key: it is done once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Once {
-    /// Its key.
+    /// The idempotency key.
     pub key: String,
-    /// The hash of what it asks for.
+    /// The hash of what the request asks for.
     pub request: String,
-    /// When it came.
+    /// When the request came.
     pub at: Timestamp,
 }
 
-/// What is known of an earlier request.
+/// What is known of an earlier request with this key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAnswer {
     /// The hash of the request.
     pub request: String,
-    /// The answer's status and body; `None` where it was done and the process ended before that was kept.
+    /// The answer's status and body; `None` if the process ended after the request and before its answer
+    /// was stored.
     pub answer: Option<(u16, Vec<u8>)>,
 }
 
 impl Store {
-    /// What was answered to a request with this key in the last day.
+    /// Returns what was answered to a request with this key in the last day.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -57,8 +58,10 @@ impl Store {
         })
     }
 
-    /// Keeps the answer to a request for a day, where it was done: what was refused changed nothing, and
-    /// may be asked again. One that is `fine` was done though nothing had to be written.
+    /// Stores the answer to a request for a day, if the request was done.
+    ///
+    /// A rejected request changed nothing and may be sent again, so its answer is not stored. A request
+    /// that is `fine` counts as done even if it had nothing to write.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -79,7 +82,7 @@ impl Store {
     }
 }
 
-/// Notes that a request was done; what is too old is forgotten.
+/// Records that a request was done, and deletes the records that are too old.
 pub(crate) fn mark(tx: &Tx<'_>, once: &Once) -> Result<()> {
     tx.conn.run(
         "delete from hookbox_answer

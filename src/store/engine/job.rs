@@ -1,4 +1,4 @@
-//! A piece of work for the writer, and what it works on.
+//! A job: one piece of work for the writer, and what it works with.
 
 use std::sync::Arc;
 
@@ -9,7 +9,8 @@ use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::marks::Marking;
 use crate::store::engine::tally::Tally;
 
-/// What a job works on: the open transaction, the directory as of it, and the sums to keep.
+/// What a job works with: the open transaction, the directory of that moment, and the counts to
+/// update.
 pub(crate) struct Tx<'c> {
     pub(crate) conn: Conn<'c>,
     pub(crate) directory: Arc<Directory>,
@@ -19,7 +20,7 @@ pub(crate) struct Tx<'c> {
 }
 
 impl Tx<'_> {
-    /// Sees to it that what is made next has a mark.
+    /// Makes sure that the next rows have a mark.
     pub(crate) fn mark(&mut self) -> Result<()> {
         self.marking.ensure(self.conn)
     }
@@ -27,27 +28,28 @@ impl Tx<'_> {
 
 /// One piece of work for the writer.
 pub(crate) trait Job: Send {
-    /// Does the work inside the group's transaction. It may be run again, after all that it did was
-    /// rolled back.
+    /// Does the work inside the group's transaction. It may run again, after a rollback of all that
+    /// it did.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
 
-    /// Tells the caller, after the commit, or with what stopped it.
+    /// Reports the result to the caller: after the commit, or with the error that prevented it.
     fn answer(self: Box<Self>, stopped: Option<&Error>);
 
-    /// Roughly how much it writes.
+    /// About how many bytes the job writes.
     fn bytes(&self) -> usize;
 
-    /// Whether somebody waits for its answer.
+    /// Whether a caller waits for the answer (an urgent job).
     fn is_waited_for(&self) -> bool;
 }
 
-/// What is sent to the writer's thread.
+/// A message to the writer's thread.
 pub(crate) enum Message {
     Job(Box<dyn Job>),
     Stop,
 }
 
-/// A job made of two closures: one runs in the transaction, one takes the result afterwards.
+/// A job made of two closures: one runs in the transaction, the other takes the result after the
+/// commit.
 pub(crate) struct Task<T, O, A> {
     pub(crate) operation: O,
     pub(crate) result: Option<Result<T>>,
@@ -72,7 +74,7 @@ where
     fn answer(self: Box<Self>, stopped: Option<&Error>) {
         let result = match (self.result, stopped) {
             (Some(Ok(value)), None) => Ok(value),
-            // Its own error says more than the group's.
+            // The job's own error says more than the error of its group.
             (Some(Err(error)), _) => Err(error),
             (_, Some(error)) => Err(error.clone()),
             (None, None) => Err(Error::Stopped),

@@ -1,7 +1,7 @@
-//! What is measured while the store works, since the process began: for `/metrics`.
+//! Measurements since the process began, for `/metrics`.
 //!
-//! How many there are of what is counted in the file; here is only what leaves no row: how long
-//! things took.
+//! Only what leaves no row is measured here: how long things took. Counts of rows come from the
+//! file.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -14,19 +14,19 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::store::engine::Store;
 use crate::time::Clock;
 
-/// Up to five minutes, the longest time-out.
+/// Up to five minutes: the longest timeout.
 const ATTEMPT_SECONDS: [f64; 12] = [
     0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 300.0,
 ];
 
-/// An SD card takes some 20 ms for a commit.
+/// An SD card takes about 20 ms for a commit.
 const COMMIT_SECONDS: [f64; 10] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5,
 ];
 
 const GROUP_JOBS: [f64; 8] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
 
-/// Whose attempts, and how they ended.
+/// The labels of an attempt: its endpoint and its outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct AttemptLabels {
     /// The endpoint's name.
@@ -35,14 +35,14 @@ pub struct AttemptLabels {
     pub outcome: &'static str,
 }
 
-/// How attempts ended.
+/// The label for how an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OutcomeLabel {
     /// `delivered`, `refused` or `unreachable`.
     pub outcome: &'static str,
 }
 
-/// What was measured.
+/// The measurements.
 pub struct Measures {
     /// Attempts made.
     pub attempts: Family<AttemptLabels, Counter>,
@@ -52,7 +52,7 @@ pub struct Measures {
     pub commit_seconds: Histogram,
     /// Jobs in a commit.
     pub group_jobs: Histogram,
-    /// What commits are timed by.
+    /// The clock that measures commits.
     clock: OnceLock<Arc<dyn Clock>>,
 }
 
@@ -67,7 +67,7 @@ impl Measures {
         }
     }
 
-    /// The time since some beginning; `None` while nothing is timed.
+    /// The time on the commit clock; `None` while commits are not timed.
     pub(crate) fn elapsed(&self) -> Option<Duration> {
         self.clock.get().map(|clock| clock.elapsed())
     }
@@ -82,14 +82,14 @@ impl Measures {
 }
 
 impl Store {
-    /// What was measured since the process began.
+    /// The measurements since the process began.
     pub fn measures(&self) -> &Measures {
         &self.published().measures
     }
 
-    /// Times commits by this clock from now on.
+    /// Measures the duration of commits with this clock from now on.
     pub fn time_commits(&self, clock: Arc<dyn Clock>) {
-        // The first stays: there is one to a process.
+        // A second clock is ignored: there is one per process.
         let _ = self.measures().clock.set(clock);
     }
 }

@@ -1,10 +1,11 @@
-//! The engine: connections and transactions, one writer, readers, and who else wrote. Nothing above it knows
-//! how the rows lie on the disk.
+//! The engine: connections and transactions, one writer, the readers, and the check for commits of other
+//! processes. Nothing above the engine knows how rows are stored on disk.
 //!
-//! How to read it: `store` is the handle, `writer` commits the `job`s that it is handed in groups, `readers` read;
-//! `published` is what both share. `columns` and `packed` say how values lie in rows, `directory` holds the
-//! sources and endpoints in memory, `tally` counts what a transaction changed. `sqlite/` is all that is the
-//! file's own: opening it, its place and lock, its keys and marks, copies of it.
+//! How to read it: `store` is the handle. `writer` commits `job`s in groups. `readers` read. `published` is
+//! the state that the writer shares. `columns` and `packed` define how values are stored in rows.
+//! `directory` holds the sources and endpoints in memory. `tally` counts what a transaction changed.
+//! `sqlite/` has everything that is specific to the SQLite file: opening it, its place and lock, its keys
+//! and marks, copies of it.
 
 pub(crate) mod columns;
 pub(crate) mod conn;

@@ -1,10 +1,10 @@
-//! How bodies lie in the file: packed where that makes them smaller, and read back exactly.
+//! How bodies are stored: compressed where that makes them smaller, and read back exactly.
 //!
-//! Webhook bodies are JSON of a few KiB and shrink to a third. That is a third of the disk, and on
-//! an SD card a third of the wear: every byte is written twice, to the log and to the file.
+//! Webhook bodies are JSON of a few KiB and shrink to a third. This saves two thirds of the disk space and,
+//! on an SD card, of the wear: every byte is written twice, to the write-ahead log and to the file.
 //!
-//! zstd at its fastest level: some ten microseconds for 3 KiB, in the thread that work_log the event
-//! in, not in the writer's.
+//! The compression is zstd at its fastest regular level: about ten microseconds for 3 KiB. It runs in the
+//! thread that submits the event, not in the writer's thread.
 
 use std::borrow::Cow;
 use std::io;
@@ -16,28 +16,28 @@ use zstd::zstd_safe::CParameter;
 use super::conn::{Row, unreadable};
 use crate::error;
 
-/// Bodies shorter than this are left alone, in bytes: there is little to win.
+/// Bodies shorter than this many bytes are not compressed: little would be saved.
 const PACK_FROM: usize = 256;
 
 /// The fastest regular level.
 const LEVEL: i32 = 1;
 
-/// Working memory that is kept for the next body, some 100 KiB each for reading and more for
-/// writing: making it anew would cost as much as its use.
+/// Compressors kept for the next body. One needs about 100 KiB to read, and more to write; creating a new
+/// one would cost as much as using it.
 static PACKERS: Pool<Compressor<'static>> = Pool::new();
 static UNPACKERS: Pool<Decompressor<'static>> = Pool::new();
 
-/// A body as it is written.
+/// A body in the form that is stored.
 pub(crate) struct Packed {
     pub(crate) bytes: Vec<u8>,
-    /// What the `encoding` column says.
+    /// The value of the `encoding` column.
     pub(crate) encoding: Option<&'static str>,
-    /// Size of the body itself.
+    /// Size of the original body.
     pub(crate) body_bytes: i64,
 }
 
 impl Packed {
-    /// The body as it came.
+    /// The original body.
     pub(crate) fn unpacked(&self) -> io::Result<Cow<'_, [u8]>> {
         match self.encoding {
             None => Ok(Cow::Borrowed(&self.bytes)),
@@ -46,7 +46,7 @@ impl Packed {
     }
 }
 
-/// Packs a body, if that makes it smaller.
+/// Compresses a body, if that makes it smaller.
 pub(crate) fn pack(body: Vec<u8>) -> Packed {
     let body_bytes = i64::try_from(body.len()).unwrap_or(i64::MAX);
     if body.len() >= PACK_FROM
@@ -68,12 +68,12 @@ pub(crate) fn pack(body: Vec<u8>) -> Packed {
 
 fn packer() -> io::Result<Compressor<'static>> {
     let mut packer = Compressor::new(LEVEL)?;
-    // Four bytes, by which a body that the disk changed is found out.
+    // A checksum of four bytes: it detects a body that the disk changed.
     packer.set_parameter(CParameter::ChecksumFlag(true))?;
     Ok(packer)
 }
 
-/// The exact body of a row that has `body`, `encoding` and `bytes`.
+/// The original body of a row that has `body`, `encoding` and `bytes`.
 pub(crate) fn read_body(row: &Row<'_>) -> error::Result<Vec<u8>> {
     let encoding: Option<String> = row.get("encoding")?;
     match encoding.as_deref() {
@@ -99,7 +99,7 @@ fn unpack(packed: &[u8], body_bytes: usize) -> io::Result<Vec<u8>> {
     })
 }
 
-/// Working memory, one for each thread that is at it and a few kept for the next.
+/// A pool: one value for each thread that uses one now, and a few kept for later.
 struct Pool<T>(Mutex<Vec<T>>);
 
 impl<T> Pool<T> {
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use crate::store::engine::conn::{Conn, params};
 
-    /// Reads a body back from a row that holds these.
+    /// Reads a body back from a row that has these values.
     fn read(bytes: &[u8], encoding: Option<&str>, body_bytes: i64) -> error::Result<Vec<u8>> {
         let connection = Connection::open_in_memory().unwrap();
         Conn(&connection).one(

@@ -1,14 +1,20 @@
-//! Finding a moment among rows that lie nearly in the order of time, without an index on it.
+//! Binary search by id for the first row at or after a time.
+//!
+//! Rows are almost sorted by time, because ids are given out in order. So no index on the time is needed.
 
 use crate::error::Result;
 use crate::store::engine::conn::{Conn, params};
 use crate::time::Timestamp;
 
-/// Rows of room for a clock that was set: as far as that a row may lie from its place.
+/// How many rows a row may be out of place, because the wall clock was set. Callers search this many rows
+/// more.
 pub(crate) const CLOCK_SKEW_ROWS: i64 = 10_000;
 
-/// A row behind which those begin that are not older than a moment, as far as the rows are in order,
-/// to within so many rows. `next` selects the time of the first row behind `:id`.
+/// Returns an id after which the rows at or after `than` begin.
+///
+/// The result is the last row before that time, or up to `within` rows earlier. It is exact only as far as
+/// the rows are sorted by time; see [`CLOCK_SKEW_ROWS`]. `next` must select the time of the first row after
+/// `:id`.
 pub(crate) fn partition_by_time(
     conn: Conn<'_>,
     next: &str,

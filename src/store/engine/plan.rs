@@ -1,9 +1,9 @@
-//! How SQLite means to run a statement, for tests that hold what must be fast to its index.
+//! The query plan of a statement, for tests that check that a statement uses its index.
 
 use crate::store::engine::Store;
 use crate::store::engine::sqlite::open::Missing;
 
-/// The plan of a statement on an empty store, one step a line.
+/// The query plan of a statement on an empty store, one step per line.
 pub(crate) fn plan_of(statement: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();

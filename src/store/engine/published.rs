@@ -1,5 +1,5 @@
-//! What the writer shares with everybody else: the directory as of the last commit, who is to be woken, and
-//! what is wrong.
+//! The state that the writer shares with all other threads: the directory of the last commit, the listeners
+//! to wake, and what is wrong.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -14,13 +14,13 @@ use super::writer::GroupCounter;
 use crate::error::Error;
 use crate::model::id::EndpointId;
 
-/// Called after a commit with the endpoints that have something new to send.
+/// A callback: called after a commit with the endpoints that have something new to send.
 pub(crate) type Listener = Box<dyn Fn(&Woken) + Send + Sync>;
 
-/// A listener, with the number by which it is found again.
+/// A listener, with the number that identifies it.
 pub(crate) type Numbered = (u64, Listener);
 
-/// Somebody who is told of commits, as long as this is held.
+/// A registered listener; dropping this ends the registration.
 #[must_use = "nobody is told any more once it is dropped"]
 pub struct Listening {
     pub(crate) published: Arc<Published>,
@@ -34,39 +34,39 @@ impl Drop for Listening {
     }
 }
 
-/// Why no lock here is ever poisoned.
+/// Why no lock in this file is ever poisoned.
 pub(crate) const NO_PANIC: &str = "nobody panics with it";
 
-/// Whose deliveries may have become due.
+/// Whose deliveries may be due now.
 #[derive(Debug, Clone, Copy)]
 pub enum Woken<'a> {
-    /// These endpoints'.
+    /// Those of these endpoints.
     Endpoints(&'a [EndpointId]),
-    /// Nobody's yet, but a bulk replay was asked for or changed.
+    /// No delivery yet, but a bulk replay was started or changed.
     Replays,
-    /// Anybody's: another process wrote, or the configuration changed.
+    /// Those of any endpoint: another process wrote, or the configuration changed.
     All,
 }
 
-/// What the writer shares with everybody.
+/// The state that the writer shares with all other threads.
 pub(crate) struct Published {
     pub(crate) directory: RwLock<Arc<Directory>>,
     pub(crate) listeners: RwLock<Vec<Numbered>>,
     pub(crate) listeners_ever: AtomicU64,
     pub(crate) groups: GroupCounter,
-    /// Whether anybody asked to take an event in: only then does the writer need the keys.
+    /// Whether an event was to be stored since the start: only then does the writer need the keys.
     pub(crate) keys_asked_for: AtomicBool,
     pub(crate) measures: Measures,
     pub(crate) trouble: Trouble,
-    /// How often the writer looked whether others wrote.
+    /// How often the writer checked whether other processes wrote.
     pub(crate) looks: AtomicU64,
-    /// Whether this process serves and has drawn its mark.
+    /// Whether this process serves the file and has drawn its mark.
     pub(crate) has_mark: AtomicBool,
-    /// The lock for serving, while this process has it.
+    /// The lock for serving, while this process holds it.
     pub(crate) serving: Mutex<Watched>,
-    /// What is being worked on.
+    /// Which item each thread works on now.
     pub(crate) work_log: Arc<WorkLog>,
-    /// How much of the disk may be used, where that was said.
+    /// The limits of disk use, if they were set.
     pub(crate) room: Mutex<Option<DiskSpace>>,
 }
 
@@ -78,7 +78,7 @@ impl Published {
             .clone()
     }
 
-    /// Shows a directory to everybody, once what it says is on disk.
+    /// Publishes a directory. It must be on disk already.
     pub(crate) fn publish(&self, directory: &Arc<Directory>) {
         let mut shown = self
             .directory
@@ -92,7 +92,7 @@ impl Published {
         self.tell(&Woken::All);
     }
 
-    /// Notes whether the last commit held, or what a read or a job came upon.
+    /// Records what an error of a commit, a read or a job says about the state of the file.
     pub(crate) fn noticed(&self, error: &Error) {
         if error.is_damage() {
             let why = format!(
@@ -103,7 +103,7 @@ impl Published {
         }
     }
 
-    /// Whether it is this process that serves the file.
+    /// Whether this process serves the file.
     pub(crate) fn serves(&self) -> bool {
         self.serving.lock().expect(NO_PANIC).is_held()
     }

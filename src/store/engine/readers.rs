@@ -1,4 +1,4 @@
-//! Read-only connections, made when needed and kept for the next reader.
+//! Read-only connections: opened when needed and kept for the next reader.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
@@ -9,12 +9,12 @@ use crate::error::Result;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::open::connect_read_only;
 
-/// Connections kept for the next reader; each holds its page cache, so not many.
+/// Connections kept for the next reader. Few, since each holds its own page cache.
 const IDLE_MAX: usize = 4;
 
 pub(crate) struct Readers {
     path: PathBuf,
-    /// `None` once closed: then connections are not kept.
+    /// `None` after the close: then connections are not kept.
     idle: Mutex<Option<Vec<Connection>>>,
 }
 
@@ -26,7 +26,7 @@ impl Readers {
         }
     }
 
-    /// Runs a query on a connection that no other thread has.
+    /// Runs a query on a connection that no other thread uses meanwhile.
     pub(crate) fn with<T>(&self, query: impl FnOnce(Conn<'_>) -> Result<T>) -> Result<T> {
         let kept = self.lock().as_mut().and_then(Vec::pop);
         let connection = match kept {
@@ -42,7 +42,7 @@ impl Readers {
         result
     }
 
-    /// Closes what is kept, and keeps nothing from now on.
+    /// Closes the kept connections, and keeps none from now on.
     pub(crate) fn close(&self) {
         *self.lock() = None;
     }

@@ -1,4 +1,4 @@
-//! The handle to an open store: work_log work to the writer, reads with connections of its own.
+//! The handle to an open store: sends jobs to the writer, and reads with its own connections.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -25,18 +25,18 @@ use super::writer::{GroupCounter, GroupStats, Writer};
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 
-/// A handle to an open store. Clones share one writer; it stops with the last of them, or with
+/// A handle to an open store. Clones share one writer, which stops with the last clone, or with
 /// [`Store::close`].
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
-    /// The request that this handle's writes are done for.
+    /// The request with an idempotency key that this handle writes for.
     once: Option<Arc<Once>>,
 }
 
 struct Inner {
     path: PathBuf,
-    /// Which file that was.
+    /// Which file the store opened: device and inode.
     identity: Option<(u64, u64)>,
     box_id: BoxId,
     jobs: Sender<Message>,
@@ -46,14 +46,14 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens a store, making what `missing` allows.
+    /// Opens a store, and creates what `missing` allows.
     ///
     /// Blocks for a few milliseconds: it starts the writer's thread.
     ///
     /// # Errors
-    /// [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::ForeignDatabase`],
-    /// [`Error::NewerSchema`] for what the file is; [`Error::Io`] and [`Error::Database`] when it
-    /// cannot be opened or made.
+    /// [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::ForeignDatabase`], [`Error::NewerSchema`]
+    /// depending on what the file is; [`Error::Io`] and [`Error::Database`] when it cannot be opened or
+    /// created.
     ///
     /// ```
     /// use hookbox::store::{Missing, Store};
@@ -100,7 +100,7 @@ impl Store {
         })
     }
 
-    /// What the writer shares.
+    /// The state that the writer shares.
     pub(crate) fn published(&self) -> &Published {
         &self.inner.published
     }
@@ -110,7 +110,7 @@ impl Store {
         &self.inner.path
     }
 
-    /// A handle whose writes are those of one request: with the first of them it is known to be done.
+    /// A handle whose writes belong to one request: its first write also records that the request was done.
     pub fn once(&self, once: Once) -> Store {
         Store {
             inner: self.inner.clone(),
@@ -118,23 +118,23 @@ impl Store {
         }
     }
 
-    /// The box that is part of every outer id.
+    /// The box: the part of every outer id that identifies this file.
     pub fn box_id(&self) -> &BoxId {
         &self.inner.box_id
     }
 
-    /// The sources and endpoints, as last seen: 50 milliseconds old at most.
+    /// The sources and endpoints as last seen: at most 50 milliseconds old.
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory()
     }
 
-    /// How often was looked whether they changed: the same number a while later says that the writer waits
-    /// for something.
+    /// How often the writer checked for changes. If the number stays the same for a while, the writer is
+    /// blocked.
     pub(crate) fn looks(&self) -> u64 {
         self.inner.published.looks.load(Ordering::Relaxed)
     }
 
-    /// The sources and endpoints, as the file has them now.
+    /// The sources and endpoints as they are in the file now.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -143,8 +143,8 @@ impl Store {
         self.read(|conn| Ok(directory::newer(conn, &held)?.map_or(held.clone(), Arc::new)))
     }
 
-    /// A secret of this file's for one purpose, the same each time: nobody who cannot read the file
-    /// can know it.
+    /// Derives a secret of this file for one purpose. It is the same each time, and only a process that can
+    /// read the file can know it.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -162,16 +162,16 @@ impl Store {
         Ok(hmac.finalize().into_bytes().into())
     }
 
-    /// Takes the right to run the scheduler on this file.
+    /// Takes the lock that allows this process to run the scheduler on this file.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`] when another process has it.
+    /// [`Error::AlreadyServing`] when another process holds it.
     pub fn lock_for_serving(&self) -> Result<ServeLock> {
         let lock = ServeLock::take(&self.inner.path)?;
         *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
         self.watch_hands(lock.watched(), lock.left());
-        // So that whoever puts something in beside it finds one. A full disk must not keep the service
-        // from starting: then it is drawn with the first row.
+        // The mark is drawn now, so that other processes that write to the file find it. A full disk must
+        // not keep the service from starting: in that case the mark is drawn with the first row.
         if let Err(error) = self.write(|tx| tx.mark()) {
             tracing::warn!(error = error.chain(), "cannot draw a mark for new ids yet");
         }
@@ -179,8 +179,8 @@ impl Store {
         Ok(lock)
     }
 
-    /// Takes events in only as long as there is this much room, from now on. What is there already is
-    /// sent and recorded all the same.
+    /// Accepts events only as long as these limits leave space, from now on. Events that are stored already
+    /// are sent and recorded anyway.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -193,13 +193,13 @@ impl Store {
         Ok(())
     }
 
-    /// Whether some process serves this file right now.
+    /// Whether a process serves this file right now.
     pub fn is_served(&self) -> bool {
         lock::is_served(&self.inner.path)
     }
 
-    /// Calls `listener` after each commit that gave endpoints something to send, as long as what is
-    /// returned is held. It must return at once: it runs on the writer's thread.
+    /// Calls `listener` after each commit that gave endpoints something to send, until the returned value
+    /// is dropped. The listener must return at once: it runs on the writer's thread.
     pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) -> Listening {
         let published = self.inner.published.clone();
         let number = published.listeners_ever.fetch_add(1, Ordering::Relaxed);
@@ -210,37 +210,37 @@ impl Store {
         Listening { published, number }
     }
 
-    /// How the writer grouped its work so far.
+    /// How the writer has grouped jobs so far.
     pub fn group_stats(&self) -> GroupStats {
         self.inner.published.groups.read()
     }
 
-    /// Why nothing is taken in, or nothing can be written now: the disk is full, say, or the file is
-    /// not there any more. `None` while all is well.
+    /// Why no event is accepted, or nothing can be written now: the disk is full, say, or the file is gone.
+    /// `None` while all is well.
     pub fn trouble(&self) -> Option<String> {
         self.inner.published.trouble.why()
     }
 
-    /// Waits until all that was handed in before is on disk, without the little time that what
-    /// nobody waits for is given to gather.
+    /// Waits until everything that was submitted before is on disk. Background jobs are committed without
+    /// the short wait for more jobs.
     ///
     /// # Errors
-    /// [`Error::Database`] when the disk does not take it.
+    /// [`Error::Database`] when the disk does not accept it.
     pub(crate) fn sync(&self) -> Result<()> {
         self.write(|_| Ok(()))
     }
 
-    /// Stops the writer after it has committed all that was handed in. Later writes fail with
-    /// [`Error::Stopped`]. Blocks until then.
+    /// Stops the writer after it has committed everything that was submitted, and blocks until then. Later
+    /// writes fail with [`Error::Stopped`].
     pub fn close(&self) {
         self.inner.close();
     }
 
-    /// WorkLog work to the writer and returns at once; `answer` is called after the commit, on the
+    /// Submits a job to the writer and returns at once; `answer` is called after the commit, on the
     /// writer's thread, and must return at once.
     ///
-    /// The queue has no bound of its own: each caller waits for its answer before it work_log in
-    /// more, and the callers are bounded (connections, workers, threads).
+    /// The queue itself is not bounded: each caller waits for its answer before it submits more, and the
+    /// number of callers is bounded (connections, workers, threads).
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         bytes: usize,
@@ -262,7 +262,7 @@ impl Store {
         }
     }
 
-    /// WorkLog work to the writer and waits until it is committed.
+    /// Submits a job to the writer and waits until it is committed.
     pub(crate) fn write<T: Send + 'static>(
         &self,
         operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
@@ -277,25 +277,26 @@ impl Store {
             Ok(done)
         };
         self.submit(0, true, operation, move |result| {
-            // The caller waits just below; it cannot be gone.
+            // The caller waits just below, so the receiver exists.
             let _ = sender.send(result);
         });
         receiver.recv().unwrap_or(Err(Error::Stopped))
     }
 
-    /// Reads with a connection of the pool.
+    /// Runs a query on a connection of the pool.
     pub(crate) fn read<T>(&self, query: impl FnOnce(Conn<'_>) -> Result<T>) -> Result<T> {
         let read = self.inner.readers.with(|conn| {
             let found = query(conn)?;
-            // What was read may have ids of a mark that another process drew; beside one that serves
-            // and has drawn its own, none does.
+            // The rows read may have ids with a mark that another process drew, so the marks are read
+            // again. This is not needed if this process serves the file and has drawn its own mark.
             let published = &self.inner.published;
             if !(published.has_mark.load(Ordering::Acquire) && published.serves()) {
                 marks::refresh(conn, &self.inner.box_id)?;
             }
             Ok(found)
         });
-        // A new connection to what lies at the path now says nothing of the file that was opened.
+        // A new connection opens the file that is at the path now; its error says nothing about the file
+        // that was opened.
         if let Err(error) = &read
             && place::identity(&self.inner.path) == self.inner.identity
         {
@@ -317,8 +318,8 @@ impl Inner {
     fn close(&self) {
         let thread = self.writer.lock().expect("no closer panics").take();
         if let Some(thread) = thread {
-            // The last connection to close moves the log into the database file, and a read-only
-            // one cannot: so the readers go first.
+            // The last connection that closes does the checkpoint, and a read-only connection cannot: so
+            // the readers are closed first.
             self.readers.close();
             let _ = self.jobs.send(Message::Stop);
             if thread.join().is_err() {

@@ -1,7 +1,8 @@
-//! What a transaction changed, counted: kept beside the rows, so nobody counts ten million.
+//! Counts of what a transaction changed. They are stored beside the rows, so that nobody has to
+//! count ten million.
 //!
-//! Every function that adds an event or moves a delivery says so here; the writer adds the sums
-//! to the count tables once a group, in the same transaction.
+//! Every function that adds an event, or changes the state of a delivery, records it here. The
+//! writer adds the sums to the count tables once per group, in the same transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,26 +13,26 @@ use crate::model::id::{EndpointId, SourceId};
 use crate::store::engine::conn::{Conn, params};
 use crate::time::Timestamp;
 
-/// An hour, and how many of them are kept.
+/// An hour, and how many hours are kept.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
 const HOURS_KEPT: i64 = 48;
 
-/// What is counted: of a source or an endpoint, of which, and what of it.
+/// What a count is about: `source` or `endpoint`, its row id, and what is counted.
 type Counted = (&'static str, i64, &'static str);
 
 /// The sums of one job or one group of jobs.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     sums: BTreeMap<Counted, i64>,
-    /// When something was last so.
+    /// The latest time of something.
     latest: BTreeMap<Counted, Timestamp>,
-    /// How attempts ended, by the hour in which they did.
+    /// How many attempts ended with each outcome, by the hour in which they ended.
     hours: BTreeMap<(EndpointId, i64, &'static str), i64>,
     /// Endpoints that have something new to send.
     woken: BTreeSet<EndpointId>,
-    /// Whether a source or an endpoint is another than before.
+    /// Whether a source or an endpoint was changed.
     configured: bool,
-    /// Whether a bulk replay was asked for or changed.
+    /// Whether a bulk replay was started or changed.
     replays: bool,
 }
 
@@ -58,7 +59,7 @@ impl Tally {
         self.wake(endpoint);
     }
 
-    /// Deliveries left one state for another.
+    /// Deliveries changed from one state to another.
     pub(crate) fn deliveries_moved(
         &mut self,
         endpoint: EndpointId,
@@ -70,7 +71,7 @@ impl Tally {
         self.add(of(endpoint, to.name()), count);
     }
 
-    /// A replay got through in the place of a dead or cancelled delivery.
+    /// A replay was delivered that supersedes a dead or cancelled delivery.
     pub(crate) fn superseded(&mut self, endpoint: EndpointId, from: State) {
         self.add(of(endpoint, from.name()), -1);
         self.add(of(endpoint, "superseded"), 1);
@@ -91,12 +92,12 @@ impl Tally {
         self.add(of(endpoint, what), -1);
     }
 
-    /// An endpoint was tried.
+    /// A request was sent to an endpoint, or tried.
     pub(crate) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
         self.note(of(endpoint, "last_attempt_ms"), at);
     }
 
-    /// An attempt ended with an answer, or for want of one.
+    /// An attempt ended, with or without an answer.
     pub(crate) fn ended(&mut self, endpoint: EndpointId, at: Timestamp, outcome: Outcome) {
         if outcome != Outcome::Unreachable {
             let hour = at.0.div_euclid(HOUR_MS);
@@ -110,17 +111,17 @@ impl Tally {
         self.add(of(endpoint, "when_errors"), 1);
     }
 
-    /// A page for a person answered, and counted as success.
+    /// An endpoint answered with a page for a person, and that counted as success.
     pub(crate) fn answered_by_page(&mut self, endpoint: EndpointId) {
         self.add(of(endpoint, "pages"), 1);
     }
 
-    /// Something of an endpoint's is no longer in the way of the rest.
+    /// Something no longer blocks the other deliveries of an endpoint.
     pub(crate) fn wake(&mut self, endpoint: EndpointId) {
         self.woken.insert(endpoint);
     }
 
-    /// A bulk replay was asked for or changed.
+    /// A bulk replay was started or changed.
     pub(crate) fn replays(&mut self) {
         self.replays = true;
     }
@@ -159,7 +160,7 @@ impl Tally {
         self.configured |= other.configured;
     }
 
-    /// Writes the sums, in the transaction of the rows they count.
+    /// Writes the sums, in the transaction of the rows that they count.
     pub(crate) fn flush(&self, conn: Conn<'_>) -> Result<()> {
         for ((of, id, what), by) in self.sums.iter().filter(|(_, by)| **by != 0) {
             conn.run(
@@ -194,7 +195,7 @@ impl Tally {
         Ok(())
     }
 
-    /// Whether a bulk replay was asked for or changed.
+    /// Whether a bulk replay was started or changed.
     pub(crate) fn has_replays(&self) -> bool {
         self.replays
     }
@@ -205,7 +206,7 @@ impl Tally {
     }
 }
 
-/// Of a source; events that have none are counted together, under 0.
+/// The key for a source; events without a source are counted together as source 0.
 fn of_source(source: Option<SourceId>, what: &'static str) -> Counted {
     ("source", source.map_or(0, |id| id.0), what)
 }

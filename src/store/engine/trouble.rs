@@ -1,31 +1,31 @@
-//! What keeps the store from being written, or from taking in: said once when it begins and once when
-//! it ends, and shown as long as it lasts.
+//! What prevents the store from writing or from accepting events. It is logged once when it begins and once
+//! when it ends, and shown as long as it lasts.
 
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::Error;
 
-/// What is wrong, the worst first.
+/// The kinds of trouble, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The path is not the file any more: nothing is written.
     Gone,
-    /// Something in the file cannot be read: nothing is taken in until a person has seen to it.
+    /// Some data in the file cannot be read: no event is accepted until a person has repaired it.
     Damaged,
-    /// The last commit failed. The next one may hold.
+    /// The last commit failed. The next one may succeed.
     CannotWrite,
-    /// What is left of the disk, or of the size that was allowed, is kept for what is there: nothing
-    /// is taken in.
+    /// The rest of the disk, or of the allowed size, is reserved for what is stored already: no event is
+    /// accepted.
     NoRoom,
 }
 
 const KINDS: usize = 4;
 
-/// Nobody panics with the words locked.
+/// No code panics while it holds this lock.
 const NO_PANIC: &str = "nobody panics with the words locked";
 
-/// All that is wrong now.
+/// Everything that is wrong now.
 #[derive(Default)]
 pub(crate) struct Trouble {
     words: RwLock<[Option<String>; KINDS]>,
@@ -33,12 +33,12 @@ pub(crate) struct Trouble {
 }
 
 impl Trouble {
-    /// The worst of what is wrong.
+    /// The text of the worst trouble.
     pub(crate) fn why(&self) -> Option<String> {
         self.first_of(&[Kind::Gone, Kind::Damaged, Kind::CannotWrite, Kind::NoRoom])
     }
 
-    /// Why no event can be taken in, though trying might work.
+    /// Why no event may be accepted, even if a write might succeed.
     pub(crate) fn closed(&self) -> Option<Error> {
         self.first_of(&[Kind::Gone, Kind::Damaged, Kind::NoRoom])
             .map(Error::Closed)
@@ -49,7 +49,7 @@ impl Trouble {
         self.first_of(&[Kind::Gone]).map(Error::Closed)
     }
 
-    /// Whether this is wrong now.
+    /// Whether the store has this trouble now.
     pub(crate) fn is(&self, kind: Kind) -> bool {
         self.first_of(&[kind]).is_some()
     }
@@ -62,7 +62,7 @@ impl Trouble {
         kinds.iter().find_map(|kind| words[*kind as usize].clone())
     }
 
-    /// Notes that this is wrong, or no longer.
+    /// Records that this trouble exists, or that it is over.
     pub(crate) fn set(&self, kind: Kind, why: Option<String>) {
         if why.is_none() && !self.is_some.load(Ordering::Acquire) {
             return;
@@ -73,7 +73,7 @@ impl Trouble {
             (Some(why), false) => tracing::error!(error = why, "{}", kind.begins()),
             (None, true) => tracing::warn!("{}", kind.ends()),
             (None, false) => return,
-            // It goes on, perhaps with other figures.
+            // It continues, perhaps with other numbers.
             (Some(_), true) => {}
         }
         *held = why;

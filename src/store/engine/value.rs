@@ -1,47 +1,47 @@
-//! Values as they stand in columns, whatever the engine.
+//! Column values, whatever the engine.
 //!
-//! It must know nothing of tables, nor of what is stored: that is `columns`.
+//! This file must know nothing of tables or of what is stored: that is in `columns`.
 
 use std::borrow::Cow;
 
-/// A value of a column, or one that a parameter is bound to.
+/// The value of a column or of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value<'v> {
-    /// There is none.
+    /// No value.
     Null,
-    /// A whole number; a truth is 0 or 1.
+    /// An integer; a boolean is 0 or 1.
     Integer(i64),
-    /// A floating number: of another program's, hookbox writes none.
+    /// A floating point number: from another program, since hookbox writes none.
     Real(f64),
-    /// A text. The bytes may be no UTF-8: SQLite takes whatever bytes a client calls a text.
+    /// A text. The bytes may not be UTF-8: SQLite stores any bytes that a client calls a text.
     Text(Cow<'v, [u8]>),
     /// Bytes.
     Blob(Cow<'v, [u8]>),
 }
 
-/// Why a value cannot be read, or written, as what is asked for.
+/// Why a value cannot be read or written as the wanted type.
 pub(crate) type Unfit = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a parameter can be bound to.
+/// A type that a parameter can be bound to.
 pub(crate) trait ToValue {
-    /// The value.
+    /// The value to bind.
     ///
     /// # Errors
-    /// Where it has no place in a column.
+    /// When it cannot be stored in a column.
     fn to_value(&self) -> Result<Value<'_>, Unfit>;
 }
 
-/// What can be read from a column.
+/// A type that can be read from a column.
 pub(crate) trait FromValue: Sized {
-    /// Reads it.
+    /// Converts a column's value.
     ///
     /// # Errors
-    /// Where the value is none of these.
+    /// When the value is not one of this type.
     fn from_value(value: &Value<'_>) -> Result<Self, Unfit>;
 }
 
 impl<'v> Value<'v> {
-    /// A text.
+    /// A text value.
     pub(crate) fn text(text: impl Into<Cow<'v, str>>) -> Value<'v> {
         Value::Text(match text.into() {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
@@ -49,7 +49,7 @@ impl<'v> Value<'v> {
         })
     }
 
-    /// The text that it is.
+    /// The value as a text.
     pub(crate) fn as_str(&self) -> Result<&str, Unfit> {
         match self {
             Value::Text(text) => Ok(std::str::from_utf8(text)?),
@@ -57,7 +57,7 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// The bytes that it is.
+    /// The value as bytes.
     pub(crate) fn as_blob(&self) -> Result<&[u8], Unfit> {
         match self {
             Value::Blob(bytes) => Ok(bytes),
@@ -65,7 +65,7 @@ impl<'v> Value<'v> {
         }
     }
 
-    /// The whole number that it is.
+    /// The value as an integer.
     pub(crate) fn as_integer(&self) -> Result<i64, Unfit> {
         match self {
             Value::Integer(number) => Ok(*number),

@@ -1,11 +1,13 @@
 //! The writer: one thread owns the only write connection of the process and commits in groups.
 //!
-//! It takes all that is waiting (bounded; [`gather`](super::gather) says when it waits for more),
-//! runs one transaction, fsyncs, and only then answers everybody.
-//! A job that fails after it wrote is rolled back alone: the group is begun anew, this time with a
-//! savepoint a job. Savepoints copy pages, so they are not taken before they are needed. A commit
-//! that fails fails the group.
-//! Between groups it notices what other processes committed.
+//! The writer takes all waiting jobs (bounded; [`group_commit`](super::group_commit) says when it waits for
+//! more), runs them in one transaction, fsyncs, and only then answers all callers.
+//!
+//! A job that fails after it wrote is rolled back alone: the whole group is rolled back and run again, this
+//! time with a savepoint per job. Savepoints copy pages, so they are used only when needed. If the commit
+//! fails, the whole group fails.
+//!
+//! Between groups the writer checks what other processes committed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,14 +33,15 @@ use crate::store::engine::sqlite::place::{Look, Place, beside, data_version};
 use crate::store::engine::tally::Tally;
 use crate::store::engine::trouble::Kind;
 
-/// How often an idle writer asks whether another process committed: seen after 25 ms at the median
-/// and 50 ms at most. Each question wakes a thread, which is what it costs.
+/// How often an idle writer checks whether another process committed: a commit is noticed after 25 ms at
+/// the median and 50 ms at most. Each check wakes the thread; that is its cost.
 const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 
-/// How old [`Store::directory`](crate::store::engine::Store::directory) is at most, with some milliseconds to look.
+/// Maximum age of [`Store::directory`](crate::store::engine::Store::directory), with some milliseconds for
+/// the check.
 pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
 
-/// How the writer's work was grouped, since the store was opened.
+/// Counts of commits and jobs since the store was opened.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCounter {
     commits: AtomicU64,
@@ -49,7 +52,7 @@ pub(crate) struct GroupCounter {
 /// How many commits there were, of how many jobs, and the most jobs in one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupStats {
-    /// Commits that held.
+    /// Successful commits.
     pub commits: u64,
     /// Jobs in them.
     pub jobs: u64,
@@ -77,7 +80,7 @@ impl GroupCounter {
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     pub(crate) published: Arc<Published>,
-    /// As of the last transaction; published once that has held.
+    /// The directory of the last transaction; published after its commit.
     directory: Arc<Directory>,
     keys: Keys,
     database: PathBuf,
@@ -85,26 +88,26 @@ pub(crate) struct Writer {
     marking: Marking,
     /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
-    /// Another process committed, and nobody has been told yet.
+    /// Another process committed, and the listeners have not been notified yet.
     others_wrote: bool,
-    /// The write-ahead log, and how it stood when it was last looked at.
+    /// The write-ahead log, and its state at the last check.
     log: PathBuf,
     log_stamp: Option<Stamp>,
-    /// Looks since it had changed: a second change within one tick of the file system's clock leaves
-    /// no mark, so that is asked about for a while.
+    /// Checks since the log last changed. A second change within one tick of the file system's clock leaves
+    /// no trace in the file's time, so for a while the writer asks SQLite anyway.
     quiet_looks: u32,
 }
 
-/// Looks at a log that has not changed, before it is believed: three seconds of them, since the
-/// clocks of file systems tick every two seconds at the slowest (FAT).
+/// Number of checks before an unchanged log is trusted. They take three seconds, since the slowest clocks
+/// of file systems tick every two seconds (FAT).
 const QUIET_LOOKS: u32 = 60;
 
-/// How often, and for how long at most, another program is waited for that may be moving the log into the
-/// file: some 4 MiB, which a slow card takes seconds for. A sender waits 15 s.
+/// How often, and how many times at most, the writer checks again while another program may be doing a
+/// checkpoint: about 4 MiB, which a slow card needs seconds for. A sender waits 15 s.
 const DOUBTFUL_PERIOD: Duration = Duration::from_millis(5);
 const DOUBTFUL_LOOKS: u32 = 1_600;
 
-/// When a file was last written, and how long it is.
+/// When a file was last written, and its length.
 type Stamp = (SystemTime, u64);
 
 impl Writer {
@@ -132,7 +135,7 @@ impl Writer {
         })
     }
 
-    /// Works until it is told to stop; what was handed in before that is committed.
+    /// Runs until a stop message; commits everything that was submitted before it.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
         let mut gathering = Gathering::new();
         let mut stopping = false;
@@ -176,7 +179,7 @@ impl Writer {
             return answer_all(group, &gone);
         }
         let began = self.published.measures.elapsed();
-        // What was committed to a file that is no longer the one at the path is acknowledged to nobody.
+        // A commit to a file that is no longer the one at the path is never acknowledged.
         let committed = self.commit(&mut group).and_then(|tally| {
             self.look_at_place();
             match self.published.trouble.gone() {
@@ -205,13 +208,13 @@ impl Writer {
                     let why = format!("nothing is recorded or sent: {}", error.chain());
                     self.published.trouble.set(Kind::CannotWrite, Some(why));
                 }
-                // Some errors make SQLite roll back by itself; then there is nothing to roll back.
+                // Some errors make SQLite roll back on its own; then there is nothing to roll back.
                 if !self.connection.is_autocommit()
                     && let Err(rollback) = self.connection.execute_batch("rollback")
                 {
                     tracing::error!(error = %rollback, "cannot roll back");
                 }
-                // What was loaded inside the transaction may never have been.
+                // The directory that was loaded inside the transaction may never have been committed.
                 self.directory = self.published.directory();
                 self.keys.rolled_back();
                 self.marking.rolled_back();
@@ -220,7 +223,8 @@ impl Writer {
         }
     }
 
-    /// Looks whether the file is still the one that was opened, and the lock of whoever serves it there.
+    /// Checks whether the path is still the file that was opened, and keeps the lock of the serving
+    /// process.
     fn look_at_place(&mut self) {
         let was_gone = self.published.trouble.is(Kind::Gone);
         let mut why = self.settle_doubt();
@@ -233,19 +237,19 @@ impl Writer {
         }
         let is_gone = why.is_some();
         if is_gone != was_gone {
-            // What is in the log must not be moved into what lies there now.
+            // The log must not be checkpointed into the file that is at the path now.
             let option = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             if let Err(error) = self.connection.set_db_config(option, is_gone) {
                 tracing::error!(%error, "the log may be moved into another file");
             }
-            // What was committed when it went has waited until it is back.
+            // Listeners were not notified of the commits while the file was gone, so they are notified now.
             self.others_wrote |= was_gone;
         }
         self.published.trouble.set(Kind::Gone, why);
     }
 
-    /// Why the file is not the one that was opened. Where that is in doubt, whoever may be at work on it is
-    /// waited for: nobody is answered meanwhile.
+    /// Why the path is not the file that was opened. In doubt, another program may be doing a checkpoint,
+    /// so the writer waits for it; no caller is answered meanwhile.
     #[allow(
         clippy::disallowed_methods,
         reason = "SQLite tells nobody that another program moves the log into the file"
@@ -257,7 +261,8 @@ impl Writer {
                 Look::Same => return None,
                 Look::Gone(why) => return Some(why),
                 Look::Doubtful(why) if looks == DOUBTFUL_LOOKS => {
-                    // Nothing is taken in while it is read through: somebody may have touched it only.
+                    // No event is accepted during the full check: the file's time may have changed without
+                    // a change of its data.
                     self.published.trouble.set(Kind::Gone, Some(why.clone()));
                     match self.is_whole() {
                         Ok(true) => self.place.accept(&self.connection),
@@ -270,8 +275,7 @@ impl Writer {
         }
     }
 
-    /// Whether what lies at the path is whole, and what this connection knows: it holds in memory what it
-    /// wrote last.
+    /// Whether the file at the path is undamaged and has what this connection wrote last.
     fn is_whole(&self) -> Result<bool> {
         let fresh = connect_read_only(&self.database)?;
         let is_known = newest(&fresh)? == newest(&self.connection)?;
@@ -287,7 +291,7 @@ impl Writer {
         self.published.trouble.set(Kind::NoRoom, why);
     }
 
-    /// One transaction over all jobs of the group.
+    /// Runs all jobs of the group in one transaction.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
         if self.published.are_keys_asked_for() && !self.keys.is_loaded() {
             self.keys.load(Conn(&self.connection))?;
@@ -312,7 +316,7 @@ impl Writer {
         Ok(tally)
     }
 
-    /// Takes the write lock, and learns what others wrote before it was had.
+    /// Takes the write lock, then reads what other processes wrote before.
     fn begin(&mut self) -> Result<()> {
         execute(&self.connection, "begin immediate")?;
         self.keys.begin();
@@ -321,7 +325,7 @@ impl Writer {
         self.refresh_directory()
     }
 
-    /// Runs every job; `None` when one failed after it had written, so that all must be undone.
+    /// Runs every job; `None` when one failed after it had written, so that the group must be rolled back.
     fn run_all(&mut self, group: &mut [Box<dyn Job>]) -> Result<Option<Tally>> {
         let mut tally = Tally::default();
         for job in group {
@@ -335,7 +339,7 @@ impl Writer {
         Ok(Some(tally))
     }
 
-    /// Runs every job in a savepoint of its own, so that one that fails is undone alone.
+    /// Runs every job in its own savepoint, so that a failed job is rolled back alone.
     fn run_each_apart(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
         let mut tally = Tally::default();
         for job in group {
@@ -370,13 +374,13 @@ impl Writer {
             self.published.noticed(error);
         }
         if self.connection.is_autocommit() {
-            // SQLite gave up the whole transaction, as it does when the disk is full.
+            // SQLite rolled back the whole transaction, as it does when the disk is full.
             return Err(group_lost());
         }
         Ok(ran.is_ok().then_some(done))
     }
 
-    /// Adds a job's sums to the group's; what comes after it sees the sources it made.
+    /// Adds a job's counts to the group's. The jobs after it see the sources and endpoints that it changed.
     fn merge(&mut self, tally: &mut Tally, done: Tally) -> Result<()> {
         if done.is_configured() {
             self.refresh_directory()?;
@@ -385,7 +389,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Loads the directory again if this connection sees a newer one.
+    /// Loads the directory again if the file has a newer one.
     fn refresh_directory(&mut self) -> Result<()> {
         if let Some(newer) = directory::newer(Conn(&self.connection), &self.directory)? {
             self.directory = Arc::new(newer);
@@ -393,9 +397,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Notices whether another process committed: the command line beside a running service, say.
-    /// SQLite tells nobody of a commit, so this asks; inside a transaction that costs next to
-    /// nothing.
+    /// Checks whether another process committed: the command line beside a running service, say. SQLite
+    /// does not notify of commits, so the writer must ask; inside a transaction this costs almost nothing.
     fn notice_others(&mut self) -> Result<()> {
         let version = data_version(&self.connection)?;
         self.others_wrote |= version != self.data_version;
@@ -403,8 +406,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Asks while there is nothing to do. Every commit writes the log, so where that is as it was
-    /// there is nothing to ask.
+    /// Checks for commits of other processes while there is no job. Every commit writes to the log, so if
+    /// the log is unchanged there is nothing to ask.
     fn look_for_others(&mut self) {
         self.published.looks.fetch_add(1, Ordering::Relaxed);
         self.look_at_place();
@@ -441,7 +444,7 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
     }
 }
 
-/// What every commit changes some of.
+/// A fingerprint of the newest rows and counts: every commit changes a part of it.
 fn newest(connection: &Connection) -> Result<String> {
     let newest = connection.query_row(
         "select json_array(
@@ -460,7 +463,7 @@ fn execute(connection: &Connection, statement: &str) -> Result<()> {
     Ok(())
 }
 
-/// The error of the jobs that were lost with another's: their transaction was rolled back.
+/// The error for jobs that were rolled back because another job of their group failed.
 fn group_lost() -> Error {
     Error::from(rusqlite::Error::SqliteFailure(
         rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL),
@@ -488,7 +491,7 @@ mod tests {
     fn a_job_that_fails_after_it_wrote_is_undone_alone() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
-        // While the writer is held up, a whole group gathers.
+        // A whole group collects while the writer is blocked.
         let (entered, wait_for_entry) = channel();
         let (release, held) = channel::<()>();
         store.submit(
@@ -540,7 +543,7 @@ mod tests {
             .read(|conn| conn.one("select box from hookbox_meta", &[], |row| row.get(0)))
             .unwrap();
         assert_eq!(box_now, store.box_id().to_string());
-        // What the first try remembered of the keys was forgotten with it.
+        // The keys that the first try added to memory were removed with its rollback.
         assert!(
             store
                 .accept(event("after"), Timestamp(0))

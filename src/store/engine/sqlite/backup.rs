@@ -1,4 +1,4 @@
-//! A copy of the file as it is at one moment, made while it is written to.
+//! Online backup: a copy of the file as of one moment, made while other connections write.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -12,30 +12,33 @@ use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::open::connect_read_only;
 
-/// Pages that are copied at a time: some milliseconds' work.
+/// Pages copied in one step: this takes some milliseconds.
 const STEP_PAGES: i32 = 512;
 
-/// Pages after which what is copied is brought to the disk: 8 MiB.
+/// The copy is fsynced after this many pages: 8 MiB.
 const SYNC_PAGES: i32 = 2_048;
 
-/// How far a copy is.
+/// The progress of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
     /// Bytes copied so far.
     pub done: u64,
-    /// Bytes of the whole.
+    /// Total bytes to copy.
     pub total: u64,
 }
 
 impl Store {
-    /// Copies the database to a new file that only its owner can read, and returns its size. The
-    /// copy is as the database was when this began; nobody has to wait for it meanwhile, but the
-    /// write-ahead log grows by what is written. It is checked, and on disk, before it has its name.
+    /// Copies the database to a new file, and returns the size of the copy.
+    ///
+    /// Only the owner can read the new file. The copy is a snapshot of the moment when this began. Writers
+    /// do not wait for it, but the write-ahead log grows by all that is written meanwhile. The copy is
+    /// checked and fsynced before it gets its name.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when there is such a file already, or SQLite's own files of one;
-    /// [`Error::Io`] and [`Error::Database`] when it cannot be written or the database not read;
-    /// [`Error::Refused`] when the copy is damaged. Then there is no file, or a whole one.
+    /// [`Error::Misuse`] when there is such a file already, or a log or journal of SQLite with that name;
+    /// [`Error::Io`] and [`Error::Database`] when the copy cannot be written or the database not be read;
+    /// [`Error::Refused`] when the copy is damaged. After an error there is either no file or a complete
+    /// one.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
         if to.canonicalize().is_ok_and(|to| to == self.path()) {
             return Err(Error::misuse(
@@ -45,7 +48,8 @@ impl Store {
         let draft = Draft::new(to, self.path())?;
         let source = connect_read_only(self.path())?;
         let bytes = copy(&source, &draft, &mut progress)?;
-        // A disk that gives back other bytes than were written is found now, not when it is needed.
+        // If the disk returns other bytes than were written, this finds it now, not when the backup is
+        // needed.
         if let Some(fault) = faults(&draft.connect()?, Depth::Quick)?.first() {
             return Err(Error::Refused(format!(
                 "the copy is not whole, and was thrown away: {}; look at the database with: hookbox check",
@@ -57,13 +61,14 @@ impl Store {
     }
 }
 
-/// Copies a database as it is at one moment.
+/// Copies a database as of one moment.
 pub(crate) fn copy(
     source: &Connection,
     draft: &Draft,
     progress: &mut impl FnMut(Copied),
 ) -> Result<u64> {
-    // One snapshot for the whole copy. Without it every commit meanwhile would begin it anew.
+    // One read transaction for the whole copy. Without it, every commit of another connection would restart
+    // the backup.
     source.execute_batch("begin")?;
     let page_bytes: u32 = source.query_row("pragma page_size", [], |row| row.get(0))?;
     source.query_row("select count(*) from sqlite_schema", [], |row| {
@@ -84,15 +89,16 @@ pub(crate) fn copy(
             });
             since_sync += STEP_PAGES;
             if since_sync >= SYNC_PAGES {
-                // A little at a time: to bring all of it to the disk at once would keep every
-                // commit waiting that wants to go there.
+                // Sync a little at a time: one fsync of the whole copy would delay every commit to the same
+                // disk.
                 draft.sync()?;
                 since_sync = 0;
             }
             match step {
                 StepResult::Done => break total,
                 StepResult::More => {}
-                // Neither can be: the snapshot is held, and nobody else has the copy.
+                // Busy and locked are impossible: the snapshot is held, and no other process has the copy
+                // open.
                 _ => {
                     return Err(Error::io(
                         "copy the database",
@@ -123,10 +129,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("hookbox.db");
         let store = Store::open(&path, Missing::Create).unwrap();
-        // What another program writes: the writer's own connection is no other to SQLite.
+        // A second store stands for another program: SQLite does not count the writer's own connection as
+        // another.
         let other = Store::open(&path, Missing::Refuse).unwrap();
         let event = |store: &Store| {
-            // Bodies that cannot be packed.
+            // Random bodies, which cannot be compressed.
             let body: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
                 .take(65_536)
                 .collect();
@@ -156,7 +163,7 @@ mod tests {
         let copy = Store::open(&to, Missing::Refuse).unwrap();
         assert_eq!(copy.stats().unwrap().events, 200);
         assert_eq!(copy.box_id(), store.box_id());
-        // Both go on, and give out no id twice.
+        // Both stores go on and never give out the same id twice.
         let next = |store: &Store| {
             let accepted = store.accept(NewEvent::new("test", ""), Timestamp(0));
             store.box_id().event(accepted.unwrap().id)
@@ -170,14 +177,14 @@ mod tests {
             .read(|conn| conn.one("pragma integrity_check", &[], |row| row.get(0)))
             .unwrap();
         assert_eq!(whole, "ok");
-        // Nothing is written over, and nothing half done stays.
+        // Nothing is overwritten, and no unfinished file stays.
         assert!(store.backup(&to, |_| {}).is_err());
-        // A log that was left beside another file of that name would be read into the copy.
+        // SQLite would read a log with that name, left from another file, into the copy.
         let stale = folder.path().join("other.db-wal");
         std::fs::write(&stale, b"left").unwrap();
         let refused = store.backup(&folder.path().join("other.db"), |_| {});
         assert!(refused.unwrap_err().to_string().contains("other.db-wal"));
-        // What was broken off is removed, and what is being written is not.
+        // An abandoned draft is removed; a draft that is still being written is not.
         let left = folder.path().join(".hookbox-backup-left");
         let held = folder.path().join(".hookbox-backup-held");
         std::fs::write(&left, b"").unwrap();

@@ -1,4 +1,4 @@
-//! SQLite's values, connections and errors as the engine's.
+//! Converts SQLite's values, connections and errors to the engine's types.
 
 use std::borrow::Cow;
 use std::sync::Arc;

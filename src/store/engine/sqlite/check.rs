@@ -1,6 +1,6 @@
-//! Whether a file is whole: what SQLite says of its pages, and whether what hookbox keeps twice agrees.
+//! Integrity check: what SQLite reports about its pages, and whether data that hookbox stores twice agrees.
 //!
-//! It changes nothing, and works on a file that cannot be opened as a store any more.
+//! The check changes nothing. It also works on a file that can no longer be opened as a store.
 
 use std::path::Path;
 
@@ -14,24 +14,24 @@ use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::open::connect_read_only;
 use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, schema_version};
 
-/// Faults of one kind that are told.
+/// Maximum faults of one kind that are reported.
 const FAULTS_MAX: usize = 20;
 
-/// How much is looked at.
+/// How much is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// That every page of the file can be read and is of the tree it should be of.
+    /// Every page can be read and belongs to the right b-tree.
     Quick,
-    /// That as well as indexes, references, counts and keys: every row is read several times.
+    /// The quick check, and also indexes, references, counts and keys. It reads every row several times.
     Full,
 }
 
-/// Something that is not as it should be.
+/// One fault that the check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What is wrong.
     pub what: String,
-    /// Whether something in the file cannot be read, or not as it was written.
+    /// Whether data in the file cannot be read, or differs from what was written.
     pub is_damage: bool,
 }
 
@@ -50,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// What helps.
+    /// What the operator should do.
     pub fn do_this(&self) -> &'static str {
         match self.is_damage {
             true => {
@@ -64,20 +64,20 @@ impl Fault {
 }
 
 impl Store {
-    /// What is wrong with the file, as far as this is looked at.
+    /// Checks the file of this store.
     ///
     /// # Errors
-    /// [`Error::Io`] when it cannot be opened. That it is damaged is no error but a fault.
+    /// [`Error::Io`] when the file cannot be opened. Damage is not an error: it is returned as a fault.
     pub fn check(&self, depth: Depth) -> Result<Vec<Fault>> {
         check(self.path(), depth)
     }
 }
 
-/// What is wrong with the database file at this path. It may be served meanwhile.
+/// Checks the database file at this path. The file may be served meanwhile.
 ///
 /// # Errors
-/// [`Error::NoDatabase`] and [`Error::Io`] when there is none, or it cannot be opened. That it is
-/// damaged is no error but a fault.
+/// [`Error::NoDatabase`] and [`Error::Io`] when there is no file, or it cannot be opened. Damage is not an
+/// error: it is returned as a fault.
 pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
     match std::fs::metadata(path) {
         Ok(found) if found.len() > 0 => {}
@@ -96,7 +96,7 @@ pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
     }
 }
 
-/// What is wrong, all of it as of one moment.
+/// All faults, as of one moment.
 pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>> {
     let transaction = connection.unchecked_transaction()?;
     let pragma = match depth {
@@ -109,7 +109,7 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
             .filter(|text| text != "ok" && !is_others_rule(text))
             .map(Fault::damaged)
             .collect(),
-        // So broken that looking is.
+        // The file is so damaged that the check itself fails.
         Err(error) if error.is_damage() => return Ok(vec![Fault::damaged(error.chain())]),
         Err(error) => return Err(error),
     };
@@ -126,7 +126,8 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
         for look in [foreign_keys, disagreements, lost_keys] {
             match look(&transaction) {
                 Ok(more) => faults.extend(more),
-                // What cannot be read was told of above, but for what only shows in a whole row.
+                // Unreadable pages were reported above, except for damage that shows only when a whole row
+                // is read.
                 Err(error) if error.is_damage() => {
                     faults.push(Fault::damaged(error.chain()));
                     break;
@@ -138,7 +139,8 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
     Ok(faults)
 }
 
-/// Whether a row of another program's breaks a rule of its own table: no damage, and not ours to judge.
+/// Whether a row of another program breaks a rule of that program's table: this is no damage, and not ours
+/// to judge.
 fn is_others_rule(text: &str) -> bool {
     let is_rule =
         text.starts_with("CHECK constraint failed in ") || text.starts_with("NULL value in ");
@@ -153,7 +155,7 @@ fn texts(connection: &Connection, query: &str) -> Result<Vec<String>> {
     Ok(texts)
 }
 
-/// Rows that refer to what is not there.
+/// Rows that refer to rows which do not exist.
 fn foreign_keys(connection: &Connection) -> Result<Vec<Fault>> {
     let mut broken = connection.prepare("pragma foreign_key_check")?;
     let mut broken = broken.query([])?;
@@ -175,7 +177,7 @@ fn foreign_keys(connection: &Connection) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// Each selects, in words, where two things that must agree do not.
+/// Each statement selects, as sentences, the places where two facts that must agree do not.
 const DISAGREEMENTS: &[&str] = &[
     "with counted as (
          select endpoint_id as id, iif(superseded_by is not null, 'superseded', state) as what, count(*) as value
@@ -230,7 +232,7 @@ fn disagreements(connection: &Connection) -> Result<Vec<Fault>> {
     Ok(faults)
 }
 
-/// Events whose key would not be found if it came again.
+/// Events whose key would not be recognized if the same key came again.
 fn lost_keys(connection: &Connection) -> Result<Vec<Fault>> {
     let mut keys = Keys::default();
     let mut events =

@@ -1,4 +1,4 @@
-//! Giving back all room inside the file that holds nothing.
+//! Returns all unused space inside the file to the file system.
 
 use std::path::Path;
 
@@ -11,31 +11,32 @@ use crate::store::engine::sqlite::lock::ServeLock;
 use crate::store::engine::sqlite::open::{connect_writable, has_foreign_tables};
 use crate::store::engine::sqlite::schema::give_back_pages;
 
-/// What a file was cut down to.
+/// The size of the file before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
-    /// Bytes of the file before.
+    /// Size of the file before, in bytes.
     pub before: u64,
-    /// Bytes of it now.
+    /// Size of the file now, in bytes.
     pub after: u64,
 }
 
 impl Store {
-    /// Gives back all room inside the file that holds nothing; `go_on` is asked between pieces of it.
-    /// Files that were made before schema 8 are made anew for that, which takes room for a second one and
-    /// that nobody else has the file open; this store is closed then.
+    /// Returns all unused space inside the file to the file system; `go_on` is called between the steps.
+    ///
+    /// A file that was created before schema 8 is rebuilt with `vacuum`. This needs disk space for a second
+    /// copy, and no other process may have the file open. This store is closed then.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`], [`Error::Misuse`] when the file must be made anew and is in use, or is
-    /// another program's too; [`Error::Io`] and [`Error::Database`] when it cannot be written. The file is as it
-    /// was then, or smaller.
+    /// [`Error::AlreadyServing`], [`Error::Misuse`] when the file must be rebuilt and is in use, or also
+    /// belongs to another program; [`Error::Io`] and [`Error::Database`] when it cannot be written. After
+    /// an error the file is unchanged, or smaller.
     pub fn compact(self, mut go_on: impl FnMut() -> bool) -> Result<Compacted> {
         let path = self.path().to_owned();
         let inside = self.read(Inside::read)?;
         let before = self.sizes().database;
         if inside.gives_back {
             while self.give_back(true)? && go_on() {}
-            // The last connection to close cuts the file.
+            // The last connection that closes truncates the file.
             self.close();
         } else {
             self.close();
@@ -62,7 +63,8 @@ fn make_anew(path: &Path) -> Result<()> {
             path.display()
         )));
     }
-    // Held to the end: nobody else opens the file meanwhile, and its log is all in it, and gone.
+    // Held until the end: no other process can open the file meanwhile. Its log has been checkpointed and
+    // removed.
     let alone = || -> rusqlite::Result<String> {
         connection.pragma_update(None, "locking_mode", "exclusive")?;
         let mode = connection.query_row("pragma journal_mode = delete", [], |row| row.get(0))?;
@@ -83,7 +85,7 @@ fn make_anew(path: &Path) -> Result<()> {
     }
     draft.replace()?;
     lock.renew(path);
-    // Held up to here.
+    // The exclusive lock is held up to here.
     drop(connection);
     Ok(())
 }

@@ -1,7 +1,7 @@
-//! How much room the store may take: what is left of the disk is kept for what it holds already.
+//! How much disk space the store may use: some of it is reserved for what the store already holds.
 //!
-//! Recording, pruning and moving the log into the file need room too. A store that took events in up
-//! to the last byte could do none of that, and so never recover by itself.
+//! Recording attempts, pruning and checkpoints need space too. A store that accepted events up to the last
+//! byte could do none of these, and so could never recover on its own.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::open::connect_writable;
 use crate::store::engine::sqlite::place::folder_of;
 
-/// What is kept free of the file system that the file lies on, in bytes.
+/// Bytes of the file system that are kept free, by default.
 pub const KEEP_FREE: u64 = 64 * 1024 * 1024;
 
 /// How much of the disk a store may use.
@@ -22,7 +22,7 @@ pub const KEEP_FREE: u64 = 64 * 1024 * 1024;
 pub struct Limits {
     /// Bytes of the file system that are kept free.
     pub keep_free: u64,
-    /// Bytes that the file may hold; what was removed from it does not count.
+    /// Maximum bytes in the file; space of removed rows does not count.
     pub size_max: Option<u64>,
 }
 
@@ -38,31 +38,32 @@ impl Default for Limits {
 /// Pages that one transaction cuts off the file.
 const PAGES: u32 = 64;
 
-/// How much may be free inside the file: what comes next is written there. More is given back.
+/// Unused bytes that may stay inside the file: the next rows are written there. What is above this is
+/// returned.
 const SLACK_BYTES: u64 = 16 * 1024 * 1024;
 
-/// What `pragma auto_vacuum` says where it is `incremental`.
+/// The value of `pragma auto_vacuum` that means `incremental`.
 const INCREMENTAL: u64 = 2;
 
-/// Bytes on the disk.
+/// Bytes on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sizes {
-    /// Of the database file.
+    /// Size of the database file.
     pub database: u64,
-    /// Of its write-ahead log.
+    /// Size of its write-ahead log.
     pub wal: u64,
-    /// Free where they lie, as far as the system says.
+    /// Free bytes on their file system, if the system reports it.
     pub free: Option<u64>,
 }
 
-/// Bytes in the file.
+/// Bytes inside the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Inside {
-    /// Of all its pages.
+    /// In all pages.
     pub(crate) all: u64,
-    /// Of those that hold nothing: they are used again first.
+    /// In pages that hold nothing: SQLite uses these first.
     pub(crate) free: u64,
-    /// Whether these can be cut off the file: a property of it from its first table on.
+    /// Whether unused pages can be cut off the file. This is fixed when the file's first table is created.
     pub(crate) gives_back: bool,
 }
 
@@ -85,14 +86,14 @@ impl Inside {
     }
 }
 
-/// What is free for this user on the file system of a path, as far as the system says.
+/// Bytes that this user may still use on the file system of a path, if the system reports it.
 pub(crate) fn free_at(path: &std::path::Path) -> Option<u64> {
     let disk = statvfs(path).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 impl Store {
-    /// How large the files are, and what is free where they lie.
+    /// The sizes of the files, and the free space where they are.
     pub fn sizes(&self) -> Sizes {
         let bytes_of = |suffix: &str| {
             let mut name = self.path().as_os_str().to_owned();
@@ -106,26 +107,28 @@ impl Store {
         }
     }
 
-    /// Moves as much of the log into the file as can be, as SQLite does by itself now and then, and
-    /// returns the bytes that are in use, and those of them that could not be moved.
+    /// Runs a passive checkpoint, as SQLite itself does now and then: it moves as much of the log into the
+    /// file as possible. Returns the bytes of the log in use, and how many of them could not be moved.
     pub(crate) fn log_use(&self) -> Result<(u64, u64)> {
         let connection = connect_writable(self.path())?;
         let conn = Conn(&connection);
         let page_bytes: i64 = conn.one("pragma page_size", &[], |row| row.get(0))?;
         let bytes = |pages: i64| u64::try_from(pages * page_bytes).unwrap_or(0);
         conn.one("pragma wal_checkpoint(passive)", &[], |row| {
-            // It was busy; pages in the log; of these moved. Both are -1 where there is no log.
+            // The columns: whether it was busy, pages in the log, pages moved. The last two are -1 where
+            // there is no log.
             let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
             Ok((bytes(pages), bytes(pages - moved)))
         })
     }
 
-    /// Cuts a few pages that hold nothing off the file, where there are many, or any if `all`; returns
-    /// whether there may be more to cut off. Files that were made by an older hookbox, or that are another
-    /// program's, keep them until they are made anew.
+    /// Cuts some unused pages off the file; returns whether there may be more to cut off.
+    ///
+    /// Without `all` this happens only when many pages are unused. Files that an older hookbox created, or
+    /// that belong to another program, keep unused pages until they are rebuilt.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when it cannot be written.
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be written.
     pub fn give_back(&self, all: bool) -> Result<bool> {
         let inside = self.read(Inside::read)?;
         let slack = match all {
@@ -137,7 +140,7 @@ impl Store {
         }
         self.write(|tx| {
             let pragma = format!("pragma incremental_vacuum({PAGES})");
-            // A step of the statement is a page.
+            // Each step of this statement frees one page.
             tx.conn
                 .each(&pragma, &[], |_| Ok(ControlFlow::Continue(())))
         })?;
@@ -145,7 +148,7 @@ impl Store {
     }
 }
 
-/// Watches the room of one file.
+/// Watches the disk space of one file.
 pub(crate) struct DiskSpace {
     folder: PathBuf,
     limits: Limits,
@@ -159,14 +162,16 @@ impl DiskSpace {
         }
     }
 
-    /// Why nothing more may be taken in; `None` where there is room. Where it was refused, there must
-    /// be a little more than the limit, so that it does not change with each event.
+    /// Why no more events may be accepted; `None` while there is enough space.
+    ///
+    /// After a rejection more space than the limit is required, so that the answer does not change with
+    /// each event.
     pub(crate) fn why_not(&self, conn: Conn<'_>, was_refused: bool) -> Option<String> {
         let Limits {
             keep_free,
             size_max,
         } = self.limits;
-        // Less than what is removed by itself where the file may have a size only: a tenth.
+        // This is less than what retention removes where only a maximum size is set: a tenth.
         let extra = |limit: u64| if was_refused { limit / 20 } else { 0 };
         if let Some(size_max) = size_max
             && let Ok(inside) = Inside::read(conn)
@@ -182,7 +187,7 @@ impl DiskSpace {
         if free >= keep_free + extra(keep_free) {
             return None;
         }
-        // Pages that hold nothing are room too; the log needs some of the disk all the same.
+        // Unused pages count as space too, but the log still needs some free space on the disk.
         let inside = Inside::read(conn).map_or(0, |inside| inside.free);
         if free >= keep_free / 4 && free.saturating_add(inside) >= keep_free + extra(keep_free) {
             return None;

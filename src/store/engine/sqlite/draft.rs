@@ -1,4 +1,4 @@
-//! A new database file that has no name that anybody knows until it is whole and on disk.
+//! A draft: a new database file that gets its final name only when it is complete and fsynced.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use crate::store::engine::sqlite::open::sync_folder;
 use crate::store::engine::sqlite::permission::{give_to, open_as};
 use crate::store::engine::sqlite::place::{beside, folder_of};
 
-/// What the name of a draft begins with.
+/// The name of every draft begins with this.
 const UNFINISHED: &str = ".hookbox-backup-";
 
 /// A file that is being written.
@@ -23,12 +23,13 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// Begins one that only its owner can read: whoever the database `of` belongs to.
+    /// Starts a draft that only the owner of the database `of` can read.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when there is a file of this name already, or one of `SQLite`'s own beside it.
+    /// [`Error::Misuse`] when there is a file with this name already, or a log or journal of `SQLite` with
+    /// it.
     pub(crate) fn new(to: &Path, of: &Path) -> Result<Draft> {
-        // A log of another file under this name would be read into it.
+        // SQLite would read a log of another file with this name into the new file.
         for ending in ["", "-wal", "-journal"] {
             let name = beside(to, ending);
             if std::fs::symlink_metadata(&name).is_ok() {
@@ -38,7 +39,7 @@ impl Draft {
         Draft::in_place_of(to, of)
     }
 
-    /// The same, where the file that has this name is moved away before it is finished.
+    /// As [`Draft::new`], for a name whose present file is moved away before the draft is finished.
     pub(crate) fn in_place_of(to: &Path, of: &Path) -> Result<Draft> {
         let folder = folder_of(to);
         let cannot = |error| Error::io_at("make a file in", folder, error);
@@ -47,11 +48,11 @@ impl Draft {
             .prefix(UNFINISHED)
             .tempfile_in(folder)
             .map_err(cannot)?;
-        // Held as long as it is being written.
+        // This lock is held as long as the draft is written.
         flock(file.as_file(), FlockOperation::LockExclusive)
             .map_err(|error| cannot(error.into()))?;
-        // Else what the super-user makes would be closed to the service it is made for; and what replaces
-        // a file is open to whom that was.
+        // Without this, a file that root creates would be closed to the service that it is made for. A file
+        // that replaces another one is open to the same users as that one.
         match std::fs::metadata(to) {
             Ok(replaced) => open_as(file.as_file(), &replaced).map_err(cannot)?,
             Err(_) => {
@@ -65,7 +66,8 @@ impl Draft {
         })
     }
 
-    /// A connection to it. What is half done is thrown away, so nothing is kept to undo it.
+    /// A connection to the draft. There is no journal: an unfinished draft is thrown away, never rolled
+    /// back.
     pub(crate) fn connect(&self) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(self.file.path(), flags)?;
@@ -74,7 +76,7 @@ impl Draft {
         Ok(connection)
     }
 
-    /// Brings what was written so far to the disk.
+    /// Fsyncs what was written so far.
     pub(crate) fn sync(&self) -> Result<()> {
         self.file
             .as_file()
@@ -82,7 +84,7 @@ impl Draft {
             .map_err(|error| Error::io_at("write", &self.to, error))
     }
 
-    /// Where it lies until then.
+    /// The path of the draft while it is unfinished.
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
@@ -94,7 +96,7 @@ impl Draft {
             .map_err(|error| Error::io_at("write", &self.to, error))
     }
 
-    /// Gives it the name of a file that is there, once it is on disk: that one is gone then.
+    /// Renames the fsynced draft over an existing file, which is gone after that.
     pub(crate) fn replace(self) -> Result<()> {
         self.sync_all()?;
         let to = &self.to;
@@ -104,7 +106,7 @@ impl Draft {
         sync_folder(to)
     }
 
-    /// Gives it its name, once it is on disk.
+    /// Gives the draft its final name, after an fsync.
     pub(crate) fn finish(self) -> Result<()> {
         self.sync_all()?;
         let to = &self.to;
@@ -114,12 +116,12 @@ impl Draft {
                 ErrorKind::AlreadyExists => taken(to),
                 _ => Error::io_at("make", to, error.error),
             })?;
-        // Its name must survive power loss as it does.
+        // The name must survive a power loss too, so the folder is fsynced.
         sync_folder(to)
     }
 }
 
-/// Removes drafts that were broken off by the end of their process: nobody holds their locks.
+/// Removes drafts of processes that ended before they finished: no process holds their locks.
 fn remove_broken_off(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

@@ -1,19 +1,21 @@
-//! Which keys are known, so that a repeat is surely found, at a cost that does not grow.
+//! The index of idempotency keys: it finds every repeat, at a cost that does not grow.
 //!
-//! Keys are random, and an index over random values is written to in a different place for every
-//! event: in a long history that costs more than all the rest of storing it. So keys are kept
-//! twice over, as an LSM tree keeps its rows:
+//! Keys are random. An index over random values is written in a different place for every event; in
+//! a long history this costs more than all other writes of the event. So keys are stored in two
+//! levels, as in an LSM tree:
 //!
-//! - The recent ones are a log, appended to in the file (`hookbox_recent_key`) and held sorted in
+//! - Recent keys are a log, appended to in the file (`hookbox_recent_key`) and held sorted in
 //!   memory, where they are looked up.
-//! - When there are enough of them they move, in the order of their hashes, to the sorted table of
-//!   all older ones (`hookbox_key`): many to a page instead of one.
+//! - When there are enough recent keys, they move, in the order of their hashes, to the sorted
+//!   table of all older keys (`hookbox_key`). So each page of that table gets many keys at once,
+//!   not one.
 //!
-//! Both hold a keyed 64-bit hash (`SipHash` 1-3, the seed drawn once a file, so that nobody can aim
-//! at collisions) and the event's row; what a hash finds is compared with the event's own key.
+//! Both levels hold a keyed 64-bit hash (`SipHash` 1-3; the seed is drawn once per file, so that
+//! nobody can construct collisions) and the event's row id. After a match of the hash the event's
+//! own key is compared.
 //!
-//! A key is added in the transaction of its event. Another process may add some: each group
-//! looks for those first, under the write lock, so that no two processes take the same key.
+//! A key is added in the transaction of its event. Another process may add keys too: each group
+//! reads these first, under the write lock, so that two processes never accept the same key.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher;
@@ -26,55 +28,56 @@ use crate::model::id::{EventId, SourceId};
 use crate::store::engine::conn::{Conn, params};
 use crate::time::Timestamp;
 
-/// A key as it is held: its hash, and the event that has it.
+/// A key in memory: its hash, and the event that has it.
 type Entry = (i64, EventId);
 
-/// Recent keys begin to move when there is one for so many events in the store. A larger share
-/// moves more keys to each page of the sorted table; a smaller one takes less memory.
+/// Recent keys begin to move when there is one recent key per this many events in the store. More
+/// recent keys mean that more keys go to each page of the sorted table; fewer need less memory.
 const RECENT_SHARE: i64 = 32;
 
-/// The bounds of that: some 40 bytes of memory a key, so 1 MB to 10 MB.
+/// The limits of the number of recent keys. A key needs about 40 bytes of memory, so this is 1 MB
+/// to 10 MB.
 const RECENT: RangeInclusive<i64> = 16_384..=262_144;
 
-/// Keys move in steps: one step after so many new ones, of so many keys. Moving is twice as fast
-/// as adding, so that what moves is gone before as many have come again. How far it went is in
-/// the file, so that processes that live shortly bring it on as well.
+/// Keys move in steps: one step after this many new keys. A step moves twice as many keys as came,
+/// so a move ends before its number of new keys has come. The progress is in the file, so processes
+/// that live only for a short time contribute to it too.
 const STEP_AFTER: usize = 256;
 const STEP_KEYS: usize = 2 * STEP_AFTER;
 
-/// Rows of the log that are removed in one step: it lies in order, some 200 to a page.
+/// Rows of the log removed in one step: they are stored in order, about 200 per page.
 const STEP_LOG_ROWS: i64 = 4_096;
 
-/// An event that has a key already.
+/// An event that already has this key.
 pub(crate) struct Known {
     pub(crate) id: EventId,
     pub(crate) received: Timestamp,
 }
 
-/// The recent keys. Belongs to the writer, who says when a job or a group is undone.
+/// The recent keys. The writer owns them, and reports when a job or a group is rolled back.
 #[derive(Default)]
 pub(crate) struct Keys {
-    /// None until the first key is asked for: most commands never ask.
+    /// None until the first key is looked up: most commands never look one up.
     seed: Option<[u8; 16]>,
-    /// Whether what other processes added was looked for in this transaction.
+    /// Whether the keys of other processes were read in this transaction.
     is_current: bool,
     /// Whether keys were moved in this transaction.
     stepped: bool,
     recent: BTreeSet<Entry>,
-    /// The keys that are on their way to the sorted table, until they are there.
+    /// The keys that are on their way to the sorted table, until they are written there.
     moving: BTreeSet<Entry>,
-    /// The log's rows up to this event have moved and can be removed.
+    /// The log's rows up to this event have moved, so they can be removed.
     moved_to: Option<EventId>,
-    /// The last event in memory: what lies beyond it in the log is another process's.
+    /// The last event in memory: later rows of the log are from another process.
     newest: Option<EventId>,
-    /// Added in this group, in order.
+    /// Keys added in this group, in order.
     added: Vec<Entry>,
-    /// Added since the last step.
+    /// Keys added since the last step.
     since_step: usize,
 }
 
 impl Keys {
-    /// The event that has this key, of this hash.
+    /// The event that has this key, which has this hash.
     pub(crate) fn find(
         &self,
         conn: Conn<'_>,
@@ -99,7 +102,7 @@ impl Keys {
         Ok(known)
     }
 
-    /// Remembers the hash of a new event's key.
+    /// Stores the hash of a new event's key.
     pub(crate) fn add(&mut self, conn: Conn<'_>, id: EventId, hash: i64) -> Result<()> {
         conn.run(
             "insert into hookbox_recent_key (event_id, hash) values (:id, :hash)",
@@ -110,8 +113,8 @@ impl Keys {
         Ok(())
     }
 
-    /// Forgets the key of an event that is removed. In memory it may stay: what it finds there is
-    /// not in the file.
+    /// Removes the key of a removed event. It may stay in memory: a match there is checked against
+    /// the file, where the event is gone.
     pub(crate) fn remove(
         &mut self,
         conn: Conn<'_>,
@@ -131,19 +134,19 @@ impl Keys {
         Ok(())
     }
 
-    /// How many were added in this group so far; what [`Keys::undo_to`] takes.
+    /// How many keys this group added so far; the argument of [`Keys::undo_to`].
     pub(crate) fn mark(&self) -> usize {
         self.added.len()
     }
 
-    /// Forgets what a job added that was rolled back.
+    /// Removes the keys that a rolled back job added.
     pub(crate) fn undo_to(&mut self, mark: usize) {
         for entry in self.added.drain(mark..) {
             self.recent.remove(&entry);
         }
     }
 
-    /// A transaction begins: another process may have written since the last.
+    /// A transaction begins: another process may have written since the last one.
     pub(crate) fn begin(&mut self) {
         self.is_current = false;
         self.stepped = false;
@@ -154,7 +157,7 @@ impl Keys {
         self.undo_to(0);
         self.is_current = false;
         if self.stepped {
-            // What was taken out of memory is to be read again.
+            // What was taken out of memory must be read again.
             *self = Keys::default();
         }
     }
@@ -169,7 +172,7 @@ impl Keys {
         self.added.clear();
     }
 
-    /// Does one step of moving, if it is time for one; called before the commit.
+    /// Does one step of the move, if it is time for one. The writer calls this before the commit.
     pub(crate) fn step(&mut self, conn: Conn<'_>) -> Result<()> {
         if self.since_step < STEP_AFTER {
             return Ok(());
@@ -181,7 +184,7 @@ impl Keys {
                 self.since_step = 0;
                 return Ok(());
             }
-            // Those of this group may yet be undone; they stay.
+            // The keys of this group may still be rolled back, so they stay.
             self.moving = std::mem::take(&mut self.recent);
             for entry in &self.added {
                 self.moving.remove(entry);
@@ -205,17 +208,17 @@ impl Keys {
                 break;
             };
             done = hash;
-            // Another process may have removed the event, which this memory knows nothing of.
+            // Another process may have removed the event; this process's memory does not know that.
             if id <= pruned_to && !is_there(conn, id)? {
                 continue;
             }
-            // There already when another process moves too.
+            // The row exists already if another process moves keys too.
             conn.run(
                 "insert or ignore into hookbox_key (hash, event_id) values (:hash, :id)",
                 params! { ":hash": hash, ":id": id },
             )?;
         }
-        // Of the same hash one may be left for the next step.
+        // A key with the same hash may be left for the next step.
         if self.moving.first().is_some_and(|(hash, _)| *hash == done) {
             done -= 1;
         }
@@ -228,7 +231,7 @@ impl Keys {
         Ok(())
     }
 
-    /// Removes what has moved from the log, one step.
+    /// Removes one step of moved rows from the log.
     fn trim(&mut self, conn: Conn<'_>) -> Result<()> {
         let Some(moved_to) = self.moved_to else {
             return Ok(());
@@ -257,8 +260,9 @@ impl Keys {
         self.newest.is_some()
     }
 
-    /// Reads what is new in the log. The first time that may be all of it, so the writer does it
-    /// once before it takes the write lock; what came since is read under it.
+    /// Reads the new rows of the log. The first time this may be the whole log, so the writer does
+    /// it once before it takes the write lock; the rows that came after that are read under the
+    /// lock.
     pub(crate) fn load(&mut self, conn: Conn<'_>) -> Result<()> {
         let mut done = i64::MIN;
         if !self.is_loaded()
@@ -286,12 +290,12 @@ impl Keys {
         })
     }
 
-    /// Whether an event of the log came after those that are on their way.
+    /// Whether an event of the log came after the keys that are being moved.
     fn is_after_move(&self, id: EventId) -> bool {
         self.moved_to.is_none_or(|moved_to| id > moved_to)
     }
 
-    /// The hash of a key; sees to it first that all recent keys are in memory.
+    /// The hash of a key; first makes sure that all recent keys are in memory.
     pub(crate) fn hash(
         &mut self,
         conn: Conn<'_>,
@@ -322,7 +326,8 @@ impl Keys {
         };
         self.seed = Some(seed);
         let mut hasher = SipHasher13::new_with_key(&seed);
-        // The same on every machine: the file may be carried to another.
+        // The byte order is fixed, so that the hash is the same on every machine: the file may be
+        // copied to another.
         hasher.write(&source.map_or(0, |id| id.0).to_le_bytes());
         hasher.write(key.as_bytes());
         Ok(hasher.finish().cast_signed())
@@ -344,7 +349,7 @@ const NEWER_IN_LOG: &str = "select hash, event_id
                             where event_id > ifnull(:newest, 0)
                             order by event_id";
 
-/// The event, if it has this very key.
+/// The event, if its key is exactly this one.
 fn compare(
     conn: Conn<'_>,
     id: EventId,
@@ -372,7 +377,7 @@ mod tests {
     use super::*;
     use crate::store::engine::plan::plan_of;
 
-    /// What a process does with keys: looks each up, and adds the event of one that is new.
+    /// One process that uses keys: it looks each key up, and adds an event for each new key.
     struct Process {
         connection: Connection,
         keys: Keys,
@@ -409,7 +414,7 @@ mod tests {
             None
         }
 
-        /// One group of numbered keys; how many of them were known.
+        /// Runs one group of numbered keys; returns how many of them were known.
         fn group(&mut self, numbers: impl IntoIterator<Item = usize>) -> usize {
             self.connection.execute_batch("begin immediate").unwrap();
             self.keys.begin();
@@ -442,13 +447,13 @@ mod tests {
         for group in 0..groups {
             let first = group * STEP_AFTER;
             assert_eq!(process.group(first..first + STEP_AFTER), 0);
-            // All along: one of every group before.
+            // After each group, look up one key of every group before.
             let before = (0..group).map(|earlier| earlier * STEP_AFTER + earlier);
             assert_eq!(process.group(before), group, "after {group} groups");
             let in_log = process.rows("hookbox_recent_key");
             moving |= !process.keys.moving.is_empty();
             moved |= moving && process.keys.moving.is_empty() && in_log < first;
-            // Bounded, whatever comes.
+            // The number of keys in memory is bounded.
             let held = process.keys.recent.len() + process.keys.moving.len();
             assert!(held <= 2 * *RECENT.start() as usize, "{held}");
         }
@@ -456,7 +461,7 @@ mod tests {
         let all = groups * STEP_AFTER;
         assert!(process.rows("hookbox_key") >= *RECENT.start() as usize);
         assert!(process.rows("hookbox_recent_key") < all);
-        // And after a restart every one of them.
+        // After a restart every key is known too.
         let mut restarted = Process::open(&path);
         assert_eq!(restarted.group(0..all), all);
         assert_eq!(process.rows("hookbox_event"), all);
@@ -468,7 +473,7 @@ mod tests {
         let path = folder.path().join("h.db");
         let mut taken = 0;
         let (mut longest, mut trimmed) = (0, false);
-        // No process lives longer than a few groups: none of them moves all by itself.
+        // No process lives longer than a few groups: none of them completes a move alone.
         for _ in 0..40 {
             let mut process = Process::open(&path);
             for _ in 0..4 {
@@ -558,7 +563,7 @@ mod tests {
             .unwrap();
         assert_eq!(stale, 0);
         assert!(process.rows("hookbox_key") > 0);
-        // Those are new again, and the others known.
+        // The removed keys are new again, and the others are known.
         assert_eq!(process.group(0..taken), taken - removed);
     }
 

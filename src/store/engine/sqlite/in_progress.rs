@@ -1,9 +1,12 @@
-//! What is being worked on right now, written down beside the lock: whoever starts after a process that
-//! ended of itself sees on which piece of work it did.
+//! Crash guard: records which item each thread works on, so that after a crash we know which item caused
+//! it.
 //!
-//! A piece that was in hand when the process ended, twice in a row, is set aside, whatever the cause. It is
-//! written without waiting for the disk: a process that ends leaves what it wrote, and what was written before
-//! the machine was started anew says nothing.
+//! The records are lines in the lock file. The next process reads which items were in progress when the
+//! last process crashed. An item that was in progress at two crashes in a row is set aside, whatever the
+//! cause was.
+//!
+//! The lines are written without an fsync: the operating system keeps what a crashed process wrote. Lines
+//! from before a reboot are ignored, since they say nothing about a crash.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -12,22 +15,22 @@ use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::engine::Store;
 use crate::store::engine::sqlite::lock::{LINE_BYTES, Watched};
 
-/// Ends in a row after which a piece is set aside.
+/// An item is set aside after this many crashes in a row.
 pub(crate) const ENDS_MAX: u32 = 2;
 
-/// How long the ends of others' work are watched one by one, in pieces of work: until then the piece that was
-/// the cause has come up again.
+/// After a crash, this many items are processed one at a time. By then the item that caused the crash has
+/// been tried again.
 const WATCHED_PIECES: u32 = 1_000;
 
-/// Why a piece is set aside.
+/// The reason that is shown for an item that was set aside.
 pub(crate) const REASON: &str = "it ended the process, twice in a row";
 
-/// A piece of work that is done on what strangers sent.
+/// A work item: work on data that comes from outside, which may crash the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum WorkItem {
-    /// Making what is sent of an event.
+    /// Rendering what is sent for a delivery.
     Delivery(EndpointId, DeliveryId),
-    /// Making an event of a row of the outbox.
+    /// Turning a row of the outbox into an event.
     Row(i64),
 }
 
@@ -55,7 +58,7 @@ impl WorkItem {
     }
 }
 
-/// What the process before left in hand: each piece with how many ended with it in a row.
+/// The items that were in progress when the last process ended, each with its number of crashes in a row.
 fn left(lines: &[u8]) -> Vec<(WorkItem, u32)> {
     let lines = lines.chunks_exact(LINE_BYTES);
     lines
@@ -63,7 +66,7 @@ fn left(lines: &[u8]) -> Vec<(WorkItem, u32)> {
         .collect()
 }
 
-/// All that is in hand of this process.
+/// All items that this process works on now.
 #[derive(Debug, Default)]
 pub(crate) struct WorkLog {
     state: Mutex<State>,
@@ -73,27 +76,30 @@ pub(crate) struct WorkLog {
 #[derive(Debug, Default)]
 struct State {
     file: Watched,
-    /// Which lines are used.
+    /// Which lines are in use.
     used: Vec<bool>,
-    /// What was in hand when the process before ended. As long as there are any, one piece at a time is:
-    /// so that the next end is put down to the right one.
+    /// The items that were in progress when the last process crashed. While there are any, only one item is
+    /// processed at a time, so that the next crash is attributed to the right item.
     suspects: HashMap<WorkItem, u32>,
-    /// Pieces until the suspects are forgotten.
+    /// Items left to process before the suspects are forgotten.
     watched: u32,
 }
 
 impl State {
     fn write(&self, line: usize, text: &str) {
-        // Where it cannot be written, nothing is set aside; the lock's keeper speaks of a file that is gone.
+        // If this cannot be written, nothing is set aside. A missing lock file is reported by the code that
+        // keeps the lock.
         let _ = self.file.write_line(line, text.as_bytes());
     }
 }
 
-/// Nobody panics with the lines locked.
+/// No code panics while it holds the lock on the lines.
 const NO_PANIC: &str = "nobody panics with what is in hand locked";
 
 impl WorkLog {
-    /// Writes a piece down, as long as what is returned is held.
+    /// Records an item as in progress, until the returned value is dropped.
+    ///
+    /// While there are suspects, this blocks until no other item is in progress.
     pub(crate) fn take(self: &Arc<WorkLog>, piece: WorkItem) -> Held {
         let state = self.lock();
         let mut state = self
@@ -117,12 +123,12 @@ impl WorkLog {
         }
     }
 
-    /// What the process before left, and how often it ended with each.
+    /// The items that the last process left, with the number of crashes of each.
     pub(crate) fn suspects(&self) -> Vec<(WorkItem, u32)> {
         self.lock().suspects.clone().into_iter().collect()
     }
 
-    /// A piece is no suspect any more: it is set aside.
+    /// Removes an item from the suspects: it was set aside.
     pub(crate) fn clear(&self, piece: WorkItem) {
         self.lock().suspects.remove(&piece);
     }
@@ -132,7 +138,7 @@ impl WorkLog {
     }
 }
 
-/// A piece that is in hand; dropping it says that it is done.
+/// An item in progress; dropping this records that it is done.
 #[derive(Debug)]
 pub(crate) struct Held {
     work_log: Arc<WorkLog>,
@@ -158,12 +164,12 @@ impl Drop for Held {
 }
 
 impl Store {
-    /// What is in hand; see [`WorkLog::take`].
+    /// The items in progress; see [`WorkLog::take`].
     pub(crate) fn work_log(&self) -> Arc<WorkLog> {
         self.published().work_log.clone()
     }
 
-    /// Begins to write down what is in hand, and remembers what the process before left.
+    /// Starts to record the items in progress, and reads the items that the last process left.
     pub(crate) fn watch_hands(&self, file: Watched, lines: &[u8]) {
         let mut state = self.published().work_log.lock();
         *state = State {

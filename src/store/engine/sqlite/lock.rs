@@ -1,8 +1,8 @@
-//! One scheduler a file: a lock that lives as long as its process.
+//! One scheduler per file: a lock that is held as long as its process lives.
 //!
-//! What is in flight is known only in the memory of the one scheduler, so a second one would send
-//! everything twice. The lock is on a file beside the database, never on the database itself:
-//! closing any handle of that would drop SQLite's own locks (POSIX locks belong to the process).
+//! What is in flight is known only in the memory of the one scheduler, so a second scheduler would send
+//! everything twice. The lock is on a file beside the database, never on the database itself: closing any
+//! file descriptor of the database would release SQLite's own locks (POSIX locks belong to the process).
 
 use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -17,24 +17,24 @@ use crate::error::{Error, Result};
 use crate::store::engine::sqlite::permission::{denied, give_to, open_as};
 use crate::store::engine::sqlite::place::{beside, folder_of, identity};
 
-/// The right to run the scheduler on a file. Dropping it, or dying, gives it up.
+/// The right to run the scheduler on a file. The lock ends when this is dropped or the process dies.
 #[derive(Debug)]
 pub struct ServeLock {
-    // Shared with whoever looks whether it still lies where others look for it.
+    // Shared with the code that checks whether the file still has its name.
     file: Arc<Mutex<File>>,
-    /// The lines that the process before left below the words.
+    /// The lines that the last process left after the header.
     left: Vec<u8>,
 }
 
-/// Nobody panics with the lock's file locked.
+/// No code panics while it holds this mutex.
 const NO_PANIC: &str = "nobody panics with the lock's file locked";
 
 impl ServeLock {
-    /// Takes the lock of a database file and writes this process's id into it.
+    /// Takes the lock of a database file and writes this process's id into the lock file.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`] with the holder's process id when somebody has it;
-    /// [`Error::Io`] when the lock file cannot be made, or its name is that of something else.
+    /// [`Error::AlreadyServing`] with the holder's process id when another process holds the lock;
+    /// [`Error::Io`] when the lock file cannot be created, or the name belongs to something else.
     pub(crate) fn take(database: &Path) -> Result<ServeLock> {
         let (file, left) = take(database)?;
         Ok(ServeLock {
@@ -43,7 +43,7 @@ impl ServeLock {
         })
     }
 
-    /// Writes down which file is served: another one lies under its name by now.
+    /// Records which file is served, after another file got this name.
     pub(crate) fn renew(&self, database: &Path) {
         let mut file = self.file.lock().expect(NO_PANIC);
         if let Err(error) = write_words(&mut file, database) {
@@ -51,12 +51,12 @@ impl ServeLock {
         }
     }
 
-    /// The lines that the process before left below the words, where the machine has not been started since.
+    /// The lines that the last process left after the header; empty if the machine was restarted since.
     pub(crate) fn left(&self) -> &[u8] {
         &self.left
     }
 
-    /// To look after it from elsewhere, as long as it is held.
+    /// A handle for other code to watch the lock, as long as it is held.
     pub(crate) fn watched(&self) -> Watched {
         Watched(Arc::downgrade(&self.file))
     }
@@ -64,22 +64,22 @@ impl ServeLock {
 
 impl Drop for ServeLock {
     fn drop(&mut self) {
-        // The file stays: removing it would let two processes hold locks on two files of one name.
+        // The file stays: if it were removed, two processes could hold locks on two files with one name.
         let _ = self.file.lock().expect(NO_PANIC).unlock();
     }
 }
 
-/// A lock that somebody else holds in this process.
+/// A handle to the lock, which other code in this process owns.
 #[derive(Debug, Default)]
 pub(crate) struct Watched(Weak<Mutex<File>>);
 
 impl Watched {
-    /// Whether it is held.
+    /// Whether the lock is held.
     pub(crate) fn is_held(&self) -> bool {
         self.0.strong_count() > 0
     }
 
-    /// Writes a line below the words.
+    /// Writes a line after the header.
     pub(crate) fn write_line(&self, line: usize, text: &[u8]) -> io::Result<()> {
         let Some(held) = self.0.upgrade() else {
             return Ok(());
@@ -90,10 +90,10 @@ impl Watched {
             .write_all_at(text, place as u64)
     }
 
-    /// Takes it anew where somebody removed the file, so that nobody else can.
+    /// Takes the lock again if the lock file was removed, so that no other process can take it.
     ///
     /// # Errors
-    /// As [`ServeLock::take`]: somebody else did.
+    /// As [`ServeLock::take`]: another process took it first.
     pub(crate) fn keep(&self, database: &Path) -> Result<()> {
         let Some(held) = self.0.upgrade() else {
             return Ok(());
@@ -110,7 +110,7 @@ impl Watched {
     }
 }
 
-/// The file, and the lines that the process before left in it.
+/// The locked file, and the lines that the last process left in it.
 fn take(database: &Path) -> Result<(File, Vec<u8>)> {
     let path = beside(database, ".lock");
     let mut file = open(database, &path).map_err(|error| not_one(&path, error))?;
@@ -121,14 +121,14 @@ fn take(database: &Path) -> Result<(File, Vec<u8>)> {
         });
     }
     let left = read_left(&mut file);
-    // A full disk must not keep the service from starting: the lock holds without the number.
+    // A full disk must not keep the service from starting: the lock works without the process id.
     if let Err(error) = write_words(&mut file, database) {
         tracing::warn!(%error, path = %path.display(), "cannot write the process id into the lock file");
     }
     Ok((file, left))
 }
 
-/// The lines below the words, where the machine has not been started since.
+/// The lines after the header; empty if the machine was restarted since.
 fn read_left(file: &mut File) -> Vec<u8> {
     let is_of_now = read_words(file).is_some_and(|words| words.trim_end().ends_with(&boot()));
     let mut lines = Vec::new();
@@ -143,7 +143,7 @@ fn read_left(file: &mut File) -> Vec<u8> {
     }
 }
 
-/// Whether some process serves this database right now.
+/// Whether a process serves this database right now.
 pub(crate) fn is_served(database: &Path) -> bool {
     match reading().open(beside(database, ".lock")) {
         Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
@@ -151,8 +151,8 @@ pub(crate) fn is_served(database: &Path) -> bool {
     }
 }
 
-/// How the lock file is opened to be read. A symbolic link is not followed: it may lead to what is not ours
-/// to write.
+/// How the lock file is opened for reading. A symbolic link is not followed: it may lead to a file that is
+/// not ours to write.
 fn reading() -> OpenOptions {
     let mut options = OpenOptions::new();
     options
@@ -161,7 +161,7 @@ fn reading() -> OpenOptions {
     options
 }
 
-/// Opens the lock file, or makes one that is open to just those that the database is open to.
+/// Opens the lock file, or creates one with the same permissions as the database.
 fn open(database: &Path, path: &Path) -> io::Result<File> {
     let mut options = reading();
     options.write(true);
@@ -170,7 +170,7 @@ fn open(database: &Path, path: &Path) -> io::Result<File> {
         opened => return opened,
     }
     match options.create_new(true).mode(0o600).open(path) {
-        // Another process made it meanwhile.
+        // Another process created it in the meantime.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             options.create_new(false).open(path)
         }
@@ -178,7 +178,7 @@ fn open(database: &Path, path: &Path) -> io::Result<File> {
         Ok(file) => {
             match std::fs::metadata(database) {
                 Ok(found) => open_as(&file, &found)?,
-                // A backup is to be put where there is none yet.
+                // There is no database yet: a backup is to be restored here.
                 Err(_) => give_to(&file, &std::fs::metadata(folder_of(database))?)?,
             }
             Ok(file)
@@ -194,23 +194,24 @@ fn not_one(path: &Path, error: io::Error) -> Error {
     denied("open", path).unwrap_or_else(|| Error::io_at("open", path, error))
 }
 
-/// What a service writes into the file: its process id, which database file it serves (device and inode), and
-/// since which start of the machine these numbers mean that; padded, so that nothing of a longer one is left.
+/// Size of the header. A service writes into it its process id, the device and inode of the database file
+/// that it serves, and the boot id that these numbers belong to. The header is padded to overwrite a longer
+/// old one.
 const WORDS_BYTES: usize = 64;
 
-/// A line below the words: what is being worked on, for whoever starts after this process.
+/// Size of a line after the header: an item in progress, for the next process to read.
 pub(crate) const LINE_BYTES: usize = 64;
 
-/// Lines below them that are read: more than there are threads.
+/// Maximum lines that are read: more than there are threads.
 const MOST_LINES: usize = 1_024;
 
-/// Which start of the machine this is, as far as it says so: eight digits.
+/// The boot id, if the system has one: eight digits that differ after each start of the machine.
 fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     id.chars().take(8).collect()
 }
 
-/// Writes who serves what, unless the file holds something that no service wrote.
+/// Writes the header, unless the file holds something that no service wrote.
 fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
     let length = file.metadata()?.len();
     let words = read_words(file).unwrap_or_default();
@@ -227,14 +228,14 @@ fn write_words(file: &mut File, database: &Path) -> io::Result<()> {
     file.set_len(WORDS_BYTES as u64)
 }
 
-/// Whether some process serves the very file that this path leads to now: where one was replaced, its
-/// service still holds the lock.
+/// Whether a process serves the very file that this path leads to now. If the file was replaced, the
+/// service of the old file still holds the lock.
 pub(crate) fn is_this_served(database: &Path) -> bool {
     let served = served_file(database);
     served.is_some() && served == identity(database) && is_served(database)
 }
 
-/// The file that was served last under this name, where that was since the machine was started.
+/// The file that was last served with this name, if that was since the machine was started.
 fn served_file(database: &Path) -> Option<(u64, u64)> {
     let mut file = reading().open(beside(database, ".lock")).ok()?;
     let words = read_words(&mut file)?;
@@ -243,8 +244,8 @@ fn served_file(database: &Path) -> Option<(u64, u64)> {
     (words.next()? == boot()).then_some((device, inode))
 }
 
-/// Whether the log that lies beside a file is that of another one, which was served under its name and
-/// replaced: `SQLite` would read the one into the other.
+/// Whether the log beside a file belongs to another file, which was served with this name and then
+/// replaced: `SQLite` would read that log into this file.
 pub(crate) fn has_others_log(database: &Path) -> bool {
     let served = served_file(database);
     if served.is_none() || served == identity(database) {
@@ -252,13 +253,13 @@ pub(crate) fn has_others_log(database: &Path) -> bool {
     }
     let log = std::fs::metadata(beside(database, "-wal")).map_or(0, |found| found.len());
     if log == 0 {
-        // From now on it is this one, whose log will lie there.
+        // From now on the name stands for this file, and its log will be here.
         rename_served(database);
     }
     log > 0
 }
 
-/// Writes down which file is meant from now on, where nobody serves one.
+/// Records which file the name stands for from now on, if no process serves one.
 fn rename_served(database: &Path) {
     let Ok(file) = reading().write(true).open(beside(database, ".lock")) else {
         return;
@@ -272,8 +273,8 @@ fn rename_served(database: &Path) {
     }
 }
 
-/// Tries for the lock a little longer than [`is_served`] holds it: a command that looks whether
-/// somebody serves must not keep a service from starting. False when somebody has it.
+/// Tries to take the lock, a little longer than [`is_served`] holds it: a command that only checks must not
+/// keep a service from starting. Returns false when another process holds the lock.
 #[allow(
     clippy::disallowed_methods,
     reason = "a lock of another process cannot be waited on for a bounded time"

@@ -1,7 +1,7 @@
-//! The marks that make ids differ between a file and its copies.
+//! Marks: a part of each id, so that ids of a file and of its copies differ.
 //!
-//! A process that makes rows draws a mark before its first one. Only where another process serves the file,
-//! which drew one and is there to see that nobody replaces the file, that process's is used.
+//! A process draws a mark before it creates its first row. If another process serves the file, that
+//! process's mark is used instead: the serving process checks that the file is not replaced.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::published::Published;
 use crate::store::engine::sqlite::lock::is_this_served;
 
-/// Letters and digits that cannot be taken for each other (Crockford's base 32, lower case).
+/// Letters and digits that are not confused with each other (Crockford's base 32, lower case).
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Reads the marks that came since they were last read.
+/// Reads the marks that were added since the last read.
 pub(crate) fn refresh(conn: Conn<'_>, box_id: &BoxId) -> Result<()> {
     let newest: Option<i64> =
         conn.one("select max(id) from hookbox_mark", &[], |row| row.get(0))?;
@@ -39,7 +39,8 @@ pub(crate) fn refresh(conn: Conn<'_>, box_id: &BoxId) -> Result<()> {
     Ok(())
 }
 
-/// Whether this process drew its mark. Belongs to the writer, who says when a job or a group is undone.
+/// Whether this process drew its mark. The writer owns this, and reports when a job or a group is rolled
+/// back.
 pub(crate) struct Marking {
     path: PathBuf,
     published: Arc<Published>,
@@ -50,9 +51,9 @@ pub(crate) struct Marking {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {
     None,
-    /// Drawn in the transaction that is open.
+    /// Drawn in the open transaction.
     Drawn(Mark),
-    /// On disk.
+    /// Committed.
     Held,
 }
 
@@ -66,7 +67,7 @@ impl Marking {
         }
     }
 
-    /// Draws a mark, unless that was done.
+    /// Draws a mark, unless this process has one.
     pub(crate) fn ensure(&mut self, conn: Conn<'_>) -> Result<()> {
         if self.state != State::None {
             return Ok(());
@@ -79,12 +80,12 @@ impl Marking {
         Ok(())
     }
 
-    /// Whether one was drawn in the transaction that is open; what [`Marking::undo_to`] takes.
+    /// Whether a mark was drawn in the open transaction; the argument of [`Marking::undo_to`].
     pub(crate) fn is_drawn(&self) -> bool {
         matches!(self.state, State::Drawn(_))
     }
 
-    /// Forgets what a job drew that was rolled back.
+    /// Forgets a mark that a rolled back job drew.
     pub(crate) fn undo_to(&mut self, was_drawn: bool) {
         if self.is_drawn() && !was_drawn {
             self.state = State::None;
@@ -96,7 +97,7 @@ impl Marking {
         self.undo_to(false);
     }
 
-    /// The transaction is committed: ids of what it made may be shown.
+    /// The transaction is committed: the ids of its rows may be shown.
     pub(crate) fn committed(&mut self) {
         if let State::Drawn(mark) = &self.state {
             self.box_id.add_mark(mark.clone());
@@ -107,8 +108,8 @@ impl Marking {
     }
 }
 
-/// Draws a mark for what is made from now on; `is_shared` where another process that serves the file drew
-/// one. Returns it, unless that one is used.
+/// Draws a mark for the rows from now on. With `is_shared`, another process serves the file and drew a
+/// mark. Returns the new mark; `None` if that other mark is used.
 pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
     if is_shared {
         let known = conn.maybe("select 1 from hookbox_mark limit 1", &[], |_| Ok(()))?;
@@ -151,7 +152,8 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
     Ok(Some(drawn))
 }
 
-/// Removes marks that no row has any more: the one behind them begins before the first row that is left.
+/// Removes marks that no row uses any more: the mark after each of them begins before the first row that is
+/// left.
 pub(crate) fn forget(conn: Conn<'_>) -> Result<()> {
     conn.run("delete from hookbox_mark
               where id < (

@@ -1,5 +1,5 @@
-//! What is the SQLite file's own: opening it and its schema, the place where it lies, who serves it, copies of
-//! it, and how keys and marks are kept in it.
+//! Everything that is specific to the SQLite file: opening it, its schema, its place, the lock of the
+//! serving process, copies of the file, and how keys and marks are stored in it.
 
 pub(crate) mod backup;
 mod bind;

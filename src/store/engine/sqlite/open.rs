@@ -1,6 +1,6 @@
-//! Opening and making the file: what it must be, who may read it, and how connections are set.
+//! Opens and creates the file: what it must be, who may read it, and how connections are configured.
 //!
-//! It must never change a file that is not hookbox's own unless that was asked for.
+//! This must never change a file that is not hookbox's own unless the caller asked for it.
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
@@ -19,35 +19,35 @@ use crate::store::engine::sqlite::schema::{
     OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, schema_version,
 };
 
-/// How long a connection waits for another's write lock. An application may hold its own file's
-/// lock for seconds; a Gogs sender gives up after 15.
+/// How long a connection waits for the write lock (busy timeout). An application may hold the lock of its
+/// own file for seconds; a Gogs sender gives up after 15 seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the log's file may stay, in bytes: four times what it usually grows to.
+/// Size in bytes to which the log file is truncated: four times its normal size.
 const LOG_BYTES_KEPT: i64 = 16 * 1024 * 1024;
 
-/// Statements kept prepared per connection: more than the program has.
+/// Prepared statements cached per connection: more than the program has.
 const STATEMENTS_KEPT: usize = 64;
 
-/// What to do where the tables are not there yet.
+/// What to do if the tables do not exist yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// Refuse: the caller looks at or adds to an existing store.
+    /// Return an error: the caller reads from or adds to an existing store.
     Refuse,
-    /// Make the file, readable by its owner alone; refuse another program's database.
+    /// Create the file, readable only by its owner; refuse a database of another program.
     Create,
-    /// Make the file, or add the tables to another program's database.
+    /// Create the file, or add the tables to another program's database.
     CreateOrExtend {
-        /// Whether that may be put in WAL mode, which it keeps.
+        /// Whether that database may be switched to WAL mode; the file then stays in this mode.
         may_set_wal: bool,
     },
 }
 
-/// Checks the file, makes what is missing, and returns its real path and box.
+/// Checks the file, creates what is missing, and returns its real path and its box.
 pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)> {
     let exists = probe(path)?;
-    // SQLite removes a log that it finds beside an empty file. Looked at again behind it: another process
-    // may have made the file meanwhile, and its log.
+    // SQLite deletes a log that it finds beside an empty file. The file is checked again after the log was
+    // found: another process may have created the file and its log in the meantime.
     if !holds_something(path)
         && let Some(left) = place::left_of(path)
         && !holds_something(path)
@@ -60,7 +60,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         }
         create_file(path)?;
     }
-    // One name for the file whatever link led to it: the scheduler's lock goes by name.
+    // One name for the file, whatever link led to it: the scheduler's lock goes by the name.
     let path = path
         .canonicalize()
         .map_err(|error| cannot("open", path, error))?;
@@ -113,7 +113,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
             }
         }
     }
-    // WAL is a property of the file: readers never block the writer, and a commit is one fsync.
+    // WAL is a property of the file: readers never block the writer, and a commit needs one fsync.
     let mode: String = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
     if mode != "wal" {
         return Err(Error::misuse(format!(
@@ -128,7 +128,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     Ok((path, BoxId::new(box_id)))
 }
 
-/// The connection that writes.
+/// Opens the connection that writes.
 pub(crate) fn connect_writable(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -137,16 +137,16 @@ pub(crate) fn connect_writable(path: &Path) -> Result<Connection> {
         return Err(cannot("write to", path, read_only));
     }
     set_up(&connection)?;
-    // An accepted event must survive power loss: fsync at every commit.
+    // An accepted event must survive a power loss: fsync at every commit.
     connection.pragma_update(None, "synchronous", "full")?;
-    // After a long reader the log is long; once it begins anew it is cut back.
+    // A reader that stays open long makes the log long; SQLite truncates the log when it restarts it.
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
-    // References are promises between rows; SQLite checks them only when asked.
+    // SQLite checks references between rows only when this is on.
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
 
-/// A connection that can only read.
+/// Opens a connection that can only read.
 pub(crate) fn connect_read_only(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -154,21 +154,23 @@ pub(crate) fn connect_read_only(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// What every connection has.
+/// The settings of every connection.
 fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // What SQLite sets aside for a moment is small, and must not depend on a folder of the system's.
+    // SQLite's temporary data is small, and must not depend on the system's folder for temporary files.
     connection.pragma_update(None, "temp_store", "memory")?;
-    // A plan never depends on the values that are bound. Else a statement that compares a column
-    // of a partial index with one is prepared anew each time it is run.
+    // A query plan must not depend on the bound values. Otherwise SQLite would prepare a statement again at
+    // each run if it compares a column of a partial index with a bound value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
-/// Whether there is a file; an empty one counts as one to be filled. Whether it is a database SQLite
-/// says: opened and closed by hand, it would lose all locks that this process has on it, as those of a
-/// program that hookbox is a part of (POSIX locks belong to the process).
+/// Whether the file exists; an empty file counts as one to be filled.
+///
+/// SQLite decides whether the file is a database. If we opened and closed it ourselves, this process would
+/// lose all its locks on it, also those of a program that hookbox is part of (POSIX locks belong to the
+/// process).
 fn probe(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(Error::NotSqlite(path.to_owned())),
@@ -182,29 +184,29 @@ fn holds_something(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.len() > 0)
 }
 
-/// Makes an empty file that only its owner can read: it will hold secrets. SQLite gives its
-/// side files the same mode.
+/// Creates an empty file that only its owner can read: it will hold secrets. SQLite creates its side files
+/// with the same permissions.
 fn create_file(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     match options.open(path) {
-        // Made by the super-user for a service: the folder says whose it is.
+        // Root creates the file for a service: the owner of the folder becomes its owner.
         Ok(file) => {
             if let Ok(folder) = std::fs::metadata(place::folder_of(path)) {
                 give_to(&file, &folder).map_err(|error| Error::io_at("make", path, error))?;
             }
         }
-        // Another process made it in between; what it is gets checked next.
+        // Another process created it in between; it is checked next.
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         Err(error) => return Err(cannot("make", path, error)),
     }
-    // The file's name must survive power loss as its contents do.
+    // The file's name must survive a power loss as its contents do.
     sync_folder(path)
 }
 
-/// Brings the name of a file to the disk.
+/// Fsyncs the folder, so that the name of a file survives a power loss.
 pub(crate) fn sync_folder(path: &Path) -> Result<()> {
     let folder = place::folder_of(path);
     File::open(folder)
@@ -212,7 +214,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<()> {
         .map_err(|error| Error::io_at("make", path, error))
 }
 
-/// An empty file that somebody made before gets the mode of one that we make.
+/// Gives an empty file that existed before the permissions of one that we create.
 fn close_to_others(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -223,7 +225,7 @@ fn close_to_others(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether the file holds anything that is not hookbox's.
+/// Whether the file has tables that are not hookbox's.
 pub(crate) fn has_foreign_tables(connection: &Connection) -> Result<bool> {
     let has_some = connection.query_row(
         "select exists (
@@ -236,7 +238,7 @@ pub(crate) fn has_foreign_tables(connection: &Connection) -> Result<bool> {
     Ok(has_some)
 }
 
-/// Another program's file is put in WAL mode only where that was asked for: it keeps the mode.
+/// Switches another program's file to WAL mode only if the caller allowed it: the file stays in that mode.
 fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<()> {
     let may_set_wal = matches!(missing, Missing::CreateOrExtend { may_set_wal: true });
     let mode: String = connection.query_row("pragma journal_mode", [], |row| row.get(0))?;
@@ -249,7 +251,7 @@ fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<
     })
 }
 
-/// Says in the project's words that a file is no database or may not be used, where SQLite found that.
+/// Translates SQLite's error that a file is no database or must not be used to our own error.
 fn in_own_words(error: Error, path: &Path) -> Error {
     let code = match &error {
         Error::Database { cause, .. } => cause
@@ -266,7 +268,8 @@ fn in_own_words(error: Error, path: &Path) -> Error {
     }
 }
 
-/// That the system did not let a file be opened or made: who may, or that its folder is not there.
+/// The error for a file that the system did not let us open or create: who may, or that its folder is
+/// missing.
 fn cannot(doing: &str, path: &Path, error: std::io::Error) -> Error {
     let known = match error.kind() {
         ErrorKind::PermissionDenied => denied(doing, path),

@@ -1,4 +1,4 @@
-//! Who may open what: whose the files are that are made, and why one cannot be opened.
+//! File permissions: the owner of files that we create, and why a file cannot be opened.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind};
@@ -10,8 +10,8 @@ use rustix::fs::{Access, AtFlags, CWD, Gid, Uid, accessat, fchown};
 use crate::error::Error;
 use crate::store::engine::sqlite::place::folder_of;
 
-/// Gives a new file to the owner and group of another one, where this is the super-user: what it makes
-/// must be open to the service whose files these are.
+/// Gives a new file the owner and group of another file, if this process runs as root. The service that
+/// owns the other file must be able to open the new one.
 pub(crate) fn give_to(file: &File, other: &Metadata) -> io::Result<()> {
     if rustix::process::geteuid().is_root() {
         let (user, group) = (Uid::from_raw(other.uid()), Gid::from_raw(other.gid()));
@@ -20,19 +20,18 @@ pub(crate) fn give_to(file: &File, other: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a new file open to just those that another one is open to, as SQLite does with its log.
+/// Gives a new file the permissions of another file, as SQLite does for its log.
 pub(crate) fn open_as(file: &File, other: &Metadata) -> io::Result<()> {
     give_to(file, other)?;
     if file.metadata()?.gid() != other.gid() {
-        // As a member of the group it may; and where it may not, the mode is what counts.
+        // A member of the group may do this. If it fails, the mode alone decides.
         let _ = fchown(file, None, Some(Gid::from_raw(other.gid())));
     }
     let mode = std::fs::Permissions::from_mode(other.mode() & 0o777);
     file.set_permissions(mode)
 }
 
-/// The error for a file that cannot be `done`, in words that say what stands in the way; `None` where
-/// nothing is seen to.
+/// The error for a file that cannot be `done`, which says what is missing; `None` if no reason is found.
 pub(crate) fn denied(doing: &str, path: &Path) -> Option<Error> {
     let folder = folder_of(path);
     let (place, way) = in_the_way(path, folder)?;
@@ -52,10 +51,10 @@ pub(crate) fn denied(doing: &str, path: &Path) -> Option<Error> {
     Some(Error::io_at(doing, path, cause))
 }
 
-/// What is not let to this process of all that it needs, and what it would have to be let do.
+/// The first path that this process lacks permission for, and the permission that it lacks.
 fn in_the_way(path: &Path, folder: &Path) -> Option<(PathBuf, &'static str)> {
     let may = |place: &Path, access| accessat(CWD, place, access, AtFlags::EACCESS).is_ok();
-    // From the root down, as the system goes.
+    // From the root down, as the system checks.
     let above: Vec<&Path> = folder.ancestors().collect();
     let closed = above
         .iter()
@@ -78,17 +77,17 @@ fn in_the_way(path: &Path, folder: &Path) -> Option<(PathBuf, &'static str)> {
     })
 }
 
-/// A user by name, where `/etc/passwd` has one.
+/// The name of a user, if `/etc/passwd` has it.
 pub(crate) fn user_name(id: u32) -> String {
     name_in("/etc/passwd", id).unwrap_or_else(|| format!("user {id}"))
 }
 
-/// A group by name, where `/etc/group` has one.
+/// The name of a group, if `/etc/group` has it.
 pub(crate) fn group_name(id: u32) -> String {
     name_in("/etc/group", id).unwrap_or_else(|| format!("group {id}"))
 }
 
-/// The first field of the line whose third is this number.
+/// The first field of the line whose third field is this number.
 fn name_in(file: &str, id: u32) -> Option<String> {
     let known = std::fs::read_to_string(file).unwrap_or_default();
     known.lines().find_map(|line| {

@@ -1,8 +1,8 @@
-//! Where the file lies: what its path must be, and whether it is still the file that was opened.
+//! The place of the file: what its path must be, and whether it is still the file that was opened.
 //!
-//! SQLite finds the write-ahead log by the name of the database. Where one file has two names, or is
-//! mounted by itself, there are two logs, and what is in one is not in the other; where the file was
-//! moved, replaced or written over beneath a process, that process writes to what nobody opens again.
+//! SQLite finds the write-ahead log by the name of the database. If a file has two names, or is mounted
+//! alone, there are two logs, and neither has what is in the other. If the file was moved, replaced or
+//! overwritten while a process has it open, that process writes to a file that nobody opens again.
 
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
@@ -15,18 +15,18 @@ use rustix::fs::statfs;
 
 use crate::error::{Error, Result};
 
-/// Frames in the log from which on SQLite moves them into the file after a commit, whether that
-/// works out or not (`wal_autocheckpoint`).
+/// Number of frames in the log at which SQLite starts a checkpoint after a commit, whether the checkpoint
+/// succeeds or not (`wal_autocheckpoint`).
 const CHECKPOINT_FRAMES: i64 = 1_000;
 
-/// A file that lies beside the database.
+/// The path of a file beside the database.
 pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
     name.push(ending);
     PathBuf::from(name)
 }
 
-/// The folder that a path is in.
+/// The folder of a path.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -34,13 +34,13 @@ pub(crate) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// Which file a path leads to: device and inode.
+/// Which file a path leads to: its device and inode.
 pub(crate) fn identity(path: &Path) -> Option<(u64, u64)> {
     let found = std::fs::metadata(path).ok()?;
     Some((found.dev(), found.ino()))
 }
 
-/// Refuses a place in which a database in WAL mode cannot be kept.
+/// Rejects a place where a database in WAL mode cannot work.
 pub(crate) fn check(path: &Path) -> Result<()> {
     let bad = |why: String| {
         Err(Error::BadPlace {
@@ -75,7 +75,7 @@ fn metadata(path: &Path) -> Result<Metadata> {
     std::fs::metadata(path).map_err(|error| Error::io_at("look at", path, error))
 }
 
-/// What says that there was a database of this name: the log that SQLite left, or the lock file of a
+/// Finds a trace of a former database with this name: the log that SQLite left, or the lock file of a
 /// service.
 pub(crate) fn left_of(path: &Path) -> Option<PathBuf> {
     ["-wal", ".lock"]
@@ -84,7 +84,7 @@ pub(crate) fn left_of(path: &Path) -> Option<PathBuf> {
         .find(|file| std::fs::symlink_metadata(file).is_ok())
 }
 
-/// That a database is gone of which something was left.
+/// The error for a database that is gone, though a trace of it is left.
 pub(crate) fn gone(path: &Path, left: &Path) -> Error {
     Error::BadPlace {
         path: path.to_owned(),
@@ -95,7 +95,7 @@ pub(crate) fn gone(path: &Path, left: &Path) -> Error {
     }
 }
 
-/// That a log lies beside a file that is not its own.
+/// The error for a log beside a file that belongs to another file.
 pub(crate) fn others_log(path: &Path) -> Error {
     let log = beside(path, "-wal");
     let lock = beside(path, ".lock");
@@ -109,7 +109,7 @@ pub(crate) fn others_log(path: &Path) -> Error {
     }
 }
 
-/// The magic number of the file system that a file lies on (statfs(2)).
+/// The magic number of the file system of a file (statfs(2)).
 fn file_system(path: &Path) -> Result<Option<u64>> {
     let found = statfs(path).map_err(|error| Error::io_at("look at", path, error.into()))?;
     #[allow(
@@ -119,8 +119,8 @@ fn file_system(path: &Path) -> Result<Option<u64>> {
     Ok(cfg!(target_os = "linux").then_some(found.f_type as u64 & 0xffff_ffff))
 }
 
-/// Network file systems by their magic numbers. Those in user space are all of one number, of which
-/// some are local, so they are let pass.
+/// The name of a network file system, by its magic number. File systems in user space (FUSE) share one
+/// number, and some of them are local, so they are allowed.
 fn network_name(magic: u64) -> Option<&'static str> {
     Some(match magic {
         0x6969 => "NFS",
@@ -135,7 +135,7 @@ fn network_name(magic: u64) -> Option<&'static str> {
     })
 }
 
-/// What becomes of a file of this file system that its keeper should know: where it is lost.
+/// Why a file on this file system may be lost: a warning for the operator.
 pub(crate) fn fleeting(path: &Path) -> Option<&'static str> {
     match file_system(path).ok()?? {
         0x0102_1994 | 0x8584_58f6 => Some("in memory (tmpfs): a restart of the machine loses it"),
@@ -144,14 +144,14 @@ pub(crate) fn fleeting(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Whether something is mounted at just this path, as far as the system shows that.
+/// Whether something is mounted at exactly this path, as far as the system shows it.
 fn is_mount_point(path: &Path) -> bool {
     let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
     is_mounted(path, &mounts)
 }
 
-/// Whether a path is the fifth field of a line of mountinfo (proc_pid_mountinfo(5)); spaces and the
-/// like stand there as three octal digits.
+/// Whether a path is the fifth field of a line of mountinfo (proc_pid_mountinfo(5)). Spaces and some other
+/// characters are written there as a backslash and three octal digits.
 fn is_mounted(path: &Path, mounts: &[u8]) -> bool {
     use std::os::unix::ffi::OsStrExt;
 
@@ -167,43 +167,44 @@ fn is_mounted(path: &Path, mounts: &[u8]) -> bool {
         .any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&name))
 }
 
-/// The file that was opened, and how it stood when it was last looked at.
+/// The file that was opened, and its state when it was last checked.
 pub(crate) struct Place {
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// When the file was last written, and how long it was.
+    /// When the file was last written, and its length.
     written: (Option<SystemTime>, u64),
     moved: Moved,
-    /// Why it is lost for good: what was written over it cannot be undone.
+    /// Why the file is lost for good: an overwritten file cannot be restored.
     lost: Option<String>,
 }
 
-/// What a look at the path came to.
+/// The result of a check of the path.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// It is the same file.
+    /// The path is the same file.
     Same,
-    /// It was written to, and nothing says by whom: by a copy over it, or by another program that moves the
-    /// log into it right now, which SQLite counts once it is done.
+    /// The file was written to, and nothing shows by whom. Either a copy overwrote it, or another program
+    /// is doing a checkpoint right now, which SQLite counts only when it is finished.
     Doubtful(String),
-    /// It is not.
+    /// The path is not this file any more.
     Gone(String),
 }
 
-/// How much of the log was moved into the file, and which log: whoever writes to the file as SQLite
-/// does changes this.
+/// How much of the log was moved into the file, and of which log. Every writer that writes to the file as
+/// SQLite does changes this.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Moved {
     frames: i64,
     moved: i64,
     salt: [u8; 8],
-    /// Changes when another connection commits: a log that is emptied each time looks like the one before.
+    /// Changes when another connection commits. It is needed because a log that is emptied after each
+    /// commit looks the same as before.
     others: i64,
 }
 
 impl Place {
-    /// The file that was opened by this connection just now.
+    /// The state of the file that this connection has just opened.
     pub(crate) fn of(path: &Path, connection: &Connection) -> Result<Place> {
         let found = metadata(path)?;
         Ok(Place {
@@ -216,12 +217,12 @@ impl Place {
         })
     }
 
-    /// Takes a doubt for the truth, once and for all.
+    /// Treats a doubtful file as lost, permanently.
     pub(crate) fn give_up(&mut self, why: String) {
         self.lost = Some(why);
     }
 
-    /// Whether the path is still the file that was opened.
+    /// Checks whether the path is still the file that was opened.
     pub(crate) fn look(&mut self, connection: &Connection) -> Look {
         if let Some(why) = &self.lost {
             return Look::Gone(why.clone());
@@ -240,8 +241,8 @@ impl Place {
             return Look::Gone(self.told("was given a second name (hard link)"));
         }
         let is_written = self.written != written(&found);
-        // Once all of the log was moved, the next commit begins it anew: that must have been seen to
-        // tell what is written then.
+        // After all of the log was moved into the file, the next commit restarts the log. We must have seen
+        // the complete move before that, to understand what is written next.
         if !is_written && self.moved.moved < self.moved.frames {
             return Look::Same;
         }
@@ -253,7 +254,7 @@ impl Place {
             Err(_) if is_written => return doubtful(),
             Err(_) => return Look::Same,
         };
-        // Only what was in the log is moved into the file, and SQLite counts that.
+        // A checkpoint moves only what was in the log, and SQLite counts that.
         let is_known = moved.moved != self.moved.moved
             || moved.salt != self.moved.salt
             || moved.others != self.moved.others
@@ -265,7 +266,7 @@ impl Place {
         Look::Same
     }
 
-    /// Takes the file as it is now: it was found to be whole.
+    /// Accepts the file as it is now: a check found it undamaged.
     pub(crate) fn accept(&mut self, connection: &Connection) {
         if let Ok(moved) = Moved::read(&self.path, connection) {
             self.take(moved);
@@ -273,7 +274,7 @@ impl Place {
     }
 
     fn take(&mut self, moved: Moved) {
-        // In this order: what is moved from now on changes the count.
+        // In this order: a checkpoint from now on changes the count.
         self.moved = moved;
         if let Ok(found) = std::fs::metadata(&self.path) {
             self.written = written(&found);
@@ -297,7 +298,7 @@ impl Moved {
         let (frames, moved) = connection
             .prepare_cached("pragma wal_checkpoint(noop)")?
             .query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
-        // Where the log is begun anew, it has another salt: bytes 16 to 24 of its head.
+        // A restarted log has another salt: bytes 16 to 24 of its header.
         let mut head = [0; 24];
         let mut salt = [0; 8];
         let read = File::open(beside(path, "-wal")).and_then(|mut log| log.read_exact(&mut head));

@@ -1,8 +1,8 @@
-//! Putting a backup in the place of the database.
+//! Restores a backup: puts it in the place of the database.
 //!
-//! The file that was there is kept under another name, with its log. Whatever this is broken off at,
-//! the database is there as it was, or as it is to be, or its name is free while its log is not: then
-//! nothing is made silently, and this can be run again.
+//! The old file is kept with another name, together with its log. This can be interrupted at any point.
+//! Then the database is the old one, or the new one, or the name is free while the log still has it. In
+//! that last case no command silently creates an empty database, and the restore can be run again.
 
 use std::path::{Path, PathBuf};
 
@@ -19,25 +19,25 @@ use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{OLDEST, SCHEMA_VERSION, migrate, schema_version};
 use crate::time::Timestamp;
 
-/// What was put in place.
+/// What was restored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// Its bytes.
+    /// Its size in bytes.
     pub bytes: u64,
     /// Events in it.
     pub events: i64,
-    /// Deliveries that are pending in it: they are sent once it is served.
+    /// Pending deliveries in it: they are sent once the file is served.
     pub pending: i64,
-    /// Where the file is that was there before.
+    /// Where the old file is now.
     pub kept: Option<PathBuf>,
 }
 
-/// Puts a backup, or any other database file of hookbox's, in the place of the one at a path.
+/// Puts a backup, or any other hookbox database file, in the place of the database at a path.
 ///
 /// # Errors
 /// [`Error::AlreadyServing`] while the database is served, [`Error::Misuse`] while another program has it
-/// open; [`Error::NotFound`], [`Error::NewerSchema`], [`Error::Refused`] when the backup is not there, not
-/// one, or damaged. Nothing was changed then.
+/// open; [`Error::NotFound`], [`Error::NewerSchema`], [`Error::Refused`] when the backup does not exist, is
+/// not one, or is damaged. Nothing was changed then.
 pub fn restore(
     backup: &Path,
     database: &Path,
@@ -45,7 +45,7 @@ pub fn restore(
     mut progress: impl FnMut(Copied),
 ) -> Result<Restored> {
     let source = open_backup(backup)?;
-    // The name that a link leads to: the lock goes by that one.
+    // The name that a link leads to: the lock uses that name.
     let database = database
         .canonicalize()
         .unwrap_or_else(|_| database.to_owned());
@@ -68,19 +68,19 @@ pub fn restore(
     let restored = put_in_place(backup, &source, &there, now, &mut progress);
     lock.renew(&database);
     if restored.is_err() && !is_there && !had_lock {
-        // Else it would say that there was a database.
+        // Otherwise the lock file would mean that there was a database.
         let _ = std::fs::remove_file(place::beside(&database, ".lock"));
     }
     drop(lock);
     restored
 }
 
-/// What is to be replaced.
+/// The state of the database that is to be replaced.
 struct There<'a> {
     database: &'a Path,
     /// Whether there is a file.
     is_there: bool,
-    /// Whether the log beside it is another file's.
+    /// Whether the log beside it belongs to another file.
     is_others_log: bool,
 }
 
@@ -155,7 +155,7 @@ fn put_in_place(
     })
 }
 
-/// Opens what is to be put in place, and sees that it is hookbox's.
+/// Opens the file to restore, and checks that it is a hookbox database.
 fn open_backup(path: &Path) -> Result<Connection> {
     if !path.exists() {
         return Err(Error::not_found(format!(
@@ -164,8 +164,8 @@ fn open_backup(path: &Path) -> Result<Connection> {
         )));
     }
     let open = || -> Result<(Connection, Option<i64>)> {
-        // What nobody writes to is read as it lies, so that it may be on a medium that cannot be written
-        // to; a log that lies beside it is part of it.
+        // A file that nobody writes to is opened as immutable, so that it may be on a read-only medium. A
+        // log beside it is part of it, so then it is not.
         let connection = match place::beside(path, "-wal").exists() {
             true => connect_read_only(path)?,
             false => {
@@ -206,7 +206,7 @@ fn open_backup(path: &Path) -> Result<Connection> {
     }
 }
 
-/// A path as it stands in a URI (`SQLite`, "URI Filenames").
+/// A path as it is written in a URI (`SQLite`, "URI Filenames").
 fn escaped(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
 
@@ -217,9 +217,9 @@ fn escaped(path: &Path) -> String {
     .to_string()
 }
 
-/// Sees to it that nobody has the database open, as long as what is returned is held: in WAL mode each
-/// connection holds a lock for as long as it lives. Nothing is written. What is so damaged that it cannot
-/// be opened is in nobody's way.
+/// Checks that no other process has the database open, and keeps it so until the result is dropped. In WAL
+/// mode each connection holds a lock as long as it is open. Nothing is written. A file so damaged that it
+/// cannot be opened passes this check: no process can have it open.
 fn keep_alone(database: &Path) -> Result<Option<Connection>> {
     let alone = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -255,8 +255,8 @@ fn kept_without_log(database: &Path) -> Option<PathBuf> {
         .max()
 }
 
-/// Gives the file that is there, and its log, another name. The file goes first: as long as the log lies
-/// under the old name, nobody takes its absence for a beginning.
+/// Renames the present file and its log. The file goes first: while the log still has the old name, the
+/// missing file is not taken for a new database.
 fn move_away(there: &There<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
     let database = there.database;
     let stamp: String = now
@@ -264,14 +264,14 @@ fn move_away(there: &There<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
         .chars()
         .filter(char::is_ascii_alphanumeric)
         .collect();
-    // A log without its file is that of one which was moved away when this was broken off.
+    // A log without its file belongs to the file that an interrupted restore moved away.
     let kept = match database.exists() {
         true => None,
         false => kept_without_log(database),
     };
     let kept = kept.unwrap_or_else(|| place::beside(database, &format!(".before-{stamp}")));
     let mut was_there = false;
-    // The log of another file must not lie beside this one under any name.
+    // The log of another file must not be beside this one with any name.
     let log = match there.is_others_log {
         true => "-wal-of-another-file",
         false => "-wal",
@@ -290,7 +290,7 @@ fn move_away(there: &There<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
             std::fs::rename(&from, &to).map_err(|error| Error::io_at("move away", &from, error))?;
         }
     }
-    // It says only what the log says too.
+    // The index has nothing that the log does not have.
     let index = place::beside(database, "-shm");
     if index.exists() {
         std::fs::remove_file(&index).map_err(|error| Error::io_at("remove", &index, error))?;

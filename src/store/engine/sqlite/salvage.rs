@@ -1,8 +1,8 @@
-//! Saving what can be read of a damaged file into a new one.
+//! Saves what can be read of a damaged file to a new file.
 //!
-//! Each table is read in the order of its rows. Where a row cannot be read, the first one behind it that
-//! can is looked for. What refers to a row that was lost goes with it, or is told; what is kept twice
-//! (counts, keys) is made anew from the rows.
+//! Each table is read in the order of its rows. After a row that cannot be read, the next readable row is
+//! searched. A row that refers to a lost row is left out, or reported. What is stored twice (counts, keys)
+//! is rebuilt from the rows.
 
 use std::path::Path;
 
@@ -18,8 +18,8 @@ use crate::store::engine::sqlite::event_keys::Keys;
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
 use crate::store::engine::sqlite::schema::{give_back_pages, make_schema, schema_version};
 
-/// Tables that are read, each behind those that it refers to. The others hold what is made anew, or
-/// what serves for a day.
+/// The tables that are read, each after the tables that it refers to. The other tables hold what is
+/// rebuilt, or what is needed for a day only.
 const TABLES: &[&str] = &[
     "hookbox_mark",
     "hookbox_source",
@@ -39,25 +39,25 @@ const TABLES: &[&str] = &[
     "hookbox_outage",
 ];
 
-/// What came of one table.
+/// The result for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SalvagedTable {
     /// Its name.
     pub name: &'static str,
     /// Rows that are in the new file.
     pub rows: i64,
-    /// Where rows could not be read, in words.
+    /// Where rows could not be read, as sentences.
     pub lost: Vec<String>,
 }
 
 /// What was saved, and what was not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Salvaged {
-    /// Table by table.
+    /// The results by table.
     pub tables: Vec<SalvagedTable>,
-    /// What was left out since what it refers to was lost, in words.
+    /// What was left out because it refers to a lost row, as sentences.
     pub left_out: Vec<String>,
-    /// Whether the file has another program's tables, which are not read.
+    /// Whether the file has tables of another program, which are not read.
     pub has_others: bool,
 }
 
@@ -68,11 +68,11 @@ impl Salvaged {
     }
 }
 
-/// Writes what can be read of the database at a path into a new file.
+/// Writes what can be read of the database at a path to a new file.
 ///
 /// # Errors
-/// [`Error::Misuse`] when the new file is there already; [`Error::NoDatabase`] when there is no old one;
-/// [`Error::Refused`] when not even its tables can be made out. Nothing is made then.
+/// [`Error::Misuse`] when the new file exists already; [`Error::NoDatabase`] when there is no old one;
+/// [`Error::Refused`] when not even its tables can be recognized. No file is created then.
 pub fn salvage(
     from: &Path,
     to: &Path,
@@ -94,7 +94,7 @@ pub fn salvage(
         .map_err(Error::from)
         .and_then(|()| Ok(schema_version(&source)?));
     match known {
-        // The row that says it may be lost, as long as the tables can be made out.
+        // The row with the version may be lost, as long as the tables can be recognized.
         Ok(Some(_)) => {}
         Ok(None) => {
             return Err(Error::Refused(format!(
@@ -122,7 +122,7 @@ fn save(
     give_back_pages(&target)?;
     make_schema(&target)?;
     target.pragma_update(None, "foreign_keys", false)?;
-    // The newest row may be one that is left out.
+    // The newest row may be one of those that are left out.
     target.execute_batch(
         "drop trigger hookbox_event_newest; drop trigger hookbox_delivery_newest; begin",
     )?;
@@ -164,7 +164,8 @@ fn has_tables(source: &Connection) -> bool {
         .is_ok_and(|count| count == 2)
 }
 
-/// The box and the seed of keys; false where they cannot be read, and those of the new file stay.
+/// Copies the box and the seed of the keys; returns false if they cannot be read. Then the new file keeps
+/// its own.
 fn copy_meta(source: &Connection, target: &Connection) -> Result<bool> {
     let read = source.query_row(
         "select box, key_seed, pruned_to, config_version from hookbox_meta where id = 1",
@@ -189,7 +190,7 @@ fn copy_meta(source: &Connection, target: &Connection) -> Result<bool> {
     Ok(true)
 }
 
-/// The columns of a table; none where it is not there.
+/// The columns of a table; none if the table does not exist.
 fn columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
     let columns = connection
         .prepare("select name from pragma_table_info(:table)")?
@@ -250,7 +251,7 @@ fn copy_table(
         let values = values.iter().map(|value| value as &dyn ToSql);
         match insert.execute(rusqlite::params_from_iter(values)) {
             Ok(inserted) => rows += inserted as i64,
-            // A row that breaks a rule of the table is as lost as one that cannot be read.
+            // A row that breaks a rule of the table is lost too, as one that cannot be read.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
                 broken += 1;
             }
@@ -262,7 +263,7 @@ fn copy_table(
         Ok(())
     };
     if !has_rowid(source, table)? {
-        // Small, and of figures: what lies behind the first row that cannot be read is let go.
+        // This table is small and has only counts: the rows after the first unreadable one are given up.
         let read = read_rows(
             source,
             &format!("select 0, {names} from {table}"),
@@ -274,7 +275,8 @@ fn copy_table(
         }
         return Ok((rows, lost));
     }
-    // Not `>`: to find what lies behind a row SQLite goes to the page of that row.
+    // `>=`, not `>`: to find what comes after a row, SQLite would read the page of that row, which may be
+    // damaged.
     let from = format!("select rowid, {names} from {table} where rowid >= ? order by rowid");
     let mut next = i64::MIN;
     loop {
@@ -309,7 +311,7 @@ fn has_rowid(connection: &Connection, table: &str) -> Result<bool> {
     Ok(!is_without)
 }
 
-/// What came of reading rows up to one that cannot be read.
+/// The result of reading rows up to one that cannot be read.
 struct Read {
     last: Option<i64>,
     failed: Option<String>,
@@ -352,12 +354,12 @@ fn read_rows(
     }
 }
 
-/// The first row behind a place that cannot be read, as far as it can be found by looking; `None` where
-/// there is none.
+/// The first readable row after an unreadable place, as far as searching can find it; `None` if there is
+/// none.
 fn next_readable(source: &Connection, table: &str, names: &str, bad: i64) -> Option<i64> {
     let from =
         format!("select rowid, {names} from {table} where rowid >= ? order by rowid limit 1");
-    // The first row from there on; an error where it cannot be read.
+    // The first row from there on; an error if it cannot be read.
     let first = |at: i64| -> std::result::Result<Option<i64>, ()> {
         let read = read_rows(source, &from, &[&at], &mut |_| Ok(())).map_err(drop)?;
         match read.failed {
@@ -386,7 +388,7 @@ fn next_readable(source: &Connection, table: &str, names: &str, bad: i64) -> Opt
     first(good).ok().flatten()
 }
 
-/// What refers to a row that was lost: statements, and what they leave out, in words.
+/// Rows that refer to a lost row: statements that delete them, and a sentence for each.
 const LEFT_OUT: &[(&str, &str)] = &[
     (
         "delete from hookbox_delivery
@@ -409,7 +411,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
     ),
 ];
 
-/// References and figures that can be done without.
+/// References and counts that can be dropped.
 const UNTIED: &[&str] = &[
     "update hookbox_event set replay_of_event = null
      where replay_of_event not in (select id from hookbox_event)",
@@ -441,7 +443,7 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
     for statement in UNTIED {
         target.execute(statement, [])?;
     }
-    // Numbers of rows that were lost are given out again, by another mark.
+    // The numbers of lost rows are used again, with another mark.
     target.execute_batch(
         "update hookbox_mark set
          event_from = min(event_from, (select ifnull(max(id), 0) + 1 from hookbox_event)),
@@ -468,7 +470,7 @@ fn count_anew(target: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// Files the keys of all events as older ones.
+/// Puts the keys of all events into the table of older keys.
 fn hash_anew(target: &Connection) -> Result<()> {
     let mut keys = Keys::default();
     let mut events =

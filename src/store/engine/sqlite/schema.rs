@@ -1,8 +1,8 @@
-//! The tables: made new, or brought up from an older schema, a numbered step at a time.
+//! The tables: created, or migrated from an older schema, one numbered step at a time.
 //!
-//! Each step is a file in `migrations/` and runs in one transaction: broken off at any moment, it is done
-//! or undone. What has many rows is copied, so that a step may take as long, and as much of the disk, as the
-//! file is large.
+//! Each step is a file in `migrations/` and runs in one transaction: if it is interrupted, it is either
+//! done or rolled back. Tables with many rows are copied, so a step may need time and disk space in
+//! proportion to the size of the file.
 
 use std::path::Path;
 
@@ -11,13 +11,13 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 use crate::store::engine::sqlite::lock::is_served;
 
-/// The schema, run as it stands.
+/// The schema, run as it is written.
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
 pub(crate) const SCHEMA_VERSION: i64 = 9;
 
-/// The oldest schema that files are brought up from.
+/// The oldest schema that files are migrated from.
 pub(crate) const OLDEST: i64 = 7;
 
 /// What leads to a schema from the one before it.
@@ -42,7 +42,7 @@ const STEPS: &[Step] = &[
     },
 ];
 
-/// Brings a file up to the newest schema.
+/// Migrates a file to the newest schema.
 pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Result<()> {
     if is_served(path) {
         return Err(Error::Refused(format!(
@@ -54,7 +54,7 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
         database = %path.display(), from = found, to = SCHEMA_VERSION,
         "store.migrating"
     );
-    // A table is made anew beside the old one: nothing may follow its references meanwhile.
+    // A table is rebuilt beside the old one: references must not follow the rename.
     connection.pragma_update(None, "foreign_keys", false)?;
     for step in STEPS {
         // Views that an application made of tables that it dropped cannot be read, and are no reason to fail:
@@ -75,7 +75,7 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
 
 fn take(connection: &Connection, version: i64, step: &str) -> Result<()> {
     connection.execute_batch("begin immediate")?;
-    // Another process may have been faster.
+    // Another process may have migrated the file already.
     if schema_version(connection)?.is_none_or(|found| found >= version) {
         connection.execute_batch("commit")?;
         return Ok(());
@@ -99,20 +99,20 @@ fn take(connection: &Connection, version: i64, step: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets pages that are freed be cut off the file, a few at a time, when that is asked for. It is a
-/// property of the file from its first table on.
+/// Sets `auto_vacuum = incremental`: freed pages can be cut off the file, a few at a time, on request. This
+/// is fixed when the file's first table is created.
 pub(crate) fn give_back_pages(connection: &Connection) -> Result<()> {
     connection.pragma_update(None, "auto_vacuum", "incremental")?;
     Ok(())
 }
 
-/// Makes the tables of the newest schema.
+/// Creates the tables of the newest schema.
 pub(crate) fn make_schema(connection: &Connection) -> Result<()> {
     connection.execute_batch(SCHEMA)?;
     Ok(())
 }
 
-/// The version in the file; `None` where hookbox's tables are not there.
+/// The version in the file; `None` if hookbox's tables do not exist.
 pub(crate) fn schema_version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
     let known: i64 = connection.query_row(
         "select count(*) from sqlite_schema where type = 'table' and name = 'hookbox_meta'",
