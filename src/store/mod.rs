@@ -1,20 +1,20 @@
 //! The store: one SQLite file, and every SQL statement of the program.
 //!
-//! One writer thread owns the only write connection of the process and commits in groups; readers
-//! have read-only connections of their own. Nothing here reads a clock or speaks to a network, and no
-//! transaction outlives a call.
+//! One writer thread owns the only write connection of the process and commits in groups. Readers have
+//! their own read-only connections. Nothing here reads a clock or uses the network, and no transaction
+//! stays open after a call returns.
 //!
-//! Its rooms, from the ground up; each imports only from those before it:
+//! Its modules, from the lowest to the highest; each imports only from those before it:
 //!
-//! | room | holds |
+//! | module | does |
 //! | --- | --- |
-//! | `engine` | the handle, the writer, the readers; `engine/sqlite` is the file |
-//! | `intake` | events come in and are routed |
-//! | `drain` | what is due goes out and is recorded |
-//! | `history` | what happened is looked at |
-//! | `setup` | sources and endpoints |
-//! | `replay` | what a person asks for again |
-//! | `upkeep` | what is old is removed; what the doctor asks |
+//! | `engine` | has the handle, the writer, the readers; `engine/sqlite` is the file |
+//! | `intake` | stores events and decides which endpoints get them |
+//! | `drain` | finds what is due and records attempts |
+//! | `history` | lists and searches what happened |
+//! | `setup` | adds, changes and removes sources and endpoints |
+//! | `replay` | sends again what a person asks for |
+//! | `upkeep` | removes old rows; checks the file for the doctor |
 
 mod drain;
 mod engine;

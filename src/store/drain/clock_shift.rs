@@ -1,5 +1,5 @@
-//! What the scheduler asks about clocks: how far the store's own times reach, and to let what waits
-//! wait on when the wall clock was set.
+//! What the scheduler needs when the wall clock was set: the newest time in the store, a log of the
+//! clock changes, and new due times for waiting deliveries.
 
 use std::time::Duration;
 
@@ -10,22 +10,23 @@ use crate::store::engine::columns::Millis;
 use crate::store::engine::conn::params;
 use crate::time::Timestamp;
 
-/// Deliveries moved in one transaction, so that nobody waits long for the writer.
+/// Deliveries changed in one transaction, so that nobody waits long for the writer.
 const BATCH: usize = 1_000;
 
-/// How often the clock was set that is remembered.
+/// How many changes of the clock are remembered.
 const CLOCK_SETS_MAX: i64 = 100;
 
-/// What becomes of due times.
+/// How due times change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Shift {
-    /// They are so much later.
+    /// Each is later by this.
     By(Duration),
-    /// They are all this one.
+    /// All become this time.
     To(Timestamp),
 }
 
-/// From the last due on, so that none that was moved is met again.
+/// In order from the latest due time to the earliest, so that a delivery with its new, later due
+/// time is not read again.
 const WAITING: &str = "select id, due_ms
                        from hookbox_delivery indexed by hookbox_delivery_due
                        where endpoint_id = :endpoint and state = 'pending' and due_ms > :after
@@ -34,7 +35,7 @@ const WAITING: &str = "select id, due_ms
                        limit :limit";
 
 impl Store {
-    /// The latest time with which an event came or an endpoint was tried.
+    /// The latest time at which an event came or an endpoint was tried.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -54,7 +55,7 @@ impl Store {
         })
     }
 
-    /// Notes that the wall clock was set forward.
+    /// Records that the wall clock was set forward.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -72,8 +73,8 @@ impl Store {
         })
     }
 
-    /// Gives the deliveries of an endpoint that wait for their next try after a moment another due
-    /// time; returns how many.
+    /// Changes the due times of an endpoint's deliveries that wait for their next try and are due
+    /// later than `after`. Returns how many there were.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -97,7 +98,7 @@ impl Store {
                     |row| Ok((row.get("due_ms")?, row.get("id")?)),
                 )?;
                 if let Shift::By(by) = shift {
-                    // Where the scheduler's own time has got to.
+                    // The time that the scheduler's own clock has reached.
                     tx.tally.attempted(endpoint, after.plus(by));
                 }
                 for (due, id) in &rows {

@@ -1,7 +1,7 @@
-//! Finding what is due, and what it takes to send it.
+//! Finds the deliveries that are due, and reads what is needed to send them.
 //!
-//! Every lookup goes through the partial index over pending rows, so its cost does not grow with
-//! history, and every answer is bounded.
+//! Every lookup uses the partial index over pending rows, so its cost does not grow with history.
+//! Every result is bounded.
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
@@ -20,13 +20,13 @@ use crate::time::Timestamp;
 pub struct DueDelivery {
     /// Its row.
     pub id: DeliveryId,
-    /// The event that is owed.
+    /// The event to deliver.
     pub event: EventId,
     /// Tries spent so far.
     pub tries: u32,
     /// When it is due.
     pub due: Timestamp,
-    /// Whether its `webhook-id` is its own id: the receiver must take the event again.
+    /// Whether its `webhook-id` is the delivery's own id: the receiver must accept the event again.
     pub has_new_id: bool,
 }
 
@@ -36,9 +36,9 @@ const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
                                order by due_ms, id
                                limit :limit";
 
-/// In the order in which they were made, which is that of their events. The partial index has them
-/// by due time, so that this goes through that of all the endpoint's rows, from the first pending
-/// one on: those behind it are pending, nearly all of them.
+/// In the order in which the deliveries were made, which is the order of their events. The partial
+/// index is sorted by due time, so this uses the index over all rows of the endpoint, from the
+/// first pending row on. Almost all rows after that one are pending too.
 const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id
                         from hookbox_delivery indexed by hookbox_delivery_endpoint
                         where endpoint_id = :endpoint and id >= :from and state = 'pending'
@@ -54,7 +54,7 @@ const NEXT_DUE_OF_ENDPOINT: &str = "select min(due_ms)
                                     where endpoint_id = :endpoint and state = 'pending' and due_ms > :now";
 
 impl Store {
-    /// The deliveries of an endpoint that are due, the longest due first, `limit` at most.
+    /// The deliveries of an endpoint that are due, earliest due time first, at most `limit`.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -73,8 +73,8 @@ impl Store {
         })
     }
 
-    /// The pending deliveries of an endpoint in the order in which they were made, due or not, from
-    /// one of them on, `limit` at most.
+    /// The pending deliveries of an endpoint in the order in which they were made, due or not: from
+    /// `from` on, at most `limit`.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -93,7 +93,8 @@ impl Store {
         })
     }
 
-    /// The pending delivery of an endpoint that was made first. It costs what is pending.
+    /// The pending delivery of an endpoint that was made first. The cost grows with the number of
+    /// pending deliveries.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -119,7 +120,7 @@ impl Store {
         })
     }
 
-    /// What a delivery carries, for sending; `None` when it is pending no more.
+    /// What a delivery sends; `None` when it is no longer pending.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -127,7 +128,7 @@ impl Store {
         self.read(|conn| read_sendable(conn, self.box_id(), OF_DELIVERY, delivery.0))
     }
 
-    /// What an event's deliveries carry, to look at it.
+    /// What the deliveries of an event send, to look at it.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such event.

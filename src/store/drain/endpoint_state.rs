@@ -1,5 +1,5 @@
-//! What the store remembers of an endpoint for the scheduler: what one with a rate was sent lately, and
-//! since when one refuses whatever it is sent.
+//! What the scheduler knows of an endpoint and must keep over a restart: the recent requests to an endpoint
+//! with a rate limit, and for how long a failing endpoint has refused everything.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
-/// What an endpoint was sent lately, and until when it is sent nothing.
+/// The recent requests to an endpoint, and until when nothing is sent to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentPace {
     /// When requests ended, oldest first.
     pub ended: Vec<Timestamp>,
-    /// It asked for nothing before.
+    /// The endpoint asked for no request before this time (`Retry-After`).
     pub not_before: Timestamp,
-    /// Nothing is sent before, by its rate or since it asked for that.
+    /// Nothing is sent before this time, because of the rate limit or of what the endpoint asked for.
     pub until: Timestamp,
 }
 
 impl Store {
-    /// What the last process knew of an endpoint's pace, if anything limited it.
+    /// What the last process knew of an endpoint's pace, if a rate limit or the endpoint itself limited it.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -62,7 +62,7 @@ pub(crate) fn write(tx: &Tx<'_>, endpoint: EndpointId, pace: &RecentPace) -> Res
     Ok(())
 }
 
-/// For how long an endpoint has refused whatever it was sent; `None` when it does not.
+/// For how long an endpoint has refused everything; `None` when it is not failing.
 pub(crate) fn read_failing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Option<Duration>> {
     let lasting: Option<Millis> = conn.maybe(
         "select lasting_ms from hookbox_failing_endpoint where endpoint_id = :id",
@@ -72,7 +72,7 @@ pub(crate) fn read_failing(conn: Conn<'_>, endpoint: EndpointId) -> Result<Optio
     Ok(lasting.map(|span| span.0))
 }
 
-/// Forgets for how long the endpoint has refused everything: that is over, or was elsewhere.
+/// Forgets for how long the endpoint has refused everything: it no longer does, or its URL changed.
 pub(crate) fn forget_failing(tx: &Tx<'_>, id: EndpointId) -> Result<()> {
     tx.conn.run(
         "delete from hookbox_failing_endpoint where endpoint_id = :id",

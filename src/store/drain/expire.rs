@@ -1,4 +1,4 @@
-//! Giving up what has become too old to be of use.
+//! Gives up deliveries that are too old to be of use.
 
 use std::time::Duration;
 
@@ -11,19 +11,22 @@ use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::time::{FIRST_PLAUSIBLE, Timestamp};
 
-/// Deliveries settled in one transaction, so that nobody waits long for the writer.
+/// Maximum deliveries settled in one transaction, so that nobody waits long for the writer.
 pub(crate) const BATCH: i64 = 1_000;
 
-/// Those of an endpoint whose event was received up to then. Through the index over pending rows:
-/// they are the oldest, or nearly.
+/// An endpoint's pending deliveries whose events were received at or before `:up_to`. The index over
+/// pending rows finds them early: they are its oldest rows, or nearly.
 const PENDING_UP_TO: &str = "select d.id
                              from hookbox_delivery as d indexed by hookbox_delivery_due
                              join hookbox_event as e on e.id = d.event_id
                              where d.endpoint_id = :endpoint and d.state = 'pending' and e.received_ms <= :up_to
                              limit :limit";
 
-/// Those among the ones that are due first that are owed since then at most: it looks at no more than
-/// may be settled. Where the clock was set, some are younger than they look, and are left.
+/// Of the `:limit` deliveries of an endpoint that are due first, those that are owed since `:up_to` or
+/// longer. A replay is owed since it was made, any other delivery since its event was received.
+///
+/// Deliveries that were owed before the wall clock was last set are left out: they may be younger than they
+/// look.
 const FIRST_UP_TO: &str = "select id from (
                                select first.id, iif(first.is_asked_for, first.created_ms, e.received_ms) as owed_ms
                                from (
@@ -38,19 +41,19 @@ const FIRST_UP_TO: &str = "select id from (
                            where owed_ms <= :up_to and owed_ms >= :plausible
                                and owed_ms > ifnull((select max(from_ms) from hookbox_clock_set), -1)";
 
-/// What is too old.
+/// Which deliveries of an endpoint are too old.
 #[derive(Debug)]
 pub(crate) struct Expired {
     pub(crate) endpoint: EndpointId,
-    /// The one that was found.
+    /// The delivery that was found to be too old.
     pub(crate) found: DeliveryId,
-    /// Whatever is owed since then at most is too old as well.
+    /// Deliveries that are owed since this time or longer are too old as well.
     pub(crate) up_to: Timestamp,
-    /// What is on the wire is left alone.
+    /// Deliveries that are on the wire: they are not given up.
     pub(crate) but_for: Vec<DeliveryId>,
 }
 
-/// What becomes of deliveries that are settled without being sent.
+/// The new state of deliveries that are settled without being sent, with the reason and the time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settling<'a> {
     pub(crate) to: State,
@@ -59,8 +62,8 @@ pub(crate) struct Settling<'a> {
 }
 
 impl Store {
-    /// How much younger something is that is owed since a moment than it looks: the wall clock was set
-    /// forward since.
+    /// By how much the wall clock was set forward since `owed`. A delivery owed since then is younger by
+    /// this than it looks.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -75,7 +78,7 @@ impl Store {
         })
     }
 
-    /// How long an endpoint could not be reached, all in all, since a moment.
+    /// For how long, in total, an endpoint was unreachable since a time.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -93,8 +96,10 @@ impl Store {
         })
     }
 
-    /// Gives up one delivery of an endpoint, and with it, a batch of them, those of the ones that
-    /// are due first that are owed since a moment at most, but for some; returns how many.
+    /// Gives up the delivery `old.found`, and other deliveries of its endpoint that are too old as well.
+    ///
+    /// The others are at most one batch, searched among those that are due first. They are those that are
+    /// owed since `old.up_to` or longer, except `old.but_for`. Returns how many deliveries were given up.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -122,7 +127,7 @@ impl Store {
         })
     }
 
-    /// Gives up one delivery of an endpoint that is not to be sent.
+    /// Gives up one delivery of an endpoint without sending it, if it is still pending.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -147,7 +152,7 @@ impl Store {
         })
     }
 
-    /// How many pending deliveries of an endpoint are of events received up to a moment.
+    /// Counts an endpoint's pending deliveries whose events were received at or before a time.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -162,7 +167,7 @@ impl Store {
     }
 }
 
-/// One that was looked up before may have been cancelled meanwhile.
+/// Whether the delivery is still pending: it may have been cancelled since it was looked up.
 fn is_pending(tx: &Tx<'_>, delivery: DeliveryId) -> Result<bool> {
     tx.conn.one(
         "select state = 'pending' from hookbox_delivery where id = :id",
@@ -171,8 +176,8 @@ fn is_pending(tx: &Tx<'_>, delivery: DeliveryId) -> Result<bool> {
     )
 }
 
-/// Settles a batch of the pending deliveries of an endpoint whose events were received up to a
-/// moment; returns how many.
+/// Settles one batch of an endpoint's pending deliveries whose events were received at or before a time.
+/// Returns how many there were.
 pub(crate) fn settle_up_to(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,

@@ -1,4 +1,4 @@
-//! Holding an endpoint back and letting it go on: nothing is sent meanwhile, everything is kept.
+//! Holds and resumes an endpoint: while it is held nothing is sent to it, and everything is kept.
 
 use crate::error::Result;
 use crate::model::delivery::State;
@@ -12,8 +12,10 @@ use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
 impl Store {
-    /// Stops sending to an endpoint until it is resumed; requests on the wire come to their end.
-    /// One that is held stays held since then, and gets the new reason. Returns whether it was not.
+    /// Stops sending to an endpoint until it is resumed. Requests that are on the wire are completed.
+    ///
+    /// An endpoint that is held already keeps its time of the hold, and gets the new reason. Returns
+    /// whether this call began the hold.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
@@ -26,7 +28,8 @@ impl Store {
         })
     }
 
-    /// Goes on sending to an endpoint: what has waited is due. Returns whether it was held.
+    /// Resumes sending to an endpoint: the deliveries that waited are due. Returns whether the endpoint was
+    /// held.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
@@ -41,7 +44,7 @@ impl Store {
                 params! { ":id": endpoint.id },
             )?;
             if resumed > 0 {
-                // It has its five days again.
+                // The endpoint gets the full five days again before it is held for failing.
                 forget_failing(tx, endpoint.id)?;
                 tx.tally.configured();
             }
@@ -49,8 +52,10 @@ impl Store {
         })
     }
 
-    /// Makes due at once whatever of an endpoint waits for its next try, and lets it be asked at once
-    /// if it is away or asked to be left alone. Returns how many deliveries that hurried.
+    /// Makes the waiting deliveries of an endpoint due now, and allows a request at once.
+    ///
+    /// The request is allowed even if the endpoint is offline or asked for no requests until later. Returns
+    /// how many deliveries became due earlier.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
@@ -69,12 +74,12 @@ impl Store {
             tx.tally.configured();
             Ok(id)
         })?;
-        // By the scheduler's own time, which may be ahead of the clock, it is due as well.
+        // `now` is due by the scheduler's own clock as well, which may be ahead of the wall clock.
         self.shift_waiting(id, now, Shift::To(now))
     }
 
-    /// Cancels the pending deliveries of an endpoint whose events were received up to a moment;
-    /// returns how many.
+    /// Cancels an endpoint's pending deliveries whose events were received at or before a time. Returns how
+    /// many there were.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
@@ -105,7 +110,7 @@ impl Store {
     }
 }
 
-/// Holds an endpoint that is not removed; since when it is held stays, if it is.
+/// Holds an endpoint that is not removed. If it is held already, the time of the hold stays.
 pub(crate) fn hold(tx: &mut Tx<'_>, id: EndpointId, reason: &str, now: Timestamp) -> Result<()> {
     tx.conn.change_one(
         "update hookbox_endpoint

@@ -1,4 +1,5 @@
-//! The way out: what is due, what came of an attempt, and what the scheduler has to remember.
+//! The way out: which deliveries are due, the result of each attempt, and what the scheduler must
+//! keep over a restart.
 
 pub(crate) mod clock_shift;
 pub(crate) mod due;

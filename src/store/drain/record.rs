@@ -1,4 +1,4 @@
-//! Writing what came of an attempt: the attempt's row, the delivery's move, the outage's row.
+//! Records an attempt: the attempt's row, the delivery's state change, the outage's row.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +18,18 @@ use crate::store::engine::job::Tx;
 use crate::store::engine::measures::{AttemptLabels, OutcomeLabel};
 use crate::time::Timestamp;
 
-/// Most attempts of a delivery that are kept, as the schema has it. A ladder has a hundred at most.
+/// Maximum attempts kept per delivery, as the schema has it. A retry schedule has a hundred steps
+/// at most.
 const ATTEMPTS_MAX: i64 = 1023;
 
-/// Attempts that can be followed: whoever is further behind misses some, and is told.
+/// How many recent attempts can be followed. A follower that is further behind misses some, and is
+/// told how many.
 const ATTEMPTS_KEPT: i64 = 8_192;
 
-/// After so many new ones the oldest are removed.
+/// The oldest are removed each time this many new ones have come.
 const TRIM_AFTER: i64 = 1_024;
 
-/// What came of one attempt.
+/// The report of one attempt.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The delivery that was tried.
@@ -38,36 +40,36 @@ pub struct Report {
     pub started: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
-    /// The same by the scheduler's own time, which may be ahead of the wall clock.
+    /// When the attempt ended by the scheduler's own clock, which may be ahead of the wall clock.
     pub ended_steady: Timestamp,
-    /// Where the time went.
+    /// How long each phase of the request took.
     pub timing: Timing,
-    /// Whether the endpoint was reached: it can be refused here, with nothing sent.
+    /// Whether the endpoint was reached. An attempt may fail on our side before anything is sent.
     pub reached: bool,
-    /// What was sent, besides the body.
+    /// The request's headers.
     pub request_headers: Vec<Header>,
-    /// What came back, with its body up to a limit and without secrets.
+    /// The response: its body up to a limit, and without secrets.
     pub response: Option<Response>,
-    /// What becomes of the delivery and the endpoint.
+    /// What happens to the delivery and to the endpoint.
     pub decision: Decision,
-    /// Whether a page for a person came in the place of a program's answer, and counted as a yes.
+    /// Whether the answer was a page for a person, not for a program, and counted as success.
     pub is_page: bool,
-    /// What the endpoint was sent lately, if its pace is limited.
+    /// The recent requests to the endpoint, if its pace is limited.
     pub pace: Option<RecentPace>,
-    /// Whether it begins or ends to refuse everything.
+    /// Whether the endpoint starts or stops failing (refusing everything).
     pub failing: FailingChange,
-    /// Where the request went: a hold is not for an endpoint that is elsewhere by now.
+    /// Where the request went. If the endpoint has another URL by now, it is not held.
     pub url: EndpointUrl,
 }
 
-/// Whether an endpoint refuses whatever it is sent.
+/// How an attempt changes whether its endpoint is failing: whether it refuses everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailingChange {
-    /// As before.
+    /// No change.
     Same,
-    /// It has refused everything, and for so long by now.
+    /// The endpoint has refused everything for this long now.
     For(Duration),
-    /// It has taken something.
+    /// The endpoint accepted something.
     Over,
 }
 
@@ -89,7 +91,7 @@ impl Store {
             .observe(report.timing.total.as_secs_f64());
     }
 
-    /// For how long an endpoint has refused whatever it was sent; `None` when it does not.
+    /// For how long an endpoint has refused everything; `None` when it is not failing.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -98,7 +100,9 @@ impl Store {
     }
 
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
-    /// return at once. Until it is called with success the delivery counts as in flight.
+    /// return at once.
+    ///
+    /// The delivery counts as in flight until `answer` is called with success.
     pub fn record_then(
         &self,
         report: Arc<Report>,
@@ -134,7 +138,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     {
         hold(tx, report.endpoint, reason, report.ended)?;
     }
-    // While an outage lasts, its row stands for all its probes.
+    // During an outage, the outage's row stands for all its probes.
     if report.decision.outcome == Outcome::Unreachable && !found_outage {
         return Ok(());
     }
@@ -146,14 +150,16 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     }
     let number = move_delivery(tx, report)?;
     if number > ATTEMPTS_MAX {
-        // Only an endpoint that comes and goes a thousand times gets here; the count goes on.
+        // Only an endpoint that comes and goes a thousand times gets here. The attempt is still
+        // counted.
         return Ok(());
     }
     insert_attempt(tx, report, number)
 }
 
-/// Counts the attempt and moves the delivery, if it is still pending: a person may have cancelled
-/// it meanwhile, and then only the attempt counts. Returns the attempt's number.
+/// Counts the attempt and changes the delivery's state, if the delivery is still pending. A person
+/// may have cancelled it in the meantime; then only the attempt is counted. Returns the attempt's
+/// number.
 fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     let (from, attempts, is_replay): (State, i64, bool) = tx.conn.one(
         "select state, attempts, replay_of is not null from hookbox_delivery where id = :id",
@@ -162,12 +168,12 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     )?;
     let number = attempts + 1;
     let (due, reason, spent) = match &report.decision.change {
-        // What was odd about it, if anything was.
+        // A delivered attempt may have a reason too: what was unusual about it.
         Move::Deliver => (None, report.decision.error.as_deref(), 1),
         Move::Retry { due } => (Some(*due), report.decision.error.as_deref(), 1),
         Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
         Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
-        // It keeps its due time: it is still the oldest when the endpoint is back.
+        // The due time stays: this delivery is still the oldest when the endpoint is back.
         Move::Postpone if from == State::Pending => return postpone(tx, report, number),
         Move::Postpone => return count_attempt(tx, report, from, number),
     };
@@ -199,8 +205,10 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     Ok(number)
 }
 
-/// Notes of the dead and cancelled deliveries in whose place a replay got through that it did: of
-/// those that it repeats, and of any others of their events, to the same endpoint.
+/// Marks dead and cancelled deliveries as superseded by this replay, which was delivered.
+///
+/// These are the deliveries that the replay repeats, directly or through other replays, and all
+/// other deliveries of the same events to the same endpoint.
 fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     let superseded = tx.conn.all::<(DeliveryId, State)>("with recursive repeated (id, event_id, replay_of) as (
                                                          select id, event_id, replay_of from hookbox_delivery where id = :id
@@ -224,7 +232,7 @@ fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Counts the attempt of a delivery that goes on waiting, with what it waits for.
+/// Counts the attempt of a delivery that continues to wait, and stores the reason for the wait.
 fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
     tx.conn.change_one(
         "update hookbox_delivery
@@ -239,7 +247,7 @@ fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
     Ok(number)
 }
 
-/// Counts the attempt of a delivery that stays as it is.
+/// Counts the attempt of a delivery whose state does not change.
 fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Result<i64> {
     tx.conn.change_one(
         "update hookbox_delivery set attempts = :number where id = :id and state = :state",
@@ -248,7 +256,7 @@ fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Res
     Ok(number)
 }
 
-/// Notes an attempt for those who follow, in the transaction that writes it.
+/// Adds an attempt to the log for followers, in the transaction that writes the attempt.
 fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
     let place = tx.conn.insert(
         "insert into hookbox_recent_attempt (attempt_id) values (:delivery * 1024 + :number)",
@@ -308,7 +316,7 @@ fn write_failing(tx: &Tx<'_>, report: &Report) -> Result<()> {
     Ok(())
 }
 
-/// Begins or continues the endpoint's outage; true when it began.
+/// Begins or continues the endpoint's outage; returns whether it began.
 fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
     let error = report.decision.error.as_deref().unwrap_or("unreachable");
     let probes: i64 = tx.conn.one(
@@ -323,7 +331,7 @@ fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
     Ok(probes == 1)
 }
 
-/// Ends the endpoint's outage, if there is one: it was reached.
+/// Ends the endpoint's outage, if there is one: the endpoint was reached.
 fn end_outage(tx: &Tx<'_>, report: &Report) -> Result<()> {
     let open: Option<i64> = tx.conn.maybe(
         "select id from hookbox_outage where endpoint_id = :endpoint and ended_ms is null",

@@ -1,12 +1,15 @@
-//! Work with which the process ended twice in a row is given up, so that the next start is not its next end.
+//! Sets aside work items that crashed the process twice in a row, so that they do not crash it at every
+//! start.
 
 use crate::store::engine::Store;
 use crate::store::engine::sqlite::in_progress::{ENDS_MAX, REASON, WorkItem};
 use crate::time::Timestamp;
 
 impl Store {
-    /// Gives up what ended the process twice in a row. What cannot be written does not keep the service from
-    /// starting.
+    /// Sets aside every item that was in progress at two crashes in a row: it gives up a delivery, and
+    /// marks a row of the outbox with the problem.
+    ///
+    /// An error of a write is only logged: it must not keep the service from starting.
     pub(crate) fn set_aside_what_ended_it(&self, now: Timestamp) {
         let work_log = self.work_log();
         for (piece, ends) in work_log.suspects() {

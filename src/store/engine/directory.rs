@@ -74,7 +74,7 @@ impl Directory {
     /// The endpoint that a replay goes to, if it exists.
     ///
     /// It is found by its name. For an address it is an endpoint at this address that has only
-    /// default settings and receives only replays.
+    /// default settings, is not held, and receives only replays.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no endpoint with the name.

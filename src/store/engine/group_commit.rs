@@ -41,8 +41,8 @@ const URGENT_WAIT: Duration = Duration::from_millis(3);
 /// A group that has only background jobs, and this many, waits for no more.
 const BACKGROUND_TARGET: usize = 16;
 
-/// How long the writer waits for each next background job. The total is at most 80 ms. Attempts
-/// that were not yet recorded when the process crashed are made again.
+/// How long the writer waits for each next background job. The total is at most 80 ms. If the
+/// process crashes in that time, the attempts of the group are not recorded, and are made again.
 const BACKGROUND_WAIT: Duration = Duration::from_millis(5);
 
 /// Limit of the backoff: at most 2 to the power of this commits pass before the writer waits for

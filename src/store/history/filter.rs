@@ -1,5 +1,5 @@
-//! Filters of lists: read once, for pages, API and command line alike, from the names that they have in
-//! addresses.
+//! Filters of lists, parsed in one place for pages, API and command line, from the parameter names that
+//! they have in URLs.
 
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
@@ -19,22 +19,22 @@ pub struct EventFilter {
     pub since: Option<Timestamp>,
     /// Accepted before.
     pub until: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
+    /// Older than this one: the last one of the previous page.
     pub before: Option<EventId>,
-    /// This one or younger.
+    /// This one or younger ones.
     pub from: Option<EventId>,
 }
 
 /// Which deliveries to list.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// In this state; dead and cancelled ones only as far as no replay got through in their place.
+    /// In this state; dead and cancelled ones only if they are not superseded.
     pub state: Option<State>,
-    /// Only those in whose place a replay got through.
+    /// Only superseded ones.
     pub is_superseded: bool,
     /// Made for this bulk replay.
     pub replay: Option<ReplayId>,
-    /// To this endpoint; removed ones of the name count too.
+    /// To this endpoint; removed endpoints with this name count too.
     pub endpoint: Option<String>,
     /// Of events of this source.
     pub source: Option<String>,
@@ -46,9 +46,9 @@ pub struct DeliveryFilter {
     pub since: Option<Timestamp>,
     /// Made before.
     pub until: Option<Timestamp>,
-    /// Older than this one: the last of the page before.
+    /// Older than this one: the last one of the previous page.
     pub before: Option<DeliveryId>,
-    /// This one or younger.
+    /// This one or younger ones.
     pub from: Option<DeliveryId>,
 }
 
@@ -57,11 +57,11 @@ pub struct DeliveryFilter {
 pub struct OutageFilter {
     /// Of this endpoint.
     pub endpoint: Option<String>,
-    /// Older than this one: the last of the page before.
+    /// Older than this one: the last one of the previous page.
     pub before: Option<i64>,
 }
 
-/// What of all that happens somebody wants to follow.
+/// What a follower wants to see.
 #[derive(Debug, Clone, Default)]
 pub struct FollowFilter {
     /// Only attempts and outages of this endpoint.
@@ -70,16 +70,16 @@ pub struct FollowFilter {
     pub source: Option<String>,
 }
 
-/// A filter by name and text.
+/// A filter parameter: its name and its text.
 pub type FilterPair<'a> = (&'a str, &'a str);
 
 impl Store {
-    /// Reads a filter of events: `source`, `type`, `since`, `until`, and `cursor`, the last of the page
-    /// before.
+    /// Parses a filter of events: `source`, `type`, `since`, `until`, and `cursor`, the last event of the
+    /// previous page.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when there is no such filter or a text cannot be read; [`Error::NotFound`] when
-    /// there never was such a source.
+    /// [`Error::Misuse`] when there is no such parameter or a text cannot be parsed; [`Error::NotFound`]
+    /// when such a source never existed.
     pub fn event_filter(&self, asked: &[FilterPair<'_>], now: Timestamp) -> Result<EventFilter> {
         let mut filter = EventFilter::default();
         for (name, value) in given(asked) {
@@ -95,11 +95,11 @@ impl Store {
         Ok(filter)
     }
 
-    /// Reads a filter of deliveries: `state`, `superseded`, `replay`, `endpoint`, `source`, `type`, `event`,
-    /// `since`, `until` and `cursor`.
+    /// Parses a filter of deliveries: `state`, `superseded`, `replay`, `endpoint`, `source`, `type`,
+    /// `event`, `since`, `until` and `cursor`.
     ///
     /// # Errors
-    /// As of [`Store::event_filter`]; [`Error::NotFound`] also of an endpoint or an event.
+    /// As for [`Store::event_filter`]; [`Error::NotFound`] also for an endpoint or an event.
     pub fn delivery_filter(
         &self,
         asked: &[FilterPair<'_>],
@@ -138,10 +138,10 @@ impl Store {
         Ok(filter)
     }
 
-    /// Reads a filter of outages: `endpoint` and `cursor`.
+    /// Parses a filter of outages: `endpoint` and `cursor`.
     ///
     /// # Errors
-    /// As of [`Store::event_filter`].
+    /// As for [`Store::event_filter`].
     pub fn outage_filter(&self, asked: &[FilterPair<'_>]) -> Result<OutageFilter> {
         let mut filter = OutageFilter::default();
         for (name, value) in given(asked) {
@@ -157,10 +157,10 @@ impl Store {
         Ok(filter)
     }
 
-    /// Reads what somebody wants to follow: `endpoint` and `source`.
+    /// Parses a filter for followers: `endpoint` and `source`.
     ///
     /// # Errors
-    /// As of [`Store::event_filter`].
+    /// As for [`Store::event_filter`].
     pub fn follow_filter(&self, asked: &[FilterPair<'_>]) -> Result<FollowFilter> {
         let mut filter = FollowFilter::default();
         for (name, value) in given(asked) {
@@ -173,12 +173,12 @@ impl Store {
         Ok(filter)
     }
 
-    /// The name of an endpoint that there is or was.
+    /// Checks that an endpoint with this name exists or existed; returns the name.
     fn known_endpoint(&self, name: &str) -> Result<String> {
         self.endpoint_id(name).map(|_| name.to_owned())
     }
 
-    /// The name of a source that there is or was.
+    /// Checks that a source with this name exists or existed; returns the name.
     fn known_source(&self, name: &str) -> Result<String> {
         self.source_id(name).map(|_| name.to_owned())
     }
@@ -192,7 +192,7 @@ fn unknown(what: &str, name: &str, names: &str) -> Error {
     Error::misuse(format!("{what} cannot be listed by `{name}`; by {names}"))
 }
 
-/// Conditions of a statement that is put together, with their values.
+/// The conditions of an SQL statement that is built at run time, with their values.
 #[derive(Default)]
 pub(crate) struct Conditions<'a> {
     pub(crate) texts: Vec<&'static str>,

@@ -1,7 +1,6 @@
-//! What happens, in the order in which it was written, for whoever follows it: events, attempts,
-//! outages.
+//! The feed: events, attempts and outages in the order in which they were written, for followers.
 //!
-//! A follower remembers its place and asks again: nobody who writes knows of it.
+//! A follower remembers its position and polls; writers do not know of followers.
 
 use std::collections::BTreeSet;
 
@@ -18,27 +17,27 @@ use crate::store::history::filter::{EventFilter, FollowFilter, OutageFilter};
 use crate::store::history::query::{ATTEMPT_COLUMNS, OutageRecord, PAGE_MAX, read_attempt};
 use crate::time::Timestamp;
 
-/// Rows of each kind that are read at a time.
+/// Rows of each kind read at a time.
 const BATCH: usize = 500;
 
-/// Most of what has happened already that a follower is shown.
+/// Maximum past feed events that a new follower gets.
 const LATEST_MAX: usize = PAGE_MAX;
 
-/// Something that happened.
+/// An item of the feed.
 #[derive(Debug, Clone)]
 pub enum FeedEvent {
     /// An event came in.
     Event(Box<EventRecord>),
-    /// A delivery was tried; it is as it was when this was read.
+    /// A delivery was tried. The delivery is in the state in which it was when this was read.
     Attempt(Box<(AttemptRecord, DeliveryRecord)>),
     /// An endpoint could not be reached.
     OutageBegan(OutageRecord),
-    /// It was reached again.
+    /// The endpoint was reached again.
     OutageEnded(OutageRecord),
 }
 
 impl FeedEvent {
-    /// When it happened.
+    /// The time of the feed event.
     pub fn at(&self) -> Timestamp {
         match self {
             FeedEvent::Event(event) => event.received,
@@ -48,7 +47,7 @@ impl FeedEvent {
         }
     }
 
-    /// As a JSON object: `what` and `at`, and under their names the objects that it is about.
+    /// As a JSON object: `what` and `at`, and the objects that it is about by their names.
     pub fn json(&self, box_id: &BoxId, now: Timestamp) -> Value {
         let at = self.at().to_string();
         match self {
@@ -89,21 +88,21 @@ impl FollowFilter {
     }
 }
 
-/// A place in what happens.
+/// A position in the feed.
 #[derive(Debug)]
 pub struct Follower {
     filter: FollowFilter,
     event: EventId,
-    /// In the log of recent attempts.
+    /// The position in the log of recent attempts.
     attempt: i64,
     outage: i64,
-    /// Outages that went on when it last looked, by their rows.
+    /// The row ids of the outages that had not ended at the last poll.
     open: BTreeSet<i64>,
 }
 
 impl Follower {
-    /// A place behind all that has happened, and the latest of that, oldest first: attempts as far
-    /// back as they can be followed.
+    /// A position at the end of the feed, and the latest feed events before it, oldest first.
+    /// Attempts are included as far back as the log of recent attempts goes.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -147,8 +146,10 @@ impl Follower {
         Ok((follower, past))
     }
 
-    /// What happened since, a bounded piece of it, oldest first, whether there was anything at all,
-    /// and how many attempts passed unseen, since so many came that they are not known any more.
+    /// The feed events since the last poll: a bounded number of them, oldest first.
+    ///
+    /// If more attempts came than the log of recent attempts keeps, the result says how many were
+    /// missed.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -178,7 +179,7 @@ impl Follower {
         })
     }
 
-    /// The latest attempts that are wanted, newest first.
+    /// The latest attempts that match the filter, newest first.
     fn latest_attempts(&self, store: &Store, latest: usize) -> Result<Vec<FeedEvent>> {
         let mut found = Vec::new();
         let mut place = self.attempt + 1;
@@ -211,8 +212,8 @@ impl Follower {
         Ok(new)
     }
 
-    /// Notes which outages go on: those that did when they were read, and of those that do now the
-    /// ones that were seen to begin.
+    /// Records which outages have not ended: those in `read`, and of those in `open` the ones whose
+    /// begin was seen.
     fn note_open(&mut self, read: &[OutageRecord], open: &BTreeSet<i64>) {
         let read = read.iter().filter(|outage| outage.ended.is_none());
         self.open.extend(read.map(|outage| outage.id));
@@ -223,11 +224,11 @@ impl Follower {
 /// What a follower has not seen before.
 #[derive(Debug)]
 pub struct FeedBatch {
-    /// What of it is wanted, oldest first.
+    /// The feed events that match the filter, oldest first.
     pub feed_events: Vec<FeedEvent>,
-    /// Attempts that passed unseen.
+    /// How many attempts were missed.
     pub unseen: i64,
-    /// Whether there was nothing, wanted or not: it has seen all.
+    /// Whether there was nothing at all, matching or not: the follower has seen everything.
     pub is_empty: bool,
 }
 
@@ -237,7 +238,7 @@ impl From<EventRecord> for FeedEvent {
     }
 }
 
-/// That an outage began, and that it ended if it did.
+/// The begin of an outage, and its end if it ended.
 fn both_ends(outage: OutageRecord) -> impl Iterator<Item = FeedEvent> {
     let ended = outage.ended.is_some().then(|| outage.clone());
     let began = FeedEvent::OutageBegan(outage);
@@ -253,7 +254,7 @@ const LATEST_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
 const OPEN_OUTAGES: &str =
     "select id from hookbox_outage indexed by hookbox_outage_open where ended_ms is null";
 
-/// Places in the log of recent attempts, each with its attempt unless that is gone.
+/// Entries of the log of recent attempts, each with its attempt unless that was removed.
 fn read_places(
     conn: Conn<'_>,
     places: &str,
@@ -279,7 +280,7 @@ impl Store {
                 Ok(delivery) => {
                     feed_events.push(FeedEvent::Attempt(Box::new((attempt, delivery))));
                 }
-                // It was removed in between.
+                // The attempt was removed in between.
                 Err(Error::NotFound(_)) => {}
                 Err(error) => return Err(error),
             }

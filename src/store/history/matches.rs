@@ -1,4 +1,4 @@
-//! What the filters of an endpoint say of a stored event, for whoever asks why it was sent or was not.
+//! Explains what an endpoint's filters say about a stored event: why it was sent or not.
 
 use crate::error::Result;
 use crate::model::apart::apart;
@@ -9,19 +9,19 @@ use crate::store::history::filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::route::stored_scope;
 
-/// What an endpoint's filters say of a stored event.
+/// What an endpoint's filters say about a stored event.
 #[derive(Debug)]
 pub struct Match {
     /// The event.
     pub event: EventId,
-    /// What each filter says that is set.
+    /// The result of each filter that is set.
     pub checks: Vec<Check>,
     /// The deliveries of the event to the endpoint, newest first.
     pub deliveries: Vec<DeliveryId>,
 }
 
 impl Store {
-    /// Asks the filters of an endpoint about a stored event, as they are now.
+    /// Applies the present filters of an endpoint to a stored event.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint or event.

@@ -1,4 +1,4 @@
-//! Looking at what happened: lists and single records, search, reports, and following what is new.
+//! History: lists and single records, search, reports, and the feed of new events.
 
 pub(crate) mod filter;
 pub(crate) mod follow;

@@ -1,7 +1,7 @@
-//! The history as people look at it: events, deliveries, attempts, by page or one by one.
+//! Lists and single records of the history: events, deliveries, attempts.
 //!
-//! Lists go from the newest to the oldest and are cut by id, so that a page stays the same while
-//! rows are added, and the hundredth page costs what the first does.
+//! Lists go from the newest row to the oldest. Pages are cut by id, so a page stays the same while
+//! rows are added, and the hundredth page costs as much as the first.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -24,31 +24,31 @@ use crate::store::history::filter::{Conditions, DeliveryFilter, EventFilter, Out
 use crate::store::history::report::total;
 use crate::time::Timestamp;
 
-/// Rows of a list unless asked otherwise.
+/// Default number of rows in a list.
 pub const PAGE_DEFAULT: usize = 100;
 
-/// Most rows of one page; a longer list is read page by page.
+/// Maximum rows in one page; a longer list is read page by page.
 pub const PAGE_MAX: usize = 1_000;
 
-/// Most pending deliveries that are put in order for a page: some milliseconds' work.
+/// Maximum pending deliveries that are sorted for a page: this takes some milliseconds.
 const SORTED_MAX: i64 = 10_000;
 
-/// A time in which an endpoint could not be reached.
+/// An outage: a time in which an endpoint could not be reached.
 #[derive(Debug, Clone)]
 pub struct OutageRecord {
-    /// Its row.
+    /// Its row id.
     pub id: i64,
     /// The endpoint's name.
     pub endpoint: String,
-    /// When it was found out.
+    /// When it was noticed.
     pub since: Timestamp,
-    /// When it was last asked.
+    /// The time of the last probe.
     pub last_probe: Timestamp,
-    /// How often it was asked.
+    /// The number of probes.
     pub probes: i64,
-    /// What went wrong, the last time.
+    /// The error of the last probe.
     pub error: String,
-    /// When it was reached again; `None` while it goes on.
+    /// When the endpoint was reached again; `None` while the outage lasts.
     pub ended: Option<Timestamp>,
 }
 
@@ -102,7 +102,7 @@ const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :na
 const SOURCE_BY_NAME: &str = "select id from hookbox_source where name = :name";
 
 impl Store {
-    /// Events, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    /// Events, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -124,7 +124,7 @@ impl Store {
     /// One event.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id.
+    /// [`Error::NotFound`] when there is none with this id.
     pub fn event(&self, id: EventId) -> Result<EventRecord> {
         self.read(|conn| {
             conn.maybe(
@@ -151,14 +151,15 @@ impl Store {
         })
     }
 
-    /// Deliveries, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    /// Deliveries, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
     pub fn deliveries(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<DeliveryRecord>> {
         let mut conditions = Conditions::default();
         let state = match filter.state {
-            // The words of the partial indexes.
+            // The condition is repeated in the words of the partial indexes, so that SQLite uses
+            // them.
             Some(State::Pending) => "d.state = :state and d.state = 'pending'",
             Some(State::Dead | State::Cancelled) if filter.is_superseded => {
                 "d.state = :state and d.superseded_by is not null"
@@ -173,7 +174,7 @@ impl Store {
             conditions.texts.push("d.superseded_by is not null");
         }
         conditions.add("d.replay_id = :replay", ":replay", some(&filter.replay));
-        // Looked up first: a search by number goes straight through the endpoint's index.
+        // Looked up first: a search by row id goes straight through the endpoint's index.
         let endpoint = match &filter.endpoint {
             None => None,
             Some(name) => match self.row_named::<EndpointId>(ENDPOINT_BY_NAME, name)? {
@@ -189,8 +190,8 @@ impl Store {
         conditions.add("d.created_ms < :until", ":until", some(&filter.until));
         conditions.add("d.id < :before", ":before", some(&filter.before));
         conditions.add("d.id >= :from", ":from", some(&filter.from));
-        // A few that wait are found by their own index and put in order; when many wait they are
-        // among the newest, and reading by age finds a page of them at once.
+        // Few pending deliveries are found through their own index and sorted. Many pending ones
+        // are among the newest rows, so reading from the newest row finds a page at once.
         let index = match filter.state {
             Some(State::Pending) if filter.event.is_none() => {
                 if self.pending()? <= SORTED_MAX {
@@ -210,7 +211,7 @@ impl Store {
         Ok(page)
     }
 
-    /// Finds the deliveries that must go first, where the endpoints of these are ordered.
+    /// If a delivery's endpoint is ordered, finds the delivery that must go first.
     fn find_first(&self, page: &mut [DeliveryRecord]) -> Result<()> {
         let mut first = HashMap::new();
         for delivery in page {
@@ -228,19 +229,19 @@ impl Store {
         Ok(())
     }
 
-    /// The row of the endpoint that has or had this name.
+    /// The row id of the endpoint that has or had this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there never was one.
+    /// [`Error::NotFound`] when such an endpoint never existed.
     pub fn endpoint_id(&self, name: &str) -> Result<EndpointId> {
         self.row_named(ENDPOINT_BY_NAME, name)?
             .ok_or_else(|| no_endpoint(name))
     }
 
-    /// The row of the source that has or had this name.
+    /// The row id of the source that has or had this name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there never was one.
+    /// [`Error::NotFound`] when such a source never existed.
     pub fn source_id(&self, name: &str) -> Result<SourceId> {
         self.row_named(SOURCE_BY_NAME, name)?
             .ok_or_else(|| no_source(name))
@@ -253,7 +254,7 @@ impl Store {
     /// One delivery.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id.
+    /// [`Error::NotFound`] when there is none with this id.
     pub fn delivery(&self, id: DeliveryId) -> Result<DeliveryRecord> {
         let mut found = self.read(|conn| {
             conn.maybe(
@@ -267,7 +268,7 @@ impl Store {
         Ok(found)
     }
 
-    /// How many deliveries wait, from the counts kept beside the rows.
+    /// The number of pending deliveries, from the counts kept beside the rows.
     fn pending(&self) -> Result<i64> {
         self.read(|conn| total(conn, "endpoint", State::Pending.name()))
     }
@@ -287,7 +288,7 @@ impl Store {
         Ok(replays)
     }
 
-    /// Outages, newest first, `limit` at most (and never more than [`PAGE_MAX`]).
+    /// Outages, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -313,7 +314,7 @@ impl Store {
         })
     }
 
-    /// What a statement says of the newest row: its id, or 0 where there is none.
+    /// The newest id that a statement selects, or 0 if there is no row.
     pub(crate) fn newest_id(&self, statement: &str) -> Result<i64> {
         self.read(|conn| {
             let newest: Option<i64> = conn.one(statement, &[], |row| row.get(0))?;
@@ -321,7 +322,7 @@ impl Store {
         })
     }
 
-    /// The outages behind one, oldest first.
+    /// The outages after this one, oldest first.
     pub(crate) fn outages_behind(&self, id: i64) -> Result<Vec<OutageRecord>> {
         let mut conditions = Conditions::default();
         conditions.add("o.id > :behind", ":behind", Some(&id));
@@ -332,7 +333,7 @@ impl Store {
         self.list(&statement, conditions, PAGE_MAX, read_outage)
     }
 
-    /// The events behind one, oldest first.
+    /// The events after this one, oldest first.
     pub(crate) fn events_behind(&self, id: EventId, limit: usize) -> Result<Vec<EventRecord>> {
         let mut conditions = Conditions::default();
         conditions.add("e.id > :behind", ":behind", Some(&id));
@@ -343,7 +344,7 @@ impl Store {
         self.list(&statement, conditions, limit, read_event)
     }
 
-    /// The attempts of a delivery, first one first; there are at most a hundred or so.
+    /// The attempts of a delivery, first one first; there are about a hundred at most.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -365,7 +366,7 @@ impl Store {
     /// One attempt.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id.
+    /// [`Error::NotFound`] when there is none with this id.
     pub fn attempt(&self, id: AttemptId) -> Result<AttemptRecord> {
         self.read(|conn| {
             conn.maybe(
@@ -442,7 +443,7 @@ fn read_delivery(row: &Row<'_>) -> Result<DeliveryRecord> {
             offline: row.get("offline")?,
             paced_until: row.get("paced_until_ms")?,
             window: row.get("window")?,
-            // Looked up for a page at a time.
+            // A placeholder: the delivery that goes first is looked up later, for the whole page.
             behind: row.get::<bool>("ordered")?.then_some(DeliveryId(0)),
         },
     })
@@ -489,7 +490,7 @@ mod tests {
     use super::*;
     use crate::store::engine::plan::plan_of;
 
-    /// How a page of deliveries under this condition is read.
+    /// The query plan of a page of deliveries with this condition.
     fn plan_where(condition: &str) -> String {
         plan_of(&format!(
             "{DELIVERY_COLUMNS} {DELIVERY_JOINS} where {condition} order by d.id desc limit 100"

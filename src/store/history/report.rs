@@ -1,6 +1,6 @@
-//! How things stand now: each source, each endpoint, the totals.
+//! Reports of the present state: each source, each endpoint, the totals.
 //!
-//! All of it comes from the counts kept beside the rows and from indexed lookups, so that an
+//! All values come from the counts kept beside the rows and from indexed lookups, so that an
 //! overview costs the same however long the history is.
 
 use std::collections::HashMap;
@@ -21,7 +21,7 @@ use crate::store::engine::tally::HOUR_MS;
 use crate::time::Timestamp;
 
 impl Store {
-    /// Every source with what has come through it.
+    /// Every source with its counts.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -36,17 +36,17 @@ impl Store {
         })
     }
 
-    /// One source with what has come through it.
+    /// One source with its counts.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when there is none of this name.
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is none with this name.
     pub fn source_report(&self, name: &str) -> Result<SourceReport> {
         let directory = self.fresh_directory()?;
         let source = directory.require_source(name)?;
         self.read(|conn| report_source(conn, source))
     }
 
-    /// Every endpoint with how it fares.
+    /// Every endpoint with its present state.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -61,17 +61,17 @@ impl Store {
         })
     }
 
-    /// One endpoint with how it fares.
+    /// One endpoint with its present state.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when there is none of this name.
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is none with this name.
     pub fn endpoint_report(&self, name: &str) -> Result<EndpointReport> {
         let directory = self.fresh_directory()?;
         let endpoint = directory.require_endpoint(name)?;
         self.read(|conn| report_endpoint(conn, &directory, endpoint))
     }
 
-    /// The endpoint of a delivery with how it fares; `None` when it is removed.
+    /// The endpoint of a delivery with its present state; `None` when it is removed.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -91,7 +91,7 @@ impl Store {
         let sizes = self.sizes();
         self.read(|conn| {
             let inside = Inside::read(conn)?;
-            // One statement, so that all of it is of one moment.
+            // One statement, so that all values are from the same moment.
             conn.one("select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
                              ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
                              ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
@@ -205,7 +205,7 @@ fn report_endpoint(
     })
 }
 
-/// The figures kept beside the rows of one source or endpoint; what was never counted is not there.
+/// The counts of one source or endpoint; a count that never changed is missing.
 fn tally(conn: Conn<'_>, of: &str, id: i64) -> Result<HashMap<String, i64>> {
     let tally = conn
         .all(
@@ -218,7 +218,7 @@ fn tally(conn: Conn<'_>, of: &str, id: i64) -> Result<HashMap<String, i64>> {
     Ok(tally)
 }
 
-/// One figure over all sources or all endpoints.
+/// The sum of one count over all sources or all endpoints.
 pub(crate) fn total(conn: Conn<'_>, of: &str, what: &str) -> Result<i64> {
     conn.one(
         "select ifnull(sum(value), 0) from hookbox_tally where of = :of and what = :what",

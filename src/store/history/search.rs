@@ -1,7 +1,8 @@
-//! Finding events and deliveries: newest first, a bounded piece at a time, saying how far back it looked.
+//! Searches events and deliveries: newest first, a bounded piece at a time. The result says how far back it
+//! searched.
 //!
-//! A filter that hardly anything fits would else read the whole history, which takes minutes where the
-//! file is larger than the memory.
+//! Without this bound a filter that matches almost nothing would read the whole history. That takes minutes
+//! if the file is larger than the memory.
 
 use std::time::Duration;
 
@@ -17,37 +18,38 @@ use crate::store::history::filter::{DeliveryFilter, EventFilter};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
-/// Ids that are looked at at a time: of rows as they stand, and of bodies, one of which is in memory.
+/// How many ids are searched at a time: without and with a text search in bodies. Only one body is in
+/// memory at a time.
 const WINDOW: i64 = 5_000;
 const BODIES_WINDOW: i64 = 200;
 
-/// How far a clock may have been behind: a search since a time goes that much further back.
+/// How far a clock may have been behind: a search since a time goes back further by this.
 const CLOCK_ROOM: Duration = Duration::from_secs(86_400);
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Found<T, I> {
-    /// What fits, newest first.
+    /// Matching rows, newest first.
     pub rows: Vec<T>,
-    /// Where a search goes on: before this one. `None` where nothing older is left to look at.
+    /// The next search goes on before this one. `None` if there is nothing older.
     pub next: Option<I>,
-    /// How far back it looked.
+    /// How far back it searched.
     pub back_to: Option<Timestamp>,
-    /// Whether it ended before there were enough: there may be more further back.
+    /// Whether it stopped before it found enough: there may be more further back.
     pub is_cut: bool,
 }
 
-/// Rows of a table, looked through from the newest back.
+/// The rows of a table, searched from the newest to the oldest.
 struct Window<'a> {
-    /// Selects the newest id.
+    /// SQL: selects the newest id.
     newest: &'a str,
-    /// Selects the oldest.
+    /// SQL: selects the oldest id.
     oldest: &'a str,
-    /// Selects the time of the first row behind `:id`.
+    /// SQL: selects the time of the first row after `:id`.
     time_of_next: &'a str,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    /// Only ids below this one.
+    /// Only ids less than this one.
     before: Option<i64>,
     width: i64,
 }
@@ -65,8 +67,8 @@ const DELIVERIES: (&str, &str, &str) = (
 );
 
 impl Store {
-    /// Looks for events, from the newest back, until `limit` fit or `go_on` says no; for those with a text
-    /// in their bodies, where one is given.
+    /// Searches events from the newest to the oldest, until `limit` match or `go_on` returns false. With a
+    /// text, the body must contain it.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
@@ -111,7 +113,7 @@ impl Store {
         Ok(found.with_ids(EventId))
     }
 
-    /// The same for deliveries.
+    /// As [`Store::search_events`], for deliveries.
     ///
     /// # Errors
     /// As [`Store::search_events`].
@@ -121,7 +123,7 @@ impl Store {
         limit: usize,
         go_on: impl Fn() -> bool,
     ) -> Result<Found<DeliveryRecord, DeliveryId>> {
-        // What an index finds is not looked for in pieces: those of an event, and those that wait.
+        // If an index finds the rows, no windows are needed: the deliveries of one event, and pending ones.
         let is_indexed = filter.event.is_some() || filter.state == Some(State::Pending);
         let window = Window {
             newest: DELIVERIES.0,
@@ -144,7 +146,7 @@ impl Store {
         Ok(found.with_ids(DeliveryId))
     }
 
-    /// Reads pages of the rows in each window, `page(from, before, limit)`, until there are enough.
+    /// Reads pages of matching rows, `page(from, before, limit)`, in each window, until there are enough.
     fn look_back<T>(
         &self,
         window: &Window<'_>,
@@ -162,7 +164,7 @@ impl Store {
             })
         };
         let oldest = self.newest_id(window.oldest)?.max(1);
-        // Ids below this one are looked at next.
+        // Ids below this one are searched next.
         let mut below = window.before.unwrap_or(i64::MAX).min(newest + 1);
         if let Some(until) = window.until {
             let older =
@@ -184,7 +186,7 @@ impl Store {
             found.back_to = time_behind(first - 1)?;
             let is_past = |since: Timestamp| {
                 let oldest = found.back_to;
-                // What came while the box did not know the time says nothing.
+                // Times from when the box did not know the time are ignored.
                 oldest.is_some_and(|oldest| {
                     oldest >= FIRST_PLAUSIBLE && oldest.plus(CLOCK_ROOM) < since
                 })

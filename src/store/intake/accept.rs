@@ -1,4 +1,4 @@
-//! Taking an event in: stored once by its key, and owed to every endpoint that wants it.
+//! Accepts an event: stores it once per key, and creates a delivery for every endpoint that wants it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::store::engine::packed::{Packed, pack};
 use crate::store::intake::route::Routes;
 use crate::time::Timestamp;
 
-/// How long after the first request a repeat is taken to be a machine's doing (a lost answer, a
-/// restart) and never asks for a replay; later, a person pressed the button.
+/// A repeat within this time after the first request is taken for an automatic one (a lost answer, a
+/// restart) and never asks for a replay. After this time a person is assumed to have pressed the button.
 pub const REPEAT_QUIET: Duration = Duration::from_secs(10);
 
 impl Store {
-    /// Stores an event and what is owed of it, and returns when that is on disk.
+    /// Stores an event and its deliveries, and returns when they are on disk.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source
-    /// is gone; [`Error::Closed`] while nothing is taken in; [`Error::Database`] when it cannot be
-    /// stored. Nothing is stored then.
+    /// [`Error::Misuse`] when the event is not valid; [`Error::NotFound`] when its source was removed;
+    /// [`Error::Closed`] while no event is accepted; [`Error::Database`] when it cannot be stored. Nothing
+    /// is stored then.
     ///
     /// ```
     /// use hookbox::model::event::NewEvent;
@@ -74,7 +74,8 @@ impl Store {
         );
     }
 
-    /// Does all that can be done before the writer's turn, in the caller's thread.
+    /// Does all work that needs no transaction, in the caller's thread, so that the writer is busy for less
+    /// time.
     pub(crate) fn prepare(&self, mut event: NewEvent) -> Result<Prepared> {
         if let Some(closed) = self.published().trouble.closed() {
             return Err(closed);
@@ -82,7 +83,7 @@ impl Store {
         event.check()?;
         let mut directory = self.directory();
         if source_of(&directory, &event).is_err() {
-            // One that was added a moment ago counts.
+            // A source that was added a moment ago must be found too.
             directory = self.fresh_directory()?;
         }
         let source = source_of(&directory, &event)?;
@@ -106,7 +107,7 @@ impl Store {
 
 /// An event that is ready to be written.
 pub(crate) struct Prepared {
-    /// All but its body.
+    /// The event without its body.
     event: NewEvent,
     body: Packed,
     facts: Facts,
@@ -115,7 +116,7 @@ pub(crate) struct Prepared {
     pub(crate) may_replay: bool,
 }
 
-/// What the filters of endpoints may ask about.
+/// The data that the filters of endpoints may use.
 fn scope<'a>(
     event: &'a NewEvent,
     source: Option<&'a Arc<Source>>,
@@ -135,7 +136,7 @@ fn scope<'a>(
     }
 }
 
-/// The source of an event, where it has one.
+/// The source of an event, if it has one.
 fn source_of<'d>(directory: &'d Directory, event: &NewEvent) -> Result<Option<&'d Arc<Source>>> {
     match event.source {
         None => Ok(None),
@@ -147,7 +148,7 @@ fn removed() -> Error {
     Error::not_found("the source was removed")
 }
 
-/// Stores an event, unless its key is known, and what is owed of it.
+/// Stores an event and its deliveries, unless its key is known.
 pub(crate) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Result<Accepted> {
     let Prepared {
         event, body, facts, ..
@@ -240,7 +241,7 @@ pub(crate) fn insert_event(
     Ok(EventId(id))
 }
 
-/// Makes a delivery of a new event for every endpoint that wants it.
+/// Adds a delivery of a new event for every endpoint that wants it.
 fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
     for route in &routes.endpoints {
         let new = NewDelivery {
@@ -252,17 +253,17 @@ fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Re
     Ok(routes.endpoints.len())
 }
 
-/// What a repeat that asks for a replay did.
+/// The result of a repeat that asks for a replay.
 #[derive(Debug, Default)]
 struct Again {
-    /// Deliveries that were made.
+    /// How many deliveries were created.
     replayed: usize,
-    /// Pending ones whose wait was ended.
+    /// How many pending deliveries were made due now.
     hurried: usize,
 }
 
-/// Sends a known event again to every endpoint that wants it now: what is settled is replayed, as a
-/// replay of the last delivery there; what is pending is hurried.
+/// Sends a known event again to every endpoint that wants it now. If the last delivery to the endpoint is
+/// settled, a replay of it is added; if one is pending, it is made due now.
 fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<Again> {
     let mut again = Again::default();
     for route in &routes.endpoints {
@@ -286,12 +287,13 @@ fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp)
     Ok(again)
 }
 
-/// The index is named: by the endpoint's this would read all that the endpoint ever got.
+/// The index is named: through the index by endpoint this would read every delivery that the endpoint ever
+/// had.
 const LAST_DELIVERY: &str = "select max(id)
                              from hookbox_delivery indexed by hookbox_delivery_event
                              where event_id = :event and endpoint_id = :endpoint";
 
-/// A delivery to be made.
+/// A delivery to be added.
 pub(crate) struct NewDelivery<'a> {
     pub(crate) event: EventId,
     pub(crate) endpoint: EndpointId,
@@ -301,12 +303,12 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) replay: Option<ReplayId>,
     /// Whether the receiver must take the event again.
     pub(crate) has_new_id: bool,
-    /// How the endpoint's expression failed on the event.
+    /// The error of the endpoint's expression on this event, if it failed.
     pub(crate) when_error: Option<&'a str>,
 }
 
 impl NewDelivery<'_> {
-    /// One that is owed for the first time.
+    /// A delivery that is no replay.
     pub(crate) fn new(event: EventId, endpoint: EndpointId) -> NewDelivery<'static> {
         NewDelivery {
             event,
@@ -352,7 +354,7 @@ pub(crate) fn add_delivery(
     Ok(DeliveryId(id))
 }
 
-/// The delivery of an event that is pending at an endpoint, which is sent there by itself.
+/// The pending delivery of an event to an endpoint, if there is one: it will be sent anyway.
 pub(crate) fn pending_at(
     tx: &Tx<'_>,
     event: EventId,
@@ -369,7 +371,8 @@ const PENDING_AT: &str = "select min(id)
                           from hookbox_delivery indexed by hookbox_delivery_event
                           where event_id = :event and endpoint_id = :endpoint and state = 'pending'";
 
-/// Ends the wait of a pending delivery for its next try; no try is added. Returns whether it had one.
+/// Makes a pending delivery due now, if it waits for its next try; no try is added. Returns whether it
+/// waited.
 fn hurry(tx: &mut Tx<'_>, id: DeliveryId, endpoint: EndpointId, now: Timestamp) -> Result<bool> {
     let changed = tx.conn.run(
         "update hookbox_delivery set due_ms = :now

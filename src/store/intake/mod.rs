@@ -1,4 +1,4 @@
-//! The way in: events of requests and of the outbox, who wants each, and requests that were rejected.
+//! The way in: events from requests and from the outbox, which endpoints want them, and rejected requests.
 
 pub(crate) mod accept;
 pub(crate) mod outbox;

@@ -1,8 +1,8 @@
-//! The outbox: what other programs put in by SQL, in their own transactions, made into events.
+//! The outbox: rows that other programs insert with SQL, in their own transactions, become events.
 //!
-//! The trigger in `schema.sql` checks what is put in; here it is taken over, a bounded piece at a
-//! time, each row in the transaction of its event. Nothing is lost on the way: what no event can be
-//! made of stays, with the reason.
+//! The trigger in `schema.sql` checks each inserted row. The code here turns the rows into events, a
+//! bounded number at a time; each row is removed in the same transaction that adds its event. Nothing is
+//! lost: a row that cannot become an event stays, with the reason.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -22,31 +22,30 @@ use crate::store::intake::accept::{Prepared, accept};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
-/// Rows that are taken over in one transaction, and the bytes of their bodies.
+/// Maximum rows that become events in one transaction, and maximum bytes of their bodies.
 const BATCH_ROWS: i64 = 128;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
-/// Longest headers of a row, in bytes, as `schema.sql` has it: a request's head must have room for
-/// them.
+/// Maximum bytes of a row's headers, as in `schema.sql`: they must fit into the head of a request.
 const HEADERS_BYTES_MAX: usize = 8 * 1024;
 
-/// What a look at the outbox came to.
+/// The result of reading the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taken {
-    /// Rows that were made into events, or were repeats of a known key.
+    /// Rows that became events, or were repeats of a known key.
     pub events: usize,
-    /// Rows of which no event could be made.
+    /// Rows that could not become an event.
     pub problems: usize,
 }
 
 impl Taken {
-    /// Whether there may be more.
+    /// Whether there may be more rows.
     pub fn is_some(&self) -> bool {
         self.events + self.problems > 0
     }
 }
 
-/// A row, and what tells it from a later one of its id.
+/// The id of a row, and what distinguishes the row from a later one with the same id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct RowId {
     id: i64,
@@ -68,17 +67,17 @@ const NEXT: &str = "select id, mark, type, body, key, source, content_type, head
                     order by id
                     limit :limit";
 
-/// Puts an event into the outbox, in a transaction of the caller's own: it commits, or rolls back,
-/// with whatever else that does. Whoever serves the file makes it an event within some 50 ms; where
-/// its key is known, it is the same event and this does nothing.
+/// Adds an event to the outbox, in the caller's own transaction: it commits or rolls back with it.
 ///
-/// The connection must be one to a file that has hookbox's tables
+/// The process that serves the file turns the row into an event within about 50 ms. If the key is known, it
+/// is the same event and the row changes nothing.
+///
+/// The connection must be open to a file that has hookbox's tables
 /// ([`Missing::CreateOrExtend`](crate::store::Missing::CreateOrExtend), or `schema.sql`).
 ///
 /// # Errors
-/// [`Error::Misuse`] when the event is not well formed; [`Error::NotFound`] when its source is not
-/// there; [`Error::Database`] when it cannot be written,
-/// or the tables are not there. Nothing is put in then.
+/// [`Error::Misuse`] when the event is not valid; [`Error::NotFound`] when its source does not exist;
+/// [`Error::Database`] when it cannot be written, or the tables do not exist. Nothing is added then.
 ///
 /// ```
 /// use hookbox::model::event::NewEvent;
@@ -156,10 +155,10 @@ pub fn enqueue(connection: &impl AppConnection, event: &NewEvent) -> Result<()> 
 }
 
 impl Store {
-    /// Makes events of what waits in the outbox, a bounded piece of it.
+    /// Turns waiting rows of the outbox into events, a bounded number of them.
     ///
     /// # Errors
-    /// [`Error::Database`] when it cannot be read or written; then all of it waits on.
+    /// [`Error::Database`] when it cannot be read or written; then all rows continue to wait.
     pub fn take_outbox(&self, now: Timestamp) -> Result<Taken> {
         let waiting = self.read(read_batch)?;
         if waiting.is_empty() {
@@ -203,7 +202,7 @@ impl Store {
         })
     }
 
-    /// Lets those be tried again of which no event could be made: what was in their way may be gone.
+    /// Lets the rows that could not become events be tried again: the cause may be gone.
     ///
     /// # Errors
     /// [`Error::Database`] when it cannot be written.
@@ -229,7 +228,7 @@ impl Store {
         })
     }
 
-    /// Says why no event can be made of a row, where that is not to be tried.
+    /// Stores why a row is not turned into an event, so that it is not tried again.
     ///
     /// # Errors
     /// [`Error::Database`] when it cannot be written.
@@ -258,13 +257,14 @@ impl Store {
         }
         event.headers = read_headers(row.headers.as_deref())?;
         let mut prepared = self.prepare(event)?;
-        // The same key again is the same event, whatever a source's senders mean by it.
+        // In the outbox the same key always means the same event, whatever the source's setting for repeats
+        // is.
         prepared.may_replay = false;
         Ok(prepared)
     }
 }
 
-/// When it was put in, unless a clock was wrong then.
+/// The time of the insert; `now` if a clock was wrong at that time.
 fn moment(inserted: Timestamp, now: Timestamp) -> Timestamp {
     if (FIRST_PLAUSIBLE..=now).contains(&inserted) {
         inserted
@@ -273,7 +273,7 @@ fn moment(inserted: Timestamp, now: Timestamp) -> Timestamp {
     }
 }
 
-/// A row that can be read, or one that cannot, with the reason.
+/// A row that can be read, or one that cannot be read, with the reason.
 type Found = std::result::Result<Waiting, (RowId, String)>;
 
 fn read_batch(conn: Conn<'_>) -> Result<Vec<Found>> {
@@ -295,7 +295,7 @@ fn read_row(row: &Row<'_>) -> Result<Found> {
         id: row.get("id")?,
         mark: row.get("mark")?,
     };
-    // SQLite takes for a text whatever bytes a client calls one.
+    // SQLite stores any bytes that a client calls a text.
     let mut broken = None;
     let mut text = |name: &'static str| -> Result<Option<String>> {
         Ok(match row.value(name)? {
@@ -338,7 +338,7 @@ fn read_row(row: &Row<'_>) -> Result<Found> {
     }))
 }
 
-/// Headers as they were put in: an object, or an array of pairs.
+/// The headers as they were inserted: an object, or an array of pairs.
 fn read_headers(stored: Option<&str>) -> Result<Vec<Header>> {
     let Some(stored) = stored else {
         return Ok(Vec::new());
@@ -362,7 +362,7 @@ fn read_headers(stored: Option<&str>) -> Result<Vec<Header>> {
     Ok(headers)
 }
 
-/// Whether these can be sent as headers.
+/// Checks that these can be sent as headers.
 fn check_headers(headers: &[Header]) -> Result<()> {
     let fits = |(name, value): &&Header| {
         http::HeaderName::try_from(name.as_str()).is_ok()
@@ -376,7 +376,7 @@ fn check_headers(headers: &[Header]) -> Result<()> {
     }
 }
 
-/// Makes the event of a row; false where another process did, or somebody deleted it.
+/// Adds the event of a row; returns false if another process did, or the row was deleted.
 fn take(tx: &mut Tx<'_>, row: &RowId, prepared: &Prepared, at: Timestamp) -> Result<bool> {
     let removed = tx.conn.run(
         "delete from hookbox_outbox_row where id = :id and mark = :mark and problem is null",

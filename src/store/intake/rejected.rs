@@ -1,4 +1,4 @@
-//! Requests that were refused at the door: counted, and the latest kept.
+//! Rejected requests: they are counted, and the latest are kept.
 
 use crate::error::Result;
 use crate::model::id::SourceId;
@@ -8,19 +8,19 @@ use crate::store::engine::columns::{Headers, HeadersRef};
 use crate::store::engine::conn::{Row, params};
 use crate::store::engine::job::Tx;
 
-/// What a source refused since it was last written down.
+/// The requests that a source rejected since the last write.
 #[derive(Debug, Clone)]
 pub struct SourceRefusals {
     /// The source.
     pub source: SourceId,
-    /// How many.
+    /// How many were rejected.
     pub count: i64,
     /// The latest of them, oldest first.
     pub latest: Vec<RefusalRecord>,
 }
 
 impl Store {
-    /// Writes refusals down, so that a wrong secret is seen.
+    /// Writes rejected requests to the store, so that a wrong secret is noticed.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when they cannot be stored.
@@ -38,7 +38,7 @@ impl Store {
         self.submit(0, false, move |tx| note(tx, &refusals), answer);
     }
 
-    /// The latest requests that a source refused, newest first; a hundred at most.
+    /// The latest requests that a source rejected, newest first; a hundred at most.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such source.

@@ -1,8 +1,9 @@
-//! Who wants an event: found before the writer's turn, in the thread that work_log the event in.
+//! Which endpoints want an event. This is decided before the transaction, in the thread that
+//! submits the event.
 //!
-//! An expression may take a while, and while the writer's transaction is open nobody else gets
-//! anything stored. What is found holds for one version of the directory; the writer looks again
-//! in the rare case that an endpoint was changed meanwhile.
+//! An expression may take a while, and while the writer's transaction is open nothing else can be
+//! stored. The result is valid for one version of the directory. In the rare case that an endpoint
+//! was changed in the meantime, the writer decides again.
 
 use crate::model::apart::apart;
 use crate::model::event::EventRecord;
@@ -17,15 +18,15 @@ pub(crate) struct Routes {
     pub(crate) endpoints: Vec<Route>,
 }
 
-/// One of them.
+/// One endpoint that wants the event.
 pub(crate) struct Route {
     pub(crate) endpoint: EndpointId,
-    /// How its expression failed, where it did.
+    /// The error of its expression, if it failed.
     pub(crate) when_error: Option<String>,
 }
 
 impl Routes {
-    /// Those that want an event of this scope, whose body has so many bytes.
+    /// Finds the endpoints that want an event with this scope and this body size.
     pub(crate) fn find<'s>(
         directory: &Directory,
         bytes: usize,
@@ -59,7 +60,7 @@ impl Routes {
         }
     }
 
-    /// Tells of every expression that failed.
+    /// Logs every expression that failed.
     pub(crate) fn tell_of_failures(&self, directory: &Directory, event_type: &str) {
         for route in &self.endpoints {
             if let Some(error) = &route.when_error
@@ -71,13 +72,13 @@ impl Routes {
         }
     }
 
-    /// Whether they were found in this very directory.
+    /// Whether the routes were found with this directory.
     pub(crate) fn is_of(&self, directory: &Directory) -> bool {
         self.version == directory.version()
     }
 }
 
-/// What filters may ask about a stored event.
+/// The data that filters may use of a stored event.
 pub(crate) fn stored_scope<'a>(
     directory: &Directory,
     event: &'a EventRecord,

@@ -1,4 +1,4 @@
-//! Bulk replays as records: asked for, looked at, paused, resumed, cancelled.
+//! Bulk replays as records: started, listed, paused, resumed, cancelled.
 
 use super::preview::Preview;
 use crate::error::{Error, Result};
@@ -20,10 +20,10 @@ const COLUMNS: &str = "select r.id, r.kind, r.state, r.asked_by, r.created_ms, r
                        from hookbox_replay as r
                        left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
 
-/// Deliveries cancelled in one transaction.
+/// Maximum deliveries cancelled in one transaction.
 const CANCEL_BATCH: usize = 500;
 
-/// Those that wait though their endpoints could be sent to.
+/// Counts the pending deliveries of a bulk replay whose endpoints are neither held nor offline.
 const AHEAD: &str = "select count(*)
                      from hookbox_delivery as d indexed by hookbox_delivery_replay
                      join hookbox_endpoint as p on p.id = d.endpoint_id
@@ -34,11 +34,11 @@ const AHEAD: &str = "select count(*)
                          )";
 
 impl Store {
-    /// Writes down that a bulk replay is asked for. Its deliveries are made while somebody serves
-    /// the file, a few at a time.
+    /// Stores a new bulk replay. Its deliveries are created a few at a time while a process serves
+    /// the file.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the endpoint that is to get them is not there.
+    /// [`Error::NotFound`] when the endpoint that is to get them does not exist.
     pub fn start_replay(
         &self,
         asked: NewReplay,
@@ -77,8 +77,8 @@ impl Store {
         })
     }
 
-    /// Bulk replays, newest first, `limit` at most (and never more than [`PAGE_MAX`]), older than
-    /// `before`.
+    /// Bulk replays that are older than `before`, newest first, at most `limit` (and never more
+    /// than [`PAGE_MAX`]).
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -92,7 +92,7 @@ impl Store {
         )
     }
 
-    /// Bulk replays that go on, oldest first, with no other counts than of what is pending.
+    /// Running bulk replays, oldest first. They have no counts but the one of pending deliveries.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -104,8 +104,8 @@ impl Store {
         )?;
         self.read(|conn| {
             for record in &mut records {
-                // One endpoint that is away keeps the others' from being made no more than theirs
-                // would be if there were no replay.
+                // If a replay goes to several endpoints, the pending deliveries of an unavailable
+                // one must not block the others, so they are not counted.
                 record.ahead = if record.asked.is_for_one() {
                     record.count(State::Pending)
                 } else {
@@ -120,7 +120,7 @@ impl Store {
     /// One bulk replay.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id.
+    /// [`Error::NotFound`] when there is none with this id.
     pub fn replay_record(&self, id: ReplayId) -> Result<ReplayRecord> {
         let found = self.read_replays(
             &format!("{COLUMNS} where r.id = :id"),
@@ -133,11 +133,11 @@ impl Store {
             .ok_or_else(|| Error::not_found(format!("no replay {}", self.box_id().replay(id))))
     }
 
-    /// Pauses a bulk replay, lets it go on, or calls it off. Of one that is called off the
-    /// deliveries that are pending are cancelled; there are a few hundred at most.
+    /// Pauses, resumes or cancels a bulk replay. Cancelling also cancels its pending deliveries: a
+    /// few hundred at most.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none of this id; [`Error::Misuse`] when it is over.
+    /// [`Error::NotFound`] when there is none with this id; [`Error::Misuse`] when it is over.
     pub fn move_replay(
         &self,
         id: ReplayId,
@@ -160,7 +160,8 @@ impl Store {
             set_state(tx, id, next, now)?;
             Ok(next)
         })?;
-        // None is made any more; those there are go a batch at a time.
+        // No new deliveries are created any more; the pending ones are cancelled one batch at a
+        // time.
         while next == ReplayState::Cancelled
             && self.write(move |tx| cancel_pending(tx, id, now))? == CANCEL_BATCH
         {}

@@ -1,5 +1,7 @@
-//! Making the deliveries of a bulk replay, a few at a time: found with a reading connection, made in
-//! one small transaction, so that what comes in waits for some milliseconds at most.
+//! Creates the deliveries of a bulk replay, a few at a time.
+//!
+//! They are searched on a read connection and created in one small transaction, so that incoming events
+//! wait for some milliseconds at most.
 
 use super::bulk::set_state;
 use super::search::{Candidate, Search};
@@ -14,31 +16,31 @@ use crate::store::engine::job::Tx;
 use crate::store::intake::accept::{NewDelivery, add_delivery, pending_at};
 use crate::time::Timestamp;
 
-/// Deliveries that are made in one transaction.
+/// Maximum deliveries created in one transaction.
 pub const REPLAY_BATCH: usize = 200;
 
-/// Deliveries of one bulk replay that are pending at a time: those are what a pause does not stop.
+/// Maximum pending deliveries of one bulk replay: a pause does not stop these.
 pub const REPLAY_PENDING_MAX: i64 = 512;
 
-/// Pieces of a search without a find that are passed over at a time.
+/// How many pieces of a search may find nothing before the progress is stored.
 const EMPTY_STEPS: usize = 20;
 
-/// What one step did.
+/// The result of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     /// Deliveries that were made.
     pub made: usize,
-    /// Whether there may be more to be made at once.
+    /// Whether more deliveries can be created at once.
     pub goes_on: bool,
 }
 
 impl Store {
-    /// Makes a few deliveries of a bulk replay, `room` at most; ends it once all are made and
-    /// settled.
+    /// Creates a few deliveries of a bulk replay, at most `room`. Ends the replay when all deliveries are
+    /// created and settled.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read or written;
-    /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them is gone.
+    /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them was removed.
     pub fn materialize_batch(
         &self,
         record: &ReplayRecord,
@@ -71,7 +73,7 @@ impl Store {
         }
         let search = Search::new(self, &record.asked)?;
         let mut found = search.next(self, done_to, up_to, room)?;
-        // Where what is meant is rare, not every step is worth a commit.
+        // If matching rows are rare, a commit per step would cost too much.
         for _ in 1..EMPTY_STEPS {
             if !found.candidates.is_empty() || found.done_to >= up_to {
                 break;
@@ -82,7 +84,7 @@ impl Store {
         let new_done_to = found.done_to;
         let made = self.write(move |tx| {
             if !is_at(tx, id, done_to)? {
-                // It was paused or cancelled, or another process is at it.
+                // The replay was paused or cancelled, or another process did this step.
                 return Ok(None);
             }
             let mut made = 0;
@@ -117,7 +119,7 @@ impl Store {
         })
     }
 
-    /// The name of an endpoint, also of a removed one.
+    /// The name of an endpoint, even of a removed one.
     pub(crate) fn endpoint_name(&self, id: EndpointId) -> Result<String> {
         self.read(|conn| {
             conn.one(
@@ -137,7 +139,7 @@ fn is_at(tx: &Tx<'_>, id: ReplayId, done_to: i64) -> Result<bool> {
     )
 }
 
-/// Makes one delivery, unless its endpoint is gone or is to get the event anyway.
+/// Creates one delivery, unless its endpoint was removed or will get the event anyway.
 fn make_one(
     tx: &mut Tx<'_>,
     replay: ReplayId,
@@ -145,7 +147,7 @@ fn make_one(
     has_new_id: bool,
     now: Timestamp,
 ) -> Result<bool> {
-    // Since it was found somebody else may have replayed it.
+    // Someone else may have replayed it since it was found.
     if tx.directory.endpoint_by_id(candidate.endpoint).is_none()
         || pending_at(tx, candidate.event, candidate.endpoint)?.is_some()
     {

@@ -1,8 +1,8 @@
-//! What people ask of deliveries: replay them, one or many, or call them off.
+//! What a person asks for: replay one or many deliveries, or cancel them.
 //!
-//! A few that are named are replayed at once, here. For many that a filter names a record is made
-//! (`bulk`); `search` finds them, `preview` says what would come of it, and `make` makes them while
-//! somebody serves the file.
+//! Deliveries that are named are replayed at once, in this file. For deliveries that a filter
+//! selects, a record is stored (`bulk`). `search` finds them, `preview` shows what would happen,
+//! and `make` creates the new deliveries while a process serves the file.
 
 mod bulk;
 mod make;
@@ -30,18 +30,19 @@ use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event, pend
 use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 
-/// How deliveries that are named are replayed.
+/// How named deliveries are replayed.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayOptions {
-    /// Who gets them; `None` sends each where it went before.
+    /// The endpoint that gets them; `None` sends each to the endpoint of the old delivery.
     pub to: Option<Target>,
-    /// Whether the receiver must take them for new: with another `webhook-id`.
+    /// Whether the receiver must treat them as new: with another `webhook-id`.
     pub has_new_ids: bool,
-    /// The body to send in the place of the event's: a new event, linked to the old one.
+    /// The body to send instead of the event's body: this stores a new event, linked to the old
+    /// one.
     pub edited_body: Option<Vec<u8>>,
 }
 
-/// The parts of a delivery that decide what may be asked of it.
+/// The fields of a delivery that decide what may be done with it.
 struct Held {
     id: DeliveryId,
     event: EventId,
@@ -52,20 +53,20 @@ struct Held {
 
 /// An edited copy of an event, ready to be written.
 struct Edited {
-    /// All but its body.
+    /// The event without its body.
     event: NewEvent,
     body: Packed,
     facts: Facts,
 }
 
 impl Store {
-    /// Makes a new delivery for each of these, linked by `replay_of` and due at once; the old
-    /// ones stay as they were. All are made or none is.
+    /// Creates a new delivery for each of these, linked by `replay_of` and due at once. The old
+    /// deliveries stay as they were. Either all are created or none.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when one does not exist, or the endpoint that is to get them;
-    /// [`Error::Misuse`] when its event is pending there already (it will be sent by itself), its
-    /// endpoint is removed, or several events are to be given one body.
+    /// [`Error::NotFound`] when one does not exist, or the endpoint that is to get them does not;
+    /// [`Error::Misuse`] when its event is pending there already (it will be sent anyway), its
+    /// endpoint is removed, or one body is given for several events.
     pub fn replay(
         &self,
         deliveries: Vec<DeliveryId>,
@@ -73,7 +74,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<DeliveryId>> {
         let box_id = self.box_id().clone();
-        // One that is named twice is sent once.
+        // A delivery that is named twice is sent once.
         let mut seen = HashSet::new();
         let deliveries: Vec<DeliveryId> = deliveries
             .into_iter()
@@ -96,13 +97,14 @@ impl Store {
                 .iter()
                 .map(|id| read_held(tx, &box_id, *id))
                 .collect::<Result<Vec<Held>>>()?;
-            // In the order of their events, whatever the order of a list was.
+            // In the order of their events, whatever the order of the list was.
             all.sort_by_key(|held| (held.event, held.id));
             let mut made = Vec::new();
             let mut gets_it = HashSet::new();
             for held in &all {
                 let endpoint = goes_to(tx, &box_id, held, to)?;
-                // Of one event at one endpoint the first stands for all.
+                // If several deliveries of one event go to one endpoint, only the first is
+                // replayed.
                 if !gets_it.insert((held.event, endpoint)) {
                     continue;
                 }
@@ -122,11 +124,11 @@ impl Store {
         })
     }
 
-    /// The deliveries that these ids name: an event's id stands for its newest delivery to each
-    /// endpoint that is there and at which it is not pending.
+    /// The deliveries that these ids name. An event's id stands for its newest delivery to each
+    /// endpoint that still exists and where the event is not pending.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when one is no id, or an event has no such delivery;
+    /// [`Error::Misuse`] when one is not an id, or an event has no such delivery;
     /// [`Error::NotFound`] when there is no such event.
     pub fn named_deliveries(&self, ids: &[impl AsRef<str>]) -> Result<Vec<DeliveryId>> {
         let mut named = Vec::new();
@@ -175,7 +177,7 @@ impl Store {
         }
     }
 
-    /// Calls a pending delivery off. A request that is on the wire is not taken back.
+    /// Cancels a pending delivery. A request that is on the wire is not stopped.
     ///
     /// # Errors
     /// [`Error::NotFound`] when it does not exist; [`Error::Misuse`] when it is settled already.
@@ -232,7 +234,7 @@ impl Store {
     }
 }
 
-/// Where a delivery is to be sent again.
+/// The endpoint that a replay of this delivery goes to.
 fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> Result<EndpointId> {
     let outer = box_id.delivery(held.id);
     let endpoint = to.unwrap_or(held.endpoint);
@@ -248,7 +250,8 @@ fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> 
     Ok(endpoint)
 }
 
-/// What is pending is sent by itself where it goes: a second delivery would be a repeat.
+/// The error for an event that is pending at the endpoint: it will be sent anyway, so a replay
+/// would be a repeat.
 fn pending_already(box_id: &BoxId, asked: DeliveryId, pending: DeliveryId) -> Error {
     let outer = box_id.delivery(pending);
     let what = match asked == pending {
@@ -288,7 +291,7 @@ fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -
         },
     )?;
     tx.tally.deliveries_moved(held.endpoint, held.state, to, 1);
-    // Those behind it need wait no more.
+    // The deliveries after this one no longer wait for it.
     tx.tally.wake(held.endpoint);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a bulk replay would do, found out and not done.
+//! The preview of a bulk replay: what it would do, without doing it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
@@ -23,10 +23,10 @@ use crate::store::history::filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
 
-/// Candidates that are read at a time.
+/// Candidates read at a time.
 const BATCH: usize = 1_000;
 
-/// Days that are told apart; older ones are summed up.
+/// Maximum days with their own count; older days are added together.
 const DAYS_MAX: usize = 31;
 
 /// What a bulk replay would send.
@@ -34,39 +34,39 @@ const DAYS_MAX: usize = 31;
 pub struct Preview {
     /// How many deliveries.
     pub deliveries: i64,
-    /// Bytes of their bodies, all in all.
+    /// Total bytes of their bodies.
     pub bytes: i64,
-    /// How many of them the endpoint has had already.
+    /// How many of them the endpoint has received already.
     pub had: i64,
-    /// Of each endpoint that would get some.
+    /// The counts for each endpoint that would get some.
     pub endpoints: Vec<PreviewOfEndpoint>,
-    /// Of each day (UTC) on which the old ones were made, the oldest first.
+    /// The counts for each day (UTC) on which the old deliveries were made, oldest first.
     pub days: Vec<(String, i64)>,
-    /// Whether all was looked at; else there was no time left, and there may be more.
+    /// Whether everything was searched; if not, the time was up and there may be more.
     pub is_whole: bool,
-    /// The newest delivery (of a backfill: event) that is meant: what comes later is not.
+    /// The newest delivery (for a backfill: event) that is included; later ones are not.
     pub up_to: i64,
-    /// Behind which one the search begins.
+    /// The row after which the search begins.
     pub(crate) from: i64,
 }
 
-/// What of it goes to one endpoint.
+/// The counts for one endpoint.
 #[derive(Debug, Clone)]
 pub struct PreviewOfEndpoint {
-    /// Its name; `None` for one that is yet to be made.
+    /// Its name; `None` for an endpoint that would be created.
     pub name: Option<String>,
-    /// Its address, without secrets.
+    /// Its URL, without secrets.
     pub url: String,
     /// How many deliveries.
     pub deliveries: i64,
     /// Bytes of their bodies.
     pub bytes: i64,
-    /// How many of them it has had already.
+    /// How many of them it has received already.
     pub had: i64,
-    /// How long that takes at the rates of the replay and the endpoint, or as fast as it answered
-    /// lately; `None` where nothing is known.
+    /// How long this takes at the rates of the replay and the endpoint, or at the speed of the
+    /// endpoint's latest answers; `None` if nothing is known.
     pub lasts: Option<Duration>,
-    /// Why nothing is sent there now.
+    /// Why nothing is sent to the endpoint now.
     pub stopped: Option<Stopped>,
 }
 
@@ -75,9 +75,9 @@ pub struct PreviewOfEndpoint {
 pub enum Stopped {
     /// It is held, for this reason.
     Held(String),
-    /// It cannot be reached, as the last probe said.
+    /// It cannot be reached, with the error of the last probe.
     Offline(String),
-    /// It is removed: nothing can be sent there.
+    /// It is removed: nothing can be sent to it.
     Removed,
 }
 
@@ -93,7 +93,7 @@ impl fmt::Display for Stopped {
     }
 }
 
-/// The counts of one endpoint.
+/// The sums for one endpoint.
 #[derive(Default)]
 struct Sum {
     deliveries: i64,
@@ -119,11 +119,11 @@ impl Counted {
 }
 
 impl Store {
-    /// Finds out what a bulk replay would do, as long as `go_on` says so.
+    /// Finds out what a bulk replay would do, as long as `go_on` returns true.
     ///
     /// # Errors
-    /// [`Error::NotFound`](crate::Error::NotFound) when an endpoint or a source is not there;
-    /// [`Error::Misuse`](crate::Error::Misuse) when what is asked for makes no sense.
+    /// [`Error::NotFound`](crate::Error::NotFound) when an endpoint or a source does not exist;
+    /// [`Error::Misuse`](crate::Error::Misuse) when the request contradicts itself.
     pub fn preview_replay(&self, asked: &NewReplay, go_on: impl Fn() -> bool) -> Result<Preview> {
         let search = Search::new(self, asked)?;
         let newest = self.newest_row(asked.kind)?;
@@ -150,7 +150,7 @@ impl Store {
         })
     }
 
-    /// Finds out what replaying these would do.
+    /// Finds out what a replay of these deliveries would do.
     ///
     /// # Errors
     /// As [`Store::replay`].
@@ -225,7 +225,7 @@ impl Store {
                 _ => self.preview_of_endpoint(&directory, *id, sum, rate)?,
             });
         }
-        // To those that are removed nothing is sent.
+        // Nothing is sent to removed endpoints.
         let total = |of: fn(&Sum) -> i64| {
             let is_sent =
                 |id: EndpointId| id == TO_BE_MADE || directory.endpoint_by_id(id).is_some();
@@ -244,8 +244,8 @@ impl Store {
         })
     }
 
-    /// A row before which none is as young as `since`: found by halves, with room for a clock that
-    /// was set.
+    /// The last row before all rows as young as `since`, found by binary search. It is
+    /// [`CLOCK_SKEW_ROWS`] rows earlier, for the case that the clock was set.
     fn before_first_since(&self, kind: ReplayKind, since: Timestamp, newest: i64) -> Result<i64> {
         let next = match kind {
             ReplayKind::Backfill => {
@@ -260,7 +260,7 @@ impl Store {
         Ok((low - CLOCK_SKEW_ROWS).max(0))
     }
 
-    /// The newest delivery, or of a backfill event, that there is: what comes later is not meant.
+    /// The newest delivery (for a backfill: event). Later rows are not part of the replay.
     pub(crate) fn newest_row(&self, kind: ReplayKind) -> Result<i64> {
         let statement = match kind {
             ReplayKind::Backfill => "select max(id) from hookbox_event",
@@ -304,15 +304,15 @@ impl Store {
         })
     }
 
-    /// What went wrong with the latest probe of an endpoint that cannot be reached.
+    /// The error of the latest probe of an endpoint that cannot be reached.
     fn offline(&self, endpoint: EndpointId) -> Result<Option<String>> {
         self.read(|conn| {
             conn.maybe("select error from hookbox_outage where endpoint_id = :endpoint and ended_ms is null", params! { ":endpoint": endpoint }, |row| row.get(0))
         })
     }
 
-    /// How long so many deliveries take: the slowest of the rates says so, else how long the latest
-    /// attempts took.
+    /// How long this number of deliveries takes: by the lowest of the rates, or by the duration of
+    /// the latest attempts.
     fn lasts(
         &self,
         rate: Option<&Rates>,
@@ -347,7 +347,7 @@ impl Store {
     }
 }
 
-/// How long so many deliveries take at the slowest of these rates.
+/// How long this number of deliveries takes at the lowest of these rates.
 fn by_rates(rates: [Option<&Rates>; 2], deliveries: i64) -> Option<Duration> {
     let limits = rates.into_iter().flatten().flat_map(Rates::limits);
     let spans = limits.map(|limit| {
@@ -357,7 +357,7 @@ fn by_rates(rates: [Option<&Rates>; 2], deliveries: i64) -> Option<Duration> {
     spans.max()
 }
 
-/// What goes to an address for which an endpoint is yet to be made: of that nothing else is known.
+/// The counts for a URL for which an endpoint would be created: nothing else is known of it.
 fn of_one_to_be_made(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewOfEndpoint {
     PreviewOfEndpoint {
         name: None,
@@ -370,7 +370,7 @@ fn of_one_to_be_made(target: &Target, sum: &Sum, rate: Option<&Rates>) -> Previe
     }
 }
 
-/// The day of a moment, in UTC.
+/// The day of a time, in UTC.
 fn day(at: Timestamp) -> String {
     let mut text = at.to_string();
     text.truncate("2026-03-01".len());
@@ -388,7 +388,7 @@ fn latest(days: BTreeMap<String, i64>) -> Vec<(String, i64)> {
 }
 
 impl Preview {
-    /// As a JSON object: what was asked for, and what would come of it.
+    /// As a JSON object: the request, and what it would do.
     pub fn json(&self, asked: &NewReplay) -> Value {
         let mut object = json!({
             "kind": asked.kind.name(),
@@ -402,7 +402,7 @@ impl Preview {
         object
     }
 
-    /// What would come of it, as a JSON object.
+    /// As a JSON object: only what it would do.
     pub fn json_of_found(&self) -> Value {
         let endpoints: Vec<Value> = self
             .endpoints

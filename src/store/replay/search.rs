@@ -1,5 +1,5 @@
-//! Which deliveries a bulk replay is about, and in a backfill which events, found a bounded piece
-//! at a time: nobody waits for a search, and nothing of it is held.
+//! Searches the deliveries (for a backfill: the events) of a bulk replay, a bounded piece at a time: no
+//! other work waits for a search, and its results are not kept in memory.
 
 use std::sync::Arc;
 
@@ -18,56 +18,58 @@ use crate::store::history::filter::some;
 use crate::store::intake::route::stored_scope;
 use crate::time::Timestamp;
 
-/// Rows that one step may pass over: some tens of milliseconds' work.
+/// Maximum rows that one step passes over: this takes some tens of milliseconds.
 const STEP: i64 = 50_000;
 
-/// Bodies that one step may read.
+/// Maximum bodies that one step reads.
 const BODIES: usize = 200;
 
-/// Stands for the endpoint at an address for which one is yet to be made: nobody's row.
+/// Stands for the endpoint that will be created for a URL: no row has this id.
 pub(crate) const TO_BE_MADE: EndpointId = EndpointId(0);
 
-/// One delivery to be made.
+/// A delivery to be created.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
-    /// Where the search was when it found it.
+    /// The position of the search when this was found.
     pub(crate) at: i64,
     pub(crate) event: EventId,
     /// The delivery that it repeats.
     pub(crate) delivery: Option<DeliveryId>,
-    /// Who gets it.
+    /// The endpoint that gets it.
     pub(crate) endpoint: EndpointId,
     /// When the old delivery was made, or the event received.
     pub(crate) made: Timestamp,
     /// Size of the body.
     pub(crate) bytes: i64,
-    /// Whether the endpoint has had the event already.
+    /// Whether the endpoint has received the event already.
     pub(crate) is_had: bool,
 }
 
-/// What one step found.
+/// The result of one step.
 pub(crate) struct Found {
     pub(crate) candidates: Vec<Candidate>,
-    /// All up to this one were looked at.
+    /// Everything up to this row was searched.
     pub(crate) done_to: i64,
 }
 
-/// A search for what a bulk replay is about.
+/// A search for the rows of a bulk replay.
 pub(crate) struct Search {
     statement: String,
     selection: Selection,
     state: Option<State>,
     from: Option<EndpointId>,
     to: Option<EndpointId>,
-    /// Of a backfill: whose filters an event must pass.
+    /// For a backfill: the endpoint whose filters an event must pass.
     wanting: Option<Arc<Endpoint>>,
     text: Option<Text>,
 }
 
 impl Search {
+    /// Checks the request and prepares the search.
+    ///
     /// # Errors
-    /// [`Error::NotFound`] when an endpoint or a source is not there; [`Error::Misuse`] when what
-    /// is asked for makes no sense.
+    /// [`Error::NotFound`] when an endpoint or a source does not exist; [`Error::Misuse`] when the request
+    /// contradicts itself.
     pub(crate) fn new(store: &Store, asked: &NewReplay) -> Result<Search> {
         let selection = asked.selection.clone();
         if selection.state == Some(State::Pending) {
@@ -112,7 +114,7 @@ impl Search {
         })
     }
 
-    /// Looks on after `after`, as far as `up_to` at most, for `limit` at most.
+    /// Continues the search after `after`, up to `up_to` at most, for at most `limit` candidates.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -154,7 +156,7 @@ impl Search {
         let mut candidates: Vec<Candidate> = Vec::new();
         for candidate in found {
             if candidates.len() == limit {
-                // There may be more behind the last one.
+                // There may be more after the last one.
                 let done_to = candidates.last().map_or(done_to, |last| last.at);
                 return Ok(Found {
                     candidates,
@@ -171,7 +173,7 @@ impl Search {
         })
     }
 
-    /// Whether the body of an event has the text, and the endpoint of a backfill wants it.
+    /// Whether the body of an event contains the text, and the endpoint of a backfill wants the event.
     fn is_meant(&self, store: &Store, candidate: &Candidate) -> Result<bool> {
         let body = store.event_body(candidate.event)?;
         if let Some(text) = &self.text
@@ -203,8 +205,8 @@ fn read_candidate(row: &Row<'_>) -> Result<Candidate> {
     })
 }
 
-/// The statement of a search. Of one event at one endpoint the first delivery stands for all, so that
-/// they go out in the order of their events; what waits to be sent there anyway is left out.
+/// The SQL of a search. Only the first of several deliveries of one event to one endpoint is selected, so
+/// that the replays are in the order of their events. An event that is pending at the endpoint is left out.
 fn statement(asked: &NewReplay, selection: &Selection) -> String {
     let mut conditions: Vec<&str> = Vec::new();
     let event_conditions = [
@@ -247,7 +249,7 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
         (selection.endpoint.is_some(), "d.endpoint_id = :from"),
     ];
     conditions.extend(chosen(times));
-    // Where all go to one endpoint, an event goes there once, whoever had it.
+    // If all go to one endpoint, each event goes there once, whichever endpoint had it before.
     let (to, same) = match (&asked.to, selection.endpoint.is_some()) {
         (None, _) => ("d.endpoint_id", "l.endpoint_id = d.endpoint_id"),
         (Some(_), true) => (":to", "l.endpoint_id = :from"),

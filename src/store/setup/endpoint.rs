@@ -1,4 +1,4 @@
-//! Adding, changing and removing endpoints.
+//! Adds, changes and removes endpoints.
 
 use std::time::Duration;
 
@@ -25,16 +25,16 @@ use crate::time::Timestamp;
 /// The type of test events.
 const TEST_TYPE: &str = "hookbox.test";
 
-/// Deliveries cancelled in one transaction, so that nobody waits long for the writer.
+/// Maximum deliveries cancelled in one transaction, so that nobody waits long for the writer.
 const CANCEL_BATCH: i64 = 1_000;
 
 impl Store {
-    /// Adds an endpoint: events accepted from now on are owed to it. One that was removed is
-    /// revived: its old deliveries can be replayed to where it is now.
+    /// Adds an endpoint: it gets the events accepted from now on. If the name was removed before, the old
+    /// endpoint is used again: its old deliveries can be replayed to the new URL.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a part is out of its limits, the template fails on the newest event,
-    /// or the name is taken. Nothing is changed then.
+    /// [`Error::Misuse`] when a value is out of its limits, the template fails on the newest event, or the
+    /// name is taken. Nothing is changed then.
     pub fn add_endpoint(&self, endpoint: NewEndpoint, now: Timestamp) -> Result<EndpointId> {
         endpoint.check()?;
         endpoint.check_ahead(now)?;
@@ -48,18 +48,19 @@ impl Store {
             }
             check_sources(tx, endpoint.filters.sources.as_ref())?;
             let id = save(tx, &endpoint, now)?;
-            // Those of the one that was removed.
+            // The replaced secrets of the removed endpoint.
             forget_all(tx, owner(id))?;
             forget_failing(tx, id)?;
             Ok(id)
         })
     }
 
-    /// Changes an endpoint: what is pending goes where and as it is set from now on.
+    /// Changes an endpoint. Pending deliveries use the new settings too.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such endpoint; what `change` returns, also where that comes of
-    /// somebody else's change in between; [`Error::Misuse`] when a part is out of its limits, or a new template fails on the newest event. Nothing is changed then.
+    /// [`Error::NotFound`] when there is no such endpoint; the error of `change`, which may be caused by
+    /// another change in between; [`Error::Misuse`] when a value is out of its limits, or a new template
+    /// fails on the newest event. Nothing is changed then.
     pub fn set_endpoint(
         &self,
         name: &str,
@@ -81,7 +82,8 @@ impl Store {
                 endpoint.check_ahead(now)?;
             }
             let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
-            // One that was removed meanwhile is no fault of this change.
+            // A source may have been removed in the meantime; that is no error of this change, so only new
+            // names are checked.
             if sources(&endpoint.filters) != sources(&held.filters) {
                 check_sources(tx, endpoint.filters.sources.as_ref())?;
             }
@@ -96,12 +98,14 @@ impl Store {
         })
     }
 
-    /// Gives an endpoint a new secret. For `overlap` longer it is signed with the old one as well,
-    /// where the scheme allows several signatures; else with the new one alone from now on.
+    /// Gives an endpoint a new secret.
+    ///
+    /// For the time `overlap` requests are signed with the old secret as well, if the scheme allows several
+    /// signatures; otherwise only with the new one from now on.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when it signs nothing,
-    /// or the secret does not fit its scheme or is the one it has.
+    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when it signs nothing, or the
+    /// secret does not fit its scheme or is the one that it has.
     pub fn rotate_endpoint_secret(
         &self,
         name: &str,
@@ -120,7 +124,7 @@ impl Store {
         })
     }
 
-    /// Sends a test event to one endpoint alone, whatever its filters say; returns its delivery.
+    /// Sends a test event to one endpoint only, whatever its filters are; returns the delivery.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such endpoint.
@@ -147,12 +151,12 @@ impl Store {
         })
     }
 
-    /// Removes an endpoint. Its deliveries stay to be looked at; pending ones are cancelled, with
-    /// the reason, if `cancel_pending` allows it. Returns how many were.
+    /// Removes an endpoint. Its deliveries can still be looked at. Pending ones are cancelled, with the
+    /// reason, if `cancel_pending` allows it. Returns how many were cancelled.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when deliveries are
-    /// pending and may not be cancelled.
+    /// [`Error::NotFound`] when there is no such endpoint; [`Error::Misuse`] when deliveries are pending
+    /// and may not be cancelled.
     pub fn remove_endpoint(&self, name: &str, cancel_pending: bool, now: Timestamp) -> Result<i64> {
         let mut cancelled = 0;
         loop {
@@ -167,7 +171,7 @@ impl Store {
     }
 }
 
-/// The endpoint that a replay goes to; one is made for an address that has none.
+/// The endpoint that a replay goes to; one is created for a URL that has none.
 pub(crate) fn endpoint_for(tx: &mut Tx<'_>, target: &Target, now: Timestamp) -> Result<EndpointId> {
     let url = match (tx.directory.resolve_target(target)?, target) {
         (Some(endpoint), _) => return Ok(endpoint.id),
@@ -180,7 +184,7 @@ pub(crate) fn endpoint_for(tx: &mut Tx<'_>, target: &Target, now: Timestamp) -> 
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .take(40)
         .collect();
-    // A name that was ever used has a history of its own.
+    // A name that was ever used has its own history, so a new name is needed.
     let mut number = 1;
     let name = loop {
         let name = format!("replay-to-{host}-{number}");
@@ -210,7 +214,7 @@ fn owner(id: EndpointId) -> Owner {
     }
 }
 
-/// Writes an endpoint: a new row, or that of its name.
+/// Writes an endpoint: a new row, or the existing row of its name.
 fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
     let filters = &endpoint.filters;
     let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
@@ -261,7 +265,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
     Ok(id)
 }
 
-/// A source that is not there is a slip of the pen, and would keep every event away.
+/// A source that does not exist is a typing error. The filter would then match no event at all.
 fn check_sources(tx: &Tx<'_>, sources: Option<&Globs>) -> Result<()> {
     let Some(sources) = sources else {
         return Ok(());
@@ -304,7 +308,7 @@ fn remove_endpoint_batch(
     if batch == CANCEL_BATCH {
         return Ok((batch, false));
     }
-    // Nobody waits for it any more.
+    // No delivery waits for the outage to end any more.
     tx.conn.run(
         "update hookbox_outage set ended_ms = :now where endpoint_id = :id and ended_ms is null",
         params! { ":now": now, ":id": endpoint.id },

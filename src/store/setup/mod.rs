@@ -1,4 +1,4 @@
-//! What people set up: sources and endpoints, added, changed and removed. One file a noun.
+//! Setup: sources and endpoints are added, changed and removed. One file per noun.
 
 pub(crate) mod endpoint;
 mod secrets;

@@ -1,4 +1,4 @@
-//! Secrets that were replaced and hold a while longer, of sources and endpoints alike.
+//! Replaced secrets of sources and endpoints, which stay valid for some time.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
-/// Longest overlap: who has not changed a sender in a year has forgotten it.
+/// Maximum overlap: who has not changed the secret in a sender for a year has forgotten it.
 const OVERLAP_MAX: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Replaced secrets that hold at a time: each is tried for a request that matches no newer one.
+/// Maximum replaced secrets that are valid at once: a request that matches no newer one is checked
+/// with each.
 const OLD_MAX: i64 = 8;
 
-/// Whose secrets.
+/// The source or endpoint that a secret belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Owner {
     /// `source` or `endpoint`.
@@ -22,8 +23,8 @@ pub(crate) struct Owner {
     pub(crate) id: i64,
 }
 
-/// Keeps the secret that is replaced by `new` for `overlap` longer; those that ended before are
-/// forgotten. Without overlap those that were replaced earlier end as well: a secret leaked.
+/// Keeps the secret that `new` replaces valid for the time `overlap`; expired secrets are deleted.
+/// Without an overlap all secrets that were replaced earlier expire too: a secret was leaked.
 pub(crate) fn keep(
     tx: &Tx<'_>,
     owner: Owner,
@@ -76,7 +77,7 @@ pub(crate) fn keep(
     Ok(())
 }
 
-/// Forgets the replaced secrets that ended by then.
+/// Deletes the replaced secrets that expired by this time.
 pub(crate) fn forget(tx: &Tx<'_>, owner: Owner, by: Timestamp) -> Result<()> {
     tx.conn.run(
         "delete from hookbox_old_secret
@@ -86,7 +87,7 @@ pub(crate) fn forget(tx: &Tx<'_>, owner: Owner, by: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Forgets all of them.
+/// Deletes all replaced secrets.
 pub(crate) fn forget_all(tx: &Tx<'_>, owner: Owner) -> Result<()> {
     forget(tx, owner, Timestamp(i64::MAX))
 }

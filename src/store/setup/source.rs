@@ -1,4 +1,4 @@
-//! Adding, changing and removing sources.
+//! Adds, changes and removes sources.
 
 use std::time::Duration;
 
@@ -13,10 +13,11 @@ use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
 impl Store {
-    /// Adds a source. One that was removed is revived: its events and keys are still its own.
+    /// Adds a source. If the name was removed before, the old source is used again, with its events and
+    /// keys.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the name is not a name or is taken. Nothing is changed then.
+    /// [`Error::Misuse`] when the name is not valid or is taken. Nothing is changed then.
     pub fn add_source(&self, source: NewSource, now: Timestamp) -> Result<SourceId> {
         source.check()?;
         self.write(move |tx| {
@@ -27,18 +28,18 @@ impl Store {
                 )));
             }
             let id = save(tx, &source, now)?;
-            // Those of the one that was removed.
+            // The replaced secrets of the removed source.
             forget_all(tx, owner(id))?;
             Ok(id)
         })
     }
 
-    /// Changes a source, from the next request on. A secret that is changed so holds no longer;
+    /// Changes a source, from the next request on. A secret that is changed this way is invalid at once;
     /// see [`Store::rotate_source_secret`].
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such source; what `change` returns; [`Error::Misuse`] when the
-    /// parts do not fit together. Nothing is changed then.
+    /// [`Error::NotFound`] when there is no such source; the error of `change`; [`Error::Misuse`] when the
+    /// values do not fit together. Nothing is changed then.
     pub fn set_source(
         &self,
         name: &str,
@@ -59,12 +60,12 @@ impl Store {
         })
     }
 
-    /// Gives a source a new secret; the one it had holds for `overlap` longer, so that the sender
-    /// can be changed in the meantime.
+    /// Gives a source a new secret. The old one stays valid for the time `overlap`, so that the sender can
+    /// be changed in the meantime.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such source; [`Error::Misuse`] when the secret does not
-    /// fit its kind, or is the one it has.
+    /// [`Error::NotFound`] when there is no such source; [`Error::Misuse`] when the secret does not fit its
+    /// kind, or is the one that it has.
     pub fn rotate_source_secret(
         &self,
         name: &str,
@@ -100,7 +101,7 @@ impl Store {
     }
 }
 
-/// Writes a source: a new row, or that of its name.
+/// Writes a source: a new row, or the existing row of its name.
 fn save(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId> {
     let id = tx.conn.one(
         "insert into hookbox_source (

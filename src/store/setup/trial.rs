@@ -1,4 +1,4 @@
-//! Templates are tried before an endpoint gets one, so that they do not fail on the first event.
+//! Renders a template once before an endpoint gets it, so that it does not fail on the first event.
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
@@ -12,11 +12,11 @@ use crate::store::history::filter::EventFilter;
 use crate::time::Timestamp;
 
 impl Store {
-    /// Tries the template that an endpoint is to have, unless it is the one `held`: on the newest
-    /// event that there is, else on a push as Gogs sends it.
+    /// Tries the new template of an endpoint, unless it is the same as in `held`: on the newest
+    /// event, or on a sample Gogs push if there is no event.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it fails.
+    /// [`Error::Misuse`] when the template fails.
     pub(crate) fn try_template(&self, new: &NewEndpoint, held: Option<&NewEndpoint>) -> Result<()> {
         let Some(template) = new.format.template() else {
             return Ok(());
@@ -42,7 +42,7 @@ impl Store {
     }
 }
 
-/// A push as Gogs sends it.
+/// A push in the form that Gogs sends.
 fn sample_push() -> SendableEvent {
     let body = include_bytes!("../../../examples/payloads/gogs-push.json").to_vec();
     SendableEvent {

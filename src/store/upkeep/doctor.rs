@@ -1,4 +1,4 @@
-//! What may be wrong with the file, or become so: looked at, and changed in nothing.
+//! Checks for the doctor: what is wrong with the file, or may become so. They change nothing.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -13,34 +13,34 @@ use crate::store::engine::sqlite::permission::group_name;
 use crate::store::engine::sqlite::place::{fleeting, folder_of};
 use crate::time::Timestamp;
 
-/// A log this long that cannot be moved into the file is held up by somebody. SQLite moves it by
-/// itself at 1,000 pages (4 MiB).
+/// A log of this size that cannot be checkpointed is blocked by a reader. SQLite does a checkpoint
+/// on its own at 1,000 pages (4 MiB).
 const HELD_UP_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A log with so many bytes in use does not begin anew, though all of it is moved: there is always
-/// somebody who reads.
+/// With this many bytes in use, the log does not restart although all of it was checkpointed: at
+/// every moment there is a reader.
 const NEVER_EMPTY_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What of the outbox is shown by its reason.
+/// Maximum rows of the outbox that are shown with their reason.
 const PROBLEMS_MAX: i64 = 10;
 
-/// How the file stands.
+/// The state of the file.
 #[derive(Debug, Clone)]
 pub struct Health {
-    /// Bytes on the disk.
+    /// Bytes on disk.
     pub sizes: Sizes,
-    /// Bytes of the write-ahead log that cannot be moved into the file, since a reader began before
-    /// they were written and goes on.
+    /// Bytes of the write-ahead log that cannot be checkpointed, because a reader that is still
+    /// active began before they were written.
     pub held_up: u64,
-    /// Bytes of it that are in use: at 4 MiB SQLite begins it anew, once nobody reads it.
+    /// Bytes of the log in use: at 4 MiB SQLite restarts the log, as soon as nobody reads it.
     pub in_log: u64,
-    /// Who can read it besides its owner.
+    /// Who can read the file besides its owner.
     pub open_to: OpenTo,
-    /// Why the file may be lost where it lies.
+    /// Why the file may be lost in its place.
     pub fleeting: Option<&'static str>,
-    /// Rows of the outbox that are to be taken over, and since when the first of them is there.
+    /// Rows of the outbox that wait, and since when the first of them waits.
     pub outbox: (i64, Option<Timestamp>),
-    /// Rows of which no event could be made, with the reason; some of them.
+    /// Some of the rows that could not become events, with the reason.
     pub problems: Vec<(i64, String)>,
 }
 
@@ -49,11 +49,13 @@ pub struct Health {
 pub enum OpenTo {
     /// Nobody.
     Nobody,
-    /// The members of this group. The folder must be theirs too, and what is made in it.
+    /// The members of this group. The folder must belong to the group too, and new files in it as
+    /// well.
     Group {
         /// The group's name.
         name: String,
-        /// Whether they can make files in the folder that are of the group: its mode has g+ws.
+        /// Whether members can create files in the folder that belong to the group: its mode has
+        /// g+ws.
         has_folder: bool,
     },
     /// Everybody on this machine.
@@ -75,7 +77,7 @@ impl OpenTo {
 }
 
 impl Health {
-    /// Whether a reader keeps the log from being moved into the file, so that it only grows.
+    /// Whether a reader blocks the checkpoint, so that the log only grows.
     pub fn is_held_up(&self) -> bool {
         self.held_up >= HELD_UP_BYTES || self.in_log >= NEVER_EMPTY_BYTES
     }
@@ -97,7 +99,7 @@ impl Health {
 }
 
 impl Store {
-    /// Looks at how the file stands.
+    /// Reads the state of the file.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when it cannot be read.

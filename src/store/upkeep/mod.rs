@@ -1,4 +1,4 @@
-//! Looking after what is stored: removing what is old, and what the doctor asks.
+//! Upkeep of the store: removing old rows, and the checks for the doctor.
 
 pub(crate) mod doctor;
 pub(crate) mod prune;

@@ -1,8 +1,8 @@
-//! Removing what is old and settled, a bounded piece at a time.
+//! Removes old, settled rows, a bounded number at a time.
 //!
-//! An event goes with all that was owed of it and the copies that were made of it, or all of that
-//! stays. It must never remove what is pending, what something that stays refers to, or the newest of
-//! its kind, whose id would be given out again.
+//! An event is removed together with all its deliveries and all edited copies of it, or none of them is
+//! removed. This must never remove a pending delivery, a row that a remaining row refers to, or the newest
+//! row of a table: its id would be given out again.
 
 use std::time::Duration;
 
@@ -19,21 +19,21 @@ use crate::store::engine::sqlite::marks;
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
-/// What is younger is kept: a request of it may still be on the wire.
+/// Events younger than this are kept: a request with one may still be on the wire.
 pub(crate) const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
 
-/// Ids of events that are looked at at a time, and events found among them.
+/// How many event ids one step reads, and how many events it may find among them.
 const LOOKED_AT: i64 = 1_000;
 const FOUND_MAX: i64 = 200;
 
-/// Rows of all kinds that one transaction removes, and bytes of bodies, roughly: whoever waits for
-/// the lock meanwhile waits some milliseconds.
+/// Maximum rows of all kinds that one transaction removes, and about how many bytes of bodies. Whoever
+/// waits for the write lock meanwhile waits some milliseconds.
 const REMOVED: Most = Most {
     rows: 500,
     bytes: 4 * 1024 * 1024,
 };
 
-/// What was removed, or would be.
+/// What was removed, or would be removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pruned {
     /// Events.
@@ -44,9 +44,9 @@ pub struct Pruned {
     pub attempts: i64,
     /// Bytes of the events' bodies.
     pub bytes: i64,
-    /// Up to which event it has looked: to go on with.
+    /// The last event that was looked at: the position to continue from.
     pub looked_to: EventId,
-    /// Up to which it will.
+    /// The last event that will be looked at.
     pub ends_at: EventId,
 }
 
@@ -62,7 +62,7 @@ impl Pruned {
         }
     }
 
-    /// Whether all was looked at.
+    /// Whether everything was looked at.
     pub fn is_whole(&self) -> bool {
         self.looked_to >= self.ends_at
     }
@@ -81,17 +81,17 @@ impl Pruned {
     }
 }
 
-/// Before when what is removed was settled.
+/// The age limits: an event is removed when its deliveries were settled before these times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Before {
-    /// What arrived, or a replay of which did, and what nobody was owed.
+    /// For delivered and superseded deliveries, and for events without deliveries.
     pub arrived: Timestamp,
-    /// What is dead or cancelled.
+    /// For dead and cancelled deliveries that are not superseded.
     pub failed: Timestamp,
 }
 
 impl Before {
-    /// All that was settled before a time.
+    /// One time for both: removes everything that was settled before it.
     pub fn all(time: Timestamp) -> Before {
         Before {
             arrived: time,
@@ -111,7 +111,7 @@ pub(crate) struct Most {
     pub(crate) bytes: i64,
 }
 
-/// An event that can go.
+/// An event that may be removed.
 struct Old {
     id: EventId,
     source: Option<SourceId>,
@@ -119,12 +119,14 @@ struct Old {
     bytes: i64,
 }
 
-/// An event and all that were made of it by editing: their deliveries refer to each other, so they
-/// go together.
+/// An event and all its edited copies. Their deliveries refer to each other, so all of them are removed
+/// together.
 type Family = Vec<Old>;
 
-/// Whether a moment is before another one, the time by which the clock was set forward since left
-/// out. What came while the box did not know the time is never: how old that is nobody can say.
+/// SQL: whether `$moment` is before `$before`. The time by which the wall clock was set forward since then
+/// does not count as age.
+///
+/// A time from when the box did not know the time is never "before": its real age is unknown.
 macro_rules! is_before {
     ($moment:literal, $before:literal) => {
         concat!(
@@ -143,10 +145,12 @@ macro_rules! is_before {
     };
 }
 
-/// Whether an event and all of its deliveries are old enough: those that arrived, or that a replay made
-/// up for, before one time, the others before another; an event that nobody was owed goes with the first.
-/// The newest event and that of the newest delivery never go, nor does what a bulk replay is yet to look
-/// at.
+/// SQL: whether an event and all its deliveries are old enough to be removed.
+///
+/// Delivered and superseded deliveries must be settled before `:arrived`, the other settled ones before
+/// `:failed`. An event without deliveries must be received before `:arrived`. The newest event and the
+/// event of the newest delivery are never old. An event is also kept while a bulk replay has yet to look at
+/// it.
 macro_rules! is_old {
     () => {
         concat!(
@@ -186,7 +190,7 @@ macro_rules! is_old {
     };
 }
 
-/// Events that are no copies, and can go if their copies can.
+/// Events that are not copies, and may be removed if their copies may be removed.
 const OLD: &str = concat!(
     "select e.id, e.source_id, e.key, e.bytes, exists (
          select 1 from hookbox_event as c where c.replay_of_event = e.id
@@ -198,7 +202,7 @@ const OLD: &str = concat!(
     " order by e.id limit :limit"
 );
 
-/// The copies of an event, and of those, with whether each can go.
+/// All edited copies of an event, also copies of copies, with whether each may be removed.
 const COPIES: &str = concat!(
     "with recursive family (id) as (
          select id from hookbox_event where replay_of_event = :event
@@ -212,24 +216,26 @@ const COPIES: &str = concat!(
 
 const RECEIVED: &str = "select received_ms from hookbox_event where id > :id order by id limit 1";
 
-/// A piece of the events that can go.
+/// One step: the families to remove.
 struct WorkItem {
     families: Vec<Family>,
-    /// Up to which event there are no others.
+    /// The last event that this step looked at: all removable events up to it are in the step.
     looked_to: EventId,
     deliveries: i64,
     attempts: i64,
 }
 
 impl Store {
-    /// Removes events that came before a time and all of whose deliveries were settled before it,
-    /// with their deliveries and attempts, oldest first, as long as `go_on` says so; `after` an event,
-    /// to go on where it was broken off. A key that goes with its event is new when it comes again.
-    /// The file keeps its size: what is freed is used again.
+    /// Removes old events with their deliveries and attempts, oldest first, as long as `go_on` returns
+    /// true.
+    ///
+    /// An event is removed when it was received before `before` and all its deliveries were settled before
+    /// that. Give `after`, an event, to continue from there. The key of a removed event is new when it
+    /// comes again. The file keeps its size: the space is used again.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the time is less than an hour ago; [`Error::Database`] when it cannot be
-    /// written. What was removed until then is.
+    /// written. What was removed before the error stays removed.
     pub fn prune(
         &self,
         before: Timestamp,
@@ -240,7 +246,7 @@ impl Store {
         self.remove_old(Before::all(before), REMOVED, after, now, go_on)
     }
 
-    /// Removes what is old, so much at a time.
+    /// Removes old events, one bounded step.
     pub(crate) fn remove_old(
         &self,
         before: Before,
@@ -249,11 +255,12 @@ impl Store {
         now: Timestamp,
         go_on: impl FnMut(&Pruned) -> bool,
     ) -> Result<Pruned> {
-        // So that nobody waits while the log of keys is read for the first time.
+        // So that the keys are read before the write lock is taken, and nobody waits for that.
         self.published().ask_for_keys();
         self.go_through(before, most, after, now, go_on, |after, piece| {
             let last = piece.looked_to;
-            // It is found again under the lock: somebody may have asked for one of them meanwhile.
+            // The step is searched again under the write lock: someone may have replayed one of the events
+            // in the meantime.
             self.write(move |tx| remove(tx, before, after, last))
         })
     }
@@ -261,7 +268,7 @@ impl Store {
     /// What [`Store::prune`] would remove.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Store::prune`].
     pub fn preview_prune(
         &self,
         before: Timestamp,
@@ -273,8 +280,8 @@ impl Store {
         self.go_through(before, REMOVED, after, now, go_on, |_, piece| Ok(piece))
     }
 
-    /// Names of endpoints for which something waits that came before a time, and keeps its event: of
-    /// each those are looked at that are due first.
+    /// Names of endpoints with a pending delivery that keeps an event received before a time. For each
+    /// endpoint only the deliveries that are due first are looked at.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -341,7 +348,7 @@ impl Store {
     }
 }
 
-/// The next families that can go: no more than one transaction removes.
+/// The next families that may be removed: as many as one transaction removes.
 fn next_piece(
     conn: Conn<'_>,
     before: Before,
@@ -349,7 +356,7 @@ fn next_piece(
     after: EventId,
     last: EventId,
 ) -> Result<WorkItem> {
-    // Where many have gone there is nothing to look at.
+    // After many removals there may be a large range without events, so it is skipped.
     let next: Option<i64> = conn.one(
         "select min(id) from hookbox_event where id > :after",
         params! { ":after": after },
@@ -395,8 +402,8 @@ fn next_piece(
     Ok(piece)
 }
 
-/// The families of the events in this order that can go, each with its first event; it is empty where
-/// a copy keeps it.
+/// The removable families of these events, in the order of their first events. A family is empty when one
+/// of its copies must be kept.
 fn find(
     conn: Conn<'_>,
     before: Before,
@@ -428,7 +435,7 @@ fn find(
     Ok(families)
 }
 
-/// An event, and what the last column says of it.
+/// An event, and the value of the last column.
 fn read_old(row: &Row<'_>) -> Result<(Old, bool)> {
     let old = Old {
         id: row.get(0)?,
@@ -439,7 +446,7 @@ fn read_old(row: &Row<'_>) -> Result<(Old, bool)> {
     Ok((old, row.get(4)?))
 }
 
-/// How many deliveries of an event there are, and attempts of those.
+/// The number of deliveries of an event, and of their attempts.
 fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
     conn.one(
         "select count(*), ifnull(sum((
@@ -453,7 +460,7 @@ fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
     )
 }
 
-/// Removes the families behind one event and up to another.
+/// Removes the families after one event and up to another.
 fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<WorkItem> {
     let mut removed = WorkItem {
         families: Vec::new(),
@@ -480,7 +487,7 @@ fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Res
     Ok(removed)
 }
 
-/// Returns how many deliveries and attempts went with it.
+/// Removes a family; returns how many deliveries and attempts were removed with it.
 fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
     let ids: Vec<i64> = family.iter().map(|old| old.id.0).collect();
     let ids = json!(ids).to_string();
@@ -504,7 +511,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
         )?;
         tx.tally.delivery_pruned(*endpoint, *state, *is_superseded);
     }
-    // All in one statement: they refer to each other.
+    // All in one statement, since the rows refer to each other.
     tx.conn.change(
         deliveries.len(),
         "delete from hookbox_delivery
@@ -544,7 +551,7 @@ mod tests {
         ] {
             let plan = plan_of(statement);
             assert!(plan.contains(by), "{by}: {plan}");
-            // The clock was set a few times at most, and few replays go on.
+            // The tables of clock changes and of running replays are small, so a scan of them is allowed.
             let scans = |line: &&str| {
                 let is_short = ["SCAN c", "SCAN f", "SCAN r USING INDEX hookbox_replay_open"];
                 line.starts_with("SCAN") && !is_short.contains(line)
@@ -557,7 +564,7 @@ mod tests {
             ("hookbox_delivery", "superseded_by"),
             ("hookbox_event", "replay_of_event"),
         ] {
-            // What SQLite looks for when a row is removed that others may refer to.
+            // The lookup that SQLite does when it removes a row that other rows may refer to.
             let plan = plan_of(&format!("select 1 from {table} where {column} = 7"));
             assert!(plan.starts_with("SEARCH"), "{plan}");
         }

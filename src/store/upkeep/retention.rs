@@ -1,8 +1,8 @@
-//! Keeping the file to an age and a size by itself, a little at a time.
+//! Retention: keeps the file below an age and a size on its own, a little at a time.
 //!
-//! The order: what is older than it is to be kept goes first. Where the file still holds more than it
-//! should, the oldest of what arrived goes, then the oldest of what is dead or cancelled. What is pending
-//! never goes, nor the last hour, nor what somebody asked to be sent again.
+//! First it removes what is older than its maximum age. If the file is still too large, it removes the
+//! oldest delivered events, then the oldest dead and cancelled ones. It never removes pending deliveries,
+//! anything of the last hour, or what a person asked to send again.
 
 use std::time::Duration;
 
@@ -12,38 +12,39 @@ use crate::store::engine::sqlite::disk_space::Inside;
 use crate::store::upkeep::prune::{Before, KEPT_AT_LEAST, Most, Pruned};
 use crate::time::Timestamp;
 
-/// What one transaction removes: some hundred microseconds' work, since events wait behind it.
+/// What one transaction removes: a few hundred microseconds of work, since incoming events wait for it.
 const REMOVED: Most = Most {
     rows: 64,
     bytes: 1024 * 1024,
 };
 
-/// How long things are kept; for good where nothing is said.
+/// How long things are kept; forever where no value is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
-    /// What arrived, and what nobody was owed: since it was settled.
+    /// For delivered events, and events without deliveries: the time since they were settled.
     pub delivered: Option<Duration>,
-    /// What is dead or cancelled.
+    /// For dead and cancelled deliveries.
     pub dead: Option<Duration>,
-    /// Bytes that the file may hold: from nine tenths of it on the oldest goes, whatever its age.
+    /// Maximum bytes of the file: above nine tenths of it the oldest rows are removed, whatever their age.
     pub size_max: Option<u64>,
 }
 
 impl Retention {
-    /// Whether nothing ever goes.
+    /// Whether nothing is ever removed.
     pub fn is_none(&self) -> bool {
         *self == Retention::default()
     }
 }
 
-/// A time before all others: nothing was settled before it.
+/// A time before all others: no delivery was settled before it.
 const NEVER: Timestamp = Timestamp(i64::MIN);
 
 impl Store {
-    /// Removes what is older than it is to be kept, as long as `go_on` says so.
+    /// Removes what is older than its maximum age, as long as `go_on` returns true.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when it cannot be written. What was removed until then is.
+    /// [`Error::Database`](crate::Error::Database) when it cannot be written. What was removed before the
+    /// error stays removed.
     pub fn remove_aged(
         &self,
         retention: &Retention,
@@ -64,7 +65,7 @@ impl Store {
         self.remove_old(before, REMOVED, None, now, go_on)
     }
 
-    /// Removes the oldest while the file holds too much, as long as `go_on` says so.
+    /// Removes the oldest rows while the file is too large, as long as `go_on` returns true.
     ///
     /// # Errors
     /// As [`Store::remove_aged`].
@@ -92,7 +93,7 @@ impl Store {
         Ok(events)
     }
 
-    /// Whether the oldest is to go, whatever its age.
+    /// Whether the file is too large, so that the oldest rows must be removed whatever their age.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.

@@ -23,8 +23,8 @@ pub struct Compacted {
 impl Store {
     /// Returns all unused space inside the file to the file system; `go_on` is called between the steps.
     ///
-    /// A file that was created before schema 8 is rebuilt with `vacuum`. This needs disk space for a second
-    /// copy, and no other process may have the file open. This store is closed then.
+    /// A file that was created before schema 8 is rebuilt with `vacuum into`. This needs disk space for a
+    /// second copy, and no other process may have the file open. This store is closed then.
     ///
     /// # Errors
     /// [`Error::AlreadyServing`], [`Error::Misuse`] when the file must be rebuilt and is in use, or also

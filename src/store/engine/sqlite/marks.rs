@@ -152,8 +152,8 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
     Ok(Some(drawn))
 }
 
-/// Removes marks that no row uses any more: the mark after each of them begins before the first row that is
-/// left.
+/// Removes marks that no row uses any more. A mark is unused when the next mark begins before the first row
+/// that is left.
 pub(crate) fn forget(conn: Conn<'_>) -> Result<()> {
     conn.run("delete from hookbox_mark
               where id < (
