@@ -22,8 +22,8 @@ use crate::time::Timestamp;
 /// at most.
 const ATTEMPTS_MAX: i64 = 1023;
 
-/// How many recent attempts can be followed. A follower that is further behind misses some, and is
-/// told how many.
+/// How many recent attempts can be followed. A follower that is further behind misses some; it gets
+/// their number.
 const ATTEMPTS_KEPT: i64 = 8_192;
 
 /// The oldest are removed each time this many new ones have come.

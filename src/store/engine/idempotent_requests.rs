@@ -2,7 +2,7 @@
 //!
 //! A repeated request gets the answer of the first one and changes nothing. That a request was done is
 //! written in the same transaction as its changes. Its answer is written right after that transaction. If
-//! the process ends in between, the repeat is told only that the request was done.
+//! the process ends in between, the answer to the repeat says only that the request was done.
 
 use crate::error::Result;
 use crate::store::engine::Store;

@@ -92,7 +92,7 @@ impl Tally {
         self.add(of(endpoint, what), -1);
     }
 
-    /// A request was sent to an endpoint, or tried.
+    /// An endpoint was tried.
     pub(crate) fn attempted(&mut self, endpoint: EndpointId, at: Timestamp) {
         self.note(of(endpoint, "last_attempt_ms"), at);
     }

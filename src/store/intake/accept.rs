@@ -20,8 +20,8 @@ use crate::store::engine::packed::{Packed, pack};
 use crate::store::intake::route::Routes;
 use crate::time::Timestamp;
 
-/// A repeat within this time after the first request is taken for an automatic one (a lost answer, a
-/// restart) and never asks for a replay. After this time a person is assumed to have pressed the button.
+/// A repeat within this time after the first request never asks for a replay: it is taken for an automatic
+/// one (a lost answer, a restart). After this time a person is assumed to have pressed the button.
 pub const REPEAT_QUIET: Duration = Duration::from_secs(10);
 
 impl Store {

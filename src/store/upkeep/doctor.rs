@@ -29,8 +29,8 @@ const PROBLEMS_MAX: i64 = 10;
 pub struct Health {
     /// Bytes on disk.
     pub sizes: Sizes,
-    /// Bytes of the write-ahead log that cannot be checkpointed, because a reader that is still
-    /// active began before they were written.
+    /// Bytes of the write-ahead log that cannot be checkpointed: a reader that is still active
+    /// began before they were written.
     pub held_up: u64,
     /// Bytes of the log in use: at 4 MiB SQLite restarts the log, as soon as nobody reads it.
     pub in_log: u64,

@@ -26,8 +26,8 @@ pub(crate) const KEPT_AT_LEAST: Duration = Duration::from_secs(3_600);
 const LOOKED_AT: i64 = 1_000;
 const FOUND_MAX: i64 = 200;
 
-/// Maximum rows of all kinds that one transaction removes, and about how many bytes of bodies. Whoever
-/// waits for the write lock meanwhile waits some milliseconds.
+/// Maximum rows of all kinds that one transaction removes, and about how many bytes of bodies. Another
+/// writer waits some milliseconds for the write lock meanwhile.
 const REMOVED: Most = Most {
     rows: 500,
     bytes: 4 * 1024 * 1024,

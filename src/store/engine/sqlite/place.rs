@@ -15,8 +15,8 @@ use rustix::fs::statfs;
 
 use crate::error::{Error, Result};
 
-/// Number of frames in the log at which SQLite starts a checkpoint after a commit, whether the checkpoint
-/// succeeds or not (`wal_autocheckpoint`).
+/// Frames in the log at which SQLite tries a checkpoint after a commit (`wal_autocheckpoint`). The
+/// checkpoint may fail.
 const CHECKPOINT_FRAMES: i64 = 1_000;
 
 /// The path of a file beside the database.
@@ -241,8 +241,9 @@ impl Place {
             return Look::Gone(self.told("was given a second name (hard link)"));
         }
         let is_written = self.written != written(&found);
-        // After all of the log was moved into the file, the next commit restarts the log. We must have seen
-        // the complete move before that, to understand what is written next.
+        // After all of the log was moved into the file, the next commit restarts the log. So a complete
+        // move is recorded here even if the file is unchanged: otherwise the next write could not be
+        // explained.
         if !is_written && self.moved.moved < self.moved.frames {
             return Look::Same;
         }
