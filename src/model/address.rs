@@ -1,8 +1,9 @@
-//! Addresses that nothing is ever sent to, whatever is set, and those that hide another. Pure.
+//! Addresses that hookbox never sends to, whatever the settings are, and addresses that contain another
+//! address. Pure.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Addresses at which clouds give credentials to the machines they run, besides the link-local ones.
+/// Addresses where clouds give credentials to their machines, besides the link-local ones.
 const METADATA: [IpAddr; 7] = [
     // AWS, Google Cloud, Oracle Cloud and Scaleway over IPv6.
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254)),
@@ -15,7 +16,7 @@ const METADATA: [IpAddr; 7] = [
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
 ];
 
-/// Why nothing is ever sent to an address; `None` where that depends on what is set.
+/// Why hookbox never sends to an address; `None` if the settings decide.
 pub fn never_sent_to(address: IpAddr) -> Option<&'static str> {
     let meant = meant_by(address);
     if meant.iter().any(|real| METADATA.contains(real)) {
@@ -25,9 +26,11 @@ pub fn never_sent_to(address: IpAddr) -> Option<&'static str> {
     is_local.then_some("a link-local address, which is never sent to")
 }
 
-/// Where what is sent to an address may arrive: the IPv4 address inside one that only looks like IPv6, mapped
-/// (RFC 4291), translated (RFC 6052, RFC 7915, RFC 8215) or tunnelled (RFC 3056); that and the address itself
-/// where it may be either (ISATAP, RFC 5214; Teredo, RFC 4380: server and client).
+/// The addresses where a packet to `address` may arrive.
+///
+/// An IPv6 address may contain an IPv4 address: mapped (RFC 4291), translated (RFC 6052, RFC 7915, RFC
+/// 8215) or tunnelled (RFC 3056); then this returns the IPv4 address. If it may be either (ISATAP, RFC
+/// 5214; Teredo, RFC 4380: server and client), this returns both.
 pub fn meant_by(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else {
         return vec![address];
@@ -50,8 +53,9 @@ pub fn meant_by(address: IpAddr) -> Vec<IpAddr> {
     }
 }
 
-/// What may stand inside an address of the network for local translation: how long its prefix is, is known
-/// on the spot alone (RFC 8215, RFC 6052 section 2.2: the ninth byte is none of it).
+/// IPv4 addresses that an address of the network for local translation may contain. Only the local network
+/// knows the prefix length (RFC 8215; RFC 6052 section 2.2: the ninth byte is not part of the IPv4
+/// address).
 fn local_translations(v6: Ipv6Addr) -> [IpAddr; 4] {
     let byte = v6.octets();
     let of = |places: [usize; 4]| IpAddr::V4(Ipv4Addr::from(places.map(|place| byte[place])));

@@ -1,8 +1,8 @@
-//! Work that reads a large body as values, apart from everything else: on a few threads of their own.
+//! Runs work that turns a large body into values on a few dedicated threads.
 //!
-//! As values a body takes up to twenty-five times its size. What many workers and senders do at once must not
-//! add up, and what a thread once took the system's allocator keeps for it: so these are few, and always the
-//! same.
+//! As values a body needs up to twenty-five times its size. Many workers and senders at once must not add
+//! this up. Also, the allocator keeps freed memory per thread. So there are few such threads, and always
+//! the same ones.
 
 use std::sync::LazyLock;
 
@@ -10,23 +10,23 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
 use crate::caught::caught;
 
-/// Bodies from this size on, in bytes.
+/// Bodies of this many bytes or more are large.
 const LARGE_BYTES: usize = 32 * 1024;
 
-/// How many are worked on at a time.
+/// How many large bodies are processed at once.
 const AT_A_TIME: usize = 2;
 
-/// `None` where there are no threads to be had: then it is done where it is asked for.
+/// `None` if no threads can be created: then the work runs in the caller's thread.
 static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
     let threads = ThreadPoolBuilder::new().num_threads(AT_A_TIME);
     let threads = threads.thread_name(|_| "large-body".to_owned());
     threads.build().ok()
 });
 
-/// Does work on a body of so many bytes. It must not wait for anything that another such work could have.
+/// Runs work on a body of this size. The work must not wait for anything that other such work may hold.
 ///
 /// # Panics
-/// Where the work does.
+/// When the work panics.
 pub(crate) fn apart<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     let threads = (bytes >= LARGE_BYTES).then(|| THREADS.as_ref()).flatten();
     let Some(threads) = threads else {
@@ -34,7 +34,7 @@ pub(crate) fn apart<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T
     };
     match threads.install(|| caught(work)) {
         Ok(done) => done,
-        // Where it was asked for it may be caught.
+        // The caller may catch this panic.
         Err(fault) => panic!("{fault}"),
     }
 }

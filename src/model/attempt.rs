@@ -1,4 +1,4 @@
-//! An attempt: one HTTP try of a delivery, with what was sent and what came back.
+//! An attempt: one HTTP try of a delivery, with the request and the response.
 
 use std::fmt;
 use std::time::Duration;
@@ -13,12 +13,13 @@ use crate::time::Timestamp;
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The endpoint said yes: a 2xx.
+    /// The endpoint accepted it: a 2xx.
     Delivered,
-    /// The endpoint was reached and did not say yes. Spends a try.
+    /// The endpoint was reached and did not accept it. Spends a try.
     Refused,
     /// The endpoint could not be reached: no DNS, no route, connection refused, TLS not up.
-    /// Spends no try. Only the attempt that finds an outage is recorded; the outage's row stands
+    ///
+    /// Spends no try. Only the attempt that begins an outage is recorded; the outage's row stands
     /// for the rest.
     Unreachable,
 }
@@ -52,47 +53,47 @@ pub struct Response {
     pub headers: Vec<Header>,
     /// Its body, up to a limit.
     pub body: Vec<u8>,
-    /// Whether there was more, or the body broke off.
+    /// Whether the body was longer than the limit, or ended too early.
     pub truncated: bool,
-    /// Why nothing but the status could be read of it, where that is so.
+    /// Why only the status could be read, if that is so.
     pub unreadable: Option<String>,
 }
 
-/// What becomes of a delivery after an attempt, and of its endpoint.
+/// The decision after an attempt: what happens to the delivery and to its endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
     /// How the attempt ended.
     pub outcome: Outcome,
-    /// What went wrong, or was odd.
+    /// What went wrong, or what was unusual.
     pub error: Option<String>,
-    /// What happens to the delivery.
+    /// The delivery's state change.
     pub change: Move,
-    /// The endpoint asks to be left alone for so long.
+    /// The endpoint asks for no requests for this long.
     pub pause: Option<Duration>,
-    /// It has too much to do, and does not say for how long.
+    /// The endpoint is overloaded and does not say for how long.
     pub is_busy: bool,
-    /// The endpoint is no more: why nothing is to be sent there until a person says so.
+    /// Why the endpoint is held until a person resumes it: it is gone, or needs an operator.
     pub hold: Option<String>,
 }
 
-/// Where the time of an attempt went. A step that did not happen took none: on a kept-alive
-/// connection there is nothing to resolve or connect.
+/// How long each phase of an attempt took. A phase that did not happen took no time: on a
+/// kept-alive connection nothing is resolved or connected.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timing {
-    /// Finding the host's addresses.
+    /// Resolving the host name.
     pub resolve: Duration,
     /// Opening the connection, TLS included.
     pub connect: Duration,
-    /// From the request's first byte to the reply's head.
+    /// From the request's first byte to the head of the reply.
     pub wait: Duration,
     /// Reading the reply's body.
     pub read: Duration,
-    /// All of it.
+    /// The total.
     pub total: Duration,
 }
 
 impl Timing {
-    /// The JSON object inside an attempt's: milliseconds, to the microsecond.
+    /// The JSON object inside an attempt's: milliseconds with three decimals (microseconds).
     fn json(self) -> Value {
         json!({
             "resolve_ms": ms(self.resolve),
@@ -103,23 +104,23 @@ impl Timing {
     }
 }
 
-/// Milliseconds to the microsecond.
+/// Milliseconds with three decimals (microseconds).
 fn ms(span: Duration) -> f64 {
     span.as_micros() as f64 / 1000.0
 }
 
-/// An attempt as it is looked at.
+/// A stored attempt, for display.
 #[derive(Debug, Clone)]
 pub struct AttemptRecord {
-    /// Its row.
+    /// Its row id.
     pub id: AttemptId,
     /// The delivery it tried.
     pub delivery: DeliveryId,
-    /// 1 for the first of that delivery.
+    /// Its number in the delivery, from 1.
     pub number: i64,
     /// When it began.
     pub started: Timestamp,
-    /// Where the time went.
+    /// How long each phase took.
     pub timing: Timing,
     /// The reply's status.
     pub status: Option<u16>,
@@ -127,18 +128,18 @@ pub struct AttemptRecord {
     pub outcome: Outcome,
     /// What went wrong, in plain words.
     pub error: Option<String>,
-    /// What was sent, besides the event's body.
+    /// The request's headers.
     pub request_headers: Vec<Header>,
     /// The reply's headers.
     pub response_headers: Vec<Header>,
-    /// The reply's body, up to a cap.
+    /// The reply's body, up to a limit.
     pub response_body: Vec<u8>,
     /// Whether the reply's body was longer than what was kept.
     pub response_truncated: bool,
 }
 
 impl AttemptRecord {
-    /// The contract's JSON object. A reply body that is not UTF-8 is shown with replacement
+    /// The JSON object of the API. A reply body that is not UTF-8 is shown with replacement
     /// characters.
     pub fn json(&self, box_id: &BoxId) -> Value {
         json!({

@@ -1,7 +1,7 @@
-//! The moments that a cron expression names, in a time zone, right over the changes of its clocks.
+//! The times that a cron expression names, in a time zone with daylight saving changes.
 //!
-//! A time that is skipped when clocks go forward is read with the offset from before, and one that
-//! comes twice when they go back is the first of the two (RFC 5545, section 3.3.5).
+//! A local time that is skipped when clocks go forward is read with the offset from before the change. A
+//! local time that comes twice when clocks go back is the first of the two (RFC 5545, section 3.3.5).
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,19 +15,19 @@ use jiff::tz::{self, TimeZone, TimeZoneDatabase};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
-/// How far clocks are set, at most, in any zone of this century but where a date was left out.
+/// Maximum shift of a clock in any zone in this century, except where a date was left out.
 const SHIFT_MAX: Duration = Duration::from_secs(3 * 3_600);
 
-/// Expressions know the years from 1970 to 2100; what lies a day and more before or after has the same answers
-/// as these.
+/// Expressions cover the years 1970 to 2100. All times a day or more outside that range give the same
+/// answers as these limits.
 const FIRST: Timestamp = Timestamp(-2 * 86_400_000);
 const LAST: Timestamp = Timestamp(4_133_980_800_000 + 2 * 86_400_000);
 
-/// Moments that are looked at for one answer; an expression that names every second has as many in
-/// the time that clocks may be set by.
+/// Maximum times that are tried for one answer: an expression that names every second has this many within
+/// the maximum shift of a clock.
 const STEPS_MAX: usize = 3 * 3_600 * 2;
 
-/// Moments that repeat.
+/// Repeating times.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     schedule: Box<Schedule>,
@@ -35,7 +35,7 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// The first moment after this one; `None` when there is none any more.
+    /// The first time after `after`; `None` if there is none.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
         let from = self.local(after.max(FIRST).min(LAST).minus(SHIFT_MAX));
         let mut found: Option<(NaiveDateTime, Timestamp)> = None;
@@ -52,7 +52,7 @@ impl Calendar {
         found.map(|(_, moment)| moment)
     }
 
-    /// The last moment that is not after this one.
+    /// The last time at or before `at`.
     pub fn latest(&self, at: Timestamp) -> Option<Timestamp> {
         let from = self.local(at.max(FIRST).min(LAST).plus(SHIFT_MAX));
         let mut found: Option<(NaiveDateTime, Timestamp)> = None;
@@ -74,7 +74,7 @@ impl Calendar {
         self.zone.as_ref().and_then(TimeZone::iana_name)
     }
 
-    /// What clocks there show.
+    /// The local time in the zone.
     fn local(&self, at: Timestamp) -> NaiveDateTime {
         let utc = at.to_chrono().naive_utc();
         match &self.zone {
@@ -86,7 +86,8 @@ impl Calendar {
         }
     }
 
-    /// When clocks there show this; of a time that they skip or show twice, as RFC 5545 has it.
+    /// The time at which clocks in the zone show this. For a skipped or repeated local time, RFC 5545
+    /// decides.
     fn moment(&self, local: NaiveDateTime) -> Timestamp {
         let in_zone = self.zone.as_ref().and_then(|zone| {
             let moment = zone.to_ambiguous_timestamp(civil_of(local)?).compatible();
@@ -96,7 +97,7 @@ impl Calendar {
     }
 }
 
-/// The same reading of a clock; `None` after the year 9999.
+/// The same local time in the other library's type; `None` after the year 9999.
 fn civil_of(local: NaiveDateTime) -> Option<civil::DateTime> {
     let small = |number: u32| i8::try_from(number).ok();
     civil::DateTime::new(
@@ -111,8 +112,8 @@ fn civil_of(local: NaiveDateTime) -> Option<civil::DateTime> {
     .ok()
 }
 
-/// The zone of this name: as the system has it, which follows the changes of the law, else as it
-/// is built in, for a system that knows no zones or not this one.
+/// The zone with this name. The system's data is used first, since it follows changes of the law; the
+/// built-in data is for systems without zones or without this one.
 fn zone_named(name: &str) -> Option<TimeZone> {
     let system = tz::db().get(name).ok();
     system.or_else(|| TimeZoneDatabase::bundled().get(name).ok())
@@ -141,8 +142,8 @@ impl fmt::Display for Calendar {
 impl FromStr for Calendar {
     type Err = Error;
 
-    /// Reads six fields, seconds first, day of week 1 = Sunday, and the name of a time zone, which
-    /// may be left out for UTC.
+    /// Parses six fields, seconds first, day of week 1 = Sunday, and the name of a time zone (UTC by
+    /// default).
     ///
     /// ```
     /// use hookbox::model::calendar::Calendar;
@@ -257,7 +258,7 @@ mod tests {
                 ),
             ],
         );
-        // Others of that hour are not passed over for it.
+        // Other times in that hour are not skipped because of it.
         check(
             "0 */30 * * * * Europe/Berlin",
             &[(

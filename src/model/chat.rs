@@ -1,4 +1,4 @@
-//! The chat systems that events can be told in: their limits and what their robots are given.
+//! The chat systems that events can be sent to: their limits and what their bots need.
 
 use http::Uri;
 
@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::rate::{Rate, Rates};
 use crate::signature::{Scheme, Secret};
 
-/// A chat system, and whoever speaks its language.
+/// A chat system; compatible systems use the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chat {
     /// Slack's incoming webhooks; Mattermost and Rocket.Chat take the same messages.
@@ -21,29 +21,30 @@ pub enum Chat {
     Feishu,
 }
 
-/// Requests to a chat at the same time, unless set otherwise: messages arrive in the order of
-/// their events, and a reply that says how many more may come is true when the next one is sent.
+/// Default number of requests to a chat at the same time. With one, messages arrive in the order of
+/// their events, and the remaining quota that a reply reports is still right when the next message
+/// is sent.
 pub const CONCURRENCY: u32 = 1;
 
 const fn per_minute(count: u32) -> Rate {
     Rate::new(count, 60_000)
 }
 
-/// One a second. Short bursts are let through, but nobody says how long.
-/// Source: Slack, "Rate limits", incoming webhooks.
+/// One per second. Short bursts are allowed, but Slack does not say how long. Source: Slack, "Rate
+/// limits", incoming webhooks.
 static SLACK: Rates = Rates::of(&[Rate::new(1, 1_000)]);
 
-/// Twenty a minute; a robot that goes over is silent for ten minutes.
-/// Source: DingTalk, "Custom robot access".
+/// Twenty per minute; a bot that sends more is blocked for ten minutes. Source: DingTalk, "Custom
+/// robot access".
 static DINGTALK: Rates = Rates::of(&[per_minute(20)]);
 
-/// Twenty a minute. Source: WeCom, "Group robot configuration".
+/// Twenty per minute. Source: WeCom, "Group robot configuration".
 static WECOM: Rates = Rates::of(&[per_minute(20)]);
 
-/// Five a second and a hundred a minute. Source: Feishu, "Custom bot usage guide".
+/// Five per second and a hundred per minute. Source: Feishu, "Custom bot usage guide".
 static FEISHU: Rates = Rates::of(&[Rate::new(5, 1_000), per_minute(100)]);
 
-/// Where the robots of those chats are that have one host for all.
+/// The hosts of those chats whose bots all have the same host.
 const HOSTS: [(&str, Chat); 10] = [
     ("hooks.slack.com", Chat::Slack),
     ("hooks.slack-gov.com", Chat::Slack),
@@ -58,7 +59,7 @@ const HOSTS: [(&str, Chat); 10] = [
 ];
 
 impl Chat {
-    /// Every one, in the order of the help text.
+    /// Every chat, in the order of the help text.
     pub const ALL: [Chat; 5] = [
         Chat::Slack,
         Chat::Discord,
@@ -78,7 +79,7 @@ impl Chat {
         }
     }
 
-    /// The name that its people give it.
+    /// The product's own name.
     pub fn title(self) -> &'static str {
         match self {
             Chat::Slack => "Slack",
@@ -89,12 +90,12 @@ impl Chat {
         }
     }
 
-    /// The chat of this name.
+    /// The chat with this name.
     pub fn of_name(name: &str) -> Option<Chat> {
         Chat::ALL.into_iter().find(|chat| chat.name() == name)
     }
 
-    /// How many messages it takes in how much time. Discord says so in its replies.
+    /// How many messages it accepts per time. Discord reports this in its replies instead.
     pub fn rates(self) -> Option<&'static Rates> {
         match self {
             Chat::Slack => Some(&SLACK),
@@ -105,7 +106,7 @@ impl Chat {
         }
     }
 
-    /// The chat whose robots live at this host, of those that have one host for all.
+    /// The chat whose bots are at this host, for chats that have one host for all.
     pub fn of_host(uri: &Uri) -> Option<Chat> {
         let host = uri.host()?;
         let known = HOSTS
@@ -114,7 +115,7 @@ impl Chat {
         known.map(|(_, chat)| *chat)
     }
 
-    /// Fields on top of a request's body that prove who sent it.
+    /// Fields at the top level of a request's body that prove who sent it.
     pub fn secret_fields(self) -> &'static [&'static str] {
         match self {
             Chat::Feishu => &["sign"],
@@ -122,11 +123,11 @@ impl Chat {
         }
     }
 
-    /// Checks that an endpoint's settings are such as the chat knows.
+    /// Checks that an endpoint's settings are valid for this chat.
     ///
     /// # Errors
     /// [`Error::Misuse`] for a signature scheme, which no chat reads; for a secret where the URL is
-    /// the only one; for a URL of another chat, or of an interface that is no more.
+    /// the only one; for a URL of another chat, or of an interface that no longer exists.
     pub fn check(self, uri: &Uri, scheme: Scheme, secret: Option<&Secret>) -> Result<()> {
         let title = self.title();
         if scheme != Scheme::None {
@@ -147,7 +148,7 @@ impl Chat {
         self.check_url(uri)
     }
 
-    /// Whether its robots may have a signing secret.
+    /// Whether its bots may have a signing secret.
     pub fn signs(self) -> bool {
         matches!(self, Chat::Dingtalk | Chat::Feishu)
     }
@@ -155,7 +156,7 @@ impl Chat {
     fn check_url(self, uri: &Uri) -> Result<()> {
         let title = self.title();
         let path = uri.path();
-        // Discord takes Slack's messages at the URL with /slack behind it.
+        // Discord accepts Slack's messages at a URL that ends with /slack.
         let wanted = match Chat::of_host(uri) {
             None => return Ok(()),
             Some(Chat::Discord) if path.trim_end_matches('/').ends_with("/slack") => Chat::Slack,

@@ -10,17 +10,19 @@ use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, ReplayId};
 use crate::model::window::Windows;
 use crate::time::Timestamp;
 
-/// The state of a delivery. That it is being sent right now, or waits because its endpoint is
-/// offline, is shown beside the state and is not a state.
+/// The state of a delivery.
+///
+/// That it is being sent right now, or waits because its endpoint is offline, is shown beside the state and
+/// is not a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     /// It is owed, and has a due time.
     Pending,
     /// The endpoint has it.
     Delivered,
-    /// It was given up, with the reason.
+    /// It was given up; the reason is stored.
     Dead,
-    /// A person called it off.
+    /// A person cancelled it.
     Cancelled,
 }
 
@@ -65,32 +67,32 @@ impl FromStr for State {
     }
 }
 
-/// What can happen to a delivery.
+/// A state change of a delivery, or an event that may cause one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Move {
-    /// The endpoint took it.
+    /// The endpoint accepted it.
     Deliver,
-    /// The endpoint refused it, and it is due again then. Spends a try.
+    /// The endpoint refused it, and it is due again later. Spends a try.
     Retry {
         /// When it is due again.
         due: Timestamp,
     },
-    /// The endpoint could not be reached; it stays as it is. Spends no try.
+    /// The endpoint could not be reached; the delivery does not change. Spends no try.
     Postpone,
     /// It is given up.
     GiveUp {
         /// Why, in plain words.
         reason: String,
     },
-    /// A person calls it off.
+    /// It is cancelled.
     Cancel {
         /// Why, in plain words.
         reason: String,
     },
 }
 
-/// The state after a move; `None` where the move is not open to a delivery in that state. This
-/// is the whole table: a settled delivery stays as it was, and a replay is a new delivery.
+/// The state after a change; `None` if a delivery in that state cannot change so. This is the whole table:
+/// a settled delivery stays in its state, and a replay is a new delivery.
 ///
 /// ```
 /// use hookbox::model::delivery::{Move, State, next_state};
@@ -107,14 +109,14 @@ pub fn next_state(state: State, change: &Move) -> Option<State> {
     }
 }
 
-/// A delivery as it is looked at.
+/// A stored delivery, for display.
 #[derive(Debug, Clone)]
 pub struct DeliveryRecord {
-    /// Its row.
+    /// Its row id.
     pub id: DeliveryId,
     /// The event that is owed.
     pub event: EventId,
-    /// The row of the endpoint it is owed to.
+    /// The row id of the endpoint it is owed to.
     pub endpoint_id: EndpointId,
     /// The name of that endpoint.
     pub endpoint: String,
@@ -128,55 +130,55 @@ pub struct DeliveryRecord {
     pub state: State,
     /// Tries spent: attempts that were refused, or that delivered it.
     pub tries: i64,
-    /// Attempts recorded, with those that spent no try.
+    /// Attempts recorded, including those that spent no try.
     pub attempts: i64,
     /// When it was made.
     pub created: Timestamp,
     /// When it is due; only while pending.
     pub due: Option<Timestamp>,
-    /// When it was settled; only afterwards.
+    /// When it was settled; `None` before that.
     pub settled: Option<Timestamp>,
-    /// Why it is dead, cancelled, or was last refused; what was odd about one that was delivered.
+    /// Why it is dead or cancelled, or was last refused; for a delivered one, what was unusual.
     pub reason: Option<String>,
     /// The delivery this one repeats.
     pub replay_of: Option<DeliveryId>,
-    /// How the endpoint's expression failed on the event, which was sent for that.
+    /// The error of the endpoint's expression on this event; such an event is sent.
     pub when_error: Option<String>,
     /// The bulk replay that it was made for.
     pub replay: Option<ReplayId>,
-    /// Whether its `webhook-id` is its own id: the receiver must take the event again.
+    /// Whether its `webhook-id` is its own id: the receiver must accept the event again.
     pub has_new_id: bool,
-    /// Of a dead or cancelled one: the replay that got through in its place.
+    /// For a dead or cancelled delivery: the replay that superseded it.
     pub superseded_by: Option<DeliveryId>,
-    /// How its endpoint fares.
+    /// The state of its endpoint.
     pub endpoint_waits: EndpointWaits,
 }
 
-/// Why an endpoint gets nothing.
+/// Why nothing is sent to an endpoint now.
 #[derive(Debug, Clone, Default)]
 pub struct EndpointWaits {
-    /// Why a person or its last answer stopped it.
+    /// Why it is held, by a person or because of its last answer.
     pub held: Option<String>,
     /// Why it cannot be reached.
     pub offline: Option<String>,
-    /// Its rate is used up, or it asked to wait: nothing is sent before.
+    /// Its rate limit is used up, or it asked to wait: nothing is sent before this time.
     pub paced_until: Option<Timestamp>,
-    /// When it is sent to, if not always.
+    /// When it may be sent to; `None` for always.
     pub window: Option<Windows>,
-    /// Of an ordered one: the delivery that must be settled first, if that is another.
+    /// For an ordered endpoint: the delivery that must be settled first, if it is another one.
     pub behind: Option<DeliveryId>,
 }
 
 impl DeliveryRecord {
-    /// Why a pending one is not being sent at this moment: `held`, `window`, `offline`; for one that
-    /// is due `order` or `pace`.
+    /// Why a pending delivery is not being sent now: `held`, `window`, `offline`; for a due one also
+    /// `order` or `pace`.
     pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
         let endpoint = &self.endpoint_waits;
         let due = self.due.filter(|_| self.state == State::Pending)?;
         if endpoint.held.is_some() {
             Some("held")
         } else if self.opens(now).is_some() {
-            // Not even a probe is sent.
+            // Not even a probe is sent outside the window.
             Some("window")
         } else if endpoint.offline.is_some() {
             Some("offline")
@@ -189,12 +191,12 @@ impl DeliveryRecord {
         }
     }
 
-    /// When the endpoint's window opens, if it is closed; `None` inside where it never will.
+    /// When the endpoint's window opens, if it is closed; the inner `None` means never.
     fn opens(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         self.endpoint_waits.window.as_ref()?.closed_until(now)
     }
 
-    /// What it is waiting for, in words.
+    /// Why it waits, in words.
     pub fn waiting_reason(&self, box_id: &BoxId, now: Timestamp) -> Option<String> {
         let endpoint = &self.endpoint_waits;
         match self.waiting(now)? {
@@ -211,7 +213,7 @@ impl DeliveryRecord {
         }
     }
 
-    /// The contract's JSON object, as of a moment.
+    /// The JSON object of the API, at this time.
     pub fn json(&self, box_id: &BoxId, now: Timestamp) -> Value {
         json!({
             "id": box_id.delivery(self.id),

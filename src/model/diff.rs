@@ -1,4 +1,4 @@
-//! Two attempts side by side: what was sent, what came back, and where they differ. Pure.
+//! Compares two attempts: what was sent, what came back, and where they differ. Pure.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::model::delivery::DeliveryRecord;
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::BoxId;
 
-/// As much of a body is compared, in bytes.
+/// Maximum bytes of a body that are compared.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 
-/// As many lines are compared: it costs the square of them.
+/// Maximum lines that are compared: the cost is quadratic.
 const LINES_MAX: usize = 1_000;
 
-/// Lines around a difference.
+/// Lines shown around a difference.
 const CONTEXT: usize = 3;
 
-/// One of the two.
+/// One of the two attempts.
 #[derive(Debug)]
 pub struct Side {
     /// The attempt.
     pub attempt: AttemptRecord,
     /// Its delivery.
     pub delivery: DeliveryRecord,
-    /// The body of its event, as it may be shown.
+    /// The body of its event, in the form that may be shown.
     pub body: Vec<u8>,
 }
 
-/// A value that either side has.
+/// A value of both attempts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair {
-    /// What it is of.
+    /// The name of the value.
     pub name: String,
-    /// What the one has, if it has it.
+    /// The value of the first attempt, if it has one.
     pub a: Option<String>,
-    /// What the other has.
+    /// The value of the second attempt.
     pub b: Option<String>,
 }
 
@@ -51,38 +51,38 @@ impl Pair {
     }
 }
 
-/// Whose a line is.
+/// Which side has a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
     /// Both have it.
     Both,
-    /// Only the one.
+    /// Only the first.
     A,
-    /// Only the other.
+    /// Only the second.
     B,
 }
 
 /// A line of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Whose it is.
+    /// Which side has it.
     pub whose: Whose,
     /// The line.
     pub text: String,
 }
 
-/// What there is to compare.
+/// The result of the comparison.
 #[derive(Debug)]
 pub struct Diff {
-    /// Endpoint, event, outcome and the like.
+    /// Endpoint, event, outcome and similar facts.
     pub facts: Vec<Pair>,
     /// Headers of the requests, by name.
     pub request_headers: Vec<Pair>,
     /// Headers of the replies, by name.
     pub response_headers: Vec<Pair>,
-    /// Lines of the events' bodies around what differs; none where they are the same.
+    /// Lines of the events' bodies around the differences; empty if they are the same.
     pub request_body: Vec<Line>,
-    /// The same of the replies' bodies.
+    /// Lines of the replies' bodies around the differences.
     pub response_body: Vec<Line>,
 }
 
@@ -137,7 +137,7 @@ impl Diff {
         })
     }
 
-    /// What differs, a line each, as `diff` would write it.
+    /// The differences as text, one line each, as `diff` writes them.
     pub fn text(&self) -> Vec<String> {
         let mut text = Vec::new();
         let parts = [
@@ -202,7 +202,7 @@ fn headers(a: &[Header], b: &[Header]) -> Vec<Pair> {
     pairs.into_values().collect()
 }
 
-/// The lines of two bodies around what differs.
+/// The lines of two bodies around the differences.
 fn lines(a: &[u8], b: &[u8]) -> Vec<Line> {
     if a == b {
         return Vec::new();
@@ -232,7 +232,7 @@ fn lines(a: &[u8], b: &[u8]) -> Vec<Line> {
         .collect()
 }
 
-/// A body as a person reads it: JSON a field a line.
+/// A body in a readable form: JSON with one field per line.
 fn readable(body: &[u8]) -> String {
     let body = &body[..body.len().min(BODY_BYTES_MAX)];
     let pretty = serde_json::from_slice::<Value>(body)

@@ -1,5 +1,5 @@
-//! What about an endpoint's settings is probably not meant: said when it is set, by `doctor` and on
-//! its page. Pure; nothing here is refused.
+//! Warnings about an endpoint's settings that are probably a mistake. They are shown when the settings are
+//! changed, by `doctor`, and on the endpoint's page. Pure; nothing is rejected here.
 
 use std::sync::Arc;
 
@@ -7,16 +7,16 @@ use crate::model::chat::Chat;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::source::Source;
 
-/// Deliveries that were answered with a yes.
+/// How many deliveries were answered with success.
 #[derive(Debug, Clone, Copy)]
 pub struct Answered {
     /// All of them.
     pub in_all: i64,
-    /// Those that a page for a person answered.
+    /// Those that were answered with a page for a person.
     pub by_page: i64,
 }
 
-/// What is doubtful about an endpoint, beside these others, with these sources and answers.
+/// All warnings about an endpoint, given the other endpoints, the sources and its answers.
 pub fn doubts(
     endpoint: &Endpoint,
     all: &[Arc<Endpoint>],
@@ -33,8 +33,8 @@ pub fn doubts(
     found.into_iter().flatten().collect()
 }
 
-/// Somebody else may have answered: a network that wants a login first, a proxy's error page. One
-/// whose receiver always answers so is believed after a while.
+/// Something else may have answered: a network with a login page, a proxy's error page. If the receiver
+/// always answers with a page, this stops warning after a while.
 fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
     const BELIEVED_FROM: i64 = 10;
     let Answered { in_all, by_page } = answered;
@@ -47,7 +47,7 @@ fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
     ))
 }
 
-/// It points at a way in of this file, from which it gets events.
+/// The endpoint's URL is a source of this file, and the source's events go to this endpoint: a loop.
 fn comes_back(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     let rest = endpoint.url.uri().path().strip_prefix("/in/")?;
     let name = rest.split('/').next().unwrap_or_default();
@@ -60,11 +60,11 @@ fn comes_back(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     })
 }
 
-/// A chat's robot refuses what it does not know.
+/// A chat's bot rejects requests in the raw format.
 fn raw_to_chat(endpoint: &Endpoint) -> Option<String> {
     let uri = endpoint.url.uri();
     let path = uri.path().trim_end_matches('/');
-    // Discord takes GitHub's own events at the URL with /github behind it, and Slack's messages.
+    // Discord accepts GitHub's events at a URL that ends with /github, and Slack's messages at /slack.
     if path.ends_with("/github") || path.ends_with("/slack") {
         return None;
     }
@@ -79,7 +79,7 @@ fn raw_to_chat(endpoint: &Endpoint) -> Option<String> {
     }
 }
 
-/// Two endpoints with one URL know nothing of each other's pace.
+/// Two endpoints with one URL do not share a rate limit.
 fn shares_url(endpoint: &Endpoint, all: &[Arc<Endpoint>]) -> Option<String> {
     let rate = endpoint.rate()?;
     let mut others = all.iter().filter(|other| other.name != endpoint.name);
@@ -90,8 +90,8 @@ fn shares_url(endpoint: &Endpoint, all: &[Arc<Endpoint>]) -> Option<String> {
     ))
 }
 
-/// One of its types is sent by none of its sources: where all of them are git servers it is said, and else
-/// where it is one of a git server's that is spelled otherwise.
+/// None of its sources sends one of its types. If all sources are git servers, this always warns. Otherwise
+/// it warns only if the type is a git server's type in another spelling.
 fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     const SHOWN_MAX: usize = 8;
     let types = endpoint.filters.types.as_ref()?;
@@ -110,7 +110,7 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
         return None;
     }
     let idle = types.first_idle(known.iter().copied())?;
-    // What differs in its spelling alone: pull-request, issue, PullRequest.
+    // To compare types without their spelling: pull-request, issue, PullRequest.
     let plain = |text: &str| {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);
         let text: String = letters.collect::<String>().to_ascii_lowercase();
@@ -119,7 +119,7 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     let meant = known.iter().find(|name| plain(name) == plain(&idle));
     let hint = match meant {
         Some(name) => format!("did you mean {name}?"),
-        // Another source may send any.
+        // A source of this kind may send any type.
         None if kinds.iter().any(|kind| kind.has_other_types()) => return None,
         None => {
             let shown = &known[..known.len().min(SHOWN_MAX)];

@@ -23,43 +23,42 @@ use crate::time::{Timestamp, show_span};
 
 pub use crate::model::url::EndpointUrl;
 
-/// How long one attempt may take in all, unless set otherwise. Standard Webhooks advises 15 to
-/// 30 seconds.
+/// Default timeout of one attempt. Standard Webhooks advises 15 to 30 seconds.
 pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
 
-/// Longest allowed `--timeout`: a worker thread is held that long by a receiver that hangs.
+/// Maximum `--timeout`: a receiver that hangs keeps a worker thread busy for this long.
 pub const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 
-/// Most requests to one endpoint at the same time, unless set otherwise. Enough to keep a receiver
-/// on the same network busy; one that answers slower when it is asked more at a time gets fewer.
+/// Default maximum of requests to one endpoint at the same time. It is enough to keep a receiver on the
+/// same network busy; a receiver that slows down with more requests gets fewer.
 pub const CONCURRENCY_DEFAULT: u32 = 8;
 
-/// Most requests to one endpoint at the same time.
+/// Maximum that can be set for requests to one endpoint at the same time.
 pub const CONCURRENCY_MAX: u32 = 64;
 
-/// Longest wait between probes of an endpoint that cannot be reached, unless set otherwise: how long
-/// one that is back goes unnoticed at most.
+/// Default maximum wait between probes of an unreachable endpoint. It takes at most this long to notice
+/// that the endpoint is back.
 pub const PROBE_MAX_DEFAULT: Duration = Duration::from_secs(60);
 
-/// What that wait may be set to.
+/// Allowed values of that wait.
 const PROBE_MAX: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(86_400);
 
-/// Most tries of a delivery: each is a row.
+/// Maximum tries of a delivery: each is a row.
 pub const TRIES_MAX: u32 = 1_000;
 
-/// How old an event may be allowed to become.
+/// Allowed values of the age at which deliveries expire.
 const EXPIRE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(3_650 * 86_400);
 
-/// The shape in which an event is sent.
+/// The form in which an event is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Format {
     /// The producer's own bytes, content type and event headers.
     Raw,
-    /// A message in a chat.
+    /// A chat message.
     Chat(Chat),
-    /// What a template makes of the event.
+    /// The output of a template.
     Template(Template),
 }
 
@@ -73,7 +72,7 @@ impl Format {
         }
     }
 
-    /// The format that SQL names so; `template` needs its template.
+    /// The format with this name in SQL; `template` needs its template.
     pub fn of_name(name: &str, template: Option<Template>) -> Option<Format> {
         match (name, template) {
             ("raw", None) => Some(Format::Raw),
@@ -83,7 +82,7 @@ impl Format {
         }
     }
 
-    /// The chat that it writes to, if it is one.
+    /// The chat of a chat format.
     pub fn chat(&self) -> Option<Chat> {
         match self {
             Format::Chat(chat) => Some(*chat),
@@ -91,7 +90,7 @@ impl Format {
         }
     }
 
-    /// The template, where there is one.
+    /// The template of a template format.
     pub fn template(&self) -> Option<&Template> {
         match self {
             Format::Raw | Format::Chat(_) => None,
@@ -101,7 +100,7 @@ impl Format {
 }
 
 impl fmt::Display for Format {
-    /// As it is written on the command line.
+    /// In the form of the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Format::Raw | Format::Chat(_) => f.write_str(self.name()),
@@ -110,18 +109,18 @@ impl fmt::Display for Format {
     }
 }
 
-/// An endpoint as it is stored: what was set of it can be read as if it were its own.
+/// A stored endpoint. It dereferences to its settings.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// Its row.
+    /// Its row id.
     pub id: EndpointId,
-    /// What was set.
+    /// Its settings.
     pub set: NewEndpoint,
-    /// Secrets that were replaced, newest first; each holds until its end.
+    /// Secrets that were replaced, newest first; each is valid until its end.
     pub old_secrets: Vec<OldSecret>,
-    /// Since when, and why, nothing is sent there, though everything is kept for it.
+    /// Since when and why the endpoint is held: nothing is sent, and everything is kept.
     pub held: Option<Hold>,
-    /// How often a person asked to try at once whatever waits.
+    /// How often a person asked to send the waiting deliveries at once.
     pub manual_retry_seq: i64,
 }
 
@@ -133,17 +132,18 @@ impl Deref for Endpoint {
     }
 }
 
-/// That an endpoint is held.
+/// A hold of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
     /// Since when.
     pub since: Timestamp,
-    /// Why: as a person said, or what the endpoint answered.
+    /// The reason that a person gave, or the endpoint's answer.
     pub reason: String,
 }
 
 impl Endpoint {
-    /// Whatever an endpoint is sent that others must not see: a receiver may say it again.
+    /// All secret texts that are sent to the endpoint. They must be hidden in its replies, since a receiver
+    /// may repeat them.
     pub fn secret_texts(&self) -> Vec<Vec<u8>> {
         let old = self.old_secrets.iter().map(|old| &old.secret);
         let keys = self.secret.iter().chain(old);
@@ -154,7 +154,7 @@ impl Endpoint {
         texts
     }
 
-    /// The secrets that hold at this moment, the newest first.
+    /// The secrets that are valid at this time, newest first.
     pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
         let old = self.old_secrets.iter().filter(|old| now < old.ends);
         self.secret
@@ -164,52 +164,51 @@ impl Endpoint {
     }
 }
 
-/// What can be set of an endpoint. [`NewEndpoint::new`] fills in the defaults.
+/// The settings of an endpoint. [`NewEndpoint::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct NewEndpoint {
     /// See [`check_name`](crate::model::check_name).
     pub name: String,
-    /// Where it is.
+    /// Its URL.
     pub url: EndpointUrl,
-    /// The shape in which events are sent.
+    /// The form in which events are sent.
     pub format: Format,
     /// How requests are signed.
     pub scheme: Scheme,
-    /// What they are signed with.
+    /// The signing secret.
     pub secret: Option<Secret>,
-    /// Where the signature goes and how it is made, for scheme generic.
+    /// For scheme generic: where the signature is and how it is made.
     pub signature: Rules,
     /// How requests are made.
     pub connection: Connection,
     /// Which events are wanted.
     pub filters: Filters,
-    /// How long one attempt may take in all.
+    /// Maximum time of one attempt.
     pub timeout: Duration,
-    /// Requests at the same time, at most; `None` for what its chat has, else
-    /// [`CONCURRENCY_DEFAULT`].
+    /// Maximum requests at the same time; `None` for the default of its chat, or [`CONCURRENCY_DEFAULT`].
     pub concurrency: Option<u32>,
-    /// Requests in a span of time, at most; `None` for what its chat has, else any.
+    /// Maximum requests per time; `None` for the default of its chat, or no limit.
     pub rate: Option<Rates>,
     /// When a refused delivery is tried again.
     pub retry: Retry,
-    /// Tries before a delivery is given up; `None` for one more than the ladder has steps.
+    /// Tries before a delivery is given up; `None` for one more than the retry schedule has steps.
     pub tries: Option<u32>,
-    /// How old an event may become before its delivery is given up; `None` for any age.
+    /// Maximum age of an event before its delivery is given up; `None` for no limit.
     pub expire: Option<Duration>,
-    /// Whether the time that the endpoint could not be reached counts for that.
+    /// Whether the time in which the endpoint was unreachable counts as age.
     pub expires_offline: bool,
-    /// Longest wait between probes while it cannot be reached.
+    /// Maximum wait between probes while it is unreachable.
     pub probe_max: Duration,
-    /// When it is sent to; `None` for always.
+    /// When it may be sent to; `None` for always.
     pub window: Option<Windows>,
     /// Whether it gets one delivery at a time, in the order of their events.
     pub is_ordered: bool,
-    /// Whether it gets nothing but replays.
+    /// Whether it gets only replays.
     pub gets_only_replays: bool,
 }
 
 impl NewEndpoint {
-    /// Gives it another format. A robot's secret is of no use to another format, and goes.
+    /// Changes the format. The secret of a chat bot is of no use for another format, so it is removed.
     pub fn send_as(&mut self, format: Format) {
         let old = self.format.chat();
         self.format = format;
@@ -218,8 +217,8 @@ impl NewEndpoint {
         }
     }
 
-    /// Gives it another scheme, with what only another one has use for left out: a secret where nothing
-    /// is signed, the rules of a generic signature.
+    /// Changes the scheme, and removes what the new scheme does not use: the secret if nothing is signed,
+    /// the rules of a generic signature.
     pub fn sign_by(&mut self, scheme: Scheme) {
         self.scheme = scheme;
         if scheme == Scheme::None && self.format.chat().is_none() {
@@ -230,7 +229,7 @@ impl NewEndpoint {
         }
     }
 
-    /// An endpoint with every default: all events, raw, unsigned, the default ladder.
+    /// An endpoint with every default: all events, raw, unsigned, the default retry schedule.
     pub fn new(name: impl Into<String>, url: EndpointUrl) -> NewEndpoint {
         NewEndpoint {
             name: name.into(),
@@ -255,13 +254,13 @@ impl NewEndpoint {
         }
     }
 
-    /// The chat whose robot it is: that of its host, whatever is sent there, else that of its
-    /// format. What its answers mean and how much it takes are the chat's.
+    /// The chat that the endpoint belongs to: by its host, or else by its format. Its answers and its rate
+    /// limits are those of the chat.
     pub fn chat(&self) -> Option<Chat> {
         Chat::of_host(self.url.uri()).or(self.format.chat())
     }
 
-    /// Requests at the same time, at most: as set, else as its chat has it.
+    /// Maximum requests at the same time: the setting, or the default of its chat.
     pub fn concurrency(&self) -> u32 {
         if self.is_ordered {
             return 1;
@@ -272,23 +271,24 @@ impl NewEndpoint {
         })
     }
 
-    /// Requests in a span of time, at most: as set, else as its chat has it; `None` for any.
+    /// Maximum requests per time: the setting, or the default of its chat; `None` for no limit.
     pub fn rate(&self) -> Option<&Rates> {
         let of_chat = || self.chat().and_then(Chat::rates);
         self.rate.as_ref().or_else(of_chat)
     }
 
-    /// Tries before a delivery is given up: as set, else the first and one a step of the ladder.
+    /// Tries before a delivery is given up: the setting, or the first try and one per step of the retry
+    /// schedule.
     pub fn tries_max(&self) -> u32 {
         self.tries.unwrap_or_else(|| self.retry.tries_max())
     }
 
-    /// Where it is, with what is secret of it hidden.
+    /// Its URL with the secret parts hidden.
     pub fn shown_url(&self) -> String {
         self.url.redacted(self.chat())
     }
 
-    /// The endpoint that it becomes in a store.
+    /// The stored endpoint that has these settings.
     #[cfg(test)]
     pub(crate) fn stored_as(self, id: EndpointId) -> Endpoint {
         Endpoint {
@@ -300,8 +300,8 @@ impl NewEndpoint {
         }
     }
 
-    /// Checks that there is a time ahead at which it is sent to, and one at which what it refused is
-    /// tried again.
+    /// Checks that there is a future time at which it may be sent to, and one at which a refused delivery
+    /// is tried again.
     ///
     /// # Errors
     /// [`Error::Misuse`] when there is none.
@@ -321,10 +321,10 @@ impl NewEndpoint {
         }
     }
 
-    /// Checks that the parts fit together and are within their limits.
+    /// Checks that the settings fit together and are within their limits.
     ///
     /// # Errors
-    /// [`Error::Misuse`] with the part and its limit.
+    /// [`Error::Misuse`] with the setting and its limit.
     pub fn check(&self) -> Result<()> {
         crate::model::check_name(&self.name)?;
         match &self.format {
@@ -410,35 +410,36 @@ impl NewEndpoint {
     }
 }
 
-/// An endpoint with how it fares.
+/// An endpoint with its present state.
 #[derive(Debug, Clone)]
 pub struct EndpointReport {
     /// As configured.
     pub endpoint: Endpoint,
-    /// Deliveries waiting.
+    /// Pending deliveries.
     pub pending: i64,
-    /// Deliveries that got through.
+    /// Delivered deliveries.
     pub delivered: i64,
-    /// Deliveries given up, in whose place no replay got through.
+    /// Dead deliveries that are not superseded.
     pub dead: i64,
-    /// Deliveries called off, in whose place no replay got through.
+    /// Cancelled deliveries that are not superseded.
     pub cancelled: i64,
-    /// Deliveries given up or called off in whose place a replay got through.
+    /// Dead and cancelled deliveries that are superseded: a replay was delivered in their place.
     pub superseded: i64,
-    /// Events on which its expression failed, and which were sent for that.
+    /// Events on which its expression failed; they were sent.
     pub when_errors: i64,
-    /// The due time of the pending delivery that is due first.
+    /// The earliest due time of a pending delivery.
     pub oldest_due: Option<Timestamp>,
-    /// The outage that goes on now.
+    /// The present outage.
     pub outage: Option<Outage>,
-    /// How attempts ended in the hours of the last two days, oldest first; hours without any are
-    /// left out.
+    /// How attempts ended in each hour of the last two days, oldest first; hours without attempts are left
+    /// out.
     pub hours: Vec<Hour>,
-    /// For how long it has refused whatever it was sent, if it does.
+    /// For how long it has refused everything, if it is failing.
     pub failing: Option<Duration>,
-    /// Its rate is used up, or it asked to wait: nothing is sent before; may be over.
+    /// Its rate limit is used up, or it asked to wait: nothing is sent before this time. The time may be
+    /// past.
     pub paced_until: Option<Timestamp>,
-    /// What about it is probably not meant.
+    /// Settings that are probably a mistake.
     pub doubts: Vec<String>,
 }
 
@@ -464,7 +465,7 @@ impl Hour {
 }
 
 impl EndpointReport {
-    /// The contract's JSON object; never the secret.
+    /// The JSON object of the API, without the secret.
     pub fn json(&self) -> Value {
         let endpoint = &self.endpoint;
         let filters = &endpoint.filters;

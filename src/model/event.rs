@@ -8,23 +8,23 @@ use crate::model::header::{Header, shown_headers};
 use crate::model::id::{BoxId, EventId, SourceId};
 use crate::time::Timestamp;
 
-/// Longest event type, in bytes: it is shown in lists and sent in headers.
+/// Maximum length of an event type, in bytes: it is shown in lists and sent in headers.
 pub const TYPE_BYTES_MAX: usize = 128;
 
-/// Longest key, in bytes: it is indexed.
+/// Maximum length of a key, in bytes: it is indexed.
 pub const KEY_BYTES_MAX: usize = 256;
 
-/// Largest body unless set otherwise, in bytes: 1 MiB. Gogs' own payloads are a few KiB.
+/// Default maximum size of a body, in bytes: 1 MiB. Gogs' own payloads are a few KiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// An event to be stored.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
-    /// Where it came in; `None` when it was put in from the command line.
+    /// Its source; `None` for an event from the command line.
     pub source: Option<SourceId>,
     /// What kind of fact, such as `push` or `order.paid`.
     pub event_type: String,
-    /// The type in the producer's own spelling, where that is another.
+    /// The type in the producer's own spelling, if it differs.
     pub original_type: Option<String>,
     /// The idempotency key: the same key of the same source is the same event.
     pub key: Option<String>,
@@ -32,16 +32,16 @@ pub struct NewEvent {
     pub content_type: Option<String>,
     /// The producer's headers in received order.
     pub headers: Vec<Header>,
-    /// The exact bytes.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
     /// The event that this one is an edited copy of.
     pub replay_of: Option<EventId>,
-    /// How an expression of its source's failed on it.
+    /// The error of an expression of its source on this event.
     pub problem: Option<String>,
 }
 
 impl NewEvent {
-    /// An event of this type and body, and nothing else.
+    /// An event with this type and body, and nothing else.
     pub fn new(event_type: impl Into<String>, body: impl Into<Vec<u8>>) -> NewEvent {
         NewEvent {
             source: None,
@@ -56,17 +56,17 @@ impl NewEvent {
         }
     }
 
-    /// Checks what the store requires.
+    /// Checks the limits that the store requires.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the type or key is empty, too long or has control characters, or the
-    /// content type cannot stand in a header.
+    /// content type cannot be sent in a header.
     pub fn check(&self) -> Result<()> {
         check_text("event type", &self.event_type, TYPE_BYTES_MAX)?;
         if let Some(key) = &self.key {
             check_text("key", key, KEY_BYTES_MAX)?;
         }
-        // It is sent as a header; one that cannot be would block its endpoint.
+        // The content type is sent as a header; an invalid one would block the endpoint.
         match &self.content_type {
             Some(text) if http::HeaderValue::from_str(text).is_err() => Err(Error::misuse(
                 "the content type cannot stand in a header; write one such as application/json",
@@ -76,12 +76,12 @@ impl NewEvent {
     }
 }
 
-/// Whether a text can be an event's type.
+/// Whether a text is a valid event type.
 pub fn is_type(text: &str) -> bool {
     check_text("event type", text, TYPE_BYTES_MAX).is_ok()
 }
 
-/// Whether a text can be an event's key.
+/// Whether a text is a valid event key.
 pub fn is_key(text: &str) -> bool {
     check_text("key", text, KEY_BYTES_MAX).is_ok()
 }
@@ -105,29 +105,29 @@ fn check_text(what: &str, text: &str, bytes_max: usize) -> Result<()> {
     Ok(())
 }
 
-/// What became of an event that was handed in.
+/// The result of accepting an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
-    /// The event: the new one, or the one that has the key already.
+    /// The event: the new one, or the one that already has the key.
     pub id: EventId,
-    /// Whether the key was known, so that no second event was made.
+    /// Whether the key was known, so that no second event was stored.
     pub duplicate: bool,
-    /// Deliveries made: of the new event, or as a replay that a repeat asked for.
+    /// Deliveries created: of the new event, or as a replay that a repeat asked for.
     pub deliveries: usize,
-    /// Pending deliveries whose wait a repeat ended.
+    /// Pending deliveries that a repeat made due at once.
     pub hurried: usize,
 }
 
-/// An event as it is looked at; the body is asked for by itself.
+/// A stored event without its body, for display.
 #[derive(Debug, Clone)]
 pub struct EventRecord {
-    /// Its row.
+    /// Its row id.
     pub id: EventId,
     /// The name of its source.
     pub source: Option<String>,
     /// What kind of fact.
     pub event_type: String,
-    /// The type in the producer's own spelling, where that is another.
+    /// The type in the producer's own spelling, if it differs.
     pub original_type: Option<String>,
     /// Its idempotency key.
     pub key: Option<String>,
@@ -143,12 +143,13 @@ pub struct EventRecord {
     pub bytes: i64,
     /// The event that this one is an edited copy of.
     pub replay_of: Option<EventId>,
-    /// How an expression of its source's failed on it: it has no type or key of its own for that.
+    /// The error of an expression of its source on this event: so the event has a default type, or
+    /// no key.
     pub problem: Option<String>,
 }
 
-/// One line for lists: who did what to which repository; of an event whose body does not say so,
-/// the type and where it came in.
+/// One line for lists: who did what to which repository. If the body does not say so, the type and
+/// the source.
 pub fn summary(read: Option<&str>, event_type: &str, source: Option<&str>) -> String {
     match (read, source) {
         (Some(summary), _) => summary.to_owned(),
@@ -164,7 +165,7 @@ impl EventRecord {
         summary(read, &self.event_type, self.source.as_deref())
     }
 
-    /// The contract's JSON object.
+    /// The JSON object of the API.
     pub fn json(&self, box_id: &BoxId) -> Value {
         json!({
             "id": box_id.event(self.id),

@@ -1,7 +1,8 @@
-//! What a yes of an endpoint looks like: an expression over its reply. Pure.
+//! Expectations: an expression over a reply that decides whether it is a success. Pure.
 //!
-//! A 2xx is a yes by the standard (Standard Webhooks 1.0.0). A network that wants a login first, or a
-//! server that reports its errors with a 200, says 200 too: then only the reply itself tells.
+//! By the standard a 2xx is a success (Standard Webhooks 1.0.0). But a network with a login page answers
+//! 200, and so does a server that reports its errors with status 200: then only the content of the reply
+//! shows what happened.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +18,7 @@ use crate::model::header::Header;
 use crate::model::jinja::told;
 use crate::model::scope::headers_value;
 
-/// What an expectation may speak of.
+/// The names that an expectation may use.
 const NAMES: [&str; 4] = ["status", "headers", "body", "text"];
 
 /// A checked expectation. Cheap to clone.
@@ -31,16 +32,17 @@ struct Compiled {
 }
 
 impl Expect {
-    /// Whether it decides about a reply of this status: about every one where it speaks of `status`,
-    /// else about a 2xx.
+    /// Whether the expectation applies to a reply with this status: to every reply if it uses `status`,
+    /// otherwise to a 2xx.
     pub fn decides(&self, status: u16) -> bool {
         self.0.asks_status || (200..300).contains(&status)
     }
 
-    /// Whether a reply is a yes.
+    /// Whether a reply is a success.
     ///
     /// # Errors
-    /// What stopped it, in plain words: the reply is not JSON where a field of it is asked for.
+    /// The reason, in plain words: for example, the reply is not JSON but the expression uses one of its
+    /// fields.
     ///
     /// ```
     /// use hookbox::model::expect::Expect;

@@ -1,6 +1,6 @@
 //! Jinja expressions over an event: `--when`, and how a generic source finds type and key.
 //!
-//! Pure and bounded: an expression that does too much fails, and never runs on. It must never
+//! They are pure and bounded: an expression that does too much fails, and always ends. This file must never
 //! decide what a failure means; its callers do.
 
 use std::collections::BTreeMap;
@@ -15,13 +15,13 @@ use crate::error::{Error, Result};
 use crate::model::jinja::{Program, environment, told};
 use crate::model::scope::{Scope, headers_value};
 
-/// Steps an expression may take on one event; usual ones take ten to fifty.
+/// Maximum steps of an expression on one event; a typical expression takes ten to fifty.
 const FUEL: u64 = 1_000;
 
 /// Longest expression, in bytes.
 const TEXT_BYTES_MAX: usize = 4_096;
 
-/// What an expression may speak of.
+/// The names that an expression may use.
 const NAMES: [&str; 5] = ["type", "source", "branch", "headers", "body"];
 
 /// The environment of all expressions.
@@ -39,10 +39,10 @@ struct Compiled {
 }
 
 impl Expression {
-    /// Reads an expression and tries it on an empty event.
+    /// Parses an expression and tries it on an empty event.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is not well formed, or speaks of what no event has.
+    /// [`Error::Misuse`] when its syntax is invalid, or it uses a name that no event has.
     ///
     /// ```
     /// use hookbox::model::expression::Expression;
@@ -57,7 +57,7 @@ impl Expression {
         check(text, &NAMES, "no event has")?;
         let expression = Expression(Arc::new(Compiled {
             text: text.to_owned(),
-            // By the letter: what stands inside a slice (`body.ref[:5]`) is not among those asked.
+            // A text search, since the library does not report names inside a slice (`body.ref[:5]`).
             asks_headers: text.contains("headers"),
             asks_body: text.contains("body"),
             asks_fields: ["body.", "body['", "body[\""]
@@ -70,20 +70,20 @@ impl Expression {
         }
     }
 
-    /// Whether it is true of this event.
+    /// Whether the expression is true for this event.
     ///
     /// # Errors
-    /// What stopped it, in plain words.
+    /// Why it failed, in plain words.
     pub fn holds(&self, scope: &Scope<'_>) -> std::result::Result<bool, String> {
         self.run(scope)
             .map(|value| value.is_true())
             .map_err(|error| told(&error))
     }
 
-    /// The text or number that it says of this event; `None` when that is neither, or empty.
+    /// The text or number that it returns for this event; `None` when the result is neither, or empty.
     ///
     /// # Errors
-    /// What stopped it, in plain words.
+    /// Why it failed, in plain words.
     pub fn text(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         let value = self.run(scope).map_err(|error| told(&error))?;
         let text = match value.as_str() {
@@ -110,25 +110,26 @@ impl Expression {
     }
 }
 
-/// What a checked expression says of what it may speak of.
+/// The value of a checked expression in this context.
 ///
-/// It is compiled anew each time, which takes a few microseconds: what is compiled borrows its text.
+/// It is compiled each time, which takes a few microseconds: the compiled form borrows the text, so it
+/// cannot be stored with it.
 ///
 /// # Errors
-/// What stopped it.
+/// Why it failed.
 pub(super) fn value_of(
     text: &str,
     context: BTreeMap<&'static str, Value>,
 ) -> std::result::Result<Value, JinjaError> {
-    // An event on which it has a fault passes, as with any other failure.
+    // A panic of the library is handled as any other failure, so the event passes.
     let run = || Program::expression(text)?.value(&ENVIRONMENT, context.into());
     caught(run).unwrap_or_else(|fault| Err(JinjaError::new(ErrorKind::InvalidOperation, fault)))
 }
 
-/// Checks an expression that may speak of these names, as far as that can be done without an event.
+/// Checks an expression that may use these names, as far as this is possible without an event.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is too long, not well formed, or speaks of anything else.
+/// [`Error::Misuse`] when it is too long, has invalid syntax, or uses other names.
 pub(super) fn check(text: &str, names: &[&str], nothing_has: &str) -> Result<()> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(Error::misuse(format!(
@@ -148,14 +149,14 @@ pub(super) fn check(text: &str, names: &[&str], nothing_has: &str) -> Result<()>
 }
 
 fn bad(text: &str, why: &str) -> Error {
-    /// Characters of a text that are shown.
+    /// Maximum characters of a text that are shown.
     const SHOWN_MAX: usize = 200;
     let shown: String = text.chars().take(SHOWN_MAX).collect();
     let more = if shown.len() < text.len() { "..." } else { "" };
     Error::misuse(format!("`{shown}{more}` is not an expression: {why}"))
 }
 
-/// Whether it fails whatever the event.
+/// Whether it fails for every event.
 fn is_mistake(error: &JinjaError) -> bool {
     matches!(
         error.kind(),
@@ -168,8 +169,8 @@ fn is_mistake(error: &JinjaError) -> bool {
     )
 }
 
-/// Checks that every filter (`|name`) and test (`is name`) is one. They are looked up when they are
-/// reached, and behind an `and` the trial on an empty event reaches none.
+/// Checks that every filter (`|name`) and test (`is name`) exists. The library looks them up only when it
+/// reaches them, and the trial on an empty event does not reach what comes after an `and`.
 fn check_parts(text: &str) -> std::result::Result<(), JinjaError> {
     let asked = Program::asks(text)?;
     let filters = asked.filters.iter().map(|name| format!("none|{name}"));

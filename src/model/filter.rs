@@ -1,7 +1,7 @@
 //! Which events an endpoint wants: by type, source, branch, and an expression.
 //!
-//! Pure. Where it cannot be told (an expression that fails on an event), the event is wanted:
-//! losing is worse than repeating.
+//! Pure. If this cannot be decided (an expression fails on an event), the event is wanted: a lost
+//! event is worse than a repeated one.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::expression::Expression;
 use crate::model::scope::Scope;
 
-/// Which events an endpoint wants; by default all.
+/// Which events an endpoint wants; the default is all.
 #[derive(Debug, Clone, Default)]
 pub struct Filters {
     /// Of one of these types.
@@ -22,32 +22,32 @@ pub struct Filters {
     pub sources: Option<Globs>,
     /// About one of these branches or tags, or about none.
     pub branches: Option<Globs>,
-    /// For which this is true.
+    /// For which this expression is true.
     pub when: Option<Expression>,
 }
 
-/// A list of patterns, of which one must match: `push,tag*,pull_request`. `*` stands for any text,
-/// also an empty one and also across slashes and dots; `?` for one character.
+/// A list of patterns of which one must match: `push,tag*,pull_request`. `*` matches any text, also
+/// an empty one and also slashes and dots; `?` matches one character.
 #[derive(Debug, Clone)]
 pub struct Globs(Vec<WildMatch>);
 
 /// Whether an endpoint wants an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// No: a filter holds it back.
+    /// No: a filter excludes it.
     No,
     /// Yes.
     Yes,
-    /// The expression failed in this way, so it is sent.
+    /// The expression failed with this error, so the event is sent.
     InDoubt(String),
 }
 
-/// What one filter says of an event.
+/// The result of one filter for an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// The filter: `types`, `sources`, `branches` or `when`.
     pub filter: &'static str,
-    /// As it is set.
+    /// The filter's setting.
     pub setting: String,
     /// Whether it lets the event pass.
     pub passes: bool,
@@ -56,7 +56,7 @@ pub struct Check {
 }
 
 impl Filters {
-    /// Whether the event passes all of them.
+    /// Whether the event passes all filters.
     ///
     /// ```
     /// use hookbox::model::scope::Scope;
@@ -85,7 +85,7 @@ impl Filters {
         }
     }
 
-    /// What each filter that is set says of the event.
+    /// The result of each filter that is set.
     pub fn checks(&self, scope: &Scope<'_>) -> Vec<Check> {
         let source = scope.source.unwrap_or_default();
         let lists = [
@@ -127,7 +127,7 @@ impl Filters {
 }
 
 impl Check {
-    /// The JSON object of one filter's say.
+    /// The JSON object of one filter's result.
     pub fn json(&self) -> Value {
         json!({
             "filter": self.filter,
@@ -139,7 +139,7 @@ impl Check {
 }
 
 impl fmt::Display for Filters {
-    /// The filters that are set, in one line; nothing where none is.
+    /// The filters that are set, on one line; empty if none is set.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
         let parts = [
@@ -190,7 +190,7 @@ impl fmt::Display for Globs {
 impl FromStr for Globs {
     type Err = Error;
 
-    /// Reads patterns that are separated by commas.
+    /// Parses patterns separated by commas.
     fn from_str(text: &str) -> Result<Globs> {
         let patterns: Vec<&str> = text.split(',').map(str::trim).collect();
         if let Some(full) = patterns.iter().find(|pattern| pattern.starts_with("refs/")) {
@@ -268,7 +268,7 @@ mod tests {
         };
         let checks = filters.checks(&scope);
         assert!(checks[0].passes && checks[0].why.contains(&why), "{why}");
-        // What another filter holds back is held back all the same.
+        // An event that another filter excludes stays excluded.
         let narrow = Filters {
             types: Some("push".parse().unwrap()),
             ..filters

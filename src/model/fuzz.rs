@@ -1,4 +1,4 @@
-//! Whatever is written into settings, and whatever events and replies hold, is read or refused.
+//! Random settings, events and replies are parsed or rejected without a panic.
 
 use super::calendar::Calendar;
 use super::event::NewEvent;
@@ -18,7 +18,7 @@ use crate::model::kind::SourceKind;
 use crate::model::source::NewSource;
 use crate::time::{Timestamp, parse_span, show_span};
 
-/// Moments at which something is asked: the ends of all time, and of what calendars know.
+/// Times to test with: the limits of all times, and of the times that calendars cover.
 const MOMENTS: [i64; 11] = [
     i64::MIN,
     i64::MIN / 2,

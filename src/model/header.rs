@@ -1,21 +1,21 @@
-//! Headers as they came: names in their own case, in received order; and which of their values are
+//! Headers as they were received: names in their own case, in the received order; and which values are
 //! credentials.
 
 use crate::error::{Error, Result};
 
-/// One header, name and value, as it came.
+/// One header, name and value, as it was received.
 pub type Header = (String, String);
 
-/// Reads `Name: value`.
+/// Parses `Name: value`.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is not one.
+/// [`Error::Misuse`] when it is not a header.
 pub fn parse_header(line: &str) -> Result<Header> {
     match line.split_once(':') {
         Some((name, value)) if !name.trim().is_empty() => {
             Ok((name.trim().to_owned(), value.trim().to_owned()))
         }
-        // Not echoed: it may hold a secret.
+        // The value is not in the error: it may contain a secret.
         _ => Err(Error::misuse(
             "this is not a header; write it as `Name: value`",
         )),
@@ -31,8 +31,10 @@ pub fn first_value<'a>(headers: &'a [Header], name: &str) -> Option<&'a str> {
     Some(value.trim()).filter(|value| !value.is_empty())
 }
 
-/// Whether a header's value is a credential by its name (`Authorization`, `Cookie`,
-/// `X-Gitlab-Token`, `X-Api-Key` and the like), or a path that may hold one: never shown on a page, never passed on.
+/// Whether a header's value may be a credential, judged by the header's name.
+///
+/// Such names are `Authorization`, `Cookie`, `X-Gitlab-Token`, `X-Api-Key` and similar, and those whose
+/// value is a path that may contain a token. Such a value is never shown and never passed on.
 pub fn holds_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let words = [
@@ -46,7 +48,7 @@ pub fn holds_secret(name: &str) -> bool {
         "secret",
         "api-key",
         "apikey",
-        // What proxies call the path that was asked for: it may end with a token.
+        // Proxies send the requested path in such headers: it may end with a token.
         "original-ur",
         "original-path",
         "forwarded-uri",
@@ -56,10 +58,10 @@ pub fn holds_secret(name: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// What stands in the place of a value that is not shown.
+/// The text shown instead of a hidden value.
 pub const HIDDEN: &str = "[hidden]";
 
-/// Headers as they are shown: the values of credentials hidden.
+/// Headers for display: the values of credentials are hidden.
 pub fn shown_headers(headers: &[Header]) -> Vec<(&str, &str)> {
     headers
         .iter()

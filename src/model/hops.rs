@@ -1,17 +1,17 @@
-//! Which boxes and sources an event has passed: the header `Hookbox-Path`, by which an event that
-//! comes back to where it was is refused.
+//! The boxes and sources that an event has passed: the header `Hookbox-Path`. An event that comes back to a
+//! source that it has passed is rejected.
 //!
-//! An endpoint may point at another hookbox, or at another source of the same one; pointed at the
-//! source that its events come from, each event would go round for ever.
+//! An endpoint may send to another hookbox, or to another source of the same one. If it sends to the source
+//! that its events come from, each event would go round forever.
 
 use crate::model::header::Header;
 use crate::model::id::BoxId;
 
-/// The header: `BOX/SOURCE`, separated by commas, the first first. An event that no source took has
-/// `-` for its source.
+/// The header: `BOX/SOURCE`, separated by commas, the first place first. An event without a source has `-`
+/// as its source.
 pub const HEADER: &str = "Hookbox-Path";
 
-/// Most places that an event may pass: more than any chain of boxes that somebody set up on purpose.
+/// Maximum places that an event may pass: more than any chain of boxes that is set up on purpose.
 pub const HOPS_MAX: usize = 16;
 
 /// A place that events pass.
@@ -19,7 +19,7 @@ fn hop(box_id: &BoxId, source: Option<&str>) -> String {
     format!("{box_id}/{}", source.unwrap_or("-"))
 }
 
-/// The places that an event has passed, by its headers.
+/// The places that an event has passed, from its headers.
 fn passed(headers: &[Header]) -> impl Iterator<Item = &str> {
     let of_name = headers
         .iter()
@@ -28,7 +28,7 @@ fn passed(headers: &[Header]) -> impl Iterator<Item = &str> {
     hops.map(str::trim).filter(|hop| !hop.is_empty())
 }
 
-/// Why an event may not enter here; `None` where it may.
+/// Why an event must not enter here; `None` if it may.
 pub fn why_not(headers: &[Header], box_id: &BoxId, source: &str) -> Option<String> {
     let here = hop(box_id, Some(source));
     let what = if passed(headers).any(|hop| hop == here) {
@@ -43,7 +43,7 @@ pub fn why_not(headers: &[Header], box_id: &BoxId, source: &str) -> Option<Strin
     ))
 }
 
-/// What is sent on of an event that came with these headers to this source.
+/// The header to send for an event that came with these headers to this source.
 pub fn header(headers: &[Header], box_id: &BoxId, source: Option<&str>) -> Header {
     let here = hop(box_id, source);
     let hops: Vec<&str> = passed(headers).chain([here.as_str()]).collect();

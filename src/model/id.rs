@@ -1,8 +1,8 @@
 //! Ids: integers inside, `evt_<box>_<n>_<mark>` outside.
 //!
-//! The box is drawn once when the file is made, so ids from many boxes never meet; the mark by whoever
-//! makes rows, so that those of a file and its copies never do. Inside, each noun has its own integer type,
-//! so that one cannot be taken for another.
+//! The box is drawn once when the file is created, so that ids of different files are never equal. The mark
+//! is drawn by each process that creates rows, so that ids of a file and of its copies are never equal.
+//! Inside, each noun has its own integer type, so that one cannot be used for another.
 
 use std::fmt;
 use std::sync::{Arc, RwLock};
@@ -18,34 +18,34 @@ macro_rules! id {
 }
 
 id!(
-    /// A source's row.
+    /// A source's row id.
     SourceId
 );
 id!(
-    /// An endpoint's row.
+    /// An endpoint's row id.
     EndpointId
 );
 id!(
-    /// An event's row; ascending in the order of acceptance, never used twice.
+    /// An event's row id; ascending in the order of acceptance, never used twice.
     EventId
 );
 id!(
-    /// A delivery's row; ascending in the order of creation, never used twice.
+    /// A delivery's row id; ascending in the order of creation, never used twice.
     DeliveryId
 );
 id!(
-    /// A bulk replay's row; ascending in the order of creation.
+    /// A bulk replay's row id; ascending in the order of creation.
     ReplayId
 );
 id!(
-    /// An attempt's row; ascending in the order of recording, never used twice.
+    /// An attempt's row id; ascending in the order of recording, never used twice.
     AttemptId
 );
 
-/// What the ids of attempts have room for in each delivery.
+/// How many ids of attempts are reserved for each delivery.
 const ATTEMPTS: i64 = 1_024;
 
-/// Since when rows were made by one process, and the mark that their ids have.
+/// A mark: the first rows that one process created, and the text in their ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mark {
     pub(crate) id: i64,
@@ -54,8 +54,8 @@ pub(crate) struct Mark {
     pub(crate) delivery_from: i64,
 }
 
-/// What outer ids are made of besides the number: the file's own ten lower-case hex digits, and the marks
-/// of whoever made the rows. Clones share the marks.
+/// The parts of outer ids besides the number: the file's own ten lower-case hex digits, and the marks.
+/// Clones share the marks.
 #[derive(Debug, Clone)]
 pub struct BoxId {
     text: Arc<str>,
@@ -70,11 +70,11 @@ impl PartialEq for BoxId {
 
 impl Eq for BoxId {}
 
-/// Nobody panics with the marks locked.
+/// No code panics while it holds this lock.
 const NO_PANIC: &str = "nobody panics with the marks locked";
 
 impl BoxId {
-    /// Takes the box as the file has it, without marks.
+    /// The box as stored in the file, without marks.
     pub fn new(text: impl Into<String>) -> BoxId {
         BoxId {
             text: text.into().into(),
@@ -82,25 +82,25 @@ impl BoxId {
         }
     }
 
-    /// The row of the newest mark that is known.
+    /// The row id of the newest known mark.
     pub(crate) fn newest_mark(&self) -> Option<i64> {
         let marks = self.marks.read().expect(NO_PANIC);
         marks.last().map(|mark| mark.id)
     }
 
-    /// Takes all marks, oldest first.
+    /// Replaces all marks; the oldest comes first.
     pub(crate) fn set_marks(&self, marks: Vec<Mark>) {
         *self.marks.write().expect(NO_PANIC) = marks;
     }
 
-    /// Takes one that was drawn just now.
+    /// Adds a mark that was drawn just now.
     pub(crate) fn add_mark(&self, mark: Mark) {
         let mut marks = self.marks.write().expect(NO_PANIC);
         marks.retain(|held| held.id < mark.id);
         marks.push(mark);
     }
 
-    /// An outer id, with the mark of a row that is `n` in the order that `from` counts in.
+    /// An outer id. Its mark is that of the row with number `row`, counted as `from` says.
     fn outer(&self, prefix: &str, number: i64, row: i64, from: fn(&Mark) -> i64) -> String {
         let marks = self.marks.read().expect(NO_PANIC);
         let behind = marks.partition_point(|mark| from(mark) <= row);
@@ -130,17 +130,17 @@ impl BoxId {
         format!("rpl_{self}_{}", id.0)
     }
 
-    /// Reads an event's id: the outer form, or the bare number.
+    /// Parses an event's id: the outer form, or the bare number.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is another noun's id, another box's, that of another copy of the file, or
-    /// no id at all.
+    /// [`Error::Misuse`] when it is the id of another noun, of another box, of another copy of the file, or
+    /// not an id.
     pub fn parse_event(&self, text: &str) -> Result<EventId> {
         self.parse("event", "evt", text, |number| self.event(EventId(number)))
             .map(EventId)
     }
 
-    /// Reads a delivery's id: the outer form, or the bare number.
+    /// Parses a delivery's id: the outer form, or the bare number.
     ///
     /// # Errors
     /// As [`BoxId::parse_event`].
@@ -149,7 +149,7 @@ impl BoxId {
         self.parse("delivery", "dlv", text, outer).map(DeliveryId)
     }
 
-    /// Reads an attempt's id: the outer form, or the bare number.
+    /// Parses an attempt's id: the outer form, or the bare number.
     ///
     /// # Errors
     /// As [`BoxId::parse_event`].
@@ -158,7 +158,7 @@ impl BoxId {
         self.parse("attempt", "att", text, outer).map(AttemptId)
     }
 
-    /// Reads a bulk replay's id: the outer form, or the bare number.
+    /// Parses a bulk replay's id: the outer form, or the bare number.
     ///
     /// # Errors
     /// As [`BoxId::parse_event`].
@@ -167,7 +167,7 @@ impl BoxId {
         self.parse("replay", "rpl", text, outer).map(ReplayId)
     }
 
-    /// Reads an id; `outer` makes one of a number as it should read.
+    /// Parses an id; `outer` returns the correct outer form of a number, to compare with.
     fn parse(
         &self,
         noun: &str,
@@ -210,7 +210,7 @@ impl BoxId {
             )));
         }
         let number = read(number)?;
-        // One without its mark is taken as the bare number is.
+        // An id without its mark is accepted, like the bare number.
         if mark.is_some() && outer(number) != text {
             return Err(Error::misuse(format!(
                 "`{text}` is of another copy of this file; here {number} is {}",
@@ -273,7 +273,7 @@ mod tests {
             here.attempt(AttemptId(9 * 1024 + 1)),
             "att_00ff00ff00_9217_bbbbb"
         );
-        // Read back with its mark or without, and never with another's.
+        // An id is accepted with its own mark or without one, never with another mark.
         for text in ["evt_00ff00ff00_8_bbbbb", "evt_00ff00ff00_8", "8"] {
             assert_eq!(here.clone().parse_event(text).unwrap(), EventId(8));
         }

@@ -1,7 +1,7 @@
-//! JSON as Jinja values, with as much of it read as can be: for expressions and templates.
+//! JSON as Jinja values, for expressions and templates. As much of it is read as possible.
 //!
-//! Numbers keep what they say: whole ones of up to 38 digits are exact, and what no number of
-//! Jinja's can hold is text.
+//! Numbers stay exact: integers of up to 38 digits are exact, and a number that no Jinja number can
+//! hold is a text.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,21 +12,20 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::lenient::{self, Fault, MapOrNumber, map_or_number};
 
-/// How deep lists and objects are read; what lies deeper is undefined. serde_json itself stops at
-/// 128.
+/// Maximum depth of lists and objects; what is deeper is undefined. serde_json itself stops at 128.
 const DEPTH_MAX: usize = 100;
 
-/// What numbers are read for, where one value cannot serve both.
+/// What numbers are used for; one value cannot serve both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Numbers {
     /// Sums and comparisons: a fraction is a float.
     #[default]
     Compared,
-    /// Keys and types: a fraction keeps the digits that it was written with, as text.
+    /// Keys and types: a fraction keeps its written digits, as text.
     AsWritten,
 }
 
-/// Reads a body that is JSON, or nearly.
+/// Parses a body that is JSON, or nearly.
 pub(super) fn json_value(body: &[u8], numbers: Numbers) -> Result<Value, Fault<'_>> {
     lenient::parse_with(body, |text| {
         let mut json = serde_json::Deserializer::from_slice(text);
@@ -35,7 +34,7 @@ pub(super) fn json_value(body: &[u8], numbers: Numbers) -> Result<Value, Fault<'
     })
 }
 
-/// One value of a tree of JSON.
+/// One value of the JSON tree.
 #[derive(Debug, Clone, Copy)]
 struct Tree {
     depth: usize,
@@ -43,13 +42,13 @@ struct Tree {
 }
 
 impl Tree {
-    /// What stands in a list or an object of this depth; `None` where that is too deep.
+    /// The reader for values inside this list or object; `None` if that is too deep.
     fn inside(self) -> Option<Tree> {
         let depth = self.depth + 1;
         (depth <= DEPTH_MAX).then_some(Tree { depth, ..self })
     }
 
-    /// A number as it is written that is no whole one of 64 bits.
+    /// A number, from its text, that is not an integer of 64 bits.
     fn number(self, text: &str) -> Value {
         if let Ok(number) = text.parse::<u128>() {
             return Value::from(number);
@@ -59,7 +58,7 @@ impl Tree {
         }
         let is_fraction = text.contains(['.', 'e', 'E']);
         match (text.parse::<f64>(), self.numbers) {
-            // One beyond all floats is more, or less, than any.
+            // A number larger than every float is infinite.
             (Ok(number), Numbers::Compared) if is_fraction => Value::from(number),
             _ => Value::from(text),
         }

@@ -1,4 +1,4 @@
-//! What posts to a source: a closed set of kinds, and what each of them takes for granted.
+//! The kinds of senders: a closed set, with the defaults of each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::signature::{Secret, gitee, standard};
 
-/// What posts to a source, which decides how it is verified, typed and keyed.
+/// The kind of a sender. It decides how requests are verified and how events get their type and key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
     /// A Gogs server.
@@ -23,7 +23,7 @@ pub enum SourceKind {
     Github,
     /// A GitLab server.
     Gitlab,
-    /// Whatever signs as the Standard Webhooks specification says.
+    /// Any sender that signs as in the Standard Webhooks specification.
     Standard,
     /// Anything that can POST.
     Generic,
@@ -56,9 +56,10 @@ impl SourceKind {
         }
     }
 
-    /// What a known key means unless the source says otherwise. Gogs, GitHub and GitLab repeat a
-    /// key when a person presses Redelivery or Resend (Gogs also at once, after its own restart);
-    /// other senders repeat by themselves when an answer got lost.
+    /// What a known key means, by default.
+    ///
+    /// Gogs, GitHub and GitLab repeat a key when a person presses Redelivery or Resend (Gogs also at once,
+    /// after its own restart). Other senders repeat automatically when an answer got lost.
     pub fn default_on_repeat(self) -> OnRepeat {
         match self {
             SourceKind::Gogs | SourceKind::Github | SourceKind::Gitlab => OnRepeat::Replay,
@@ -70,9 +71,11 @@ impl SourceKind {
         }
     }
 
-    /// How far a signed time may be from now, unless the source says otherwise; `None` for kinds
-    /// whose requests carry no signed time. Gitee's pages say an hour, the libraries of Standard
-    /// Webhooks (which GitLab signs with, too) take five minutes.
+    /// How far a signed time may differ from now, by default; `None` for kinds whose requests have no
+    /// signed time.
+    ///
+    /// Gitee's documentation says one hour; the libraries of Standard Webhooks (GitLab signs with it too)
+    /// use five minutes.
     pub fn default_tolerance(self) -> Option<Duration> {
         match self {
             SourceKind::Gitee => Some(gitee::TOLERANCE),
@@ -85,7 +88,7 @@ impl SourceKind {
         }
     }
 
-    /// The types that this kind sends, as far as they are known ahead.
+    /// The known types of this kind.
     pub fn event_types(self) -> &'static [&'static str] {
         const GOGS: &[&str] = &[
             "push",
@@ -191,7 +194,7 @@ impl SourceKind {
         }
     }
 
-    /// Whether it may send types that are not known: GitHub's and GitLab's are many, and more every year.
+    /// Whether it may send unknown types: GitHub and GitLab have many, and more every year.
     pub fn has_other_types(self) -> bool {
         match self {
             SourceKind::Gogs | SourceKind::Gitea | SourceKind::Forgejo | SourceKind::Gitee => false,
@@ -202,8 +205,8 @@ impl SourceKind {
         }
     }
 
-    /// The fields of a body in which this kind sends its secret, or what stands for it: they are
-    /// never shown. (Old Gogs and Gitea sent theirs so.)
+    /// The fields of a body in which this kind sends its secret or an equivalent: they are never shown.
+    /// (Old Gogs and Gitea sent theirs this way.)
     pub fn secret_fields(self) -> &'static [&'static str] {
         match self {
             SourceKind::Gitee => &["password", "sign"],
@@ -215,10 +218,10 @@ impl SourceKind {
         }
     }
 
-    /// Checks that a secret is one that this kind can verify with.
+    /// Checks that this kind can verify with the secret.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is not, with a way to make one.
+    /// [`Error::Misuse`] when it cannot, with a way to make a valid secret.
     pub fn check_secret(self, secret: &Secret) -> Result<()> {
         match self {
             SourceKind::Standard => standard::check_verifying(secret),
@@ -250,13 +253,13 @@ impl FromStr for SourceKind {
     }
 }
 
-/// What a request with a known key asks for, besides the answer that the event is known.
+/// What hookbox does on a request with a known key, besides the answer that the event is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRepeat {
     /// Nothing.
     Ignore,
-    /// A replay, when it comes long enough after the first: what of the event is settled is sent
-    /// again, what is pending is hurried.
+    /// A replay, if the request comes long enough after the first one: settled deliveries are sent again,
+    /// pending ones are made due now.
     Replay,
 }
 

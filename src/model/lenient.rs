@@ -1,9 +1,9 @@
-//! Reading the few fields that matter from JSON of any size and any shape.
+//! Reads the few fields that matter from JSON of any size and form.
 //!
-//! What a producer sends is its own affair: a field that is missing, null or of another type than
-//! documented is no field, and a body that is no JSON has none. JSON that is nearly right is read
-//! all the same (`repair`), and of a body that breaks off what stands before the fault. Nothing else
-//! of the body is kept in memory while it is read.
+//! A producer may send anything: a field that is missing, null or of another type than documented counts as
+//! missing, and a body that is not JSON has no fields. JSON that is nearly valid is read too (`repair`). Of
+//! a body that breaks off, the part before the error is read. Nothing else of the body is kept in memory
+//! meanwhile.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,16 +18,16 @@ use serde::de::{
 
 use super::repair::{readable_part, repaired};
 
-/// The fields that a type names; all of them empty when the body is no JSON object.
+/// Reads the fields that a type names; all are empty if the body is not a JSON object.
 pub(crate) fn read<T: DeserializeOwned + Default>(body: &[u8]) -> T {
     read_marked(body).0
 }
 
-/// The same, and whether the body is JSON at all.
+/// As [`read`]; also returns whether the body is JSON at all.
 pub(crate) fn read_marked<T: DeserializeOwned + Default>(body: &[u8]) -> (T, bool) {
     match parse(body) {
         Ok(fields) => (fields, true),
-        // Of another shape (a list, a field named twice): it may still be JSON.
+        // The form is unexpected (a list, a repeated field), but it may still be JSON.
         Err(fault) if fault.error.is_data() => (T::default(), is_json(body)),
         Err(fault) => {
             let part = readable_part(&fault.text, fault.offset());
@@ -42,12 +42,12 @@ pub(crate) fn is_json(body: &[u8]) -> bool {
     parse::<IgnoredAny>(body).is_ok()
 }
 
-/// Reads a body that is JSON, or nearly.
+/// Parses a body that is JSON, or nearly.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault<'_>> {
     parse_with(body, |text| serde_json::from_slice(text))
 }
 
-/// The same in this way. Only what strict reading refuses is looked at again.
+/// As [`parse`], with this function. Only a body that the strict reader rejects is repaired and read again.
 pub(crate) fn parse_with<T>(
     body: &[u8],
     read: impl Fn(&[u8]) -> serde_json::Result<T>,
@@ -68,7 +68,7 @@ pub(crate) fn parse_with<T>(
 /// Why a body cannot be read as JSON.
 pub(crate) struct Fault<'a> {
     pub(crate) error: serde_json::Error,
-    /// What was read.
+    /// The text that was read.
     text: Cow<'a, [u8]>,
 }
 
@@ -85,34 +85,34 @@ impl fmt::Display for Fault<'_> {
 }
 
 impl Fault<'_> {
-    /// How many bytes stand before it.
+    /// The number of bytes before the error.
     fn offset(&self) -> usize {
         let lines = self.text.split_inclusive(|byte| *byte == b'\n');
         let before: usize = lines
             .take(self.error.line().saturating_sub(1))
             .map(<[u8]>::len)
             .sum();
-        // Columns count from 1, and the fault's own is one of them.
+        // Columns count from 1, and the column is that of the wrong byte itself.
         before + self.error.column().saturating_sub(1)
     }
 }
 
-/// The key under which serde_json hands over a number as it is written (its `arbitrary_precision`:
-/// a number of 20 digits keeps them, one too large for a float is no error).
+/// The key that serde_json uses to pass on a number as text (its `arbitrary_precision`: a number of 20
+/// digits keeps all of them, and one that is too large for a float is not an error).
 const NUMBER_KEY: &str = "$serde_json::private::Number";
 
-/// A text or a number; `None` when it is anything else, or empty.
+/// A text or a number; `None` if it is anything else, or empty.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Text(pub(crate) Option<String>);
 
 impl Text {
-    /// The number that it says.
+    /// The text as a number.
     pub(crate) fn number(&self) -> Option<usize> {
         self.0.as_ref()?.parse().ok()
     }
 }
 
-/// An object; `None` when it is anything else.
+/// An object; `None` if it is anything else.
 #[derive(Debug, Default)]
 pub(crate) struct Object<T>(pub(crate) Option<T>);
 
@@ -120,18 +120,18 @@ pub(crate) struct Object<T>(pub(crate) Option<T>);
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) bool);
 
-/// The first items of a list that are objects, and how many items there are in all.
+/// The first items of a list that are objects, and the number of all items.
 #[derive(Debug)]
 pub(crate) struct List<T> {
     pub(crate) first: Vec<T>,
     pub(crate) len: usize,
 }
 
-/// An object of which only matters that it is there.
+/// An object of which only the presence matters.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct Nothing {}
 
-/// Items of a list that are kept: the lists that are read here have a few.
+/// Maximum items of a list that are kept: the lists that are read here have a few.
 const ITEMS_KEPT: usize = 16;
 
 impl<T> Default for List<T> {
@@ -167,7 +167,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
     }
 }
 
-/// What is read and thrown away, for a visitor that did not hope for it.
+/// Visitor methods for values of another type, which are ignored.
 macro_rules! nothing {
     ($result:expr; $($visit:ident: $type:ty),+) => {$(
         fn $visit<E: Error>(self, _: $type) -> Result<Self::Value, E> {
@@ -176,7 +176,7 @@ macro_rules! nothing {
     )+};
 }
 
-/// The same for a list or an object, which is to be read to its end.
+/// The same for a list or an object, which must be read to its end.
 macro_rules! skipped {
     ($result:expr; seq) => {
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
@@ -226,7 +226,7 @@ impl<'de> Visitor<'de> for TextVisitor {
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
         match map_or_number(fields)? {
             MapOrNumber::Number(digits) => {
-                // Fractions are no names or ids.
+                // Fractions are not names or ids.
                 let is_whole = |byte| matches!(byte, b'0'..=b'9' | b'-');
                 Ok(Text(Some(digits).filter(|text| text.bytes().all(is_whole))))
             }
@@ -240,19 +240,20 @@ impl<'de> Visitor<'de> for TextVisitor {
     skipped!(Text(None); seq);
 }
 
-/// The first key of a map, which says whether the map stands for a number.
+/// The first key of a map: it shows whether the map stands for a number.
 enum FirstKey<'de> {
     OfNumber,
     Name(Cow<'de, str>),
 }
 
-/// A number as it is written, where a map stands for one; else the map from its beginning on.
+/// A number as text, if a map stands for one; otherwise the map, from its beginning.
 pub(crate) enum MapOrNumber<'de, A> {
     Number(String),
     Map(FromFirst<'de, A>),
 }
 
-/// Tells a number from an object: what is no whole number of 64 bits comes as a map of one entry.
+/// Distinguishes a number from an object: serde_json passes on a number that is not an integer of 64 bits
+/// as a map with one entry.
 pub(crate) fn map_or_number<'de, A: MapAccess<'de>>(
     mut rest: A,
 ) -> Result<MapOrNumber<'de, A>, A::Error> {
@@ -262,7 +263,7 @@ pub(crate) fn map_or_number<'de, A: MapAccess<'de>>(
         first = rest.next_key()?;
         match (number, &first) {
             (Some(number), None) => return Ok(MapOrNumber::Number(number)),
-            // A body has a field of that name, which is left out.
+            // A real field with that name in the body is left out.
             (_, Some(FirstKey::OfNumber)) => {
                 rest.next_value::<IgnoredAny>()?;
                 first = None;
@@ -283,7 +284,7 @@ fn is_number(text: &str) -> bool {
         && text.bytes().all(is_part)
 }
 
-/// A map whose first key has been read.
+/// A map whose first key was read already.
 pub(crate) struct FromFirst<'de, A> {
     first: Option<Cow<'de, str>>,
     rest: A,

@@ -1,7 +1,7 @@
-//! A foreign text on one line of a list, a reason or a message.
+//! Text from outside on one line of a list, a reason or a message.
 
-/// The text on one line, of at most so many characters: no breaks, no control characters, none
-/// that turn the direction of writing.
+/// The text on one line, with at most this many characters: without line breaks, control
+/// characters, and characters that change the direction of writing.
 pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     let words: Vec<&str> = text
         .split(|letter: char| letter.is_whitespace() || !is_shown(letter))
@@ -17,8 +17,8 @@ pub(crate) fn one_line(text: &str, chars_max: usize) -> String {
     }
 }
 
-/// Whether a letter is seen, or seen through: controls are not, and those that turn the direction
-/// of writing make a text look like another.
+/// Whether a character may be shown: control characters are invisible, and characters that change
+/// the direction of writing can make a text look like another.
 pub(crate) fn is_shown(letter: char) -> bool {
     !letter.is_control() && !matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -1,7 +1,7 @@
-//! The nouns of hookbox, their states and their moves: pure data and pure functions.
+//! The nouns of hookbox, their states and state changes: pure data and pure functions.
 //!
-//! Nothing here reads a clock, opens a file or speaks to a network. One file a noun; start with
-//! [`event`], then [`endpoint`] and [`delivery`].
+//! Nothing here reads a clock, opens a file or uses the network. There is one file per noun; start
+//! with [`event`], then [`endpoint`] and [`delivery`].
 
 pub mod activity;
 pub mod address;

@@ -1,12 +1,14 @@
-//! What sources and endpoints may be called.
+//! Valid names of sources and endpoints.
 
 use crate::error::{Error, Result};
 
-/// Longest name, in bytes: it stands in paths, table cells and log lines.
+/// Maximum length of a name, in bytes: it is used in paths, table cells and log lines.
 const NAME_BYTES_MAX: usize = 64;
 
-/// Checks the name of a source or endpoint: 1 to 64 letters, digits, `.`, `_` or `-`, the first
-/// a letter or digit, so that it can stand in a path and never looks like an option.
+/// Checks the name of a source or endpoint.
+///
+/// A name has 1 to 64 letters, digits, `.`, `_` or `-`, and begins with a letter or digit, so that
+/// it can be used in a path and never looks like an option.
 ///
 /// # Errors
 /// [`Error::Misuse`] with the rule.

@@ -4,17 +4,17 @@ use serde_json::{Value, json};
 
 use crate::time::Timestamp;
 
-/// An endpoint's outage. Being unreachable spends none of a delivery's tries and writes no row a
-/// try: this row stands for all of them.
+/// An endpoint's outage. An unreachable endpoint spends none of a delivery's tries, and its probes
+/// write no row each: this row stands for all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
     /// When the endpoint was first found unreachable.
     pub since: Timestamp,
-    /// When it was last tried.
+    /// The time of the last probe.
     pub last_probe: Timestamp,
-    /// How often it was tried.
+    /// The number of probes.
     pub probes: i64,
-    /// What the last try said.
+    /// The error of the last probe.
     pub error: String,
 }
 

@@ -1,4 +1,4 @@
-//! How many requests an endpoint may get in how much time: `20/m`, `5/s,100/m`.
+//! Rate limits: how many requests an endpoint may get per time: `20/m`, `5/s,100/m`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,26 +8,26 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::time::{parse_span, show_span};
 
-/// Most requests of one limit: that many moments are remembered for each endpoint.
+/// Maximum requests of one limit: this many times are kept for each endpoint.
 const COUNT_MAX: u32 = 1_000;
 
-/// Limits of one endpoint, at most.
+/// Maximum limits of one endpoint.
 const LIMITS_MAX: usize = 4;
 
-/// Spans that a limit may have.
+/// Allowed time spans of a limit.
 const SPAN: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(100)..=Duration::from_secs(24 * 3600);
 
-/// Limits that hold together.
+/// Rate limits that all apply together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rates(Cow<'static, [Rate]>);
 
-/// At most so many requests in any span of this length.
+/// At most this many requests in any span of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     /// How many.
     pub count: u32,
-    /// In how much time.
+    /// The length of the span.
     pub span: Duration,
 }
 
@@ -41,7 +41,7 @@ impl Rate {
 }
 
 impl Rates {
-    /// Limits that are known beforehand.
+    /// Limits that are known at compile time.
     pub(crate) const fn of(limits: &'static [Rate]) -> Rates {
         Rates(Cow::Borrowed(limits))
     }
@@ -72,7 +72,7 @@ impl fmt::Display for Rates {
 impl FromStr for Rates {
     type Err = Error;
 
-    /// Reads `COUNT/SPAN`, several separated by commas; a span may lack its number.
+    /// Parses `COUNT/SPAN`, several separated by commas; the number of a span may be left out.
     ///
     /// ```
     /// use hookbox::model::rate::Rates;

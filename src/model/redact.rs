@@ -1,5 +1,5 @@
-//! What is not shown: secrets that some producers send in their bodies, and those of an endpoint in what it
-//! says again of what it was sent.
+//! Hides secrets: those that some producers send in their bodies, and those of an endpoint that its replies
+//! repeat.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -9,8 +9,10 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::model::header::HIDDEN;
 
-/// The body with the texts of these fields hidden, where they are fields of the outermost JSON
-/// object. A body that is no JSON is read as far as it looks like it.
+/// Hides the values of these fields of a body.
+///
+/// Only text fields of the outermost JSON object are hidden. A body that is not JSON is read as far as it
+/// looks like JSON.
 ///
 /// ```
 /// use hookbox::model::redact::hide_fields;
@@ -38,7 +40,7 @@ pub fn hide_fields<'a>(body: &'a [u8], fields: &[&str]) -> Cow<'a, [u8]> {
     Cow::Owned(shown)
 }
 
-/// The texts of these fields, as [`hide_fields`] hides them, read.
+/// The values that [`hide_fields`] hides, decoded.
 pub fn hidden_texts(body: &[u8], fields: &[&str]) -> Vec<Vec<u8>> {
     let places = field_texts(body, fields).into_iter();
     let read = places.map(
@@ -50,11 +52,11 @@ pub fn hidden_texts(body: &[u8], fields: &[&str]) -> Vec<Vec<u8>> {
     read.collect()
 }
 
-/// Where the texts of these fields stand, quotation marks and all.
+/// The positions of these fields' values, quotation marks included.
 fn field_texts(body: &[u8], fields: &[&str]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     let (mut at, mut depth) = (0, 0_usize);
-    // The text just read is one of the names; what follows is its value.
+    // Whether the last string was one of the names, and whether the next one is its value.
     let (mut is_name, mut is_value) = (false, false);
     while let Some(byte) = body.get(at) {
         let mut end = at + 1;
@@ -82,7 +84,7 @@ fn field_texts(body: &[u8], fields: &[&str]) -> Vec<Range<usize>> {
     places
 }
 
-/// The place after the quotation mark that ends the text which begins here, or the body's end.
+/// The position after the closing quotation mark of the string that begins here, or the body's end.
 fn text_end(body: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = body.get(at) {
@@ -95,19 +97,19 @@ fn text_end(body: &[u8], start: usize) -> usize {
     body.len()
 }
 
-/// Shorter texts are words, and would be hidden wherever they stand.
+/// Shorter secrets may be ordinary words, and would be hidden everywhere.
 const LENGTH_MIN: usize = 6;
 
-/// Texts that are hidden wherever they stand, however a receiver writes them: each character as it is, or as
-/// JSON, a page, a URL or a program's text has it; and the whole as base64 or hex.
+/// Texts that are hidden everywhere, in every form in which a receiver may write them. Each character may
+/// be plain, or escaped as in JSON, HTML, a URL or source code; and the whole text may be in base64 or hex.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
-    /// The longest first: one may be inside another.
+    /// The longest first: one text may be inside another.
     texts: Vec<Vec<u8>>,
 }
 
 impl Redaction {
-    /// Hides these texts from now on.
+    /// Hides these texts.
     ///
     /// ```
     /// use hookbox::model::redact::Redaction;
@@ -134,7 +136,8 @@ impl Redaction {
         Redaction { texts }
     }
 
-    /// Hides them in a text; of one that `is_cut` also the beginning of one at its end.
+    /// Hides the secrets in bytes. If the bytes were cut (`is_cut`), also hides the beginning of a secret
+    /// at their end.
     pub fn hide(&self, text: &mut Vec<u8>, is_cut: bool) {
         let mut shown = Vec::new();
         let (mut at, mut copied) = (0, 0);
@@ -162,7 +165,7 @@ impl Redaction {
         }
     }
 
-    /// Hides them in a text of words.
+    /// Hides the secrets in a text.
     pub fn hide_in(&self, text: &mut String) {
         let mut bytes = text.as_bytes().to_vec();
         self.hide(&mut bytes, false);
@@ -172,24 +175,24 @@ impl Redaction {
     }
 }
 
-/// Longest escape of one character that is told to be cut off: two halves with two backslashes each.
+/// Maximum length of one character's escape that may be cut off: two halves with two backslashes each.
 const ESCAPE_BYTES_MAX: usize = 14;
 
-/// Whether a secret is written at a place.
+/// Whether a secret is written at a position.
 #[derive(Debug, PartialEq, Eq)]
 enum Written {
-    /// It is, up to there.
+    /// It is, and ends there.
     Whole(usize),
-    /// So many bytes of it, and there the text ends.
+    /// This many bytes of it are, and then the text ends.
     Begun(usize),
     Not,
 }
 
-/// Looks whether a secret is written at a place, each character in its own way.
+/// Checks whether a secret is written at a position; each character may be in its own form.
 fn written(text: &[u8], at: usize, secret: &[u8]) -> Written {
-    /// Ways that are looked at for each byte of a secret: few have more than one.
+    /// Maximum forms tried for each byte of a secret: few have more than one.
     const WAYS_MAX: usize = 4;
-    // Nearly every place is ruled out by its first byte.
+    // Nearly every position is excluded by its first byte.
     if text[at] != secret[0] && !b"\\&%+".contains(&text[at]) {
         return Written::Not;
     }
@@ -235,7 +238,7 @@ fn written(text: &[u8], at: usize, secret: &[u8]) -> Written {
     best
 }
 
-/// The byte that `%XX` stands for, or `%25XX` in a URL inside a URL, and how long that is.
+/// The byte that `%XX` stands for, or `%25XX` in a URL inside a URL, and the length of the escape.
 fn percent(text: &[u8]) -> Option<(u8, usize)> {
     let mut rest = text.strip_prefix(b"%")?;
     while let Some(inner) = rest.strip_prefix(b"25")
@@ -248,8 +251,10 @@ fn percent(text: &[u8]) -> Option<(u8, usize)> {
     Some((u8::try_from(byte).ok()?, text.len() - rest.len() + 2))
 }
 
-/// The character that an escape stands for, and how long that is: `\u00e9`, two of them for one beyond 16
-/// bits, `\xe9`, `\n`, a sign behind one backslash or, inside JSON inside JSON, more; `&#233;`, `&#xe9;`, `&amp;`.
+/// The character that an escape stands for, and the length of the escape.
+///
+/// Escapes are `\u00e9` (two of them for a character beyond 16 bits), `\xe9`, `\n`, a character after one
+/// backslash (or more, in JSON inside JSON), `&#233;`, `&#xe9;` and `&amp;`.
 fn character(text: &[u8]) -> Option<(String, usize)> {
     match text.first()? {
         b'\\' => {
@@ -264,7 +269,7 @@ fn character(text: &[u8]) -> Option<(String, usize)> {
                     let (first, mut length) = (unit(1)?, slashes + 5);
                     let mut units = vec![first];
                     if (0xd800..0xdc00).contains(&first) {
-                        // The other half has as many backslashes.
+                        // The other half has the same number of backslashes.
                         units.push(unit(5 + slashes + 1)?);
                         length += slashes + 5;
                     }
@@ -313,7 +318,8 @@ fn hex_number(digits: &[u8]) -> Option<u32> {
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// What stands in base64 for a text, wherever in it the text is: what its neighbours have part in is left out.
+/// The base64 forms of a text at each of the three alignments. Digits that depend on neighbouring bytes are
+/// left out.
 fn in_base64(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut ways = Vec::new();
     for before in 0..3 {

@@ -1,4 +1,4 @@
-//! A refusal: a request that a source did not take.
+//! A rejected request: a request that a source did not accept.
 
 use serde_json::{Value, json};
 
@@ -6,34 +6,35 @@ use crate::model::header::{HIDDEN, Header, shown_headers};
 use crate::signature::Secret;
 use crate::time::Timestamp;
 
-/// Refusals kept of each source, the latest: enough to see what is wrong.
+/// Rejected requests kept per source, the latest ones: enough to see what is wrong.
 pub const REFUSALS_KEPT: usize = 100;
 
-/// Most bytes of headers that are kept of one refusal; a stranger decides how many there are.
+/// Maximum bytes of headers kept of one rejected request; a stranger decides how many it sends.
 const HEADER_BYTES_KEPT: usize = 4 * 1024;
 
-/// A request that was refused. Nothing of its body is kept. Those that came from one address for
-/// one reason are one record, so that a scanner pushes nobody else out of the list.
+/// A rejected request. Nothing of its body is kept. Requests from one address with one reason share
+/// a record, so that a scanner does not push all others out of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusalRecord {
-    /// When it was refused, the last time.
+    /// When it was last rejected.
     pub at: Timestamp,
-    /// How often.
+    /// How often it was rejected.
     pub count: i64,
-    /// The address it came from; behind a proxy that is the proxy's.
+    /// The address that it came from; behind a proxy this is the proxy's address.
     pub address: String,
-    /// The status that was answered.
+    /// The status of the answer.
     pub status: u16,
     /// Why, in plain words.
     pub reason: String,
-    /// Its headers in received order, of the last time, the values of credentials hidden.
+    /// The headers of the last one, in received order; the values of credentials are hidden.
     pub headers: Vec<Header>,
 }
 
 impl RefusalRecord {
-    /// What of a request's headers is kept: credentials hidden, and no more than 4 KiB. Hidden are
-    /// also values in which one of `secrets` stands, and the header `malformed`: who pastes a
-    /// secret where a signature belongs has told it.
+    /// The part of a request's headers that is kept: at most 4 KiB, with credentials hidden.
+    ///
+    /// Values that contain one of `secrets`, and the header `malformed`, are hidden too: a person
+    /// who pastes a secret where a signature belongs would otherwise show it.
     pub fn kept_headers(
         headers: &[Header],
         secrets: &[&Secret],

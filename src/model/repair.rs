@@ -1,21 +1,22 @@
-//! JSON that is nearly right, made right: what real senders write and strict readers refuse.
+//! Repairs JSON that is nearly valid: what real senders write and strict parsers reject.
 //!
-//! Pure and linear. It changes nothing but what no strict reader takes, and never the stored bytes:
-//! callers read the result and forget it.
+//! Pure and linear. It changes only what a strict parser rejects, and never the stored bytes: callers read
+//! the result and drop it.
 
 use std::borrow::Cow;
 
-/// The byte order mark that editors of Windows put in front of UTF-8 (RFC 8259, section 8.1, lets
-/// readers skip it).
+/// The byte order mark that Windows editors put before UTF-8 (RFC 8259, section 8.1, allows parsers to
+/// ignore it).
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// What stands for a character that cannot be read (U+FFFD), as an escape.
+/// The escape of the replacement character (U+FFFD), for a character that cannot be decoded.
 const REPLACEMENT: &[u8] = b"\\ufffd";
 
-/// The text as UTF-8, without a byte order mark, comments and commas at the ends of lists, with U+FFFD in
-/// the place of bytes that are no UTF-8 and of escapes that are half a character (`\ud83d` alone), with
-/// control characters in strings escaped and `null` for Python's `NaN` and `Infinity`; borrowed where there
-/// is nothing of the kind.
+/// The repaired text; borrowed if there is nothing to repair.
+///
+/// The result is UTF-8 without a byte order mark, comments, and commas at the ends of lists. U+FFFD
+/// replaces bytes that are not UTF-8 and escapes that are half a character (`\ud83d` alone). Control
+/// characters in strings are escaped, and Python's `NaN` and `Infinity` become `null`.
 pub(super) fn repaired(body: &[u8]) -> Cow<'_, [u8]> {
     if let Some(text) = of_utf16(body) {
         let text = text.into_bytes();
@@ -32,7 +33,7 @@ pub(super) fn repaired(body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The text of UTF-16 that says so by its byte order mark, as PowerShell writes files.
+/// The text of UTF-16 with a byte order mark, which is how PowerShell writes files.
 fn of_utf16(body: &[u8]) -> Option<String> {
     let (unit, rest): (fn([u8; 2]) -> u16, _) = match body {
         [0xff, 0xfe, rest @ ..] => (u16::from_le_bytes, rest),
@@ -46,7 +47,7 @@ fn of_utf16(body: &[u8]) -> Option<String> {
     Some(String::from_utf16_lossy(&units))
 }
 
-/// The text with what is odd about it replaced; `None` where nothing is.
+/// The text with all of this repaired; `None` if nothing needs repair.
 fn without_oddities(text: &[u8]) -> Option<Vec<u8>> {
     let mut made = Vec::new();
     let (mut at, mut copied, mut in_string) = (0, 0, false);
@@ -82,7 +83,7 @@ fn without_oddities(text: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// A control character as an escape: JSON takes none in a string (RFC 8259, section 7).
+/// A control character as an escape: JSON allows none in a string (RFC 8259, section 7).
 fn escaped(control: u8) -> &'static [u8] {
     match control {
         b'\t' => b"\\t",
@@ -92,20 +93,20 @@ fn escaped(control: u8) -> &'static [u8] {
     }
 }
 
-/// Whether nothing more of a list or an object comes behind a comma.
+/// Whether the list or object ends after a comma.
 fn ends_list(behind: &[u8]) -> bool {
     let next = behind.iter().find(|byte| !byte.is_ascii_whitespace());
     matches!(next, Some(b']' | b'}'))
 }
 
-/// The width of what Python writes for what is no number; 0 where a text does not begin so.
+/// The length of Python's text for a value that is not a number; 0 if the text does not begin with one.
 fn no_number(text: &[u8]) -> usize {
     let names: [&[u8]; 3] = [b"NaN", b"Infinity", b"-Infinity"];
     let name = names.into_iter().find(|name| text.starts_with(name));
     name.map_or(0, <[u8]>::len)
 }
 
-/// The width of the escape that a text begins with, and what to write instead.
+/// The length of the escape at the beginning of a text, and its replacement.
 fn escape(text: &[u8]) -> (usize, Option<&'static [u8]>) {
     match (
         code_unit(text),
@@ -126,7 +127,7 @@ fn code_unit(text: &[u8]) -> Option<u16> {
     is_hex.then(|| u16::from_str_radix(digits, 16).ok())?
 }
 
-/// The width of the comment that a text begins with; 0 where it begins with none.
+/// The length of the comment at the beginning of a text; 0 if there is none.
 fn comment(text: &[u8]) -> usize {
     let end_of = |end: &[u8]| memchr::memmem::find(&text[2..], end).map(|at| at + 2 + end.len());
     match text.get(..2) {
@@ -136,8 +137,8 @@ fn comment(text: &[u8]) -> usize {
     }
 }
 
-/// As much of a broken text as is whole, its lists and objects closed: what stands before the last
-/// comma ahead of the fault. `None` where that is nothing.
+/// The complete part of a broken text, with its lists and objects closed: everything before the last comma
+/// that comes before the error. `None` if that is nothing.
 pub(super) fn readable_part(text: &[u8], fault: usize) -> Option<Vec<u8>> {
     let text = &text[..fault.min(text.len())];
     let mut open = Vec::new();
@@ -157,7 +158,7 @@ pub(super) fn readable_part(text: &[u8], fault: usize) -> Option<Vec<u8>> {
             b',' => cut = Some((at, open.len())),
             _ => {}
         }
-        // A list or object that ended since is whole, but what it stands in goes on.
+        // A list or object that has ended since is complete, but the one around it continues.
         if let Some((_, depth)) = &mut cut
             && open.len() < *depth
         {

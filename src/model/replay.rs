@@ -1,5 +1,5 @@
-//! A bulk replay: one wish to send many deliveries again, written down so that it can be watched,
-//! paused and cancelled.
+//! A bulk replay: one request to send many deliveries again, stored so that it can be watched, paused and
+//! cancelled.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,14 +13,14 @@ use crate::model::id::{BoxId, ReplayId};
 use crate::model::rate::Rates;
 use crate::time::Timestamp;
 
-/// What is made of the past.
+/// What a bulk replay does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReplayKind {
-    /// Deliveries that a filter names, sent again.
+    /// Sends deliveries that a filter selects again.
     Replay,
-    /// All that an endpoint never got.
+    /// Sends everything that an endpoint never received.
     Recover,
-    /// Events that an endpoint was never owed.
+    /// Creates deliveries for events that an endpoint was never owed.
     Backfill,
 }
 
@@ -42,16 +42,16 @@ impl ReplayKind {
     }
 }
 
-/// How far a bulk replay has come.
+/// The state of a bulk replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ReplayState {
-    /// Its deliveries are being made and sent.
+    /// Its deliveries are being created and sent.
     Running,
-    /// No more of them are made.
+    /// No more deliveries are created.
     Paused,
-    /// All were made and are settled.
+    /// All deliveries were created and are settled.
     Done,
-    /// A person called it off: what was not sent is cancelled.
+    /// A person cancelled it: unsent deliveries are cancelled.
     Cancelled,
 }
 
@@ -74,24 +74,24 @@ impl ReplayState {
         }
     }
 
-    /// Whether nothing happens to it any more.
+    /// Whether the replay has ended.
     pub fn is_over(self) -> bool {
         matches!(self, ReplayState::Done | ReplayState::Cancelled)
     }
 }
 
-/// What a person can ask of a bulk replay.
+/// What a person can do with a bulk replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplayMove {
-    /// Make no more of its deliveries for now.
+    /// Create no more deliveries for now.
     Pause,
-    /// Go on.
+    /// Continue.
     Resume,
-    /// Call it off.
+    /// Cancel it.
     Cancel,
 }
 
-/// The state after a move; `None` where the move is not open to a replay in that state.
+/// The state after a change; `None` if a replay in that state cannot change so.
 ///
 /// ```
 /// use hookbox::model::replay::{ReplayMove, ReplayState, next_replay_state};
@@ -138,33 +138,32 @@ macro_rules! named {
 
 named!(ReplayKind, "kind of replay"; ReplayState, "state of a replay");
 
-/// Which deliveries (of a backfill: which events) are meant. An empty one means all that are
-/// settled.
+/// Which deliveries (for a backfill: which events) are selected. An empty selection means all settled ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     /// In this state.
     pub state: Option<State>,
-    /// To this endpoint. Of a recover or a backfill: the endpoint that is to get them.
+    /// To this endpoint. For a recover or a backfill: the endpoint that gets them.
     pub endpoint: Option<String>,
     /// Of events of this source.
     pub source: Option<String>,
     /// Of events of this type.
     pub event_type: Option<String>,
-    /// Made at or after (of a backfill: received).
+    /// Made (for a backfill: received) at or after this time.
     pub since: Option<Timestamp>,
-    /// Made before (of a backfill: received).
+    /// Made (for a backfill: received) before this time.
     pub until: Option<Timestamp>,
-    /// With this text in the event's body, whatever the case of its ASCII letters.
+    /// With this text in the event's body; the case of ASCII letters is ignored.
     pub text: Option<String>,
 }
 
 impl Selection {
-    /// Whether it narrows anything down.
+    /// Whether no condition is set.
     pub fn is_empty(&self) -> bool {
         *self == Selection::default()
     }
 
-    /// As it is stored and shown: an object of what is set.
+    /// The form that is stored and shown: an object of the conditions that are set.
     pub fn json(&self) -> Value {
         let texts = [
             ("state", self.state.map(|state| state.name().to_owned())),
@@ -180,10 +179,10 @@ impl Selection {
             .collect()
     }
 
-    /// Reads what [`Selection::json`] wrote.
+    /// Parses the output of [`Selection::json`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a field is unknown or cannot be read.
+    /// [`Error::Misuse`] when a field is unknown or cannot be parsed.
     pub fn from_json(object: &Value, now: Timestamp) -> Result<Selection> {
         let mut selection = Selection::default();
         for (name, value) in object.as_object().into_iter().flatten() {
@@ -195,10 +194,10 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Sets a field by the name that it has in JSON and in addresses.
+    /// Sets a field by its name in JSON and in URLs.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when there is no such field or the value cannot be read.
+    /// [`Error::Misuse`] when there is no such field or the value cannot be parsed.
     pub fn set(&mut self, name: &str, value: &str, now: Timestamp) -> Result<()> {
         let text = || Some(value.to_owned());
         match name {
@@ -234,19 +233,19 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Who gets what is replayed, where that is not each one's own endpoint.
+/// The endpoint that gets the replays, if it is not the endpoint of each old delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// The endpoint of this name.
+    /// The endpoint with this name.
     Endpoint(String),
-    /// The endpoint for replays at this address; one is made if there is none.
+    /// The endpoint for replays at this URL; it is created if there is none.
     Url(EndpointUrl),
 }
 
 impl FromStr for Target {
     type Err = Error;
 
-    /// A name, or an address: names have no `://` in them.
+    /// Parses a name or a URL: names contain no `://`.
     fn from_str(text: &str) -> Result<Target> {
         if text.contains("://") {
             text.parse().map(Target::Url)
@@ -257,7 +256,7 @@ impl FromStr for Target {
 }
 
 impl fmt::Display for Target {
-    /// The name, or the address without its secrets.
+    /// The name, or the URL without its secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Target::Endpoint(name) => f.write_str(name),
@@ -266,71 +265,71 @@ impl fmt::Display for Target {
     }
 }
 
-/// A bulk replay that is asked for.
+/// A request for a bulk replay.
 #[derive(Debug, Clone)]
 pub struct NewReplay {
-    /// What is made of the past.
+    /// What it does.
     pub kind: ReplayKind,
     /// Which deliveries or events.
     pub selection: Selection,
-    /// Who gets them all; `None` sends each where it went before.
+    /// The endpoint that gets them; `None` sends each to the endpoint of the old delivery.
     pub to: Option<Target>,
-    /// Whether receivers must take them for new: with another `webhook-id`.
+    /// Whether receivers must treat them as new: with another `webhook-id`.
     pub has_new_ids: bool,
-    /// How many in how much time, at most.
+    /// The maximum rate.
     pub rate: Option<Rates>,
-    /// The newest delivery (of a backfill: event) that is meant, as a look at it has said; `None` for
-    /// whatever there is.
+    /// The newest delivery (for a backfill: event) that is included, as a preview returned it; `None` for
+    /// the newest one that there is.
     pub up_to: Option<i64>,
-    /// Who asked.
+    /// Who asked for it.
     pub asked_by: String,
 }
 
 impl NewReplay {
-    /// Whether all goes to one endpoint.
+    /// Whether everything goes to one endpoint.
     pub fn is_for_one(&self) -> bool {
         self.to.is_some() || self.selection.endpoint.is_some()
     }
 }
 
-/// A bulk replay as it is looked at.
+/// A stored bulk replay, for display.
 #[derive(Debug, Clone)]
 pub struct ReplayRecord {
-    /// Its row.
+    /// Its row id.
     pub id: ReplayId,
     /// What was asked for.
     pub asked: NewReplay,
-    /// How far it has come.
+    /// Its state.
     pub state: ReplayState,
     /// When it was asked for.
     pub created: Timestamp,
     /// When it was done or cancelled.
     pub ended: Option<Timestamp>,
-    /// Deliveries that were expected when it began.
+    /// The number of deliveries that was expected at the start.
     pub expected: i64,
-    /// Up to which row it was looked at.
+    /// The row up to which the search has come.
     pub done_to: i64,
-    /// Deliveries made so far.
+    /// Deliveries created so far.
     pub made: i64,
-    /// Those of them that are pending, delivered, dead and cancelled.
+    /// How many of them are pending, delivered, dead and cancelled.
     pub counts: [i64; 4],
-    /// Those that are pending and count against how many may be made ahead.
+    /// How many pending ones count against the maximum that may be created ahead.
     pub ahead: i64,
 }
 
 impl ReplayRecord {
-    /// Those of its deliveries that are in a state.
+    /// How many of its deliveries are in a state.
     pub fn count(&self, state: State) -> i64 {
         let at = State::ALL.iter().position(|one| *one == state);
         at.map_or(0, |at| self.counts[at])
     }
 
-    /// Whether all of its deliveries are made.
+    /// Whether all of its deliveries are created.
     pub fn is_made(&self) -> bool {
         self.asked.up_to.is_some_and(|up_to| self.done_to >= up_to)
     }
 
-    /// How many there will be, as far as is known.
+    /// How many there will be, as far as it is known.
     pub fn total(&self) -> i64 {
         if self.is_made() || self.state == ReplayState::Done {
             self.made
@@ -339,12 +338,12 @@ impl ReplayRecord {
         }
     }
 
-    /// Those that are settled.
+    /// How many are settled.
     pub fn settled(&self) -> i64 {
         self.made - self.count(State::Pending)
     }
 
-    /// The contract's JSON object.
+    /// The JSON object of the API.
     pub fn json(&self, box_id: &BoxId) -> Value {
         json!({
             "id": box_id.replay(self.id),

@@ -1,4 +1,5 @@
-//! When a refused delivery is tried again: a ladder of waits, or the moments of a cron expression.
+//! The retry schedule: when a refused delivery is tried again. It is a ladder of waits, or the
+//! times of a cron expression.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::model::calendar::Calendar;
 use crate::time::{Timestamp, parse_span, show_span};
 
-/// The default ladder: the example schedule of Standard Webhooks 1.0.0. With the first try at
-/// once that is ten tries over 75 hours and 35 minutes.
+/// The default ladder: the example schedule of Standard Webhooks 1.0.0. With the immediate first
+/// try these are ten tries over 75 hours and 35 minutes.
 pub const LADDER_DEFAULT: [Duration; 9] = [
     Duration::from_secs(5),
     Duration::from_secs(5 * 60),
@@ -22,28 +23,29 @@ pub const LADDER_DEFAULT: [Duration; 9] = [
     Duration::from_secs(24 * 3600),
 ];
 
-/// How far a wait of the ladder is moved at random, either way, so that deliveries refused
-/// together do not come back together.
+/// Random part of each wait, up or down, so that deliveries that were refused together do not come
+/// back together.
 pub const JITTER: f64 = 0.20;
 
-/// Most steps of a ladder, and so most tries less one.
+/// Maximum steps of a ladder: one less than its maximum tries.
 const STEPS_MAX: usize = 100;
 
-/// Longest single step.
+/// Maximum length of a single step.
 const STEP_MAX: Duration = Duration::from_secs(30 * 86_400);
 
 /// When a refused delivery is tried again.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Retry {
-    /// After these waits, one after the other; then it is given up. None at all: one try.
+    /// After each of these waits in turn; after the last one the delivery is given up. An empty
+    /// list means one try.
     Ladder(Vec<Duration>),
-    /// At the moments of a calendar, as often as the default ladder has steps: all that was refused
-    /// in between together.
+    /// At the times of a calendar, as often as the default ladder has steps. All deliveries that
+    /// were refused in between are tried together.
     Cron(Calendar),
 }
 
 impl Retry {
-    /// Tries before a delivery is given up: the first and one a step.
+    /// Tries before a delivery is given up: the first one, and one per step.
     pub fn tries_max(&self) -> u32 {
         let steps = match self {
             Retry::Ladder(steps) => steps.len(),
@@ -52,9 +54,11 @@ impl Retry {
         u32::try_from(steps + 1).expect("a ladder has at most a hundred steps")
     }
 
-    /// When to try again after `tries` tries of `tries_max` were refused, the last one at `now`;
-    /// `None` when none is left. Past its end the last wait of a ladder is repeated. `chance` is
-    /// drawn from 0 to 1: 0.5 leaves a wait as it is.
+    /// The time of the next try; `None` when no try is left.
+    ///
+    /// `tries` of `tries_max` tries were refused, the last one at `now`. After the end of a ladder
+    /// its last wait is repeated. `chance` is a random number from 0 to 1: 0.5 leaves a wait
+    /// unchanged.
     ///
     /// ```
     /// use hookbox::model::retry::Retry;
@@ -153,7 +157,7 @@ mod tests {
         assert_eq!(ladder.to_string(), "5s,5m,30m,2h,5h,10h,14h,20h,1d");
         assert_eq!(ladder.tries_max(), 10);
         let total: Duration = LADDER_DEFAULT.iter().sum();
-        // The specification sums its table to 75 h 35 min, leaving the 5 s out.
+        // The specification's own sum of its table is 75 h 35 min, without the 5 s.
         assert_eq!(total, Duration::from_secs(75 * 3600 + 35 * 60 + 5));
     }
 

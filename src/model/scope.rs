@@ -1,4 +1,4 @@
-//! What of an event filters, expressions and templates may ask about.
+//! The data of an event that filters, expressions and templates may use.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -14,20 +14,20 @@ use crate::model::json_value::json_value;
 use crate::model::kind::SourceKind;
 use crate::signature::form::is_form;
 
-/// Largest body that an expression reads, in bytes: as values it takes up to twenty-five times as
+/// Maximum body that an expression reads, in bytes: as values it needs up to twenty-five times as
 /// much memory.
 pub(super) const BODY_BYTES_MAX: usize = 1024 * 1024;
 
-/// What of an event filters and expressions may ask about.
+/// The data of an event that filters and expressions may use.
 #[derive(Debug, Clone)]
 pub struct Scope<'a> {
-    /// What kind of fact.
+    /// The event's type.
     pub event_type: &'a str,
     /// The name of its source.
     pub source: Option<&'a str>,
-    /// The kind of that source, which says where a form body keeps its JSON.
+    /// The kind of that source: it decides in which field a form body has its JSON.
     pub kind: Option<SourceKind>,
-    /// The short name of the branch or tag that it is about.
+    /// The short name of the branch or tag that the event is about.
     pub branch: Option<&'a str>,
     /// The producer's headers.
     pub headers: &'a [Header],
@@ -35,14 +35,14 @@ pub struct Scope<'a> {
     pub content_type: Option<&'a str>,
     /// The exact bytes.
     pub body: &'a [u8],
-    /// What the body's numbers are read for.
+    /// What the body's numbers are used for.
     pub numbers: Numbers,
-    /// The body as a value, once somebody asked; or why it is none.
+    /// The body as a value, after the first use; or why it cannot be one.
     pub(crate) parsed: OnceCell<std::result::Result<Value, String>>,
 }
 
 impl<'a> Scope<'a> {
-    /// A scope with nothing but type, source and body.
+    /// A scope with only type, source and body.
     pub fn new(event_type: &'a str, source: Option<&'a str>, body: &'a [u8]) -> Scope<'a> {
         Scope {
             event_type,
@@ -62,8 +62,8 @@ impl<'a> Scope<'a> {
         first_value(self.headers, name)
     }
 
-    /// Type, source and branch, by the names that expressions and templates have for them. What is
-    /// not there is undefined, not none: nothing can be looked up in none.
+    /// Type, source and branch, by the names that expressions and templates use. A missing one is
+    /// undefined, not none: a lookup inside none is an error.
     pub(super) fn context(&self) -> BTreeMap<&'static str, Value> {
         let mut context = BTreeMap::from([("type", Value::from(self.event_type))]);
         context.extend(self.source.map(|name| ("source", Value::from(name))));
@@ -71,11 +71,11 @@ impl<'a> Scope<'a> {
         context
     }
 
-    /// The body: JSON as its values (also where a form hook wraps it), another form as its fields,
-    /// anything else as text.
+    /// The body as a value: JSON as its values (also inside a form hook), another form as its
+    /// fields, anything else as text.
     ///
     /// # Errors
-    /// When it is too large, or is JSON by its looks and cannot be read as such.
+    /// When it is too large, or looks like JSON and cannot be parsed.
     pub(super) fn body_value(&self) -> std::result::Result<Value, JinjaError> {
         let bad = |detail: String| JinjaError::new(ErrorKind::InvalidOperation, detail);
         if self.body.len() > BODY_BYTES_MAX {
@@ -104,7 +104,7 @@ impl<'a> Scope<'a> {
         Ok(Value::from(String::from_utf8_lossy(self.body).into_owned()))
     }
 
-    /// Whether the body is JSON by what is said of it, or where nothing is said by how it begins.
+    /// Whether the body should be JSON: by its content type, or, without one, by its beginning.
     fn should_be_json(&self) -> bool {
         match self.content_type {
             Some(content_type) => content_type.to_ascii_lowercase().contains("json"),
@@ -112,7 +112,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whether the body begins as JSON does. `curl -d` calls it a form all the same.
+    /// Whether the body begins like JSON. `curl -d` sends it as a form by default.
     fn looks_like_json(&self) -> bool {
         let mut bytes = self.body.iter().filter(|byte| !byte.is_ascii_whitespace());
         matches!(bytes.next(), Some(b'{' | b'['))
@@ -124,13 +124,13 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// The headers whose names are let through, as a value.
+/// The headers whose names pass, as a value.
 pub(super) fn headers_value(headers: &[Header], passes: fn(&str) -> bool) -> Value {
     let headers = headers.iter().filter(|(name, _)| passes(name));
     Value::from_object(Headers(headers.cloned().collect()))
 }
 
-/// Headers by name, in whatever case; the first of a name counts.
+/// Headers by name, in any letter case; the first one of a name is used.
 #[derive(Debug)]
 struct Headers(Vec<Header>);
 

@@ -1,4 +1,4 @@
-//! An event as it is sent: with all that formats and templates may ask of it. Pure.
+//! An event that is ready to send, with everything that formats and templates may use. Pure.
 
 use crate::error::Result;
 use crate::model::activity::Facts;
@@ -12,12 +12,12 @@ use crate::model::scope::Scope;
 use crate::model::template::{Particulars, Template};
 use crate::time::Timestamp;
 
-/// An event as it is sent.
+/// An event that is ready to send.
 #[derive(Debug, Clone)]
 pub struct SendableEvent {
-    /// Its row.
+    /// Its row id.
     pub id: EventId,
-    /// What kind of fact.
+    /// Its type.
     pub event_type: String,
     /// Its idempotency key.
     pub key: Option<String>,
@@ -25,7 +25,7 @@ pub struct SendableEvent {
     pub source: Option<(String, SourceKind)>,
     /// When it was accepted.
     pub received: Timestamp,
-    /// Since when it is owed: then, or when somebody asked for it again.
+    /// Since when it is owed: since it was accepted, or since a person asked for it again.
     pub owed: Timestamp,
     /// What was read from the body.
     pub facts: Facts,
@@ -35,13 +35,13 @@ pub struct SendableEvent {
     pub headers: Vec<Header>,
     /// The exact bytes.
     pub body: Vec<u8>,
-    /// The header that says which boxes and sources it has passed, this one included.
+    /// The header with the boxes and sources that it has passed, this one included.
     pub hops: Header,
 }
 
 impl SendableEvent {
-    /// The same under another key, also in the producer's headers that name it: for a receiver
-    /// that must take it again.
+    /// The same event with another key, also in the producer's headers that contain the key: for a
+    /// receiver that must accept the event again.
     #[must_use]
     pub fn renamed(mut self, key: &str) -> SendableEvent {
         if let Some(old) = self.key.replace(key.to_owned()) {
@@ -54,7 +54,8 @@ impl SendableEvent {
         self
     }
 
-    /// What its producer wrote into the body to prove itself: a receiver may say it again.
+    /// What its producer wrote into the body to authenticate: a receiver may repeat it, so it must
+    /// be hidden.
     pub fn secret_texts(&self) -> Vec<Vec<u8>> {
         let kind = self.source.as_ref().map(|(_, kind)| *kind);
         let fields = kind.map_or(&[][..], SourceKind::secret_fields);
@@ -64,7 +65,7 @@ impl SendableEvent {
         }
     }
 
-    /// What a template makes of it.
+    /// The output of a template for this event.
     ///
     /// # Errors
     /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].

@@ -4,33 +4,33 @@ use serde_json::{Value, json};
 
 use crate::time::Timestamp;
 
-/// What the store holds in all.
+/// The totals of the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
     /// Events stored.
     pub events: i64,
-    /// What other programs put into the outbox, and no event was made of yet.
+    /// Rows of the outbox that are not events yet.
     pub outbox: i64,
-    /// Deliveries waiting.
+    /// Pending deliveries.
     pub pending: i64,
-    /// Deliveries that got through.
+    /// Delivered deliveries.
     pub delivered: i64,
-    /// Deliveries given up, in whose place no replay got through.
+    /// Dead deliveries that are not superseded.
     pub dead: i64,
-    /// Deliveries called off, in whose place no replay got through.
+    /// Cancelled deliveries that are not superseded.
     pub cancelled: i64,
-    /// Deliveries given up or called off in whose place a replay got through.
+    /// Dead and cancelled deliveries that are superseded: a replay was delivered in their place.
     pub superseded: i64,
-    /// The due time of the pending delivery that is due first.
+    /// The earliest due time of a pending delivery.
     pub oldest_due: Option<Timestamp>,
     /// Bytes of the database file and its write-ahead log.
     pub db_bytes: u64,
-    /// Bytes in the database file that hold nothing: what comes next is written there.
+    /// Unused bytes in the database file: the next rows are written there.
     pub reusable_bytes: u64,
 }
 
 impl Stats {
-    /// The contract's JSON object.
+    /// The JSON object of the API.
     pub fn json(&self) -> Value {
         json!({
             "events": self.events,

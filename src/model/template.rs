@@ -1,7 +1,7 @@
-//! Templates: what is sent to an endpoint of format `template:FILE`, made of the event.
+//! Templates: they make what is sent to an endpoint with format `template:FILE` from the event.
 //!
-//! Pure and bounded, in steps and in size. The text of the file is kept with the endpoint, so that
-//! the file can go.
+//! Pure and bounded, in steps and in size. The text is stored with the endpoint, so the file is not needed
+//! any more.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -16,7 +16,7 @@ use crate::model::header::holds_secret;
 use crate::model::jinja::{Program, environment, told};
 use crate::model::scope::{Scope, headers_value};
 
-/// Steps a template may take on one event: a loop over a thousand commits takes ten thousand.
+/// Maximum steps of a template on one event: a loop over a thousand commits takes ten thousand.
 const FUEL: u64 = 100_000;
 
 /// Longest template, in bytes.
@@ -25,7 +25,7 @@ const TEXT_BYTES_MAX: usize = 64 * 1024;
 /// The environment of all templates.
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| environment(FUEL));
 
-/// The content type of what is made, unless set otherwise.
+/// The default content type of the output.
 pub const CONTENT_TYPE: &str = "application/json";
 
 /// A checked template. Cheap to clone.
@@ -33,13 +33,13 @@ pub const CONTENT_TYPE: &str = "application/json";
 pub struct Template(Arc<Compiled>);
 
 struct Compiled {
-    /// The name of the file that it came from.
+    /// The name of the file that the template was read from.
     file: String,
     text: String,
     content_type: String,
 }
 
-/// What a template may use besides what filters ask about.
+/// What a template may use besides the data that filters use.
 #[derive(Debug, Clone, Copy)]
 pub struct Particulars<'a> {
     /// The event's outer id.
@@ -48,15 +48,15 @@ pub struct Particulars<'a> {
     pub key: Option<&'a str>,
     /// When it was accepted, RFC 3339.
     pub received_at: &'a str,
-    /// What it says happened, in one line.
+    /// What the event says happened, in one line.
     pub summary: &'a str,
 }
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is not well formed, too long, or its content type cannot stand in
+    /// [`Error::Misuse`] when its syntax is invalid, it is too long, or its content type cannot be sent in
     /// a header.
     pub fn parse(file: &str, text: &str, content_type: &str) -> Result<Template> {
         if text.len() > TEXT_BYTES_MAX {
@@ -81,20 +81,20 @@ impl Template {
         })))
     }
 
-    /// The content type of what it makes.
+    /// The content type of its output.
     pub fn content_type(&self) -> &str {
         &self.0.content_type
     }
 
-    /// The name of the file that it came from.
+    /// The name of the file that the template was read from.
     pub fn file(&self) -> &str {
         &self.0.file
     }
 
-    /// What is sent of an event.
+    /// The output for an event.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it fails, makes too much, or makes no JSON where the content type
+    /// [`Error::Misuse`] when it fails, makes too much, or does not make JSON although the content type
     /// says so.
     ///
     /// ```
@@ -109,7 +109,7 @@ impl Template {
     pub fn render(&self, scope: &Scope<'_>, event: Particulars<'_>) -> Result<Vec<u8>> {
         let failed = |why: String| Error::misuse(format!("template {} failed: {why}", self.0.file));
         let mut context = scope.context();
-        // Whoever gets what is made has no business with the producer's credentials.
+        // The receiver must not get the producer's credentials.
         context.insert(
             "headers",
             headers_value(scope.headers, |name| !holds_secret(name)),
@@ -136,7 +136,7 @@ impl Template {
         Ok(made.into_bytes())
     }
 
-    /// As it is stored: a JSON object.
+    /// The form that is stored: a JSON object.
     pub fn stored(&self) -> Json {
         json!({
             "file": self.0.file,
@@ -145,10 +145,10 @@ impl Template {
         })
     }
 
-    /// Reads what [`Template::stored`] wrote.
+    /// Parses the output of [`Template::stored`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it is no template.
+    /// [`Error::Misuse`] when it is not a template.
     pub fn from_stored(object: &Json) -> Result<Template> {
         let text = |name: &str| object[name].as_str().unwrap_or_default();
         Template::parse(text("file"), text("text"), text("content_type"))

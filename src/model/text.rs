@@ -1,18 +1,18 @@
-//! Finding a text in bodies, whatever the case of its ASCII letters.
+//! Finds a text in bodies; the case of ASCII letters is ignored.
 
 use memchr::memmem::Finder;
 
 use crate::error::{Error, Result};
 
-/// Longest text to look for, in bytes.
+/// Maximum length of the text, in bytes.
 const TEXT_BYTES_MAX: usize = 1_024;
 
-/// A text to look for.
+/// A text to search for.
 #[derive(Debug, Clone)]
 pub struct Text(Finder<'static>);
 
 impl Text {
-    /// Takes a text.
+    /// Prepares a search.
     ///
     /// # Errors
     /// [`Error::Misuse`] when it is empty or too long.
@@ -34,7 +34,7 @@ impl Text {
         Ok(Text(Finder::new(text.as_bytes()).into_owned()))
     }
 
-    /// Whether a body has it.
+    /// Whether a body contains the text.
     pub fn is_in(&self, body: &[u8]) -> bool {
         self.0.find(&body.to_ascii_lowercase()).is_some()
     }

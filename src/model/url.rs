@@ -1,4 +1,4 @@
-//! Where an endpoint is: a URL, parts of which are nobody's business.
+//! The URL of an endpoint, parts of which are secret.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,8 +13,10 @@ use crate::model::address::never_sent_to;
 use crate::model::chat::Chat;
 use crate::model::header::holds_secret;
 
-/// An absolute `http` or `https` URL. `Debug` and [`EndpointUrl::redacted`] hide the values of its
-/// query and what in its path looks like a token: that is where chat systems and the like keep them.
+/// An absolute `http` or `https` URL.
+///
+/// `Debug` and [`EndpointUrl::redacted`] hide the values of its query and path segments that look like a
+/// token: chat systems and others put their tokens there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl(Uri);
 
@@ -24,12 +26,12 @@ impl EndpointUrl {
         &self.0
     }
 
-    /// The URL as stored and sent to. Do not show it: see [`EndpointUrl::redacted`].
+    /// The full URL, for the store and for requests. It must not be shown: see [`EndpointUrl::redacted`].
     pub fn as_text(&self) -> String {
         self.0.to_string()
     }
 
-    /// The URL with these parameters, in the place of any of their names that it has.
+    /// The URL with these query parameters; they replace existing ones with the same names.
     ///
     /// # Errors
     /// [`Error::Misuse`] when it becomes too long for a URL.
@@ -54,9 +56,8 @@ impl EndpointUrl {
             .map_err(|_| Error::misuse("the endpoint's URL is too long"))
     }
 
-    /// The URL with the values of its query hidden, and what in its path looks like a token, for
-    /// lists, pages, logs and errors. The path of a chat's robot ends with its token, whatever it
-    /// looks like.
+    /// The URL for lists, pages, logs and errors: query values and path segments that look like a token are
+    /// hidden. The token at the end of a chat bot's path is hidden even if it does not look like one.
     pub fn redacted(&self, chat: Option<Chat>) -> String {
         let path = self.0.path();
         let whole = self.0.to_string();
@@ -78,7 +79,8 @@ impl EndpointUrl {
         url
     }
 
-    /// What is secret of it, as it is written there and as it reads: a receiver may say it again.
+    /// The secret parts of the URL, as written and decoded: a receiver may repeat them, so they must be
+    /// hidden.
     pub fn secret_texts(&self, chat: Option<Chat>) -> Vec<String> {
         let robot = self.robot_token(chat);
         let segments = self.0.path().split('/');
@@ -98,28 +100,28 @@ impl EndpointUrl {
         secrets
     }
 
-    /// The part of the path that is the token of a chat's robot: the last one, but for the names
-    /// of other chats' messages that Discord takes.
+    /// The path segment that is the token of a chat bot: the last one, except the segments by which Discord
+    /// accepts the messages of other chats.
     fn robot_token(&self, chat: Option<Chat>) -> Option<&str> {
         match chat? {
             Chat::Slack | Chat::Discord | Chat::Feishu => {
                 let mut segments = self.0.path().rsplit('/').filter(|name| !name.is_empty());
                 segments.find(|name| !matches!(*name, "slack" | "github"))
             }
-            // Theirs is in the query.
+            // Their token is in the query.
             Chat::Dingtalk | Chat::Wecom => None,
         }
     }
 }
 
-/// Longest URL, in bytes: what every server takes in the first line of a request (RFC 9112, section 3),
-/// with room for the rest of that line.
+/// Maximum length of a URL, in bytes: every server accepts this in the first line of a request (RFC 9112,
+/// section 3), with space for the rest of that line.
 const URL_BYTES_MAX: usize = 7_800;
 
-/// Nothing that is ASCII; what lies beyond it is encoded anyway.
+/// No ASCII character; characters beyond ASCII are always encoded.
 const BEYOND_ASCII: AsciiSet = AsciiSet::EMPTY;
 
-/// Whether a part of a path was drawn rather than chosen: long, and of letters and digits mixed.
+/// Whether a path segment looks random, not chosen: long, with letters and digits.
 fn looks_like_token(segment: &str) -> bool {
     const LENGTH_MIN: usize = 16;
     let has = |is: fn(&u8) -> bool| segment.bytes().any(|byte| is(&byte));
@@ -141,12 +143,12 @@ impl fmt::Debug for EndpointUrl {
 impl FromStr for EndpointUrl {
     type Err = Error;
 
-    /// Reads an absolute `http` or `https` URL with a host and without credentials.
+    /// Parses an absolute `http` or `https` URL with a host and without credentials.
     fn from_str(text: &str) -> Result<EndpointUrl> {
         let bad = |why: &str| {
             Error::misuse(format!(
                 "`{}` is not an endpoint's URL: {why}; write http(s)://HOST[:PORT]/PATH",
-                // Behind it may be a token.
+                // The query may contain a token.
                 text.split('?').next().unwrap_or_default()
             ))
         };
@@ -167,7 +169,7 @@ impl FromStr for EndpointUrl {
                 "its host has letters beyond ASCII; write it as xn--...",
             ));
         }
-        // On the wire a request's target is ASCII (RFC 9112, section 3.2).
+        // In a request the target must be ASCII (RFC 9112, section 3.2).
         let rest = utf8_percent_encode(rest, &BEYOND_ASCII);
         let uri: Uri = format!("{head}{rest}")
             .parse()
@@ -180,7 +182,7 @@ impl FromStr for EndpointUrl {
             return Err(bad("it has no host"));
         }
         if authority.as_str().contains('@') {
-            // The text is not echoed here: it holds a password.
+            // The text is not in the error: it contains a password.
             return Err(Error::misuse(
                 "the URL has a user name or password in it, which would show in lists and logs; give the URL without, and them with --auth basic:USER --auth-secret-file FILE",
             ));
@@ -194,7 +196,7 @@ impl FromStr for EndpointUrl {
     }
 }
 
-/// Refuses what would only be refused each time something is sent there.
+/// Rejects a host that every request to it would fail for.
 pub(crate) fn check_host(host: &str) -> std::result::Result<(), String> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     if let Ok(address) = bare.parse::<IpAddr>() {
@@ -203,7 +205,7 @@ pub(crate) fn check_host(host: &str) -> std::result::Result<(), String> {
             None => Ok(()),
         };
     }
-    // Systems take a number for an address in disguise.
+    // Operating systems read a number as an IP address, which could hide the real target.
     let last = bare.trim_end_matches('.').rsplit('.').next();
     let last = last.unwrap_or_default();
     let digits = last.strip_prefix("0x").unwrap_or(last);
@@ -253,7 +255,7 @@ mod tests {
             "http://a b/",
             "http://user:pass@h/",
             "mailto:a@b",
-            // Never sent to, also not in disguise.
+            // hookbox never sends to these, even if they are written in another form.
             "http://169.254.169.254/latest",
             "http://[::ffff:169.254.169.254]/",
             "http://[fe80::1]/",

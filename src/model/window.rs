@@ -1,4 +1,5 @@
-//! When an endpoint may be sent to: for hours of the night, on a metered uplink and the like.
+//! Windows: the times at which an endpoint may be sent to, such as hours of the night on a metered
+//! uplink.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,33 +9,33 @@ use crate::error::{Error, Result};
 use crate::model::calendar::Calendar;
 use crate::time::{Timestamp, parse_span, show_span};
 
-/// Windows of one endpoint, at most.
+/// Maximum windows of one endpoint.
 const WINDOWS_MAX: usize = 16;
 
-/// How long a window may be open.
+/// Allowed lengths of a window.
 const LENGTH: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(7 * 86_400);
 
-/// Windows, of which one must be open.
+/// Windows; one of them must be open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Windows(Vec<Window>);
 
-/// It opens at the moments of a calendar and stays open for so long.
+/// A window: it opens at the times of a calendar and stays open for this long.
 #[derive(Debug, Clone, PartialEq)]
 struct Window {
     calendar: Calendar,
     length: Duration,
 }
 
-/// Whether something may be sent, and until when that is so.
+/// Whether an endpoint may be sent to, and until when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Opening {
-    /// It may, and when it next must be asked again.
+    /// It may be sent to; the time is when this must be checked again.
     Open {
-        /// The end of the window that lasts longest.
+        /// The end of the open window that ends last.
         until: Timestamp,
     },
-    /// It may not.
+    /// It may not be sent to.
     Closed {
         /// When the next window opens; `None` when none ever will.
         until: Option<Timestamp>,
@@ -42,7 +43,7 @@ pub enum Opening {
 }
 
 impl Windows {
-    /// How things stand at a moment.
+    /// Whether a window is open at this time.
     ///
     /// ```
     /// use hookbox::model::window::{Opening, Windows};
@@ -68,7 +69,7 @@ impl Windows {
 }
 
 impl Windows {
-    /// When it opens next, if it is closed; `None` inside where it never will.
+    /// When a window opens next, if all are closed; the inner `None` means never.
     pub fn closed_until(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         match self.at(now) {
             Opening::Open { .. } => None,
@@ -106,7 +107,7 @@ impl fmt::Display for Windows {
 impl FromStr for Windows {
     type Err = Error;
 
-    /// Reads `CRON+LENGTH [ZONE]`, several separated by semicolons.
+    /// Parses `CRON+LENGTH [ZONE]`, several separated by semicolons.
     fn from_str(text: &str) -> Result<Windows> {
         let windows = text.split(';').map(Window::read);
         let windows = windows.collect::<Result<Vec<Window>>>()?;

@@ -1,50 +1,50 @@
-//! What a chat tells of an activity besides who did what: where to click, what was written, which
-//! commits, and in which colour.
+//! The details of an activity that only a chat message shows: links, texts, commits, and the tone,
+//! which is shown as a colour.
 
 use serde::Deserialize;
 
 use crate::model::lenient::{Object, Text};
 
-/// Most labels and the like that are told; more are a wall of text.
+/// Maximum labels and similar names that are shown; more would be a wall of text.
 const NAMES_MAX: usize = 8;
 
-/// What a chat tells besides.
+/// The additional details that a chat message shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// How it is to be taken.
+    /// The tone of the activity.
     pub tone: Tone,
-    /// The page of what it is about.
+    /// The page of the issue, commit or other object that this is about.
     pub url: Option<String>,
-    /// The page of whoever did it.
+    /// The page of the person who did it.
     pub actor_url: Option<String>,
     /// The repository's page.
     pub repository_url: Option<String>,
-    /// What was written: of an issue, a comment, a release.
+    /// The text of an issue, a comment or a release.
     pub text: Option<String>,
-    /// The first of the commits, in the order in which the producer lists them.
+    /// The first commits, in the order in which the producer lists them.
     pub commits: Vec<Commit>,
-    /// How many commits there are besides.
+    /// How many more commits there are.
     pub commits_unlisted: usize,
-    /// Whether there may be more than that.
+    /// Whether there may be even more commits than counted.
     pub commits_or_more: bool,
-    /// Labels, milestone and the like: name and value.
+    /// Labels, milestone and similar fields: name and value.
     pub fields: Vec<(&'static str, String)>,
 }
 
 /// A commit of a push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Commit {
-    /// Its whole id.
+    /// Its full id.
     pub id: Option<String>,
     /// Its page.
     pub url: Option<String>,
-    /// Its message, of which a chat tells the first line.
+    /// Its message; a chat shows the first line.
     pub message: Option<String>,
-    /// Who wrote it.
+    /// Its author.
     pub author: Option<String>,
 }
 
-/// A commit as every dialect lists it.
+/// A commit in the form that all dialects use.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct PushedCommit {
@@ -73,24 +73,25 @@ impl From<PushedCommit> for Commit {
     }
 }
 
-/// How something is to be taken; chats show it as a colour.
+/// The tone of an activity; chats show it as a colour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tone {
-    /// It happened: a push, a comment.
+    /// Neutral: a push, a comment.
     #[default]
     Plain,
-    /// Something began or went well: opened, created, published, succeeded.
+    /// Something began or succeeded: opened, created, published, succeeded.
     Good,
     /// Something is finished: merged, closed.
     Done,
-    /// Something is gone or went wrong: deleted, failed, closed without a merge.
+    /// Something was removed or failed: deleted, failed, closed without a merge.
     Bad,
-    /// It hardly matters: labels, a test, cancelled, skipped.
+    /// Unimportant: labels, a test, cancelled, skipped.
     Quiet,
 }
 
 impl Tone {
-    /// The tone of an action on an issue, a request to merge or the like, as producers name it.
+    /// The tone of an action on an issue, a merge request or similar, by the producer's name for
+    /// the action.
     pub(super) fn of_action(action: &str) -> Tone {
         match action {
             "open" | "opened" | "reopen" | "reopened" | "create" | "created" | "published"
@@ -105,7 +106,7 @@ impl Tone {
 }
 
 impl Details {
-    /// Takes over the commits that were listed, of so many in all.
+    /// Stores the listed commits; `all` is the total number.
     pub(super) fn tell_commits(
         &mut self,
         listed: impl Iterator<Item = PushedCommit>,
@@ -117,7 +118,7 @@ impl Details {
         self.commits_or_more = or_more;
     }
 
-    /// Tells of a field that has these values, if there are any.
+    /// Adds a field with these values, if there are any.
     pub(super) fn tell(
         &mut self,
         name: &'static str,
@@ -126,7 +127,7 @@ impl Details {
         self.tell_of(name, values, 0);
     }
 
-    /// The same of a list that has so many items, of which these were read.
+    /// As [`Details::tell`], for a list with `all` items, of which only these were read.
     pub(super) fn tell_of(
         &mut self,
         name: &'static str,

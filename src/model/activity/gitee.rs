@@ -1,5 +1,5 @@
-//! The payloads of Gitee: repositories and enterprises, pipelines, and the form hooks of before
-//! 2019, which say less and say it under `push_data`.
+//! The payloads of Gitee: repositories, enterprises, pipelines, and the form hooks from before
+//! 2019, which have fewer fields and put them under `push_data`.
 
 use serde::Deserialize;
 
@@ -12,7 +12,7 @@ use crate::model::lenient::{self, List, Object, Text, read_marked};
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]
 struct Payload<R: Reading> {
-    /// The form hooks of before 2019 have all the rest in here.
+    /// The form hooks from before 2019 have all other fields in here.
     push_data: Object<Box<Payload<R>>>,
     #[serde(rename = "ref")]
     reference: Text,
@@ -33,13 +33,13 @@ struct Payload<R: Reading> {
     noteable_type: Text,
     per_iid: Text,
     short_commit_id: Text,
-    /// The page of the issue, request or comment.
+    /// The page of the issue, merge request or comment.
     url: R::Detail<Text>,
-    /// Of a request to merge.
+    /// The text of a merge request.
     body: R::Detail<Text>,
-    /// Of an issue.
+    /// The text of an issue.
     description: R::Detail<Text>,
-    /// Of a comment.
+    /// The text of a comment.
     note: R::Detail<Text>,
     issue: Object<Subject<R>>,
     pull_request: Object<Subject<R>>,
@@ -52,7 +52,7 @@ struct Payload<R: Reading> {
     sources: List<Trigger>,
 }
 
-/// An issue or a request to merge.
+/// An issue or a merge request.
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]
 struct Subject<R: Reading> {
@@ -93,7 +93,7 @@ struct Comment {
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]
 struct Repository<R: Reading> {
-    /// A path always; `full_name` is a display name in the vendor's pages.
+    /// Always a path; `full_name` is a display name, according to Gitee's documentation.
     path_with_namespace: Text,
     full_name: Text,
     name: Text,
@@ -122,13 +122,13 @@ struct Job {
     pipeline_url: Text,
 }
 
-/// What set a pipeline off.
+/// What started a pipeline.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Trigger {
     repo_path: Text,
     branch: Text,
-    /// Of a pipeline that another one set off: a text that holds JSON.
+    /// For a pipeline that another pipeline started: a text that contains JSON.
     up_params: Text,
 }
 
@@ -282,7 +282,7 @@ fn issue<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
 fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     let verb = past(payload.action.0.as_deref().unwrap_or("comment"));
     let of_commit = payload.noteable_type.0.as_deref() == Some("Commit");
-    // Older and newer hooks say it in one place or the other.
+    // Older and newer hooks have it in different places.
     let issue = payload.issue.0.unwrap_or_default();
     let request = payload.pull_request.0.unwrap_or_default();
     let numbered = |sign: char, number: Option<String>| number.map(|n| format!("{sign}{n}"));
@@ -307,7 +307,7 @@ fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     details.url = comment.html_url.0.or(details.url.take());
 }
 
-/// Tells what is known of the issue or the request to merge itself.
+/// Adds what is known of the issue or the merge request itself.
 fn subject<R: Reading>(details: &mut Details, subject: Option<Subject<R>>) {
     let Some(subject) = subject else {
         return;
@@ -322,8 +322,8 @@ fn subject<R: Reading>(details: &mut Details, subject: Option<Subject<R>>) {
     details.tell("Milestone", [milestone.title.0]);
 }
 
-/// A job of a pipeline came to an end. The status' own name is in the reader's language, so the
-/// code is told.
+/// A job of a pipeline ended. The name of the status is in the reader's language, so the code is
+/// used.
 fn ran(job: Job, triggers: List<Trigger>) -> Activity {
     let mut deed = "pipeline".to_owned();
     let stands_alone = job.pipeline_name.0.is_some();

@@ -1,5 +1,4 @@
-//! The payloads of GitLab's project and group hooks; those of its system hooks and what comes seldom
-//! are `gitlab_rest`'s.
+//! The payloads of GitLab's project and group hooks. Its system hooks and rare events are in `gitlab_rest`.
 
 use serde::Deserialize;
 
@@ -30,7 +29,7 @@ struct Payload<R: Reading> {
     user_name: Text,
     user: Object<User>,
     project: Object<Project<R>>,
-    /// System hooks have it on top.
+    /// System hooks have it at the top level.
     path_with_namespace: Text,
     object_attributes: Object<Attributes<R>>,
     issue: Object<Subject>,
@@ -39,7 +38,7 @@ struct Payload<R: Reading> {
     snippet: Object<Subject>,
     labels: R::Detail<List<Label>>,
     assignees: R::Detail<List<User>>,
-    /// Of a release.
+    /// The name of a release.
     name: R::Detail<Text>,
     url: R::Detail<Text>,
     description: R::Detail<Text>,
@@ -72,7 +71,7 @@ struct Attributes<R: Reading> {
     iid: Text,
     title: Text,
     action: Text,
-    /// Of an issue: `Issue`, `Task`, `Incident`.
+    /// The kind of an issue: `Issue`, `Task`, `Incident`.
     #[serde(rename = "type")]
     kind: Text,
     confidential: Flag,
@@ -83,7 +82,7 @@ struct Attributes<R: Reading> {
     status: Text,
     url: R::Detail<Text>,
     description: R::Detail<Text>,
-    /// Of a comment.
+    /// The text of a comment.
     note: R::Detail<Text>,
 }
 
@@ -130,13 +129,13 @@ fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>, json: &[u8]) 
     activity
 }
 
-/// Somebody did something.
+/// A person did something.
 fn by_person(activity: &mut Activity, deed: String, action: &str) {
     activity.deed = deed;
     activity.details.tone = Tone::of_action(action);
 }
 
-/// A machine did it, on somebody's behalf.
+/// A pipeline or job did something, on behalf of a person.
 fn by_machine(activity: &mut Activity, what: &str, status: Option<&str>, page: Option<String>) {
     let (words, tone) = ended(status.unwrap_or("changed"));
     activity.deed = match &activity.branch {
@@ -267,7 +266,7 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     }
 }
 
-/// An issue or a request to merge.
+/// An issue or a merge request.
 fn subject<R: Reading>(
     activity: &mut Activity,
     action: &str,

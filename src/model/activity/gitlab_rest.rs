@@ -1,14 +1,15 @@
-//! GitLab's system hooks and what else comes seldom: people, projects, groups, keys, milestones,
-//! vulnerabilities, read from a tree. What has no sentence of its own is told by its name.
+//! GitLab's system hooks and other rare events: people, projects, groups, keys, milestones,
+//! vulnerabilities. They are read from a tree. An event without a sentence of its own is described by its
+//! name.
 
 use super::tree::Tree;
 use super::words::{past, spaced};
 use super::{Activity, Tone};
 
-/// Tells of an event whose people and project are known already, as far as they are.
+/// Describes an event; its people and project are known already, if the payload has them.
 pub(super) fn tell(event_type: &str, json: &[u8], activity: &mut Activity) {
     let tree = Tree::read(json);
-    // Hooks of groups say in the header of what, and in the body what it is.
+    // Group hooks have the general name in the header and the exact name in the body.
     let event_type = match event_type {
         "member" | "project" | "subgroup" => tree.text("event_name").unwrap_or(event_type),
         event_type => event_type,
@@ -90,8 +91,8 @@ pub(super) fn tell(event_type: &str, json: &[u8], activity: &mut Activity) {
     activity.stands_alone = true;
 }
 
-/// What a system hook says, or a hook of people and groups. They speak of people, and not of who did
-/// it.
+/// Describes a system hook, or a hook about people and groups. These name the people concerned, but not the
+/// person who did it.
 fn of_system(event: &str, tree: &Tree, activity: &mut Activity) -> Option<(String, Tone)> {
     let name = tree.first(&["username", "user_username", "user_name", "name"]);
     let name = name.unwrap_or("somebody");

@@ -1,7 +1,7 @@
-//! The payloads of Gogs, and of Gitea, Forgejo and GitHub, which share their ancestry.
+//! The payloads of Gogs, and of Gitea, Forgejo and GitHub, which have a common origin.
 //!
-//! Event names are GitHub's. A Gogs push lists five commits at most unless its server is set
-//! otherwise (`[ui] FEED_MAX_COMMIT_NUM`) and has no total.
+//! Event names are GitHub's. A Gogs push lists at most five commits, unless its server is
+//! configured otherwise (`[ui] FEED_MAX_COMMIT_NUM`), and has no total.
 
 use serde::Deserialize;
 
@@ -25,7 +25,7 @@ struct Payload<R: Reading> {
     commits: List<R::Detail<PushedCommit>>,
     total_commits: Text,
     compare_url: R::Detail<Text>,
-    /// GitHub's name for it.
+    /// GitHub's name of the field.
     compare: R::Detail<Text>,
     issue: Object<Subject<R>>,
     pull_request: Object<Subject<R>>,
@@ -33,12 +33,12 @@ struct Payload<R: Reading> {
     review: Object<Review<R>>,
     release: Object<Release<R>>,
     forkee: Object<Repository<R>>,
-    /// Who is asked to review, on GitHub and Gitea; or which team.
+    /// Who was asked for a review, on GitHub and Gitea: a person or a team.
     requested_reviewer: Object<User<R>>,
     requested_team: Object<Team>,
     /// The label that was added or removed, on GitHub.
     label: Object<Label>,
-    /// That a branch was moved to where it did not lead, on GitHub.
+    /// Whether it was a force push, on GitHub.
     forced: Flag,
     is_pull: Flag,
     repository: Object<Repository<R>>,
@@ -53,10 +53,10 @@ struct Subject<R: Reading> {
     number: Text,
     title: Text,
     merged: Flag,
-    /// Gogs'.
+    /// Gogs' name of the field.
     base_branch: Text,
     base: Object<Branch>,
-    /// An issue that is a pull request says so by having one.
+    /// An issue that is a pull request has this field.
     pull_request: Object<Nothing>,
     html_url: R::Detail<Text>,
     body: R::Detail<Text>,
@@ -64,7 +64,7 @@ struct Subject<R: Reading> {
     assignee: R::Detail<Object<Assignee>>,
     assignees: R::Detail<List<Assignee>>,
     milestone: R::Detail<Object<Milestone>>,
-    /// Gogs'.
+    /// Gogs' name of the field.
     head_branch: R::Detail<Text>,
     head: R::Detail<Object<Branch>>,
 }
@@ -106,11 +106,11 @@ struct Comment {
 #[derive(Default, Deserialize)]
 #[serde(default, bound = "R: Reading")]
 struct Review<R: Reading> {
-    /// GitHub's.
+    /// GitHub's name of the field.
     state: Text,
     html_url: R::Detail<Text>,
     body: R::Detail<Text>,
-    /// Gitea's name for it.
+    /// Gitea's name of the field.
     content: R::Detail<Text>,
 }
 
@@ -195,7 +195,7 @@ pub(super) fn read<R: Reading>(
     (told.tell(event_type, json), is_json)
 }
 
-/// A payload that is being told.
+/// A payload and the activity that is built from it.
 struct Told<R: Reading> {
     activity: Activity,
     dialect: Dialect,
@@ -220,7 +220,7 @@ impl<R: Reading> Told<R> {
         self.activity
     }
 
-    /// A page of the repository.
+    /// The URL of a page of the repository.
     fn page(&self, rest: &str) -> Option<String> {
         let repository = self.activity.details.repository_url.as_ref()?;
         Some(format!("{repository}/{rest}"))
@@ -248,7 +248,7 @@ impl<R: Reading> Told<R> {
         let compare = R::open(std::mem::take(&mut payload.compare)).0;
         let commits = listed.first.into_iter().map(|commit| R::open(commit));
         details.tell_commits(commits, count, or_more);
-        // Of what is new Gitea compares with nothing.
+        // For a new branch Gitea's compare URL has an all-zero commit; it leads to no page.
         let is_page = |url: &String| !url.contains("0000000");
         let compared = compare_url.or(compare).filter(is_page);
         let commit = details
@@ -265,7 +265,7 @@ impl<R: Reading> Told<R> {
         let verb = past(event_type);
         let what = self.payload.ref_type.0.as_deref().unwrap_or("branch");
         let name = self.payload.reference.0.take();
-        // Forgejo writes it in full.
+        // Forgejo writes the full reference.
         let name = name.map(|name| short(&name).1.to_owned());
         let deed = format!("{verb} {what} {}", name.as_deref().unwrap_or_default());
         self.activity.deed = deed.trim_end().to_owned();
@@ -282,7 +282,7 @@ impl<R: Reading> Told<R> {
     fn fork(&mut self) {
         let forkee = self.payload.forkee.0.take().map(Repository::shown);
         let forked = forkee.unwrap_or_default();
-        // Gitea and Forgejo call the original so, and the new one the repository.
+        // In Gitea and Forgejo `forkee` is the original, and `repository` is the new one.
         let (forkee, url) = if self.dialect == Dialect::Gitea && forked.0.is_some() {
             let details = &mut self.activity.details;
             let new = self
@@ -355,7 +355,7 @@ impl<R: Reading> Told<R> {
             _ => None,
         };
         self.subject(!is_comment && is_of_words(action));
-        // Payloads of Gogs and Gitea have what was taken away still in them.
+        // Payloads of Gogs and Gitea still contain the value that was removed.
         self.activity
             .details
             .fields
@@ -365,8 +365,8 @@ impl<R: Reading> Told<R> {
         }
     }
 
-    /// Takes over what is known of the issue or pull request itself: its text, where that is what
-    /// the event is about.
+    /// Adds what is known of the issue or pull request itself; its text only if the event is about
+    /// the text.
     fn subject(&mut self, with_text: bool) {
         let pull = self.payload.pull_request.0.take();
         let Some(subject) = pull.or_else(|| self.payload.issue.0.take()) else {
@@ -382,7 +382,7 @@ impl<R: Reading> Told<R> {
         if with_text {
             details.text = R::open(subject.body).0;
         }
-        // Of a branch that is gone only a reference of the server's is left.
+        // For a deleted branch only an internal reference of the server is left.
         let head = head.filter(|head| !head.starts_with("refs/"));
         if let (Some(head), Some(base)) = (head, &base) {
             details.tell("Branches", [Some(format!("{head} → {base}"))]);
@@ -405,7 +405,7 @@ impl<R: Reading> Told<R> {
 
     fn comment(&mut self, comment: Comment, with_text: bool) {
         let details = &mut self.activity.details;
-        // Some versions of Gogs leave the comment's id out.
+        // Some versions of Gogs leave out the comment's id at the end of the URL.
         let url = match (comment.html_url.0, comment.id.0) {
             (Some(url), Some(id)) if url.ends_with("#issuecomment-") => Some(format!("{url}{id}")),
             (url, _) => url,
@@ -414,11 +414,11 @@ impl<R: Reading> Told<R> {
         if with_text {
             details.text = comment.body.0;
         }
-        // They were told when they were set.
+        // These were shown when they were set.
         details.fields.clear();
     }
 
-    /// Somebody has read a pull request. GitHub has one type of event for it, Gitea one a verdict.
+    /// A pull request was reviewed. GitHub has one event type for this, Gitea one per result.
     fn review(&mut self, event_type: &str) {
         let review = self.payload.review.0.take().unwrap_or_default();
         let (verb, tone) = match (review.state.0.as_deref(), event_type) {
@@ -471,7 +471,7 @@ impl<R: Reading> Told<R> {
             .0
             .filter(|name| Some(name) != tag.as_ref());
         details.tell("Name", [name]);
-        // Gogs sends no page, and has one for all.
+        // Gogs sends no URL; all its releases are on one page.
         if action == "deleted" {
             details.url = None;
         } else if let (None, Some(repository)) = (&details.url, &details.repository_url) {
@@ -499,7 +499,7 @@ fn details_page(details: &Details, dialect: Dialect, what: &str, name: &str) -> 
     (!name.is_empty()).then(|| dialect.tree(repository, what, name))
 }
 
-/// Whether an action is about what was written.
+/// Whether an action is about the text.
 fn is_of_words(action: &str) -> bool {
     matches!(action, "opened" | "edited" | "created")
 }

@@ -1,16 +1,16 @@
-//! Events of GitHub, Gitea and Forgejo that come seldom: runs of machines, wikis, packages, members,
-//! alerts and the rest, read from a tree. What has no sentence of its own is told by its type, action,
-//! name and sender, and never by its body.
+//! Rare events of GitHub, Gitea and Forgejo: workflow runs, wikis, packages, members, alerts and others.
+//! They are read from a tree. An event without a sentence of its own is described by its type, action, name
+//! and sender, never by its body.
 
 use super::tree::Tree;
 use super::words::{done, ended, past, path, short, spaced};
 use super::{Activity, Tone};
 
-/// Whose payload it is, where that makes a difference.
+/// The dialect of a payload, where it makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Dialect {
     Gogs,
-    /// And Forgejo's.
+    /// Also Forgejo.
     Gitea,
     Github,
 }
@@ -27,7 +27,8 @@ impl Dialect {
     }
 }
 
-/// Things that people make, change and remove: an event's type, what it is called, where it is.
+/// Things that people create, change and remove: the event's type, the noun, the path of the object in the
+/// body.
 const THINGS: [(&str, &str, &str); 36] = [
     ("branch_protection_rule", "branch protection rule", "rule"),
     ("code_scanning_alert", "code scanning alert", "alert"),
@@ -119,7 +120,7 @@ const THINGS: [(&str, &str, &str); 36] = [
     ("hook", "webhook", "hook"),
 ];
 
-/// Where the name of a thing may be.
+/// Fields that may contain the name of a thing.
 const NAMES: [&str; 16] = [
     "plan.name",
     "app_slug",
@@ -139,7 +140,7 @@ const NAMES: [&str; 16] = [
     "affected_package_name",
 ];
 
-/// Tells of an event whose people and repository are known already, as far as they are.
+/// Describes an event; its people and repository are known already, if the payload has them.
 pub(super) fn tell(event_type: &str, json: &[u8], dialect: Dialect, activity: &mut Activity) {
     let tree = Tree::read(json);
     let places = [
@@ -172,12 +173,12 @@ struct Told<'a> {
     activity: &'a mut Activity,
 }
 
-/// A run of a machine.
+/// A run of a workflow, a check or similar.
 struct Run<'a> {
     what: String,
     status: &'a str,
     branch: Option<&'a str>,
-    /// What it says itself, or ran for.
+    /// Its own title, or the branch that it ran for.
     about: Option<&'a str>,
     url: Option<&'a str>,
 }
@@ -234,7 +235,7 @@ impl Told<'_> {
         }
     }
 
-    /// Nothing but its name, and who sent it.
+    /// Describes it only by its name and its sender.
     fn named(&mut self, name: &str) {
         self.did(name.to_owned(), None);
         self.person_last();
@@ -419,7 +420,7 @@ impl Told<'_> {
         self.activity.branch = tree.text("pull_request.base.ref").map(str::to_owned);
     }
 
-    /// One issue became part of another, or waits for it.
+    /// One issue became part of another, or is blocked by it.
     fn related(&mut self, event_type: &str) {
         let tree = std::mem::take(&mut self.tree);
         let number = |object: &str| tree.text(&format!("{object}.number"));
@@ -440,7 +441,7 @@ impl Told<'_> {
         self.activity.title = tree.text(&format!("{one}.title")).map(str::to_owned);
     }
 
-    /// A deployment waits for a person's word, or has it.
+    /// A deployment waits for a person's approval, or was approved or rejected.
     fn review(&mut self, event_type: &str) {
         let tree = std::mem::take(&mut self.tree);
         let place = tree.first(&["environment", "workflow_job_run.environment"]);
@@ -460,7 +461,7 @@ impl Told<'_> {
         }
     }
 
-    /// Something that was made, changed or removed.
+    /// Something was created, changed or removed.
     fn thing(&mut self, event_type: &str) {
         let tree = std::mem::take(&mut self.tree);
         let known = THINGS.iter().find(|(name, _, _)| *name == event_type);
@@ -484,7 +485,7 @@ impl Told<'_> {
         let is_phrase = |action: &str| past(action) == spaced(action) && action.contains('_');
         let deed = match (self.activity.actor.is_some(), action.as_str()) {
             (_, "") => return self.named(&what),
-            // Not something that one does to a thing: `checks_requested`.
+            // Some actions do not apply to a thing as an object: `checks_requested`.
             (_, action) if is_phrase(action) && done(action, "").trim() == spaced(action) => {
                 return self.named(&format!("{what}: {}", spaced(action)));
             }
@@ -514,7 +515,7 @@ impl Told<'_> {
     }
 }
 
-/// A thing with its number, such as `discussion #9`.
+/// A thing with its number: `discussion #9`.
 fn numbered(noun: &str, tree: &Tree, object: &str) -> String {
     match tree.text(&format!("{object}.number")) {
         Some(number) => format!("{noun} #{number}"),
@@ -522,14 +523,14 @@ fn numbered(noun: &str, tree: &Tree, object: &str) -> String {
     }
 }
 
-/// What of a machine's run is told.
+/// What is shown of a run.
 fn run_of<'a>(event_type: &str, tree: &'a Tree, action: &'a str) -> Run<'a> {
     let object = tree.at(event_type);
     let named = |noun: &str, name: Option<&str>| match name {
         Some(name) => format!("{noun} {name}"),
         None => noun.to_owned(),
     };
-    // How it ended goes before how it goes on.
+    // The conclusion is preferred over the status.
     let status = object
         .first(&["conclusion", "status"])
         .filter(|status| *status != "completed");
@@ -614,7 +615,7 @@ fn run_of<'a>(event_type: &str, tree: &'a Tree, action: &'a str) -> Run<'a> {
             about: object.text("head_commit.message"),
             ..run
         },
-        // Forgejo's.
+        // Forgejo's form.
         _ => {
             let run = tree.at("run");
             let what = named("workflow", run.text("workflow_id"));

@@ -1,10 +1,11 @@
 //! What an event says happened: who did what to which repository, read from its body.
 //!
-//! Pure, and lenient: a field that is missing or of another shape is not told of, and no body is
-//! ever refused here. One file a dialect: `gogs` (with Gitea, Forgejo and GitHub, whose payloads
-//! descend from one another; `kin` has the events that come seldom), `gitee`, `gitlab`; `words` has how
-//! things are put. Each is read at two depths: [`Facts`] when an event
-//! comes in, a few fields of it; an [`Activity`] with its [`Details`] when it is told in a chat.
+//! This is pure and lenient: a field that is missing or has another type is left out, and no body is ever
+//! rejected here. There is one file per dialect: `gogs` (also for Gitea, Forgejo and GitHub, whose payloads
+//! have a common origin; `kin` has their rare events), `gitee`, `gitlab`; `words` has the wording.
+//!
+//! A body is read at two depths: [`Facts`], with few fields, when an event comes in; an [`Activity`] with
+//! its [`Details`] when a chat message is written.
 
 use std::borrow::Cow;
 
@@ -28,41 +29,42 @@ pub use details::{Commit, Details, Tone};
 use reading::{Full, Summary};
 use words::{is_branch, is_zero, short};
 
-/// Longest summary, in characters: one line of a list.
+/// Maximum length of a summary, in characters: one line of a list.
 const SUMMARY_CHARS_MAX: usize = 200;
 
 /// Who did what, where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Who: the login, where there is one.
+    /// Who: the login, if there is one.
     pub actor: Option<String>,
     /// What, in the past tense: `pushed 2 commits to main`.
     pub deed: String,
-    /// Where: `owner/name`.
+    /// Where: the repository, `owner/name`.
     pub repository: Option<String>,
-    /// The title of the issue or the like that it is about.
+    /// The title of the issue or other object that this is about.
     pub title: Option<String>,
-    /// The short name of the branch or tag that it is about; of a merge, the one merged into.
+    /// The short name of the branch or tag that this is about; for a merge, the branch that was merged
+    /// into.
     pub branch: Option<String>,
-    /// Whether what was done says enough without who and where, since it names what it is about.
+    /// Whether the deed is clear without the person and the repository, because it names its object.
     pub stands_alone: bool,
-    /// What a chat tells besides; empty unless it was asked for.
+    /// What only a chat message shows; empty unless it was asked for.
     pub details: Details,
 }
 
-/// What the store keeps of it beside the body.
+/// What the store keeps of an event besides its body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Facts {
     /// One line for lists.
     pub summary: Option<String>,
-    /// What `--branches` asks about.
+    /// The branch that `--branches` filters by.
     pub branch: Option<String>,
-    /// Whether the body (of a form hook, its one field) is JSON.
+    /// Whether the body (for a form hook, its one field) is JSON.
     pub is_json: bool,
 }
 
 impl Facts {
-    /// Reads a body as this kind of producer writes it; `None` for an event of no source.
+    /// Reads a body in the form of this kind of producer; `None` for an event without a source.
     ///
     /// ```
     /// use hookbox::model::activity::Facts;
@@ -105,7 +107,7 @@ impl Facts {
     }
 }
 
-/// What a git server's event says, of one of these dialects.
+/// Reads the event of a git server in one of these dialects.
 fn read<R: reading::Reading>(
     kind: SourceKind,
     event_type: &str,
@@ -127,12 +129,12 @@ fn read<R: reading::Reading>(
     Some((activity, is_json))
 }
 
-/// Whether it was sent by a button for trying a hook. Gitee's sends what looks like the real thing.
+/// Whether the "test" button of a hook sent this. Gitee's test looks like a real event.
 fn is_test(kind: Option<SourceKind>, headers: &[Header]) -> bool {
     kind == Some(SourceKind::Gitee) && first_value(headers, "x-gitee-ping") == Some("true")
 }
 
-/// The JSON of a body: of a form hook, the field that holds it.
+/// The JSON of a body; for a form hook, the field that contains it.
 pub fn json_of<'a>(
     kind: Option<SourceKind>,
     content_type: Option<&str>,
@@ -149,15 +151,15 @@ pub fn json_of<'a>(
 }
 
 impl Activity {
-    /// Where what happened comes first, who did it is said at the end of it.
+    /// Puts the person at the end of the sentence, if the deed comes first.
     fn name_person_last(&mut self) {
         if let Some(actor) = self.actor.take() {
             self.deed = format!("{}, by {actor}", self.deed);
         }
     }
 
-    /// What an event of a git server says, with its details; `None` for any other, and where
-    /// nothing can be read from it.
+    /// Reads the event of a git server, with its details; `None` for other events, and if nothing can be
+    /// read.
     ///
     /// ```
     /// use hookbox::model::activity::{Activity, Tone};
@@ -187,15 +189,15 @@ impl Activity {
         activity.is_known().then_some(activity)
     }
 
-    /// Whether there is something to tell: what was done, and by whom, where or to what.
+    /// Whether there is enough to show: a deed, and a person, a repository or an object.
     fn is_known(&self) -> bool {
         let known = [&self.actor, &self.repository, &self.branch];
         let is_placed = self.stands_alone || known.iter().any(|part| part.is_some());
         !self.deed.is_empty() && is_placed
     }
 
-    /// Links whoever did it, where the payload lets one know the server: the repository's page is one
-    /// of its pages, and a person's page has the name.
+    /// Adds a link to the person's page. The server's URL is taken from the repository's page, and the page
+    /// of a person is the login after that URL.
     fn link_actor(&mut self) {
         let is_login = |name: &&String| {
             let letters = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
@@ -211,8 +213,8 @@ impl Activity {
         }
     }
 
-    /// One line: `lighthouse/beacon: mira opened issue #5: The lamp is dark`. `None` when
-    /// neither who nor where is known.
+    /// One line: `lighthouse/beacon: mira opened issue #5: The lamp is dark`. `None` when neither the
+    /// person nor the repository is known.
     pub fn summary(&self) -> Option<String> {
         if !self.is_known() {
             return None;
@@ -235,22 +237,22 @@ impl Activity {
     }
 }
 
-/// A push, as every dialect has it.
+/// A push, in the form that all dialects have.
 struct Push<'a> {
     /// `refs/heads/main`, `refs/tags/v1`.
     reference: Option<&'a str>,
     before: Option<&'a str>,
     after: Option<&'a str>,
-    /// Commits listed, or their total where the payload has one.
+    /// The number of commits listed, or their total if the payload has one.
     commits: usize,
-    /// Whether the list may be cut.
+    /// Whether the list may be incomplete.
     or_more: bool,
-    /// Whether it was moved to where it did not lead.
+    /// Whether it was a force push.
     is_forced: bool,
 }
 
 impl Push<'_> {
-    /// What was done, the short name of the branch or tag, and how it is to be taken.
+    /// The deed, the short name of the branch or tag, and the tone.
     fn told(&self) -> (String, Option<String>, Tone) {
         let (what, name) = short(self.reference.unwrap_or_default());
         if name.is_empty() {

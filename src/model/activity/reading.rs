@@ -1,24 +1,24 @@
-//! How closely a payload is read. One set of structs serves both depths: what only a chat tells is
-//! skipped, without an allocation, when an event comes in.
+//! The depth at which a payload is read. The same structs serve both depths: fields that only a
+//! chat message shows are skipped, without an allocation, when an event comes in.
 
 use std::marker::PhantomData;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny};
 
-/// A depth at which payloads are read.
+/// A depth of reading.
 pub(super) trait Reading: Default {
-    /// A field that only a chat tells of.
+    /// A field that only a chat message shows.
     type Detail<T: Default + DeserializeOwned>: Default + DeserializeOwned;
 
-    /// What was read of it.
+    /// The value of such a field; the default if it was skipped.
     fn open<T: Default + DeserializeOwned>(detail: Self::Detail<T>) -> T;
 }
 
-/// Who, what and where: for lists and filters.
+/// Person, deed and repository: for lists and filters.
 #[derive(Debug, Default)]
 pub(super) struct Summary;
 
-/// All that is told in a chat.
+/// Everything that a chat message shows.
 #[derive(Debug, Default)]
 pub(super) struct Full;
 

@@ -1,8 +1,8 @@
-//! What is told of each dialect's events, by tables.
+//! Tables of the events of each dialect, with the expected summary and branch.
 
 use super::*;
 
-/// A kind, an event's type, a body, and what is to be read from it: summary and branch.
+/// A kind, an event's type, a body, and the expected summary and branch.
 type Row = (
     SourceKind,
     &'static str,

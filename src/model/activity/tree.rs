@@ -1,4 +1,4 @@
-//! A body as a tree of texts, of bounded size: for events that come seldom and have no struct here.
+//! A body as a tree of texts with a bounded size, for rare events that have no struct here.
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,20 +7,21 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use crate::model::lenient::{self, MapOrNumber, map_or_number};
 
-/// How deep a body is read.
+/// Maximum depth that is read.
 const DEPTH_MAX: usize = 6;
 
-/// Items of a list that are read.
+/// Maximum items of a list that are read.
 const ITEMS_MAX: usize = 16;
 
-/// Values that are read in all, and the bytes of their texts: real payloads have some hundreds.
+/// Maximum values that are read in total, and maximum bytes of their texts. Real payloads have some
+/// hundreds.
 const VALUES_MAX: usize = 4_000;
 const BYTES_MAX: usize = 256 * 1024;
 
 /// A value of a body.
 #[derive(Debug, Default)]
 pub(super) enum Tree {
-    /// It is not there, null, or was not read.
+    /// Missing, null, or not read.
     #[default]
     Nothing,
     /// A text, a number, or `true`.
@@ -50,7 +51,7 @@ impl Tree {
         read.unwrap_or_default()
     }
 
-    /// What is at a path of names, such as `workflow_run.name`.
+    /// The value at a path of names, such as `workflow_run.name`.
     pub(super) fn at(&self, path: &str) -> &Tree {
         let mut here = self;
         for name in path.split('.') {
@@ -63,7 +64,7 @@ impl Tree {
         here
     }
 
-    /// The text at a path; `None` where there is none, or an empty one.
+    /// The text at a path; `None` if it is missing or empty.
     pub(super) fn text(&self, path: &str) -> Option<&str> {
         match self.at(path) {
             Tree::Text(text) if !text.trim().is_empty() => Some(text),
@@ -76,7 +77,7 @@ impl Tree {
         paths.iter().find_map(|path| self.text(path))
     }
 
-    /// The items of the list at a path, the first few of them.
+    /// The first items of the list at a path.
     pub(super) fn list(&self, path: &str) -> &[Tree] {
         match self.at(path) {
             Tree::List(items) => items,
@@ -89,7 +90,7 @@ impl Tree {
     }
 }
 
-/// What may still be read.
+/// How much may still be read.
 struct Budget {
     values: Cell<usize>,
     bytes: Cell<usize>,

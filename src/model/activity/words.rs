@@ -1,14 +1,15 @@
-//! How things are put: the short names of branches, actions in the past tense, how runs ended.
+//! Wording: short names of branches, actions in the past tense, how runs ended.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::details::Tone;
 
-/// Longest name of a branch or tag, in bytes: no file system under a git server holds a longer one.
+/// Maximum length of the name of a branch or tag, in bytes: file systems under git servers allow no
+/// longer ones.
 const BRANCH_BYTES_MAX: usize = 255;
 
-/// What a reference is, and its short name: `refs/heads/main` is the branch `main`. Producers write
-/// both, and not always as their documentation says.
+/// The kind and short name of a reference: `refs/heads/main` is the branch `main`. Producers send
+/// both forms, not always as their documentation says.
 pub(super) fn short(reference: &str) -> (&'static str, &str) {
     match reference.strip_prefix("refs/tags/") {
         Some(tag) => ("tag", tag),
@@ -24,12 +25,13 @@ pub(super) fn is_branch(name: &str) -> bool {
     (1..=BRANCH_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-/// Whether a commit's id is all zeros: there is none before the first and after the last.
+/// Whether a commit id is all zeros: it stands for "no commit", before the first and after the
+/// last.
 pub(super) fn is_zero(commit: Option<&str>) -> bool {
     commit.is_some_and(|id| !id.is_empty() && id.bytes().all(|digit| digit == b'0'))
 }
 
-/// The name of a branch or tag as a part of a URL's path, which it may be several segments of.
+/// The name of a branch or tag in the path of a URL. It may be several segments.
 pub(super) fn path(name: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
@@ -40,7 +42,7 @@ pub(super) fn path(name: &str) -> String {
     utf8_percent_encode(name, KEPT).to_string()
 }
 
-/// How a run of a machine ended or goes, in words; a word that is not known is told as it is.
+/// How a run ended or is going, in words; an unknown status is used as it is.
 pub(super) fn ended(status: &str) -> (String, Tone) {
     let (words, tone) = match status {
         "success" | "succeeded" | "SUCC" | "built" | "passed" => ("succeeded", Tone::Good),
@@ -70,7 +72,7 @@ pub(super) fn ended(status: &str) -> (String, Tone) {
     (words.to_owned(), tone)
 }
 
-/// An action as producers name it, in the past tense and in words.
+/// A producer's action, in words and in the past tense.
 pub(super) fn past(action: &str) -> String {
     let known = match action {
         "open" => "opened",
@@ -119,7 +121,7 @@ pub(super) fn past(action: &str) -> String {
     known.to_owned()
 }
 
-/// What was done to a thing, where the words do not just stand before it.
+/// A phrase for an action on a thing, for actions that do not simply stand before the thing.
 pub(super) fn done(action: &str, what: &str) -> String {
     match action {
         "ready_for_review" => format!("marked {what} as ready for review"),
@@ -138,7 +140,7 @@ pub(super) fn done(action: &str, what: &str) -> String {
     }
 }
 
-/// A name of producers' in words.
+/// A producer's name with spaces between its words.
 pub(super) fn spaced(name: &str) -> String {
     name.replace(['_', '-'], " ")
 }

@@ -1,7 +1,7 @@
-//! How requests to an endpoint are made: method, headers, credentials, time to connect, TLS, proxy.
+//! How requests to an endpoint are made: method, headers, credentials, connect timeout, TLS, proxy.
 //!
-//! What of it is secret is never shown: [`Connection::shown`] is for lists and pages,
-//! [`Connection::stored`] for the file alone.
+//! Its secrets must never be shown: [`Connection::shown`] is for lists and pages, [`Connection::stored`]
+//! only for the file.
 
 mod auth;
 mod proxy;
@@ -28,39 +28,40 @@ pub use tls::{Authorities, ClientCertificate};
 /// Headers of an endpoint, at most.
 const HEADERS_MAX: usize = 32;
 
-/// Names and values of them, in bytes: nginx and Apache take heads of 32 KiB and 100 lines of 8 KiB.
+/// Maximum bytes of their names and values: nginx and Apache accept heads of 32 KiB and 100 lines of 8 KiB.
 const HEADERS_BYTES_MAX: usize = 16 * 1024;
 
-/// How requests to an endpoint are made. By default a plain POST.
+/// How requests to an endpoint are made. The default is a plain POST.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Connection {
     /// The method.
     pub method: Method,
-    /// Headers that every request has, in the place of the event's own of the same name.
+    /// Headers of every request; they replace the event's headers with the same name.
     pub headers: Vec<Header>,
     /// Credentials in `Authorization`.
     pub auth: Option<Auth>,
-    /// How long it may take to connect, TLS included; within the time-out of the whole.
+    /// Maximum time to connect, TLS included. It is part of the timeout of the whole attempt.
     pub connect_timeout: Option<Duration>,
-    /// Certificate authorities that the endpoint is checked against, instead of those built in.
+    /// Certificate authorities that the endpoint's certificate is checked against, instead of the built-in
+    /// ones.
     pub ca: Option<Authorities>,
-    /// The certificate and key that are shown to the endpoint.
+    /// The client certificate and key for the endpoint.
     pub client_cert: Option<ClientCertificate>,
-    /// Where connections go through.
+    /// The proxy for connections.
     pub proxy: Option<ProxyUrl>,
-    /// What a yes looks like, where a 2xx alone is none.
+    /// What a successful reply must contain, if a 2xx alone is not enough.
     pub expect: Option<Expect>,
-    /// Headers of the producer's that pass besides those that always do.
+    /// Additional headers of the producer that are passed on.
     pub forward: Option<Globs>,
 }
 
-/// How an event is sent.
+/// The HTTP method for an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Method {
-    /// As webhooks are.
+    /// The default for webhooks.
     #[default]
     Post,
-    /// For receivers that file what they get under its URL.
+    /// For receivers that store the request under its URL.
     Put,
 }
 
@@ -95,15 +96,15 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Whether this is one of the connection's own headers, in any letter case.
+    /// Whether the connection sets this header; the letter case is ignored.
     pub fn sets_header(&self, name: &str) -> bool {
         let mut own = self.headers.iter();
         own.any(|(held, _)| held.eq_ignore_ascii_case(name))
     }
 
-    /// The credentials, and the values of headers that may be some.
+    /// The credentials, and the values of headers that may be credentials.
     pub fn secret_texts(&self) -> Vec<Vec<u8>> {
-        /// Of these every receiver says some itself.
+        /// Receivers often repeat the values of these headers, and they are not secret.
         const PLAIN: [&str; 3] = ["content-", "accept", "user-agent"];
         let may_be_secret = |(name, _): &&Header| {
             let name = name.to_ascii_lowercase();
@@ -126,7 +127,7 @@ impl Connection {
     /// Checks that headers and credentials can be sent.
     ///
     /// # Errors
-    /// [`Error::Misuse`] with the part that cannot.
+    /// [`Error::Misuse`] with the value that cannot be sent.
     pub fn check(&self) -> Result<()> {
         if self.headers.len() > HEADERS_MAX {
             return Err(Error::misuse(format!(
@@ -156,7 +157,7 @@ impl Connection {
         }
     }
 
-    /// For lists and pages: without anything secret.
+    /// For lists and pages: without secrets.
     pub fn shown(&self) -> Value {
         json!({
             "method": self.method.name(),
@@ -171,7 +172,7 @@ impl Connection {
         })
     }
 
-    /// For the file: all of it, what is as usual left out.
+    /// For the file: everything except values that are the default.
     pub fn stored(&self) -> Value {
         let mut object = Map::new();
         let mut put = |name: &str, value: Option<Value>| {
@@ -204,10 +205,10 @@ impl Connection {
         Value::Object(object)
     }
 
-    /// Reads what [`Connection::stored`] wrote.
+    /// Parses the output of [`Connection::stored`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a part is not one.
+    /// [`Error::Misuse`] when a value is invalid.
     pub fn from_stored(object: &Value) -> Result<Connection> {
         let text = |name: &str| object[name].as_str();
         let auth = match (&object["auth"]["user"], object["auth"]["secret"].as_str()) {
@@ -241,7 +242,7 @@ impl Connection {
     }
 }
 
-/// Headers that are made for each request, or belong to the connection.
+/// Headers that hookbox makes for each request, or that belong to the connection.
 const OWN_HEADERS: [&str; 14] = [
     "host",
     "content-length",
@@ -259,13 +260,13 @@ const OWN_HEADERS: [&str; 14] = [
     "x-hookbox-type",
 ];
 
-/// Whether a header is made for each request, or belongs to the connection or the content.
+/// Whether hookbox makes this header for each request, or it belongs to the connection or the content.
 pub fn is_own_header(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name == "content-type" || OWN_HEADERS.contains(&name.as_str())
 }
 
-/// What a producer proves itself with is not for others, whatever is asked for.
+/// Rejects names of the producer's credentials: they must not be passed on, whatever the setting says.
 fn check_forward(names: &Globs) -> Result<()> {
     let secret = names.patterns().into_iter().find(|name| holds_secret(name));
     match secret {
@@ -278,7 +279,7 @@ fn check_forward(names: &Globs) -> Result<()> {
 
 fn check_header(name: &str, value: &str) -> Result<()> {
     if HeaderName::from_str(name).is_err() || HeaderValue::from_str(value).is_err() {
-        // The value is not echoed: it may be a secret.
+        // The value is not in the error: it may be a secret.
         return Err(Error::misuse(format!(
             "header `{name}` cannot be sent; write it as `Name: value`, in one line"
         )));

@@ -1,12 +1,12 @@
-//! How deep a text is nested, before it is compiled: the library goes down into each part of it, and the stack
-//! of a worker is small.
+//! Checks the nesting depth of a text before it is compiled: the library is recursive, and the stack of a
+//! worker thread is small.
 //!
-//! A chain (`a.b|c ~ d`) is as deep as it is long. What is counted is at least what there is.
+//! A chain (`a.b|c ~ d`) counts as as deep as it is long. The count is never less than the real depth.
 
 use minijinja::machinery::{Token, tokenize};
 use minijinja::{Error as JinjaError, ErrorKind};
 
-/// Deepest text.
+/// Maximum depth of a text.
 const DEPTH_MAX: usize = 100;
 
 /// Checks a text before it is compiled.
@@ -22,16 +22,16 @@ pub(super) fn check(text: &str, is_expression: bool) -> Result<(), JinjaError> {
     Ok(())
 }
 
-/// What stands between brackets, or in one tag.
+/// The content of one pair of brackets, or of one tag.
 #[derive(Debug, Default)]
 struct Level {
-    /// Parts that hang on each other since the last comma.
+    /// Chained parts since the last comma.
     chain: usize,
     /// The deepest brackets among them.
     inside: usize,
-    /// The deepest of those that ended with a comma.
+    /// The greatest depth of the parts before the last comma.
     before: usize,
-    /// `and`, `or`, `if` and `else`, of which each is one deeper.
+    /// `and`, `or`, `if` and `else`: each adds one level.
     joins: usize,
 }
 
@@ -48,17 +48,17 @@ impl Level {
 
 #[derive(Debug, Default)]
 struct Depth<'a> {
-    /// The blocks that are open, each with its `elif`s.
+    /// The open blocks, each with the number of its `elif`s.
     blocks: Vec<usize>,
     levels: Vec<Level>,
-    /// The first word of a tag, until it ends.
+    /// The first word of the current tag.
     tag: Option<&'a str>,
     is_tag: bool,
     has_assignment: bool,
 }
 
 impl<'a> Depth<'a> {
-    /// How deep it is with one more token.
+    /// The depth after one more token.
     fn with(&mut self, token: &Token<'a>) -> usize {
         match token {
             Token::BlockStart | Token::VariableStart => {

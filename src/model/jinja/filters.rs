@@ -1,5 +1,5 @@
-//! The filters of Jinja, each with what it makes charged: before it is made where that can be more than
-//! what it is made of.
+//! Jinja's filters with a charge for their output. A filter that can make more than it is given is charged
+//! before it runs.
 
 use std::io::Write;
 
@@ -10,20 +10,20 @@ use serde::Serialize;
 
 use super::meter::{VALUE_BYTES, as_text, built, charge, deep, shallow, written};
 
-/// Most that a text is indented by, and most digits that a number is filled up to.
+/// Maximum indent of a text, and maximum digits that a number is padded to.
 const WIDTH_MAX: usize = 1_000;
 
-/// What a filter is about to make, in bytes, of its arguments.
+/// Estimates the bytes that a filter will make from its arguments.
 type Cost = fn(&mut State, &[Value]) -> Result<usize, JinjaError>;
 
-/// Replaces the library's own filters by charged ones of the same names.
+/// Replaces the library's filters by charged ones with the same names.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     macro_rules! charged {
         ($cost:expr; $($filter:ident)*) => {
             $(add(environment, stringify!($filter), Value::from_function(filters::$filter), $cost);)*
         };
     }
-    // They make lists of no known length.
+    // These make lists of unknown length.
     for unknown in ["chain", "zip"] {
         environment.remove_filter(unknown);
     }
@@ -66,13 +66,13 @@ fn add(environment: &mut Environment<'static>, name: &'static str, filter: Value
     });
 }
 
-/// A number among the arguments: the one at this place, or the one of this name.
+/// A number among the arguments: by its position, or by its name.
 fn number(args: &[Value], index: usize, name: &str) -> Option<usize> {
     let given = match args.get(index) {
         Some(value) if !value.is_kwargs() => value.clone(),
         _ => named(args, name)?,
     };
-    // One that is below zero or no number is refused by the filter itself.
+    // The filter itself rejects a negative number or another type.
     Some(given.as_usize().unwrap_or(0))
 }
 
@@ -96,12 +96,12 @@ fn nothing(_: &mut State, _: &[Value]) -> Result<usize, JinjaError> {
     Ok(0)
 }
 
-/// One text of all arguments.
+/// The size of one text made from all arguments.
 fn texts(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     args.iter().map(|value| as_text(state, value)).sum()
 }
 
-/// Lists of what is in the lists among the arguments; a text is one of its characters.
+/// The size of lists of all items in the argument lists; a text counts as a list of its characters.
 fn lists(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     built(state)?;
     let bytes = args.iter().map(shallow);
@@ -126,7 +126,7 @@ fn split(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     })
 }
 
-/// A list of the pieces of a text, of which there is one more than ends of pieces.
+/// The size of a list of the pieces of a text: one more piece than there are separators.
 fn pieces_of(
     state: &mut State,
     args: &[Value],
@@ -150,7 +150,7 @@ fn replace(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     Ok(bytes.saturating_add(found.saturating_mul(with)))
 }
 
-/// Whatever the joiner is: it is written between the items.
+/// The joiner may be any value: it is written between the items.
 fn join(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     let items = args.first().and_then(Value::len).unwrap_or(0);
     let joiner = match args.get(1) {
@@ -161,13 +161,13 @@ fn join(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     Ok(texts(state, args)?.saturating_add(items.saturating_mul(joiner)))
 }
 
-/// Lists whose items are compared with each other, whatever is in them.
+/// The size of lists whose items are compared with each other.
 fn compared(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     let whole: Result<usize, JinjaError> = args.iter().map(|value| deep(state, value)).sum();
     Ok(lists(state, args)?.saturating_add(whole?))
 }
 
-/// Lists in a list, as many as there are or as large as the number says.
+/// The size of a list of lists: as many lists as the number says, or of that length.
 fn batch(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     let count = number(args, 1, "count").unwrap_or(0);
     Ok(lists(state, args)?.saturating_add(count.saturating_mul(VALUE_BYTES)))
@@ -206,14 +206,14 @@ fn tojson(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     })
 }
 
-/// As it is printed to look at, nested things further in.
+/// The size of the printed form; nested values are indented.
 fn pprint(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     written(state, |to| {
         args.iter().all(|value| write!(to, "{value:#?}").is_ok())
     })
 }
 
-/// By the C library's rules: a field may be filled up, and name an argument as often as it likes.
+/// By the rules of C's `printf`: a field may have a width, and may name an argument any number of times.
 fn format(state: &mut State, args: &[Value]) -> Result<usize, JinjaError> {
     let fields: Vec<&str> = text(args, 0).split('%').skip(1).collect();
     for field in &fields {

@@ -1,7 +1,8 @@
-//! What one evaluation may make: fuel counts steps, and one step can ask for any amount of memory.
+//! Limits the memory that one evaluation may use: fuel counts steps, but one step can ask for any amount of
+//! memory.
 //!
-//! Everything that a step makes is charged, what may be larger than its input before it is made. What was
-//! charged is not given back: so the sum also bounds the time.
+//! Everything that a step makes is charged. What may be larger than its input is charged before it is made.
+//! A charge is never given back, so the total limits the time too.
 
 use std::fmt::{self, Write as _};
 use std::io;
@@ -9,20 +10,20 @@ use std::io;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error as JinjaError, ErrorKind, Output, State};
 
-/// What one evaluation may make on its way, in bytes, all in all.
+/// Maximum bytes that one evaluation may make in total, with its intermediate values.
 const WORK_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// What it may make in the end, in bytes.
+/// Maximum bytes of its output.
 const OUTPUT_BYTES_MAX: usize = 1024 * 1024;
 
-/// About what a value in a list takes.
+/// Estimated size of a value in a list, in bytes.
 pub(super) const VALUE_BYTES: usize = 24;
 
-/// Most lists and maps that it may build: so many can be inside each other, and reading, writing and freeing
-/// them takes some of the stack for each.
+/// Maximum lists and maps that it may build: this many can be nested, and each level of nesting needs stack
+/// to read, write and free.
 const BUILT_MAX: usize = 1_000;
 
-/// What is left of these.
+/// What is left of these limits.
 struct Meter {
     work: usize,
     output: usize,
@@ -47,14 +48,14 @@ fn too_much_work() -> JinjaError {
     ))
 }
 
-/// Takes so many bytes from what may be made.
+/// Charges this many bytes.
 pub(super) fn charge(state: &mut State, bytes: usize) -> Result<(), JinjaError> {
     let meter = meter(state);
     meter.work = meter.work.checked_sub(bytes).ok_or_else(too_much_work)?;
     Ok(())
 }
 
-/// Whether so many bytes may be made still, of which not all are charged.
+/// Checks that this many bytes may still be made; charges nothing.
 pub(super) fn has_room(state: &mut State, bytes: usize) -> Result<(), JinjaError> {
     if bytes > meter(state).work {
         return Err(too_much_work());
@@ -62,8 +63,8 @@ pub(super) fn has_room(state: &mut State, bytes: usize) -> Result<(), JinjaError
     Ok(())
 }
 
-/// About what a value takes that is made of others: a text its bytes; a list or map by its length, since what
-/// is in it is shared. One of no known length has too much.
+/// Estimated size of a value that is made of others: a text counts its bytes, a list or map its length,
+/// since the items are shared. A value of unknown length counts as too large.
 pub(super) fn shallow(value: &Value) -> usize {
     match (value.as_bytes(), value.len()) {
         (Some(bytes), _) => bytes.len(),
@@ -73,8 +74,8 @@ pub(super) fn shallow(value: &Value) -> usize {
     }
 }
 
-/// About what a value takes with all that is in it, as often as it is; it fails where that is more than is
-/// left.
+/// Estimated size of a value with all nested values, each time they occur. Fails if this is more than what
+/// is left.
 pub(super) fn deep(state: &mut State, value: &Value) -> Result<usize, JinjaError> {
     let (most, mut found) = (meter(state).work, 0_usize);
     let mut next = vec![value.clone()];
@@ -94,7 +95,7 @@ pub(super) fn deep(state: &mut State, value: &Value) -> Result<usize, JinjaError
     Ok(found)
 }
 
-/// How many bytes a value takes as text; it fails where that is more than is left.
+/// The bytes of a value as text. Fails if this is more than what is left.
 pub(super) fn as_text(state: &mut State, value: &Value) -> Result<usize, JinjaError> {
     match value.as_bytes() {
         Some(bytes) => Ok(bytes.len()),
@@ -104,7 +105,7 @@ pub(super) fn as_text(state: &mut State, value: &Value) -> Result<usize, JinjaEr
     }
 }
 
-/// How many bytes are written; it fails where that is more than is left.
+/// The bytes that are written. Fails if this is more than what is left.
 pub(super) fn written(
     state: &mut State,
     write: impl FnOnce(&mut Counted) -> bool,
@@ -117,7 +118,7 @@ pub(super) fn written(
     }
 }
 
-/// Takes one from the lists and maps that may be built.
+/// Charges one list or map.
 pub(super) fn built(state: &mut State) -> Result<(), JinjaError> {
     let meter = meter(state);
     let left = meter.built.checked_sub(1);
@@ -126,7 +127,7 @@ pub(super) fn built(state: &mut State) -> Result<(), JinjaError> {
     Ok(())
 }
 
-/// Writes a value to the output, within what is left.
+/// Writes a value to the output, within the limit.
 pub(super) fn emit(out: &mut Output, state: &mut State, value: &Value) -> Result<(), JinjaError> {
     let left = meter(state).output;
     let mut passing = Passing {
@@ -138,7 +139,7 @@ pub(super) fn emit(out: &mut Output, state: &mut State, value: &Value) -> Result
     written.map_err(|_| refused(format!("it makes more than {OUTPUT_BYTES_MAX} bytes")))
 }
 
-/// Counts what is written, up to a bound.
+/// Counts what is written, up to a limit.
 pub(super) struct Counted {
     left: usize,
 }
@@ -162,7 +163,7 @@ impl io::Write for Counted {
     }
 }
 
-/// Passes on what is counted.
+/// Counts and passes on what is written.
 struct Passing<'a, 'out> {
     out: &'a mut Output<'out>,
     count: Counted,

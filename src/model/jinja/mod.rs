@@ -1,8 +1,8 @@
-//! Jinja as expressions and templates have it: bounded in steps, in memory and in what it makes, without
-//! anything from outside.
+//! Jinja for expressions and templates: bounded in steps, in memory and in output, without access to
+//! anything outside.
 //!
-//! What is missing in an event is undefined, which is false and prints nothing, and so is whatever
-//! would be inside it: `body.pull_request.merged` is false for a push.
+//! A field that is missing in an event is undefined: it is false and prints nothing. A field inside it is
+//! undefined too: `body.pull_request.merged` is false for a push.
 
 mod depth;
 mod filters;
@@ -17,12 +17,12 @@ use minijinja::{Environment, Error as JinjaError, ErrorKind, UndefinedBehavior};
 use super::json_value::{Numbers, json_value};
 pub(super) use program::Program;
 
-/// An environment in which so many steps may be taken.
+/// An environment that allows this many steps.
 pub(super) fn environment(fuel: u64) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_fuel(Some(fuel));
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-    // They make something of nothing.
+    // These make large values from nothing.
     for made in ["range", "dict", "namespace", "debug"] {
         environment.remove_global(made);
     }
@@ -36,10 +36,10 @@ pub(super) fn environment(fuel: u64) -> Environment<'static> {
     environment
 }
 
-/// Reads a text that holds JSON, such as the `upParams` of Gitee's pipelines. Of what is not there
-/// it makes nothing.
+/// Parses a text that contains JSON, such as the `upParams` of Gitee's pipelines. An undefined value stays
+/// undefined.
 fn from_json(state: &mut minijinja::State, value: &Value) -> Result<Value, JinjaError> {
-    /// Bytes of values that a byte of JSON may become.
+    /// Bytes of values that one byte of JSON may become.
     const VALUES_A_BYTE: usize = 12;
     if value.is_undefined() || value.is_none() {
         return Ok(Value::UNDEFINED);
@@ -50,8 +50,8 @@ fn from_json(state: &mut minijinja::State, value: &Value) -> Result<Value, Jinja
     json_value(text.as_bytes(), Numbers::Compared).map_err(|_| bad("the text is not JSON"))
 }
 
-/// How long a text, list or map is. As in Jinja itself, what is not there has no length: of an
-/// event without commits `body.commits|length > 0` is false.
+/// The length of a text, list or map. An undefined value has no length, as in Jinja itself: for an event
+/// without commits `body.commits|length > 0` is false.
 fn length(value: &Value) -> Result<usize, JinjaError> {
     if value.is_undefined() || value.is_none() {
         return Ok(0);
@@ -62,7 +62,7 @@ fn length(value: &Value) -> Result<usize, JinjaError> {
     })
 }
 
-/// What went wrong, in plain words.
+/// The error in plain words.
 pub(super) fn told(error: &JinjaError) -> String {
     match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, Some(detail)) => format!("too much work: {detail}"),

@@ -1,9 +1,9 @@
-//! A text of Jinja, compiled to steps of which each that makes something is charged.
+//! Compiled Jinja in which every step that makes a value is charged.
 //!
-//! The library counts steps and not what they make. So the steps that it compiles are written anew: behind
-//! what joins, cuts or builds comes a step that charges for it, and what could make much of little is
-//! measured before. For that the library shows its steps only through an interface that may change with any
-//! release, hence its exact version in Cargo.toml.
+//! The library counts steps, but not what they make. So this rewrites the compiled steps: a step that
+//! joins, cuts or builds is followed by one that charges for it, and a step that could make much from
+//! little is measured before it runs. The library gives access to its steps only through an unstable
+//! interface, which may change with any release; so Cargo.toml has an exact version.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,17 @@ use super::depth;
 use super::meter::shallow;
 use super::steps::{AT_MOST, BUILT, CONCAT, CUT, EQUAL, LESS, PLUS, TIMES, WITHIN};
 
-/// Largest constant, in bytes: the library multiplies out what can be before it is run.
+/// Maximum constant, in bytes: the library computes constant expressions before the first run.
 const CONSTANT_BYTES_MAX: usize = 64 * 1024;
 
-/// No step of a kind keeps what it found under its name the last time.
+/// No step uses the library's cache of filter lookups.
 const UNCACHED: u8 = !0;
 
-/// What can be run on events.
+/// A program that can run on events.
 pub(in crate::model) struct Program<'a>(Instructions<'a>);
 
 impl<'a> Program<'a> {
-    /// One that leaves a value.
+    /// Compiles an expression, which returns a value.
     pub(in crate::model) fn expression(text: &'a str) -> Result<Program<'a>, JinjaError> {
         depth::check(text, true)?;
         let tree = parse_expr(text)?;
@@ -37,7 +37,7 @@ impl<'a> Program<'a> {
         Program::of(&code.finish().0, text)
     }
 
-    /// One that writes a text.
+    /// Compiles a template, which writes a text.
     pub(in crate::model) fn template(text: &'a str) -> Result<Program<'a>, JinjaError> {
         depth::check(text, false)?;
         let tree = parse(text, "template", Default::default())?;
@@ -66,7 +66,7 @@ impl<'a> Program<'a> {
         Ok(Program(charged(steps, text)))
     }
 
-    /// The filters and tests that an expression asks for.
+    /// The filters and tests that an expression uses.
     pub(in crate::model) fn asks(text: &'a str) -> Result<Asked<'a>, JinjaError> {
         let mut asked = Asked::default();
         let mut before = [None, None];
@@ -86,7 +86,7 @@ impl<'a> Program<'a> {
         Ok(asked)
     }
 
-    /// The value that it leaves.
+    /// Runs the program and returns its value.
     pub(in crate::model) fn value(
         &self,
         environment: &Environment<'a>,
@@ -95,7 +95,7 @@ impl<'a> Program<'a> {
         self.run(environment, context, &mut String::new())
     }
 
-    /// The text that it writes.
+    /// Runs the program and returns the text that it writes.
     pub(in crate::model) fn text(
         &self,
         environment: &Environment<'a>,
@@ -126,17 +126,17 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What an expression asks for by name.
+/// The names that an expression uses.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Asked<'a> {
     pub(in crate::model) filters: Vec<&'a str>,
     pub(in crate::model) tests: Vec<&'a str>,
 }
 
-/// The same steps, with those that charge among them.
+/// A copy of the steps with the charging steps added.
 fn charged<'a>(steps: &Instructions<'a>, text: &'a str) -> Instructions<'a> {
     let mut charged = Instructions::new(steps.name(), text);
-    // Where each step has come to stand; the end is a place to go to as well.
+    // The new position of each step, for jumps; a jump to the end is possible too.
     let mut places = vec![0];
     for index in 0.. {
         let Some(step) = steps.get(index) else { break };
@@ -164,7 +164,7 @@ fn charged<'a>(steps: &Instructions<'a>, text: &'a str) -> Instructions<'a> {
     charged
 }
 
-/// What stands in the place of a step.
+/// The steps that replace one step.
 fn with_charge<'a>(step: &Instruction<'a>) -> Vec<Instruction<'a>> {
     let filter = |name, args| Instruction::ApplyFilter(name, Some(args), UNCACHED);
     match step {

@@ -1,5 +1,5 @@
-//! The tests of Jinja (`is defined`), each charged for what it may go through: `select('in', list)` asks one for
-//! every item, without a step of its own.
+//! Jinja's tests (`is defined`) with a charge for the data that each may read: `select('in', list)` runs a
+//! test for every item without a step for it.
 
 use minijinja::tests;
 use minijinja::value::{Rest, Value};
@@ -7,9 +7,9 @@ use minijinja::{Environment, Error as JinjaError, State};
 
 use super::meter::{charge, deep, shallow};
 
-/// Replaces the library's own tests by charged ones of the same names.
+/// Replaces the library's tests by charged ones with the same names.
 pub(super) fn add_to(environment: &mut Environment<'static>) {
-    // It goes through both sides, and `is eq` says the same.
+    // It compares both sides completely, and `is eq` does the same.
     environment.remove_test("sameas");
     macro_rules! charged {
         ($($name:literal $test:ident)*) => {
@@ -30,7 +30,8 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
 fn add(environment: &mut Environment<'static>, name: &'static str, test: Value) {
     environment.add_test(name, move |state: &mut State, args: Rest<Value>| {
         let bytes = match args.split_first() {
-            // What is compared with is gone through; what is asked about alone is looked at.
+            // A test with an argument reads the argument completely; a test without one only looks at its
+            // value.
             Some((_, others)) if !others.is_empty() => {
                 let bytes: Result<usize, JinjaError> =
                     others.iter().map(|value| deep(state, value)).sum();

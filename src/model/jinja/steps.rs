@@ -1,5 +1,5 @@
-//! What stands in the place of steps of the library that are charged, as filters: their names are none that
-//! a text can have.
+//! Charged replacements for the library's operators, written as filters. Their names cannot occur in a
+//! text.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ pub(super) const LESS: &str = "=less";
 pub(super) const AT_MOST: &str = "=atmost";
 /// `a[b:c:d]`
 pub(super) const CUT: &str = "=cut";
-/// Behind a list or map that was built.
+/// After a list or map was built.
 pub(super) const BUILT: &str = "=built";
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
@@ -41,7 +41,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter(BUILT, built_one);
 }
 
-/// The library's own operators, of which it has no functions.
+/// The library's own operators: it has no functions for them.
 static PRODUCT: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a * b"));
 static PIECE: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a[b:c:d]"));
 static SUM: LazyLock<Expression<'static, 'static>> = LazyLock::new(|| operator("a + b"));
@@ -57,7 +57,7 @@ fn operator(text: &'static str) -> Expression<'static, 'static> {
     operator.expect("an operator between two names is an expression")
 }
 
-/// A text or list so many times, or a product.
+/// A text or list repeated this many times, or a product.
 fn times(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
     let repeated = |what: &Value, times: &Value| match (what.is_number(), times.as_usize()) {
         (false, Some(times)) => shallow(what).saturating_mul(times),
@@ -73,7 +73,7 @@ fn concat(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> 
     Ok(Value::from(format!("{a}{b}")))
 }
 
-/// They make nothing, and go through what may be long.
+/// This makes nothing, but may read a long value.
 fn within(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
     let bytes = deep(state, b)?.saturating_add(shallow(a));
     charge(state, bytes)?;
@@ -95,7 +95,7 @@ fn at_most(state: &mut State, a: &Value, b: &Value) -> Result<bool, JinjaError> 
     Ok(a <= b)
 }
 
-/// Of two that are compared the smaller is gone through, at most.
+/// A comparison reads at most the smaller of the two values.
 fn compared(state: &mut State, a: &Value, b: &Value) -> Result<(), JinjaError> {
     let is_plain = |value: &Value| value.as_bytes().is_some() || value.len().is_none();
     let bytes = match is_plain(a) || is_plain(b) {
@@ -105,9 +105,9 @@ fn compared(state: &mut State, a: &Value, b: &Value) -> Result<(), JinjaError> {
     charge(state, bytes)
 }
 
-/// The sum of numbers, or one text or list of two.
+/// The sum of numbers, or the concatenation of two texts or lists.
 fn plus(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
-    /// How many lists the library puts together without copying what is in them.
+    /// How many lists the library concatenates without copying their items.
     const UNCOPIED: usize = 32;
     if !a.is_number() {
         let bytes = shallow(a).saturating_add(shallow(b));
@@ -122,7 +122,8 @@ fn plus(state: &mut State, a: &Value, b: &Value) -> Result<Value, JinjaError> {
     SUM.eval(context! { a, b })
 }
 
-/// What is cut out of a text or a list. Backwards the library counts below nothing, and panics.
+/// A slice of a text or a list. With a negative step the library may count below zero and panic, so this
+/// checks first.
 fn cut(state: &mut State, a: &Value, b: &Value, c: &Value, d: &Value) -> Result<Value, JinjaError> {
     if i64::try_from(d.clone()).is_ok_and(|step| step < 0) {
         let detail = "what is cut out goes forwards; for the other way there is `|reverse`";

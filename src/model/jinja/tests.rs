@@ -1,4 +1,4 @@
-//! What is too much fails, and what is not is as the library has it.
+//! Too much work fails; all other results are the same as the library's.
 
 use minijinja::Environment;
 use minijinja::value::Value;
@@ -39,7 +39,7 @@ fn made(text: &str) -> Result<String, String> {
     made_of(text, context_of(&body()))
 }
 
-/// Whatever is not too much is as the library itself has it.
+/// Whatever is not too much gives the same result as the library itself.
 #[test]
 fn what_is_charged_is_what_the_library_makes() {
     let mut plain = Environment::new();
@@ -94,7 +94,7 @@ fn what_is_charged_is_what_the_library_makes() {
     }
 }
 
-/// Where the library would panic: backwards, of nothing or beyond the ends.
+/// Cases in which the library would panic: backwards, empty, or beyond the ends.
 #[test]
 fn whatever_is_cut_out_of_whatever_is_cut_out_or_refused() {
     let error = made("{{ body.text[::-1] }}").unwrap_err();
@@ -122,7 +122,7 @@ fn whatever_is_cut_out_of_whatever_is_cut_out_or_refused() {
     }
 }
 
-/// What a sender writes into an event, or a template does with it, ends no more than that delivery.
+/// What a sender writes into an event, or a template does with it, fails only that delivery.
 #[test]
 fn what_would_make_too_much_fails() {
     let mut fed = body();
@@ -225,8 +225,7 @@ fn what_would_make_too_much_fails() {
     }
 }
 
-/// What is built inside each other takes some of the stack where it is written and where it is freed; workers
-/// have 512 KiB.
+/// Nested values need stack when they are written and freed; workers have 512 KiB.
 #[test]
 fn what_is_built_inside_each_other_fits_a_small_stack() {
     let work = || {
@@ -241,7 +240,7 @@ fn what_is_built_inside_each_other_fits_a_small_stack() {
     small.spawn(work).unwrap().join().unwrap();
 }
 
-/// The library goes down into each part of a text; what is too deep for a small stack is refused before.
+/// The library is recursive; a text that is too deep for a small stack is rejected before.
 #[test]
 fn what_is_nested_too_deep_or_too_long_a_chain_is_refused_and_what_people_write_is_not() {
     let work = || {
@@ -292,7 +291,7 @@ fn what_is_nested_too_deep_or_too_long_a_chain_is_refused_and_what_people_write_
         let names = vec!["'a.b|c'"; 400].join(", ");
         assert!(Program::expression(&format!("body.text in [{names}]")).is_ok());
     };
-    // Debug builds take more of it than the workers' 512 KiB for the same.
+    // Debug builds need more stack than the workers' 512 KiB for the same work.
     let small = std::thread::Builder::new().stack_size(1024 * 1024);
     small.spawn(work).unwrap().join().unwrap();
 }

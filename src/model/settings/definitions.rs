@@ -1,29 +1,30 @@
-//! The table of settings: what there is, what each does, how its value is written, its limit and its default.
+//! The table of settings: the name of each, what it does, how its value is written, its limit and its
+//! default.
 //!
-//! The help of the command line, the forms and OpenAPI are made of it, and of nothing else.
+//! The help of the command line, the forms and OpenAPI are generated from this table only.
 
 use Kind::{File, Flag, Format, Lines, Number, Text};
 
 /// A setting that can be given.
 #[derive(Debug, Clone, Copy)]
 pub struct Setting {
-    /// Its name: that of the command line's option, with underscores.
+    /// Its name: the name of the command line's option, with underscores.
     pub name: &'static str,
     /// How its value is written.
     pub kind: Kind,
-    /// What stands for its value in help: `SPAN`.
+    /// The placeholder of its value in help: `SPAN`.
     pub value: &'static str,
-    /// What it does, with its unit, its limit and perhaps an example.
+    /// What it does, with its unit, its limit and sometimes an example.
     pub help: &'static str,
     /// What holds where it is not given, or given as an empty text; empty where there is nothing to say.
     pub default: &'static str,
     /// Under which heading it stands; empty for none.
     pub group: &'static str,
-    /// Whether it is shown to nobody.
+    /// Whether its value is never shown.
     pub is_secret: bool,
 }
 
-/// How a value is written.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A text.
@@ -32,16 +33,16 @@ pub enum Kind {
     Number,
     /// True or false.
     Flag,
-    /// Several texts, a line each.
+    /// Several texts, one per line.
     Lines,
-    /// A text of several lines; on the command line the file that holds it.
+    /// A text of several lines; on the command line, the name of the file that contains it.
     File,
     /// `template:FILE` names a file on the command line.
     Format,
 }
 
 impl Setting {
-    /// What it does and its default, as help shows them.
+    /// The description and the default, as help shows them.
     pub fn described(&self) -> String {
         match self.default {
             "" => self.help.to_owned(),

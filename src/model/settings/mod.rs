@@ -1,8 +1,8 @@
-//! Settings of endpoints and sources, by name and text: what the command line, the API and the forms of the
-//! pages speak, all to the same table.
+//! Settings of endpoints and sources, by name and text. The command line, the API and the forms all use the
+//! same table.
 //!
-//! A change is a list of (name, text) pairs; an empty text brings back the default. `definitions` say what there
-//! is, for help and for OpenAPI; `parse_endpoint` and `parse_source` read the texts.
+//! A change is a list of (name, text) pairs; an empty text restores the default. `definitions` has the
+//! table, for help and OpenAPI; `parse_endpoint` and `parse_source` parse the texts.
 
 mod definitions;
 mod parse_endpoint;
@@ -20,7 +20,7 @@ pub use parse_source::set_source;
 /// Settings by name, each with its text.
 pub type Pairs = [(String, String)];
 
-/// The text of a setting, where it is given.
+/// The text of a setting, if it is given.
 fn text_of<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     let found = pairs.iter().find(|(held, _)| held == name);
     found.map(|(_, value)| value.as_str())
@@ -29,7 +29,7 @@ fn text_of<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
 /// Changes how a generic signature is made.
 ///
 /// # Errors
-/// [`Error::Misuse`] when a text is none of a setting's values. Other settings are left alone.
+/// [`Error::Misuse`] when a text is not a valid value. Other settings are ignored.
 pub fn set_rules(rules: &mut Rules, pairs: &Pairs) -> Result<()> {
     let default = Rules::default();
     for (name, value) in pairs {
@@ -64,7 +64,7 @@ pub fn set_rules(rules: &mut Rules, pairs: &Pairs) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a name that is in no table.
+/// Rejects a name that is not in the table.
 fn check_known(settings: &[Setting], of: &str, pairs: &Pairs) -> Result<()> {
     let is_known = |name: &str| settings.iter().any(|setting| setting.name == name);
     match pairs.iter().find(|(name, _)| !is_known(name)) {
@@ -73,7 +73,7 @@ fn check_known(settings: &[Setting], of: &str, pairs: &Pairs) -> Result<()> {
     }
 }
 
-/// Which setting an error is about.
+/// Adds the name of the setting to an error.
 fn of_setting(name: &str, error: Error) -> Error {
     match error {
         Error::Misuse(text) => Error::Misuse(format!("{name}: {text}")),
@@ -140,8 +140,8 @@ mod tests {
         assert!(changed.secret.is_none() && changed.window.is_none() && !changed.is_ordered);
     }
 
-    /// Cause: the command line read formats by itself. Damage: a template that was set anew lost the content
-    /// type that it had. Cure: the command line, the API and forms are read in one place.
+    /// Cause: the command line parsed formats in its own code. Damage: when a template was set again, it
+    /// lost its content type. Fix: the command line, the API and the forms use the same parser.
     #[test]
     fn a_template_that_is_set_anew_keeps_its_content_type_and_its_name() {
         let mut changed = endpoint();
@@ -201,7 +201,7 @@ mod tests {
             names.dedup();
             assert_eq!(names.len(), settings.len());
         }
-        // A control character is refused, or can be seen in what is set.
+        // A control character is rejected, or visible in the result.
         for setting in ENDPOINT_SETTINGS {
             let mut changed = endpoint();
             let read = set_endpoint(&mut changed, &pairs(&[(setting.name, "\u{1}")]));

@@ -1,4 +1,4 @@
-//! The settings of an endpoint, read from their texts.
+//! Parses the settings of an endpoint.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const FILE_NAME_CHARS_MAX: usize = 255;
 /// Changes an endpoint: each setting by its name.
 ///
 /// # Errors
-/// [`Error::Misuse`] when there is no such setting or a text is none of its values.
+/// [`Error::Misuse`] when there is no such setting or a text is not a valid value.
 pub fn set_endpoint(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
     check_known(&ENDPOINT_SETTINGS, "an endpoint", pairs)?;
     set_format(endpoint, pairs)?;
@@ -28,7 +28,7 @@ pub fn set_endpoint(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
     }
     set_rules(&mut endpoint.signature, pairs)?;
     for (name, value) in pairs {
-        // A blank may belong to a secret.
+        // A space may be part of a secret, so it is not trimmed.
         let value = if name == "secret" {
             value
         } else {
@@ -73,13 +73,13 @@ fn set_one(endpoint: &mut NewEndpoint, name: &str, value: &str) -> Result<()> {
         "expect" => endpoint.connection.expect = optional(value)?,
         "forward_headers" => endpoint.connection.forward = optional(value)?,
         "secret" => endpoint.secret = some(value).map(Secret::new).transpose()?,
-        // The others are read together with those that they go with.
+        // The other settings are parsed together with the ones that they belong to.
         _ => {}
     }
     Ok(())
 }
 
-/// Reads the format, and of a template its text and its content type: what is not given stays.
+/// Parses the format, and for a template its text and its content type: what is not given stays.
 fn set_format(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
     let given = |name: &str| text_of(pairs, name).map(str::trim);
     let (format, content_type) = (given("format"), given("content_type"));
@@ -90,7 +90,7 @@ fn set_format(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
     let held = endpoint.format.template().map(Template::stored);
     let held = |name: &str| held.as_ref().and_then(|held| held[name].as_str());
     let file = match format.map(|format| format.strip_prefix("template:").unwrap_or(format)) {
-        // As it is called by itself, or as it was.
+        // No file name is given: a template keeps its old one.
         None | Some("template") => None,
         Some(file) => Some(file),
     };

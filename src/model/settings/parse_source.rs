@@ -1,4 +1,4 @@
-//! The settings of a source, read from their texts.
+//! Parses the settings of a source.
 
 use super::definitions::SOURCE_SETTINGS;
 use super::{Pairs, check_known, of_setting, optional, set_rules, some, text_of};
@@ -6,15 +6,15 @@ use crate::error::{Error, Result};
 use crate::model::source::{NewSource, Origin, Tolerance};
 use crate::signature::Secret;
 
-/// Changes a source: each setting by its name.
+/// Changes the settings of a source, each by its name.
 ///
 /// # Errors
-/// [`Error::Misuse`] when there is no such setting or a text is none of its values.
+/// [`Error::Misuse`] when there is no such setting or a text is not a valid value.
 pub fn set_source(source: &mut NewSource, pairs: &Pairs) -> Result<()> {
     check_known(&SOURCE_SETTINGS, "a source", pairs)?;
     set_rules(&mut source.generic.signature, pairs)?;
     for (name, value) in pairs {
-        // A blank may belong to a secret.
+        // A space may be part of a secret, so it is not trimmed.
         let value = if name == "secret" {
             value
         } else {
@@ -35,13 +35,13 @@ fn set_one(source: &mut NewSource, name: &str, value: &str) -> Result<()> {
         "on_repeat" => source.on_repeat = optional(value)?,
         "auth" => generic.auth = optional(if value == "none" { "" } else { value })?,
         "handshake" => generic.handshake = optional(value)?,
-        // The others are read together with those that they go with.
+        // The other settings are parsed together with the ones that they belong to.
         _ => {}
     }
     Ok(())
 }
 
-/// Where a text comes from: a header or an expression, one of the two.
+/// Sets where a text comes from: either a header or an expression.
 fn set_origin(
     origin: &mut Option<Origin>,
     pairs: &Pairs,

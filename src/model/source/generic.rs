@@ -1,4 +1,4 @@
-//! How a generic source reads its requests: where the signature is, where type and key are.
+//! How a generic source reads its requests: where the signature, the type and the key are.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use crate::model::expression::Expression;
 use crate::model::scope::Scope;
 use crate::signature::generic::{Rules, check_header};
 
-/// The header that names the type unless set otherwise.
+/// The default header of the type.
 pub const TYPE_HEADER: &str = "X-Hookbox-Type";
 
-/// The header that names the key unless set otherwise.
+/// The default header of the key.
 pub const KEY_HEADER: &str = "X-Hookbox-Key";
 
 /// How a generic source reads its requests.
@@ -21,19 +21,20 @@ pub const KEY_HEADER: &str = "X-Hookbox-Key";
 pub struct GenericRules {
     /// Where the signature is and how it is made.
     pub signature: Rules,
-    /// What says the type; `None` is [`TYPE_HEADER`].
+    /// Where the type is; `None` for [`TYPE_HEADER`].
     pub type_from: Option<Origin>,
-    /// What says the key; `None` is [`KEY_HEADER`].
+    /// Where the key is; `None` for [`KEY_HEADER`].
     pub key_from: Option<Origin>,
-    /// How the secret comes, where it signs nothing.
+    /// How the secret is sent, if it does not sign.
     pub auth: Option<SenderAuth>,
-    /// What a sender asks before it sends events.
+    /// The request that a sender makes before it sends events.
     pub handshake: Option<Handshake>,
-    /// The sender whose rules these were.
+    /// The sender that these rules are for.
     pub preset: Option<Preset>,
 }
 
-/// How a sender shows the secret, which then proves the sender and not the body.
+/// How a sender sends the secret itself. This proves who the sender is, but not that the body is
+/// unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SenderAuth {
     /// `Authorization: Basic`, with this user name (RFC 7617); the secret is the password.
@@ -73,21 +74,22 @@ impl FromStr for SenderAuth {
     }
 }
 
-/// What a sender asks once, to see that whoever answers is meant to get its events.
+/// A request that a sender makes once, to check that the receiver wants its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Handshake {
-    /// Slack: a POST of type `url_verification`, whose `challenge` is sent back.
+    /// Slack: a POST of type `url_verification`; its `challenge` is sent back.
     Slack,
-    /// A GET with `challenge` or `hub.challenge` in its query (WebSub, section 5.3), sent back.
+    /// A GET with `challenge` or `hub.challenge` in its query (WebSub, section 5.3); the value is
+    /// sent back.
     Challenge,
-    /// Microsoft Graph: a request with `validationToken` in its query, sent back.
+    /// Microsoft Graph: a request with `validationToken` in its query; the value is sent back.
     Microsoft,
-    /// CloudEvents: an OPTIONS with `WebHook-Request-Origin`, which is allowed.
+    /// CloudEvents: an OPTIONS with `WebHook-Request-Origin`; the origin is allowed.
     Cloudevents,
 }
 
 impl Handshake {
-    /// Every one of them, in the order of the help text.
+    /// Every handshake, in the order of the help text.
     pub const ALL: [Handshake; 4] = [
         Handshake::Slack,
         Handshake::Challenge,
@@ -118,7 +120,7 @@ impl FromStr for Handshake {
     }
 }
 
-/// A sender whose rules are known.
+/// A known sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// Bitbucket Cloud.
@@ -138,7 +140,7 @@ pub enum Preset {
 }
 
 impl Preset {
-    /// Every one of them, in the order of the help text.
+    /// Every preset, in the order of the help text.
     pub const ALL: [Preset; 7] = [
         Preset::Bitbucket,
         Preset::Stripe,
@@ -162,7 +164,7 @@ impl Preset {
         }
     }
 
-    /// The one of this name.
+    /// The preset with this name.
     pub fn of_name(name: &str) -> Option<Preset> {
         Preset::ALL.into_iter().find(|preset| preset.name() == name)
     }
@@ -173,15 +175,16 @@ impl Preset {
 pub enum Origin {
     /// A header of this name.
     Header(String),
-    /// What this expression says of the request.
+    /// The result of this expression on the request.
     Expression(Expression),
 }
 
 impl Origin {
-    /// Reads the name of a header.
+    /// Checks the name of a header.
     ///
     /// # Errors
-    /// [`Error::Misuse`](crate::Error::Misuse) when no header can have it (RFC 9110, section 5.1).
+    /// [`Error::Misuse`](crate::Error::Misuse) when it is not a valid header name (RFC 9110,
+    /// section 5.1).
     pub fn header(name: &str) -> Result<Origin> {
         check_header(name).map(|()| Origin::Header(name.to_owned()))
     }
@@ -196,29 +199,29 @@ impl Origin {
 }
 
 impl GenericRules {
-    /// Whether an expression says the type or the key.
+    /// Whether an expression gives the type or the key.
     pub fn has_expressions(&self) -> bool {
         let mut origins = self.type_from.iter().chain(&self.key_from);
         origins.any(|origin| matches!(origin, Origin::Expression(_)))
     }
 
-    /// The type that a request names.
+    /// The type of a request.
     ///
     /// # Errors
-    /// How its expression failed.
+    /// The error of its expression.
     pub fn event_type(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         read(self.type_from.as_ref(), TYPE_HEADER, scope)
     }
 
-    /// The key that a request names.
+    /// The key of a request.
     ///
     /// # Errors
-    /// How its expression failed.
+    /// The error of its expression.
     pub fn key(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
         read(self.key_from.as_ref(), KEY_HEADER, scope)
     }
 
-    /// As it is stored and shown: one JSON object, what is not set left out.
+    /// The form that is stored and shown: one JSON object, without what is not set.
     pub fn json(&self) -> Value {
         let mut object = Map::new();
         self.signature.put(&mut object);
@@ -243,10 +246,10 @@ impl GenericRules {
         Value::Object(object)
     }
 
-    /// Reads what [`GenericRules::json`] wrote.
+    /// Parses the output of [`GenericRules::json`].
     ///
     /// # Errors
-    /// [`Error::Misuse`](crate::Error::Misuse) when a part is not one.
+    /// [`Error::Misuse`](crate::Error::Misuse) when a value is invalid.
     pub fn from_json(value: &Value) -> Result<GenericRules> {
         let text = |name: &str| value[name].as_str();
         let mut rules = GenericRules {
@@ -266,7 +269,7 @@ impl GenericRules {
         Ok(rules)
     }
 
-    /// Whether everything is as usual.
+    /// Whether every value is the default.
     pub fn is_usual(&self) -> bool {
         self.json().as_object().is_none_or(Map::is_empty)
     }

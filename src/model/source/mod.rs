@@ -22,34 +22,34 @@ pub use preset::SenderKind;
 /// A source as it is configured.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Its row.
+    /// Its row id.
     pub id: SourceId,
     /// Its name, which is also its path under `/in/`.
     pub name: String,
-    /// What posts to it.
+    /// The kind of its sender.
     pub kind: SourceKind,
-    /// What requests must be signed with; `None` takes unsigned ones.
+    /// The secret that requests must be signed with; `None` accepts unsigned ones.
     pub secret: Option<Secret>,
-    /// Secrets that were replaced, newest first; each holds until its end.
+    /// Secrets that were replaced, newest first; each is valid until its end.
     pub old_secrets: Vec<OldSecret>,
-    /// How far a signed time may be from now.
+    /// How far a signed time may differ from now.
     pub tolerance: Tolerance,
-    /// What follows the name in the path; `None` takes the name alone.
+    /// The token after the name in the path; `None` if there is only the name.
     pub path_token: Option<Secret>,
-    /// What a known key asks for.
+    /// What a known key does.
     pub on_repeat: OnRepeat,
     /// How requests are read, for kind generic.
     pub generic: GenericRules,
 }
 
-/// How far the signed time of a request may be from now.
+/// How far the signed time of a request may differ from now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tolerance {
-    /// What the kind has by default.
+    /// The default of the kind.
     Default,
-    /// This far, either way.
+    /// This far, before or after.
     Within(Duration),
-    /// Any time is taken.
+    /// Any time is accepted.
     Any,
 }
 
@@ -70,8 +70,8 @@ impl FromStr for Tolerance {
 }
 
 impl Source {
-    /// What a request that this source accepts does not prove, in plain words; `None` when its
-    /// signature proves the sender and the body. A secret that was replaced counts while it holds.
+    /// What a request that this source accepts does not prove, in plain words; `None` when its signature
+    /// proves the sender and the body. A replaced secret counts as long as it is valid.
     pub fn unproved(&self, now: Timestamp) -> Option<&'static str> {
         let Some(secret) = &self.secret else {
             return Some(match self.path_token {
@@ -97,7 +97,7 @@ impl Source {
         }
     }
 
-    /// The name of the kind, or of the preset whose rules it has.
+    /// The name of the kind, or of the preset.
     pub fn kind_name(&self) -> &'static str {
         match self.generic.preset {
             Some(preset) => preset.name(),
@@ -105,12 +105,12 @@ impl Source {
         }
     }
 
-    /// Whether the signature covers the body, so that nobody changed it on the way.
+    /// Whether the signature covers the body, so that a change on the way is detected.
     pub fn is_body_signed(&self, now: Timestamp) -> bool {
         self.unproved(now).is_none()
     }
 
-    /// How far a signed time may be from now; `None` takes any, or the kind signs none.
+    /// How far a signed time may differ from now; `None` if any time is accepted, or the kind signs none.
     pub fn tolerance(&self) -> Option<Duration> {
         match self.tolerance {
             Tolerance::Default => default_tolerance(self.kind, &self.generic),
@@ -119,7 +119,7 @@ impl Source {
         }
     }
 
-    /// The path that takes this source's requests, with its token: for whoever sets the sender up.
+    /// The path for this source's requests, with its token: for the setup of the sender.
     pub fn path(&self) -> String {
         match &self.path_token {
             None => format!("/in/{}", self.name),
@@ -138,7 +138,7 @@ impl Source {
         }
     }
 
-    /// Whether this is what follows the name in the path, in constant time.
+    /// Whether this is the token after the name in the path; compared in constant time.
     pub fn is_path_token(&self, given: Option<&str>) -> bool {
         match (&self.path_token, given) {
             (None, None) => true,
@@ -148,27 +148,28 @@ impl Source {
     }
 }
 
-/// A source to be made.
+/// A new source, or the settings of one.
 #[derive(Debug, Clone)]
 pub struct NewSource {
     /// See [`check_name`].
     pub name: String,
-    /// What will post to it.
+    /// The kind of its sender.
     pub kind: SourceKind,
-    /// What requests must be signed with; `None` takes unsigned ones.
+    /// The secret that requests must be signed with; `None` accepts unsigned ones.
     pub secret: Option<Secret>,
-    /// How far a signed time may be from now.
+    /// How far a signed time may differ from now.
     pub tolerance: Tolerance,
-    /// What follows the name in the path; `None` takes the name alone.
+    /// The token after the name in the path; `None` if there is only the name.
     pub path_token: Option<Secret>,
-    /// `None` takes the kind's default.
+    /// `None` for the kind's default.
     pub on_repeat: Option<OnRepeat>,
     /// How requests are read, for kind generic.
     pub generic: GenericRules,
 }
 
-/// How far a signed time may be from now unless it is set: as the kind has it; of kind generic five
-/// minutes where a time is signed, as Standard Webhooks' libraries, Stripe's and Slack's pages have it.
+/// The default of how far a signed time may differ from now: that of the kind. For kind generic it is five
+/// minutes if a time is signed, as in the libraries of Standard Webhooks and the documentation of Stripe
+/// and Slack.
 fn default_tolerance(kind: SourceKind, generic: &GenericRules) -> Option<Duration> {
     match kind {
         SourceKind::Generic => generic
@@ -181,7 +182,7 @@ fn default_tolerance(kind: SourceKind, generic: &GenericRules) -> Option<Duratio
 }
 
 impl From<&Source> for NewSource {
-    /// A source as it is set now, to be changed.
+    /// The present settings of a source, to be changed.
     fn from(held: &Source) -> NewSource {
         NewSource {
             name: held.name.clone(),
@@ -196,7 +197,7 @@ impl From<&Source> for NewSource {
 }
 
 impl NewSource {
-    /// A source with every default: unsigned, what its kind does with a repeat.
+    /// A source with every default: unsigned, with the kind's default for repeats.
     pub fn new(name: impl Into<String>, kind: SourceKind) -> NewSource {
         NewSource {
             name: name.into(),
@@ -220,10 +221,10 @@ impl NewSource {
         }
     }
 
-    /// Checks that the parts fit together.
+    /// Checks that the values fit together.
     ///
     /// # Errors
-    /// [`Error::Misuse`] with the part that does not.
+    /// [`Error::Misuse`] with the value that does not.
     pub fn check(&self) -> Result<()> {
         check_name(&self.name)?;
         if let Some(secret) = &self.secret {
@@ -258,21 +259,21 @@ impl NewSource {
     }
 }
 
-/// A source with what has come through it.
+/// A source with its counts.
 #[derive(Debug, Clone)]
 pub struct SourceReport {
     /// As configured.
     pub source: Source,
     /// Events accepted.
     pub events: i64,
-    /// Requests refused: a bad signature, a body too large, and so on.
+    /// Rejected requests: a bad signature, a body too large, and so on.
     pub refusals: i64,
     /// When the last event was accepted.
     pub last_event: Option<Timestamp>,
 }
 
 impl SourceReport {
-    /// The contract's JSON object, as of now; never the secret.
+    /// The JSON object of the API, at this time, without the secret.
     pub fn json(&self, now: Timestamp) -> Value {
         let old = self.source.old_secrets.iter();
         let ends: Vec<String> = old.map(|old| old.ends.to_string()).collect();
@@ -292,7 +293,7 @@ impl SourceReport {
         })
     }
 
-    /// How far a signed time may be from now, as it is set; nothing for kinds that sign none.
+    /// The tolerance setting; `None` for kinds that sign no time.
     fn tolerance(&self) -> Option<String> {
         default_tolerance(self.source.kind, &self.source.generic)?;
         Some(match self.source.tolerance() {

@@ -1,5 +1,5 @@
-//! Senders of which it is known how they sign, type and key: each a few rules over kind `generic`.
-//! What is set besides goes before them.
+//! Known senders: how each signs, and where its type and key are, as rules for kind `generic`. Explicit
+//! settings override these rules.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use crate::signature::digest::Encoding;
 use crate::signature::generic::{Over, Rules};
 
 impl Preset {
-    /// How its requests are read, as the sender's own pages say.
+    /// The rules for its requests, from the sender's own documentation.
     pub fn rules(self) -> GenericRules {
         let header = |name: &str| Some(Origin::Header(name.to_owned()));
         let says = |text: &str| {
@@ -92,7 +92,7 @@ impl Preset {
     }
 }
 
-/// What a source may be called a kind of: a kind, or a preset of kind `generic`.
+/// What `--kind` may name: a kind, or a preset of kind `generic`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SenderKind {
     /// A kind.
@@ -102,7 +102,7 @@ pub enum SenderKind {
 }
 
 impl SenderKind {
-    /// The names of all of them.
+    /// All names of kinds and presets.
     pub fn names() -> Vec<&'static str> {
         let kinds = SourceKind::ALL.into_iter().map(SourceKind::name);
         kinds.chain(Preset::ALL.map(Preset::name)).collect()
