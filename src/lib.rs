@@ -1,7 +1,7 @@
 //! hookbox: an embedded, local-first delivery store for webhooks, with replay.
 //!
-//! One binary, one SQLite file. Events go in, are on disk before anyone hears "accepted", and are
-//! POSTed, signed, to every endpoint that wants them until each has them.
+//! One binary, one SQLite file. Events come in and are on disk before their sender gets a success answer.
+//! Then they are POSTed, signed, to every endpoint that wants them, until each endpoint has them.
 //!
 //! # The path of an event
 //!
@@ -13,17 +13,17 @@
 //!                                        └───────────────── attempts, moves
 //! ```
 //!
-//! 1. [`inbound`] reads a request, verifies its signature, names its type and key.
-//! 2. [`store`] reads what the body says happened ([`model::activity`]) and asks the endpoints'
-//!    filters ([`model::filter`]), writes the event and one delivery an endpoint that wants it in
-//!    one transaction, fsyncs, and only then lets `inbound` answer 202.
-//! 3. [`outbound`]'s scheduler finds what is due, renders and signs it, sends it, and judges what
-//!    comes back; the store records the attempt and moves the delivery.
+//! 1. [`inbound`] reads a request, verifies its signature, and determines the event's type and key.
+//! 2. [`store`] reads from the body what happened ([`model::activity`]) and applies the endpoints' filters
+//!    ([`model::filter`]). In one transaction it writes the event and one delivery for each endpoint that
+//!    wants it. After the fsync `inbound` answers 202.
+//! 3. [`outbound`]'s scheduler finds what is due, renders and signs it, sends it, and decides what the
+//!    answer means. The store records the attempt and changes the delivery's state.
 //! 4. [`status`] and [`cli`] show what is in the store and ask it for replays.
 //!
 //! # Layers
 //!
-//! Imports point down, and a test holds them to it:
+//! Imports point down only; a test checks this:
 //!
 //! ```text
 //! cli > service > (inbound, outbound, status) > store > model > signature > (error, time)
@@ -33,56 +33,65 @@
 //!
 //! | module | owns | must never |
 //! | --- | --- | --- |
-//! | [`model`] | the nouns, their states and moves | read a clock, open a file, speak to a network |
-//! | [`signature`] | signing and verifying, for both doors | store a signature |
-//! | [`store`] | the file and every SQL statement | read a clock, hold a transaction over a call |
+//! | [`model`] | the nouns, their states and state changes | read a clock, open a file, use the network |
+//! | [`signature`] | signing and verifying, for inbound and outbound | store a signature |
+//! | [`store`] | the file and every SQL statement | read a clock, keep a transaction open after a call returns |
 //! | [`inbound`] | the way in | answer 2xx before the commit |
 //! | [`outbound`] | the way out | write to claim work |
 //! | [`status`] | the pages | change anything on a GET, show a secret |
-//! | [`service`] | the order of starting and stopping | decide anything |
+//! | [`service`] | the order of start and stop | decide anything |
 //!
 //! # What always holds
 //!
-//! - A 2xx at the way in means that the commit has been fsynced.
+//! - A 2xx to a sender means that the commit has been fsynced.
 //! - At least once: `webhook-id` is the event's id and stays the same over retries and replays.
 //! - No transaction is open while a request is on the wire.
-//! - One scheduler a file, held by a lock; what is in flight is in its memory only, so claiming
-//!   costs no write, and a crash leaves deliveries pending.
+//! - There is one scheduler per file, guaranteed by a lock. What is in flight is only in its memory, so
+//!   claiming costs no write, and a crash leaves deliveries pending.
 //! - Unreachable is not refused: it spends no tries, and one outage row stands for all probes.
-//! - A settled delivery never changes; a replay is a new delivery.
-//! - No expression of a user's runs inside the writer's transaction, but where an endpoint changed
-//!   while an event was on its way; one that fails lets its event pass.
-//! - Time, chance and the network are arguments: [`time::Clock`], a seed,
-//!   [`outbound::Transport`].
+//! - A settled delivery never changes, except that a replay may supersede it. A replay is a new delivery.
+//! - A user's expression never runs inside the writer's transaction, except when an endpoint was changed
+//!   while an event was being stored. If an expression fails, its event is sent.
+//! - Time, randomness and the network are arguments: [`time::Clock`], a seed, [`outbound::Transport`].
 //!
 //! # Words
 //!
 //! | word | means |
 //! | --- | --- |
 //! | source | a verified way in: a kind, a path, a secret |
-//! | preset | a sender whose rules over kind `generic` are known |
-//! | handshake | what a sender asks before it sends events; no event |
-//! | refusal | a request that a source did not take: why, from where, with which headers |
+//! | preset | a known sender, with its rules for kind `generic` |
+//! | handshake | a request that a sender makes once before it sends events; it is not an event |
+//! | rejected request | a request that a source did not accept: the reason, the address, the headers (in JSON and in some names in code: `refusal`) |
 //! | event | one fact, stored once, bytes exact, never changed |
+//! | idempotency key | names an event for its sender: the same key of the same source is the same event |
 //! | activity | what an event's body says happened: who did what to which repository |
 //! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
-//! | path | the boxes and sources that an event has passed, in `Hookbox-Path`, so that it does not go round |
-//! | doubt | what may be wrong with an endpoint that works as it is set |
-//! | format | the shape in which an event is sent: raw, a message in a chat, or what a template makes of it |
-//! | chat | a system whose robots are told what happened, with limits and answers of its own |
-//! | window | when an endpoint is sent to |
-//! | hold | nothing is sent to an endpoint until a person says so; everything waits |
-//! | filter | what an endpoint asks of an event before it is owed it |
-//! | outbox | the view that other programs insert into, in transactions of their own |
+//! | path | the boxes and sources that an event has passed, in `Hookbox-Path`; it prevents endless loops |
+//! | doubt | a warning about an endpoint's settings: they are valid, but probably a mistake |
+//! | format | the form in which an event is sent: raw, a chat message, or the output of a template |
+//! | chat | a chat system that takes events as messages; it has its own limits and answers |
+//! | window | the times at which an endpoint may be sent to |
+//! | hold | nothing is sent to an endpoint until a person resumes it; its deliveries wait |
+//! | filter | a condition that an event must meet before it is owed to an endpoint |
+//! | outbox | the view that other programs insert into, in their own transactions |
 //! | delivery | one event owed to one endpoint; it has the state |
-//! | attempt | one HTTP try of a delivery, with what was sent and what came back |
-//! | expectation | what a reply must be, besides a 2xx, to count as delivered |
-//! | retry | the scheduler tries a delivery again, by itself |
+//! | settled | delivered, dead or cancelled: no longer pending |
+//! | attempt | one HTTP try of a delivery, with the request and the response |
+//! | expectation | what a reply must contain, besides a 2xx, to count as delivered |
+//! | verdict | what a reply means: accepted, retryable, rate limited, rejected, needs an operator, and so on |
+//! | decision | what follows from a verdict: the outcome, the delivery's state change, a pause or a hold of the endpoint |
+//! | retry | the scheduler tries a delivery again, on its own |
+//! | retry schedule | when a refused delivery is tried again: a ladder (a list of waits) or a cron expression |
 //! | replay | a person asks for it again: a new delivery, linked by `replay_of` |
+//! | superseded | a dead or cancelled delivery whose event a later replay delivered to the same endpoint |
 //! | outage | the time in which an endpoint cannot be reached: one row that grows |
-//! | circuit | what the scheduler knows of an outage: when the next probe may go |
-//! | pace | what the scheduler knows of an endpoint's rate: when requests ended, and how long it asked to be left alone |
-//! | lane | an endpoint's place in the scheduler: what is ready, what is in flight |
+//! | failing endpoint | an endpoint that is reached and refuses everything that it is sent; after five days it is held |
+//! | circuit | the scheduler's state of an outage: when the next probe may be sent |
+//! | pace | the scheduler's state of an endpoint's rate limit: when requests ended, and until when the endpoint asked for none |
+//! | lane | an endpoint's queue in the scheduler: what is ready, what is in flight |
+//! | room | how much more is allowed now: requests, deliveries, or bytes of memory or disk |
+//! | box | one database file; its random id, a part of every outer id, separates its ids from those of other files |
+//! | mark | the last part of an outer id, drawn by each process that creates rows: it separates the ids of a file from those of its copies |
 
 mod caught;
 pub mod cli;
@@ -102,6 +111,6 @@ pub use error::{Error, Result};
 pub use service::Hookbox;
 pub use store::enqueue;
 
-/// What the store is built on: a program that puts events into its own transactions
-/// ([`enqueue`]) needs connections of the same version.
+/// The database library of the store. A program that adds events in its own transactions ([`enqueue`])
+/// needs connections of the same version.
 pub use rusqlite;
