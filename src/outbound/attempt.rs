@@ -1,4 +1,4 @@
-//! One attempt: render, sign, send, measure. Runs on a worker's thread.
+//! Runs one attempt on a worker thread: render, sign, send, measure.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::time::{Clock, Timestamp};
 use super::format::{RenderContext, render};
 use super::transport::{Answer, Exchange, Transport};
 
-/// A delivery to be tried once.
+/// A delivery to attempt once.
 #[derive(Debug)]
 pub(super) struct AttemptJob {
     pub(super) delivery: DeliveryId,
@@ -30,25 +30,25 @@ pub(super) struct AttemptJob {
     pub(super) delivery_id: String,
 }
 
-/// An attempt that was made.
+/// An attempt that has ended.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) delivery: DeliveryId,
     pub(super) tries: u32,
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) webhook_id: String,
-    /// Since when the event is owed.
+    /// The time since which the event is owed.
     pub(super) owed: Timestamp,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
     pub(super) request_headers: Vec<Header>,
-    /// How large the event's body is.
+    /// Size of the event's body.
     pub(super) body_bytes: usize,
-    /// What came back; an error where the request could not even be made.
+    /// The result of sending; an error if the request could not be made at all.
     pub(super) exchange: Result<Exchange>,
-    /// The response, where one came, as others may see it: error pages like to repeat what was asked for.
+    /// The response, if there is one, with secrets hidden: error pages often repeat the request.
     pub(super) shown: Option<Response>,
-    /// What of all texts nobody may see.
+    /// The secrets that must be hidden in every text.
     pub(super) redaction: Redaction,
 }
 
@@ -102,7 +102,7 @@ fn exchange(
         delivery: Some(&job.delivery_id),
         now: started,
     };
-    // What is sent as it came is not worked on.
+    // A `raw` body is sent unchanged, so there is no rendering work to log.
     let held = (!matches!(job.endpoint.format, Format::Raw)).then(|| {
         let piece = WorkItem::Delivery(job.endpoint.id, job.delivery);
         work_log.take(piece)
@@ -113,7 +113,7 @@ fn exchange(
     drop(held);
     match rendered {
         Ok(request) => {
-            // One of the request's own: a chat's URL is signed each time.
+            // A secret of this request only: a chat's URL is signed anew for each attempt.
             let in_url = request.url.secret_texts(job.endpoint.chat()).into_iter();
             let redaction =
                 Redaction::of(secrets.into_iter().chain(in_url.map(String::into_bytes)));
@@ -125,7 +125,7 @@ fn exchange(
     }
 }
 
-/// A reply with what nobody may see hidden.
+/// Copies a response with every secret hidden.
 fn shown(reply: &Response, redaction: &Redaction) -> Response {
     let mut reply = reply.clone();
     for (name, value) in &mut reply.headers {
@@ -136,8 +136,9 @@ fn shown(reply: &Response, redaction: &Redaction) -> Response {
     reply
 }
 
-/// What of a request's headers is recorded: credentials are not, nor are the values that were set
-/// for the endpoint.
+/// Returns the request headers to record.
+///
+/// The values of credentials, and of headers that were set for the endpoint, are hidden.
 fn without_secrets(headers: Vec<Header>, endpoint: &Endpoint) -> Vec<Header> {
     let hide = |(name, value): Header| {
         let value = if holds_secret(&name) || endpoint.connection.sets_header(&name) {

@@ -1,33 +1,33 @@
-//! The circuit of an endpoint: open while it cannot be reached. Pure.
+//! The circuit of an endpoint: open while the endpoint cannot be reached. Pure.
 //!
-//! While it is open one probe at a time stands for all deliveries, so that being offline costs
-//! nothing and spends no tries. Times are on the clock that never jumps.
+//! While the circuit is open, one probe at a time is sent instead of all deliveries. So being offline costs
+//! nothing and spends no tries. Times are on the monotonic clock.
 
 use std::time::Duration;
 
-/// Wait before the first probe after an endpoint was found unreachable.
+/// Wait before the first probe after an endpoint became unreachable.
 const BACKOFF_FIRST: Duration = Duration::from_secs(1);
 
-/// How far a wait is shortened at random, so that many endpoints behind one uplink are not all
+/// Largest share by which a wait is shortened at random, so that many endpoints on one uplink are not all
 /// probed at once.
 const JITTER: f64 = 0.20;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Circuit {
-    /// The endpoint is reached, or was never tried.
+    /// The endpoint was reached, or was never tried.
     #[default]
     Closed,
-    /// It could not be reached.
+    /// The endpoint could not be reached.
     Open {
-        /// When it may be probed.
+        /// Time of the next probe.
         probe_at: Duration,
-        /// The wait that led there, without jitter.
+        /// The wait before that probe, without jitter.
         backoff: Duration,
     },
 }
 
 impl Circuit {
-    /// A circuit that was open when the process started: probed at once.
+    /// A circuit that was already open when the process started: its first probe is due at once.
     pub(super) fn reopened() -> Circuit {
         Circuit::Open {
             probe_at: Duration::ZERO,
@@ -35,7 +35,7 @@ impl Circuit {
         }
     }
 
-    /// How many requests may be on the wire now, of at most `concurrency`.
+    /// Returns how many requests may be on the wire now, at most `concurrency`.
     pub(super) fn allowed(&self, now: Duration, concurrency: usize) -> usize {
         match self {
             Circuit::Closed => concurrency,
@@ -44,7 +44,7 @@ impl Circuit {
         }
     }
 
-    /// When it may next be probed, while open.
+    /// Returns the time of the next probe, while the circuit is open.
     pub(super) fn probe_at(&self) -> Option<Duration> {
         match self {
             Circuit::Closed => None,
@@ -52,13 +52,15 @@ impl Circuit {
         }
     }
 
-    /// An answer came.
+    /// Closes the circuit: a response came.
     pub(super) fn reached(&mut self) {
         *self = Circuit::Closed;
     }
 
-    /// It could not be reached. `chance` is drawn from 0 to 1. Requests that were on the wire
-    /// together count once: the wait is doubled, up to `longest`, only by a probe that was due.
+    /// Opens the circuit, or keeps it open: the endpoint could not be reached.
+    ///
+    /// `chance` is a random number from 0 to 1. Requests that fail at the same time count once: only a
+    /// probe that was due doubles the wait, up to `longest`.
     pub(super) fn unreachable(&mut self, now: Duration, chance: f64, longest: Duration) {
         let backoff = match self {
             Circuit::Closed => BACKOFF_FIRST.min(longest),

@@ -1,40 +1,41 @@
-//! How many requests an endpoint gets at a time, found out from how fast it answers. Pure.
+//! Finds how many concurrent requests an endpoint can take. Pure.
 //!
-//! It begins with one and doubles with every round of answers, also after an outage, when a
-//! backlog would otherwise fall on a receiver that has just come up. From then on it follows the
-//! time the answers take: while that holds there is room for one more; when it rises above what is
-//! usual, requests only wait for each other at the receiver (or on this machine), and there are
-//! fewer. The endpoint's `concurrency` is the most there can be.
+//! The window starts at one request and grows by one with every success, so it doubles with every round of
+//! responses (slow start). It starts at one again after an outage: otherwise the whole backlog would hit a
+//! receiver that has just come up. After the start the window follows the response time. While the response
+//! time is steady, the window grows by one. When the response time rises above the average, more requests
+//! only wait in a queue at the receiver (or on this machine), so the window shrinks. The endpoint's
+//! `concurrency` is the upper limit.
 //!
-//! The rule is that of Netflix's concurrency-limits (`Gradient2`): the window shrinks by the ratio
-//! of the usual time to the last one, and grows by a fixed room for a queue. Only successes teach
-//! what is usual: a proxy that says 502 while its receiver restarts says it at once. A refusal
+//! The algorithm is that of Netflix's concurrency-limits (`Gradient2`): the window shrinks by the ratio of
+//! the average response time to the last one, and grows by a fixed room for a queue. Only successes change
+//! the average: a proxy that answers 502 while its receiver restarts does so at once. A refused attempt
 //! makes the window a little smaller.
 
 use std::time::Duration;
 
-/// How much longer than usual an answer may take before the window shrinks.
+/// How many times the average a response may take before the window shrinks.
 const TOLERANCE: f64 = 2.0;
 
-/// The least that one slow answer leaves of the window, before smoothing.
+/// The smallest factor that one slow response applies to the window, before smoothing.
 const GRADIENT_MIN: f64 = 0.5;
 
-/// Requests that may wait at the receiver: what the window grows by.
+/// Requests that may wait in a queue at the receiver: the window grows by this number.
 const QUEUE: f64 = 1.0;
 
-/// How much one answer weighs in the window.
+/// Weight of one response in the window.
 const SMOOTHING: f64 = 0.2;
 
-/// How many answers make what is usual, and how many the first notion of it.
+/// Number of responses in the long average, and in the first one.
 const MEMORY: f64 = 600.0;
 const FIRST_FEW: f64 = 4.0;
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct ConcurrencyLimiter {
     window: f64,
-    /// Doubling, until the first sign that it is enough.
+    /// The window doubles each round until the first slow response or refused attempt.
     is_starting: bool,
-    /// What a success usually takes, in seconds, and how many there were.
+    /// Average response time of a success, in seconds, and the number of successes.
     usual: f64,
     answers: f64,
 }
@@ -49,28 +50,28 @@ impl ConcurrencyLimiter {
         }
     }
 
-    /// How many requests may be on the wire, of at most `concurrency`.
+    /// Returns how many requests may be on the wire, at most `concurrency`.
     pub(super) fn window(&self, concurrency: usize) -> usize {
         (self.window as usize).clamp(1, concurrency)
     }
 
-    /// Begins again with one: the endpoint was away.
+    /// Starts again with one request: the endpoint was unreachable.
     pub(super) fn restart(&mut self) {
         *self = ConcurrencyLimiter::new();
     }
 
-    /// A request was refused, or got no answer in time.
+    /// Records that an attempt was refused, or timed out.
     pub(super) fn refused(&mut self) {
         self.is_starting = false;
         self.window = (self.window * (1.0 - SMOOTHING * (1.0 - GRADIENT_MIN))).max(1.0);
     }
 
-    /// A success took so long, while so many requests were on the wire.
+    /// Records a success: its response time, and how many requests were on the wire.
     pub(super) fn succeeded(&mut self, took: Duration, on_wire: usize, concurrency: usize) {
         let took = took.as_secs_f64().max(f64::MIN_POSITIVE);
         self.answers += 1.0;
-        // The first few make a beginning; from then on what is usual changes slowly, or else a
-        // queue that builds up would soon be usual.
+        // The first few responses set the average. After that it changes slowly: otherwise a queue that
+        // builds up at the receiver would soon count as average.
         let memory = if self.answers <= FIRST_FEW {
             self.answers
         } else {
@@ -82,7 +83,8 @@ impl ConcurrencyLimiter {
         if gradient < 1.0 {
             self.is_starting = false;
         }
-        // With less to send than there is room for, the answers say nothing about more.
+        // With fewer requests than the window allows, the response time does not show whether more would
+        // fit.
         if 2 * on_wire < self.window(concurrency) {
             return;
         }
@@ -102,8 +104,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// A receiver that can work on so many requests at a time, each for 10 ms: what is beyond
-    /// waits. Answers come one by one, and the window is always full.
+    /// Simulates a receiver that works on `capacity` requests at a time, each for 10 ms; the others wait.
+    /// Responses come one by one, and the window is always full.
     fn settle(
         flow: &mut ConcurrencyLimiter,
         capacity: usize,

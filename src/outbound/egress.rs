@@ -1,9 +1,9 @@
-//! Which addresses requests may go to: pure.
+//! Decides which addresses requests may go to. Pure.
 //!
-//! Whoever can add an endpoint can make this machine send requests from inside its network, so the
-//! addresses at which clouds give out credentials are never sent to, whatever is set. It is asked
-//! about every address that a name resolves to, and once more when a connection is made; names are
-//! never judged, since they can point anywhere tomorrow.
+//! Whoever can add an endpoint can make this machine send requests from inside its network. So the
+//! addresses where clouds serve credentials (the metadata service) are always refused, whatever the
+//! settings say. Every address that a name resolves to is checked, and checked again when a connection is
+//! made. Names are never checked: a name can resolve to another address tomorrow.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -17,22 +17,22 @@ use crate::model::address::{meant_by, never_sent_to};
 /// Where requests may go.
 #[derive(Debug, Clone, Default)]
 pub struct Egress {
-    /// The addresses in general.
+    /// Which addresses are allowed in general.
     pub scope: AddressScope,
-    /// Networks that are allowed besides.
+    /// Networks that are allowed in addition.
     pub allow: Vec<IpNet>,
-    /// Networks that are refused besides; this goes before what is allowed.
+    /// Networks that are refused in addition; `deny` wins over `allow`.
     pub deny: Vec<IpNet>,
 }
 
-/// The addresses that are allowed in general.
+/// Which addresses are allowed in general.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum AddressScope {
-    /// All but link-local ones and those of cloud metadata: receivers are often on the same machine
-    /// or network.
+    /// All addresses except link-local and cloud metadata ones. The default, since receivers are often on
+    /// the same machine or network.
     #[default]
     Any,
-    /// Only those of the public internet.
+    /// Only addresses of the public internet.
     Public,
 }
 
@@ -50,7 +50,7 @@ impl FromStr for AddressScope {
     }
 }
 
-/// Why an address is not sent to.
+/// Why an address is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Forbidden {
     address: IpAddr,
@@ -66,10 +66,10 @@ impl fmt::Display for Forbidden {
 impl std::error::Error for Forbidden {}
 
 impl Egress {
-    /// Says whether requests may go to an address.
+    /// Checks whether requests may go to an address.
     ///
     /// # Errors
-    /// [`Forbidden`] with why they may not.
+    /// [`Forbidden`] with the reason if they may not.
     ///
     /// ```
     /// use hookbox::outbound::Egress;
@@ -92,11 +92,12 @@ impl Egress {
         })
     }
 
-    /// The same of the address of an endpoint's proxy, which may be private: the operator has set
-    /// it.
+    /// Checks the address of an endpoint's proxy.
+    ///
+    /// A proxy may be on a private network, since the operator has set it.
     ///
     /// # Errors
-    /// [`Forbidden`] with why requests may not go there.
+    /// [`Forbidden`] with the reason if requests may not go there.
     pub fn check_proxy(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
         let forbidden = |why| Err(Forbidden { address, why });
         let meant = meant_by(address);
@@ -113,7 +114,7 @@ impl Egress {
     }
 }
 
-/// Whether an address can be reached from everywhere (the registries of RFC 6890).
+/// Whether an address is reachable from the whole internet (the registries of RFC 6890).
 fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => {
@@ -125,16 +126,17 @@ fn is_public(address: IpAddr) -> bool {
                 || v4.is_documentation()
                 || a == 0
                 || a >= 240
-                // Between a provider and its customers (RFC 6598).
+                // Shared addresses between a provider and its customers (RFC 6598).
                 || (a == 100 && (64..128).contains(&b))
-                // Protocol assignments, and for benchmarks (RFC 2544).
+                // Protocol assignments, and benchmarks (RFC 2544).
                 || (a == 192 && b == 0 && c == 0)
                 || (a == 198 && (18..20).contains(&b));
             !is_special
         }
         IpAddr::V6(v6) => {
-            // All that is given out is in 2000::/3, but for examples (RFC 3849) and Teredo, which
-            // leads to whatever is inside (RFC 4380).
+            // All addresses assigned so far are in 2000::/3. Two ranges of it are not public: the
+            // documentation examples (RFC 3849), and Teredo, which leads to an inner IPv4 address (RFC
+            // 4380).
             let [first, second, ..] = v6.segments();
             first & 0xe000 == 0x2000 && !(first == 0x2001 && matches!(second, 0x0db8 | 0))
         }
@@ -175,7 +177,7 @@ mod tests {
             "64:ff9b:1:a9fe:a9:fe00::",
             "64:ff9b:1:12a9:fe:a9fe::",
             "64:ff9b:1:1234:a9:fea9:fe00:0",
-            // Teredo, by its server and by its client, and ISATAP.
+            // Teredo with the address as its server and as its client, and ISATAP.
             "2001:0:a9fe:a9fe::1",
             "2001:0:101:101:0:ffff:5601:5601",
             "2606:4700::5efe:a9fe:a9fe",
@@ -265,10 +267,10 @@ mod tests {
             let address: IpAddr = address.parse().unwrap();
             assert_eq!(set.check(address).is_ok(), allowed, "{address}");
         }
-        // By the network around it as well as by the address inside.
+        // A tunnel is refused by its own network as well as by the address inside.
         let tunnels = egress(AddressScope::Any, "", "2002::/16");
         assert!(tunnels.check("2002:101:101::1".parse().unwrap()).is_err());
-        // A proxy may be on a private network, and may not be where nothing may.
+        // A proxy may be on a private network, but not on an address that is refused for all.
         for (address, allowed) in [
             ("192.168.1.1", true),
             ("10.9.1.1", false),

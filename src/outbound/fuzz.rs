@@ -1,4 +1,4 @@
-//! Whatever an event holds can be sent, and whatever a receiver says can be judged.
+//! Any event can be sent, and any response can be judged.
 
 use std::mem::discriminant;
 
@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 const NOW: Timestamp = Timestamp(1_764_406_800_000);
 
-/// One endpoint of each format.
+/// Creates one endpoint of each format.
 fn endpoints() -> Vec<Endpoint> {
     let made = |format: Option<Format>| {
         let mut new = NewEndpoint::new("e", "https://r.example.org/h?key=abc".parse().unwrap());
@@ -119,7 +119,7 @@ fn messages() {
                 match render(endpoint, event, &context) {
                     Err(error) => kind_of(&error.to_string()),
                     Ok(request) => {
-                        // What a chat is sent is JSON, whatever came.
+                        // A chat is always sent JSON, whatever the event holds.
                         if endpoint.chat().is_some() {
                             let made = serde_json::from_slice::<serde_json::Value>(&request.body);
                             assert!(made.is_ok(), "{}", request.body.escape_ascii());

@@ -1,6 +1,7 @@
-//! Where everybody leaves word for the scheduler: workers, the writer, whoever stops it.
+//! The scheduler's inbox.
 //!
-//! One lock, one condition: the scheduler sleeps until there is word or its time has come.
+//! It takes messages from the workers, from the store's writer and from whoever stops the scheduler.
+//! One lock and one condition variable: the scheduler sleeps until a message comes or its wait is over.
 
 use std::collections::HashSet;
 use std::sync::{Condvar, Mutex, MutexGuard};
@@ -12,18 +13,18 @@ use crate::store::Woken;
 
 use super::attempt::Finished;
 
-/// What was left since the scheduler last looked.
+/// All messages since the scheduler last looked.
 #[derive(Default)]
 pub(super) struct Mail {
-    /// Attempts that came to an end.
+    /// Attempts that ended.
     pub(super) finished: Vec<Finished>,
-    /// Reports that were written, or could not be.
+    /// Reports that were written, or could not be written.
     pub(super) recorded: Vec<(EndpointId, DeliveryId, Result<()>)>,
     /// Endpoints that have something new to send.
     pub(super) woken: HashSet<EndpointId>,
-    /// Any endpoint may have, or have changed.
+    /// Set if any endpoint may have something new to send, or may have changed.
     pub(super) woken_all: bool,
-    /// The scheduler is to stop.
+    /// Set if the scheduler must stop.
     pub(super) stop: bool,
 }
 
@@ -64,8 +65,9 @@ impl Mailbox {
         self.leave(|mail| mail.stop = true);
     }
 
-    /// Takes what is there, after waiting for the first word if there is none; `None` waits as
-    /// long as it takes.
+    /// Takes all messages; waits for the first one if there is none.
+    ///
+    /// With `wait` `None` it waits for as long as that takes.
     pub(super) fn take(&self, wait: Option<Duration>) -> Mail {
         let mail = self.lock();
         let mut mail = match wait {

@@ -1,15 +1,16 @@
-//! The way out: finds what is due, sends it signed, and decides what the answer means.
+//! Sends deliveries: finds what is due, sends it signed, judges the response.
 //!
-//! One scheduler a file ([`Scheduler`]) feeds a pool of worker threads that send blocking POSTs.
-//! What is in flight is known only in its memory: claiming costs no write, and after a crash a
-//! delivery is still pending and is sent again. No transaction is open while a request is on the
-//! wire. It must not know how events come in or how they are looked at: it meets those in the
-//! store.
+//! Each database file has one scheduler ([`Scheduler`]). It feeds a pool of worker threads that send
+//! blocking POSTs. The scheduler keeps the deliveries in flight only in memory: claiming a delivery costs
+//! no write, and after a crash a delivery is still pending and is sent again. No transaction is open while
+//! a request is on the wire. This module must not know how events come in or how they are looked at: it
+//! meets those parts only in the store.
 //!
-//! How to read it: `scheduler` goes round the endpoints, each a `lane` with its `circuit`, its
-//! `flow` and its `pace`, by a `steady` time; `pool` runs each `attempt`, which `format`s and signs
-//! the event and work_log it to the [`Transport`]; `egress` says where that may go; `policy` turns what
-//! came back into a move of the delivery.
+//! How to read it: `scheduler` goes round the endpoints. Each endpoint has a `lane` with its `circuit`, its
+//! concurrency limit (`concurrency`) and its rate limit (`rate_limiter`); due times follow `steady_clock`.
+//! `pool` runs each `attempt`, which formats (`format`) and signs the event and hands it to the
+//! [`Transport`]. `egress` says which addresses may be sent to. `policy` turns the response into a move of
+//! the delivery.
 
 mod attempt;
 mod circuit;

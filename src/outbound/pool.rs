@@ -1,7 +1,7 @@
-//! The worker threads that send: as many as there is work on the wire, up to a bound.
+//! The worker threads that send: one for each request on the wire, up to a limit.
 //!
-//! A thread is started when a job finds none idle, and ends when it has been idle for a while, so
-//! an idle box has none.
+//! A thread is started when a job finds no idle one. It ends after it has been idle for a while, so an idle
+//! box has no threads here.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex};
@@ -15,7 +15,7 @@ use super::attempt::{AttemptJob, run};
 use super::mailbox::Mailbox;
 use super::transport::Transport;
 
-/// How long a worker waits for more before it ends.
+/// How long an idle worker waits for another job before it ends.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// A worker's stack: TLS needs tens of KiB; the default of 2 MiB would reserve address space that
@@ -61,10 +61,10 @@ impl Pool {
         }
     }
 
-    /// WorkLog a job to a worker; the scheduler bounds how many are under way.
+    /// Hands a job to a worker; the scheduler limits how many run at a time.
     ///
     /// # Errors
-    /// Gives the job back when it needs a thread and there is none to be had.
+    /// Gives the job back if it needs a new thread and none can be started.
     pub(super) fn run(&self, job: AttemptJob) -> Result<(), (Box<AttemptJob>, Error)> {
         let delivery = job.delivery;
         let mut state = self
@@ -93,14 +93,14 @@ impl Pool {
         let left = state.jobs.iter().position(|job| job.delivery == delivery);
         match left.and_then(|index| state.jobs.remove(index)) {
             Some(job) => Err((Box::new(job), Error::io("start a worker thread", error))),
-            // A worker that became free took it meanwhile.
+            // Another worker became free and took the job.
             None => Ok(()),
         }
     }
 }
 
 impl Drop for Pool {
-    /// Idle workers end now, others when their request does: each is bounded by its time-out.
+    /// Idle workers end now. The others end after their request, whose timeout limits the wait.
     fn drop(&mut self) {
         let mut state = self
             .shared

@@ -1,28 +1,29 @@
-//! The pace of an endpoint: when it may get the next request, as far as its rates go. Pure.
+//! An endpoint's rate limit: when it may get the next request. Pure.
 //!
-//! A limit is of any span, not of the clock's minutes: the moments at which requests ended are
-//! remembered, and a request counts from when it is sent until its span after it ended. Wherever
-//! between the two the receiver counted it, no span of its own holds more. Times are on the clock
-//! that never jumps; what a former process sent was before its beginning.
+//! A limit of N requests per span is a sliding window: it holds for every span, not only for the minutes of
+//! the clock. The limiter stores when each request ended. A request counts from the moment it is sent until
+//! one span after it ended. The receiver counts it at some moment between start and end; so the receiver
+//! also sees no span with more than N. Times are on the monotonic clock. Requests of an earlier process
+//! have negative times.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::model::rate::Rates;
 
-/// A moment, in nanoseconds since the clock began, or before.
+/// A moment, in nanoseconds after the start of the clock; negative before it.
 type Nanos = i128;
 
 #[derive(Debug, Default)]
 pub(super) struct RateLimiter {
-    /// When requests ended, oldest first.
+    /// When each request ended, oldest first.
     ended: VecDeque<Nanos>,
-    /// The endpoint asked for nothing before.
+    /// No request before this moment: the endpoint asked for a pause.
     not_before: Nanos,
 }
 
 fn nanos(span: Duration) -> Nanos {
-    // 300 years fit many times.
+    // An `i128` of nanoseconds holds far more than the 300 years that can occur.
     span.as_nanos() as Nanos
 }
 
@@ -31,8 +32,10 @@ fn span(nanos: Nanos) -> Duration {
 }
 
 impl RateLimiter {
-    /// What a former process knew: how long ago requests ended, oldest first, and how long the
-    /// endpoint is to be left alone.
+    /// Restores what an earlier process knew.
+    ///
+    /// `ages` says how long ago requests ended, oldest first; `pause` is what is left of the endpoint's
+    /// pause.
     pub(super) fn remembered(now: Duration, ages: &[Duration], pause: Duration) -> RateLimiter {
         RateLimiter {
             ended: ages.iter().map(|age| nanos(now) - nanos(*age)).collect(),
@@ -40,12 +43,12 @@ impl RateLimiter {
         }
     }
 
-    /// How long ago requests ended, oldest first.
+    /// Returns how long ago requests ended, oldest first.
     pub(super) fn ages(&self, now: Duration) -> impl Iterator<Item = Duration> {
         self.ended.iter().map(move |at| span(nanos(now) - at))
     }
 
-    /// A request ended that the endpoint has seen.
+    /// Records that a request which reached the endpoint has ended.
     pub(super) fn ended(&mut self, now: Duration, rates: Option<&Rates>) {
         let Some(rates) = rates else {
             self.ended.clear();
@@ -59,22 +62,22 @@ impl RateLimiter {
         }
     }
 
-    /// The endpoint asked to be left alone for so long.
+    /// Records that the endpoint asked for a pause of this length.
     pub(super) fn pause(&mut self, now: Duration, pause: Duration) {
         self.not_before = self.not_before.max(nanos(now) + nanos(pause));
     }
 
-    /// What it asked for counts no more.
+    /// Ends the pause early: a person asked to send now.
     pub(super) fn go_on(&mut self) {
         self.not_before = 0;
     }
 
-    /// How long the endpoint asked to be left alone from now on.
+    /// Returns how much of the pause is left.
     pub(super) fn pause_left(&self, now: Duration) -> Duration {
         span(self.not_before - nanos(now))
     }
 
-    /// How many more requests may be sent now, beside those on the wire.
+    /// Returns how many more requests may be sent now, besides the ones on the wire.
     pub(super) fn room(&self, now: Duration, on_wire: usize, rates: Option<&Rates>) -> usize {
         if self.not_before > nanos(now) {
             return 0;
@@ -87,8 +90,9 @@ impl RateLimiter {
         rooms.min().unwrap_or(usize::MAX)
     }
 
-    /// How long until there is room again, if that is a matter of time alone: what is on the wire
-    /// must end first.
+    /// Returns the time until another request may be sent.
+    ///
+    /// `None` if the limit is reached by requests still on the wire: one of them must end first.
     pub(super) fn wait(
         &self,
         now: Duration,
@@ -103,7 +107,7 @@ impl RateLimiter {
             if counted + on_wire < count {
                 continue;
             }
-            // The one that must leave the span for the next to have room.
+            // The request that must leave the span before the next one fits.
             let index = (counted + on_wire - count).checked_add(self.ended.len() - counted)?;
             let leaves = *self.ended.get(index)? + nanos(rate.span);
             longest = longest.max(span(leaves - nanos(now)));
@@ -111,7 +115,7 @@ impl RateLimiter {
         Some(longest)
     }
 
-    /// How many ended less than a span ago.
+    /// Counts the requests that ended less than one span ago.
     fn counted_since(&self, now: Duration, span: Duration) -> usize {
         let recent = self.ended.iter().rev();
         recent
@@ -139,7 +143,7 @@ mod tests {
             let rates = rates(text);
             let mut pace = RateLimiter::default();
             let mut on_wire: Vec<(Duration, Duration)> = Vec::new();
-            // When the receiver counted each: some time between its start and its end.
+            // When the receiver counted each request: some time between its start and its end.
             let mut counted = Vec::new();
             let mut now = ms(1);
             while counted.len() < 400 {
@@ -176,7 +180,7 @@ mod tests {
         let mut pace = RateLimiter::default();
         assert_eq!(pace.room(ms(0), 0, Some(&rates)), 2);
         assert_eq!(pace.wait(ms(0), 0, Some(&rates)), Some(ms(0)));
-        // Both on the wire: only an answer helps.
+        // Both requests are on the wire: only a response makes room.
         assert_eq!(pace.room(ms(0), 2, Some(&rates)), 0);
         assert_eq!(pace.wait(ms(0), 2, Some(&rates)), None);
         pace.ended(ms(100), Some(&rates));
@@ -186,7 +190,7 @@ mod tests {
         assert_eq!(pace.room(ms(1_100), 0, Some(&rates)), 1);
         assert_eq!(pace.wait(ms(1_100), 0, Some(&rates)), Some(ms(0)));
         pace.ended(ms(1_200), Some(&rates));
-        // Now the minute is full.
+        // Now the limit per minute is reached.
         assert_eq!(pace.room(ms(5_000), 0, Some(&rates)), 0);
         assert_eq!(pace.wait(ms(5_000), 0, Some(&rates)), Some(ms(55_100)));
     }
@@ -225,7 +229,7 @@ mod tests {
         assert!(pace.ended.is_empty());
         assert_eq!(pace.room(ms(9), 64, None), usize::MAX);
         assert_eq!(pace.wait(ms(9), 64, None), Some(ms(0)));
-        // What is remembered is bounded by the longest span.
+        // The limiter keeps no more than the longest span needs.
         let rates = rates("1000/s");
         for at in 0..10_000 {
             pace.ended(ms(at), Some(&rates));

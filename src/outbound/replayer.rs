@@ -1,5 +1,7 @@
-//! Makes the deliveries of bulk replays, on a thread of its own: as many as go out, a few hundred
-//! ahead, so that neither what comes in nor an endpoint that is away has to bear a flood.
+//! Creates the deliveries of bulk replays, on a thread of its own.
+//!
+//! It creates them a few hundred ahead of sending. So a large replay floods neither the store nor an
+//! endpoint that is unreachable.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -14,33 +16,35 @@ use crate::time::Clock;
 
 use super::rate_limiter::RateLimiter;
 
-/// How often running replays are looked at: between two looks no more than a few hundred go out.
+/// How often running replays are checked: between two checks no more than a few hundred are sent.
 const PERIOD: Duration = Duration::from_millis(20);
 
-/// How often at least, while nothing can be made: the wait doubles up to it.
+/// Longest wait between two checks while no delivery can be created: the wait doubles up to this.
 const IDLE_PERIOD: Duration = Duration::from_millis(250);
 
 /// Wait after the store could not be read or written.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
-/// The maker of replays' deliveries. It can run with no thread at all: [`Replayer::step`].
+/// Creates the deliveries of replays.
+///
+/// It can run without a thread: see [`Replayer::step`].
 pub struct Replayer {
     store: Store,
     clock: Arc<dyn Clock>,
     bell: Arc<Bell>,
-    /// What was made lately of those with a rate.
+    /// Rate limiters of the replays that have a rate.
     paces: HashMap<ReplayId, RateLimiter>,
     _listening: Listening,
 }
 
-/// What a look at the running replays came to.
+/// Result of one check of the running replays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pulse {
-    /// None runs.
+    /// No replay is running.
     Asleep,
-    /// Some run, and nothing could be made.
+    /// Replays are running, but no delivery could be created.
     Waiting,
-    /// Some were made.
+    /// Deliveries were created.
     Making,
 }
 
@@ -68,7 +72,7 @@ impl Bell {
         self.rung.notify_one();
     }
 
-    /// Waits until it is rung, or so long; true when it is time to stop.
+    /// Waits until the bell rings, or for `wait`; returns true when the thread must stop.
     fn wait(&self, wait: Option<Duration>) -> bool {
         let rung = self.lock();
         let mut rung = match wait {
@@ -86,7 +90,7 @@ impl Bell {
 }
 
 impl Replayer {
-    /// A maker for a store.
+    /// Creates a replayer for a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Replayer {
         let bell = Arc::new(Bell::default());
         let heard = bell.clone();
@@ -103,7 +107,7 @@ impl Replayer {
         }
     }
 
-    /// Makes a few deliveries of every running replay.
+    /// Creates some deliveries of every running replay.
     ///
     /// # Errors
     /// [`Error::Database`] when the store cannot be read or written.
@@ -116,7 +120,7 @@ impl Replayer {
             let made = match self.materialize_batch(replay) {
                 Ok(made) => made,
                 Err(Error::NotFound(reason)) => {
-                    // Its endpoint was removed: there is nobody to send the rest to.
+                    // The endpoint was removed, so the rest of the replay has no receiver.
                     let id = self.store.box_id().replay(replay.id);
                     tracing::warn!(replay = id, reason, "replay.paused");
                     let pause = ReplayMove::Pause;
@@ -130,12 +134,15 @@ impl Replayer {
         Ok(pulse)
     }
 
-    /// Makes a few deliveries of one, no more than its rate allows; true when there may be more.
+    /// Creates some deliveries of one replay, at most what its rate allows.
+    ///
+    /// Returns true if there may be more to create.
     fn materialize_batch(&mut self, replay: &ReplayRecord) -> Result<bool> {
         let elapsed = self.clock.elapsed();
         let rate = replay.asked.rate.as_ref();
         let pace = self.paces.entry(replay.id).or_default();
-        // Those that wait count too: where an endpoint is away they do not pile up.
+        // Deliveries that still wait count against the rate, so that they do not pile up while the endpoint
+        // is unreachable.
         let pending = usize::try_from(replay.ahead).unwrap_or(usize::MAX);
         let room = match rate {
             None => REPLAY_BATCH,
@@ -150,10 +157,10 @@ impl Replayer {
         Ok(step.goes_on)
     }
 
-    /// Gives it its thread.
+    /// Starts the replayer on a thread of its own.
     ///
     /// # Errors
-    /// [`Error::Io`] when there is no thread to be had.
+    /// [`Error::Io`] when the thread cannot be started.
     pub fn start(self) -> Result<RunningReplayer> {
         let bell = self.bell.clone();
         let thread = std::thread::Builder::new()
@@ -194,14 +201,14 @@ impl Replayer {
     }
 }
 
-/// A running maker of replays' deliveries. Dropping it stops it.
+/// A running replayer. Dropping it stops it.
 pub struct RunningReplayer {
     bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl RunningReplayer {
-    /// Stops it; what it is about is gone on with after the next start.
+    /// Stops the replayer. Unfinished replays continue after the next start.
     pub fn stop(mut self) {
         self.join();
     }

@@ -1,45 +1,48 @@
-//! The scheduler's own time, by which it says what is due: it never runs back, and when the wall
-//! clock is set forward, what waits goes on waiting for as long as it had to. Pure.
+//! The scheduler's own time, which decides what is due. Pure.
 //!
-//! A box without a battery boots in 1970 and hears the time later; one whose clock was fast is set
-//! back. Neither may let all retries go at once, nor keep them for years.
+//! It never runs back. When the wall clock is set forward, waiting deliveries still wait for the rest of
+//! their time.
+//!
+//! A box without a battery-backed clock boots in 1970 and gets the time later; another box's clock may be
+//! fast and is then set back. Neither may start all retries at once or delay them for years.
 
 use std::time::Duration;
 
 use crate::time::Timestamp;
 
-/// How far the wall clock may be ahead of what was expected without having been set.
+/// How far the wall clock may run ahead of the expected time before it counts as set.
 const DRIFT_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Steady {
     now: Timestamp,
-    /// What the wall clock showed then.
+    /// What the wall clock showed at the last tick.
     wall: Timestamp,
-    /// When that was, by the clock that never jumps.
+    /// When the last tick was, on the monotonic clock.
     elapsed: Duration,
 }
 
-/// What a look at the clocks found.
+/// Result of one reading of the clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Tick {
-    /// The wall clock was set forward, past where the scheduler's own time was.
+    /// Set if the wall clock was set forward to later than the scheduler's own time.
     pub(super) jump: Option<Jump>,
-    /// The wall clock was set forward from what it showed.
+    /// Set if the wall clock was set forward from what it showed before.
     pub(super) set: Option<Jump>,
 }
 
 /// The wall clock was set forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Jump {
-    /// What it would have shown.
+    /// The time it would have shown.
     pub(super) from: Timestamp,
     pub(super) by: Duration,
 }
 
 impl Steady {
-    /// Begins with the wall clock, or with the newest row of the store where that is later: then
-    /// the clock is wrong, or was when the row was written.
+    /// Starts with the wall clock, or with the store's newest row if that is later.
+    ///
+    /// A newer row means that the clock is wrong now, or was wrong when the row was written.
     pub(super) fn begin(wall: Timestamp, newest: Option<Timestamp>, elapsed: Duration) -> Steady {
         Steady {
             now: newest.map_or(wall, |newest| newest.max(wall)),
@@ -48,7 +51,7 @@ impl Steady {
         }
     }
 
-    /// Goes on, and says when the wall clock was set forward meanwhile.
+    /// Advances the time, and reports if the wall clock was set forward since the last tick.
     pub(super) fn tick(&mut self, wall: Timestamp, elapsed: Duration) -> Tick {
         let passed = elapsed.saturating_sub(self.elapsed);
         let (expected, expected_wall) = (self.now.plus(passed), self.wall.plus(passed));
@@ -65,12 +68,12 @@ impl Steady {
         }
     }
 
-    /// How far the wall clock is behind, as of the last tick.
+    /// Returns how far the wall clock is behind the scheduler's time, as of the last tick.
     pub(super) fn behind(&self) -> Duration {
         self.now.since(self.wall)
     }
 
-    /// The time as of the last tick.
+    /// Returns the time of the last tick.
     pub(super) fn now(&self) -> Timestamp {
         self.now
     }
@@ -92,7 +95,7 @@ mod tests {
         let none = Tick::default();
         assert_eq!(steady.tick(Timestamp(DAY_MS + 1_000), secs(8)), none);
         assert_eq!(steady.now(), Timestamp(DAY_MS + 1_000));
-        // Nine seconds forward, then nine back.
+        // The wall clock is set nine seconds forward, then nine back: both count as small corrections.
         assert_eq!(steady.tick(Timestamp(DAY_MS + 11_000), secs(9)), none);
         assert_eq!(steady.tick(Timestamp(DAY_MS + 3_000), secs(10)), none);
         assert_eq!(steady.now(), Timestamp(DAY_MS + 12_000));
@@ -115,7 +118,8 @@ mod tests {
         assert_eq!(steady.tick(Timestamp(0), secs(62)), Tick::default());
         assert_eq!(steady.now(), Timestamp(DAY_MS + 2_000));
         assert_eq!(steady.behind(), secs(86_402));
-        // Back where it was: no jump, for nobody went along with the other; but it was set.
+        // The wall clock returns to where it was. That is no jump, since the scheduler's time did not
+        // follow it back; but the wall clock was set.
         let back = steady.tick(Timestamp(DAY_MS + 3_000), secs(63));
         assert_eq!(
             (back.jump, back.set),
@@ -129,12 +133,12 @@ mod tests {
         assert_eq!(steady.now(), Timestamp(DAY_MS));
         steady.tick(Timestamp(5_010), secs(8));
         assert_eq!(steady.now(), Timestamp(DAY_MS + 5_000));
-        // The time is heard: it was off for an hour.
+        // The box gets the correct time: its clock was an hour behind.
         let jump = steady.tick(Timestamp(DAY_MS + 3_606_000), secs(9));
         let from = Timestamp(DAY_MS + 6_000);
         let by = secs(3_600);
         assert_eq!(jump.jump, Some(Jump { from, by }));
-        // What came meanwhile is as much younger than it looks as the clock was behind.
+        // An event that came in meanwhile seems older than it is, by as much as the clock was behind.
         let from = Timestamp(6_010);
         assert_eq!(
             jump.set,

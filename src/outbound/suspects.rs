@@ -1,5 +1,7 @@
-//! Deliveries on which an endpoint closed the connection without a word: whether that speaks of the endpoint
-//! or of the delivery shows by what becomes of others.
+//! Deliveries for which an endpoint closed the connection without a response.
+//!
+//! The cause may be the endpoint (unreachable) or the delivery (the endpoint does not accept this request).
+//! What happens to other deliveries of the endpoint decides which.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -7,20 +9,22 @@ use super::transport::Answer;
 use crate::model::id::DeliveryId;
 use crate::store::DueDelivery;
 
-/// Most of them that are known at a time; then one begins anew.
+/// Most suspects kept for an endpoint; when there are more, the set is emptied.
 const KNOWN_MAX: usize = 1_024;
 
-/// What is known of one endpoint.
+/// The suspects of one endpoint.
 #[derive(Debug, Default)]
 pub(super) struct Suspects {
     known: HashSet<DeliveryId>,
-    /// The latest delivery that is none of them was answered.
+    /// Whether the latest delivery that is not a suspect got a response.
     others_pass: bool,
 }
 
 impl Suspects {
-    /// Takes an answer in. One that was closed as before, while others were answered, is no outage: the
-    /// delivery spends a try, as with any refusal.
+    /// Records an answer, and changes it to [`Answer::Broken`] if the delivery is the cause.
+    ///
+    /// If the connection is closed again for a suspect while other deliveries get responses, that is no
+    /// outage: the delivery spends a try, as with any refused attempt.
     pub(super) fn hear(&mut self, delivery: DeliveryId, answer: &mut Answer) {
         match answer {
             Answer::Closed { error } if self.others_pass && self.known.contains(&delivery) => {
@@ -43,7 +47,7 @@ impl Suspects {
         }
     }
 
-    /// The first delivery that is none of them, else the first.
+    /// Takes the first delivery that is not a suspect, or the first if all are.
     pub(super) fn take_other(&self, ready: &mut VecDeque<DueDelivery>) -> Option<DueDelivery> {
         let other = ready.iter().position(|due| !self.known.contains(&due.id));
         ready.remove(other.unwrap_or(0))

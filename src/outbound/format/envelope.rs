@@ -1,5 +1,7 @@
-//! What is around the content, whatever its format: the endpoint's own headers, the event's id and
-//! time, and the signature, which covers what is sent.
+//! Adds what every request has, whatever its format.
+//!
+//! That is the endpoint's own headers, the event's id and time, and the signature, which covers the body
+//! that is sent.
 
 use super::{Content, RenderContext};
 use crate::error::Result;
@@ -10,7 +12,7 @@ use crate::signature::{Scheme, Signable};
 
 use super::super::transport::OutboundRequest;
 
-/// What hookbox calls itself, in `User-Agent`.
+/// hookbox's name in `User-Agent`.
 const USER_AGENT: &str = concat!("hookbox/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn wrap(
@@ -28,7 +30,7 @@ pub(super) fn wrap(
         "webhook-timestamp".to_owned(),
         now.unix_seconds().to_string(),
     ));
-    // The type that is sent, which may be the endpoint's own.
+    // The content type that is sent, which may be the endpoint's own.
     let content_type = first_value(&headers, "content-type").map(str::to_owned);
     let message = Signable {
         id: webhook_id,
@@ -40,7 +42,7 @@ pub(super) fn wrap(
     let signed = endpoint
         .scheme
         .sign(&secrets, &endpoint.signature, &message)?;
-    // Else the receiver might read what the producer sent under that name.
+    // Otherwise the receiver might read a signature header of the producer instead.
     let is_signature = |name: &str| {
         let mut made = signed.iter();
         made.any(|(held, _)| held.eq_ignore_ascii_case(name))
@@ -58,8 +60,9 @@ pub(super) fn wrap(
     })
 }
 
-/// A request to a chat, which reads no headers of events: its URL with these parameters, in the
-/// place of any of their names that it has.
+/// Makes the request to a chat, which reads no event headers.
+///
+/// The URL gets these query parameters; they replace parameters of the same names.
 pub(super) fn address(
     endpoint: &Endpoint,
     event: &SendableEvent,
@@ -67,7 +70,7 @@ pub(super) fn address(
     query: &[(&'static str, String)],
 ) -> Result<OutboundRequest> {
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
-    // What is called a chat may be another hookbox, or this one.
+    // The endpoint that is set as a chat may be another hookbox, or this one.
     headers.push(event.hops.clone());
     Ok(OutboundRequest {
         url: endpoint.url.with_query(query)?,
@@ -76,8 +79,9 @@ pub(super) fn address(
     })
 }
 
-/// What a request is, who sends it, and the headers that were set for the endpoint, which go before
-/// all others of their names.
+/// Returns the standard headers and the headers that were set for the endpoint.
+///
+/// The endpoint's headers win over all others of the same names.
 fn own_headers(
     endpoint: &Endpoint,
     content_type: Option<&String>,
@@ -98,12 +102,13 @@ fn own_headers(
     headers
 }
 
-/// The type of the event, and the event headers that receivers of a signature style look for, where
-/// the producer's own did not bring them.
+/// Adds the event type and the event headers of a signature style.
+///
+/// Receivers of that style look for these headers. Headers that the producer sent stay as they are.
 fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, webhook_id: &str) {
     let event_type = event.event_type.as_str();
     let delivery = event.key.as_deref().unwrap_or(webhook_id);
-    // Whatever came in however, a receiver finds its type in one place.
+    // Whatever way the event came in, a receiver finds its type in this one header.
     let mut style = vec![("X-Hookbox-Type", event_type)];
     match scheme {
         Scheme::None | Scheme::Standard | Scheme::Generic => {}
@@ -118,7 +123,7 @@ fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, w
             ("X-GitHub-Event", event_type),
             ("X-GitHub-Delivery", delivery),
         ]),
-        // Gitea sends its own set, Gogs' and GitHub's.
+        // Gitea sends its own set, Gogs's and GitHub's.
         Scheme::Gitea => style.extend([
             ("X-Gitea-Event", event_type),
             ("X-Gitea-Event-Type", event_type),
@@ -138,7 +143,7 @@ fn add_style(headers: &mut Vec<Header>, scheme: Scheme, event: &SendableEvent, w
         let there = headers
             .iter()
             .any(|(held, _)| held.eq_ignore_ascii_case(name));
-        // A type or key may hold any letter; a header may not.
+        // A type or key may hold any character; a header may not.
         if !there && value.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
             headers.push((name.to_owned(), value.to_owned()));
         }

@@ -1,7 +1,7 @@
-//! The shapes in which an event is sent, one file each, and the envelope around them.
+//! The formats of an outgoing event, one file each, and the envelope around them.
 //!
-//! Rendering is pure and happens at every attempt: signatures that cover the time of the attempt
-//! are never stored and never used twice.
+//! Rendering is pure and happens for every attempt: a signature that covers the time of the attempt is
+//! never stored and never used twice.
 
 mod chat;
 mod envelope;
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 use super::transport::OutboundRequest;
 
-/// What a format makes of an event.
+/// The content that a format makes from an event.
 struct Content {
     content_type: Option<String>,
     /// Headers that belong to the content.
@@ -24,23 +24,24 @@ struct Content {
     body: Vec<u8>,
 }
 
-/// For which attempt a request is made.
+/// The attempt that a request is rendered for.
 #[derive(Debug, Clone, Copy)]
 pub struct RenderContext<'a> {
     /// The event's outer id, which stays the same over all retries and replays.
     pub webhook_id: &'a str,
-    /// The delivery's outer id; `None` for a look at what would be sent.
+    /// The delivery's outer id; `None` for a preview.
     pub delivery: Option<&'a str>,
     /// The time of the attempt.
     pub now: Timestamp,
 }
 
-/// The request that carries an event to an endpoint at this moment. It blocks on nothing and
-/// changes nothing, so it can be looked at as well.
+/// Renders the request that carries an event to an endpoint at this moment.
+///
+/// It never blocks and changes nothing, so it also serves for previews.
 ///
 /// # Errors
-/// [`Error::Misuse`](crate::Error::Misuse) when the endpoint's template fails on the event, or its
-/// secret does not fit its scheme.
+/// [`Error::Misuse`](crate::Error::Misuse) when the endpoint's template fails on the event, or its secret
+/// does not fit its scheme.
 pub fn render(
     endpoint: &Endpoint,
     mut event: SendableEvent,

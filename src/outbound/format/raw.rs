@@ -23,13 +23,15 @@ pub(super) fn content(endpoint: &Endpoint, event: &mut SendableEvent) -> Content
     }
 }
 
-/// Whether a producer's header goes on to the endpoint: event headers (`X-Gogs-Event` and the
-/// like) do. Signatures and tokens do not, since they are the producer's and are made anew; nor
-/// do headers about the connection that brought the event.
+/// Whether a producer's header is passed on to the endpoint.
+///
+/// Event headers (`X-Gogs-Event` and similar) are. Signatures and tokens are not: they belong to the
+/// producer, and the signature is made anew. Headers about the producer's own connection are not passed on
+/// either.
 fn passes(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    // Without it the bytes cannot be read; CloudEvents (HTTP binding, section 3.1) and W3C Trace
-    // Context and Baggage say what the event is and where it belongs.
+    // Without the encoding nobody can read the bytes. CloudEvents (HTTP binding, section 3.1) and W3C Trace
+    // Context and Baggage say what the event is and which trace it belongs to.
     if matches!(
         name.as_str(),
         "content-encoding" | "traceparent" | "tracestate" | "baggage"

@@ -1,5 +1,6 @@
-//! Format `template:FILE`: what a template makes of the event. The producer's headers stay behind,
-//! since they speak of a body that is not sent.
+//! Format `template:FILE`: the body that a template makes from the event.
+//!
+//! The producer's headers are not passed on, since they describe a body that is not sent.
 
 use super::Content;
 use crate::error::Result;

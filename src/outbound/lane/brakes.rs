@@ -1,6 +1,8 @@
-//! What holds an endpoint's lane back: a hold, its window, its rate, how busy it is, an outage.
+//! What stops an endpoint's lane from sending.
 //!
-//! It knows nothing of deliveries. What was set of the endpoint is an argument.
+//! That is a hold, the send window, the rate limit, the concurrency limit, throttling or an outage.
+//!
+//! It knows nothing of deliveries. The endpoint's settings are passed as an argument.
 
 use std::time::Duration;
 
@@ -18,23 +20,22 @@ use crate::time::Timestamp;
 
 use super::Moment;
 
-/// How long a restart takes at least.
+/// The shortest time a restart of the process can take.
 const RESTART: Duration = Duration::from_secs(2);
 
-/// How long an endpoint that has too much to do is left alone where it does not say for how long:
-/// at first, and at most.
+/// Backoff after a throttling response without a wait time: the first pause, and the longest.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 const BUSY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Longest time between two refusals that counts: a little more than the longest step of the usual
-/// ladder. In a longer one the endpoint was not asked.
+/// Longest gap between two failures that still counts as failing time: a little more than the longest step
+/// of the default retry schedule. In a longer gap the endpoint was not asked.
 const REFUSING_GAP_MAX: Duration = Duration::from_secs(30 * 3_600);
 
-/// For how long an endpoint has refused whatever it was sent: the time between its refusals.
+/// How long every request to an endpoint has been refused: the sum of the gaps between the failures.
 #[derive(Debug, Clone, Copy, Default)]
 struct FailingFor {
     lasting: Duration,
-    /// When the last of them was, if nothing else has been since.
+    /// Time of the last failure, if the endpoint has neither succeeded nor been unreachable since.
     last: Option<Duration>,
 }
 
@@ -43,15 +44,15 @@ pub(in crate::outbound) struct Brakes {
     pub(in crate::outbound) circuit: Circuit,
     flow: ConcurrencyLimiter,
     pace: RateLimiter,
-    /// Whether its window is open, as of that moment and until that says.
+    /// The last computed state of the send window, and when it was computed.
     opening: Option<(Timestamp, Opening)>,
-    /// It refuses whatever it is sent.
+    /// Set while every request is refused.
     failing: Option<FailingFor>,
-    /// Requests on the wire.
+    /// Number of requests on the wire.
     on_wire: usize,
-    /// How often it said, one time after the other, that it is busy for now.
+    /// Number of throttling responses in a row.
     consecutive_throttles: u32,
-    /// Answers that say that the endpoint is no more, and are not on disk yet.
+    /// Number of responses that hold the endpoint and are not on disk yet.
     holds: usize,
 }
 
@@ -69,17 +70,17 @@ impl Brakes {
         }
     }
 
-    /// How many requests are on the wire.
+    /// Returns how many requests are on the wire.
     pub(in crate::outbound) fn on_wire(&self) -> usize {
         self.on_wire
     }
 
-    /// A request goes out.
+    /// Counts a request that goes out.
     pub(super) fn put_on_wire(&mut self) {
         self.on_wire += 1;
     }
 
-    /// A request is on the wire no more: it was answered or broken off, or never made.
+    /// Counts a request that has ended: it got a response, broke off, or was never made.
     pub(in crate::outbound) fn off_wire(&mut self) {
         self.on_wire = self.on_wire.saturating_sub(1);
     }
@@ -95,8 +96,9 @@ impl Brakes {
         self.on_wire < allowed && room > 0
     }
 
-    /// How long until another may, where there is something to send in `work`; `None` when only an answer
-    /// or a change lets it.
+    /// Returns the time until another request may go out, if there is something to send after `work`.
+    ///
+    /// `None` when only a response or a changed setting can allow it.
     pub(super) fn wait(
         &mut self,
         endpoint: &Endpoint,
@@ -119,14 +121,15 @@ impl Brakes {
         }
     }
 
-    /// Whether what goes out now is a probe of an endpoint that cannot be reached.
+    /// Whether the next request is a probe of an unreachable endpoint.
     pub(super) fn is_probing(&self) -> bool {
         self.circuit.probe_at().is_some()
     }
 
-    /// A request ended that the endpoint has seen: its rates count it. It may have asked to be left
-    /// alone for a while.
-    /// Each time that it says so again, for no message in between, it is left alone for longer.
+    /// Records a request that reached the endpoint: it counts against the rate limit.
+    ///
+    /// If the endpoint answered with throttling, sending pauses. Each further throttling response in a row
+    /// doubles the pause, up to a limit; a message that is judged otherwise resets the count.
     pub(in crate::outbound) fn spent(
         &mut self,
         elapsed: Duration,
@@ -139,7 +142,7 @@ impl Brakes {
             Move::Postpone => {
                 self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
             }
-            // Those that were on the wire together count once.
+            // Throttling responses to requests that were on the wire together count once.
             _ if decision.is_busy && is_paused => return,
             _ if decision.is_busy => {
                 self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
@@ -156,7 +159,7 @@ impl Brakes {
         self.pace.pause(elapsed, pause.min(longest));
     }
 
-    /// What the next process must know of the endpoint's pace; `None` while nothing limits it.
+    /// Returns the rate-limit state to keep for the next process; `None` if nothing limits the endpoint.
     pub(in crate::outbound) fn recent_pace(
         &self,
         endpoint: &Endpoint,
@@ -168,7 +171,8 @@ impl Brakes {
         if rate.is_none() && wait == Some(Duration::ZERO) {
             return None;
         }
-        // Of limits that are over before a process has started, nothing need be known.
+        // A limit with a span shorter than a restart is over before the next process sends, so it is not
+        // kept.
         let limits = rate.map_or(&[][..], Rates::limits).iter();
         let long = limits.filter(|limit| limit.span >= RESTART);
         let kept = long.map(|limit| limit.count as usize).max().unwrap_or(0);
@@ -182,12 +186,12 @@ impl Brakes {
         })
     }
 
-    /// An answer said that the endpoint is no more: nothing is sent while that is written.
+    /// Blocks the lane: the endpoint is to be held, and nothing is sent while that is being written.
     pub(in crate::outbound) fn hold(&mut self) {
         self.holds += 1;
     }
 
-    /// It was written.
+    /// Ends that block: the hold was written, or could not be.
     pub(in crate::outbound) fn hold_written(&mut self) {
         self.holds = self.holds.saturating_sub(1);
     }
@@ -196,8 +200,9 @@ impl Brakes {
         self.holds > 0 || endpoint.held.is_some()
     }
 
-    /// The endpoint was reached; `took` says how long it worked on a request that it took. Comes
-    /// before [`Brakes::off_wire`].
+    /// Closes the circuit: the endpoint was reached.
+    ///
+    /// `took` is the response time of a successful request. Call this before [`Brakes::off_wire`].
     pub(in crate::outbound) fn reached(&mut self, endpoint: &Endpoint, took: Option<Duration>) {
         if self.is_probing() {
             self.flow.restart();
@@ -212,12 +217,12 @@ impl Brakes {
         }
     }
 
-    /// How many requests may be on the wire, as far as the endpoint's pace goes.
+    /// Returns how many requests the concurrency limit allows on the wire.
     fn window(&self, endpoint: &Endpoint) -> usize {
         self.flow.window(endpoint.concurrency() as usize)
     }
 
-    /// Whether it may be sent to at this moment, as far as its window goes.
+    /// Returns the state of the endpoint's send window at this moment.
     fn opening(&mut self, endpoint: &Endpoint, wall: Timestamp) -> Opening {
         let Some(window) = &endpoint.window else {
             return Opening::Open { until: wall };
@@ -236,8 +241,10 @@ impl Brakes {
         opening
     }
 
-    /// The endpoint was changed. One that is now elsewhere is probed there at once; one that a person wants
-    /// to be tried is asked at once.
+    /// Applies a changed endpoint.
+    ///
+    /// An endpoint with a new URL is probed there at once. An endpoint that a person asked to retry is
+    /// tried at once.
     pub(super) fn replaced(&mut self, old: &Endpoint, new: &Endpoint) {
         let has_moved = new.url != old.url;
         let is_resumed = old.held.is_some() && new.held.is_none();
@@ -265,7 +272,7 @@ impl Brakes {
         }
     }
 
-    /// What a former process knew: it refuses whatever it is sent, for so long by now.
+    /// Restores from the store how long every request to the endpoint has been refused.
     pub(in crate::outbound) fn refuses_for(&mut self, lasting: Duration) {
         self.failing = Some(FailingFor {
             lasting,
@@ -273,15 +280,16 @@ impl Brakes {
         });
     }
 
-    /// It could not be reached: the time until it is counts for nothing.
+    /// Records that the endpoint was unreachable: the gap until it is back does not count as failing time.
     pub(in crate::outbound) fn is_away(&mut self) {
         if let Some(failing) = &mut self.failing {
             failing.last = None;
         }
     }
 
-    /// It took something, or refused it: whether that is a change, and for how long it has refused
-    /// whatever it was sent.
+    /// Records a success or a failure.
+    ///
+    /// Returns whether that changed anything, and for how long every request has been refused.
     pub(in crate::outbound) fn answered(
         &mut self,
         is_taken: bool,
@@ -303,7 +311,7 @@ impl Brakes {
     }
 }
 
-/// Whether a person wants whatever waits to be tried at once: it was resumed, or that was asked for.
+/// Whether a person asked to try the waiting deliveries at once: by a resume, or by a manual retry.
 pub(super) fn is_asked_for(old: &Endpoint, new: &Endpoint) -> bool {
     let is_resumed = old.held.is_some() && new.held.is_none();
     is_resumed || new.manual_retry_seq != old.manual_retry_seq

@@ -1,6 +1,6 @@
-//! An endpoint's lane: the deliveries that it is owed, and what holds them back.
+//! An endpoint's lane: the deliveries it is owed, and the limits on sending them.
 //!
-//! `page` knows which delivery is next, `brakes` whether one may go; neither knows of the other.
+//! `page` knows which delivery is next, `brakes` whether one may go out. Neither knows of the other.
 
 mod brakes;
 mod page;
@@ -20,14 +20,14 @@ use super::suspects::Suspects;
 use brakes::{Brakes, is_asked_for};
 use page::Page;
 
-/// A moment, by the three clocks that matter.
+/// One moment, read on three clocks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
-    /// By which things are due; see [`Steady`](super::steady_clock::Steady).
+    /// The scheduler's own time, for due times; see [`Steady`](super::steady_clock::Steady).
     pub(super) now: Timestamp,
-    /// What clocks on walls show, by which windows open.
+    /// The wall clock, for send windows.
     pub(super) wall: Timestamp,
-    /// By which spans are measured.
+    /// The monotonic clock, for time spans.
     pub(super) elapsed: Duration,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Lane {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) page: Page,
     pub(super) brakes: Brakes,
-    /// Deliveries on which the endpoint closed the connection.
+    /// Deliveries for which the endpoint closed the connection without a response.
     pub(super) suspects: Suspects,
 }
 
@@ -50,18 +50,19 @@ impl Lane {
         }
     }
 
-    /// Something may have become due.
+    /// Marks that something may have become due.
     pub(super) fn wake(&mut self) {
         self.page.wake(self.endpoint.is_ordered);
     }
 
-    /// A delivery becomes due then.
+    /// Marks that a delivery becomes due at this time.
     pub(super) fn expect(&mut self, due: Timestamp) {
         self.page.expect(due, self.endpoint.is_ordered);
     }
 
-    /// The next delivery to send now, if one is due and there is room for it; it is in flight
-    /// from then on.
+    /// Takes the next delivery to send now, if one is due and the limits allow it.
+    ///
+    /// From then on the delivery is in flight.
     pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
         let endpoint = &self.endpoint;
         let waits_for_one = self.page.waits_for_one(endpoint.is_ordered);
@@ -76,8 +77,9 @@ impl Lane {
         Ok(next)
     }
 
-    /// How long until this lane may have something to do by itself; `None` when only an event, an
-    /// answer or a change can give it something.
+    /// Returns the time until this lane may have something to do by itself.
+    ///
+    /// `None` when only an event, a response or a changed setting can give it something.
     pub(super) fn wait(&mut self, moment: Moment) -> Option<Duration> {
         let endpoint = &self.endpoint;
         if self.page.waits_for_one(endpoint.is_ordered) {
@@ -87,7 +89,7 @@ impl Lane {
         self.brakes.wait(endpoint, moment, work)
     }
 
-    /// Takes over a changed endpoint.
+    /// Applies a changed endpoint.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
         let old = &self.endpoint;
         if old.held.is_some() && endpoint.held.is_none() {
@@ -138,8 +140,8 @@ mod tests {
         (store, lane)
     }
 
-    /// An ordered lane kept the due time of a retry for ever, and so asked to be called again at
-    /// once, and again, at the cost of a core.
+    /// Fixed bug: an ordered lane kept the due time of a retry for ever. So it asked to be called again at
+    /// once, in a loop, and kept one core busy.
     #[test]
     fn a_lane_with_nothing_to_send_does_not_ask_to_be_called_again() {
         let folder = tempfile::tempdir().unwrap();
@@ -153,13 +155,13 @@ mod tests {
         assert_eq!(lane.wait(moment(1_000)), None);
     }
 
-    /// Only another process's cancellation woke the lane: one on the page left those behind the
-    /// first waiting for its next try.
+    /// Fixed bug: only a cancellation by another process woke the lane. After a cancellation on the status
+    /// page, the deliveries after the cancelled one waited for its next try.
     #[test]
     fn a_cancelled_delivery_wakes_its_endpoint() {
         let folder = tempfile::tempdir().unwrap();
         let (store, mut lane) = ordered(&folder);
-        // The words of one commit are out when the next is answered.
+        // The wake-up of one commit is sent before the next commit is answered.
         store.sync().unwrap();
         let woken = Arc::new(Mutex::new(Vec::new()));
         let heard = woken.clone();

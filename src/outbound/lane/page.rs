@@ -1,5 +1,7 @@
-//! A page of an endpoint's deliveries, by id: what is ready, what is in flight, when more is due. A million
-//! pending cost what a page does.
+//! One page of an endpoint's deliveries, by id.
+//!
+//! It knows what is ready, what is in flight and when the next one is due. Only a page is read at a
+//! time, so a million pending deliveries cost no more than a page.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -11,15 +13,15 @@ use crate::outbound::suspects::Suspects;
 use crate::store::{DueDelivery, Store};
 use crate::time::Timestamp;
 
-/// Deliveries looked up at a time.
+/// Number of deliveries looked up at a time.
 const PAGE: usize = 64;
 
 #[derive(Debug)]
 pub(in crate::outbound) struct Page {
     ready: VecDeque<DueDelivery>,
-    /// Of an ordered endpoint: the first that may be pending, if that is known.
+    /// Only for an ordered endpoint: the first delivery that may be pending, if known.
     first: Option<DeliveryId>,
-    /// On the wire, or answered and not yet recorded: still pending and due in the file.
+    /// Deliveries on the wire, or ended and not yet recorded. In the file they are still pending and due.
     in_flight: HashSet<DeliveryId>,
     /// Whether the file may hold due deliveries that are not in `ready`.
     stale: bool,
@@ -38,61 +40,63 @@ impl Page {
         }
     }
 
-    /// Something may have become due.
+    /// Marks that something may have become due.
     pub(super) fn wake(&mut self, is_ordered: bool) {
         self.stale = true;
         if is_ordered {
-            // The first of them may have been cancelled.
+            // The first delivery may have been cancelled.
             self.ready.clear();
         }
     }
 
-    /// A delivery goes back, still due: what was looked up is looked up again, oldest first.
+    /// Puts a delivery back, still due. The page is looked up again, so that the oldest delivery is first.
     pub(in crate::outbound) fn put_back(&mut self, id: DeliveryId) {
         self.release(id);
         self.look_again();
     }
 
-    /// What was looked up is forgotten.
+    /// Forgets the page, so that it is looked up again.
     pub(in crate::outbound) fn look_again(&mut self) {
         self.ready.clear();
         self.stale = true;
     }
 
-    /// The order of the deliveries is another from now on.
+    /// Forgets the page and the first delivery, since the order of the deliveries has changed.
     pub(super) fn begin_anew(&mut self) {
         self.look_again();
         self.first = None;
         self.next_due = None;
     }
 
-    /// A delivery becomes due then.
+    /// Marks that a delivery becomes due at this time.
     pub(super) fn expect(&mut self, due: Timestamp, is_ordered: bool) {
         if is_ordered {
-            // It is the first, and the others wait for it; what is looked up says when it is due.
+            // In an ordered lane this delivery is the first and the others wait for it. The new look-up
+            // finds its due time.
             self.look_again();
             return;
         }
         self.next_due = Some(self.next_due.map_or(due, |held| held.min(due)));
     }
 
-    /// What is on the wire, or answered and not yet recorded.
+    /// Returns the deliveries on the wire, or ended and not yet recorded.
     pub(in crate::outbound) fn in_flight(&self) -> impl Iterator<Item = DeliveryId> {
         self.in_flight.iter().copied()
     }
 
-    /// Whether an ordered endpoint's one delivery is in flight.
+    /// Whether an ordered endpoint already has its one delivery in flight.
     pub(super) fn waits_for_one(&self, is_ordered: bool) -> bool {
         is_ordered && !self.in_flight.is_empty()
     }
 
-    /// The delivery was recorded, or its attempt was called off.
+    /// Removes a delivery that was recorded, or whose attempt was cancelled before it was sent.
     pub(in crate::outbound) fn release(&mut self, id: DeliveryId) {
         self.in_flight.remove(&id);
     }
 
-    /// The next delivery that is due; it is in flight from then on. `probes` says which ones a probe had
-    /// better not be, where this is one.
+    /// Takes the next due delivery; from then on it is in flight.
+    ///
+    /// `probes` is set when this request is a probe. It names the suspect deliveries, which are bad probes.
     pub(super) fn take(
         &mut self,
         store: &Store,
@@ -106,7 +110,7 @@ impl Page {
         let is_blocked = self.ready.front().is_some_and(|first| first.due > now);
         let next = match probes {
             _ if endpoint.is_ordered && is_blocked => None,
-            // Another may get through where this one does not.
+            // A suspect delivery may fail where another succeeds, so another one is a better probe.
             Some(suspects) if !endpoint.is_ordered => suspects.take_other(&mut self.ready),
             _ => self.ready.pop_front(),
         };
@@ -114,7 +118,7 @@ impl Page {
         Ok(next)
     }
 
-    /// How long until there may be something to send; `None` when nothing is known of.
+    /// Returns the time until there may be something to send; `None` when nothing is known to become due.
     pub(super) fn wait(&self, now: Timestamp, is_ordered: bool) -> Option<Duration> {
         match self.ready.front() {
             Some(first) if is_ordered => Some(first.due.since(now)),
@@ -134,7 +138,7 @@ impl Page {
         if endpoint.is_ordered {
             return self.fill_in_order(store, endpoint);
         }
-        // What is in flight is still due in the file, so ask for that many more.
+        // Deliveries in flight are still due in the file, so the query asks for that many more.
         let limit = PAGE + self.in_flight.len();
         let page = store.due(endpoint.id, now, limit)?;
         let whole = page.len() < limit;
@@ -161,8 +165,9 @@ impl Page {
         };
         let page = store.in_order(endpoint.id, first, PAGE)?;
         self.stale = page.len() == PAGE;
-        // Those before the first pending one are settled for good. With none at all, the next one
-        // is found through what is pending, not past all that was.
+        // All deliveries before the first pending one are settled for good. If none is pending, `first`
+        // becomes unknown, and the next one is found through the index of pending rows, not by reading past
+        // all settled ones.
         self.first = page.first().map(|due| due.id);
         self.ready.extend(page);
         Ok(())

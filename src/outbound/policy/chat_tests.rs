@@ -1,16 +1,16 @@
-//! What the replies of chats mean, a table a chat.
+//! Tests of what chats' responses mean: one table for each chat.
 
 use super::tests::{context, endpoint, replied};
 use super::*;
 use crate::model::endpoint::Format;
 
-/// What is to become of a delivery.
+/// What happens to a delivery.
 #[derive(Debug, PartialEq)]
 enum Fate {
     Delivered,
-    /// Tried again on the ladder.
+    /// Tried again on the retry schedule.
     Again,
-    /// Not counted as a try; nothing is sent for so many seconds, and then it is the first.
+    /// Not counted as a try. Nothing is sent for this many seconds; then this delivery is the first.
     Waits(u64),
     Dead,
     /// Not counted as a try; the endpoint is held.
@@ -19,7 +19,7 @@ enum Fate {
 
 use Fate::{Again, Dead, Delivered, Held, Waits};
 
-/// Status, headers, body, tries before; then its fate and a part of what is said about it.
+/// Status, headers, body, tries before; then the expected fate and a part of the reason.
 type Row = (
     u16,
     &'static [(&'static str, &'static str)],
@@ -131,7 +131,7 @@ fn what_slack_answers() {
             ),
             (429, &[], "", 0, Waits(30), "429"),
             (200, &[], r#"{"success":true}"#, 0, Delivered, ""),
-            // The word goes before the status.
+            // The word wins over the status.
             (403, &[], "no_team", 0, Held, "no_team"),
             (
                 410,
@@ -513,7 +513,7 @@ fn what_feishu_answers() {
                 Delivered,
                 "",
             ),
-            // `code` goes before `StatusCode`.
+            // `code` wins over `StatusCode`.
             (
                 200,
                 &[],
@@ -642,7 +642,7 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
     );
     assert_eq!(raw.rate().map(ToString::to_string).as_deref(), Some("20/m"));
     assert_eq!(raw.concurrency(), 1);
-    // Discord takes Slack's messages, and answers as Discord does.
+    // Discord accepts Slack's messages, but answers in its own format.
     raw.set.url = "https://discord.com/api/webhooks/1/x/slack"
         .parse()
         .unwrap();

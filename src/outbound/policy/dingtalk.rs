@@ -1,7 +1,7 @@
-//! What DingTalk's replies mean.
+//! Reads DingTalk's responses.
 //!
-//! Source: DingTalk, "Custom robot access", error codes; 310000 has four meanings that only its
-//! text tells apart.
+//! Source: DingTalk, "Custom robot access", error codes. Code 310000 has four meanings; only the message
+//! text tells which.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::time::Timestamp;
 
-/// How long a robot is silent that went on for too long.
+/// How long DingTalk blocks a robot that kept sending too much.
 const PUNISHED: Duration = Duration::from_secs(600);
 
 pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
@@ -51,7 +51,9 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     verdict.into()
 }
 
-/// One of the robot's security settings refuses it; newer texts are in Chinese.
+/// Permanent or temporary: one of the robot's security settings refused the message.
+///
+/// Newer DingTalk texts are in Chinese.
 fn refused_by_setting(words: &str, told: impl Fn(&str) -> String) -> Verdict {
     let speaks_of = |names: &[&str]| names.iter().any(|name| words.contains(name));
     if speaks_of(&["keyword", "关键词"]) {
@@ -59,7 +61,8 @@ fn refused_by_setting(words: &str, told: impl Fn(&str) -> String) -> Verdict {
             "add one of the robot's keywords; `hookbox` is in every message",
         ))
     } else if speaks_of(&["timestamp", "时间戳", "过期"]) {
-        // A box that has just started may not know the time yet; each try is signed anew.
+        // A box that has just started may not have the correct time yet; each attempt is signed anew, so a
+        // retry can succeed.
         Verdict::retryable(told("is this machine's clock right?"))
     } else if speaks_of(&["sign", "签名"]) {
         Verdict::needs_operator(told(

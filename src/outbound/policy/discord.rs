@@ -1,5 +1,6 @@
-//! What Discord's replies mean: the status, a code in the body, and headers that say how many more
-//! requests may come.
+//! Reads Discord's responses.
+//!
+//! They have a status, a code in the body, and headers that say how many more requests are allowed.
 //!
 //! Source: Discord, "Rate limits" and "Opcodes and status codes".
 
@@ -18,7 +19,7 @@ use crate::time::Timestamp;
 struct Body {
     code: Text,
     message: Text,
-    /// Seconds, with a fraction; a number, so read from the text below.
+    /// Seconds, with a fraction. Kept as a number's text and parsed below.
     retry_after: Option<serde_json::Number>,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
             let why = said(&["Discord 429", &message]);
             Verdict::rate_limited(why, wait.unwrap_or(Duration::from_secs(5)))
         }
-        // Asking on leads to a ban of this address.
+        // Discord bans the IP address of whoever goes on sending to a removed webhook.
         (404, _) | (_, Some("10015")) => Verdict::needs_operator(told(
             "the webhook was removed: make a new one, and change the URL",
         ))
@@ -61,7 +62,7 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     }
 }
 
-/// How long nothing more may come, when this was the last of the bucket.
+/// Returns how long to wait if this response used up the rate limit's bucket.
 fn spent(reply: &Response) -> Option<Duration> {
     let remaining = first_value(&reply.headers, "x-ratelimit-remaining")?;
     if remaining != "0" {

@@ -1,4 +1,4 @@
-//! What DingTalk's and WeCom's robots answer: a 200, and `errcode` says whether it is one.
+//! Reads DingTalk's and WeCom's responses: a 200, whose `errcode` says the result.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::model::chat::Chat;
 use crate::model::lenient::{self, Text};
 use crate::time::Timestamp;
 
-/// After a message too many a minute must pass.
+/// Pause after one message too many: the limit is per minute.
 pub(super) const SLOW_DOWN: Duration = Duration::from_secs(60);
 
-/// A code, and what is said about it.
+/// A code and its message.
 pub(super) struct Coded {
     pub(super) code: String,
-    /// What was said, without hints for other programs and the caller's own address.
+    /// The message without hints for other programs and without the caller's IP address.
     pub(super) message: String,
-    /// What was said in full.
+    /// The whole message.
     pub(super) whole: String,
 }
 
@@ -27,7 +27,7 @@ struct Body {
     errmsg: Text,
 }
 
-/// Reads a robot's answer, or what a reply without one means.
+/// Reads a robot's response, or judges a response that has no `errcode`.
 pub(super) fn answer(chat: Chat, reply: &Response, now: Timestamp) -> Result<Coded, Assessment> {
     if !(200..300).contains(&reply.status) {
         return Err(of_chat(chat, reply, now).or_rate_limited(reply, SLOW_DOWN));

@@ -1,5 +1,7 @@
-//! What Feishu's replies mean: `code` goes before `StatusCode`, and both before the status, since a
-//! 400 may pass and a 200 may be a refusal.
+//! Reads Feishu's responses.
+//!
+//! `code` wins over `StatusCode`, and both win over the HTTP status: a 400 may be temporary, and a 200 may
+//! refuse the message.
 //!
 //! Source: Feishu, "Custom bot usage guide", error codes, and "Rate limits".
 
@@ -13,7 +15,7 @@ use crate::model::header::first_value;
 use crate::model::lenient::{self, Text};
 use crate::time::Timestamp;
 
-/// When it does not say how long.
+/// Pause after throttling without a wait time.
 const SLOW_DOWN: Duration = Duration::from_secs(7);
 
 #[derive(Default, serde::Deserialize)]
@@ -52,8 +54,8 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
         "9499" | "19002" | "19036" | "200621" => {
             Verdict::rejected(told("Feishu does not take this message"))
         }
-        // One code for two things. A box that has just started may not know the time yet; each
-        // try is signed anew.
+        // This code has two meanings: wrong secret or wrong clock. A box that has just started may not have
+        // the correct time yet; each attempt is signed anew, so a retry can succeed.
         "19021" => Verdict::retryable(told(
             "is the endpoint's secret the bot's, and this machine's clock right?",
         )),
@@ -74,8 +76,9 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     verdict.into()
 }
 
-/// How long to wait: as the gateway says, else a little, and never to a full minute, when
-/// everybody sends.
+/// Returns how long to wait: what the gateway says, or a short default.
+///
+/// The wait never ends at a full minute, when everybody sends.
 fn wait(reply: &Response, now: Timestamp) -> Duration {
     const CROWDED_SECONDS: i64 = 3;
     if let Some(asked) = first_value(&reply.headers, "x-ogw-ratelimit-reset").and_then(seconds) {

@@ -1,9 +1,9 @@
-//! What an answer means: pure.
+//! Judges a response: decides the next move of the delivery. Pure.
 //!
-//! `verdict` says what a reply says by its status; each chat's file what its words and codes mean,
-//! for a chat may refuse with a 200. Here that becomes a move of the delivery: what is refused
-//! spends a try on the ladder, what is refused for good ends it, and what was not looked at spends
-//! none: the endpoint was not reached, has had enough for now, or is no more.
+//! `verdict` reads the status. Each chat's file reads that chat's own error texts and codes, since a chat
+//! may refuse a message with a 200. This module turns the verdict into a move of the delivery. A refused
+//! attempt spends a try of the retry schedule. A permanent failure ends the delivery. An attempt spends no
+//! try if the endpoint was unreachable, throttled us, or is gone.
 
 mod dingtalk;
 mod discord;
@@ -30,20 +30,20 @@ use verdict::{Assessment, Verdict};
 pub use retry_after::RETRY_AFTER_MAX;
 pub(super) use verdict::{PAUSE_MAX, is_page};
 
-/// What an answer is judged by, besides itself.
+/// What a response is judged by, besides the response itself.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct AttemptContext {
-    /// Tries that had been spent before it.
+    /// Tries spent before this attempt.
     pub(super) tries: u32,
-    /// When it came.
+    /// When the response came.
     pub(super) now: Timestamp,
-    /// Drawn from 0 to 1.
+    /// A random number from 0 to 1, for the jitter.
     pub(super) chance: f64,
-    /// When the event is too old to be of use.
+    /// When the event is too old to be sent.
     pub(super) deadline: Option<Timestamp>,
 }
 
-/// Judges an answer.
+/// Decides the next move of a delivery after an answer.
 pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContext) -> Decision {
     let refused = |error: &str, change| Decision {
         outcome: Outcome::Refused,
@@ -60,7 +60,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContex
     match answer {
         Answer::Replied(reply) => judge_reply(endpoint, reply, context),
         Answer::Broken { error } => again(error),
-        // Where trying again would change nothing: whoever changes it can replay.
+        // Trying again would change nothing. Whoever fixes the cause can replay the delivery.
         Answer::Unsent {
             error,
             is_final: true,
@@ -99,7 +99,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
         pause,
         is_busy,
     } = verdict::of_loop(reply).unwrap_or_else(read);
-    // However long it asks for, it is asked again some time.
+    // However long a response asks to wait, the endpoint is tried again after `PAUSE_MAX`.
     let pause = pause.map(|pause| pause.min(PAUSE_MAX));
     let refused = |error: String, change, hold| Decision {
         outcome: Outcome::Refused,
@@ -126,7 +126,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
             let change = retry_or_give_up(endpoint, &why, context, not_before);
             refused(why, change, None)
         }
-        // It keeps its due time, and so is the first when the endpoint takes more.
+        // The delivery keeps its due time, so it is the first one when the endpoint accepts requests again.
         Verdict::RateLimited { why } => refused(why, Move::Postpone, None),
         Verdict::NeedsOperator { why } => refused(why.clone(), Move::Postpone, Some(why)),
         Verdict::Rejected { why } => {
@@ -148,7 +148,7 @@ fn retry_or_give_up(
 ) -> Move {
     let tries = context.tries.saturating_add(1);
     let floor = floor.unwrap_or(context.now).max(context.now);
-    // A calendar's moments are kept: it is the first that the receiver allows.
+    // A cron schedule's times are kept: the next try is at the first one that the receiver allows.
     let from = match endpoint.retry {
         Retry::Cron(_) => floor,
         Retry::Ladder(_) => context.now,
@@ -168,8 +168,10 @@ fn retry_or_give_up(
     }
 }
 
-/// When what would be tried again too late is: once more just before it is too old, where that is
-/// allowed, else at its deadline, when it is given up.
+/// Moves a due time that would be too late.
+///
+/// The last try is one second before the deadline, if the receiver allows that time. Otherwise the due time
+/// is the deadline itself, when the delivery is given up.
 fn in_time(due: Timestamp, floor: Timestamp, deadline: Timestamp, now: Timestamp) -> Timestamp {
     const LAST_MOMENT: Duration = Duration::from_secs(1);
     let last = deadline.minus(LAST_MOMENT);
@@ -182,7 +184,7 @@ fn in_time(due: Timestamp, floor: Timestamp, deadline: Timestamp, now: Timestamp
     }
 }
 
-/// Why a delivery is given up whose event is too old.
+/// Returns the reason for giving up a delivery whose event is too old.
 pub(super) fn expired(endpoint: &Endpoint) -> String {
     let age = endpoint.expire.map(show_span).unwrap_or_default();
     format!("expired: it is owed for more than {age}")

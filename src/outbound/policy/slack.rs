@@ -1,4 +1,4 @@
-//! What Slack's replies mean: a bare word in the body, which goes before the status.
+//! Reads Slack's responses: one plain word in the body, which wins over the status.
 //!
 //! Source: Slack, "Sending messages using incoming webhooks", error handling.
 
@@ -9,7 +9,7 @@ use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::time::Timestamp;
 
-/// When it does not say how long.
+/// Pause after throttling without a wait time.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
 
 pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
@@ -20,9 +20,9 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
         false => said(&[&format!("Slack {}", describe(reply)), advice]),
     };
     let verdict = match (reply.status, word.as_str()) {
-        // Rocket.Chat takes the same messages and says so in its own way.
+        // Rocket.Chat accepts the same messages and reports success in its own way.
         (200..300, "ok" | r#"{"success":true}"#) => Verdict::ACCEPTED,
-        // Slack's own words and those of its like are plain.
+        // Slack and compatible chats answer in plain text, so an HTML page comes from something else.
         (200..300, _) if is_page(reply) => Verdict::retryable(
             "an HTML page came in the place of Slack's ok: is the URL right, or does this network want a login?",
         ),

@@ -1,4 +1,4 @@
-//! What answers mean, by tables.
+//! Tests of what responses mean, as tables.
 
 use super::*;
 use crate::model::endpoint::{Format, NewEndpoint};
@@ -108,7 +108,7 @@ fn retry_after_is_a_floor_in_seconds_or_as_a_date_and_capped() {
     }
 }
 
-/// A box that has not heard the time yet must not wait for years, nor come back at once.
+/// A box that does not know the time yet must not wait for years, nor try again at once.
 #[test]
 fn a_date_in_retry_after_is_as_far_ahead_as_the_receivers_own_clock_says() {
     let later = ("retry-after", "Mon, 01 Mar 2027 10:10:00 GMT");
@@ -134,7 +134,7 @@ fn a_429_or_503_that_does_not_say_for_how_long_speaks_for_the_endpoint_too() {
     assert!(!judged(&replied(503, &[("retry-after", "9")]), 0).is_busy);
 }
 
-/// A network that wants a login first (RFC 6585, section 6) is between here and every endpoint.
+/// A network that requires a login first (RFC 6585, section 6) answers in place of every endpoint.
 #[test]
 fn a_511_is_an_outage_for_every_format() {
     let formats = Chat::ALL.into_iter().map(Format::Chat).chain([Format::Raw]);

@@ -1,4 +1,4 @@
-//! What a reply says, before it is known how often the delivery was tried.
+//! Reads what one response means, whatever the number of tries before it.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use crate::model::header::first_value;
 use crate::model::hops;
 use crate::time::Timestamp;
 
-/// Longest a whole endpoint is left alone because one reply asked for it: then it is asked again.
+/// Longest pause of a whole endpoint that one response can ask for; then the endpoint is tried again.
 pub(in crate::outbound) const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
-/// What a reply says.
+/// What one response means for the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The event has not arrived: what answered is not the endpoint.
+    /// Unreachable: something other than the endpoint answered, so the event has not arrived.
     NotReached { why: String },
-    /// The event has arrived.
+    /// Delivered: the endpoint accepted the event.
     Accepted {
-        /// What is odd about it.
+        /// A problem with the response that the record should mention.
         remark: Option<String>,
     },
-    /// It may arrive later.
+    /// Temporary failure: a later attempt may succeed.
     Retryable {
         why: String,
-        /// Not before then.
+        /// The earliest time for the next attempt.
         not_before: Option<Timestamp>,
     },
-    /// The endpoint has had enough for now, and says so before it looks at what it gets.
+    /// Throttled: the endpoint accepts no more requests for now, whatever they hold.
     RateLimited { why: String },
-    /// As it is, it never will.
+    /// Permanent failure of this message: every attempt to send it would be refused.
     Rejected { why: String },
-    /// Nor will any other, until a person mends the endpoint.
+    /// Every message fails until a person fixes the endpoint's configuration.
     NeedsOperator { why: String },
-    /// The endpoint is no more, and says so itself.
+    /// The endpoint itself says that it no longer exists.
     Gone { why: String },
 }
 
-/// A verdict, and how long the endpoint wants to be left alone whatever it is.
+/// A verdict, and the pause that the endpoint asks for, whatever the verdict is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assessment {
     pub(super) verdict: Verdict,
     pub(super) pause: Option<Duration>,
-    /// It has too much to do, and does not say for how long.
+    /// Set if the endpoint throttles but does not say how long to wait.
     pub(super) is_busy: bool,
 }
 
@@ -78,7 +78,7 @@ impl Verdict {
         Verdict::NeedsOperator { why }
     }
 
-    /// The endpoint asks for less: nothing is sent there for so long.
+    /// Throttled: nothing is sent to the endpoint for this long.
     pub(super) fn rate_limited(why: impl Into<String>, wait: Duration) -> Assessment {
         Assessment {
             pause: Some(wait),
@@ -88,7 +88,9 @@ impl Verdict {
 }
 
 impl Assessment {
-    /// A chat's 429 is no refusal of the message: there have been enough, for this long at least.
+    /// Turns a chat's 429 into throttling, with a pause of at least `least`.
+    ///
+    /// A chat's 429 does not refuse the message: it means too many requests.
     pub(super) fn or_rate_limited(self, reply: &Response, least: Duration) -> Assessment {
         match self.verdict {
             Verdict::Retryable { why, .. } if reply.status == 429 => {
@@ -99,9 +101,10 @@ impl Assessment {
     }
 }
 
-/// What a status says of every receiver but a chat: only 2xx is success and redirects are not
-/// followed (Standard Webhooks 1.0.0). Whatever else is answered may be repaired at the other end, so
-/// it is tried again; 410 is the one answer that is meant for good.
+/// Reads the status of any receiver that is not a chat.
+///
+/// Only 2xx is success, and redirects are not followed (Standard Webhooks 1.0.0). The receiver may be able
+/// to fix any other status, so the delivery is retried. Only 410 is meant as permanent.
 pub(super) fn of_any(reply: &Response, now: Timestamp) -> Assessment {
     let why = describe(reply);
     match reply.status {
@@ -118,14 +121,14 @@ pub(super) fn of_any(reply: &Response, now: Timestamp) -> Assessment {
     }
 }
 
-/// What another hookbox says, whatever the format: the event has come back to where it was.
+/// Reads a loop response (508) of another hookbox: the event came back to a box it already passed.
 pub(super) fn of_loop(reply: &Response) -> Option<Assessment> {
     let is_known = reply.status == 508 && first_value(&reply.headers, hops::HEADER).is_some();
     let why = format!("{}: the event goes round", describe(reply));
     is_known.then(|| Verdict::rejected(why).into())
 }
 
-/// What a reply says of an endpoint for which somebody set what a yes looks like.
+/// Reads a response by the endpoint's own success condition (`--expect`).
 pub(super) fn as_expected(expect: &Expect, reply: &Response, now: Timestamp) -> Assessment {
     let met = expect.is_met(reply.status, &reply.headers, &reply.body);
     let why = match met {
@@ -145,8 +148,9 @@ pub(super) fn as_expected(expect: &Expect, reply: &Response, now: Timestamp) -> 
     }
 }
 
-/// What a chat's status says where its body says nothing. A chat that refuses a message refuses it
-/// again: only what is known to pass is tried again.
+/// Reads a chat's status when the body says nothing.
+///
+/// A chat that refuses a message refuses it again, so only failures known to be temporary are retried.
 pub(super) fn of_chat(chat: Chat, reply: &Response, now: Timestamp) -> Assessment {
     let why = format!("{}: {}", chat.title(), describe(reply));
     match reply.status {
@@ -158,12 +162,15 @@ pub(super) fn of_chat(chat: Chat, reply: &Response, now: Timestamp) -> Assessmen
     }
 }
 
-/// A network that wants a login first answers in the place of every endpoint (RFC 6585, section 6).
+/// Unreachable: a network that requires a login first answers in place of every endpoint (RFC 6585, section
+/// 6).
 fn not_reached(why: String) -> Assessment {
     Verdict::NotReached { why }.into()
 }
 
-/// Not now, and not before the moment that the reply asks for; 429 and 503 speak for the endpoint.
+/// Temporary failure, with the wait that the response asks for.
+///
+/// 429 and 503 apply to the whole endpoint, not only to this message.
 fn later(why: String, reply: &Response, now: Timestamp) -> Assessment {
     let not_before = retry_after(reply, now);
     let speaks_for_all = matches!(reply.status, 429 | 503);
@@ -176,7 +183,7 @@ fn later(why: String, reply: &Response, now: Timestamp) -> Assessment {
     }
 }
 
-/// A reply in words: `503 Service Unavailable`.
+/// Describes a response in words: `503 Service Unavailable`.
 pub(super) fn describe(reply: &Response) -> String {
     let reason = StatusCode::from_u16(reply.status)
         .ok()
@@ -198,7 +205,7 @@ pub(super) fn describe(reply: &Response) -> String {
     text
 }
 
-/// Whether a reply is a page for a person.
+/// Whether a response is an HTML page for a person.
 pub(in crate::outbound) fn is_page(reply: &Response) -> bool {
     let content_type = first_value(&reply.headers, "content-type").unwrap_or_default();
     let beginning = reply.body.trim_ascii_start();
@@ -211,7 +218,7 @@ pub(in crate::outbound) fn is_page(reply: &Response) -> bool {
         || begins(b"<html")
 }
 
-/// What was said, put together: parts that were left empty are left out.
+/// Joins the parts of a message; empty parts are left out.
 pub(super) fn said(parts: &[&str]) -> String {
     let parts: Vec<&str> = parts
         .iter()
@@ -221,7 +228,7 @@ pub(super) fn said(parts: &[&str]) -> String {
     parts.join(": ")
 }
 
-/// A foreign text that is repeated in reasons, lists and logs, on one line and cut to its length.
+/// Puts a foreign text on one line and cuts it, for use in reasons, lists and logs.
 pub(super) fn shorten(text: &str) -> String {
     const CHARS_MAX: usize = 200;
     let words: Vec<&str> = text.split_whitespace().collect();

@@ -1,4 +1,4 @@
-//! What WeCom's replies mean.
+//! Reads WeCom's responses.
 //!
 //! Source: WeCom, "Global error codes".
 

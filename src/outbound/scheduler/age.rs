@@ -1,4 +1,4 @@
-//! What is given up without being sent: it is too old, or has spent its tries.
+//! Gives up deliveries without sending them: too old, or no tries left.
 
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
@@ -9,7 +9,7 @@ use crate::store::{DueDelivery, Expired, Store};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
-/// Gives up a delivery that has spent all its tries: there were more of them when it was tried last.
+/// Gives up a delivery that has no tries left: its retry schedule was shortened after its last attempt.
 pub(super) fn give_up_if_spent(
     store: &Store,
     lane: &Lane,
@@ -32,8 +32,9 @@ pub(super) fn give_up_if_spent(
     Ok(true)
 }
 
-/// Gives up a batch of what an endpoint is owed of events that are too old, if this one is. Says
-/// whether it was. What is on the wire is left alone.
+/// Gives up a batch of an endpoint's expired deliveries, if this delivery has expired.
+///
+/// Returns whether it has. Deliveries on the wire are left alone.
 pub(super) fn expire_if_old(
     store: &Store,
     lane: &Lane,
@@ -53,8 +54,8 @@ pub(super) fn expire_if_old(
     let old = Expired {
         endpoint: endpoint.id,
         found: delivery,
-        // As much older than its deadline as this one is, others may be younger: less of their time
-        // was spent offline, if anything.
+        // Every delivery owed since this time or earlier has expired too: this one is past its deadline by
+        // `now - deadline`, and one that is younger by no more than this spent no more time offline.
         up_to: owed.plus(now.since(deadline)),
         but_for: lane.page.in_flight().filter(|id| *id != delivery).collect(),
     };
@@ -68,16 +69,17 @@ pub(super) fn expire_if_old(
     Ok(true)
 }
 
-/// When something that is owed since a moment is too old to be sent to an endpoint, if ever. The time
-/// that the endpoint could not be reached does not count, unless it is set to; nor does the time by
-/// which the clock was set forward.
+/// Returns when an event is too old to be sent to an endpoint, if ever.
+///
+/// `owed` is the time since which the event is owed. Time in which the endpoint was unreachable does not
+/// count, unless the endpoint is set to count it; nor does time by which the clock was set forward.
 pub(super) fn deadline(
     store: &Store,
     endpoint: &Endpoint,
     owed: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    // How old something is that came before the time was known, nobody can say.
+    // Nobody can say how old an event is that came in before the box knew the time.
     let Some(expire) = endpoint.expire.filter(|_| owed >= FIRST_PLAUSIBLE) else {
         return Ok(None);
     };

@@ -1,5 +1,7 @@
-//! What the scheduler does when the wall clock is set: what waits waits on, what came looks no older
-//! than it is, and a clock that is plainly wrong is told of.
+//! What the scheduler does when the wall clock is set.
+//!
+//! Waiting deliveries keep the rest of their wait, events look no older than they are, and a plainly wrong
+//! clock is logged.
 
 use std::time::Duration;
 
@@ -9,12 +11,14 @@ use crate::outbound::steady_clock::{Jump, Tick};
 use crate::store::Shift;
 use crate::time::{Timestamp, show_span};
 
-/// How far the clock may be behind the newest row: another machine may have written it.
+/// How far the clock may be behind the newest row: another machine may have written that row.
 const CLOCK_BEHIND_MAX: Duration = Duration::from_secs(60);
 
 impl Scheduler {
-    /// Goes on with the time. When the wall clock was set forward, what waits for its next try waits
-    /// on for as long as it had to.
+    /// Advances the scheduler's time.
+    ///
+    /// If the wall clock was set forward, deliveries that wait for their next try still wait for the rest
+    /// of their time.
     pub(super) fn tick(&mut self) {
         let wall = self.clock.now();
         let Tick { jump, set } = self.steady.tick(wall, self.clock.elapsed());
@@ -33,7 +37,7 @@ impl Scheduler {
         for (id, lane) in &mut self.lanes {
             let shift = match &lane.endpoint.retry {
                 Retry::Ladder(_) => Some(Shift::By(by)),
-                // The moments of a calendar are the wall clock's own.
+                // A cron schedule follows the wall clock.
                 Retry::Cron(calendar) => calendar.next(wall).map(Shift::To),
             };
             let shifted = shift.map_or(Ok(0), |shift| self.store.shift_waiting(*id, from, shift));
@@ -51,7 +55,7 @@ impl Scheduler {
         }
     }
 
-    /// Warns once of a wall clock that is plainly wrong: what is due goes by another.
+    /// Warns once about a plainly wrong wall clock. Due times follow the scheduler's own time instead.
     fn say_if_behind(&mut self, wall: Timestamp) {
         let behind = self.steady.behind();
         if behind <= CLOCK_BEHIND_MAX {

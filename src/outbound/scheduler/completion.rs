@@ -1,5 +1,8 @@
-//! What comes back: each attempt is judged, told to its lane and to the log, and handed to the
-//! writer; it stays in flight until its record is on disk.
+//! What follows an attempt: it is judged, reported and recorded.
+//!
+//! It is reported to the endpoint's lane and to the log.
+//!
+//! The delivery stays in flight until its record is on disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,19 +23,19 @@ use crate::outbound::transport::{Answer, Exchange};
 use crate::store::{FailingChange, RecentPace, Report};
 use crate::time::{Timestamp, show_span};
 
-/// How long an endpoint may refuse whatever it is sent before it is held.
+/// How long every request to an endpoint may be refused before the endpoint is held.
 const REFUSING_MAX: Duration = Duration::from_secs(5 * 86_400);
 
-/// What an answer changed for its endpoint.
+/// What an attempt changed for its endpoint.
 struct Heard {
-    /// It is the probe of an outage that goes on, whose row stands for it.
+    /// Set for a probe during an outage. The outage's own row records it.
     is_probe: bool,
     pace: Option<RecentPace>,
     failing: FailingChange,
 }
 
 impl Scheduler {
-    /// Judges an attempt and work_log its report to the writer.
+    /// Judges an attempt and hands its report to the writer.
     pub(super) fn settle(&mut self, mut attempt: Finished) {
         self.on_wire = self.on_wire.saturating_sub(1);
         self.memory
@@ -61,13 +64,13 @@ impl Scheduler {
         let judged = caught(|| judge(&endpoint, &exchange.answer, context));
         let mut decision = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), context));
         if let Move::Retry { due } = &mut decision.change {
-            // By the scheduler's own time, which may be ahead of the wall clock.
+            // The due time follows the scheduler's own time, which may be ahead of the wall clock.
             *due = due.plus(self.steady.now().since(attempt.ended));
         }
         hide_in(&mut decision, &attempt.redaction);
         let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
-        // Without the time to connect, which says nothing of how busy the receiver is.
+        // The time to connect is left out: it says nothing about how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
         let heard = self.hear(endpoint.id, &mut decision, is_sent, took, attempt.ended);
         let response = attempt.shown.take();
@@ -102,7 +105,7 @@ impl Scheduler {
         self.record(Arc::new(report));
     }
 
-    /// When what was not taken is too old.
+    /// Returns when the event is too old, for an attempt that was not a success.
     fn deadline_after(
         &self,
         endpoint: &Endpoint,
@@ -111,16 +114,17 @@ impl Scheduler {
     ) -> Option<Timestamp> {
         let is_taken =
             matches!(answer, Answer::Replied(reply) if (200..300).contains(&reply.status));
-        // A chat may refuse with a 200.
+        // A chat may refuse a message with a 2xx.
         if is_taken && endpoint.chat().is_none() {
             return None;
         }
-        // What cannot be looked up now is looked up before the next try.
+        // A deadline that cannot be looked up now is looked up before the next try.
         deadline(&self.store, endpoint, attempt.owed, attempt.ended).unwrap_or_default()
     }
 
-    /// Tells an endpoint's lane what came of an attempt: its circuit, its flow, its pace. One that
-    /// has refused everything for too long is held.
+    /// Reports an attempt to the endpoint's lane: its circuit, concurrency limit and rate limit.
+    ///
+    /// An endpoint that has refused every request for too long is held.
     fn hear(
         &mut self,
         endpoint: EndpointId,
@@ -199,7 +203,7 @@ impl Scheduler {
         );
     }
 
-    /// Says what a person should know of: an endpoint that is held, a delivery that is dead.
+    /// Logs what a person should know: an endpoint that is held, a delivery that is dead.
     fn log_ends(&self, attempt: &Finished, decision: &Decision) {
         let endpoint = &attempt.endpoint.name;
         if let Some(reason) = &decision.hold {
@@ -216,7 +220,7 @@ impl Scheduler {
         }
     }
 
-    /// WorkLog a report to the writer and keeps it until it is on disk.
+    /// Hands a report to the writer and keeps it until it is on disk.
     fn record(&mut self, report: Arc<Report>) {
         let (endpoint, delivery) = (report.endpoint, report.delivery);
         self.recording.insert(delivery, report.clone());
@@ -234,8 +238,8 @@ impl Scheduler {
     ) {
         match result {
             Err(error) if error.may_pass() => {
-                // The endpoint has been asked; forgetting that would ask it again and again. So
-                // the report is kept, nothing more is sent, and writing is tried again.
+                // The request has been sent. Forgetting that would send it again and again, so the report
+                // is kept, nothing more is sent, and the write is tried again.
                 if !self.cannot_record {
                     tracing::error!(
                         error = error.chain(),
@@ -249,8 +253,8 @@ impl Scheduler {
             }
             Err(error) => {
                 self.cannot_record = false;
-                // Its row was edited by hand or the like. It stays in flight, and so out of the
-                // way of the others, until the next start.
+                // The delivery's row was edited by hand or similar. It stays in flight until the next
+                // start, so that it does not block the others.
                 let outer = self.store.box_id().delivery(delivery);
                 tracing::error!(
                     delivery = outer,
@@ -258,7 +262,7 @@ impl Scheduler {
                     "cannot be recorded; set aside"
                 );
                 let report = self.recording.remove(&delivery);
-                // The endpoint is not held then, and goes on.
+                // Then the hold was not written either, and the endpoint goes on.
                 if report.is_some_and(|report| report.decision.hold.is_some())
                     && let Some(lane) = self.lanes.get_mut(&endpoint)
                 {
@@ -272,7 +276,7 @@ impl Scheduler {
         }
     }
 
-    /// What is on disk is no longer in flight.
+    /// Releases a delivery whose report is on disk.
     fn release(&mut self, endpoint: EndpointId, delivery: DeliveryId) {
         let report = self.recording.remove(&delivery);
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
@@ -294,7 +298,7 @@ impl Scheduler {
         }
     }
 
-    /// Tries again to write what could not be written.
+    /// Tries again to write the reports that could not be written.
     pub(super) fn write_again(&mut self) {
         if self
             .paused_until
@@ -311,7 +315,7 @@ impl Scheduler {
     }
 }
 
-/// Hides in what a decision says what the receiver repeated of secrets.
+/// Hides the secrets that the receiver repeated, in the texts of a decision.
 fn hide_in(decision: &mut Decision, redaction: &Redaction) {
     let reason = match &mut decision.change {
         Move::GiveUp { reason } | Move::Cancel { reason } => Some(reason),
@@ -321,7 +325,7 @@ fn hide_in(decision: &mut Decision, redaction: &Redaction) {
     texts.chain(reason).for_each(|text| redaction.hide_in(text));
 }
 
-/// Says when an outage begins and ends; its probes are in the outage's row, not in the log.
+/// Logs when an outage begins and ends. Its probes are recorded in the outage's row, not in the log.
 fn tell_of_outage(decision: &Decision, was_open: bool, endpoint: &str) {
     match (decision.outcome, was_open) {
         (Outcome::Unreachable, false) => {

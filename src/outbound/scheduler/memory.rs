@@ -1,12 +1,13 @@
-//! What the bodies that are on the wire take of memory.
+//! Limits the memory of the bodies on the wire.
 //!
-//! An endpoint may have no more than what is left: one that hangs with large bodies leaves room for all others.
+//! An endpoint may use at most as much as is still free. So an endpoint that hangs with large bodies leaves
+//! room for all others.
 
 use std::collections::HashMap;
 
 use crate::model::id::EndpointId;
 
-/// Bytes of bodies on the wire at a time; the last one may go beyond it.
+/// Bytes of bodies on the wire at a time; the last body may exceed it.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 #[derive(Debug, Default)]
@@ -16,7 +17,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Whether an endpoint may send one more.
+    /// Whether an endpoint may send one more body.
     pub(super) fn has_room_for(&self, endpoint: EndpointId) -> bool {
         let own = self.of.get(&endpoint).copied().unwrap_or(0);
         self.total < BYTES_MAX && own <= BYTES_MAX - self.total
@@ -58,7 +59,7 @@ mod tests {
             memory.give_back(slow, MIB);
         }
         assert!(memory.of.is_empty() && memory.total == 0);
-        // One that is larger than all there is goes by itself.
+        // A body larger than the limit is sent alone.
         memory.take(slow, 3 * BYTES_MAX);
         assert!(!memory.has_room_for(other));
         memory.give_back(slow, 3 * BYTES_MAX);

@@ -1,9 +1,9 @@
-//! The scheduler: goes round the endpoints, work_log out what is due, records what came of it.
+//! The scheduler: goes round the endpoints, sends what is due, records the results.
 //!
-//! It keeps in memory what is in flight and a page of ids per endpoint, and nothing else. It can
-//! run with no thread at all: [`Scheduler::run_due`] does all that is due at the clock's time on
-//! the caller's thread, which is how tests run a year in a second. [`Scheduler::start`] gives it
-//! its thread and its workers.
+//! In memory it keeps the deliveries in flight and one page of ids for each endpoint, and nothing else. It
+//! can run without a thread: [`Scheduler::run_due`] does all that is due at the clock's time on the
+//! caller's thread, which is how tests run a year in a second. [`Scheduler::start`] gives it its own thread
+//! and its workers.
 
 mod age;
 mod clocks;
@@ -34,26 +34,27 @@ use age::{expire_if_old, give_up_if_spent};
 use memory::Memory;
 pub use running::RunningScheduler;
 
-/// Requests on the wire at the same time, over all endpoints: each is a thread.
+/// Requests on the wire at the same time, over all endpoints: each needs a thread.
 pub const WORKERS_MAX: usize = 128;
 
-/// Answers that wait for their commit at a time; while there are as many, nothing is sent. Each
-/// holds a reply of some KiB.
+/// Most reports that wait for their commit; while there are this many, nothing is sent. Each holds a
+/// response of some KiB.
 const RECORDING_MAX: usize = 512;
 
 /// Wait before the store is tried again after it could not be read or written.
 const STORE_RETRY: Duration = Duration::from_secs(1);
 
-/// Longest sleep. The wall clock may jump (a box boots in 1970, then hears the time) and sleep
-/// itself does not count while a machine is suspended, so what is due is looked at now and then.
+/// Longest sleep. The wall clock may jump (a box boots in 1970 and gets the time later), and a sleep does
+/// not advance while the machine is suspended. So what is due is checked now and then.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
 
-/// How long a stop waits for requests on the wire; what takes longer is sent again after the
-/// next start.
+/// How long a stop waits for requests on the wire. A request that takes longer is sent again after the next
+/// start.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
-/// Drains a store's deliveries to their endpoints. One a file: see
-/// [`Store::lock_for_serving`].
+/// Sends a store's deliveries to their endpoints.
+///
+/// Only one may run for each database file: see [`Store::lock_for_serving`].
 pub struct Scheduler {
     store: Store,
     clock: Arc<dyn Clock>,
@@ -61,31 +62,31 @@ pub struct Scheduler {
     mailbox: Arc<Mailbox>,
     chance: fastrand::Rng,
     lanes: BTreeMap<EndpointId, Lane>,
-    /// The endpoint that was served last; the next round begins after it.
+    /// The endpoint that was served last; the next round starts after it.
     last_served: Option<EndpointId>,
-    /// Answered, and not yet on disk.
+    /// Reports of attempts that have ended and are not on disk yet.
     recording: HashMap<DeliveryId, Arc<Report>>,
-    /// Reports that could not be written, to be tried again at that time.
+    /// Reports that could not be written; they are written again after `paused_until`.
     unwritten: Vec<DeliveryId>,
-    /// Nothing is looked up or written before: the store was in trouble.
+    /// Until then the store is neither read nor written: it failed before.
     paused_until: Option<Duration>,
-    /// A report could not be written, and none has been since: nothing is sent.
+    /// Set when a report could not be written, until one can be; meanwhile nothing is sent.
     cannot_record: bool,
-    /// Whether that is for another program's lock.
+    /// Whether the cause of that is another program's lock.
     is_locked_out: bool,
     on_wire: usize,
     memory: Memory,
-    /// By which things are due.
+    /// The time by which deliveries are due.
     steady: Steady,
-    /// A batch of what was too old was given up, and there may be more.
+    /// Set when a batch of expired deliveries was given up, and there may be more.
     has_given_up: bool,
-    /// The wall clock is behind, and that was said.
+    /// Set when the wall clock is behind and that has been logged.
     is_behind: bool,
     _listening: Listening,
 }
 
 impl Scheduler {
-    /// A scheduler for a store. `seed` decides the jitter.
+    /// Creates a scheduler for a store; `seed` seeds the random jitter.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the endpoints cannot be read.
@@ -120,7 +121,7 @@ impl Scheduler {
             is_behind: false,
             _listening: listening,
         };
-        // An outage that went on when the last process ended goes on.
+        // An outage that was open when the last process ended is still open.
         for report in scheduler.store.endpoint_reports()? {
             let circuit = if report.outage.is_some() {
                 Circuit::reopened()
@@ -138,8 +139,9 @@ impl Scheduler {
         Ok(scheduler)
     }
 
-    /// The pace of an endpoint as the last process left it. What seems to lie in the future was
-    /// written by another clock.
+    /// Returns an endpoint's rate-limit state as the last process left it.
+    ///
+    /// Times that seem to be in the future were written by another clock.
     fn recent_pace(&self, endpoint: EndpointId) -> Result<RateLimiter> {
         let Some(recent) = self.store.recent_pace(endpoint)? else {
             return Ok(RateLimiter::default());
@@ -151,7 +153,7 @@ impl Scheduler {
         Ok(RateLimiter::remembered(self.clock.elapsed(), &ages, pause))
     }
 
-    /// This moment, by the three clocks that matter.
+    /// Reads the three clocks.
     fn moment(&self) -> Moment {
         Moment {
             now: self.steady.now(),
@@ -160,8 +162,9 @@ impl Scheduler {
         }
     }
 
-    /// Does all that is due at the clock's time, one attempt after the other on this thread, and
-    /// returns how many attempts that were.
+    /// Sends all that is due at the clock's time, and returns the number of attempts.
+    ///
+    /// It makes one attempt at a time on this thread. It blocks for as long as the endpoints take to answer.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the store cannot be read or written.
@@ -188,7 +191,7 @@ impl Scheduler {
                 self.settle(finished);
             }
             if !self.recording.is_empty() {
-                // What goes wrong is said of each report by itself, below.
+                // An error here is also reported for each report by itself, below.
                 let _ = self.store.sync();
             }
             while !self.recording.is_empty() {
@@ -242,10 +245,10 @@ impl Scheduler {
         self.finish();
     }
 
-    /// Lets requests on the wire end, and their reports be written; nothing new is sent.
+    /// Waits for the requests on the wire and for their reports to be written; sends nothing new.
     fn finish(&mut self) {
         let deadline = self.clock.elapsed() + STOP_GRACE;
-        // There may be room again by now; where there is none, a second try would only take time.
+        // The disk may have free space again by now. If it has not, a second try would only take time.
         self.paused_until = None;
         let mut tries = 0;
         while self.on_wire > 0 || !self.recording.is_empty() {
@@ -276,11 +279,11 @@ impl Scheduler {
         }
     }
 
-    /// Reads what was left, waiting for it if need be; true when it is time to stop.
+    /// Reads the messages, waiting if there are none; returns true when it is time to stop.
     fn read_mail(&mut self, wait: Option<Duration>) -> bool {
         let mail = self.mailbox.take(wait);
         let stop = mail.stop;
-        // Before what came is judged: the clock may have been set while it was on its way.
+        // The clock must be read before the messages are judged: it may have been set meanwhile.
         self.tick();
         self.sort(mail);
         stop
@@ -303,7 +306,7 @@ impl Scheduler {
         }
     }
 
-    /// Follows the directory: new endpoints get a lane, removed ones lose theirs.
+    /// Follows the directory: new endpoints get a lane, removed endpoints lose theirs.
     fn wake_all(&mut self) {
         let directory = self.store.directory();
         self.lanes
@@ -324,8 +327,9 @@ impl Scheduler {
         }
     }
 
-    /// Takes what is due, one delivery an endpoint and round, until there is no room or nothing
-    /// is left. What is in `jobs` after an error was taken before it and is to be run.
+    /// Takes the due deliveries, one for each endpoint in turn, until there is no room or nothing is due.
+    ///
+    /// After an error, the jobs already in `jobs` must still be run.
     fn dispatch(&mut self, room: usize, jobs: &mut Vec<AttemptJob>) -> Result<()> {
         let elapsed = self.clock.elapsed();
         let must_wait = self.cannot_record || self.recording.len() >= RECORDING_MAX;
@@ -335,7 +339,7 @@ impl Scheduler {
         self.paused_until = None;
         let moment = self.moment();
         let mut order = self.round();
-        // Those that had one are asked again; among hundreds of endpoints few have.
+        // The next round asks only the endpoints that had a delivery: among hundreds few have one.
         while !order.is_empty() {
             let mut had_one = Vec::new();
             for id in order {
@@ -354,7 +358,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The next job of an endpoint, if it has one and may send now.
+    /// Takes the next job of an endpoint, if it has one and may send now.
     fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<AttemptJob>> {
         let share = self.share();
         let has_room = self.memory.has_room_for(id);
@@ -364,7 +368,7 @@ impl Scheduler {
         if lane.brakes.on_wire() >= share || !has_room {
             return Ok(None);
         }
-        // Also when it fails: the next round begins with another endpoint.
+        // Set even if the look-up fails, so that the next round starts with another endpoint.
         self.last_served = Some(id);
         while let Some(due) = lane.take(&self.store, moment)? {
             let event = match self.store.sendable(due.id) {
@@ -382,8 +386,8 @@ impl Scheduler {
                 }
                 Err(error) => {
                     lane.brakes.off_wire();
-                    // This one row cannot be read. It stays in flight, and so out of the way of
-                    // the others, until the next start.
+                    // This one row cannot be read. It stays in flight until the next start, so that it does
+                    // not block the others.
                     let delivery = self.store.box_id().delivery(due.id);
                     tracing::error!(delivery, error = error.chain(), "cannot be read; set aside");
                     continue;
@@ -400,7 +404,7 @@ impl Scheduler {
             };
             match given_up {
                 Ok(false) => {}
-                // A batch at a time: the others get their turn in between.
+                // Only one batch at a time, so that the other endpoints get their turn in between.
                 Ok(true) => {
                     lane.brakes.off_wire();
                     lane.page.put_back(due.id);
@@ -431,14 +435,16 @@ impl Scheduler {
         Ok(None)
     }
 
-    /// How many requests one endpoint may have on the wire, besides its own concurrency: as many as
-    /// are left, so that there is always room for an endpoint that has fewer (Choudhury and Hahne,
-    /// "Dynamic queue length thresholds", 1998). Endpoints that hang do not take what others need.
+    /// Returns how many requests one endpoint may have on the wire, besides its own concurrency limit.
+    ///
+    /// An endpoint may have as many as there are free workers. So there is always room for an endpoint that
+    /// has fewer (Choudhury and Hahne, "Dynamic queue length thresholds", 1998), and endpoints that hang do
+    /// not take the workers that others need.
     fn share(&self) -> usize {
         WORKERS_MAX.saturating_sub(self.on_wire)
     }
 
-    /// The endpoints in turn, beginning after the one that was served last.
+    /// Returns the endpoints in turn, starting after the one that was served last.
     fn round(&self) -> Vec<EndpointId> {
         let (before, after): (Vec<EndpointId>, Vec<EndpointId>) = self
             .lanes
@@ -451,7 +457,7 @@ impl Scheduler {
         self.paused_until = Some(self.clock.elapsed() + STORE_RETRY);
     }
 
-    /// How long there is nothing to do unless word comes.
+    /// Returns how long there is nothing to do unless a message comes.
     fn wait(&mut self) -> Duration {
         let elapsed = self.clock.elapsed();
         if let Some(until) = self.paused_until {
@@ -459,7 +465,7 @@ impl Scheduler {
         }
         let full = self.on_wire >= WORKERS_MAX || self.recording.len() >= RECORDING_MAX;
         if self.cannot_record || full {
-            // Word will come: of the writing that is under way, or of a request.
+            // A message will come: from the write that is under way, or from a request.
             return SLEEP_MAX;
         }
         let (moment, share) = (self.moment(), self.share());

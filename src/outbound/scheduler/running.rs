@@ -1,4 +1,4 @@
-//! The scheduler on a thread of its own.
+//! Runs the scheduler on a thread of its own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::error::{Error, Result};
 use crate::outbound::mailbox::Mailbox;
 
 impl Scheduler {
-    /// Gives the scheduler its thread.
+    /// Starts the scheduler on a thread of its own.
     ///
     /// # Errors
-    /// [`Error::Io`] when there is no thread to be had.
+    /// [`Error::Io`] when the thread cannot be started.
     pub fn start(self) -> Result<RunningScheduler> {
         let mailbox = self.mailbox.clone();
         let thread = std::thread::Builder::new()
@@ -26,15 +26,16 @@ impl Scheduler {
     }
 }
 
-/// A scheduler with its thread.
+/// A scheduler that runs on its thread.
 pub struct RunningScheduler {
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl RunningScheduler {
-    /// Stops sending, lets requests on the wire end (10 seconds at most), records them, and
-    /// returns.
+    /// Stops the scheduler.
+    ///
+    /// It stops sending, waits for requests on the wire (10 seconds at most), records them, and returns.
     pub fn stop(mut self) {
         self.join();
     }

@@ -1,8 +1,10 @@
-//! Finding and reaching the endpoint, and what is noted of it on the way: how far a request got, on
-//! which kind of connection, and what the first bytes of the reply say.
+//! Resolves and connects to the endpoint, and records how far a request got.
 //!
-//! It must never let a request go where it may not: each address is checked when a name is resolved,
-//! and once more when a connection is made.
+//! It records the last step, which kind of connection was used, and the status in the first bytes of the
+//! response.
+//!
+//! It must never connect to an address that is not allowed: each address is checked when a name is
+//! resolved, and checked again when a connection is made.
 
 use std::cell::Cell;
 use std::fmt;
@@ -22,18 +24,20 @@ use super::tls::TlsConnector;
 use crate::outbound::egress::{Egress, Forbidden};
 use crate::time::Clock;
 
-/// How far the request on this thread got. Resolver, connector and connection note it as they go: what
-/// failed before the connection stood cannot have reached the endpoint.
+/// How far the request on this thread got.
+///
+/// Resolver, connector and connection update it. A request that failed before the connection was made
+/// cannot have reached the endpoint.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Progress {
     pub(super) step: Step,
     pub(super) resolve: Duration,
     pub(super) connect: Duration,
-    /// The connection that it went out on; `None` until something did.
+    /// The connection that the request was sent on; `None` until a byte was sent.
     pub(super) on: Option<On>,
-    /// Whether a byte of the reply came.
+    /// Whether a byte of the response came.
     pub(super) has_input: bool,
-    /// The status, once its line has come.
+    /// The status, once the status line has come.
     pub(super) status: Option<u16>,
 }
 
@@ -42,16 +46,16 @@ pub(super) enum Step {
     Preparing,
     Resolving,
     Connecting,
-    /// The connection stands, or a kept one is used.
+    /// The connection was made, or a kept-alive one is used.
     Connected,
 }
 
-/// Which connection a request went out on.
+/// Which kind of connection a request was sent on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum On {
-    /// One that was made for it.
+    /// A connection that was made for this request.
     Fresh,
-    /// One that brought a reply before.
+    /// A kept-alive connection that brought a response before.
     Kept,
 }
 
@@ -67,18 +71,18 @@ impl Progress {
 }
 
 thread_local! {
-    // A request is sent on one thread from beginning to end.
+    // One thread sends a request from beginning to end, so a thread-local can record its progress.
     pub(super) static PROGRESS: Cell<Progress> = const { Cell::new(Progress::NONE) };
 }
 
-/// Changes what is noted.
+/// Updates this thread's progress.
 fn note(change: impl FnOnce(&mut Progress)) {
     let mut progress = PROGRESS.get();
     change(&mut progress);
     PROGRESS.set(progress);
 }
 
-/// Resolves, notes how long it took, and leaves out addresses that requests may not go to.
+/// Resolves names, measures the time, and leaves out addresses that are not allowed.
 pub(super) struct TimedResolver {
     pub(super) inner: DefaultResolver,
     pub(super) clock: Arc<dyn Clock>,
@@ -89,7 +93,7 @@ pub(super) struct TimedResolver {
 #[derive(Clone)]
 pub(super) struct AddressGate {
     pub(super) egress: Arc<Egress>,
-    /// Host and port of its proxy, which the operator has set: it may be on a private network.
+    /// Host and port of the endpoint's proxy. The operator has set it, so it may be on a private network.
     pub(super) proxy: Option<(String, u16)>,
 }
 
@@ -118,8 +122,8 @@ impl Resolver for TimedResolver {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // ureq resolves before it looks for a kept-alive connection, on a thread of its own when
-        // there is a time-out. An address needs neither.
+        // ureq resolves before it looks for a kept-alive connection, and with a timeout it does so on a
+        // thread of its own. An IP address needs neither.
         if let Some(address) = literal_address(uri) {
             let checked = self.gate.check(uri, address.ip());
             checked.map_err(|why| ureq::Error::Other(why.into()))?;
@@ -154,7 +158,7 @@ impl Resolver for TimedResolver {
     }
 }
 
-/// The socket address of a URL whose host is an IP address.
+/// Returns the socket address of a URL whose host is an IP address.
 pub(super) fn literal_address(uri: &Uri) -> Option<SocketAddr> {
     let host = uri.host()?;
     let host = host
@@ -172,8 +176,9 @@ pub(super) fn literal_address(uri: &Uri) -> Option<SocketAddr> {
     Some(SocketAddr::new(ip, port))
 }
 
-/// Connects, TLS and proxies included, where it may, and notes how long it took and whether it came
-/// to an end.
+/// Connects, including TLS and proxies, to allowed addresses only.
+///
+/// It measures the time and records whether the connection was made.
 pub(super) struct TimedConnector {
     inner: Box<dyn Connector<(), Out = Box<dyn UreqConnection>>>,
     clock: Arc<dyn Clock>,
@@ -186,7 +191,8 @@ impl TimedConnector {
         clock: Arc<dyn Clock>,
         gate: AddressGate,
     ) -> TimedConnector {
-        // SOCKS makes its connection by itself, CONNECT comes back here for that to the proxy.
+        // The SOCKS connector opens its own connection. The CONNECT connector comes back to this chain to
+        // connect to the proxy.
         let chain =
             ().chain(SocksConnector::default())
                 .chain(ConnectProxyConnector::default())
@@ -215,7 +221,7 @@ impl Connector<()> for TimedConnector {
         details: &ConnectionDetails,
         chained: Option<()>,
     ) -> Result<Option<Self::Out>, ureq::Error> {
-        // Where a proxy resolves the name, there is no address here.
+        // If a proxy resolves the name, there is no address to check here.
         if details.config.proxy().is_none() {
             for address in details.addrs.iter() {
                 let checked = self.gate.check(details.uri, address.ip());
@@ -223,7 +229,7 @@ impl Connector<()> for TimedConnector {
             }
         }
         if PROGRESS.get().step == Step::Connecting {
-            // To the proxy that a connection goes through, which is itself being made.
+            // This call is for the connection to the proxy itself, inside the outer connect.
             return self.inner.connect(details, chained);
         }
         note(|progress| progress.step = Step::Connecting);
@@ -246,7 +252,7 @@ impl Connector<()> for TimedConnector {
     }
 }
 
-/// The end of the chain: whatever kind of connection it made is one.
+/// The end of the connector chain: it boxes whatever kind of connection was made.
 #[derive(Debug)]
 struct Boxed;
 
@@ -262,11 +268,11 @@ impl<In: UreqConnection> Connector<In> for Boxed {
     }
 }
 
-/// A connection that notes what passes on it.
+/// A connection that records what passes over it.
 #[derive(Debug)]
 struct Watched {
     inner: Box<dyn UreqConnection>,
-    /// Whether anything ever came back on it.
+    /// Whether a byte ever came back on this connection.
     has_replied: bool,
 }
 
@@ -308,8 +314,10 @@ impl UreqConnection for Watched {
     }
 }
 
-/// The status of a reply that begins so (RFC 9112, section 4), behind interim ones (RFC 9110, section
-/// 15.2); `None` where it has not come yet.
+/// Reads the status from the beginning of a response (RFC 9112, section 4).
+///
+/// Interim responses (1xx) before it are skipped (RFC 9110, section 15.2). `None` if the status has not
+/// come yet.
 fn status_of(mut head: &[u8]) -> Option<u16> {
     loop {
         let status = status_of_line(head)?;

@@ -1,8 +1,8 @@
-//! The one seam to the network: a request goes out, an [`Exchange`] comes back.
+//! The interface to the network: a request goes out, an [`Exchange`] comes back.
 //!
-//! It must not judge: a 500 and a reset are answers like a 200. It does tell "could not be
-//! reached" from "was reached and broke off", since only this layer knows how far it got.
-//! `connect` reaches the endpoint and notes how far that was, `tls` checks who it is.
+//! It must not judge: a 500 and a reset are answers like a 200. But it does separate "could not be reached"
+//! from "was reached and broke off", since only this layer knows how far a request got. `connect` reaches
+//! the endpoint and records how far the request got; `tls` checks the endpoint's certificate.
 
 mod connect;
 mod tls;
@@ -29,91 +29,98 @@ use connect::{
 };
 use tls::TlsConnector;
 
-/// Bytes of a reply's body that are kept, 16 KiB: enough for an error page's message, little
-/// enough that a chatty receiver does not fill the disk.
+/// Bytes of a response's body that are kept: 16 KiB.
+///
+/// That is enough for the message of an error page, and small enough that a receiver with long responses
+/// does not fill the disk.
 pub const REPLY_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of a reply's head that are read, and kept, at most; a longer one is no reply.
+/// Most bytes of a response's head that are read and kept; a response with a longer head is an error.
 const REPLY_HEAD_BYTES_MAX: usize = 16 * 1024;
 
-/// Buffers of one connection: the largest head of a reply fits twice. ureq's own are 128 KiB each,
-/// and hundreds of connections may be open.
+/// Buffers of one connection: the input buffer is twice the largest response head. ureq's default is 128
+/// KiB each, and hundreds of connections may be open.
 const INPUT_BYTES: usize = 2 * REPLY_HEAD_BYTES_MAX;
 const OUTPUT_BYTES: usize = 16 * 1024;
 
-/// Room in the head of a request for what the transport adds, besides `Host`.
+/// Bytes reserved in a request's head for what the transport adds, besides `Host`.
 const ADDED_BYTES: usize = 1024;
 
-/// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or
-/// more (Node 5, Apache 5, nginx 75); a shorter time here makes a lost race rare.
+/// How long an unused connection is kept. Receivers commonly close theirs after 5 seconds or more (Node 5,
+/// Apache 5, nginx 75). A shorter time here makes it rare that a request goes out on a connection just
+/// being closed.
 const IDLE_MAX: Duration = Duration::from_secs(4);
 
-/// A request, complete.
+/// A complete request.
 #[derive(Debug, Clone)]
 pub struct OutboundRequest {
-    /// Where to.
+    /// The URL to send to.
     pub url: EndpointUrl,
-    /// Every header but `Host`, `Accept` and `Content-Length`, which the transport adds.
+    /// All headers but `Host`, `Accept` and `Content-Length`: the transport adds these.
     pub headers: Vec<Header>,
-    /// The exact bytes.
+    /// The exact bytes of the body.
     pub body: Vec<u8>,
 }
 
-/// What came of sending a request.
+/// The result of sending a request.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// Where the time went.
+    /// How long each step took.
     pub timing: Timing,
     /// What came back.
     pub answer: Answer,
 }
 
-/// What came back.
+/// What came back for a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
-    /// A reply, whatever its status.
+    /// A response, whatever its status.
     Replied(Response),
-    /// The endpoint was reached, and no reply came: a time-out, a reset, nonsense.
+    /// The endpoint was reached, but no valid response came: a timeout, a reset, invalid HTTP.
     Broken {
         /// What happened, in plain words.
         error: String,
     },
-    /// Nothing was sent: the request could not be made, or may not go where the endpoint is.
+    /// Nothing was sent: the request could not be made, or the endpoint's address is not allowed.
     Unsent {
         /// Why, in plain words.
         error: String,
-        /// Whether trying again is of no use as things are set.
+        /// Whether trying again is useless until the settings change.
         is_final: bool,
     },
-    /// The endpoint could not be reached, so it cannot have seen the request: no DNS, no route,
-    /// connection refused, TLS not up.
+    /// The endpoint could not be reached, so it cannot have seen the request.
+    ///
+    /// Examples: no DNS, no route, connection refused, TLS failed.
     Unreachable {
         /// What happened, in plain words.
         error: String,
     },
-    /// A new connection was taken and closed without a byte. Whoever forwards ports does so where the
-    /// endpoint behind is away; some endpoints do so with a request that they do not like.
+    /// A new connection was accepted and then closed without a byte.
+    ///
+    /// Port forwarders do so when the endpoint behind them is down. Some endpoints do so with a request
+    /// that they do not accept.
     Closed {
         /// What happened, in plain words.
         error: String,
     },
 }
 
-/// Sends requests. [`UreqTransport`] in earnest, a scripted one in tests.
+/// Sends requests: [`UreqTransport`] in production, a scripted one in tests.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a request to an endpoint and waits for what comes back, as long as the endpoint's
-    /// time-out. Called from many threads at once.
+    /// Sends a request to an endpoint and waits for the answer.
+    ///
+    /// It blocks for at most the endpoint's timeout. It is called from many threads at once.
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange;
 }
 
-/// Blocking HTTP/1.1 by ureq, with connections kept alive per endpoint.
+/// Sends blocking HTTP/1.1 with ureq; connections are kept alive per endpoint.
 pub struct UreqTransport {
     clock: Arc<dyn Clock>,
     egress: Arc<Egress>,
     agents: Mutex<HashMap<EndpointId, (AgentSettings, Agent)>>,
 }
 
-/// What of an endpoint an agent is made for; another needs another agent.
+/// The endpoint settings that an agent is built from; if they change, a new agent is built.
 struct AgentSettings {
     timeout: Duration,
     concurrency: u32,
@@ -128,7 +135,7 @@ impl AgentSettings {
 }
 
 impl UreqTransport {
-    /// A transport that measures with this clock, and sends where it may.
+    /// Creates a transport that measures with `clock` and sends where `egress` allows.
     pub fn new(clock: Arc<dyn Clock>, egress: Egress) -> UreqTransport {
         UreqTransport {
             clock,
@@ -137,7 +144,7 @@ impl UreqTransport {
         }
     }
 
-    /// The endpoint's agent, made anew when its settings changed; or why there can be none.
+    /// Returns the endpoint's agent, built again if its settings changed; or why there is none.
     fn agent(&self, endpoint: &Endpoint) -> Result<Agent, String> {
         let mut agents = self.agents.lock().expect("no holder of the agents panics");
         if let Some((held, agent)) = agents.get(&endpoint.id)
@@ -147,7 +154,7 @@ impl UreqTransport {
         }
         let connection = &endpoint.connection;
         let proxy = match &connection.proxy {
-            // The environment's proxy is for people at a terminal, not for a service.
+            // The proxy of the environment is for people at a terminal, not for a service.
             None => None,
             Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
         };
@@ -161,12 +168,12 @@ impl UreqTransport {
         let config = Agent::config_builder()
             // Every status is an answer, to be stored and judged.
             .http_status_as_error(false)
-            // A redirect is a refusal (Standard Webhooks 1.0.0): a body signed for one receiver
-            // is not for another.
+            // A redirect counts as refused (Standard Webhooks 1.0.0): a body signed for one receiver must
+            // not go to another.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
-            // ureq has no time-out by default.
+            // ureq has no timeout by default.
             .timeout_global(Some(endpoint.timeout))
             .timeout_connect(connection.connect_timeout)
             .max_response_header_size(REPLY_HEAD_BYTES_MAX)
@@ -212,7 +219,8 @@ impl Transport for UreqTransport {
         };
         let began = self.clock.elapsed();
         let mut result = post(&agent, endpoint, request, IDLE_MAX);
-        // The receiver closed a kept connection just as the request went out: it has seen nothing.
+        // The receiver closed a kept-alive connection just as the request went out, so it has not seen the
+        // request.
         if let Err(error) = &result
             && PROGRESS.get().on == Some(On::Kept)
             && !PROGRESS.get().has_input
@@ -243,7 +251,7 @@ impl Transport for UreqTransport {
     }
 }
 
-/// Sends a request on a connection that was last used this long ago at most, or on a fresh one.
+/// Sends a request on a kept-alive connection that is at most this old, or on a new one.
 fn post(
     agent: &Agent,
     endpoint: &Endpoint,
@@ -258,10 +266,11 @@ fn post(
     let mut head_bytes = 2 * request.url.as_text().len() + ADDED_BYTES;
     for (name, value) in &request.headers {
         head_bytes += name.len() + value.len() + 4;
-        // `raw` keeps the case of the name: some receivers look for it.
+        // `header_raw` keeps the case of the name: some receivers depend on it.
         builder = builder.header_raw(name, value.as_bytes());
     }
-    // ureq writes a head in one piece. A long one gets room of its own, and no kept connection.
+    // ureq writes a request head in one piece. A long head gets a larger buffer, and no kept-alive
+    // connection.
     if head_bytes > OUTPUT_BYTES {
         let config = builder.config().output_buffer_size(head_bytes);
         builder = config.build();
@@ -277,7 +286,7 @@ impl fmt::Debug for UreqTransport {
     }
 }
 
-/// Reads a reply; its body is cut while it is read.
+/// Reads a response; the body is cut while it is read.
 fn read_reply(response: http::Response<ureq::Body>) -> Response {
     let (head, mut body) = response.into_parts();
     let headers = head
@@ -291,8 +300,8 @@ fn read_reply(response: http::Response<ureq::Body>) -> Response {
         })
         .collect();
     let mut kept = Vec::new();
-    // One byte more than is kept tells whether there was more. A short body is read to its end,
-    // which lets the connection be used again.
+    // Reading one byte more than is kept shows whether there was more. A short body is read to its end, so
+    // that the connection can be used again.
     let read = body
         .as_reader()
         .take(REPLY_BYTES_MAX as u64 + 1)
@@ -341,7 +350,7 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
         } => Answer::Unreachable {
             error: said("cannot connect"),
         },
-        // The status says what became of the event, whatever is wrong with the rest.
+        // The status says what happened to the event, even if the rest of the response is invalid.
         Progress {
             status: Some(status),
             ..
@@ -358,15 +367,15 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
         } if !matches!(error, ureq::Error::Timeout(_)) => Answer::Closed {
             error: said("the connection was closed before any reply"),
         },
-        // Before the first step nothing was sent, but what failed is the request itself: calling
-        // that an outage would make it the endpoint's probe for ever.
+        // Before the first step nothing was sent, but the cause is the request itself. Calling that an
+        // outage would make this request the endpoint's probe for ever.
         _ => Answer::Broken {
             error: said("no reply"),
         },
     }
 }
 
-/// ureq's words without its own prefix for I/O errors, and without the system's number for them.
+/// Returns ureq's error text without its prefix for I/O errors and without the system's error number.
 fn plain(error: &ureq::Error) -> String {
     let text = match error {
         ureq::Error::Io(error) => error.to_string(),

@@ -1,8 +1,7 @@
-//! TLS to an endpoint: whom it is checked against, what is shown to it, and what is wrong with its
-//! certificate, in words.
+//! TLS to an endpoint: trusted roots, client certificate, plain error messages.
 //!
-//! rustls with our own check of the certificate: what stands in the file of `--ca` is trusted as it is,
-//! also where it is the server's own, as `openssl req -x509` makes it. Nothing is ever sent unchecked.
+//! It uses rustls with our own certificate check. A certificate in the `--ca` file is trusted as it is,
+//! even if it is the server's own, as `openssl req -x509` makes it. Nothing is ever sent without a check.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -27,21 +26,21 @@ use crate::model::connection::Connection;
 static PROVIDER: LazyLock<Arc<CryptoProvider>> =
     LazyLock::new(|| Arc::new(ring::default_provider()));
 
-/// The authorities that Mozilla trusts, for endpoints without a file of their own.
+/// Mozilla's trusted certificate authorities, for endpoints without a CA file of their own.
 static PUBLIC_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
     Arc::new(RootCertStore {
         roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
     })
 });
 
-/// Makes a connection one of TLS where the URL says https.
+/// Wraps a connection in TLS if the URL is https.
 pub(super) struct TlsConnector(Arc<ClientConfig>);
 
 impl TlsConnector {
-    /// As an endpoint's connection is set.
+    /// Creates a connector from an endpoint's connection settings.
     ///
     /// # Errors
-    /// Why it cannot be: its certificates are none, or certificate and key do not fit.
+    /// Why it cannot be created: a file holds no certificate, or certificate and key do not fit.
     pub(super) fn new(connection: &Connection) -> Result<TlsConnector, String> {
         let (roots, own) = match &connection.ca {
             None => (PUBLIC_ROOTS.clone(), Vec::new()),
@@ -156,8 +155,9 @@ impl Transport for Encrypted {
     }
 }
 
-/// Checks a server's certificate as everybody does, and lets pass what stands in the endpoint's own
-/// file byte for byte, if it has not ended.
+/// Checks a server's certificate in the standard way.
+///
+/// It also accepts a certificate that is in the endpoint's CA file byte for byte, unless it has expired.
 #[derive(Debug)]
 struct Verifier {
     inner: Arc<WebPkiServerVerifier>,
@@ -213,7 +213,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate is refused for having ended, or for not having begun.
+/// Whether a certificate is refused because it has expired or is not valid yet.
 fn is_of_time(why: &CertificateError) -> bool {
     matches!(
         why,
@@ -228,8 +228,9 @@ fn failed(why: &str) -> ureq::Error {
     ureq::Error::Io(io::Error::other(why.to_owned()))
 }
 
-/// An error of the connection, with what is wrong with a certificate and what to do about it. What
-/// ureq itself put inside (a time-out) comes out again.
+/// Explains an error of the connection: what is wrong with a certificate and what to do.
+///
+/// An error that ureq itself put inside (a timeout) is returned as it was.
 fn in_words(error: io::Error) -> ureq::Error {
     let why = match error.get_ref().and_then(|inner| inner.downcast_ref()) {
         Some(rustls::Error::InvalidCertificate(why)) => why,

@@ -1,7 +1,7 @@
-//! Writes a message in a chat's markup, within its limit. Pure.
+//! Writes a message in a chat's markup, within the chat's size limit. Pure.
 //!
-//! Whole lines and single letters are what is left out: markup is never cut in two, and what was
-//! left out is said.
+//! Only whole lines and single characters are left out: markup is never cut in two. The message says how
+//! much was left out.
 
 use std::net::Ipv6Addr;
 
@@ -17,56 +17,56 @@ const TITLE_CHARS_MAX: usize = 300;
 const COMMIT_CHARS_MAX: usize = 150;
 const FIELD_CHARS_MAX: usize = 300;
 
-/// Lengths for a headline that must fit, whatever is in it.
+/// Shorter lengths for a headline that must fit, whatever it holds.
 const SHORT_CHARS_MAX: usize = 60;
 
-/// Most commits that are listed; the rest is a number.
+/// Most commits that are listed; the rest is only counted.
 const COMMITS_MAX: usize = 10;
 
-/// Longest link, in bytes; browsers take little more.
+/// Longest link, in bytes; browsers accept little more.
 const URL_BYTES_MAX: usize = 1_000;
 
-/// Digits of a commit's id, as git itself shows them.
+/// Digits of a commit's id, as git itself shows it.
 const COMMIT_ID_CHARS: usize = 7;
 
-/// What is kept free for saying that something was left out.
+/// Size reserved for the note that something was left out.
 const NOTE_COST_MAX: usize = 80;
 
-/// How a chat writes.
+/// A chat's markup.
 pub(super) struct Dialect {
-    /// Writes a foreign letter so that it stands for itself.
+    /// Escapes a foreign character, so that it is shown as itself.
     pub(super) escape: fn(char, Place, &mut String),
-    /// Writes a foreign URL, which the chat links by itself.
+    /// Writes a foreign URL, which the chat turns into a link by itself.
     pub(super) url: fn(&str) -> String,
-    /// Puts an escaped text and a URL together.
+    /// Makes a link from an escaped text and a URL.
     pub(super) link: fn(&str, &str) -> String,
-    /// What is before and after the name of a field.
+    /// Markup before and after the name of a field.
     pub(super) strong: (&'static str, &'static str),
-    /// What each line of a foreign text begins with.
+    /// Markup at the start of each line of a foreign text.
     pub(super) quote: &'static str,
-    /// How a text is shown letter by letter; without it such a text is escaped and quoted.
+    /// Markup that shows a text literally; without it such a text is escaped and quoted.
     pub(super) fence: Option<Fence>,
-    /// What ends a line.
+    /// Line ending.
     pub(super) line_end: &'static str,
-    /// How much of the limit a letter takes.
+    /// How much of the size limit a character takes.
     pub(super) cost: fn(char) -> usize,
 }
 
-/// Where a letter stands on its line.
+/// Where a character is on its line.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// The one before it.
+    /// The character before it.
     pub(super) before: Option<char>,
-    /// What all those before it are.
+    /// What all the characters before it are.
     pub(super) after: Start,
 }
 
 /// What a line begins with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Start {
-    /// Nothing but blanks.
+    /// Only spaces so far.
     Blank,
-    /// A number.
+    /// A number so far.
     Number,
     Text,
 }
@@ -77,7 +77,7 @@ impl Place {
         after: Start::Blank,
     };
 
-    /// The place after this piece.
+    /// Returns the place after this piece.
     fn next(self, piece: &str) -> Place {
         let Some(last) = piece.chars().last().filter(|letter| *letter != '\n') else {
             return Place::FIRST;
@@ -93,26 +93,26 @@ impl Place {
     }
 }
 
-/// What is around a text that is shown letter by letter.
+/// Markup around a text that is shown literally.
 #[derive(Clone, Copy)]
 pub(super) struct Fence {
     pub(super) before: &'static str,
     pub(super) after: &'static str,
-    /// Writes a letter of it.
+    /// Escapes a character inside the fence.
     pub(super) escape: fn(char, &mut String),
 }
 
-/// A letter's length in UTF-8.
+/// Returns a character's length in UTF-8.
 pub(super) fn utf8_bytes(letter: char) -> usize {
     letter.len_utf8()
 }
 
-/// A letter's length in UTF-16, in which most chats count characters.
+/// Returns a character's length in UTF-16, in which most chats count characters.
 pub(super) fn utf16_units(letter: char) -> usize {
     letter.len_utf16()
 }
 
-/// A letter's length in UTF-8 inside a JSON text.
+/// Returns a character's length in UTF-8 inside a JSON string.
 pub(super) fn json_bytes(letter: char) -> usize {
     match letter {
         '"' | '\\' | '\n' => 2,
@@ -120,11 +120,11 @@ pub(super) fn json_bytes(letter: char) -> usize {
     }
 }
 
-/// A backslash before what Markdown gives a meaning (CommonMark 0.31, section 2.4).
+/// Adds a backslash before characters with a meaning in Markdown (CommonMark 0.31, section 2.4).
 pub(super) fn escape_markdown(letter: char, place: Place, out: &mut String) {
     let is_marked = match letter {
         '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>' => true,
-        // Headings, lists and what underlines a heading.
+        // Headings, lists and heading underlines.
         '#' | '-' | '+' | '=' => place.after == Start::Blank,
         '.' | ')' => place.after == Start::Number,
         _ => false,
@@ -139,7 +139,7 @@ pub(super) fn link_markdown(text: &str, url: &str) -> String {
     format!("[{text}]({url})")
 }
 
-/// The message in a chat's markup, which costs `limit` at most.
+/// Writes the message in a chat's markup, of a size of at most `limit`.
 pub(super) fn compose(
     dialect: &Dialect,
     message: &Message,
@@ -181,7 +181,7 @@ pub(super) fn compose(
 }
 
 impl Dialect {
-    /// A foreign text on one line, escaped, of at most so many of its own characters.
+    /// Writes a foreign text on one line, escaped, with at most `chars_max` of its own characters.
     pub(super) fn plain(&self, text: &str, chars_max: usize) -> String {
         let line = one_line(text, chars_max);
         let mut out = String::new();
@@ -193,8 +193,10 @@ impl Dialect {
         out
     }
 
-    /// The same inside a link, where a URL that chats link by themselves would end it: it stands there
-    /// without its scheme.
+    /// Does the same inside a link.
+    ///
+    /// A URL there is written without its scheme: chats make links of URLs by themselves, and that would
+    /// end the outer link.
     fn plain_in_link(&self, text: &str, chars_max: usize) -> String {
         let line = one_line(text, chars_max);
         let mut out = String::new();
@@ -212,7 +214,7 @@ impl Dialect {
         out
     }
 
-    /// Writes a letter, or a URL whole.
+    /// Writes one character, or a whole URL.
     fn write(&self, piece: &str, place: Place, out: &mut String) {
         let mut letters = piece.chars();
         match (letters.next(), letters.next()) {
@@ -230,7 +232,7 @@ impl Dialect {
         }
     }
 
-    /// Where, who and what.
+    /// Writes the headline: where, who and what.
     fn headline(&self, place: Option<&Link>, message: &Message, is_whole: bool) -> String {
         let part = |link: &Link, chars_max| match is_whole {
             true => self.linked(link, chars_max),
@@ -254,7 +256,7 @@ impl Dialect {
     }
 }
 
-/// What is written so far, and how much more may be.
+/// The text written so far, and how much more fits.
 struct Page<'a> {
     dialect: &'a Dialect,
     text: String,
@@ -262,7 +264,7 @@ struct Page<'a> {
     left_out: LeftOut,
 }
 
-/// How much of a message there was no room for.
+/// What was left out of a message for lack of room.
 #[derive(Default)]
 struct LeftOut {
     commits: usize,
@@ -271,7 +273,7 @@ struct LeftOut {
 }
 
 impl Page<'_> {
-    /// Writes a line, if there is room for all of it.
+    /// Writes a line, if the whole line fits.
     fn line(&mut self, line: &str) -> bool {
         let end = if self.text.is_empty() {
             ""
@@ -288,7 +290,7 @@ impl Page<'_> {
         true
     }
 
-    /// The whole, and at its end what was left out; there is room for that.
+    /// Returns the whole text, with a note at the end of what was left out; room for the note is reserved.
     fn finish(mut self) -> String {
         let LeftOut {
             commits,
@@ -350,8 +352,9 @@ impl Page<'_> {
         }
     }
 
-    /// Writes a foreign text, quoted, as far as there is room, and says how much is missing. Where
-    /// its lines are indented on purpose, they stay so.
+    /// Writes a foreign text, quoted, as far as it fits, and counts the missing characters.
+    ///
+    /// If the indentation of its lines is on purpose, it is kept.
     fn foreign(&mut self, text: &str, is_indented: bool) {
         let dialect = self.dialect;
         let around = dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote);
@@ -367,7 +370,7 @@ impl Page<'_> {
                 out.push_str(dialect.line_end);
                 out.push_str(dialect.quote);
             } else if is_indented && is_margin {
-                // A space that does not break, and so is not dropped.
+                // A non-breaking space: the chat does not drop it.
                 out.push('\u{a0}');
             } else {
                 dialect.write(piece, place, &mut out);
@@ -387,7 +390,7 @@ impl Page<'_> {
         self.missing(&text[written..]);
     }
 
-    /// Writes a foreign text letter by letter between two fences.
+    /// Writes a foreign text literally between two fences.
     fn fenced(&mut self, text: &str, fence: Fence) {
         let dialect = self.dialect;
         let Fence { before, after, .. } = fence;
@@ -401,7 +404,7 @@ impl Page<'_> {
         for letter in text.chars() {
             let mut piece = String::new();
             if letter == '`' {
-                // Three of them would end the fence; this one looks nearly the same.
+                // Three backticks would end the fence; this character looks nearly the same.
                 piece.push('\u{2cb}');
             } else {
                 (fence.escape)(letter, &mut piece);
@@ -418,16 +421,16 @@ impl Page<'_> {
         self.missing(&text[written..]);
     }
 
-    /// Says how much was left out.
+    /// Counts the characters that were left out.
     fn missing(&mut self, rest: &str) {
         self.left_out.characters += rest.chars().count();
     }
 }
 
-/// A text in letters, and in URLs, which are one piece.
+/// Splits a text into characters and URLs; a URL is one piece.
 struct Pieces<'a> {
     rest: &'a str,
-    /// Down to so many bytes left no URL begins: what looks like one there is too long.
+    /// Until this many bytes are left, no URL begins: the text that looks like one is too long.
     plain_to: usize,
 }
 
@@ -439,8 +442,9 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// How long the piece is that comes next. Linear over the whole text: a run of letters that is too
-    /// long for a URL is looked at once.
+    /// Returns the length of the next piece.
+    ///
+    /// It is linear over the whole text: a run of characters too long for a URL is scanned only once.
     fn length(&mut self, letter: char) -> usize {
         if letter != 'h' || self.rest.len() > self.plain_to {
             return letter.len_utf8();
@@ -454,7 +458,7 @@ impl<'a> Pieces<'a> {
             self.plain_to = self.rest.len() - run;
             return 1;
         }
-        // What follows a URL in a sentence is not part of it.
+        // Punctuation after a URL in a sentence is not part of the URL.
         let url = self.rest[..run].trim_end_matches(|letter| ".,;:!?)]}*_~".contains(letter));
         match web_url(url) {
             Some(_) => url.len(),
@@ -478,7 +482,7 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// A text without what chats do not show, and blank space at its ends; tabs are blanks.
+/// Removes what chats do not show and the whitespace at both ends; tabs become spaces.
 fn clean(text: &str) -> String {
     let text = text.trim().replace("\r\n", "\n").replace('\r', "\n");
     let shown = text.replace('\t', "    ");
@@ -488,8 +492,10 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
-/// A URL that a chat can link to: http or https, without credentials, with nothing in it that
-/// would end the link. Its host may be an IPv6 address, or a name in any script.
+/// Returns a URL that a chat can link to.
+///
+/// It is http or https, without credentials, and holds nothing that would end the link. Its host may be an
+/// IPv6 address or a name in any script.
 fn web_url(text: &str) -> Option<String> {
     const BREAKS_A_LINK: &AsciiSet = &CONTROLS
         .add(b' ')
@@ -522,7 +528,7 @@ fn web_url(text: &str) -> Option<String> {
     (url.len() <= URL_BYTES_MAX).then_some(url)
 }
 
-/// Whether a text is a host, and a port if it has one (RFC 3986, section 3.2), without credentials.
+/// Whether a text is a host with an optional port, without credentials (RFC 3986, section 3.2).
 fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {

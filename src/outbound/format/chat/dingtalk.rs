@@ -11,10 +11,10 @@ use crate::model::line::one_line;
 use crate::signature::{Secret, dingtalk};
 use crate::time::Timestamp;
 
-/// Bytes of a whole request.
+/// Limit of a whole request, in bytes.
 const BODY_BYTES_MAX: usize = 20_000;
 
-/// Bytes of it that are not the text: the JSON around it, the title, the identifier.
+/// Bytes of a request that are not the text: the JSON around it, the title, the id.
 const AROUND_BYTES_MAX: usize = 2_000;
 
 const DIALECT: Dialect = Dialect {
@@ -24,7 +24,7 @@ const DIALECT: Dialect = Dialect {
     strong: ("**", "**"),
     quote: "> ",
     fence: None,
-    // A single line feed ends no line there.
+    // A single line feed does not end a line in DingTalk's markdown.
     line_end: "  \n",
     cost: json_bytes,
 };
@@ -34,7 +34,7 @@ pub(super) fn signed(secret: &Secret, now: Timestamp) -> [(&'static str, String)
 }
 
 pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
-    // Markdown has no colours there that are written down.
+    // DingTalk documents no colours for its markdown, so a coloured dot shows the tone.
     let dot = match message.tone {
         Tone::Plain => "🔵",
         Tone::Good => "🟢",
@@ -43,7 +43,7 @@ pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
         Tone::Quiet => "⚪",
     };
     let text = compose(&DIALECT, message, true, BODY_BYTES_MAX - AROUND_BYTES_MAX);
-    // Names and an id: nothing in it is markup.
+    // The footer holds only names and an id, so it needs no escaping.
     let footer = one_line(&message.footer, 300);
     let mut body = json!({
         "msgtype": "markdown",
@@ -53,8 +53,8 @@ pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
         },
     });
     if let Some(delivery) = delivery {
-        // The same over all tries of a delivery: what arrived though its answer was lost is not
-        // shown twice.
+        // The id is the same over all tries of a delivery. So a message that arrived, but whose response
+        // was lost, is not shown twice.
         body["msgUuid"] = json!(delivery);
     }
     body

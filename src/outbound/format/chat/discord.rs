@@ -1,4 +1,4 @@
-//! Discord's webhooks: one embed, which has a colour and wakes nobody.
+//! Discord's webhooks: one embed. It has a colour, and mentions in it notify nobody.
 //!
 //! Source: Discord, "Execute webhook" and "Embed limits".
 
@@ -9,7 +9,7 @@ use super::compose::{Dialect, Fence, compose, escape_markdown, link_markdown, ut
 use super::message::Message;
 use crate::model::line::one_line;
 
-/// Characters of an embed's description.
+/// Limit of an embed's description, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 4_096;
 
 const DIALECT: Dialect = Dialect {

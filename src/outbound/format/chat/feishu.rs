@@ -1,7 +1,7 @@
-//! Feishu's and Lark's custom bots: a card, whose header has a colour; signed in the body.
+//! Feishu's and Lark's bots: a card with a coloured header, signed in the body.
 //!
-//! Source: Feishu, "Custom bot usage guide", "Card JSON 1.0 structure" and its rich text component,
-//! whose special characters are written as HTML entities.
+//! Source: Feishu, "Custom bot usage guide", "Card JSON 1.0 structure" and its rich text component, whose
+//! special characters are written as HTML entities.
 
 use serde_json::{Value, json};
 
@@ -12,10 +12,10 @@ use crate::model::line::one_line;
 use crate::signature::{Secret, feishu};
 use crate::time::Timestamp;
 
-/// Bytes of a whole request, its signature included: "20 KB", of which the smaller reading.
+/// Limit of a whole request, in bytes, signature included: "20 KB", read as the smaller value.
 const BODY_BYTES_MAX: usize = 20_000;
 
-/// Bytes of it that are not the text: the JSON around it, header, footer and signature.
+/// Bytes of a request that are not the text: the JSON around it, header, footer and signature.
 const AROUND_BYTES_MAX: usize = 3_000;
 
 const DIALECT: Dialect = Dialect {
@@ -23,7 +23,7 @@ const DIALECT: Dialect = Dialect {
     url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
-    // Its cards have no quotes of their own, in the version that old clients show.
+    // Cards have no quote markup in the version that old clients can show.
     quote: "┃ ",
     fence: None,
     line_end: "\n",

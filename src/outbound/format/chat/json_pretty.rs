@@ -1,14 +1,15 @@
-//! JSON laid out to be read: every letter of it as it came, on lines of their own; the values of
-//! credentials hidden, for a chat has many readers.
+//! Formats JSON for reading: one value on each line, every character as it came.
+//!
+//! The values of credentials are hidden, since a chat has many readers.
 
 use crate::model::header::{HIDDEN, holds_secret};
 
 const INDENT: &str = "  ";
 
-/// What lies deeper is indented no further: else a text grows by the square of its depth.
+/// Deeper levels are indented no further: otherwise the text would grow with the square of its depth.
 const DEPTH_MAX: usize = 20;
 
-/// Lays out a text that is JSON.
+/// Formats a JSON text for reading.
 pub(super) fn lay_out(json: &str) -> String {
     let mut out = String::with_capacity(json.len() * 2);
     let mut depth = 0_usize;
@@ -70,7 +71,7 @@ pub(super) fn lay_out(json: &str) -> String {
     out
 }
 
-/// The length of the text, quotation marks included, that begins here.
+/// Returns the length of the JSON string that begins here, including its quotation marks.
 fn text_length(json: &str) -> usize {
     let mut is_escaped = false;
     for (index, letter) in json.char_indices().skip(1) {
@@ -130,7 +131,7 @@ mod tests {
   "z": true
 }"#
         );
-        // And what is no JSON comes to an end as well.
+        // A text that is not JSON must not loop for ever either.
         for text in ["", "\"", "{", "}}", "[1", "{\"a\":", "\"\\", "x y"] {
             lay_out(text);
         }

@@ -1,4 +1,4 @@
-//! What is told of an event, before it is put into a chat's markup.
+//! The content of a chat message about an event, before a chat's markup is added.
 
 use crate::model::activity::{Activity, Commit, Details, Tone, json_of};
 use crate::model::event::summary;
@@ -10,21 +10,21 @@ use crate::signature::form::is_form;
 
 use super::json_pretty::lay_out;
 
-/// Largest body of an event that is no git server's, in bytes, of which JSON is laid out to be
-/// read. Of larger ones the beginning is shown as it is.
+/// Largest body that is formatted as JSON for reading, in bytes, for events that are not from a git server.
+/// Of a larger body the beginning is shown as it is.
 const LAID_OUT_BYTES_MAX: usize = 64 * 1024;
 
-/// A text and where it leads.
+/// A text and the URL that it links to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Link {
     pub(super) text: String,
     pub(super) url: Option<String>,
 }
 
-/// What is told of an event.
+/// The content of a chat message about an event.
 #[derive(Debug, Default)]
 pub(super) struct Message {
-    /// All of it in one line without markup: for notifications.
+    /// The whole message on one line without markup: for notifications.
     pub(super) summary: String,
     /// Where it happened.
     pub(super) place: Option<Link>,
@@ -32,20 +32,20 @@ pub(super) struct Message {
     pub(super) actor: Option<Link>,
     /// What was done.
     pub(super) deed: Link,
-    /// What it is about.
+    /// The title of what it is about.
     pub(super) title: Option<Link>,
     pub(super) tone: Tone,
     pub(super) commits: Vec<Commit>,
-    /// How many commits there are besides, and whether there may be more than that.
+    /// How many commits are not listed, and whether there may be more.
     pub(super) commits_unlisted: usize,
     pub(super) commits_or_more: bool,
     /// Name and value.
     pub(super) fields: Vec<(&'static str, String)>,
-    /// What somebody wrote.
+    /// A text that a person wrote.
     pub(super) text: Option<String>,
-    /// What a machine wrote: to be shown letter by letter.
+    /// A text that a machine wrote, to be shown literally.
     pub(super) code: Option<String>,
-    /// Where the event can be looked up.
+    /// The source and the event's id, to look the event up.
     pub(super) footer: String,
 }
 
@@ -65,7 +65,7 @@ impl Message {
         let origin = source.map_or_else(String::new, |source| format!(" · {source}"));
         Message {
             summary: summary(event.facts.summary.as_deref(), event_type, source),
-            // The name is a word that robots can be told to look for.
+            // Robots can be set to accept only messages with a given word; `hookbox` can be that word.
             footer: format!("hookbox{origin} · {webhook_id}"),
             ..told
         }
@@ -85,7 +85,7 @@ fn of_activity(activity: Activity) -> Message {
         fields,
     } = activity.details;
     let link = |text: Option<String>, url| text.map(|text| Link { text, url });
-    // The page of a thing belongs to its title; without one, to what was done.
+    // The URL belongs to the title, or to what was done if there is no title.
     let (title, deed_url) = match activity.title {
         Some(text) => (Some(Link { text, url }), None),
         None => (None, url),
@@ -108,8 +108,10 @@ fn of_activity(activity: Activity) -> Message {
     }
 }
 
-/// An event of which nothing could be read: its type, and its body as far as a person can read it. What
-/// a git server sends is not for a chat's readers as it is: it has addresses and keys in it.
+/// Makes a message of an event that could not be understood.
+///
+/// It shows the type, and the body as far as a person can read it. The body of a git server's event is not
+/// shown: it holds addresses and keys that are not for a chat's readers.
 fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str>) -> Message {
     let place = source.map(|source| Link {
         text: source.to_owned(),
@@ -149,7 +151,7 @@ fn anything(event: &SendableEvent, kind: Option<SourceKind>, source: Option<&str
     }
 }
 
-/// The fields of a form, a line each, the values of credentials hidden.
+/// Lists the fields of a form, one on each line; the values of credentials are hidden.
 fn form_fields(body: &[u8]) -> String {
     let fields = form_urlencoded::parse(body).map(|(name, value)| {
         let is_secret = holds_secret(&name.replace('_', "-"));

@@ -1,8 +1,8 @@
-//! The chat formats: an event as a message that a person wants to read, one file a chat.
+//! The chat formats: an event as a message for people, one file for each chat.
 //!
-//! [`message`] says what is told of an event; `compose` writes it in a chat's own markup, within
-//! its limit; each chat's file holds that markup and the JSON around it. What is foreign is always
-//! escaped: nobody can mention a group or hide a link by the title of an issue.
+//! [`message`] chooses the content. `compose` writes it in a chat's markup, within the chat's size limit.
+//! Each chat's file holds that markup and the JSON around it. Foreign text is always escaped: nobody can
+//! mention a group or hide a link in the title of an issue.
 
 mod compose;
 mod dingtalk;
@@ -23,7 +23,7 @@ use crate::model::sendable::SendableEvent;
 
 use message::Message;
 
-/// What is sent to a chat, and the parameters that its URL gets for this attempt.
+/// What is sent to a chat, and the query parameters that the URL gets for this attempt.
 pub(super) struct Post {
     pub(super) content: Content,
     pub(super) query: Vec<(&'static str, String)>,
@@ -41,7 +41,7 @@ pub(super) fn post(
     let body = match chat {
         Chat::Slack => slack::body(&message),
         Chat::Discord => {
-            // Without it Discord answers before it has saved the message, and tells no error.
+            // Without `wait`, Discord answers before it has saved the message and reports no error.
             query.push(("wait", "true".to_owned()));
             discord::body(&message)
         }
@@ -67,7 +67,7 @@ fn to_bytes(body: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
 }
 
-/// A tone as a colour, `0xRRGGBB`.
+/// Returns a tone's colour, `0xRRGGBB`.
 fn colour(tone: Tone) -> u32 {
     match tone {
         Tone::Plain => 0x2f_6f_de,

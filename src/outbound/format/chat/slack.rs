@@ -1,8 +1,8 @@
-//! Slack's incoming webhooks. One attachment carries the message, since it is what has a colour,
-//! and what Mattermost and Rocket.Chat show as well.
+//! Slack's incoming webhooks.
 //!
-//! Source: Slack, "Formatting text for app surfaces" and "Reference: secondary message
-//! attachments".
+//! One attachment carries the message: it has a colour, and Mattermost and Rocket.Chat show it as well.
+//!
+//! Source: Slack, "Formatting text for app surfaces" and "Reference: secondary message attachments".
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::colour;
 use super::compose::{Dialect, Fence, Place, compose, utf16_units};
 use super::message::Message;
 
-/// Characters of a text that Slack advises not to go over; it cuts at 40,000.
+/// Longest text that Slack recommends, in characters; Slack cuts at 40,000.
 const TEXT_CHARS_MAX: usize = 4_000;
 
 const DIALECT: Dialect = Dialect {
@@ -33,18 +33,20 @@ const DIALECT: Dialect = Dialect {
     cost: utf16_units,
 };
 
-/// Not to be seen: it keeps apart what would have a meaning together.
+/// An invisible character between two characters that would have a meaning together.
 const BREAK: char = '\u{200b}';
 
-/// The three characters that Slack gives a meaning to by themselves, as its entities. For what is
-/// not Slack but takes its messages: no `@` begins a name, and no brackets make a link.
+/// Writes the three characters that have a meaning in Slack as entities.
+///
+/// Chats that only accept Slack's messages need more: no `@` may begin a name, and no brackets may make a
+/// link.
 fn escape(letter: char, place: Place, out: &mut String) {
     match letter {
         '@' if place.before.is_none_or(|before| !before.is_alphanumeric()) => {
             out.extend(['@', BREAK]);
         }
         '(' if place.before == Some(']') => out.extend([BREAK, '(']),
-        // Whatever is between two of them would be code, over lines if there are three.
+        // Text between two backticks would be code, over several lines with three of them.
         '`' => out.push('\u{2cb}'),
         '&' => out.push_str("&amp;"),
         '<' => out.push_str("&lt;"),

@@ -1,5 +1,7 @@
-//! WeCom's group robots: message type markdown, whose subset has colours but no escapes. What would
-//! be markup is broken up by a character that nobody sees.
+//! WeCom's group robots: message type markdown.
+//!
+//! WeCom's subset of Markdown has colours but no escapes. So an invisible character breaks up text that
+//! would be markup.
 //!
 //! Source: WeCom, "Group robot configuration".
 
@@ -9,7 +11,7 @@ use super::compose::{Dialect, Place, Start, compose, link_markdown, utf8_bytes};
 use super::message::Message;
 use crate::model::activity::Tone;
 
-/// Bytes of a message's content.
+/// Limit of a message's content, in bytes.
 const CONTENT_BYTES_MAX: usize = 4_096;
 
 /// Zero width space.
@@ -30,7 +32,7 @@ fn escape(letter: char, place: Place, out: &mut String) {
     match letter {
         '#' | '>' if place.after == Start::Blank => out.extend([BREAK, letter]),
         '*' | '[' | ']' | '<' => out.extend([letter, BREAK]),
-        // Nothing that is put between them keeps two of them from making code.
+        // No character between two backticks keeps them from making code, so they are replaced.
         '`' => out.push('\u{2cb}'),
         letter => out.push(letter),
     }
