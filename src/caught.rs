@@ -1,6 +1,7 @@
-//! Work on what strangers sent: a fault of ours in it ends that piece of work and not the process.
+//! Catches panics in work on untrusted input.
 //!
-//! Everywhere else a panic ends the process, as half of it would keep the scheduler's lock and do nothing.
+//! A bug there ends that piece of work and not the process. Everywhere else a panic ends the process:
+//! half a process would keep the scheduler's lock and do nothing.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +11,13 @@ thread_local! {
     static CATCHES: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does a piece of work.
+/// Runs a piece of work and catches its panic.
 ///
 /// # Errors
-/// What it said when it panicked.
+/// The panic's message.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let before = CATCHES.replace(true);
-    // What it was working on is dropped with it.
+    // The values it was working on are dropped with it.
     let done = catch_unwind(AssertUnwindSafe(work));
     CATCHES.set(before);
     done.map_err(|panic| {
@@ -26,7 +27,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Makes every other panic of this process end it.
+/// Makes every other panic of this process end the process.
 pub(crate) fn end_on_others() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -1,134 +1,144 @@
-//! What stops an operation of ours.
+//! The errors that stop an operation of hookbox.
 //!
-//! A receiver's refusal, time-out or reset is never an [`Error`]: it is an outcome, stored and
-//! shown. An [`Error`] means that hookbox could not do its own work.
+//! A receiver's refusal, timeout or reset is never an [`Error`]: it is an outcome, stored and shown. An
+//! [`Error`] means that hookbox could not do its own work.
 //!
-//! `Display` says only this layer; `source()` returns the cause; `main` joins the chain.
+//! `Display` prints only this layer; `source()` returns the cause; `main` joins the chain.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Everything that can stop an operation. Cheap to clone: one failed commit answers many callers.
+/// Every error that can stop an operation.
+///
+/// It is cheap to clone, since one failed commit answers many callers.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// The caller asked for something that cannot be: a bad URL, an unknown kind, an empty
-    /// secret, a name used twice. Nothing was changed. The text says what to do.
+    /// The caller asked for something that cannot be done.
+    ///
+    /// For example a bad URL, an unknown kind, an empty secret or a name used twice. Nothing was changed.
+    /// The text says what to do.
     Misuse(String),
-    /// There is no such thing. Nothing was changed.
+    /// The named thing does not exist. Nothing was changed.
     NotFound(String),
-    /// What was to be checked did not hold: a signature that does not match. The text says why.
+    /// A check failed, e.g. a signature does not match. The text says why.
     Refused(String),
-    /// There is no database at this path. Make one with `hookbox init`.
+    /// There is no database at this path. Create one with `hookbox init`.
     NoDatabase(PathBuf),
-    /// The file is there and is not a SQLite database. Give another path.
+    /// The file exists but is not a SQLite database. Use another path.
     NotSqlite(PathBuf),
-    /// The file is another program's database. Ask for it with `--into-existing`.
+    /// The file is another program's database. Add `--into-existing` to use it.
     ForeignDatabase(PathBuf),
-    /// The file is another program's too, and not in WAL mode. To be put in it for good, ask for that
-    /// with `--wal`.
+    /// The file is another program's database and is not in WAL mode.
+    ///
+    /// Add `--wal` to put it into WAL mode permanently.
     NotWal {
         /// The database file.
         path: PathBuf,
-        /// The journal mode it is in.
+        /// Its current journal mode.
         mode: String,
     },
-    /// A database cannot be kept in this place: a network file system, a file that is mounted by itself
-    /// or has several names; or there was one, and only its log is left. The text says what to do.
+    /// A database cannot be kept in this place.
+    ///
+    /// It is on a network file system, or the file is mounted by itself or has several names; or the
+    /// database is gone, and only its log is left. The text says what to do.
     BadPlace {
         /// The database file.
         path: PathBuf,
-        /// What is wrong with it, as the rest of a sentence.
+        /// The problem, as the rest of a sentence.
         why: String,
     },
-    /// The file was written by a newer hookbox. Use that one, or another file.
+    /// The file was written by a newer hookbox. Use that version, or another file.
     NewerSchema {
         /// The database file.
         path: PathBuf,
-        /// The schema version found in it.
+        /// The schema version in the file.
         found: i64,
-        /// The newest version this program knows.
+        /// The newest version that this program knows.
         known: i64,
     },
-    /// The file was made before the first release, by a version whose files are not carried over.
+    /// The file was made before the first release, by a version that is not supported.
+    ///
     /// Use another file.
     OlderSchema {
         /// The database file.
         path: PathBuf,
-        /// The schema version found in it.
+        /// The schema version in the file.
         found: i64,
-        /// The version this program works with.
+        /// The version that this program needs.
         needed: i64,
     },
     /// Another `serve` already works on this file.
     AlreadyServing {
         /// The database file.
         path: PathBuf,
-        /// The process id of the other one, where it could be read.
+        /// The other process's id, if it could be read.
         pid: Option<u32>,
     },
-    /// Another program has the database open, which would go on with a file that is no longer there. End it
-    /// first.
+    /// Another program has the database open.
+    ///
+    /// It would go on with a file that no longer exists. End that program first.
     InUse(PathBuf),
-    /// The database could not do it. [`Error::is_unavailable`] tells whether trying later may help.
+    /// The database failed. [`Error::is_unavailable`] says whether trying later may help.
     Database {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
-        /// What kind of thing was in the way.
+        /// The kind of the failure.
         fault: DatabaseFault,
         /// The database's own error.
         cause: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The operating system could not do it: a file, a socket, a thread.
+    /// The operating system failed: a file, a socket, a thread.
     Io {
-        /// What was being done, with the path or address.
+        /// The operation, with the path or address.
         doing: String,
         /// The operating system's error.
         cause: Arc<io::Error>,
     },
-    /// The store takes nothing now: its file is damaged, was replaced, or the disk is nearly full. The
-    /// text says which, and what to do. Nothing was written.
+    /// The store accepts nothing now: its file is damaged or replaced, or the disk is nearly full.
+    ///
+    /// The text says which, and what to do. Nothing was written.
     Closed(String),
-    /// The store's writer has stopped; the process is on its way out.
+    /// The store's writer has stopped, since the process is stopping.
     Stopped,
 }
 
-/// What kind of thing is in the database's way.
+/// The kind of a database failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseFault {
-    /// Another program holds the write lock, which it gives up sooner or later.
+    /// Another program holds the write lock; it will release the lock sooner or later.
     Locked,
-    /// The file is damaged, or no database any more: a person must see to it.
+    /// The file is damaged or no longer a database: a person must fix it.
     Damaged,
-    /// It cannot be used now: the disk is full or read-only, an I/O call failed, memory is short.
+    /// The file cannot be used now: the disk is full or read-only, I/O failed, memory is short.
     Unavailable,
     /// Anything else: trying again does not help.
     Other,
 }
 
-/// The result of an operation of ours.
+/// The result of an operation of hookbox.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Bad input, with what to do about it.
+    /// Makes an error for bad input; the text says what to do.
     pub(crate) fn misuse(text: impl Into<String>) -> Error {
         Error::Misuse(text.into())
     }
 
-    /// A thing that is not there.
+    /// Makes an error for a thing that does not exist.
     pub(crate) fn not_found(text: impl Into<String>) -> Error {
         Error::NotFound(text.into())
     }
 
-    /// An operating-system failure on a path.
+    /// Makes an error for an operating-system failure on a path.
     pub(crate) fn io_at(doing: &str, path: &Path, cause: io::Error) -> Error {
         Error::io(format!("{doing} {}", path.display()), cause)
     }
 
-    /// An operating-system failure.
+    /// Makes an error for an operating-system failure.
     pub(crate) fn io(doing: impl Into<String>, cause: io::Error) -> Error {
         Error::Io {
             doing: doing.into(),
@@ -136,11 +146,12 @@ impl Error {
         }
     }
 
-    /// Whether the store cannot write *now*, so that trying again later may well work: the disk
-    /// is full or read-only, an I/O call failed, another program holds the write lock, or the file is
-    /// damaged or gone, which a person must see to.
+    /// Whether the store cannot write *now*, so that trying again later may work.
     ///
-    /// The way in answers 503 with `Retry-After` for these, as RFC 9110, section 15.6.4, has it.
+    /// The disk is full or read-only, an I/O call failed, another program holds the write lock, or the file
+    /// is damaged or gone (which a person must fix).
+    ///
+    /// The HTTP listener answers 503 with `Retry-After` for these errors (RFC 9110, section 15.6.4).
     pub fn is_unavailable(&self) -> bool {
         match self {
             Error::Database { fault, .. } => *fault != DatabaseFault::Other,
@@ -149,18 +160,18 @@ impl Error {
         }
     }
 
-    /// Whether trying again later may work though nobody saw to it: the store is unavailable, and
-    /// that is for no damage.
+    /// Whether trying again later may work without a person's help: the store is unavailable, but not
+    /// damaged.
     pub(crate) fn may_pass(&self) -> bool {
         self.is_unavailable() && !self.is_damage()
     }
 
-    /// Whether another program holds the write lock, which it gives up sooner or later.
+    /// Whether another program holds the write lock, which it will release sooner or later.
     pub(crate) fn is_locked_out(&self) -> bool {
         self.is_fault(DatabaseFault::Locked)
     }
 
-    /// Whether the database was found to be damaged.
+    /// Whether the database is damaged.
     pub(crate) fn is_damage(&self) -> bool {
         self.is_fault(DatabaseFault::Damaged)
     }
@@ -169,7 +180,7 @@ impl Error {
         matches!(self, Error::Database { fault, .. } if *fault == wanted)
     }
 
-    /// The exit code of the command line: 1 failed, 2 misused, 3 not found.
+    /// Returns the exit code of the command line: 1 failed, 2 misused, 3 not found.
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Misuse(_) | Error::InUse(_) => 2,
@@ -178,7 +189,7 @@ impl Error {
         }
     }
 
-    /// This error and its causes, joined by `: `.
+    /// Returns this error and its causes, joined by `: `.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);

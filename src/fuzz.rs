@@ -1,8 +1,8 @@
-//! Inputs that nobody would write, made of those that somebody did: no parser may panic on any, or take long.
+//! Tests parsers with changed inputs: none may panic or take long.
 //!
-//! Each target has its seeds and the words that its inputs are made of; an input that has an outcome not seen
-//! before becomes a seed. What was found once lies in `tests/corpus/fuzz/TARGET/` and is tried first.
-//! `HOOKBOX_FUZZ_SECONDS` says how long each target is tried; without it a few hundred inputs are.
+//! Each target has its seeds and the words that its inputs are made of. An input with an outcome not seen
+//! before becomes a seed. Inputs that failed once are kept in `tests/corpus/fuzz/TARGET/` and are tried
+//! first. `HOOKBOX_FUZZ_SECONDS` sets how long each target runs; without it a few hundred inputs are tried.
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,19 +13,19 @@ use fastrand::Rng;
 
 use crate::caught::caught;
 
-/// Inputs where no time is given.
+/// Number of inputs if no time is given.
 const FEW: u64 = 400;
 
-/// Seeds that are kept.
+/// Most seeds that are kept.
 const SEEDS_MAX: usize = 2_000;
 
 /// Longest input, in bytes.
 const INPUT_BYTES_MAX: usize = 20_000;
 
-/// Longer than this nothing may take, on the slowest machine.
+/// Longest time for one input, on the slowest machine.
 const TOOK_MAX: Duration = Duration::from_secs(20);
 
-/// What has broken parsers before.
+/// Texts that have broken parsers before.
 const ODDITIES: [&str; 30] = [
     "0",
     "-1",
@@ -67,7 +67,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// Tries a target, which says what became of an input.
+/// Fuzzes a target, which returns the outcome of an input.
 pub(crate) fn fuzz<T: Hash>(
     target: &str,
     seeds: &[&[u8]],
@@ -82,7 +82,7 @@ pub(crate) fn fuzz<T: Hash>(
     let mut slowest = (Duration::ZERO, Vec::new());
     let began = now();
     let mut tried = 0;
-    // Where an input ends the process, it can be found there.
+    // If an input ends the process, it can be found in this file.
     let last = std::env::temp_dir().join(format!("hookbox-fuzz-{target}"));
     let mut try_one = |input: &[u8]| {
         if seconds.is_some() {
@@ -131,7 +131,7 @@ pub(crate) fn fuzz<T: Hash>(
             "{target}: {tried} inputs, {} outcomes, the slowest took {took:?}\n",
             outcomes.len()
         );
-        // Past the test's own capture: it is what a longer run is for.
+        // Written past the test's captured output: a longer run is watched for this.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), text.as_bytes());
     }
 }
@@ -140,7 +140,7 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// What was found before.
+/// Reads the inputs that failed before.
 fn kept(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus/fuzz")
@@ -153,7 +153,7 @@ fn kept(target: &str) -> Vec<Vec<u8>> {
     inputs
 }
 
-/// An input made of one seed, or two, with a few changes.
+/// Makes an input from one or two seeds, with a few changes.
 fn changed(random: &mut Rng, seeds: &[Vec<u8>], words: &[&str]) -> Vec<u8> {
     let mut input = seeds[random.usize(..seeds.len())].clone();
     for _ in 0..random.usize(1..6) {
@@ -193,7 +193,7 @@ fn change(random: &mut Rng, input: &mut Vec<u8>, seeds: &[Vec<u8>], words: &[&st
     }
 }
 
-/// Puts an extreme number in the place of the next one.
+/// Replaces the next number with an extreme one.
 fn number_in(random: &mut Rng, input: &mut Vec<u8>, at: usize) {
     let digit = |byte: &u8| byte.is_ascii_digit();
     let Some(from) = input[at..].iter().position(digit).map(|place| at + place) else {
@@ -204,7 +204,7 @@ fn number_in(random: &mut Rng, input: &mut Vec<u8>, at: usize) {
     input.splice(from..from + length, odd.bytes());
 }
 
-/// What is left of an input that fails when pieces are left out that do not matter.
+/// Makes a failing input shorter by leaving out pieces that are not needed for the failure.
 fn least(input: &[u8], fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     let mut least = input.to_vec();
     let mut size = least.len() / 2;
@@ -222,7 +222,7 @@ fn least(input: &[u8], fails: impl Fn(&[u8]) -> bool) -> Vec<u8> {
     least
 }
 
-/// What was said, without what changes with each input: an outcome of its own.
+/// Returns an outcome's text without the parts that change with each input.
 pub(crate) fn kind_of(said: &str) -> String {
     let said = said.split('`').step_by(2).collect::<String>();
     said.chars()
@@ -231,7 +231,7 @@ pub(crate) fn kind_of(said: &str) -> String {
         .collect()
 }
 
-/// The parts of an input, as many as are named.
+/// Splits an input into `N` parts.
 pub(crate) fn parts<const N: usize>(input: &[u8]) -> [String; N] {
     let text = String::from_utf8_lossy(input).into_owned();
     let mut parts = text.splitn(N, '\x1f').map(str::to_owned);

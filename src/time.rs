@@ -1,7 +1,7 @@
-//! The only clock, and how times and spans are written.
+//! The only clock, and how times and durations are parsed and printed.
 //!
-//! Nothing else in the crate may read a clock: a function that needs the time takes it as an
-//! argument or takes a [`Clock`]. Start at [`Timestamp`]; parsing and printing follow.
+//! Nothing else in the crate may read a clock: a function that needs the time takes it as an argument or
+//! takes a [`Clock`]. Start at [`Timestamp`]; parsing and printing follow.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -12,16 +12,19 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{Error, Result};
 
-/// A moment: milliseconds since 1970-01-01T00:00:00Z, as stored in every `*_ms` column.
+/// A moment: milliseconds since 1970-01-01T00:00:00Z.
+///
+/// Every `*_ms` column stores it in this form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
-/// 2020-01-01: a box whose clock says less has not heard the time yet. How old something is that came
-/// then nobody can say.
+/// 2020-01-01: a box whose clock shows less does not know the time yet.
+///
+/// Nobody can say how old an event is that came in before this.
 pub const FIRST_PLAUSIBLE: Timestamp = Timestamp(1_577_836_800_000);
 
 impl Timestamp {
-    /// This moment moved forward by a span; saturates at the end of time.
+    /// Returns this moment moved forward; saturates at the end of time.
     pub fn plus(self, span: Duration) -> Timestamp {
         Timestamp(
             self.0
@@ -29,7 +32,7 @@ impl Timestamp {
         )
     }
 
-    /// This moment moved back by a span; saturates.
+    /// Returns this moment moved back; saturates.
     pub fn minus(self, span: Duration) -> Timestamp {
         Timestamp(
             self.0
@@ -37,45 +40,49 @@ impl Timestamp {
         )
     }
 
-    /// The span from `earlier` to this moment; zero if `earlier` is later.
+    /// Returns the time from `earlier` to this moment; zero if `earlier` is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Whole seconds since 1970, as Standard Webhooks' `webhook-timestamp` has it.
+    /// Returns whole seconds since 1970.
+    ///
+    /// Standard Webhooks' `webhook-timestamp` has this form.
     pub fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// The same moment for the cron crate.
+    /// Converts this moment for the cron crate.
     pub fn to_chrono(self) -> DateTime<Utc> {
         DateTime::from_timestamp_millis(self.0).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
-    /// A moment of the cron crate's.
+    /// Converts a moment of the cron crate.
     pub fn from_chrono(moment: DateTime<Utc>) -> Timestamp {
         Timestamp(moment.timestamp_millis())
     }
 
-    /// The same moment for the time zones' crate, within the years that it knows.
+    /// Converts this moment for the jiff crate; saturates at jiff's last year.
     pub fn to_jiff(self) -> jiff::Timestamp {
         jiff::Timestamp::from_millisecond(self.0).unwrap_or(jiff::Timestamp::MAX)
     }
 
-    /// A moment of the time zones' crate.
+    /// Converts a moment of the jiff crate.
     pub fn from_jiff(moment: jiff::Timestamp) -> Timestamp {
         Timestamp(moment.as_millisecond())
     }
 
-    /// Reads RFC 3339 (`2026-03-01T12:00:00Z`).
+    /// Parses RFC 3339 (`2026-03-01T12:00:00Z`).
     pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
         let moment = DateTime::parse_from_rfc3339(text).ok()?;
         Some(Timestamp::from_chrono(moment.to_utc()))
     }
 
-    /// Reads what a person writes for a moment: RFC 3339 (`2026-03-01T12:00:00Z`), an age before `now`
-    /// (`90s`, `2h`, `7d`), a day or a time of the box's own time zone (`2026-03-01`, `2026-03-01
-    /// 10:00`), `today`, `yesterday`. A day is its beginning.
+    /// Parses a moment as people write it.
+    ///
+    /// It accepts RFC 3339 (`2026-03-01T12:00:00Z`), an age before `now` (`90s`, `2h`, `7d`), a date or a
+    /// time in the box's own time zone (`2026-03-01`, `2026-03-01 10:00`), `today` and `yesterday`. A date
+    /// means the beginning of that day.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the text is none of these.
@@ -103,10 +110,11 @@ impl Timestamp {
         }
     }
 
-    /// Reads the date of an HTTP header in the three forms of RFC 9110, section 5.6.7
-    /// (`Sun, 06 Nov 1994 08:49:37 GMT` today, and those of RFC 850 and asctime).
+    /// Parses an HTTP date in the three forms of RFC 9110, section 5.6.7.
+    ///
+    /// They are `Sun, 06 Nov 1994 08:49:37 GMT`, and the obsolete forms of RFC 850 and asctime.
     pub fn parse_http_date(text: &str) -> Option<Timestamp> {
-        // With another zone than GMT no form of it is right, and it says what is meant all the same.
+        // A date with a time zone other than GMT is not a valid HTTP date, but its meaning is clear.
         let Ok(at) = httpdate::parse_http_date(text.trim()) else {
             let moment = DateTime::parse_from_rfc2822(text.trim()).ok()?;
             return Some(Timestamp::from_chrono(moment.to_utc()));
@@ -117,7 +125,7 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds.
+    /// Writes RFC 3339 in UTC with milliseconds.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(
             &self
@@ -127,7 +135,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// A day or a time as it is written in a time zone; `None` where the text is neither.
+/// Parses a date or a time in a time zone; `None` if the text is neither.
 fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
     let today = now.to_jiff().to_zoned(zone.clone()).date();
     let text = text.to_ascii_lowercase();
@@ -135,23 +143,25 @@ fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Time
         "today" => today.at(0, 0, 0, 0),
         "yesterday" => today.yesterday().ok()?.at(0, 0, 0, 0),
         text => {
-            // A zone of its own in brackets would not be heeded.
+            // jiff would ignore a time zone in brackets, so such a text is refused.
             let is_dated = text.as_bytes().get(4) == Some(&b'-') && !text.contains('[');
             let text = Some(text).filter(|_| is_dated)?;
-            // With an offset and without seconds, say.
+            // For example a time with an offset and without seconds.
             if let Ok(moment) = text.parse::<jiff::Timestamp>() {
                 return Some(Timestamp::from_jiff(moment));
             }
             text.parse::<jiff::civil::DateTime>().ok()?
         }
     };
-    // A time that is skipped when clocks go forward is read with the offset from before, one that
-    // comes twice is the first of the two (RFC 5545).
+    // A time that is skipped when clocks go forward is read with the offset from before the change. A time
+    // that occurs twice is the first of the two (RFC 5545).
     let moment = zone.to_ambiguous_zoned(start).compatible().ok()?;
     Some(Timestamp::from_jiff(moment.timestamp()))
 }
 
-/// Reads a span such as `250ms`, `15s`, `5m`, `2h`, `7d`, or several in a row: `1h30m`.
+/// Parses a duration such as `250ms`, `15s`, `5m` or `1h30m`.
+///
+/// The units are `ms`, `s`, `m`, `h` and `d`. Several parts may follow each other.
 ///
 /// # Errors
 /// [`Error::Misuse`] when a number or a unit is missing or unknown, or the sum overflows.
@@ -195,7 +205,7 @@ pub fn parse_span(text: &str) -> Result<Duration> {
     }
 }
 
-/// Writes a span the way [`parse_span`] reads it: `1h30m`, `5s`, `250ms`.
+/// Writes a duration in the form that [`parse_span`] reads: `1h30m`, `5s`, `250ms`.
 pub fn show_span(span: Duration) -> String {
     let mut left_ms = span.as_millis();
     if left_ms == 0 {
@@ -218,13 +228,15 @@ pub fn show_span(span: Duration) -> String {
     text
 }
 
-/// Where the time comes from. [`SystemClock`] in earnest, [`ManualClock`] in tests.
+/// The source of time: [`SystemClock`] in production, [`ManualClock`] in tests.
 pub trait Clock: Send + Sync + 'static {
-    /// The wall time: for rows, signatures and people. It may jump.
+    /// Returns the wall time: for rows, signatures and people. It may jump.
     fn now(&self) -> Timestamp;
 
-    /// A time that never jumps or runs back, from an arbitrary start: for measuring and waiting. It
-    /// goes on while the machine is suspended, where the system can tell.
+    /// Returns the monotonic time since an arbitrary start: for measuring and waiting.
+    ///
+    /// It never jumps or runs back. It includes time in which the machine is suspended, if the system can
+    /// report that.
     fn elapsed(&self) -> Duration;
 }
 
@@ -235,7 +247,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose [`Clock::elapsed`] starts now.
+    /// Creates a clock whose [`Clock::elapsed`] starts now.
     pub fn new() -> SystemClock {
         SystemClock {
             start: since_boot(),
@@ -267,7 +279,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// How long the machine has been up, suspended or not.
+/// Returns how long the machine has been up, including suspended time.
 fn since_boot() -> Duration {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const CLOCK: ClockId = ClockId::Boottime;
@@ -278,28 +290,28 @@ fn since_boot() -> Duration {
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// A clock that stands still until it is moved: a year of retries runs in a second.
+/// A clock that moves only when told: a year of retries runs in a second.
 #[derive(Debug)]
 pub struct ManualClock {
     state: Mutex<(Timestamp, Duration)>,
 }
 
 impl ManualClock {
-    /// A clock that stands at `start`.
+    /// Creates a clock that shows `start`.
     pub fn at(start: Timestamp) -> ManualClock {
         ManualClock {
             state: Mutex::new((start, Duration::ZERO)),
         }
     }
 
-    /// Moves both the wall time and the elapsed time forward.
+    /// Moves both the wall time and the monotonic time forward.
     pub fn advance(&self, span: Duration) {
         let mut state = self.state.lock().expect("no holder of the clock panics");
         state.0 = state.0.plus(span);
         state.1 += span;
     }
 
-    /// Sets the wall time alone, as NTP does to a box that booted in 1970.
+    /// Sets only the wall time, as NTP does on a box that booted in 1970.
     pub fn set_wall(&self, now: Timestamp) {
         self.state.lock().expect("no holder of the clock panics").0 = now;
     }
@@ -345,14 +357,14 @@ mod tests {
     #[test]
     fn a_moment_is_read_as_people_of_the_boxs_time_zone_write_it() {
         let berlin = jiff::tz::TimeZone::get("Europe/Berlin").unwrap();
-        // 00:30 in Berlin, and still the day before in UTC.
+        // 00:30 in Berlin, while it is still the day before in UTC.
         let now = Timestamp::parse("2026-11-28T23:30:00Z", Timestamp(0)).unwrap();
         for (text, expected) in [
             ("2026-11-28", Some("2026-11-27T23:00:00.000Z")),
             ("2026-11-28 10:00", Some("2026-11-28T09:00:00.000Z")),
             ("2026-11-28T10:00:30", Some("2026-11-28T09:00:30.000Z")),
             ("2026-07-01 10:00", Some("2026-07-01T08:00:00.000Z")),
-            // Skipped when clocks go forward, and twice when they go back.
+            // The first time is skipped when clocks go forward; the second occurs twice when they go back.
             ("2026-03-29 02:30", Some("2026-03-29T01:30:00.000Z")),
             ("2026-10-25 02:30", Some("2026-10-25T00:30:00.000Z")),
             ("today", Some("2026-11-28T23:00:00.000Z")),
@@ -381,7 +393,7 @@ mod tests {
 
     #[test]
     fn an_http_date_is_read() {
-        // RFC 9110, section 5.6.7: one moment, three times.
+        // RFC 9110, section 5.6.7: the same moment in three forms.
         for text in [
             "Sun, 06 Nov 1994 08:49:37 GMT",
             "Sunday, 06-Nov-94 08:49:37 GMT",

@@ -1,8 +1,8 @@
-//! Who is connected, and who has to go when there is no more room: for connections, and for bodies in memory.
+//! Limits connections and body memory, and closes connections to make room.
 //!
-//! A request that is complete always gets its answer. Where room is short, a connection without one is closed:
-//! the oldest of the address that takes the most. So a stranger who opens thousands, or holds the last byte
-//! of hundreds of bodies back, takes room from nobody else.
+//! A complete request always gets its response. When there is no room, a connection without a complete
+//! request is closed: the oldest one of the address that uses the most. So a stranger who opens thousands
+//! of connections, or holds back the last byte of hundreds of bodies, takes room from nobody else.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -18,46 +18,49 @@ use tokio::time::timeout;
 
 use crate::time::Clock;
 
-/// One address's share of the connections: an eighth, and so many at least.
+/// One address's share of the connections: an eighth, and at least `SHARE_MIN`.
 const SHARES: usize = 8;
 const SHARE_MIN: usize = 8;
 
-/// How long a connection may be silent before it can be closed for another, at most and at least: an honest
-/// sender's request comes with its connection, or right behind, and is seen once this thread comes to it.
+/// How long a connection may be silent before it can be closed to make room: longest and shortest.
+///
+/// An honest sender's request comes with its connection or directly after it, and is seen as soon as this
+/// thread reads from the connection.
 const GRACE_MAX: Duration = Duration::from_millis(100);
 pub(super) const GRACE_MIN: Duration = Duration::from_millis(25);
 
-/// A body that is larger than this takes memory from others only once they have had so long: else hundreds of
-/// large ones would do nothing but close each other, and come again.
+/// A body larger than `SMALL_BYTES` takes memory from others only after they have had `BODY_GRACE`.
+/// Otherwise hundreds of large bodies would only close each other and come again.
 const SMALL_BYTES: usize = 64 * 1024;
 const BODY_GRACE: Duration = Duration::from_millis(250);
 
-/// By that grace so many are let in a second where thousands want to: what this thread has the time for.
+/// Connections accepted in a second when thousands want to connect: as many as this thread has time for.
+/// The grace is computed from it.
 const ENTRIES_A_SECOND: usize = 10_000;
 
-/// Nobody panics with the crowd locked.
+/// The crowd's lock is never held by a thread that panics.
 const NO_PANIC: &str = "nobody panics with the crowd locked";
 
-/// How much room there is.
+/// The limits.
 #[derive(Debug, Clone)]
 pub(super) struct Room {
     /// Connections at a time.
     pub(super) connections: usize,
-    /// Bytes of bodies at a time.
+    /// Bytes of bodies in memory at a time.
     pub(super) bytes: usize,
-    /// Whose connections are those of many: they are not held to one address's share.
+    /// Addresses that stand for many clients (proxies): they are not limited to one address's share.
     pub(super) trusted: Vec<IpNet>,
 }
 
-/// All that are connected.
+/// All open connections.
 pub(super) struct Crowd {
     room: Room,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Something was given back.
+    /// Notifies when a connection or memory was released.
     freed: Notify,
-    /// Large bodies that wait for memory, one behind the other: else hundreds would look for it whenever
-    /// some is freed.
+    /// Large bodies wait for memory in this queue, one after the other. Otherwise hundreds of them would
+    /// try whenever some memory is released.
     queue: Mutual<()>,
 }
 
@@ -66,24 +69,24 @@ struct State {
     seats: HashMap<u64, Taken>,
     addresses: HashMap<Address, Held>,
     bytes: usize,
-    /// Numbers of seats, and of the moments since when they wait: later ones are greater.
+    /// Next number, for connections and for the order in which they began to wait. Later ones are greater.
     next: u64,
 }
 
-/// Whom a connection counts for.
+/// The address that a connection counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Address {
-    /// This machine, or a proxy: many behind one address.
+    /// This machine, or a proxy: many clients with one address.
     Trusted,
     One(IpAddr),
 }
 
-/// What is held by the connections of an address.
+/// What the connections of one address use.
 #[derive(Debug, Default)]
 struct Held {
     connections: usize,
     bytes: usize,
-    /// Those without a complete request: since when, and which.
+    /// Connections without a complete request: since when, and which.
     waiting: BTreeSet<(u64, u64)>,
 }
 
@@ -91,7 +94,8 @@ struct Held {
 struct Taken {
     address: Address,
     bytes: usize,
-    /// Since when it has no complete request, as a number; `None` while one is worked on.
+    /// Since when the connection has no complete request, as a number; `None` while a request is being
+    /// answered.
     waits_since: Option<u64>,
     /// The same as a time.
     waits_from: Duration,
@@ -115,8 +119,9 @@ impl Crowd {
         })
     }
 
-    /// Waits until one more can be let in, which takes only as long as all of them are being answered, or
-    /// have just come.
+    /// Waits until one more connection can be accepted.
+    ///
+    /// That takes time only while every open connection is being answered or is new.
     pub(super) async fn has_room(&self) {
         loop {
             let freed = self.freed.notified();
@@ -128,7 +133,7 @@ impl Crowd {
         }
     }
 
-    /// How long until one more can be let in; `None` where only an answer makes room.
+    /// Returns the time until one more connection can be accepted; `None` if only a response can make room.
     fn wait(&self) -> Option<Duration> {
         let state = self.lock();
         if state.seats.len() < self.room.connections {
@@ -138,7 +143,7 @@ impl Crowd {
         Some(state.left_of(self.grace(), victim, self.clock.elapsed()))
     }
 
-    /// Waits until nobody is connected.
+    /// Waits until no connection is open.
     pub(super) async fn is_gone(&self) {
         loop {
             let freed = self.freed.notified();
@@ -149,7 +154,7 @@ impl Crowd {
         }
     }
 
-    /// Lets a connection in; `None` where its address has all it may and works on all of it.
+    /// Accepts a connection; `None` if all connections of its address are new or are being answered.
     pub(super) fn enter(self: &Arc<Crowd>, peer: IpAddr) -> Option<Seat> {
         let (address, now) = (self.address(peer), self.clock.elapsed());
         let mut state = self.lock();
@@ -188,20 +193,21 @@ impl Crowd {
         })
     }
 
-    /// Fewer places are given up sooner.
+    /// Returns the grace of a new connection: with fewer places it is shorter.
     fn grace(&self) -> Duration {
         let of_all =
             Duration::from_secs(1) * self.room.connections as u32 / ENTRIES_A_SECOND as u32;
         of_all.clamp(GRACE_MIN, GRACE_MAX)
     }
 
-    /// How many are let in before those who are in get a turn: an eighth, for which there are file
-    /// descriptors over and above.
+    /// Returns how many connections are accepted before the open ones get a turn.
+    ///
+    /// It is an eighth of the limit; that many file descriptors are kept in reserve.
     pub(super) fn batch(&self) -> usize {
         (self.room.connections / SHARES).max(1)
     }
 
-    /// Closes the connection that has to go first; false where there is none.
+    /// Closes the connection that must make room; returns false if there is none.
     pub(super) fn make_room(&self) -> bool {
         let mut state = self.lock();
         let victim = state.victim(None);
@@ -216,7 +222,7 @@ impl Crowd {
         }
         match peer {
             IpAddr::V4(_) => Address::One(peer),
-            // A household has a whole network of these.
+            // One household has a whole /64 network of IPv6 addresses.
             IpAddr::V6(whole) => {
                 let network = whole.to_bits() >> 64 << 64;
                 Address::One(Ipv6Addr::from_bits(network).into())
@@ -230,13 +236,16 @@ impl Crowd {
 }
 
 impl State {
-    /// Who has to go, for a connection or for the bytes of one that is there: the oldest of the address that
-    /// holds the most of what is short, strangers first.
+    /// Returns the connection that must be closed, to make room for a connection or for the bytes of one.
+    ///
+    /// It is the oldest one of the address that uses most of what is short. Addresses of others come before
+    /// trusted ones.
     fn victim(&self, bytes_for: Option<u64>) -> Option<u64> {
         let of_most = |(address, held): (&Address, &Held)| {
             let (since, oldest) = self.oldest_of(*address, bytes_for)?;
             let holds = match bytes_for {
-                // Those with a few are alike: else whoever has two goes before a thousand with one.
+                // Addresses with few connections count the same. Otherwise an address with two connections
+                // would be closed before a thousand addresses with one.
                 None => held.connections.max(SHARE_MIN),
                 Some(_) => held.bytes,
             };
@@ -247,8 +256,9 @@ impl State {
         most.map(|(.., oldest)| oldest)
     }
 
-    /// Since when the oldest without a complete request waits, and which it is. Where bytes are short, for one
-    /// that needs them, others that hold none are of no use.
+    /// Returns the oldest connection of an address without a complete request, and since when it waits.
+    ///
+    /// If bytes are short (`bytes_for` is set), only other connections that hold bytes count.
     fn oldest_of(&self, address: Address, bytes_for: Option<u64>) -> Option<(u64, u64)> {
         let mut waiting = self.addresses.get(&address)?.waiting.iter();
         let found = waiting.find(|(_, id)| match bytes_for {
@@ -258,7 +268,7 @@ impl State {
         found.copied()
     }
 
-    /// How much of a grace a connection has left.
+    /// Returns how much of its grace a connection has left.
     fn left_of(&self, grace: Duration, id: u64, now: Duration) -> Duration {
         let from = self
             .seats
@@ -267,7 +277,7 @@ impl State {
         grace.saturating_sub(now.saturating_sub(from))
     }
 
-    /// Closes a connection: its task is dropped, and with it the socket.
+    /// Closes a connection: aborting its task drops the socket.
     fn close(&mut self, id: u64) {
         if let Some(task) = self.leave(id).and_then(|taken| taken.task) {
             task.abort();
@@ -291,7 +301,7 @@ impl State {
     }
 }
 
-/// A connection's place; given back when dropped.
+/// A connection's place; it is released when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
     crowd: Arc<Crowd>,
@@ -299,7 +309,7 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    /// Says which task is to be ended where it has to go.
+    /// Sets the task that is aborted when this connection must be closed.
     pub(super) fn sits(&self, task: AbortHandle) {
         match self.crowd.lock().seats.get_mut(&self.id) {
             Some(taken) => taken.task = Some(task),
@@ -307,8 +317,9 @@ impl Seat {
         }
     }
 
-    /// Takes memory for a body until it holds so many bytes in all, as they arrive: a sender who promises
-    /// much and sends nothing takes nothing.
+    /// Waits until the body may use this many bytes in all, and reserves them.
+    ///
+    /// It is called as bytes arrive: a sender that declares a large body and sends nothing uses no memory.
     pub(super) async fn hold(&self, bytes: usize) {
         if self.can_hold(bytes) {
             return;
@@ -322,7 +333,8 @@ impl Seat {
             if self.can_hold(bytes) {
                 return;
             }
-            // All of it is of complete requests, which are answered soon, or of others that have just come.
+            // All the memory belongs to complete requests, which are answered soon, or to connections that
+            // have just come.
             let _ = timeout(GRACE_MIN, freed).await;
         }
     }
@@ -332,7 +344,7 @@ impl Seat {
         let mut state = self.crowd.lock();
         loop {
             let Some(own) = state.seats.get(&self.id) else {
-                // It was closed a moment ago, and is dropped at once.
+                // This connection was closed a moment ago, and its task is about to be dropped.
                 return true;
             };
             let (address, more) = (own.address, bytes.saturating_sub(own.bytes));
@@ -357,7 +369,7 @@ impl Seat {
         }
     }
 
-    /// Its request is complete: it stays until that is answered.
+    /// Marks that the request is complete: the connection stays until the request is answered.
     pub(super) fn works(&self) -> Working<'_> {
         self.set_waiting(false);
         Working(self)
@@ -395,7 +407,7 @@ impl Drop for Seat {
     }
 }
 
-/// A request that is worked on; when dropped, the connection waits for the next.
+/// A request that is being answered; when dropped, its connection waits for the next request.
 #[derive(Debug)]
 pub(super) struct Working<'a>(&'a Seat);
 
@@ -410,7 +422,7 @@ mod tests {
     use super::*;
     use crate::time::{ManualClock, Timestamp};
 
-    /// A crowd in which time passes with everybody who comes.
+    /// A crowd in which time passes with every new connection.
     struct Known(Arc<Crowd>, Arc<ManualClock>);
 
     impl Known {
@@ -477,7 +489,7 @@ mod tests {
             .collect();
         assert_eq!(one.iter().filter(|seat| is_in(seat)).count(), 20);
         assert!(!is_in(&one[9]) && is_in(&one[10]));
-        // One network of this kind is one household.
+        // An IPv6 network like this is one household.
         let household: Vec<Seat> = (0..30)
             .map(|n| crowd.enter(ip(&format!("2001:db8::{n}"))).unwrap())
             .collect();
@@ -536,7 +548,7 @@ mod tests {
         assert!(own.can_hold(50) && own.can_hold(150));
         assert!(!is_in(&strangers[0]) && !is_in(&strangers[1]) && is_in(&strangers[2]));
         assert_eq!(crowd.lock().bytes, 950);
-        // What is complete is not taken from.
+        // Memory of complete requests is not taken away.
         let held: Vec<Working<'_>> = strangers.iter().skip(2).map(Seat::works).collect();
         assert!(!own.can_hold(300));
         drop(held);

@@ -1,4 +1,4 @@
-//! Whatever comes in as a request is verified and described, by every kind of source.
+//! Any request is verified and described, by every kind of source.
 
 use hyper::HeaderMap;
 
@@ -63,7 +63,7 @@ const WORDS: [&str; 46] = [
     "\"\"",
 ];
 
-/// Heads and bodies in one: header lines, an empty line, the body.
+/// Returns heads and bodies in one text: header lines, an empty line, the body.
 fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = [
         "X-Gogs-Event: push\n\n{\"ref\":\"refs/heads/main\",\"commits\":[{\"id\":\"ab\"}],\"repository\":{\"full_name\":\"a/b\"}}",

@@ -1,8 +1,7 @@
-//! What a sender asks once, to see that whoever answers is meant to get its events: answered where the
-//! source is set to. Pure.
+//! Answers a sender's handshake: its check that we want the events. Pure.
 //!
-//! Nothing of it is an event. What is sent back is what was sent, as plain text and short, so that no
-//! page can be made of it.
+//! A handshake is answered only if the source is set to. It is never stored as an event. The response
+//! repeats the sender's text as plain text, and short, so that nobody can make a web page of it.
 
 use hyper::Method;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -12,17 +11,17 @@ use serde::Deserialize;
 use crate::model::lenient::{Text, read};
 use crate::model::source::Handshake;
 
-/// Longest text that is sent back, in bytes: real ones have some dozens.
+/// Longest text that is sent back, in bytes; real challenges have some dozens.
 const CHALLENGE_BYTES_MAX: usize = 1_024;
 
-/// An answer to a handshake.
+/// The response to a handshake.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Answered {
     pub(super) headers: HeaderMap,
     pub(super) body: String,
 }
 
-/// The answer to a request that is a handshake by its line and headers; `None` where it is none.
+/// Returns the response to a handshake that the request line and headers show; `None` if it is none.
 pub(super) fn before_body(handshake: Handshake, parts: &Parts) -> Option<Answered> {
     match handshake {
         Handshake::Slack => None,
@@ -36,7 +35,7 @@ pub(super) fn before_body(handshake: Handshake, parts: &Parts) -> Option<Answere
     }
 }
 
-/// The answer to a request that is a handshake by its body, which was verified.
+/// Returns the response to a handshake that the verified body shows; `None` if it is none.
 pub(super) fn of_body(handshake: Handshake, body: &[u8]) -> Option<Answered> {
     #[derive(Default, Deserialize)]
     struct Payload {

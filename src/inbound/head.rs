@@ -1,9 +1,9 @@
-//! A request's head as it came: names in their own case, in received order.
+//! A request's head as it came: header names in their own case, in received order.
 //!
-//! hyper gives header names in lower case and keeps no order between them, and "the producer's
-//! headers, exactly" is a promise. So the bytes of each head are copied on their way to hyper and
-//! parsed once more. Where that cannot be done (a client that pipelines), hyper's view is taken:
-//! the same headers, in lower case.
+//! hyper gives header names in lower case and does not keep their order. But hookbox promises "the
+//! producer's headers, exactly". So the bytes of each head are copied on their way to hyper and parsed once
+//! more. If that cannot be done (a client that pipelines), hyper's view is used: the same headers, in lower
+//! case.
 
 use std::io;
 use std::pin::Pin;
@@ -15,20 +15,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::model::header::Header;
 
-/// Most headers of a request; hyper's own limit.
+/// Most headers of a request; this is hyper's own limit.
 pub(super) const HEADERS_MAX: usize = 100;
 
 /// Most bytes of a head.
 pub(super) const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Where the connection is, as far as heads go.
+/// How far the connection is in its current request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
     /// Bytes that arrive belong to a head.
     Head,
-    /// The head is complete, or its request is being worked on: bytes are not ours.
+    /// The head is complete, or its request is being answered: bytes that arrive are not copied.
     Request,
-    /// The answer is made; when it is written the next head begins.
+    /// The response is ready; after it is written the next head begins.
     Answering,
 }
 
@@ -38,7 +38,7 @@ struct Capture {
     bytes: Vec<u8>,
 }
 
-/// The head of the request that is being worked on, shared by socket and service.
+/// The head of the current request, shared by the socket and the service.
 #[derive(Debug, Clone)]
 pub(super) struct Head(Arc<Mutex<Capture>>);
 
@@ -50,7 +50,7 @@ impl Head {
         })))
     }
 
-    /// The headers of the request that hyper just gave.
+    /// Returns the headers of the request that hyper has just parsed.
     pub(super) fn take(&self, parsed: &HeaderMap) -> Vec<Header> {
         let bytes = {
             let mut capture = self.lock();
@@ -66,12 +66,12 @@ impl Head {
         }
     }
 
-    /// The answer to the request is made.
+    /// Marks that the response to the request is ready.
     pub(super) fn answered(&self) {
         self.lock().phase = Phase::Answering;
     }
 
-    /// Whether a head has begun and not ended.
+    /// Whether a head has begun and is not complete.
     pub(super) fn is_partial(&self) -> bool {
         let capture = self.lock();
         capture.phase == Phase::Head && !capture.bytes.is_empty()
@@ -124,7 +124,7 @@ fn parse(bytes: &[u8]) -> Option<Vec<Header>> {
     )
 }
 
-/// Whether both views have the same headers.
+/// Whether both views hold the same headers.
 fn agrees(headers: &[Header], parsed: &HeaderMap) -> bool {
     headers.len() == parsed.len()
         && headers.iter().all(|(name, value)| {
@@ -135,8 +135,10 @@ fn agrees(headers: &[Header], parsed: &HeaderMap) -> bool {
         })
 }
 
-/// A header's value as text. Values are bytes (RFC 9110, section 5.5); those that are not UTF-8
-/// are read as ISO-8859-1, their historical meaning.
+/// Reads a header's value as text.
+///
+/// Values are bytes (RFC 9110, section 5.5). A value that is not UTF-8 is read as ISO-8859-1, its
+/// historical meaning.
 fn text(value: &[u8]) -> String {
     match std::str::from_utf8(value) {
         Ok(text) => text.to_owned(),
@@ -144,7 +146,7 @@ fn text(value: &[u8]) -> String {
     }
 }
 
-/// A socket that shows what passes to a [`Head`].
+/// A socket that copies the bytes passing over it to a [`Head`].
 #[derive(Debug)]
 pub(super) struct Observed<S> {
     pub(super) stream: S,

@@ -1,4 +1,4 @@
-//! The listener: sockets, deadlines, the cap on connections, and an orderly stop.
+//! The HTTP listener: sockets, deadlines, connection limit, orderly stop.
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -26,38 +26,41 @@ use crate::model::event::BODY_BYTES_MAX;
 use crate::store::{SourceRefusals, Store};
 use crate::time::Clock;
 
-/// Connections at a time. Each may wait for a group commit, none holds a thread.
+/// Connections at a time. Each may wait for a group commit; none holds a thread.
 pub const CONNECTIONS_MAX: usize = 1024;
 
-/// How long a head may take to arrive, and how long a connection may sit idle between requests.
+/// How long a head may take to arrive, and how long a connection may be idle between requests.
 const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a stop waits for requests that are being worked on.
+/// How long a stop waits for requests that are being answered.
 const STOP_GRACE: Duration = Duration::from_secs(10);
 
-/// How often refusals are written down.
+/// How often rejected requests are written to the database.
 const REFUSALS_PERIOD: Duration = Duration::from_secs(1);
 
-/// Wait after a failed `accept`, e.g. when file descriptors run out; trying again at once would
-/// spin.
+/// Wait after a failed `accept`, e.g. when file descriptors run out. Trying again at once would be a busy
+/// loop.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// How the listener is set.
+/// The settings of the listener.
 #[derive(Debug, Clone)]
 pub struct IngestConfig {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 takes a free port.
     pub address: SocketAddr,
     /// Largest body, in bytes.
     pub body_bytes_max: usize,
-    /// Connections at a time; [`CONNECTIONS_MAX`] unless there are too few file descriptors.
+    /// Connections at a time.
+    ///
+    /// [`CONNECTIONS_MAX`], unless there are too few file descriptors.
     pub connections_max: usize,
-    /// Proxies, behind which are many: their connections are not held to one address's share. This
-    /// machine is one of them.
+    /// Proxies in front of many clients.
+    ///
+    /// Their connections are not limited to one address's share. This machine always counts as a proxy.
     pub trusted: Vec<IpNet>,
 }
 
 impl IngestConfig {
-    /// As usual, at this address.
+    /// The default settings, with this address.
     pub fn new(address: SocketAddr) -> IngestConfig {
         IngestConfig {
             address,
@@ -77,19 +80,19 @@ pub struct Ingest {
 }
 
 impl Ingest {
-    /// Binds the address; who connects waits for [`Ingest::start`].
+    /// Binds the address; clients that connect wait for [`Ingest::start`].
     ///
     /// # Errors
-    /// [`Error::Io`] when that cannot be done.
+    /// [`Error::Io`] when the address cannot be bound.
     pub fn bind(config: &IngestConfig) -> Result<StdListener> {
         StdListener::bind(config.address)
             .map_err(|error| Error::io(format!("listen on {} for events", config.address), error))
     }
 
-    /// Starts taking events in at a bound address, on a thread of its own.
+    /// Starts to take events in at a bound address, on a thread of its own.
     ///
     /// # Errors
-    /// [`Error::Io`] when the socket cannot be used or there is no thread to be had.
+    /// [`Error::Io`] when the socket cannot be used or a thread cannot be started.
     pub fn start(
         socket: StdListener,
         store: Store,
@@ -99,8 +102,9 @@ impl Ingest {
         let cannot = |error| Error::io("take events in", error);
         socket.set_nonblocking(true).map_err(cannot)?;
         let address = socket.local_addr().map_err(cannot)?;
-        // One thread is plenty for sockets: what takes time is the commit, and that is the writer's, and
-        // work on bodies, for which there are as many threads as large ones at a time, and as many again.
+        // One thread is enough for the sockets. What takes time is the commit, which the store's writer
+        // does, and the work on bodies: that has its own threads, twice as many as large bodies may be
+        // worked on at a time.
         let runtime = Builder::new_current_thread()
             .max_blocking_threads(2 * LARGE_AT_A_TIME)
             .enable_all()
@@ -125,12 +129,14 @@ impl Ingest {
         })
     }
 
-    /// The address that is listened on.
+    /// Returns the address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops taking in, lets requests that are being worked on end (10 seconds at most), and
+    /// Stops the listener.
+    ///
+    /// It accepts nothing new, waits for requests that are being answered (10 seconds at most), and
     /// returns.
     pub fn stop(mut self) {
         self.join();
@@ -138,7 +144,7 @@ impl Ingest {
 
     fn join(&mut self) {
         if let Some(thread) = self.thread.take() {
-            // The listener may have ended by itself; then there is nobody to tell.
+            // The listener may have ended by itself; then nobody receives the message.
             let _ = self.stop.send(true);
             if thread.join().is_err() {
                 tracing::error!("the listener's thread panicked");
@@ -182,7 +188,7 @@ fn serve(
     }
 }
 
-/// Accepts connections until it is told to stop.
+/// Accepts connections until the stop is requested.
 async fn accept(
     listener: &TcpListener,
     intake: &Arc<Intake>,
@@ -202,7 +208,7 @@ async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                // Where there is no place for it, it is closed.
+                // A connection that gets no place is closed here.
                 if let Some(seat) = crowd.enter(peer.ip()) {
                     let seat = Arc::new(seat);
                     let (intake, is_stopped) = (intake.clone(), is_stopped.clone());
@@ -210,14 +216,16 @@ async fn accept(
                         tokio::spawn(connection(stream, peer, intake, is_stopped, seat.clone()));
                     seat.sits(task.abort_handle());
                 }
-                // Others get their turn now and then, and sockets that were closed for these are given back.
+                // From time to time the open connections get their turn, and the sockets that were closed
+                // to make room are released.
                 since_others += 1;
                 if since_others >= crowd.batch() {
                     since_others = 0;
                     yield_now().await;
                 }
             }
-            // There are fewer file descriptors than were counted on: the oldest gives one back.
+            // There are fewer file descriptors than expected, so the oldest connection is closed to release
+            // one.
             Err(error)
                 if error.raw_os_error().is_some_and(is_out_of_files) && crowd.make_room() =>
             {
@@ -232,14 +240,14 @@ async fn accept(
     }
 }
 
-/// Of this process, or of the whole system.
+/// No free file descriptors, in this process or in the whole system.
 fn is_out_of_files(error: i32) -> bool {
     [Errno::MFILE, Errno::NFILE]
         .iter()
         .any(|one| one.raw_os_error() == error)
 }
 
-/// One connection, from its first request to its last.
+/// Serves one connection, from its first request to its last.
 async fn connection(
     stream: TcpStream,
     peer: SocketAddr,
@@ -247,7 +255,7 @@ async fn connection(
     mut stopped: watch::Receiver<bool>,
     seat: Arc<Seat>,
 ) {
-    // An answer is one small write; waiting for more to send would only delay it.
+    // A response is one small write; waiting for more data would only delay it.
     let _ = stream.set_nodelay(true);
     let head = Head::new();
     let io = TokioIo::new(Observed {
@@ -275,8 +283,8 @@ async fn connection(
             }
         }
     };
-    // hyper closes without a word when a head is too slow (or an idle connection has had its
-    // time); a sender that had begun is told why.
+    // hyper closes a connection without a response when a head is too slow, or an idle connection has timed
+    // out. A sender that had begun a head gets a response with the reason.
     if ended.is_err_and(|error| error.is_timeout()) && head.is_partial() {
         let body = "{\"error\":\"the head did not arrive in time\"}\n";
         let reply = format!(
@@ -288,7 +296,7 @@ async fn connection(
     }
 }
 
-/// Writes refusals down from time to time.
+/// Writes rejected requests to the database from time to time.
 async fn note_refusals(store: Store, intake: Arc<Intake>) {
     let mut period = interval(REFUSALS_PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -304,7 +312,7 @@ async fn note_refusals(store: Store, intake: Arc<Intake>) {
     }
 }
 
-/// Logs what was refused since the last time in one line; returns what is to be written down.
+/// Logs the requests rejected since the last time, in one line; returns what is to be written.
 fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRefusals>> {
     let refusals = intake.take_refusals();
     if refusals.requests > 0 {
@@ -318,7 +326,7 @@ fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRefusals>> {
     (!of_sources.is_empty()).then_some(of_sources)
 }
 
-/// Writes the last refusals down, waiting for the commit.
+/// Writes the last rejected requests, and waits for the commit.
 fn write_refusals(store: &Store, intake: &Intake) -> Result<()> {
     tell_refusals(intake).map_or(Ok(()), |refusals| store.note_refusals(refusals))
 }

@@ -1,13 +1,16 @@
-//! The ways in: over HTTP, where what producers post is verified and stored before it is called
-//! "accepted", and by SQL, where it was committed before anybody here knew of it.
+//! Takes events in: over HTTP and from the SQL outbox.
 //!
-//! hyper on tokio, since thousands of connections may wait for one group commit; each has a
-//! deadline for its head, its body and its idle time, and their number is capped. It must never
-//! answer 2xx before the commit is on disk, and never send anything out.
+//! Over HTTP a request is verified and stored before it is accepted. By SQL the event was committed by
+//! another program before anything here knew of it.
 //!
-//! How to read it: `listener` owns sockets and deadlines, `intake` turns a request into a stored
-//! event and an answer, `provider` knows each kind of source, `head` keeps a request's head as it
-//! came; `outbox` takes over what other programs put in by SQL.
+//! The HTTP listener is hyper on tokio, since thousands of connections may wait for one group commit. Each
+//! connection has a deadline for its head, its body and its idle time, and the number of connections is
+//! limited. This module must never answer 2xx before the commit is on disk, and never send anything out.
+//!
+//! How to read it: `listener` owns sockets and deadlines; `crowd` decides which connection is closed when
+//! there is no room; `receive` turns a request into a stored event and a response; `handshake` answers a
+//! sender's first check; `provider` knows each kind of source; `head` keeps a request's head as it came;
+//! `outbox_worker` takes over what other programs insert by SQL.
 
 mod crowd;
 mod handshake;

@@ -1,7 +1,8 @@
-//! Takes over what other programs put into the outbox, on a thread of its own.
+//! Takes over what other programs insert into the outbox, on a thread of its own.
 //!
-//! Nobody tells it: the writer sees that another process committed, and wakes it. It must hold no
-//! lock of the file while it waits, and make no event of what is not committed.
+//! Other programs send no notice: the store's writer sees that another process committed, and wakes this
+//! thread. The thread must hold no lock of the file while it waits, and must make no event from rows that
+//! are not committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +14,10 @@ use crate::error::{Error, Result};
 use crate::store::{Listening, Store, Woken};
 use crate::time::Clock;
 
-/// Wait after the outbox could not be read or emptied: another program has the file's lock, say.
+/// Wait after the outbox could not be read or emptied, e.g. because another program has the file's lock.
 const RETRY: Duration = Duration::from_millis(250);
 
-/// How long the file is left to others after a piece, at least.
+/// Shortest time that the file is left to other programs after a batch.
 const REST_MIN: Duration = Duration::from_millis(5);
 
 /// The running thread. Dropping it stops it.
@@ -28,12 +29,12 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// Starts taking over what is there and what comes.
+    /// Starts to take over the rows that are in the outbox and those that come.
     ///
     /// # Errors
-    /// [`Error::Io`] when there is no thread to be had.
+    /// [`Error::Io`] when the thread cannot be started.
     pub fn start(store: Store, clock: Arc<dyn Clock>) -> Result<Outbox> {
-        // One ring is as good as many.
+        // One pending ring is enough, however many there were.
         let (bell, rung) = sync_channel(1);
         let ring = bell.clone();
         let listening = store.on_wake(move |woken| {
@@ -55,14 +56,14 @@ impl Outbox {
         })
     }
 
-    /// Stops it; what waits is taken over after the next start.
+    /// Stops the thread; rows that wait are taken over after the next start.
     pub fn stop(mut self) {
         self.join();
     }
 
     fn join(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // Where it was rung already, that will do.
+        // If a ring is already pending, it is enough.
         let _ = self.bell.try_send(());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -79,7 +80,7 @@ impl Drop for Outbox {
 }
 
 fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool) {
-    // What was in the way of some may be gone since.
+    // The cause that kept some rows from being taken over may be gone by now.
     let mut retries = true;
     while !stop.load(Ordering::Relaxed) {
         let began = clock.elapsed();
@@ -98,14 +99,14 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
                 None
             }
             Err(error) => {
-                // Of what keeps it closed the store speaks once.
+                // The store itself reports once why it is closed.
                 if !matches!(error, Error::Closed(_)) {
                     tracing::warn!(error = error.chain(), "outbox.cannot_take");
                 }
                 Some(RETRY)
             }
         };
-        // Rung or not, it is looked at again.
+        // With or without a ring, the outbox is read again.
         let _ = match wait {
             None => rung.recv().ok(),
             Some(wait) => rung.recv_timeout(wait).ok(),
@@ -113,8 +114,9 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
     }
 }
 
-/// Leaves the file to others for as long as it was kept from them: whoever waits for its lock looks
-/// for it only now and then, and would find it taken again.
+/// Leaves the file to other programs for as long as this thread held its lock.
+///
+/// A program that waits for the lock tries only now and then, and would find it taken again.
 #[allow(
     clippy::disallowed_methods,
     reason = "SQLite tells nobody who waits for a lock"

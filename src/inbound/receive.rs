@@ -1,7 +1,7 @@
-//! The intake: one request becomes a stored event and an answer.
+//! Turns one request into a stored event and a response.
 //!
-//! The order of checks is part of the contract: path, method, size, body, signature, and only
-//! then the store. A 2xx is given only after the commit.
+//! The order of checks is part of the contract: path, method, size, body, signature, and only then the
+//! store. A 2xx is given only after the commit.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -45,33 +45,35 @@ use crate::time::{Clock, Timestamp};
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
-/// Bodies held in memory at a time, over all connections.
+/// Bytes of bodies held in memory at a time, over all connections.
 pub(super) const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Different refusals of a source, the latest, of which more than the count is kept in the second
-/// between two times that they are written down: a flood must not become a flood of rows.
+/// Most different rejected requests of a source that are kept in full between two writes (one second); of
+/// the others only the count is kept.
+///
+/// Otherwise a flood of requests would become a flood of rows.
 const NOTED_MAX: usize = 10;
 
-/// Bodies below this size are worked on where they arrive, in bytes: that takes some 20 microseconds for
-/// each KiB, and a change of threads 50.
+/// Smaller bodies are processed on the listener's thread, in bytes: processing takes about 20 microseconds
+/// per KiB, and a change of threads takes 50.
 const LIGHT_BYTES: usize = 4 * 1024;
 
-/// Bodies from this size on are worked on a few at a time, in bytes.
+/// Bodies of this size or larger are processed only a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// A body that goes on beyond this size is read in turns, in bytes.
+/// The part of a body beyond this size is read in turns, in bytes.
 const FAIR_BYTES: usize = 64 * 1024;
 
-/// Large bodies that are worked on at a time: one a core of a small box.
+/// Large bodies processed at a time: one for each core of a small box.
 pub(super) const LARGE_AT_A_TIME: usize = 2;
 
-/// How much of a body that is refused is read all the same.
+/// How much of a refused body is still read.
 const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// What a sender is told to wait when nothing can be stored now.
+/// The wait in `Retry-After` when nothing can be stored now, in seconds.
 const RETRY_AFTER_S: u32 = 5;
 
-/// How much of a declared length is believed before a byte has come.
+/// How much memory is reserved for a declared length before a byte has come.
 const TRUSTED_BYTES: usize = 16 * 1024;
 
 pub(super) type Reply = Response<Full<Bytes>>;
@@ -81,31 +83,32 @@ pub(super) struct Intake {
     store: Store,
     clock: Arc<dyn Clock>,
     body_bytes_max: usize,
-    /// Large bodies that are worked on at a time.
+    /// Limits the large bodies processed at a time.
     large: Semaphore,
-    /// Large bodies of which a piece is read at a time.
+    /// Limits the large bodies that are read from at a time.
     reading: Semaphore,
     refusals: Mutex<Refusals>,
 }
 
-/// Requests that were refused since the last time somebody asked.
+/// Requests rejected since the last [`Intake::take_refusals`].
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
-    /// Those of each source.
+    /// Rejected requests of each source.
     pub(super) of_sources: HashMap<SourceId, SourceRefusals>,
-    /// How many in all, unknown sources too.
+    /// Number of all rejected requests, including those to unknown sources.
     pub(super) requests: u64,
-    /// What the last one was told.
+    /// The response to the last one.
     pub(super) last: String,
 }
 
-/// Why a request is not accepted: the status, and what the sender is told.
+/// Why a request is rejected: the status and the text of the response.
 struct Refusal {
     status: StatusCode,
     text: String,
-    /// What the operator is told, where that is more.
+    /// The reason for the operator, if it says more than the response.
     reason: Option<&'static str>,
-    /// The header that is no signature, where one is not: somebody may have pasted a secret there.
+    /// Name of the header with a malformed signature, if there is one: somebody may have pasted a secret
+    /// into it.
     malformed: Option<String>,
 }
 
@@ -127,13 +130,13 @@ impl Refusal {
     }
 }
 
-/// What a request was that was taken.
+/// What an accepted request was.
 enum Taken {
     Event(Accepted),
     Handshake(Answered),
 }
 
-/// Where a request wants to go: what follows `/in/`.
+/// The target of a request: the path after `/in/`.
 struct Way {
     name: String,
     token: Option<String>,
@@ -141,7 +144,7 @@ struct Way {
 
 impl Way {
     fn read(rest: &str) -> Way {
-        // A slash at the end is a slip of whoever typed the URL.
+        // A slash at the end is a typing error in the URL.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         match rest.split_once('/') {
             Some((name, token)) => Way {
@@ -168,7 +171,7 @@ impl Intake {
         }
     }
 
-    /// Answers one request, which came from this address.
+    /// Answers one request from the peer's address.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
@@ -179,7 +182,7 @@ impl Intake {
         if let Some(why) = ambiguous(&request) {
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, why);
             let mut reply = refuse(&refusal);
-            // Where the next request begins nobody can say.
+            // The unread body makes it impossible to know where the next request begins.
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(CONNECTION, close);
             return reply;
@@ -210,7 +213,9 @@ impl Intake {
         reply
     }
 
-    /// Takes an event in, or says why not. The headers are the event's once it is stored.
+    /// Takes an event in, or says why not.
+    ///
+    /// After the event is stored, the headers belong to it.
     async fn take_in(
         &self,
         way: &Way,
@@ -221,7 +226,7 @@ impl Intake {
     ) -> Result<Taken, Refusal> {
         let source = self.source(&way.name).await?;
         if !source.is_path_token(way.token.as_deref()) {
-            // A stranger is told no more than of a source that is not there.
+            // The response is the same as for an unknown source, so that a stranger learns nothing.
             return Err(no_source(&way.name).because(match source.path_token {
                 Some(_) => "the path's token is missing or wrong",
                 None => "the path goes on after the source's name, and the source has no token",
@@ -237,7 +242,7 @@ impl Intake {
         }
         let declared = declared_bytes(&parts.headers);
         if let Some(bytes) = declared.filter(|bytes| *bytes > self.body_bytes_max) {
-            // Who asks first whether to send it is told before it is sent.
+            // A sender that uses `Expect` asks before it sends the body, so there is nothing to read.
             if !parts.headers.contains_key(EXPECT) {
                 drain(&mut body).await;
             }
@@ -275,7 +280,7 @@ impl Intake {
             }
         };
         let _working = seat.works();
-        // Of large ones two at a time: what is read from one takes many times its size.
+        // Large bodies are limited to two at a time: processing one takes many times its size in memory.
         let _turn = match body.len() {
             LARGE_BYTES.. => Some(self.large.acquire().await),
             _ => None,
@@ -311,8 +316,9 @@ impl Intake {
         }
     }
 
-    /// Reads a body; it is cut off while it is read. Memory is asked for as bytes arrive, and held until
-    /// the request is answered.
+    /// Reads a body, and stops at the size limit.
+    ///
+    /// Memory is reserved as bytes arrive, and released after the request is answered.
     async fn read_body(
         &self,
         body: &mut Incoming,
@@ -340,9 +346,11 @@ impl Intake {
         Ok(bytes)
     }
 
-    /// The next piece of a body of which so many bytes are there. All connections share one thread: of large
-    /// bodies a few are read at a time, each a piece and then the next one, so that hundreds of them do not go
-    /// before a small one. Who has to be waited for is waited for beside them.
+    /// Reads the next piece of a body of which `bytes` bytes have arrived.
+    ///
+    /// All connections share one thread. So only a few large bodies are read at a time, one piece each, and
+    /// hundreds of them do not delay a small one. A body whose next piece has not arrived gives its turn to
+    /// others while it waits.
     async fn next_frame(
         &self,
         body: &mut Incoming,
@@ -377,8 +385,9 @@ impl Intake {
         }
     }
 
-    /// Whether hashing, reading and packing a body takes less than handing it to another thread: all
-    /// connections share this one. What an expression takes nobody can tell.
+    /// Whether processing a body takes less time than moving it to another thread.
+    ///
+    /// All connections share this thread. The time of an expression cannot be known, so it counts as long.
     fn is_light(&self, source: &Source, bytes: usize) -> bool {
         let directory = self.store.directory();
         let mut endpoints = directory.endpoints().iter();
@@ -387,8 +396,10 @@ impl Intake {
             && endpoints.all(|endpoint| endpoint.filters.when.is_none())
     }
 
-    /// The source of this name; one that was added a moment ago counts. The file is not asked, which
-    /// could take seconds while another program has its lock: the store sees by itself what was added.
+    /// Returns the source of this name, even if it was added a moment ago.
+    ///
+    /// The database is not read here: that could take seconds while another program has its lock. The store
+    /// itself notices new sources, so this waits for that.
     async fn source(&self, name: &str) -> Result<Arc<Source>, Refusal> {
         let known = || self.store.directory().source(name).cloned();
         if let Some(source) = known() {
@@ -455,8 +466,10 @@ impl Intake {
         }
     }
 
-    /// The refusals since the last time, for writing and telling them together: a flood of bad
-    /// requests must become neither a flood of commits nor of log lines.
+    /// Returns the requests rejected since the last call, and starts anew.
+    ///
+    /// They are written and logged together: a flood of bad requests must become neither a flood of commits
+    /// nor of log lines.
     pub(super) fn take_refusals(&self) -> Refusals {
         std::mem::take(
             &mut self
@@ -467,8 +480,10 @@ impl Intake {
     }
 }
 
-/// Reads what is left of a body that is refused, and forgets it: a sender that is still sending when
-/// the connection closes sees a reset, and never the answer that says what is wrong.
+/// Reads the rest of a refused body and discards it.
+///
+/// A sender that is still sending when the connection closes sees a reset, and never the response that says
+/// what is wrong.
 async fn drain(body: &mut Incoming) {
     let read = async {
         let mut bytes = 0;
@@ -479,19 +494,20 @@ async fn drain(body: &mut Incoming) {
             }
         }
     };
-    // Whoever takes longer has had its chance.
+    // A sender that takes longer will not see the response.
     let _ = timeout(BODY_DEADLINE, read).await;
 }
 
-/// A request that is verified.
+/// A verified request.
 enum Admitted {
-    /// To be told when it is on disk.
+    /// Receives the result when the event is on disk.
     Event(oneshot::Receiver<crate::error::Result<Accepted>>),
     Handshake(Answered),
 }
 
-/// Verifies a request, names its event, and work_log it to the store; what is returned says when it is
-/// on disk.
+/// Verifies a request, describes its event, and hands it to the store.
+///
+/// The returned receiver reports when the event is on disk.
 fn admit(
     store: &Store,
     source: &Source,
@@ -523,20 +539,21 @@ fn admit(
         .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     event.headers = std::mem::take(headers);
     if let Some(SenderAuth::Header(secret)) = &source.generic.auth {
-        // It would be shown and passed on, as its name need not tell what it is.
+        // This header holds the source's secret. It would be shown and passed on: its name need not look
+        // like that of a credential.
         event
             .headers
             .retain(|(name, _)| !name.eq_ignore_ascii_case(secret));
     }
     let (sender, receiver) = oneshot::channel();
     store.accept_then(event, now, move |result| {
-        // The client may have gone meanwhile; the event is stored all the same.
+        // The client may have disconnected by now; the event is stored all the same.
         let _ = sender.send(result);
     });
     Ok(Admitted::Event(receiver))
 }
 
-/// That a request does not prove its sender.
+/// Rejects a request that does not prove its sender.
 fn unverified(rejection: Rejection) -> Refusal {
     let text = rejection.to_string();
     let malformed = match rejection {
@@ -551,14 +568,14 @@ fn unverified(rejection: Rejection) -> Refusal {
     }
 }
 
-/// Why an event was not stored, for its sender.
+/// Returns the response for an event that was not stored.
 fn cannot_store(error: &Error, source: &Source) -> Refusal {
     match error {
         Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
         Error::NotFound(_) => no_source(&source.name),
         _ => {
             if error.is_unavailable() {
-                // The store says once that it cannot be written.
+                // The store itself reports once that it cannot write.
                 unavailable("the event cannot be stored now")
             } else {
                 tracing::error!(
@@ -577,8 +594,9 @@ fn not_stored() -> Refusal {
     Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
 }
 
-/// Why a request could be read otherwise by whoever passed it on (RFC 9112, sections 3.2, 6.1 and 6.3). What
-/// the parser refuses itself is not looked for.
+/// Returns why a proxy might read this request differently (RFC 9112, sections 3.2, 6.1 and 6.3).
+///
+/// What hyper's parser itself refuses is not checked again.
 fn ambiguous(request: &Request<Incoming>) -> Option<&'static str> {
     let headers = request.headers();
     let mut hosts = headers.get_all(HOST).iter();
@@ -653,7 +671,7 @@ fn refuse(refusal: &Refusal) -> Reply {
         StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
-        // Tells the sender, which is a hookbox, that this is for good.
+        // Marks the refusal as permanent for the sender, which is another hookbox.
         StatusCode::LOOP_DETECTED => {
             headers.insert(hops::HEADER, HeaderValue::from_static("refused"));
         }
@@ -662,7 +680,7 @@ fn refuse(refusal: &Refusal) -> Reply {
     reply
 }
 
-/// The answer to a handshake.
+/// Builds the response to a handshake.
 fn answer(answered: Answered) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(answered.body)));
     *reply.headers_mut() = answered.headers;

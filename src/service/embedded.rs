@@ -1,4 +1,4 @@
-//! hookbox inside another Rust program: the store, and its service on threads of its own.
+//! hookbox inside another Rust program: the store, and its service on threads.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,7 +15,9 @@ use crate::status::StatusConfig;
 use crate::store::{Limits, Missing, Retention, Store};
 use crate::time::{Clock, SystemClock};
 
-/// A store in a program: its own file, or tables in the program's own database. Cheap to clone.
+/// A store in a program. Cheap to clone.
+///
+/// It is a file of its own, or tables in the program's own database.
 ///
 /// ```
 /// use hookbox::model::endpoint::NewEndpoint;
@@ -41,12 +43,13 @@ pub struct Hookbox {
 }
 
 impl Hookbox {
-    /// Opens a database; makes it, or adds hookbox's tables to it, where they are not there. A
-    /// program's own database must be in WAL mode already, which it keeps:
-    /// [`Hookbox::open_in_wal_mode`] puts it there.
+    /// Opens a database; creates it, or adds hookbox's tables, if they are missing.
     ///
-    /// Blocks for a few milliseconds, as do all calls of it and of the store: a program on tokio
-    /// makes them in `spawn_blocking`.
+    /// A program's own database must already be in WAL mode, and stays in it: [`Hookbox::open_in_wal_mode`]
+    /// changes the mode.
+    ///
+    /// Blocks for a few milliseconds, like all calls of `Hookbox` and of the store. A program on tokio
+    /// makes these calls in `spawn_blocking`.
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -54,7 +57,9 @@ impl Hookbox {
         Hookbox::open_with(path.as_ref(), false)
     }
 
-    /// The same, and puts a program's own database in WAL mode for good.
+    /// Opens a database, and puts it into WAL mode permanently.
+    ///
+    /// Otherwise it is the same as [`Hookbox::open`].
     ///
     /// # Errors
     /// As [`Store::open`].
@@ -69,18 +74,21 @@ impl Hookbox {
         })
     }
 
-    /// The store: to set up sources and endpoints, to look at what happened, to replay.
+    /// Returns the store.
+    ///
+    /// With it a program sets up sources and endpoints, looks at what happened, and replays.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The time, for calls of the store.
+    /// Returns the current time, for calls of the store.
     pub fn now(&self) -> crate::time::Timestamp {
         self.clock.now()
     }
 
-    /// Stores an event, in a transaction of its own, and returns when it is on disk. To store it in a
-    /// transaction of the program's see [`enqueue`](crate::store::enqueue).
+    /// Stores an event in its own transaction; returns when the event is on disk.
+    ///
+    /// To store an event in the program's own transaction see [`enqueue`](crate::store::enqueue).
     ///
     /// # Errors
     /// As [`Store::accept`].
@@ -88,8 +96,9 @@ impl Hookbox {
         self.store.accept(event, self.clock.now())
     }
 
-    /// A service to be started on it: that sends, and takes over what is in the outbox. It takes
-    /// events in over HTTP, and shows the status page, only where that is asked for.
+    /// Prepares a service that sends deliveries and takes over the outbox.
+    ///
+    /// It takes events in over HTTP, and shows the status page, only if the builder is set to.
     pub fn serve(&self) -> Builder {
         Builder {
             hookbox: self.clone(),
@@ -105,10 +114,10 @@ impl fmt::Debug for Hookbox {
     }
 }
 
-/// What is called once a service has stopped.
+/// A function that is called after a service has stopped.
 type Hook = Box<dyn FnOnce() + Send>;
 
-/// A service to be started.
+/// A service that is not started yet.
 #[must_use = "it does nothing until it is started"]
 pub struct Builder {
     hookbox: Hookbox,
@@ -117,56 +126,57 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Takes events in over HTTP at this address; port 0 takes a free one.
+    /// Takes events in over HTTP at this address; port 0 takes a free port.
     pub fn ingest(mut self, address: SocketAddr) -> Builder {
         self.parts.ingest = Some(IngestConfig::new(address));
         self
     }
 
-    /// The same, set otherwise than as usual.
+    /// Takes events in over HTTP with these settings.
     pub fn ingest_with(mut self, config: IngestConfig) -> Builder {
         self.parts.ingest = Some(config);
         self
     }
 
-    /// Shows the status page and answers its API at this address, which must be a loopback one;
-    /// port 0 takes a free one.
+    /// Serves the status page and its API at this address.
+    ///
+    /// It must be a loopback address; port 0 takes a free port.
     pub fn status(mut self, address: SocketAddr) -> Builder {
         self.parts.status = Some(StatusConfig::new(address));
         self
     }
 
-    /// The same, with tokens and names.
+    /// Serves the status page with these settings: tokens and host names.
     pub fn status_with(mut self, config: StatusConfig) -> Builder {
         self.parts.status = Some(config);
         self
     }
 
-    /// Where requests may go.
+    /// Sets which addresses requests may go to.
     pub fn egress(mut self, egress: Egress) -> Builder {
         self.parts.egress = egress;
         self
     }
 
-    /// How much of the disk may be used; 64 MiB are kept free unless this says otherwise.
+    /// Sets how much of the disk may be used; by default 64 MiB are kept free.
     pub fn limits(mut self, limits: Limits) -> Builder {
         self.parts.limits = limits;
         self
     }
 
-    /// How long what is settled is kept; for good unless this says otherwise.
+    /// Sets how long settled deliveries are kept; by default for ever.
     pub fn retention(mut self, retention: Retention) -> Builder {
         self.parts.retention = retention;
         self
     }
 
-    /// Calls `hook` once everything has stopped, on the thread that stopped it.
+    /// Calls `hook` after everything has stopped, on the thread that stopped it.
     pub fn on_stopped(mut self, hook: impl FnOnce() + Send + 'static) -> Builder {
         self.on_stopped.push(Box::new(hook));
         self
     }
 
-    /// Starts it, on threads of its own, and returns when events are taken in.
+    /// Starts the service on threads of its own; returns when events are taken in.
     ///
     /// # Errors
     /// As [`Service::start_on`].
@@ -194,7 +204,9 @@ impl fmt::Debug for Builder {
     }
 }
 
-/// A service that runs in this program. Dropping it stops it, which may take ten seconds.
+/// A running service in this program.
+///
+/// Dropping it stops it, which may take ten seconds.
 pub struct Running {
     service: Option<Service>,
     ingest_address: Option<SocketAddr>,
@@ -205,30 +217,34 @@ pub struct Running {
 }
 
 impl Running {
-    /// Where events are taken in over HTTP, if they are.
+    /// Returns the address that takes events in over HTTP, if there is one.
     pub fn ingest_address(&self) -> Option<SocketAddr> {
         self.ingest_address
     }
 
-    /// Where the status page is, if there is one.
+    /// Returns the address of the status page, if there is one.
     pub fn status_address(&self) -> Option<SocketAddr> {
         self.status_address
     }
 
-    /// What another thread, or a signal's, asks for the stop with.
+    /// Returns a handle that requests the stop.
+    ///
+    /// It can be used from another thread, for example one that waits for signals.
     pub fn stopper(&self) -> Stopper {
         self.stopper.clone()
     }
 
-    /// Waits until somebody asks for the stop, then stops. Blocks.
+    /// Waits until somebody requests the stop, then stops. Blocks.
     pub fn wait(self) {
-        // It holds a stopper itself, so somebody always can.
+        // `self` holds a stopper too, so the channel never closes before a request comes.
         let _ = self.asked.recv();
         self.stop();
     }
 
-    /// Takes nothing more in, lets requests in flight end (10 seconds each way at most), and returns
-    /// when all that came of them is on disk. The store can be used on, and served again.
+    /// Stops the service.
+    ///
+    /// It takes nothing more in, waits for requests in flight (10 seconds in each direction at most), and
+    /// returns when all their results are on disk. The store can still be used, and can be served again.
     pub fn stop(mut self) {
         self.end();
     }
@@ -258,14 +274,14 @@ impl fmt::Debug for Running {
     }
 }
 
-/// Asks a running service for its stop, from anywhere. Cheap to clone.
+/// Requests the stop of a running service, from any thread. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Stopper(SyncSender<()>);
 
 impl Stopper {
-    /// Asks for the stop, and returns at once; [`Running::wait`] does it.
+    /// Requests the stop and returns at once; [`Running::wait`] does the work.
     pub fn stop(&self) {
-        // It was asked for already, or has happened.
+        // An error means that the stop was already requested, or has happened.
         let _ = self.0.try_send(());
     }
 }

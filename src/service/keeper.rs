@@ -1,6 +1,6 @@
-//! Keeps the file to the age and size that were asked for, on a thread of its own.
+//! Keeps the file within the set age and size, on a thread of its own.
 //!
-//! It takes a tenth of the writer's time at most, so that what comes in hardly waits.
+//! It takes at most a tenth of the writer's time, so that incoming events hardly wait.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use crate::error::{Error, Result};
 use crate::store::{Retention, Store};
 use crate::time::Clock;
 
-/// How often the size is looked at, and how often ages are.
+/// How often the size is checked, and how often ages are.
 const PERIOD: Duration = Duration::from_secs(10);
 const AGES_PERIOD: Duration = Duration::from_secs(300);
 
-/// How much longer than a piece of work the rest behind it is.
+/// How many times longer than a piece of work the pause after it is.
 const REST_SHARE: u32 = 10;
 const REST_MIN: Duration = Duration::from_millis(5);
 const REST_MAX: Duration = Duration::from_millis(500);
@@ -56,7 +56,7 @@ impl Keeper {
     }
 
     fn join(&mut self) {
-        // It hears that there is nobody left to tell it anything.
+        // The thread sees that the channel is closed, and ends.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -77,7 +77,7 @@ struct Work {
     clock: Arc<dyn Clock>,
     retention: Retention,
     stopped: Receiver<()>,
-    /// Since when the piece of work goes on that is being done.
+    /// Start of the current piece of work.
     since: Cell<Duration>,
 }
 
@@ -119,7 +119,7 @@ impl Work {
         Ok(())
     }
 
-    /// Rests for as long as the work before it deserves; false when it is to stop.
+    /// Pauses in proportion to the work before; returns false when the thread must stop.
     fn goes_on(&self) -> bool {
         let took = self.clock.elapsed().saturating_sub(self.since.get());
         let is_over = self.rest((took * REST_SHARE).clamp(REST_MIN, REST_MAX));
@@ -127,7 +127,7 @@ impl Work {
         !is_over
     }
 
-    /// Waits; true when it is to stop.
+    /// Waits; returns true when the thread must stop.
     fn rest(&self, span: Duration) -> bool {
         !matches!(
             self.stopped.recv_timeout(span),

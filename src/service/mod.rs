@@ -1,8 +1,8 @@
-//! Starts the parts in order and stops them in the opposite order: for `hookbox serve`, and inside
-//! another program ([`Hookbox`]).
+//! Starts the parts in order and stops them in reverse order.
 //!
-//! Nothing is taken in before it can be sent, and nothing in flight is forgotten: the way in is
-//! the last to start and the first to stop. It must hold no logic of its own.
+//! It does so for `hookbox serve`, and inside another program ([`Hookbox`]). Nothing is taken in before it
+//! can be sent, and nothing in flight is forgotten: the HTTP listener is the last to start and the first to
+//! stop. This module must hold no logic of its own.
 
 mod embedded;
 mod keeper;
@@ -27,34 +27,34 @@ use crate::status::{StatusConfig, StatusServer};
 use crate::store::{Limits, Missing, Retention, ServeLock, Store};
 use crate::time::Clock;
 
-/// How a service is set.
+/// The settings of a service.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
-    /// The database file; it is made if it is not there.
+    /// The database file; it is created if it does not exist.
     pub database: PathBuf,
-    /// Which parts it has.
+    /// The parts to start.
     pub parts: Parts,
 }
 
-/// Which parts a service has besides the scheduler.
+/// The parts of a service besides the scheduler, and their settings.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// The way in over HTTP.
+    /// The HTTP listener for events.
     pub ingest: Option<IngestConfig>,
     /// The status page.
     pub status: Option<StatusConfig>,
-    /// Where requests may go.
+    /// Which addresses requests may go to.
     pub egress: Egress,
     /// How much of the disk may be used.
     pub limits: Limits,
-    /// How long what is settled is kept.
+    /// How long settled deliveries are kept.
     pub retention: Retention,
 }
 
-/// Connections that may wait to be accepted, as far as the system allows (net.core.somaxconn).
+/// Connections that may wait to be accepted, if the system allows as many (net.core.somaxconn).
 const QUEUE_MAX: i32 = 512;
 
-/// The addresses that a service listens on, bound.
+/// The bound addresses of a service.
 struct Ports {
     ingest: Option<TcpListener>,
     status: Option<TcpListener>,
@@ -67,7 +67,8 @@ impl Ports {
             status: parts.status.as_ref().map(StatusServer::bind).transpose()?,
         };
         for socket in ports.ingest.iter().chain(&ports.status) {
-            // Who finds the queue full tries again after a second. The library asks for 128 places.
+            // A client that finds the queue full tries again only after a second. The standard library sets
+            // a queue of 128.
             if let Err(error) = listen(socket, QUEUE_MAX) {
                 tracing::debug!(%error, "the queue of connections stays short");
             }
@@ -76,7 +77,9 @@ impl Ports {
     }
 }
 
-/// A running service: the ways in, the scheduler, the status page, on one file.
+/// A running service on one file.
+///
+/// It has the HTTP listener, the outbox worker, the scheduler and the status page.
 pub struct Service {
     store: Store,
     ingest: Option<Ingest>,
@@ -85,7 +88,7 @@ pub struct Service {
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
-    // Last, so that it is given up last.
+    // The last field, so that the lock is released last.
     lock: ServeLock,
 }
 
@@ -93,19 +96,19 @@ impl Service {
     /// Starts all parts; returns when events are taken in.
     ///
     /// # Errors
-    /// As [`Service::start_on`], and what [`Store::open`] says of the file.
+    /// As [`Service::start_on`], and those of [`Store::open`].
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
-        // Before a file is made or anything sent: another copy may be at work.
+        // Bound first, before a file is made or anything is sent: another copy may be running.
         let ports = Ports::bind(&config.parts)?;
         let store = Store::open(&config.database, Missing::Create)?;
         Service::start_at(ports, store, &config.parts, clock)
     }
 
-    /// The same on a store that is open already.
+    /// Starts all parts on a store that is already open.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`] when another process serves the file; [`Error::Io`] when an address
-    /// cannot be bound; [`Error::Misuse`] when the status page is to listen on other than loopback
+    /// [`Error::AlreadyServing`] when another process serves the file; [`Error::Io`] when an address cannot
+    /// be bound; [`Error::Misuse`] when the status page would listen on an address other than loopback
     /// without a token.
     pub fn start_on(store: Store, parts: &Parts, clock: Arc<dyn Clock>) -> Result<Service> {
         Service::start_at(Ports::bind(parts)?, store, parts, clock)
@@ -151,23 +154,25 @@ impl Service {
         })
     }
 
-    /// The store that is served.
+    /// Returns the store that is served.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// Where events are taken in over HTTP, if they are.
+    /// Returns the address that takes events in over HTTP, if there is one.
     pub fn ingest_address(&self) -> Option<SocketAddr> {
         self.ingest.as_ref().map(Ingest::address)
     }
 
-    /// Where the status page is, if there is one.
+    /// Returns the address of the status page, if there is one.
     pub fn status_address(&self) -> Option<SocketAddr> {
         self.status.as_ref().map(StatusServer::address)
     }
 
-    /// Stops taking in, lets requests in flight end (10 seconds each way at most), commits, and
-    /// gives the file up. The store takes no more writes then.
+    /// Stops the service.
+    ///
+    /// It takes nothing more in, waits for requests in flight (10 seconds in each direction at most),
+    /// commits, and releases the file. After that the store accepts no writes.
     pub fn stop(self) {
         let store = self.stop_parts();
         store.close();
@@ -180,7 +185,7 @@ impl Service {
         );
     }
 
-    /// Stops the parts and gives the file up for serving; the store can be used on.
+    /// Stops the parts and releases the file for serving; the store can still be used.
     fn stop_parts(self) -> Store {
         if let Some(ingest) = self.ingest {
             ingest.stop();
@@ -207,7 +212,7 @@ impl fmt::Debug for Service {
     }
 }
 
-/// Chance for the jitter, so that boxes do not retry in step.
+/// Draws the seed for the retry jitter, so that several boxes do not retry at the same moment.
 fn draw_seed() -> Result<u64> {
     getrandom::u64().map_err(|error| {
         Error::io(

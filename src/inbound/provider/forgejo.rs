@@ -1,6 +1,6 @@
-//! Forgejo: `X-Forgejo-Event`, `X-Forgejo-Delivery`, `X-Forgejo-Signature`, and all of Gitea's.
+//! Forgejo: `X-Forgejo-Event`, `X-Forgejo-Delivery`, `X-Forgejo-Signature`, and Gitea's.
 //!
-//! Gitea's headers are read where Forgejo's own are absent, as from servers that have just moved.
+//! Gitea's headers are read if Forgejo's own are absent, as from servers that have just migrated.
 
 use super::{Described, Received};
 use crate::signature::{Rejection, Secret, gitea};

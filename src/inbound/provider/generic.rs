@@ -1,8 +1,8 @@
-//! Anything that can POST: where signature, type and key are is set with the source.
+//! Any sender that can POST: settings say where signature, type and key are.
 //!
-//! Unless set otherwise the type is in `X-Hookbox-Type`, the key in `X-Hookbox-Key`, and with a
-//! secret `X-Hub-Signature-256` must be `sha256=` and the hex of HMAC-SHA256 over the body, the
-//! form that GitHub made common. The body may be anything.
+//! By default the type is in `X-Hookbox-Type` and the key in `X-Hookbox-Key`. With a secret,
+//! `X-Hub-Signature-256` must be `sha256=` and the hex of HMAC-SHA256 over the body, the form that GitHub
+//! made common. The body may be anything.
 
 use sha2::{Digest, Sha256};
 
@@ -27,8 +27,8 @@ fn read(request: &Received<'_>, source: &Source) -> Described {
         ..Scope::new("", Some(&source.name), request.body)
     };
     let rules = &source.generic;
-    // A sender that speaks hookbox's own headers is told what is wrong with them. What is read
-    // from elsewhere is no fault of the sender's, and nothing is refused for it.
+    // A sender that uses hookbox's own headers gets an error if they are wrong. A value that is read from
+    // elsewhere is not the sender's fault, so nothing is refused for it.
     let mut problems = Vec::new();
     let mut told = |what, read: Result<Option<String>, String>| {
         read.unwrap_or_else(|error| {

@@ -1,10 +1,9 @@
-//! Gitee: repository and enterprise hooks, the Test button, pipeline notifications, and the form
-//! hooks of before 2019.
+//! Gitee: repository, enterprise and pipeline hooks, and the old form hooks.
 //!
-//! Gitee sends no delivery id; the body carries the time, so its hash is the key. Types go by the
-//! body's `hook_name`, then by the header, which the Test button spells in another way: `Push
-//! Hook` and `push_hooks` are both `push`. A pipeline notification is known by its shape, since
-//! no header is documented for it.
+//! It covers the Test button and the form hooks of before 2019. Gitee sends no delivery id; the body
+//! carries the time, so the body's hash is the key. The type comes from the body's `hook_name`, or else
+//! from the header, which the Test button spells differently: `Push Hook` and `push_hooks` are both `push`.
+//! A pipeline notification is recognised by its fields, since no header is documented for it.
 
 use std::borrow::Cow;
 
@@ -45,7 +44,7 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Res
         let timestamp = request.header(gitee::TIMESTAMP_HEADER);
         return gitee::verify(secret, Some(token), timestamp, when.now, when.tolerance);
     }
-    // The form hooks of before 2019 have no such header; the body says the same.
+    // The form hooks of before 2019 have no such header; the body holds the same value.
     let payload = payload(request);
     let token = payload.sign.0.or(payload.password.0);
     gitee::verify(
@@ -84,7 +83,7 @@ fn event_type(payload: Payload, header: Option<&str>) -> Option<String> {
     Some(normalised(named)).filter(|name| is_type(name))
 }
 
-/// `Merge Request Hook` and `merge_request_hooks` are both `merge_request`.
+/// Normalises a type: `Merge Request Hook` and `merge_request_hooks` are both `merge_request`.
 fn normalised(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace(' ', "_");
     let name = name
@@ -94,7 +93,7 @@ fn normalised(name: &str) -> String {
     name.to_owned()
 }
 
-/// The body's JSON; of a form hook that of its field `hook`.
+/// Returns the body's JSON, or the JSON in the field `hook` of a form hook.
 fn payload(request: &Received<'_>) -> Payload {
     let body = match field(request.content_type(), request.body, "hook") {
         Some(json) => Cow::Owned(json.into_bytes()),

@@ -1,8 +1,8 @@
-//! GitHub: `X-GitHub-Event`, `X-GitHub-Delivery`, `X-Hub-Signature-256` (of older servers
-//! `X-Hub-Signature` alone); JSON and form mode.
+//! GitHub: `X-GitHub-Event`, `X-GitHub-Delivery`, `X-Hub-Signature-256`; JSON and form.
 //!
-//! The delivery id is that of the event: two hooks of one repository or organisation send the
-//! same one, so the hook's id is part of the key. A redelivery carries both again.
+//! Older servers send only `X-Hub-Signature`. The delivery id belongs to the event: two hooks of one
+//! repository or organisation send the same id, so the hook's id is part of the key. A redelivery carries
+//! both again.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,8 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>) -> Result<(), Reje
         github::verify(secret, body, newer, request.header(github::SHA1_HEADER))
     };
     check(request.body).or_else(|rejection| {
-        // In form mode the body is signed as it is; servers that descend from Gogs and call
-        // themselves GitHub sign the field inside.
+        // In form mode GitHub signs the body as it is. Servers that descend from Gogs and call themselves
+        // GitHub sign the field inside.
         match signed_bytes(request.content_type(), request.body) {
             Cow::Owned(payload) => check(&payload),
             Cow::Borrowed(_) => Err(rejection),

@@ -1,9 +1,11 @@
-//! GitLab: `X-Gitlab-Event`, `Idempotency-Key`, and either `X-Gitlab-Token` (the plain secret) or
-//! the headers of Standard Webhooks (a secret that begins with `whsec_`).
+//! GitLab: `X-Gitlab-Event`, `Idempotency-Key`, and a token or a signature.
 //!
-//! Types are GitLab's own words without their dress: `Merge Request Hook` is `merge_request`. A
-//! confidential issue or note has a type of its own, as its `event_type` says, so that nobody posts
-//! it to a chat with the others. A `System Hook` says what it is in its body.
+//! The request has either `X-Gitlab-Token` (the plain secret) or the headers of Standard Webhooks (a secret
+//! that begins with `whsec_`).
+//!
+//! Types are GitLab's own words in a short form: `Merge Request Hook` is `merge_request`. A confidential
+//! issue or note has a type of its own, as its `event_type` says, so that nobody posts it to a chat with
+//! the others. A `System Hook` names its type in the body.
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -37,12 +39,12 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Res
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {
-    // The id that is under the signature goes first; in real requests the two are the same.
+    // The signed id comes first; in real requests the two are the same.
     let key = request
         .header(standard::ID_HEADER)
         .or_else(|| request.header("idempotency-key"));
-    // Servers before 17.4 have neither. The UUID alone will not do: a hook that another hook set
-    // off carries the same.
+    // Servers before 17.4 send neither. The UUID alone is not enough: a hook that was started by another
+    // hook carries the same UUID.
     let key = key.map(str::to_owned).or_else(|| {
         let uuid = request.header("x-gitlab-event-uuid")?;
         let hash = hex::encode(Sha256::digest(request.body));
@@ -60,7 +62,7 @@ fn event_type(request: &Received<'_>) -> Option<String> {
         "" | "system" => payload.object_kind.0.or(payload.event_name.0)?,
         _ => name,
     };
-    // Headers of older servers do not say it.
+    // Headers of older servers do not say that an issue is confidential.
     let confidential = format!("confidential_{name}");
     let is_confidential = payload.event_type.0.as_ref() == Some(&confidential);
     Some(if is_confidential { confidential } else { name }).filter(|name| is_type(name))

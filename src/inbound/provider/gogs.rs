@@ -1,7 +1,7 @@
 //! Gogs: `X-Gogs-Event`, `X-Gogs-Delivery`, `X-Gogs-Signature`; JSON and form mode.
 //!
-//! The delivery id is a UUID that is made once a task: a Redelivery and a resend after Gogs'
-//! restart carry it again, so it is the idempotency key.
+//! The delivery id is a UUID that Gogs makes once for each hook task. A Redelivery, and a resend after a
+//! restart of Gogs, carry it again, so it is the idempotency key.
 
 use super::{Described, Received};
 

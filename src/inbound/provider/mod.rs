@@ -1,7 +1,7 @@
-//! What each kind of source looks like, one file a kind: how a request is verified, what the
-//! event's type and key are.
+//! The kinds of sources, one file each: how to verify a request and name its event.
 //!
-//! Pure: it sees a request's headers and bytes and the source's secret, and decides nothing else.
+//! Each file reads the event's type and key. Pure: it sees a request's headers and bytes and the source's
+//! secret, and decides nothing else.
 
 mod forgejo;
 mod generic;
@@ -30,12 +30,12 @@ pub(super) struct Received<'a> {
 }
 
 impl<'a> Received<'a> {
-    /// The first value of a header, trimmed; `None` when it is absent or empty.
+    /// Returns the first value of a header, trimmed; `None` if it is absent or empty.
     pub(super) fn header(&self, name: &str) -> Option<&'a str> {
         first_value(self.headers, name)
     }
 
-    /// The value of the first of these headers that has one.
+    /// Returns the value of the first of these headers that has one.
     fn first_of(&self, names: &[&str]) -> Option<&'a str> {
         names.iter().find_map(|name| self.header(name))
     }
@@ -44,7 +44,7 @@ impl<'a> Received<'a> {
         self.header("content-type")
     }
 
-    /// Checks the request as one of this scheme.
+    /// Verifies the request by a signature scheme.
     fn verify(
         &self,
         scheme: Scheme,
@@ -66,7 +66,7 @@ impl<'a> Received<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Described {
     pub(super) event_type: String,
-    /// In the producer's own spelling, where that is another.
+    /// The type in the producer's own spelling, if it differs.
     pub(super) original_type: Option<String>,
     pub(super) key: Option<String>,
     /// What could not be read, and why.
@@ -74,7 +74,7 @@ pub(super) struct Described {
 }
 
 impl Described {
-    /// What the request says of type and key.
+    /// Describes an event by the type and key from its request.
     fn new<T: Into<String>, K: Into<String>>(event_type: Option<T>, key: Option<K>) -> Described {
         Described {
             event_type: event_type.map_or_else(|| TYPE_UNKNOWN.to_owned(), Into::into),
@@ -84,7 +84,7 @@ impl Described {
         }
     }
 
-    /// With the type as the producer spelled it.
+    /// Adds the type as the producer spelled it.
     fn originally(self, original: Option<&str>) -> Described {
         let original_type = original
             .filter(|name| *name != self.event_type && is_type(name))
@@ -96,11 +96,12 @@ impl Described {
     }
 }
 
-/// The type of an event whose request does not name one.
+/// The type of an event whose request names no type.
 const TYPE_UNKNOWN: &str = "unknown";
 
-/// Checks the signature, where the source has a secret. While a secret is being replaced, any of
-/// them will do.
+/// Verifies the signature, if the source has a secret.
+///
+/// While a secret is being replaced, the old and the new one are both valid.
 pub(super) fn verify(
     source: &Source,
     request: &Received<'_>,
@@ -117,7 +118,7 @@ pub(super) fn verify(
         match verify_with(&old.secret, source, request, now) {
             Ok(()) if now < old.ends => return Ok(()),
             Ok(()) => rejection = Rejection::Ended { ended: old.ends },
-            // It says more than that the new one does not match.
+            // This says more than that the new secret does not match.
             Err(stale @ Rejection::Stale { .. }) if now < old.ends => rejection = stale,
             Err(_) => {}
         }
@@ -159,14 +160,14 @@ fn verify_with(
     }
 }
 
-/// When a request is looked at, and how far its signed time may be from that.
+/// The time of the check, and how far the signed time may be from it.
 #[derive(Debug, Clone, Copy)]
 struct When {
     now: Timestamp,
     tolerance: Option<Duration>,
 }
 
-/// Names the event.
+/// Reads the type and key of the event.
 pub(super) fn describe(source: &Source, request: &Received<'_>) -> Described {
     match source.kind {
         SourceKind::Gogs => gogs::describe(request),

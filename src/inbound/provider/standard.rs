@@ -1,5 +1,7 @@
-//! Standard Webhooks 1.0.0: `webhook-id` (or `svix-id`) is the key, `webhook-signature` may list several, the
-//! type is the payload's `type`, as the specification recommends it.
+//! Standard Webhooks 1.0.0: `webhook-id` (or `svix-id`) is the key.
+//!
+//! `webhook-signature` may list several signatures. The type is the payload's `type`, as the specification
+//! recommends.
 
 use serde::Deserialize;
 
