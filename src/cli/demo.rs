@@ -1,7 +1,7 @@
-//! `hookbox demo`: the main job, seen working, with nothing set up.
+//! `hookbox demo`: shows a delivery with retries, without any setup.
 //!
-//! It runs the real service on a temporary file, with a receiver of its own that fails twice and
-//! then verifies and accepts. Everything it tells is read from the store or from the wire.
+//! It runs the real service on a temporary file, with its own receiver that fails twice and then verifies
+//! and accepts. Everything it prints is read from the store or from the wire.
 
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -26,16 +26,16 @@ use crate::status::StatusConfig;
 use crate::store::{DeliveryFilter, Limits, Retention};
 use crate::time::{Timestamp, show_span};
 
-/// A Gogs push in the documented shape; people and hosts are invented.
+/// A Gogs push in the documented format; people and hosts are invented.
 const PUSH: &str = include_str!("../../examples/payloads/gogs-push.json");
 
-/// What the demo's Gogs signs with.
+/// The secret that the demo's Gogs signs with.
 const GOGS_SECRET: &str = "demo-secret-of-gogs";
 
-/// What the demo's endpoint is signed with: 32 bytes that say so.
+/// The secret of the demo's endpoint: 32 bytes whose text says that they are no real secret.
 const ENDPOINT_SECRET: &str = "whsec_aG9va2JveC1kZW1vLW5vdC1hLXNlY3JldC0zMmJ5dGU=";
 
-/// Longest the demo waits for its delivery: three tries over about three seconds.
+/// Longest time the demo waits for its delivery: three tries take about three seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
@@ -45,7 +45,7 @@ pub(super) struct DemoArguments {
     exit: bool,
 }
 
-/// How often the demo looks whether the delivery is recorded.
+/// How often the demo checks whether the delivery is recorded.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What the demo's receiver saw.
@@ -57,7 +57,7 @@ struct Seen {
 }
 
 pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
-    // With --json only the result is told.
+    // With --json only the result is printed.
     let say = |text: &str| {
         if context.out.is_json() {
             Ok(())
@@ -154,7 +154,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
             retention: Retention::default(),
         },
     };
-    // The usual ports read better; a service that runs already has them.
+    // The default ports are easier to read, but a service that already runs uses them.
     Service::start(&config(usual(8420), usual(8421)), context.clock.clone())
         .or_else(|_| Service::start(&config(free, free), context.clock.clone()))
 }
@@ -176,7 +176,7 @@ fn set_up(context: &Context, service: &Service, receiver: SocketAddr) -> Result<
     Ok(())
 }
 
-/// Posts the push as Gogs does; returns the status, the answer, and how long it took.
+/// Posts the push as Gogs does; returns the status, the response, and how long it took.
 fn push(context: &Context, ingest: SocketAddr) -> Result<(u16, String, Duration)> {
     let signature = gogs::sign(
         &Secret::new(GOGS_SECRET)?,
@@ -198,7 +198,7 @@ fn push(context: &Context, ingest: SocketAddr) -> Result<(u16, String, Duration)
     Ok((response.status().as_u16(), answer, took))
 }
 
-/// Starts the receiver and returns its address and what it sees.
+/// Starts the receiver; returns its address and the requests that it sees.
 fn start_receiver() -> Result<(SocketAddr, Receiver<Seen>)> {
     let server = Server::http("127.0.0.1:0").map_err(|error| {
         Error::io(
@@ -231,7 +231,7 @@ fn receive(server: &Server, seen: &Sender<Seen>) {
             _ => (401, ", the signature is wrong,"),
         };
         let _ = request.respond(Response::empty(status));
-        // Replays from the page come when nobody listens any more.
+        // A replay from the status page may come after the demo stopped listening for results.
         let _ = seen.send(Seen {
             status,
             bytes: body.len(),
@@ -241,7 +241,7 @@ fn receive(server: &Server, seen: &Sender<Seen>) {
     }
 }
 
-/// Verifies as a receiver does, from what came alone.
+/// Verifies as a receiver does, from the request alone.
 fn is_signed(request: &tiny_http::Request, body: &[u8]) -> bool {
     let value = |name: &'static str| {
         request
@@ -265,7 +265,7 @@ fn is_signed(request: &tiny_http::Request, body: &[u8]) -> bool {
     standard::verify(&secret, &message, value(standard::HEADER)).is_ok()
 }
 
-/// Waits until the receiver's yes is recorded; returns the delivery.
+/// Waits until the receiver's success is recorded; returns the delivery.
 #[allow(
     clippy::disallowed_methods,
     reason = "the demo watches from outside, as a person who reloads the page does"

@@ -1,4 +1,4 @@
-//! `hookbox doctor`: what may be wrong, and what to do about it.
+//! `hookbox doctor`: finds what may be wrong, and says what to do about it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::model::endpoint::EndpointReport;
 use crate::store::{Depth, Health, OpenTo, Store};
 use crate::time::{Timestamp, show_span};
 
-/// Less free than this, or than a tenth of the file, may soon be too little.
+/// Less free space than this, or than a tenth of the file, may soon be too little.
 const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 
-/// How much it matters.
+/// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
-    /// Nothing is lost, and somebody may want to know.
+    /// Nothing is lost, but the operator may want to know.
     Note,
     /// It may become a problem.
     Warning,
@@ -101,7 +101,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
     verdict(&findings)
 }
 
-/// Fails where something does not work, so that a timer's job can tell.
+/// Fails if something does not work, so that a scheduled job can detect it.
 fn verdict(findings: &[Finding]) -> Result<()> {
     let problems = findings.iter().filter(|one| one.level == Level::Problem);
     match problems.count() {
@@ -234,7 +234,7 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
     findings
 }
 
-/// A span without what is less than a second.
+/// Writes a duration in whole seconds.
 fn in_seconds(span: Duration) -> String {
     show_span(Duration::from_secs(span.as_secs()))
 }

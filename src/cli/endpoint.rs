@@ -140,10 +140,10 @@ struct Settings {
     auth_secret: AuthSecretArguments,
 }
 
-/// What was given, read.
+/// The given settings, already read.
 struct Change {
     pairs: Vec<(String, String)>,
-    /// Apart, since its bytes may be no text.
+    /// Kept apart, since its bytes may not be text.
     secret: Option<Secret>,
 }
 
@@ -283,7 +283,7 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
     context.out.object(&report.json(), &text)
 }
 
-/// Says what about it is probably not meant.
+/// Prints warnings about settings that are probably a mistake.
 fn say_doubts(context: &Context, report: &EndpointReport) {
     for doubt in &report.doubts {
         context.out.note(&format!("warning: {doubt}"));
@@ -326,7 +326,7 @@ fn hold(context: &Context, name: &str, reason: Option<&str>) -> Result<()> {
     context.out.object(&report.json(), &text)
 }
 
-/// A reason is a line of lists and pages.
+/// Checks a hold's reason: it is shown on one line of lists and pages.
 fn check_reason(reason: &str) -> Result<&str> {
     const CHARS_MAX: usize = 200;
     let reason = reason.trim();
@@ -344,7 +344,7 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
     let mut dropped = String::new();
     let mut dropped_count = 0;
     if let Some(before) = context.moment(drop_before)? {
-        // Those of that very moment stay.
+        // Events of exactly that moment stay.
         let up_to = before.minus(Duration::from_millis(1));
         let count = store.pending_up_to(store.endpoint_id(name)?, up_to)?;
         let question = format!("cancel {count} deliveries of events from before {before}?");
@@ -382,7 +382,7 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
     context.out.object(&object, &format!("{text}{aged}"))
 }
 
-/// Says what each filter makes of an event, and whether it was owed.
+/// Prints the result of each filter for an event, and whether it was owed.
 fn match_event(context: &Context, name: &str, event: &str) -> Result<()> {
     let store = context.store()?;
     let found = store.match_event(name, store.box_id().parse_event(event)?)?;

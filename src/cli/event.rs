@@ -1,4 +1,4 @@
-//! `hookbox enqueue` and `hookbox event`: what goes in, and what came in.
+//! `hookbox enqueue` and `hookbox event`: adding events and reading them.
 
 use std::io::Read;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::model::event::{BODY_BYTES_MAX, EventRecord, NewEvent};
 use crate::model::text::Text;
 use crate::store::{EventFilter, Store};
 
-/// How long a person waits for a search.
+/// Longest time that a search takes, since a person waits for it.
 const SEARCH_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
@@ -153,7 +153,7 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     }
 }
 
-/// Looks for a text, as long as a person waits, and says how far back it looked.
+/// Searches for a text until the time limit, and says how far back it looked.
 fn search(
     context: &Context,
     store: &Store,
@@ -174,15 +174,15 @@ fn search(
     Ok(found.rows)
 }
 
-/// The body as given: a text, a file's bytes, or standard input's.
+/// Reads the body as given: a text, a file's bytes, or standard input.
 pub(super) fn read_data(data: &str) -> Result<Vec<u8>> {
-    // A lone dash means standard input elsewhere, so it does here.
+    // A single dash means standard input in other programs, so it does here.
     let data = if data == "-" { "@-" } else { data };
     match data.strip_prefix('@') {
         None => Ok(data.as_bytes().to_vec()),
         Some("-") => {
             let mut bytes = Vec::new();
-            // One byte more than is allowed shows that it is too large.
+            // One byte more than is allowed shows that the body is too large.
             std::io::stdin()
                 .lock()
                 .take(BODY_BYTES_MAX as u64 + 1)

@@ -1,7 +1,7 @@
-//! The command line: one file a noun.
+//! The command line: one file for each noun.
 //!
-//! Parsing yields plain values; each command checks them once, asks the store, and prints.
-//! Results go to stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
+//! Parsing yields plain values; each command checks them once, asks the store, and prints. Results go to
+//! stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
 mod delivery;
 mod demo;
@@ -160,7 +160,7 @@ enum Command {
     },
 }
 
-/// The text of a file, without the byte order mark that Windows' editors begin one with.
+/// Reads a file's text, without the byte order mark that editors on Windows add.
 fn read_text(doing: &str, path: &Path) -> Result<String> {
     let text = std::fs::read_to_string(path).map_err(|error| Error::io_at(doing, path, error))?;
     match text.strip_prefix(BYTE_ORDER_MARK) {
@@ -179,12 +179,12 @@ struct Context {
 }
 
 impl Context {
-    /// Opens a store that must be there.
+    /// Opens a store that must exist.
     fn store(&self) -> Result<Store> {
         Store::open(&self.db, Missing::Refuse)
     }
 
-    /// Opens a store, making it if it is not there: for commands that set things up.
+    /// Opens a store, creating it if it does not exist: for commands that set things up.
     fn store_or_new(&self) -> Result<Store> {
         Store::open(&self.db, Missing::Create)
     }
@@ -199,7 +199,7 @@ impl Context {
             .transpose()
     }
 
-    /// Says that what was just made will wait, where nobody serves the file.
+    /// Prints that new deliveries will wait, if no process serves the file.
     fn note_if_not_served(&self, store: &Store) {
         if !store.is_served() {
             self.out
@@ -208,7 +208,7 @@ impl Context {
     }
 }
 
-/// Runs the command of this process's arguments.
+/// Runs the command in this process's arguments.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(&arguments);
@@ -299,14 +299,15 @@ fn stats(context: &Context) -> Result<()> {
     context.out.fields(&stats.json())
 }
 
-/// Makes a write beyond the limit of a file's size (`ulimit -f`) an error, as on a full disk, and not
-/// the end of the process: whoever handles SIGXFSZ gets EFBIG (setrlimit(2)).
+/// Makes a write beyond the file size limit (`ulimit -f`) an error, as on a full disk.
+///
+/// Without a handler for SIGXFSZ the process would end; with one the write fails with EFBIG (setrlimit(2)).
 fn outlive_size_limit() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let handled = runtime.and_then(|runtime| {
-        // The handler stays when the runtime goes.
+        // The handler stays after the runtime is dropped.
         let kind = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
         runtime.block_on(async { signal(kind) })
     });
@@ -325,8 +326,8 @@ fn start_log(arguments: &Arguments) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
-        // Of a line that cannot be written nobody is told: telling it ended the process, where the log is
-        // on a full disk.
+        // A log line that cannot be written is not reported. Reporting it would end the process when stderr
+        // goes to a full disk.
         .log_internal_errors(false)
         .init();
 }
@@ -340,8 +341,9 @@ struct Limit {
 }
 
 impl Limit {
-    /// Reads page after page until there are enough rows or no more. `page` is given how many to
-    /// read at most, and remembers by itself where it was.
+    /// Reads page after page until there are enough rows or no more.
+    ///
+    /// `page` gets the largest number of rows to read, and must remember its own position.
     fn pages<T>(&self, mut page: impl FnMut(usize) -> Result<Vec<T>>) -> Result<Vec<T>> {
         let mut rows = Vec::new();
         loop {
@@ -355,13 +357,13 @@ impl Limit {
         }
     }
 
-    /// The newest of a list that is whole and oldest first.
+    /// Returns the newest rows of a complete list that has the oldest first.
     fn newest<T>(&self, rows: Vec<T>) -> Vec<T> {
         rows.into_iter().rev().take(self.limit).collect()
     }
 }
 
-/// The filters that were given.
+/// Returns the filters that were given.
 fn given<'a>(asked: &'a [(&'a str, Option<String>)]) -> Vec<FilterPair<'a>> {
     let asked = asked.iter();
     asked
@@ -369,12 +371,12 @@ fn given<'a>(asked: &'a [(&'a str, Option<String>)]) -> Vec<FilterPair<'a>> {
         .collect()
 }
 
-/// The error for a `set` that names nothing.
+/// The error for a `set` without any setting.
 fn nothing_named() -> Error {
     Error::misuse("nothing to change was named; --help lists what can be set")
 }
 
-/// Reads a size in bytes: `65536`, `64KiB`, `1MiB`, `4GiB`.
+/// Parses a size in bytes: `65536`, `64KiB`, `1MiB`, `4GiB`.
 fn parse_size(text: &str) -> Result<usize> {
     let bad = || {
         Error::misuse(format!(

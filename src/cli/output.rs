@@ -1,6 +1,6 @@
-//! Printing: results on stdout, as text or as JSON; diagnostics on stderr.
+//! Prints results on stdout, as text or as JSON, and diagnostics on stderr.
 //!
-//! It is the only place that writes to either. A reader that hangs up early (`| head`) is no
+//! It is the only place that writes to either. A reader that stops reading early (`| head`) is not a
 //! failure.
 
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -23,7 +23,7 @@ impl Output {
         self.json
     }
 
-    /// One result: the object, or its text.
+    /// Prints one result: the object, or its text.
     pub(super) fn object(&self, object: &Value, text: &str) -> Result<()> {
         if self.json {
             self.line(&object.to_string())
@@ -32,7 +32,7 @@ impl Output {
         }
     }
 
-    /// One object: as JSON, or its fields one a line.
+    /// Prints one object: as JSON, or one field on each line.
     pub(super) fn fields(&self, object: &Value) -> Result<()> {
         if self.json {
             return self.line(&object.to_string());
@@ -41,7 +41,7 @@ impl Output {
         self.aligned(rows.map(|(name, value)| vec![name.clone(), plain(value)]))
     }
 
-    /// A list: one object a line as JSON, or a table of these fields.
+    /// Prints a list: as JSON with one object on each line, or a table of these fields.
     pub(super) fn list(&self, columns: &[&str], objects: &[Value]) -> Result<()> {
         if self.json {
             return objects
@@ -58,17 +58,17 @@ impl Output {
         self.aligned(std::iter::once(header).chain(rows))
     }
 
-    /// One line of text.
+    /// Prints one line of text.
     pub(super) fn line(&self, text: &str) -> Result<()> {
         self.bytes(format!("{text}\n").as_bytes())
     }
 
-    /// Exact bytes.
+    /// Prints exact bytes.
     pub(super) fn bytes(&self, bytes: &[u8]) -> Result<()> {
         self.reaches(bytes).map(|_| ())
     }
 
-    /// Exact bytes; whether somebody still reads.
+    /// Prints exact bytes; returns whether stdout still has a reader.
     pub(super) fn reaches(&self, bytes: &[u8]) -> Result<bool> {
         let mut stdout = std::io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -83,23 +83,23 @@ impl Output {
         std::io::stdout().is_terminal()
     }
 
-    /// Whether what is shown there may be coloured (https://no-color.org).
+    /// Whether the output may be coloured (https://no-color.org).
     pub(super) fn is_coloured(&self) -> bool {
         let forbids = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         self.is_shown() && !forbids
     }
 
-    /// A remark for a person, on stderr.
+    /// Prints a remark for a person, on stderr.
     pub(super) fn note(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "hookbox: {text}");
     }
 
-    /// Whether a person sits at a terminal, and can be asked.
+    /// Whether a person is at a terminal and can be asked.
     pub(super) fn is_interactive(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
     }
 
-    /// Asks a person at a terminal; where there is none, the answer is no.
+    /// Asks a person at a terminal; without a terminal the answer is no.
     pub(super) fn confirms(&self, question: &str) -> Result<bool> {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Ok(false);
@@ -112,7 +112,7 @@ impl Output {
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    /// What went wrong, on stderr.
+    /// Prints an error, on stderr.
     pub(super) fn error(&self, text: &str) {
         let _ = writeln!(std::io::stderr(), "hookbox: error: {text}");
     }
@@ -130,7 +130,9 @@ impl Output {
     }
 }
 
-/// A JSON value as a person reads it; control characters of foreign texts stay harmless.
+/// Formats a JSON value for a person.
+///
+/// Control characters of foreign texts are replaced.
 fn plain(value: &Value) -> String {
     let text = match value {
         Value::Null => "-".to_owned(),
@@ -144,7 +146,7 @@ fn plain(value: &Value) -> String {
     harmless(&text)
 }
 
-/// A foreign text on a terminal: control characters would steer it.
+/// Replaces the control characters of a foreign text: they would control the terminal.
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })

@@ -17,7 +17,7 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let sendable = store.sendable_event(id)?;
     let report = store.endpoint_report(name)?;
     let endpoint = &report.endpoint;
-    // As far as there is one: the chats that want an id of the delivery get it.
+    // Uses the event's delivery to this endpoint if there is one: some chats need a delivery id.
     let of_event = DeliveryFilter {
         event: Some(id),
         endpoint: Some(name.to_owned()),

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use crate::error::Error;
 
-/// The processes that have a file open, where the system shows that: those of the same user, and all
-/// to root.
+/// Returns the processes that have a file open.
+///
+/// The system shows the processes of the same user, and shows all of them to root.
 pub(super) fn processes_with(path: &Path) -> Vec<(u32, String)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
@@ -16,7 +17,7 @@ pub(super) fn processes_with(path: &Path) -> Vec<(u32, String)> {
         else {
             continue;
         };
-        // What ends meanwhile, or is another user's, cannot be read.
+        // The files of a process that has just ended, or of another user's process, cannot be read.
         let files = std::fs::read_dir(entry.path().join("fd"));
         let mut files = files.into_iter().flatten().flatten();
         let has_it = files.any(|file| std::fs::read_link(file.path()).is_ok_and(|to| to == path));
@@ -29,13 +30,13 @@ pub(super) fn processes_with(path: &Path) -> Vec<(u32, String)> {
     found
 }
 
-/// As "12 (name), 13 (name)".
+/// Formats processes as "12 (name), 13 (name)".
 pub(super) fn listed(processes: &[(u32, String)]) -> String {
     let named = processes.iter().map(|(id, name)| format!("{id} ({name})"));
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// Says which processes have the file open, where that is what stopped us.
+/// Adds to an error which processes have the file open, if they are its cause.
 pub(super) fn name_holders(error: Error) -> Error {
     let Error::InUse(path) = &error else {
         return error;

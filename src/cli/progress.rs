@@ -1,4 +1,4 @@
-//! Progress of long work, on a terminal: nothing is drawn where there is none.
+//! Shows the progress of long work on a terminal; without one nothing is drawn.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::model::delivery::State;
 use crate::model::id::ReplayId;
 use crate::store::Store;
 
-/// How often a bulk replay is looked at.
+/// How often a bulk replay is checked.
 const PERIOD: Duration = Duration::from_millis(200);
 
-/// Something whose length nobody knows.
+/// A progress display for work of unknown length.
 pub(super) struct Searching(ProgressBar);
 
 impl Searching {
@@ -22,7 +22,7 @@ impl Searching {
     }
 }
 
-/// Says that it is being searched.
+/// Shows that a search is running.
 pub(super) fn searching(context: &Context) -> Searching {
     let bar = ProgressBar::with_draw_target(None, target(context));
     bar.set_message("looking through the deliveries");
@@ -30,8 +30,9 @@ pub(super) fn searching(context: &Context) -> Searching {
     Searching(bar)
 }
 
-/// Waits until a bulk replay is over, and shows how far it is. It goes on by itself when this is
-/// broken off.
+/// Waits until a bulk replay is over, and shows its progress.
+///
+/// The replay continues if this command is interrupted.
 #[allow(
     clippy::disallowed_methods,
     reason = "another process does the work, and cannot tell"
@@ -66,7 +67,7 @@ pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()
     }
 }
 
-/// Work of a known length, told in units of its own.
+/// A progress bar for work of a known length.
 pub(super) struct Going(ProgressBar);
 
 impl Going {
@@ -82,7 +83,7 @@ impl Drop for Going {
     }
 }
 
-/// A bar for work of a known length: bytes, where `is_bytes`.
+/// Starts a bar for work of a known length; `is_bytes` says that the unit is bytes.
 pub(super) fn going(context: &Context, is_bytes: bool, what: &'static str) -> Going {
     let bar = ProgressBar::with_draw_target(Some(1), target(context));
     let template = if is_bytes {

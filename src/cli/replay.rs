@@ -1,5 +1,4 @@
-//! `hookbox replay`, `recover` and `backfill`: sending again, one or fifty thousand, after showing
-//! what that would do.
+//! `hookbox replay`, `recover` and `backfill`: send again, after a preview.
 
 use std::path::PathBuf;
 
@@ -153,7 +152,7 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
     }
 }
 
-/// `recover` and `backfill`.
+/// Runs `recover` or `backfill`.
 pub(super) fn recover_or_backfill(
     context: &Context,
     kind: ReplayKind,
@@ -181,7 +180,7 @@ pub(super) fn recover_or_backfill(
     bulk(context, &store, asked, &arguments.how)
 }
 
-/// A few that are named: made at once, all or none.
+/// Replays a few deliveries given by id: all of them at once, or none.
 fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -> Result<()> {
     let how = &arguments.how;
     if how.rate.is_some() {
@@ -210,7 +209,7 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         let preview = store.preview_named(&ids, &options)?;
         return show_preview(context, &preview, &preview.json_of_found());
     }
-    // An event stands for as many deliveries as it has endpoints.
+    // An event stands for one delivery to each of its endpoints, so the number is not obvious.
     let has_events = arguments.ids.iter().any(|id| id.starts_with("evt_"));
     if has_events && !how.yes && context.out.is_interactive() {
         confirm(context, &store.preview_named(&ids, &options)?)?;
@@ -225,7 +224,9 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
     outer.iter().try_for_each(|id| context.out.line(id))
 }
 
-/// Many that are chosen: written down, and made while somebody serves the file.
+/// Replays many deliveries chosen by filter.
+///
+/// The replay is stored, and its deliveries are created while some process serves the file.
 fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result<()> {
     let searching = progress::searching(context);
     let preview = store.preview_replay(&asked, || true);
@@ -270,8 +271,9 @@ fn confirm(context: &Context, preview: &Preview) -> Result<()> {
     }
 }
 
-/// Says of each bare number which delivery it was taken for: it may have been meant for another
-/// thing that has this number.
+/// Prints for each bare number which delivery it was read as.
+///
+/// The user may have meant another object with this number.
 pub(super) fn say_what_is_meant(
     context: &Context,
     store: &Store,
@@ -296,7 +298,7 @@ fn show_preview(context: &Context, preview: &Preview, object: &serde_json::Value
     context.out.object(object, &preview_text(preview))
 }
 
-/// What would be sent, in a few lines.
+/// Describes what would be sent, in a few lines.
 fn preview_text(preview: &Preview) -> String {
     let size = |bytes: i64| format!("{:.1} KiB", bytes as f64 / 1024.0);
     let mut lines = vec![format!(
@@ -332,7 +334,7 @@ fn preview_text(preview: &Preview) -> String {
     lines.join("\n")
 }
 
-/// Who asks, for the record.
+/// Returns who asks, for the record.
 fn asked_by() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()

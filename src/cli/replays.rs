@@ -1,4 +1,4 @@
-//! `hookbox replays`: bulk replays, watched and steered.
+//! `hookbox replays`: shows and controls bulk replays.
 
 use clap::Subcommand;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Secrets on the command line: from a file, a variable or standard input, never echoed.
+//! Secrets from a file, an environment variable or standard input, never echoed.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(super) struct RotateArguments {
 }
 
 impl RotateArguments {
-    /// The new secret.
+    /// Reads the new secret.
     pub(super) fn read(&self, context: &Context) -> Result<Secret> {
         self.secret.read(context)?.ok_or_else(|| {
             Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
@@ -134,8 +134,10 @@ impl SecretInput<'_> {
     }
 }
 
-/// The secret of a text: editors and `echo` end one with a newline, and some editors begin it with a
-/// byte order mark, which are no part of it. Blanks may be.
+/// Makes a secret of a text.
+///
+/// Editors and `echo` add a newline at the end, and some editors add a byte order mark at the beginning;
+/// neither is part of the secret. Spaces may be part of it.
 fn as_meant(context: &Context, mut bytes: Vec<u8>) -> Result<Secret> {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(Error::misuse(

@@ -75,9 +75,9 @@ pub(super) struct ServeArguments {
     egress_deny: Vec<IpNet>,
 }
 
-/// A token from a file, one newline at its end left out.
+/// Reads a token from a file, without one newline at its end.
 fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
-    /// Fewer can be guessed.
+    /// A shorter token can be guessed.
     const BYTES_MIN: usize = 16;
     let Some(path) = path else {
         return Ok(None);
@@ -93,7 +93,7 @@ fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
     Secret::new(token).map(Some)
 }
 
-/// The tokens of both files, which must differ.
+/// Reads the tokens of both files, which must differ.
 fn read_tokens(arguments: &ServeArguments) -> Result<Tokens> {
     let tokens = Tokens {
         operator: read_token(arguments.token_file.as_deref())?,
@@ -172,16 +172,17 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     Ok(())
 }
 
-/// Takes all the file descriptors that the system allows, and returns how many connections may
-/// come in so that enough are left for the way out, the database and the status page.
+/// Raises the limit of file descriptors, and returns how many connections may come in.
+///
+/// Enough descriptors are left for outgoing requests, the database and the status page.
 ///
 /// # Errors
 /// [`Error::Misuse`] when there are too few to serve at all.
 fn room_for_connections() -> Result<usize> {
-    /// The database with its log, for the writer and those who read; sockets, threads' bells, a
-    /// dozen connections in all.
+    /// For the database and its log, for the writer and the readers; for sockets and the pipes that wake
+    /// threads; for about a dozen connections.
     const LEAST: u64 = 48;
-    /// Twice as many requests as can be on the wire, the page's connections, the database.
+    /// For twice as many requests as can be on the wire, the status page's connections, the database.
     const RESERVED: u64 = 384;
     let mut limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -205,9 +206,9 @@ fn room_for_connections() -> Result<usize> {
         .min(CONNECTIONS_MAX))
 }
 
-/// The size of a file that can hold something.
+/// Parses a file size large enough to hold data.
 fn parse_file_size(text: &str) -> Result<u64> {
-    /// Empty tables and their indexes are a fifth of that.
+    /// Empty tables and their indexes take a fifth of this.
     const LEAST: u64 = 1024 * 1024;
     match parse_room(text)? {
         size if size >= LEAST => Ok(size),
@@ -217,7 +218,7 @@ fn parse_file_size(text: &str) -> Result<u64> {
     }
 }
 
-/// A size that may be nothing.
+/// Parses a size that may be zero.
 fn parse_room(text: &str) -> Result<u64> {
     match text {
         "0" => Ok(0),
@@ -245,7 +246,7 @@ fn parse_address(text: &str) -> Result<SocketAddr> {
         })
 }
 
-/// An unsigned source that the whole network reaches is most likely a mistake.
+/// Warns about an unsigned source that the whole network can reach: most likely a mistake.
 fn warn_of_open_sources(service: &Service) {
     let address = service.ingest_address();
     if address.is_none_or(|address| address.ip().is_loopback()) {
@@ -261,7 +262,7 @@ fn warn_of_open_sources(service: &Service) {
     }
 }
 
-/// SIGTERM and SIGINT. The first asks for an orderly stop, the second ends the process at once.
+/// SIGTERM and SIGINT: the first requests an orderly stop, the second ends the process at once.
 pub(super) struct Signals {
     runtime: tokio::runtime::Runtime,
     terminate: Signal,
@@ -269,7 +270,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    /// Takes the signals over; from now on they wait for [`Signals::wait`].
+    /// Installs the signal handlers; from now on signals wait for [`Signals::wait`].
     pub(super) fn listen() -> Result<Signals> {
         let cannot = |error| Error::io("listen for signals", error);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -298,7 +299,8 @@ impl Signals {
             .name("signals".to_owned())
             .spawn(move || {
                 self.next();
-                // Somebody is tired of waiting; what is pending stays pending.
+                // A second signal means that the user does not want to wait. Pending deliveries stay
+                // pending.
                 std::process::exit(1);
             });
         if let Err(error) = second {

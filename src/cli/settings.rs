@@ -1,4 +1,6 @@
-//! Options made of a table of settings: what is given becomes (name, text) pairs, as of a form.
+//! Command-line options made from a table of settings.
+//!
+//! The given options become (name, text) pairs, as in a form.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -11,12 +13,12 @@ use crate::model::settings::{
     ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
 };
 
-/// The settings of which a command takes options.
+/// The settings that a command has options for.
 pub(super) trait Table {
-    /// All of them.
+    /// All settings.
     const SETTINGS: &'static [Setting];
 
-    /// Those for which the command has arguments of its own.
+    /// Settings for which the command has arguments of its own.
     const ELSEWHERE: &'static [&'static str];
 }
 
@@ -44,7 +46,7 @@ impl Table for OfSignature {
     const ELSEWHERE: &'static [&'static str] = &[];
 }
 
-/// What was given.
+/// The given options.
 #[derive(Debug, Clone)]
 pub(super) struct Options<T> {
     given: Vec<(&'static Setting, Vec<String>)>,
@@ -52,7 +54,7 @@ pub(super) struct Options<T> {
 }
 
 impl<T: Table> Options<T> {
-    /// The pairs; files that are named are read.
+    /// Returns the pairs; named files are read.
     pub(super) fn read(self) -> Result<Vec<(String, String)>> {
         let mut pairs = Vec::new();
         for (setting, texts) in self.given {

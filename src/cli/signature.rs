@@ -1,4 +1,4 @@
-//! `hookbox signature`: sign and verify by hand, for whoever debugs a receiver or a sender.
+//! `hookbox signature`: sign and verify by hand, to debug a receiver or a sender.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -76,7 +76,7 @@ pub(super) fn run(context: &Context, command: SignatureCommand) -> Result<()> {
     }
 }
 
-/// What both need: scheme, secret, rules, content type, body.
+/// What both commands need: scheme, secret, rules, content type, body.
 struct Read {
     scheme: Scheme,
     secret: Secret,

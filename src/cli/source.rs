@@ -1,4 +1,4 @@
-//! `hookbox source`: ways in.
+//! `hookbox source`: where events come in.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -93,12 +93,12 @@ struct Settings {
     path_token: bool,
 }
 
-/// What was given, read.
+/// The given settings, already read.
 struct Change {
     pairs: Vec<(String, String)>,
-    /// Apart, since its bytes may be no text.
+    /// Kept apart, since its bytes may not be text.
     secret: Option<Secret>,
-    /// `Some(None)` takes the token away; one that there is stays.
+    /// `Some(None)` removes the token; without a new value the existing token stays.
     path_token: Option<Option<Secret>>,
 }
 
@@ -115,7 +115,7 @@ impl Settings {
     }
 }
 
-/// 128 bits by chance, in a form that can stand in a path.
+/// Draws a random token of 128 bits, in a form that is valid in a URL path.
 fn draw_token() -> Result<Secret> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
@@ -281,14 +281,14 @@ fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
     context.out.object(&report.json(now), &text)
 }
 
-/// The source as whoever sets its sender up needs it: with the token in its path.
+/// Returns the source as JSON, with the token in its path: whoever sets up the sender needs it.
 fn with_whole_path(context: &Context, report: &SourceReport) -> Value {
     let mut object = report.json(context.now());
     object["path"] = report.source.path().into();
     object
 }
 
-/// Says plainly what this source's requests do not prove.
+/// Warns about what this source's requests do not prove.
 fn warn_of_unproved(context: &Context, source: &Source) {
     if let Some(what) = source.unproved(context.now()) {
         context.out.note(&format!("warning: {what}"));

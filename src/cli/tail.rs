@@ -1,4 +1,4 @@
-//! `hookbox tail`: what happens, while it happens.
+//! `hookbox tail`: prints what happens, while it happens.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::model::id::BoxId;
 use crate::store::{FeedEvent, Follower};
 use crate::time::{Timestamp, show_span};
 
-/// How often it is looked whether something happened.
+/// How often new events are looked up.
 const PERIOD: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Args)]
@@ -33,7 +33,7 @@ pub(super) struct TailArguments {
     no_follow: bool,
 }
 
-/// Prints until somebody breaks it off, or nobody reads any more.
+/// Prints until the user interrupts it, or nobody reads the output any more.
 #[allow(
     clippy::disallowed_methods,
     reason = "another process does what is followed, and cannot tell"
@@ -78,7 +78,7 @@ pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     Ok(())
 }
 
-/// How lines are written: JSON, unless a person at a terminal reads them.
+/// Output form: JSON, unless a person at a terminal reads it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Json,
@@ -103,7 +103,7 @@ fn line(manner: Manner, feed_event: &FeedEvent, box_id: &BoxId, now: Timestamp) 
     )
 }
 
-/// What a person is told of a feed event.
+/// The text that a person gets for a feed event.
 struct Told {
     what: &'static str,
     style: Style,
@@ -141,7 +141,7 @@ fn told(feed_event: &FeedEvent, box_id: &BoxId) -> Told {
             if let Some(error) = &attempt.error {
                 text.push_str(&format!("  {error}"));
             }
-            // Only of the last one: an older one was followed by others.
+            // Only for the last attempt: after an older one there were others.
             if delivery.state == State::Dead && delivery.attempts == attempt.number {
                 text.push_str("  (gave up)");
             }

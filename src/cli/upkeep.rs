@@ -1,4 +1,4 @@
-//! `hookbox backup`, `restore`, `check`, `salvage`, `compact` and `prune`: looking after the file.
+//! File maintenance: `backup`, `restore`, `check`, `salvage`, `compact`, `prune`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::store::{self, Copied, Depth, Pruned};
 use crate::time::Timestamp;
 
-/// How long the file is left to others between two steps of removing.
+/// How long the file is left to other programs between two steps of removing.
 const REST: Duration = Duration::from_millis(30);
 
 #[derive(Debug, Args)]
@@ -246,8 +246,9 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
         .object(&pruned.json(store.box_id(), false), &text)
 }
 
-/// Leaves the file to others: whoever waits for its lock looks for it only now and then, and would
-/// find it taken again.
+/// Leaves the file to other programs for a while.
+///
+/// A program that waits for the lock tries only now and then, and would find it taken again.
 #[allow(
     clippy::disallowed_methods,
     reason = "SQLite tells nobody who waits for a lock"
@@ -256,7 +257,7 @@ fn rest() {
     std::thread::sleep(REST);
 }
 
-/// Goes on to the end, and shows how far it is.
+/// Runs to the end, and shows the progress.
 fn watched(bar: &progress::Going) -> impl FnMut(&Pruned) -> bool {
     let mut first = None;
     move |pruned| {

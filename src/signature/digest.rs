@@ -1,4 +1,4 @@
-//! The HMAC that most schemes are made of: which hash is under it, and how it is written.
+//! The HMAC that most schemes are built on: its hash and its text encoding.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,21 +13,21 @@ use subtle::ConstantTimeEq;
 use super::{Rejection, Secret};
 use crate::error::{Error, Result};
 
-/// The hash under the HMAC.
+/// The hash of the HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// Still sound for this use; old senders have nothing else.
+    /// SHA-1. It is still sound for an HMAC, and old senders support nothing else.
     Sha1,
-    /// What nearly everybody uses.
+    /// SHA-256, which nearly everybody uses.
     Sha256,
-    /// The longer one.
+    /// SHA-512.
     Sha512,
 }
 
-/// How the HMAC is written.
+/// The text encoding of the HMAC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
-    /// Hexadecimal digits, in either case.
+    /// Hexadecimal digits, in upper or lower case.
     Hex,
     /// Base64 in the standard alphabet, with padding.
     Base64,
@@ -37,7 +37,9 @@ impl Algorithm {
     /// Every algorithm, in the order of the help text.
     pub const ALL: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
 
-    /// The name used on the command line, and by senders before the equals sign.
+    /// Returns the name used on the command line.
+    ///
+    /// Senders write the same name before the equals sign.
     pub fn name(self) -> &'static str {
         match self {
             Algorithm::Sha1 => "sha1",
@@ -46,7 +48,7 @@ impl Algorithm {
         }
     }
 
-    /// The HMAC of these texts, one after the other (RFC 2104).
+    /// Computes the HMAC of these texts, one after the other (RFC 2104).
     pub(super) fn hmac(self, secret: &Secret, texts: &[&[u8]]) -> Vec<u8> {
         fn run<M: Mac + KeyInit>(key: &[u8], texts: &[&[u8]]) -> Vec<u8> {
             let mut mac =
@@ -63,8 +65,9 @@ impl Algorithm {
         }
     }
 
-    /// Compares a digest as it is written with that of these texts, in constant time; `malformed`
-    /// is said of one that is not written so.
+    /// Compares an encoded digest with the digest of these texts, in constant time.
+    ///
+    /// `malformed` is the rejection if the text is not a digest of this encoding.
     pub(super) fn check(
         self,
         encoding: Encoding,
@@ -90,7 +93,7 @@ impl Encoding {
     /// Every encoding, in the order of the help text.
     pub const ALL: [Encoding; 2] = [Encoding::Hex, Encoding::Base64];
 
-    /// The name used on the command line.
+    /// Returns the name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Encoding::Hex => "hex",
@@ -98,7 +101,7 @@ impl Encoding {
         }
     }
 
-    /// What a digest looks like, for whoever sent something else.
+    /// Describes a digest's form, for a sender that sent something else.
     pub(super) fn form(self, algorithm: Algorithm) -> String {
         let bytes = match algorithm {
             Algorithm::Sha1 => 20,

@@ -1,6 +1,8 @@
-//! DingTalk's custom robots: `timestamp` and `sign` in the URL's query, remade for each attempt.
-//! The signature is that of [`gitee`](super::gitee::sign) over milliseconds and covers no body; DingTalk
-//! takes it for an hour. Source: DingTalk, "Custom robot security settings".
+//! DingTalk's custom robots: `timestamp` and `sign` in the URL's query.
+//!
+//! They are made anew for each attempt. The signature is that of [`gitee`](super::gitee::sign) over
+//! milliseconds and does not cover the body; DingTalk accepts it for an hour. Source: DingTalk, "Custom
+//! robot security settings".
 
 use super::{Secret, gitee};
 use crate::time::Timestamp;

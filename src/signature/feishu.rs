@@ -1,6 +1,8 @@
-//! Feishu's and Lark's custom bots: `timestamp` and `sign` on top of the body, remade for each
-//! attempt. Timestamp, line feed and secret are the key, and what is signed is empty; Feishu takes
-//! it for an hour. Source: Feishu, "Custom bot usage guide", signature verification.
+//! Feishu's and Lark's custom bots: `timestamp` and `sign` as fields of the body.
+//!
+//! They are made anew for each attempt. The HMAC's key is the timestamp, a line feed and the secret, and
+//! its message is empty; Feishu accepts it for an hour. Source: Feishu, "Custom bot usage guide", signature
+//! verification.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -34,7 +36,7 @@ mod tests {
 
     #[test]
     fn published_signatures_are_made() {
-        // Two public test suites have the first; the others were recomputed with Python's hmac and
+        // Two public test suites have the first vector; the others were computed with Python's hmac and
         // with OpenSSL.
         for (secret, seconds, expected) in [
             (

@@ -1,6 +1,6 @@
-//! HTML form bodies: in form mode a producer signs, or means, the text of one field.
+//! HTML form bodies: in form mode a producer signs the text of one field.
 //!
-//! Pure; it must never guess that a body is a form: the content type says so.
+//! Pure. It must never guess that a body is a form: the content type says so.
 
 /// Whether a content type is that of an HTML form; parameters and case are ignored.
 ///
@@ -20,7 +20,9 @@ pub fn is_form(content_type: Option<&str>) -> bool {
         .eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The first field of this name, decoded; `None` when the body is no form or has no such field.
+/// Returns the first field of this name, decoded.
+///
+/// `None` if the body is not a form or has no such field.
 pub fn field(content_type: Option<&str>, body: &[u8], name: &str) -> Option<String> {
     if !is_form(content_type) {
         return None;

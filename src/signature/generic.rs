@@ -1,7 +1,7 @@
-//! An HMAC over the body, in a header, with an algorithm and an encoding of the user's choice.
+//! An HMAC in a header, with an algorithm and an encoding of the user's choice.
 //!
-//! What stands before an equals sign (`sha256=...`) is left out when it is the algorithm's name,
-//! since many senders write it so.
+//! A prefix with an equals sign (`sha256=...`) is ignored if it is the algorithm's name, since many senders
+//! write it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,25 +17,28 @@ use crate::time::Timestamp;
 /// Where the signature is and how it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
-    /// The header that carries it.
+    /// The header that carries the signature.
     pub header: Cow<'static, str>,
-    /// The hash under the HMAC.
+    /// The hash of the HMAC.
     pub algorithm: Algorithm,
-    /// How it is written.
+    /// The text encoding of the HMAC.
     pub encoding: Encoding,
-    /// What stands before it when it is made here. What stands before one that came in need not be
-    /// said.
+    /// Text before a signature that hookbox makes.
+    ///
+    /// For an incoming signature the prefix is optional.
     pub prefix: String,
-    /// What it covers.
+    /// What the signature covers.
     pub over: Over,
-    /// The header with the time, where the signature covers one. Where it is the signature's own, that is
-    /// a list of `t=` and signatures, as Stripe's.
+    /// The header with the time, if the signature covers a time.
+    ///
+    /// If it is the signature's own header, its value is a list of `t=` and signatures, as Stripe sends it.
     pub timestamp_header: Option<Cow<'static, str>>,
 }
 
-/// What a signature covers: `{id}.{timestamp}.{body}` and the like. `{id}` is the `webhook-id`,
-/// `{timestamp}` the time as it is written in its header, in seconds where it is made here, `{body}` the
-/// bytes of the body.
+/// What a signature covers: `{id}.{timestamp}.{body}` and similar templates.
+///
+/// `{id}` is the `webhook-id`. `{timestamp}` is the time as it is written in its header; hookbox writes it
+/// in seconds. `{body}` is the bytes of the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Over(Vec<Part>);
 
@@ -47,10 +50,10 @@ enum Part {
     Body,
 }
 
-/// Checks that a text can be the name of a header.
+/// Checks that a text is a valid header name.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it cannot.
+/// [`Error::Misuse`] when it is not.
 pub fn check_header(name: &str) -> Result<()> {
     match http::HeaderName::try_from(name) {
         Ok(_) => Ok(()),
@@ -61,7 +64,7 @@ pub fn check_header(name: &str) -> Result<()> {
 }
 
 impl Default for Over {
-    /// The body alone.
+    /// Covers only the body.
     fn default() -> Over {
         Over(vec![Part::Body])
     }
@@ -73,7 +76,7 @@ impl Over {
         self.0.contains(&Part::Timestamp)
     }
 
-    /// The texts that are covered, one after the other.
+    /// Returns the covered texts, one after the other.
     fn texts<'a>(&'a self, id: &'a str, time: &'a str, body: &'a [u8]) -> Vec<&'a [u8]> {
         let texts = self.0.iter().map(|part| match part {
             Part::Text(text) => text.as_bytes(),
@@ -138,7 +141,7 @@ impl FromStr for Over {
 }
 
 impl Default for Rules {
-    /// As GitHub made it common: `X-Hub-Signature-256`, SHA-256, hex.
+    /// The form that GitHub made common: `X-Hub-Signature-256`, SHA-256, hex.
     fn default() -> Rules {
         Rules {
             header: Cow::Borrowed(github::HEADER),
@@ -152,8 +155,10 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// Adds what is not as usual to a JSON object: `signature_header`, `signature_algorithm`,
-    /// `signature_encoding`, `signature_prefix`, `signature_over`.
+    /// Adds the values that differ from the default to a JSON object.
+    ///
+    /// The names are `signature_header`, `signature_algorithm`, `signature_encoding`, `signature_prefix`
+    /// and `signature_over`.
     pub fn put(&self, object: &mut Map<String, Value>) {
         let usual = Rules::default();
         let parts = [
@@ -188,7 +193,7 @@ impl Rules {
         object.extend(time.map(|name| ("timestamp_header".to_owned(), name.to_string().into())));
     }
 
-    /// The same as a JSON object of its own.
+    /// Returns the values that differ from the default as a JSON object.
     pub fn json(&self) -> Value {
         let mut object = Map::new();
         self.put(&mut object);
@@ -198,7 +203,7 @@ impl Rules {
     /// Reads what [`Rules::put`] wrote.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a part is not one.
+    /// [`Error::Misuse`] when a value is invalid.
     pub fn from_json(object: &Value) -> Result<Rules> {
         let text = |name: &str| object[name].as_str();
         let mut rules = Rules::default();
@@ -221,10 +226,10 @@ impl Rules {
         Ok(rules)
     }
 
-    /// Checks that the signature can stand in a header.
+    /// Checks that the signature can be sent in a header.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when no header can have the name (RFC 9110, section 5.1) or the prefix.
+    /// [`Error::Misuse`] when the name (RFC 9110, section 5.1) or the prefix is not valid in a header.
     pub fn check(&self) -> Result<()> {
         check_header(&self.header)?;
         if let Some(name) = &self.timestamp_header {
@@ -238,13 +243,13 @@ impl Rules {
         }
     }
 
-    /// Whether signature and time stand in one header, `t=1492774577,v1=...`.
+    /// Whether signature and time are in one header, `t=1492774577,v1=...`.
     fn is_list(&self) -> bool {
         let time = self.timestamp_header.as_ref();
         time.is_some_and(|time| time.eq_ignore_ascii_case(&self.header))
     }
 
-    /// Signs one attempt: the headers that prove it.
+    /// Signs one attempt and returns the signature headers.
     pub fn sign(
         &self,
         secret: &Secret,
@@ -320,15 +325,17 @@ impl Rules {
         };
         let texts = self.over.texts(id, time, request.body);
         self.check_any(&items, secret, &texts)?;
-        // Last, so that a stranger learns nothing of this machine's clock.
+        // Checked last, so that a stranger learns nothing about this machine's clock.
         match at {
             Some(at) => Rejection::unless_recent(at, request.now, request.tolerance),
             None => Ok(()),
         }
     }
 
-    /// Checks the signatures of a list, of which one must be right: while a sender's secret is being
-    /// replaced there are two. The body is hashed once, however many there are.
+    /// Checks a list of signatures, of which one must be right.
+    ///
+    /// While a sender's secret is being replaced there are two. The body is hashed once, whatever the
+    /// number of signatures.
     fn check_any(
         &self,
         items: &[&str],
@@ -336,7 +343,7 @@ impl Rules {
         texts: &[&[u8]],
     ) -> std::result::Result<(), Rejection> {
         let is_prefixed = |item: &&str| !self.prefix.is_empty() && item.starts_with(&self.prefix);
-        // What stands before one need not be said, or be there.
+        // For an incoming signature the prefix is optional.
         let needs_prefix = items.iter().any(is_prefixed);
         let claimed = items
             .iter()
@@ -368,7 +375,7 @@ impl Rules {
         }
     }
 
-    /// Reads a time: seconds, with or without a fraction, or milliseconds since 1970, or RFC 3339.
+    /// Reads a time: seconds, with or without a fraction, milliseconds since 1970, or RFC 3339.
     fn read_time(&self, text: &str) -> std::result::Result<Timestamp, Rejection> {
         /// As seconds this would be in the year 5138.
         const MILLIS_FROM: u64 = 100_000_000_000;
@@ -396,8 +403,8 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    // RFC 4231, test case 2 (SHA-256 and SHA-512), and RFC 2202, test case 2 (SHA-1): the key
-    // "Jefe" over "what do ya want for nothing?".
+    // RFC 4231, test case 2 (SHA-256 and SHA-512), and RFC 2202, test case 2 (SHA-1): the key "Jefe" over
+    // "what do ya want for nothing?".
     const BODY: &[u8] = b"what do ya want for nothing?";
     const PUBLISHED: [(Algorithm, &str); 3] = [
         (Algorithm::Sha1, "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
@@ -420,7 +427,7 @@ mod tests {
         }
     }
 
-    /// Checks a request with these headers, looked at within the second `now`.
+    /// Checks a request with these headers at the second `now`.
     fn verify_at(
         now: i64,
         rules: &Rules,
@@ -454,7 +461,7 @@ mod tests {
                 (Encoding::Hex, digits.to_owned()),
                 (Encoding::Hex, digits.to_uppercase()),
                 (Encoding::Hex, format!("{algorithm}={digits}")),
-                // Of several, one that is right is enough.
+                // If there are several signatures, one right signature is enough.
                 (Encoding::Hex, format!("{}, {digits}", "0".repeat(2))),
                 (Encoding::Base64, base64.clone()),
                 (Encoding::Base64, format!("{algorithm}={base64}")),
@@ -522,8 +529,10 @@ mod tests {
         assert_eq!(moved, Err(Rejection::Mismatch));
     }
 
-    /// The header is a list of `t=` and signatures, of which there are two while a secret is replaced, and
-    /// others of an older scheme (Stripe, "Resolve webhook signature verification errors").
+    /// The header is a list of `t=` and signatures.
+    ///
+    /// While a secret is replaced there are two signatures, and there are others of an older scheme
+    /// (Stripe, "Resolve webhook signature verification errors").
     #[test]
     fn a_list_of_time_and_signatures_is_taken_apart() {
         let list = Rules {
@@ -570,7 +579,7 @@ mod tests {
             timestamp_header: Some("X-Time".into()),
             ..rules(Algorithm::Sha256, Encoding::Base64)
         };
-        // Zendesk's times are of RFC 3339, others' in milliseconds.
+        // Zendesk sends times in RFC 3339, others send milliseconds.
         for time in [
             "2026-11-28T08:00:00Z",
             "1795852800000",
@@ -588,8 +597,8 @@ mod tests {
         }
     }
 
-    /// Cause: the body was hashed for each signature of a list. Damage: one request of a stranger's, with
-    /// 20,000 of them, kept the way in busy for seconds. Cure: it is hashed once.
+    /// Cause: the body was hashed for each signature of a list. Damage: one request of a stranger, with
+    /// 20,000 signatures, kept the listener busy for seconds. Cure: the body is hashed once.
     #[test]
     fn a_list_of_many_signatures_costs_one_hash() {
         let rules = rules(Algorithm::Sha256, Encoding::Hex);
@@ -639,7 +648,7 @@ mod tests {
             let rejection = verify(&rules, malformed, BODY).unwrap_err().to_string();
             assert!(rejection.contains("64 hex digits"), "{rejection}");
         }
-        // A part of the right one is not the right one.
+        // A part of the right signature is not accepted.
         let part = &PUBLISHED[1].1[..32];
         assert_eq!(verify(&rules, part, BODY), Err(Rejection::Mismatch));
     }

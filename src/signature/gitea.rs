@@ -1,8 +1,8 @@
-//! Gitea and Forgejo: the lower-case hex of HMAC-SHA256 over the JSON text, as in Gogs, under
-//! `X-Gitea-Signature` or `X-Forgejo-Signature`.
+//! Gitea and Forgejo: the hex of HMAC-SHA256 over the JSON text, as in Gogs.
 //!
-//! In form mode it covers the decoded `payload` field. Source: Gitea's webhook delivery code. A
-//! hook without a secret sends the header empty; that is unsigned, not valid.
+//! The hex is in lower case. The header is `X-Gitea-Signature` or `X-Forgejo-Signature`. In form mode the signature covers the
+//! decoded `payload` field. Source: Gitea's webhook delivery code. A hook without a secret sends the header
+//! empty; that is unsigned, not valid.
 
 use super::{Rejection, Secret, gogs};
 

@@ -1,9 +1,11 @@
-//! Gitee: `X-Gitee-Token` is either the plain password, or the base64 of HMAC-SHA256 over
-//! `TIMESTAMP`, a line feed and the secret, keyed with the secret.
+//! Gitee: `X-Gitee-Token` is the plain password or a signature of the time.
 //!
-//! **Neither covers the body**: whoever holds one timestamp and its signature can send any body
-//! until it is an hour old. Source: Gitee's page on webhook signatures; that the header carries
-//! the raw base64, not its URL-encoded form, was seen on captured requests.
+//! The signature is the base64 of HMAC-SHA256 over `TIMESTAMP`, a line feed and the secret, keyed with the
+//! secret.
+//!
+//! **Neither covers the body**: whoever knows one timestamp and its signature can send any body until the
+//! timestamp is an hour old. Source: Gitee's page on webhook signatures. Captured requests showed that the
+//! header carries the raw base64, not its URL-encoded form.
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ pub const HEADER: &str = "X-Gitee-Token";
 /// The header that carries the signed time, in milliseconds since 1970.
 pub const TIMESTAMP_HEADER: &str = "X-Gitee-Timestamp";
 
-/// How old a signature may be: Gitee's documentation says an hour.
+/// How old a signature may be: an hour, as Gitee's documentation says.
 pub const TOLERANCE: Duration = Duration::from_secs(3600);
 
 /// Signs a moment.
@@ -43,12 +45,14 @@ pub fn sign(secret: &Secret, timestamp_ms: &str) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-/// Checks a token in constant time, as a signature of the moment and as the password itself: the
-/// request does not say which of the two it is.
+/// Checks a token in constant time.
+///
+/// It is checked as a signature of the time and as the password itself: the request does not say which of
+/// the two it is.
 ///
 /// # Errors
-/// A [`Rejection`] when the token is absent or empty, of another secret or moment, or signed
-/// longer than `tolerance` before or after `now` (`None` takes any time).
+/// A [`Rejection`] when the token is absent or empty, made with another secret or time, or signed longer
+/// than `tolerance` before or after `now` (`None` accepts any time).
 pub fn verify(
     secret: &Secret,
     token: Option<&str>,
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     const SECRET: &str = "bBg5lrt03VixkX85CNqYIcecC0SIGASE";
-    // Recomputed with Python's hmac and with OpenSSL from captured requests.
+    // Computed with Python's hmac and with OpenSSL from captured requests.
     const SIGNED: [(&str, &str); 2] = [
         (
             "1633679083918",

@@ -1,5 +1,6 @@
-//! GitHub: `X-Hub-Signature-256` is `sha256=` and the lower-case hex of HMAC-SHA256 over the body;
-//! older servers send `X-Hub-Signature` alone, the same with SHA-1.
+//! GitHub: `X-Hub-Signature-256` is `sha256=` and the hex of HMAC-SHA256 over the body.
+//!
+//! The hex is in lower case. Older servers send only `X-Hub-Signature`, the same with SHA-1.
 //!
 //! Source: GitHub's page "Validating webhook deliveries", which publishes the first vector below.
 
@@ -9,7 +10,7 @@ use super::{Rejection, Secret};
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Hub-Signature-256";
 
-/// The header that carries the older one.
+/// The header that carries the older signature.
 pub const SHA1_HEADER: &str = "X-Hub-Signature";
 
 /// Signs the body.
@@ -28,18 +29,19 @@ pub fn sign(secret: &Secret, body: &[u8]) -> String {
     format!("{}={}", Algorithm::Sha256, hex::encode(digest))
 }
 
-/// Signs the body as older receivers expect it.
+/// Signs the body with SHA-1, for older receivers.
 pub fn sign_sha1(secret: &Secret, body: &[u8]) -> String {
     let digest = Algorithm::Sha1.hmac(secret, &[body]);
     format!("{}={}", Algorithm::Sha1, hex::encode(digest))
 }
 
-/// Checks the value of `X-Hub-Signature-256` in constant time; where a request has none, that of
-/// `X-Hub-Signature`.
+/// Checks the value of `X-Hub-Signature-256` in constant time.
+///
+/// If a request has none, the value of `X-Hub-Signature` is checked.
 ///
 /// # Errors
-/// A [`Rejection`] when both are absent or empty (or, as Gitea sends it without a secret, a bare
-/// `sha256=`), or the one is not of the form, or of another secret or body.
+/// A [`Rejection`] when both are absent or empty (or a bare `sha256=`, as Gitea sends it without a secret),
+/// or the value has another form, or was made with another secret or body.
 pub fn verify(
     secret: &Secret,
     body: &[u8],
@@ -48,7 +50,7 @@ pub fn verify(
 ) -> Result<(), Rejection> {
     let check = |header, algorithm: Algorithm, value: Option<&str>| {
         let value = value.map(str::trim).unwrap_or_default();
-        // The algorithm's name must be there: it tells the two apart.
+        // The algorithm's name must be there: it separates the two headers' values.
         let digits = value
             .strip_prefix(algorithm.name())
             .and_then(|rest| rest.strip_prefix('='));
@@ -101,7 +103,7 @@ mod tests {
     fn the_older_value_counts_only_where_the_newer_is_absent() {
         let secret = Secret::new("It's a Secret to Everybody").unwrap();
         let body = b"Hello, World!";
-        // Recomputed with Python's hmac and with OpenSSL.
+        // Computed with Python's hmac and with OpenSSL.
         let older = Some("sha1=01dc10d0c83e72ed246219cdd91669667fe2ca59");
         assert_eq!(verify(&secret, body, None, older), Ok(()));
         assert_eq!(verify(&secret, b"x", None, older), Err(Rejection::Mismatch));

@@ -1,8 +1,8 @@
-//! Gogs: `X-Gogs-Signature` is the lower-case hex of HMAC-SHA256 over the JSON text.
+//! Gogs: `X-Gogs-Signature` is the hex of HMAC-SHA256 over the JSON text.
 //!
-//! In form mode the signature covers the decoded `payload` field, not the form body. Source of
-//! both rules: Gogs' own webhook delivery code. A Gogs hook without a secret sends the header
-//! empty; that is unsigned, not valid.
+//! The hex is in lower case. In form mode the signature covers the decoded `payload` field, not the form body. Source of both rules:
+//! Gogs's own webhook delivery code. A Gogs hook without a secret sends the header empty; that is unsigned,
+//! not valid.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use super::{Rejection, Secret};
 /// The header that carries the signature.
 pub const HEADER: &str = "X-Gogs-Signature";
 
-/// Signs a body that will be sent with this content type.
+/// Signs a body that is sent with this content type.
 pub fn sign(secret: &Secret, content_type: Option<&str>, body: &[u8]) -> String {
     let signed = signed_bytes(content_type, body);
     hex::encode(Algorithm::Sha256.hmac(secret, &[&signed]))
@@ -42,7 +42,7 @@ pub fn verify(
     verify_named(HEADER, secret, content_type, body, header)
 }
 
-/// The same under the header of a relative: Gitea's and Forgejo's signatures are made alike.
+/// Checks the value of a similar header: Gitea and Forgejo sign in the same way.
 pub(super) fn verify_named(
     name: &'static str,
     secret: &Secret,
@@ -61,8 +61,9 @@ pub(super) fn verify_named(
     })
 }
 
-/// The bytes that the signature covers: in form mode the decoded `payload`, else the body. A form
-/// with any other field is not one of Gogs': the signature would not cover all of it.
+/// Returns the bytes that the signature covers.
+///
+/// They are the decoded `payload` in form mode, and else the body. A form with any other field is not from Gogs: the signature would not cover all of it.
 pub fn signed_bytes<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, [u8]> {
     if is_form(content_type) {
         let mut fields = form_urlencoded::parse(body);
@@ -81,7 +82,7 @@ mod tests {
 
     const BODY: &[u8] = br#"{"ref":"refs/heads/main"}"#;
     const JSON: Option<&str> = Some("application/json");
-    // Recomputed with Python's hmac and with OpenSSL.
+    // Computed with Python's hmac and with OpenSSL.
     const SIGNATURE: &str = "7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa";
 
     fn secret() -> Secret {
@@ -100,7 +101,7 @@ mod tests {
         let kind = Some("application/x-www-form-urlencoded; charset=utf-8");
         assert_eq!(verify(&secret(), kind, form, Some(SIGNATURE)), Ok(()));
         assert_eq!(sign(&secret(), kind, form), SIGNATURE);
-        // What the signature does not cover must not ride along.
+        // A field that the signature does not cover must not be accepted.
         for smuggled in [&b"&payload=x"[..], b"&x=1"] {
             let body = [form, smuggled].concat();
             assert_eq!(
@@ -108,7 +109,7 @@ mod tests {
                 Err(Rejection::Mismatch)
             );
         }
-        // The same bytes sent as JSON are another message.
+        // The same bytes sent as JSON are a different message.
         assert_eq!(
             verify(&secret(), JSON, form, Some(SIGNATURE)),
             Err(Rejection::Mismatch)

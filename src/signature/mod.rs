@@ -1,8 +1,8 @@
-//! Signing what goes out and verifying what comes in: pure, one file a scheme.
+//! Signs and verifies requests. Pure; one file for each scheme.
 //!
-//! Both doors use this module, so a signature that hookbox makes is one that it would accept. It
-//! must never store a signature or read a clock: schemes that cover the time of the attempt are
-//! given it ([`Signable::timestamp`]), so a retry or replay is always signed anew.
+//! `inbound` and `outbound` both use this module, so a signature that hookbox makes is one that it would
+//! accept. It must never store a signature or read a clock: a scheme that covers the time of the attempt
+//! gets it as an argument ([`Signable::timestamp`]), so a retry or replay is always signed anew.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -33,17 +33,21 @@ pub use secret::{OldSecret, Secret};
 /// How requests to an endpoint are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
-    /// Not at all.
+    /// No signature.
     None,
-    /// Standard Webhooks 1.0.0: `webhook-signature: v1,BASE64`, or `v1a,BASE64` with a private key.
+    /// Standard Webhooks 1.0.0: `webhook-signature: v1,BASE64`.
+    ///
+    /// With a private key it is `v1a,BASE64`.
     Standard,
-    /// As GitHub does: `X-Hub-Signature-256: sha256=HEX`, and the older `X-Hub-Signature`.
+    /// GitHub's scheme: `X-Hub-Signature-256: sha256=HEX`.
+    ///
+    /// The older `X-Hub-Signature` is sent as well.
     Github,
-    /// As Gogs does: `X-Gogs-Signature: HEX`.
+    /// Gogs's scheme: `X-Gogs-Signature: HEX`.
     Gogs,
-    /// As Gitea does: `X-Gitea-Signature: HEX`, and those of Gogs and GitHub.
+    /// Gitea's scheme: `X-Gitea-Signature: HEX`, and the headers of Gogs and GitHub.
     Gitea,
-    /// As Gitee does in its signing mode: `X-Gitee-Token` and `X-Gitee-Timestamp`.
+    /// Gitee's signing mode: `X-Gitee-Token` and `X-Gitee-Timestamp`.
     Gitee,
     /// An HMAC in a header of the user's choice.
     Generic,
@@ -61,7 +65,7 @@ impl Scheme {
         Scheme::Generic,
     ];
 
-    /// The name used on the command line, in SQL and in JSON.
+    /// Returns the name used on the command line, in SQL and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Scheme::None => "none",
@@ -77,8 +81,8 @@ impl Scheme {
     /// Checks that a secret fits this scheme, before it is stored.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a signing scheme has no secret, or when the scheme prescribes a
-    /// form of secret and this is not of it.
+    /// [`Error::Misuse`] when a signing scheme has no secret, or when the scheme requires a form of secret
+    /// and this one has another form.
     pub fn check_secret(self, secret: Option<&Secret>) -> Result<()> {
         match (self, secret) {
             (Scheme::None, None) => Ok(()),
@@ -94,11 +98,11 @@ impl Scheme {
         }
     }
 
-    /// Checks what a request of this scheme proves, in constant time.
+    /// Verifies a request's signature by this scheme, in constant time.
     ///
     /// # Errors
-    /// A [`Rejection`] when it is unsigned, or signed with another secret, over another body, or
-    /// too long ago. Scheme none proves nothing and rejects nothing.
+    /// A [`Rejection`] when it is unsigned, or signed with another secret, over another body, or too long
+    /// ago. Scheme none proves nothing and rejects nothing.
     pub fn verify(
         self,
         secret: &Secret,
@@ -127,13 +131,14 @@ impl Scheme {
         }
     }
 
-    /// The headers that prove to the receiver who sent this request. `secrets` are those that
-    /// hold now, the newest first: where the scheme allows several signatures there is one of
-    /// each, else one of the newest.
+    /// Returns the headers that prove the sender of this request to the receiver.
+    ///
+    /// `secrets` are the secrets that are valid now, the newest first. If the scheme allows several
+    /// signatures there is one for each secret, otherwise one for the newest secret.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when a secret does not fit the scheme; [`Scheme::check_secret`] has
-    /// ruled that out for a stored endpoint.
+    /// [`Error::Misuse`] when a secret does not fit the scheme; for a stored endpoint
+    /// [`Scheme::check_secret`] has ruled that out.
     pub fn sign(
         self,
         secrets: &[&Secret],
@@ -164,7 +169,7 @@ impl Scheme {
                 known(vec![(gogs::HEADER, value)])
             }
             Scheme::Gitea => {
-                // All of them cover the JSON text, also in form mode.
+                // All of these signatures cover the JSON text, also in form mode.
                 let signed = gogs::signed_bytes(message.content_type, body);
                 let value = gogs::sign(newest, None, &signed);
                 known(vec![
@@ -207,21 +212,21 @@ impl FromStr for Scheme {
     }
 }
 
-/// What a scheme may cover.
+/// The data that a scheme may cover.
 #[derive(Debug, Clone, Copy)]
 pub struct Signable<'a> {
     /// The `webhook-id`: the event's outer id.
     pub id: &'a str,
     /// The wall time of this attempt.
     pub timestamp: Timestamp,
-    /// The content type of the body, which tells form bodies from others.
+    /// The content type of the body, which separates form bodies from others.
     pub content_type: Option<&'a str>,
     /// The bytes that are sent.
     pub body: &'a [u8],
 }
 
 impl<'a> Signable<'a> {
-    /// A body, for what covers nothing else.
+    /// Makes a signable from a body, for schemes that cover nothing else.
     pub fn of(body: &'a [u8]) -> Signable<'a> {
         Signable {
             id: "",
@@ -235,13 +240,13 @@ impl<'a> Signable<'a> {
 /// A request whose signature is to be checked.
 #[derive(Clone, Copy)]
 pub struct Signed<'a> {
-    /// The first value of a header, trimmed; `None` when it is absent or empty.
+    /// Returns a header's first value, trimmed; `None` if it is absent or empty.
     pub header: &'a dyn Fn(&str) -> Option<&'a str>,
-    /// The bytes that came.
+    /// The bytes of the body.
     pub body: &'a [u8],
-    /// When it is looked at.
+    /// The time of the check.
     pub now: Timestamp,
-    /// How far from now a signed time may be; `None` takes any.
+    /// How far from now a signed time may be; `None` accepts any.
     pub tolerance: Option<Duration>,
 }
 
@@ -259,43 +264,43 @@ pub enum Rejection {
         /// The header that should carry the signature.
         header: Cow<'static, str>,
     },
-    /// The header is there and is not of the scheme's form.
+    /// The header is present but does not have the scheme's form.
     Malformed {
-        /// The header that carries it.
+        /// The header that carries the signature.
         header: Cow<'static, str>,
-        /// What it should be.
+        /// The expected form.
         expected: Cow<'static, str>,
     },
-    /// A plain secret, or a signature that covers no body, is not the right one.
+    /// A plain secret, or a signature that does not cover the body, is wrong.
     WrongToken {
         /// The header that carries it.
         header: Cow<'static, str>,
     },
     /// The signature was made with another secret or over other bytes.
     Mismatch,
-    /// The signature is right and too old, or of the future.
+    /// The signature is right, but its time is too old or in the future.
     Stale {
-        /// How far from now it was made, in seconds; negative for the future.
+        /// How long ago it was made, in seconds; negative if in the future.
         age_s: i64,
-        /// How far it may be, in seconds.
+        /// The largest allowed difference, in seconds.
         tolerance_s: u64,
     },
-    /// The signature is right, but its secret was replaced and holds no longer.
+    /// The signature is right, but its secret was replaced and is no longer valid.
     Ended {
-        /// Until when it held.
+        /// When the secret ended.
         ended: Timestamp,
     },
 }
 
 impl Rejection {
-    /// That a header is absent or empty.
+    /// Makes the rejection for an absent or empty header.
     pub(crate) fn missing(header: impl Into<Cow<'static, str>>) -> Rejection {
         Rejection::Missing {
             header: header.into(),
         }
     }
 
-    /// That a header is not of the scheme's form, which is this.
+    /// Makes the rejection for a header that does not have the scheme's form.
     pub(crate) fn malformed(
         header: impl Into<Cow<'static, str>>,
         expected: impl Into<Cow<'static, str>>,
@@ -306,8 +311,9 @@ impl Rejection {
         }
     }
 
-    /// Holds a signed time to now: what was overheard cannot be sent again much later. `None`
-    /// takes any time.
+    /// Rejects a signed time that is too far from now.
+    ///
+    /// So a recorded request cannot be sent again much later. `None` accepts any time.
     pub(crate) fn unless_recent(
         signed_at: Timestamp,
         now: Timestamp,
@@ -362,7 +368,7 @@ impl fmt::Display for Rejection {
     }
 }
 
-/// HMAC-SHA256, ready to be fed. Any length of key is allowed (RFC 2104, section 2).
+/// Starts an HMAC-SHA256. Any length of key is allowed (RFC 2104, section 2).
 fn hmac256(key: &[u8]) -> Hmac<Sha256> {
     Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length")
 }

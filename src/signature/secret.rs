@@ -1,11 +1,11 @@
-//! Key material. It must never be printed: `Debug` redacts, and there is no `Display`.
+//! Secret keys. They must never be printed: `Debug` redacts, there is no `Display`.
 
 use std::fmt;
 
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
-/// A shared secret, as the bytes that were given.
+/// A shared secret: the bytes as given.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Vec<u8>);
 
@@ -31,7 +31,7 @@ impl Secret {
         Ok(Secret(bytes))
     }
 
-    /// The bytes, for signing, verifying and storing only.
+    /// Returns the bytes, for signing, verifying and storing only.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -42,7 +42,7 @@ impl Secret {
 pub struct OldSecret {
     /// The secret.
     pub secret: Secret,
-    /// Until when it holds.
+    /// Until when it is valid.
     pub ends: Timestamp,
 }
 

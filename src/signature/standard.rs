@@ -1,8 +1,9 @@
-//! Standard Webhooks 1.0.0: `webhook-signature` is `v1,` and the base64 of HMAC-SHA256 over
-//! `ID.TIMESTAMP.BODY`.
+//! Standard Webhooks 1.0.0: `webhook-signature` signs `ID.TIMESTAMP.BODY`.
 //!
-//! Source: the Standard Webhooks specification, section "Signature scheme". The timestamp is that
-//! of the attempt, so a signature must be made for each attempt and never kept.
+//! Its value is `v1,` and the base64 of HMAC-SHA256.
+//!
+//! Source: the Standard Webhooks specification, section "Signature scheme". The timestamp is that of the
+//! attempt, so a signature must be made for each attempt and never stored.
 
 use std::time::Duration;
 
@@ -28,16 +29,17 @@ pub const TIMESTAMP_HEADER: &str = "webhook-timestamp";
 /// The names of the three headers.
 #[derive(Debug)]
 pub struct Names {
-    /// Of the message's id.
+    /// The header of the message's id.
     pub id: &'static str,
-    /// Of the time of the attempt.
+    /// The header of the attempt's time.
     pub timestamp: &'static str,
-    /// Of the signatures.
+    /// The header of the signatures.
     pub signature: &'static str,
 }
 
-/// The standard's own names, and those of Svix, from which the standard took all but the names:
-/// its senders use theirs still.
+/// The standard's own header names, and those of Svix.
+///
+/// The standard took everything from Svix but the names, and Svix's senders still use theirs.
 static NAMES: [Names; 2] = [
     Names {
         id: ID_HEADER,
@@ -51,7 +53,9 @@ static NAMES: [Names; 2] = [
     },
 ];
 
-/// The names that a request uses: the first set of which it has any.
+/// Returns the header names that a request uses.
+///
+/// It is the first of the two sets of which the request has any header.
 pub fn names<'h>(header: impl Fn(&str) -> Option<&'h str>) -> &'static Names {
     let is_used = |names: &&Names| {
         let all = [names.id, names.timestamp, names.signature];
@@ -60,14 +64,14 @@ pub fn names<'h>(header: impl Fn(&str) -> Option<&'h str>) -> &'static Names {
     NAMES.iter().find(is_used).unwrap_or(&NAMES[0])
 }
 
-/// How far from now that time may be: what the reference libraries allow.
+/// How far from now the signed time may be: what the reference libraries allow.
 pub const TOLERANCE: Duration = Duration::from_secs(300);
 
-/// What the signature should look like, with a shared secret and with a public key.
+/// The expected form of the signature, with a shared secret and with a public key.
 const EXPECTED: &str = "v1, and base64, or several of them separated by spaces";
 const EXPECTED_ASYMMETRIC: &str = "v1a, and base64, or several of them separated by spaces";
 
-/// What a private key begins with.
+/// The prefix of a private key.
 const PRIVATE_PREFIX: &[u8] = b"whsk_";
 
 /// Key lengths that the specification allows: 192 to 512 bits.
@@ -107,14 +111,16 @@ pub fn sign(secret: &Secret, message: &Signable<'_>) -> Result<String> {
     ))
 }
 
-/// The text `ID.TIMESTAMP.BODY`.
+/// Returns the text `ID.TIMESTAMP.BODY`.
 fn signed_text(message: &Signable<'_>) -> Vec<u8> {
     let head = format!("{}.{}.", message.id, message.timestamp.unix_seconds());
     [head.as_bytes(), message.body].concat()
 }
 
-/// The key pair of a secret that is `whsk_` and base64 of 32 bytes (a seed, RFC 8032) or of 64
-/// (the seed and its public key): the specification does not say which of them it is.
+/// Reads the key pair of a secret that is `whsk_` and base64.
+///
+/// The base64 holds 32 bytes (a seed, RFC 8032) or 64 bytes (the seed and its public key): the
+/// specification does not say which, so both are accepted.
 fn key_pair(secret: &Secret) -> Result<Ed25519KeyPair> {
     let bad = || {
         Error::misuse(
@@ -131,11 +137,12 @@ fn key_pair(secret: &Secret) -> Result<Ed25519KeyPair> {
     pair.map_err(|_| bad())
 }
 
-/// The public key that receivers verify with, `whpk_` and base64, of a private one; `None` for a
-/// shared secret.
+/// Returns the public key of a private key: `whpk_` and base64.
+///
+/// Receivers verify with it. `None` for a shared secret.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it begins as a private key and is none.
+/// [`Error::Misuse`] when the secret begins like a private key but is not one.
 ///
 /// ```
 /// use hookbox::signature::{Secret, standard};
@@ -156,7 +163,7 @@ pub fn public_key_of(secret: &Secret) -> Result<Option<String>> {
     Ok(Some(format!("whpk_{public}")))
 }
 
-/// The HMAC over `ID.TIMESTAMP.BODY`.
+/// Computes the HMAC over `ID.TIMESTAMP.BODY`.
 fn mac(secret: &Secret, message: &Signable<'_>) -> Result<Hmac<Sha256>> {
     let mut mac = hmac256(&key(secret)?);
     mac.update(message.id.as_bytes());
@@ -167,9 +174,10 @@ fn mac(secret: &Secret, message: &Signable<'_>) -> Result<Hmac<Sha256>> {
     Ok(mac)
 }
 
-/// Checks the value of `webhook-signature`, a list of signatures of which any may match, in
-/// constant time. The age of `message.timestamp` is for the caller to judge: the reference
-/// libraries allow five minutes either way.
+/// Checks the value of `webhook-signature` in constant time.
+///
+/// The value is a list of signatures, of which any may match. The caller must check the age of
+/// `message.timestamp`: the reference libraries allow five minutes in both directions.
 ///
 /// # Errors
 /// A [`Rejection`] when the value is absent or empty, has no `v1` signature, or none matches.
@@ -226,7 +234,9 @@ pub(super) fn read_timestamp(value: &str) -> std::result::Result<Timestamp, Reje
     Ok(Timestamp(seconds.saturating_mul(1_000)))
 }
 
-/// Checks a whole request: id, time and signature, under the standard's names or Svix's.
+/// Checks a whole request: id, time and signature.
+///
+/// The headers have the standard's names or Svix's.
 ///
 /// # Errors
 /// As [`verify`], and when id or time are absent, or the time is too far from now.
@@ -243,11 +253,11 @@ pub fn verify_request(secret: &Secret, request: &Signed<'_>) -> std::result::Res
         body: request.body,
     };
     verify(secret, &message, Some(signature))?;
-    // Last, so that a stranger learns nothing of this machine's clock.
+    // Checked last, so that a stranger learns nothing about this machine's clock.
     Rejection::unless_recent(timestamp, request.now, request.tolerance)
 }
 
-/// Checks `v1a` signatures: ed25519 over the same bytes, by the sender's public key.
+/// Checks `v1a` signatures: ed25519 over the same bytes, with the sender's public key.
 fn verify_asymmetric(
     public: &[u8],
     message: &Signable<'_>,
@@ -269,7 +279,7 @@ fn verify_asymmetric(
     }
 }
 
-/// The ed25519 public key of a secret that is `whpk_` and base64 of 32 bytes; `None` for others.
+/// Returns the ed25519 public key of a secret that is `whpk_` and base64 of 32 bytes; else `None`.
 fn public_key(secret: &Secret) -> Option<Vec<u8>> {
     let key = STANDARD
         .decode(secret.expose().strip_prefix(b"whpk_")?)
@@ -277,11 +287,12 @@ fn public_key(secret: &Secret) -> Option<Vec<u8>> {
     (key.len() == 32).then_some(key)
 }
 
-/// Checks that a secret can sign: a shared one (see [`key`]) or a private key, `whsk_` and base64
-/// of 32 or 64 bytes.
+/// Checks that a secret can sign.
+///
+/// It is a shared secret (see [`key`]) or a private key: `whsk_` and base64 of 32 or 64 bytes.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is neither, with a way to make one.
+/// [`Error::Misuse`] when it is neither, with a command to make one.
 pub fn check_signing(secret: &Secret) -> Result<()> {
     if secret.expose().starts_with(PRIVATE_PREFIX) {
         return key_pair(secret).map(|_| ());
@@ -294,11 +305,12 @@ pub fn check_signing(secret: &Secret) -> Result<()> {
     key(secret).map(|_| ())
 }
 
-/// Checks that a secret can verify: a shared one (see [`key`]) or a public key, `whpk_` and base64
-/// of 32 bytes.
+/// Checks that a secret can verify.
+///
+/// It is a shared secret (see [`key`]) or a public key: `whpk_` and base64 of 32 bytes.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is neither, with a way to make one.
+/// [`Error::Misuse`] when it is neither, with a command to make one.
 pub fn check_verifying(secret: &Secret) -> Result<()> {
     if secret.expose().starts_with(PRIVATE_PREFIX) {
         return Err(Error::misuse(
@@ -316,10 +328,10 @@ pub fn check_verifying(secret: &Secret) -> Result<()> {
     }
 }
 
-/// The key inside a secret: what follows `whsec_`, base64-decoded, 24 to 64 bytes.
+/// Returns the key inside a secret: the base64 after `whsec_`, 24 to 64 bytes.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is not base64 or of another length, with a way to make one.
+/// [`Error::Misuse`] when it is not base64 or has another length, with a command to make one.
 pub fn key(secret: &Secret) -> Result<Vec<u8>> {
     let how = "make one with: echo \"whsec_$(openssl rand -base64 32)\"";
     let bytes = secret.expose();
@@ -413,7 +425,7 @@ mod tests {
 
     #[test]
     fn a_v1a_signature_is_verified_with_the_senders_public_key() {
-        // The key of RFC 8032's first test; the signature was computed apart from this program.
+        // The key of RFC 8032's first test; the signature was computed with another program.
         let public = Secret::new("whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=").unwrap();
         let signed = "v1a,fldxM4gAKugP6nnt1hdz3sgGfZ6d99nzrMFnZOELIxbzEHoVmAb2ADpkJK7zgPePmPsle0zV9jSeGlHFG2NVAw==";
         let message = |body: &'static [u8]| Signable {
@@ -433,7 +445,7 @@ mod tests {
         );
         let malformed = Err(Rejection::malformed(HEADER, EXPECTED_ASYMMETRIC));
         assert_eq!(verify(&public, &good, Some("v1,AAAA")), malformed);
-        // And made with the private key, in both of its lengths.
+        // The private key makes the same signature, in both of its lengths.
         let seed = "nWGxne/9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A=";
         let mut pair = STANDARD.decode(seed).unwrap();
         pair.extend(STANDARD.decode(&public.expose()[5..]).unwrap());

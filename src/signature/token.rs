@@ -1,8 +1,7 @@
-//! A plain secret in a header: as GitLab sends it in `X-Gitlab-Token`, or as a password or token in
-//! `Authorization`.
+//! A plain secret in a header: `X-Gitlab-Token`, or a password or token.
 //!
-//! It proves that the sender knows the secret and nothing about the body. Sources: GitLab's page on
-//! webhooks; RFC 7617 (Basic), RFC 6750 (Bearer).
+//! A password or token is in `Authorization`. The secret proves that the sender knows it, and proves
+//! nothing about the body. Sources: GitLab's page on webhooks; RFC 7617 (Basic), RFC 6750 (Bearer).
 
 use std::borrow::Cow;
 
@@ -67,7 +66,8 @@ pub fn verify_basic(user: &str, secret: &Secret, value: Option<&str>) -> Result<
     same(AUTHORIZATION.into(), expected.as_bytes(), pair)
 }
 
-/// What follows the name of an authentication scheme, in whatever case (RFC 9110, section 11.1).
+/// Returns what follows the name of an authentication scheme, in upper or lower case (RFC 9110, section
+/// 11.1).
 fn credentials<'a>(
     value: Option<&'a str>,
     scheme: &str,
