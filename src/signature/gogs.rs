@@ -63,7 +63,8 @@ pub(super) fn verify_named(
 
 /// Returns the bytes that the signature covers.
 ///
-/// They are the decoded `payload` in form mode, and else the body. A form with any other field is not from Gogs: the signature would not cover all of it.
+/// They are the decoded `payload` in form mode, and else the body. A form with any other field is not from
+/// Gogs: the signature would not cover all of it.
 pub fn signed_bytes<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, [u8]> {
     if is_form(content_type) {
         let mut fields = form_urlencoded::parse(body);

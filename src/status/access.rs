@@ -1,5 +1,4 @@
-//! Who may look, and who may change something: tokens, sessions of those who logged in, and a brake
-//! on guessing.
+//! Access control: tokens, login sessions, and a delay for wrong tokens.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,29 +11,30 @@ use super::guard::header;
 use crate::error::{Error, Result};
 use crate::signature::Secret;
 
-/// The cookie of a session.
+/// The session cookie.
 const COOKIE: &str = "hookbox_session";
 
-/// How long a session lasts since it was last used.
+/// How long a session lasts after its last use.
 pub(super) const SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
 
-/// Sessions at a time; the oldest one makes room.
+/// Sessions at a time; a new one replaces the oldest.
 const SESSIONS_MAX: usize = 100;
 
-/// Wrong tokens from one address before it has to wait, and for how long at most.
+/// Wrong tokens from one address before it has to wait, and the longest wait.
 const FREE_FAILURES: u32 = 5;
 const BRAKE_MAX: Duration = Duration::from_secs(60);
 
-/// Addresses that are remembered.
+/// Addresses whose wrong tokens are remembered.
 const ADDRESSES_MAX: usize = 1_000;
 
-/// The tokens that let somebody in; with none at all everybody is, and the page listens on loopback
-/// only.
+/// The tokens that give access.
+///
+/// Without any token everybody has access, and the page listens on loopback only.
 #[derive(Debug, Clone, Default)]
 pub struct Tokens {
-    /// Lets look and change.
+    /// Allows reading and changing.
     pub operator: Option<Secret>,
-    /// Lets look.
+    /// Allows reading.
     pub reader: Option<Secret>,
 }
 
@@ -45,21 +45,21 @@ impl Tokens {
     }
 }
 
-/// What somebody may do.
+/// What a client may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// Look.
+    /// Read.
     Reader,
-    /// Look and change.
+    /// Read and change.
     Operator,
 }
 
-/// Why somebody is not let in.
+/// Why access is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denied {
     /// There is no token, or it is wrong.
     Unknown,
-    /// There were too many wrong ones; again after so long.
+    /// There were too many wrong tokens; the client may try again after this time.
     Braked(Duration),
 }
 
@@ -94,7 +94,7 @@ impl Access {
         self.tokens.is_needed()
     }
 
-    /// What the sender of a request may do.
+    /// Returns what the sender of a request may do.
     pub(super) fn role(
         &self,
         request: &Request,
@@ -124,7 +124,7 @@ impl Access {
         Ok(held.role)
     }
 
-    /// Begins a session for whoever has a token; returns its cookie.
+    /// Begins a session for a client with a valid token; returns its cookie.
     pub(super) fn log_in(
         &self,
         request: &Request,
@@ -157,7 +157,7 @@ impl Access {
         )))
     }
 
-    /// Ends a session; returns what makes the browser forget its cookie.
+    /// Ends a session; returns the header value that makes the browser delete its cookie.
     pub(super) fn log_out(&self, request: &Request) -> String {
         if let Some(session) = session_of(request) {
             let mut sessions = self
@@ -169,21 +169,24 @@ impl Access {
         format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
     }
 
-    /// Whose token it is. After several wrong ones from an address it hears for a while, ever longer,
-    /// that it has to wait; a right one is let in all the same.
+    /// Returns the role of a token.
+    ///
+    /// After several wrong tokens an address must wait, longer each time; a right token is accepted even
+    /// then.
     fn check(&self, token: &str, client: &str, now: Duration) -> std::result::Result<Role, Denied> {
         let is = |secret: &Option<Secret>| {
             let held = secret.as_ref().map(Secret::expose);
             held.is_some_and(|held| bool::from(held.ct_eq(token.as_bytes())))
         };
-        // Both are looked at, whichever it is.
+        // Both tokens are compared, so that the time does not show which one matched.
         let (is_operator, is_reader) = (is(&self.tokens.operator), is(&self.tokens.reader));
         let role = match (is_operator, is_reader) {
             (true, _) => Some(Role::Operator),
             (false, true) => Some(Role::Reader),
             (false, false) => None,
         };
-        // Whoever guesses behind the same proxy keeps nobody out who knows.
+        // Checked before the delay: an attacker behind the same proxy must not lock out users with the
+        // right token.
         if let Some(role) = role {
             return Ok(role);
         }
@@ -214,7 +217,7 @@ impl Access {
     }
 }
 
-/// Where a request came from, as the gate says.
+/// Returns the client's address, as the gate reports it.
 fn client(request: &Request) -> &str {
     header(request, super::gate::CLIENT_HEADER).unwrap_or_default()
 }
@@ -317,7 +320,7 @@ mod tests {
         let later = NOW + Duration::from_secs(1);
         assert_eq!(ask("192.0.2.1", "no", later), Err(Denied::Unknown));
         assert_eq!(ask("192.0.2.1", "no", later), braked(2));
-        // Behind a proxy all come from one address.
+        // Behind a proxy all clients have one address.
         assert_eq!(ask("192.0.2.1", "may-look", later), Ok(Role::Reader));
     }
 }

@@ -1,4 +1,4 @@
-//! What forms of the pages do. Each ends with the page to look at next.
+//! Performs the forms of the pages. Each returns the page to show next.
 
 use super::look::for_a_while;
 use super::page::{Chosen, looked_at};
@@ -13,10 +13,10 @@ use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
 
-/// How long a replaced secret holds.
+/// How long a replaced secret is still valid.
 const OVERLAP: std::time::Duration = std::time::Duration::from_secs(86_400);
 
-/// Does what a form at a path asks for.
+/// Performs what the form at a path asks for.
 pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Result<Reply> {
     let (store, now) = (&app.store, app.clock.now());
     let box_id = store.box_id();
@@ -78,7 +78,7 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
     Ok(Reply::see_other(next))
 }
 
-/// Sends those again that the form chooses.
+/// Replays the deliveries that the form chooses.
 fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
     let (store, now) = (&app.store, app.clock.now());
     let looked = form.iter().find(|(name, _)| name == "looked");
@@ -154,7 +154,7 @@ fn endpoint<'f>(
     Ok(format!("/endpoints/{name}"))
 }
 
-/// The settings of a form that are not empty; a dash brings back what is usual.
+/// Returns the settings of a form that are not empty; a dash restores the default.
 fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
     let settings = form.iter().filter(|(name, value)| {
         name != "token" && !but_for.contains(&name.as_str()) && !value.trim().is_empty()
@@ -167,7 +167,7 @@ fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What is removed is gone from here.
+/// Checks that the user confirmed a removal, which cannot be undone.
 fn check_sure(form: &[(String, String)]) -> Result<()> {
     if field(form, "sure") == "true" {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Bodies as they may be shown.
+//! Event bodies in the form that may be shown.
 
 use std::borrow::Cow;
 
@@ -9,14 +9,16 @@ use crate::model::redact::hide_fields;
 use crate::signature::form::is_form;
 use crate::store::Store;
 
-/// A body as it may be shown: without the secrets that producers put in it. Those of every kind are
-/// hidden: a source that was removed may have come back as another kind.
+/// Reads a body and hides the secrets that producers put into it.
+///
+/// Secrets of every kind of source are hidden: a source that was removed may have been added again as
+/// another kind.
 pub(super) fn shown_body(store: &Store, event: &EventRecord) -> Result<Vec<u8>> {
     let body = store.event_body(event.id)?;
     Ok(shown(event, &body).into_owned())
 }
 
-/// The same of a body that was read already.
+/// Does the same for a body that is already read.
 pub(super) fn shown<'b>(event: &EventRecord, body: &'b [u8]) -> Cow<'b, [u8]> {
     if event.source.is_none() {
         return Cow::Borrowed(body);

@@ -1,22 +1,24 @@
-//! How the status page is set.
+//! The settings of the status page.
 
 use std::net::SocketAddr;
 
 use super::access::Tokens;
 
-/// How the status page is set.
+/// The settings of the status page.
 #[derive(Debug, Clone)]
 pub struct StatusConfig {
-    /// Where to listen; without a token a loopback address; port 0 takes a free one.
+    /// The address to listen on.
+    ///
+    /// Without a token it must be a loopback address; port 0 takes a free port.
     pub address: SocketAddr,
-    /// What lets somebody in.
+    /// The tokens that give access.
     pub tokens: Tokens,
-    /// Names that it is called by, besides localhost and addresses.
+    /// Host names of the page, besides localhost and IP addresses.
     pub names: Vec<String>,
 }
 
 impl StatusConfig {
-    /// At this address, with no token and no names.
+    /// Settings with this address, no token and no names.
     pub fn new(address: SocketAddr) -> StatusConfig {
         StatusConfig {
             address,

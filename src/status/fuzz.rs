@@ -1,4 +1,4 @@
-//! Whatever is asked of page and API is answered, and never with a 500.
+//! Every request to pages and API is answered, and never with a 500.
 
 use tiny_http::{Header, Method, Request, TestRequest};
 
@@ -34,7 +34,7 @@ fn request(method: &str, url: &str, json: bool, body: String) -> Request {
         .with_path(url)
         .with_header(Header::from_bytes("Host", "127.0.0.1:8421").unwrap())
         .with_header(Header::from_bytes("Content-Type", kind).unwrap())
-        // The test's request takes no other.
+        // The test request accepts only a static body.
         .with_body(Box::leak(body.into_boxed_str()));
     request.into()
 }

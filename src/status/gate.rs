@@ -1,9 +1,9 @@
-//! The gate before tiny_http: the public socket, its deadlines and its caps.
+//! The gate in front of tiny_http: the public socket, its deadlines and its limits.
 //!
-//! tiny_http has no read time-outs, no limit on heads, a thread for every connection, and reserves
-//! memory for whatever length a request declares. So strangers never speak to it: the gate reads
-//! one whole, small request within a deadline, hands it on through a private socket, and passes
-//! the reply back. It must never let through what it has not read and measured.
+//! tiny_http has no read timeouts and no limit on heads, uses a thread for every connection, and reserves
+//! memory for whatever length a request declares. So clients never speak to it directly: the gate reads one
+//! whole, small request within a deadline, sends it on through a private socket, and passes the response
+//! back. It must never let through what it has not read and measured.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -23,32 +23,32 @@ use crate::time::Clock;
 /// How long a whole request may take to arrive, and how long a client may stop reading.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// How long a client may take to read a whole reply.
+/// How long a client may take to read a whole response.
 const REPLY_DEADLINE: Duration = Duration::from_secs(60);
 
-/// What is answered also while all places are taken by requests that are worked on.
+/// Paths that are answered even if all places are taken by requests in progress.
 pub(super) const HEALTH: [&str; 2] = ["/healthz", "/readyz"];
 
 /// Most bytes of a head, and most headers in it.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
 
-/// Most bytes of what is sent to the API: an event's body in JSON.
+/// Most bytes of a request body for the API: an event's body in JSON.
 pub(super) const BODY_BYTES_MAX: usize = 1536 * 1024;
 
-/// Most bytes of a posted form: a changed body of 64 KiB, of which a form writes six for a line break.
+/// Most bytes of a posted form: an edited body of 64 KiB, in which a form uses six bytes for a line break.
 pub(super) const FORM_BYTES_MAX: usize = 512 * 1024;
 
-/// Says where a request came from, to what is behind the gate.
+/// The header in which the gate reports the client's address to the server after it.
 pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";
 
 /// Wait after a failed `accept`, e.g. when file descriptors run out.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Where tiny_http listens now; it moves when it had to be made anew.
+/// Where tiny_http listens now; the place changes when the server had to be created again.
 pub(super) type Inner = Arc<Mutex<Arc<Hidden>>>;
 
-/// Nobody panics with the socket's place locked.
+/// The lock on that place is never held by a thread that panics.
 pub(super) const NO_PANIC: &str = "nobody panics with the socket's place locked";
 
 /// Connects to tiny_http.
@@ -86,7 +86,7 @@ impl Gate {
 impl Drop for Gate {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // The accepting thread looks at the flag when somebody calls.
+        // The accepting thread checks the flag only when a client connects, so connect to it.
         if let Ok(stream) = TcpStream::connect_timeout(&self.address, DEADLINE) {
             let _ = stream.shutdown(Shutdown::Both);
         }
@@ -117,7 +117,7 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
         });
         let (stream, place) = match entered {
             Ok((stream, Some(place))) => (stream, place),
-            // All are worked on: hung up on.
+            // All places are taken by requests in progress, so the connection is closed.
             Ok((_, None)) => continue,
             Err(error) => {
                 tracing::warn!(%error, "the status page cannot accept a connection; trying again");
@@ -129,7 +129,7 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
         let started = std::thread::Builder::new()
             .name("status-client".to_owned())
             .spawn(move || {
-                // A client that hangs up or is too slow is its own business.
+                // A client that disconnects or is too slow is not an error of ours.
                 let _ = relay(&stream, &place, &inner, clock.as_ref());
             });
         if let Err(error) = started {
@@ -138,7 +138,7 @@ fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &At
     }
 }
 
-/// One connection: one request, one reply.
+/// Serves one connection: one request, one response.
 fn relay(client: &TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) -> io::Result<()> {
     let deadline = clock.elapsed() + DEADLINE;
     let address = client.peer_addr()?.ip().to_canonical();
@@ -157,7 +157,7 @@ fn relay(client: &TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) ->
     let mut server = connect(inner)?;
     server.write_all(&request.head)?;
     server.write_all(&request.body)?;
-    // All of it, so that who reads slowly holds nobody behind the gate.
+    // The whole response is read first, so that a slow client does not block tiny_http.
     let mut reply = Vec::new();
     server.read_to_end(&mut reply)?;
     place.works(false);
@@ -180,7 +180,7 @@ fn relay(client: &TcpStream, place: &Place, inner: &Inner, clock: &dyn Clock) ->
 
 /// A request, written anew.
 struct Written {
-    /// What it asks for, without the query.
+    /// The path, without the query.
     path: String,
     head: Vec<u8>,
     body: Vec<u8>,
@@ -221,7 +221,7 @@ fn read_request(
                 let length = std::str::from_utf8(header.value).ok().map(str::trim);
                 let length = length.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
                 let length = length.and_then(|text| text.parse().ok());
-                // Two that differ are two requests to whoever takes the other one (RFC 9112, section 6.3).
+                // With two different lengths another server would see two requests (RFC 9112, section 6.3).
                 if length.is_none() || body_bytes.is_some_and(|held| Some(held) != length) {
                     return Ok(Err("400 Bad Request"));
                 }
@@ -230,7 +230,8 @@ fn read_request(
             "transfer-encoding" => return Ok(Err("411 Length Required")),
             "host" if hosts > 0 => return Ok(Err("400 Bad Request")),
             "connection" | "keep-alive" | "expect" | "upgrade" | "x-hookbox-client" => {}
-            // tiny_http hangs up on these. Cookies of other programs on this machine are theirs.
+            // tiny_http closes the connection if a header is not ASCII. A cookie like that belongs to
+            // another program on this machine, so it is dropped and the request goes on.
             "cookie" if !header.value.is_ascii() => {}
             _ if !header.value.is_ascii() => return Ok(Err("400 Bad Request")),
             name => {
@@ -247,7 +248,8 @@ fn read_request(
     } else {
         FORM_BYTES_MAX
     };
-    // RFC 9112, section 3.2: with one Host in each request of HTTP/1.1, and no more in any.
+    // RFC 9112, section 3.2: an HTTP/1.1 request has exactly one Host header, and no request has more than
+    // one.
     if hosts == 0 && parsed.version == Some(1) {
         return Ok(Err("400 Bad Request"));
     }
@@ -268,7 +270,7 @@ fn read_request(
     }))
 }
 
-/// Reads what is there, within what is left of the deadline.
+/// Reads what has arrived, within the rest of the deadline.
 fn read_some(
     client: &TcpStream,
     bytes: &mut Vec<u8>,
@@ -294,7 +296,7 @@ fn read_some(
 fn refuse(mut client: &TcpStream, status: &str) -> io::Result<()> {
     let (code, title) = status.split_once(' ').unwrap_or((status, ""));
     let number: u16 = code.parse().unwrap_or(400);
-    // As RFC 9457 has it: machines ask here, too.
+    // The form of RFC 9457, since API clients also connect here.
     let body = json!({
         "type": "about:blank",
         "title": title,

@@ -1,7 +1,8 @@
-//! Who may ask what.
+//! Blocks requests that other web sites make a browser send.
 //!
-//! Whatever else a request may do, what must be kept out is other web sites in the same browser: those that make it ask under their own name (DNS rebinding) and those that
-//! make it post (cross-site request forgery). It must never let a POST through on one sign alone.
+//! There are two kinds: other sites whose own name points to this server (DNS rebinding), and other sites
+//! that make the browser post a form (cross-site request forgery). A POST must never pass on one check
+//! alone.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,10 +12,10 @@ use tiny_http::Request;
 /// Bytes of the form token: 128 bits cannot be guessed.
 const TOKEN_BYTES: usize = 16;
 
-/// Why a request is not answered.
+/// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It does not call this server by a name of this machine.
+    /// Its Host header is not a name of this machine.
     Host,
     /// It was not sent from a page of this server.
     CrossSite,
@@ -22,16 +23,17 @@ pub(super) enum Refused {
 
 pub(super) struct Guard {
     bound: IpAddr,
-    /// Names that it may be called by, besides.
+    /// Host names that are allowed in addition.
     names: Vec<String>,
-    /// Whether others than this machine may call it: then every address will do, which no name of
-    /// another site can be made to look like.
+    /// Whether other machines may connect.
+    ///
+    /// Then every IP address is allowed as the host: no name of another site can look like one.
     is_open: bool,
     token: String,
 }
 
 impl Guard {
-    /// `secret` is the file's: a form that was filled in holds over a restart.
+    /// `secret` is stored in the database, so a form that was loaded before a restart is still valid.
     pub(super) fn new(address: SocketAddr, names: Vec<String>, secret: &[u8; 32]) -> Guard {
         Guard {
             bound: address.ip(),
@@ -41,13 +43,14 @@ impl Guard {
         }
     }
 
-    /// The token that forms of this server carry.
+    /// Returns the token that forms of this server carry.
     pub(super) fn token(&self) -> &str {
         &self.token
     }
 
-    /// Checks that the server is called by `localhost` or its address. The port may be another:
-    /// the call may come through a tunnel.
+    /// Checks that the Host header is `localhost`, a known name or an allowed address.
+    ///
+    /// The port may differ: the request may come through a tunnel.
     pub(super) fn check_host(&self, request: &Request) -> std::result::Result<(), Refused> {
         let called = header(request, "Host").and_then(Called::read);
         let known = match called.ok_or(Refused::Host)? {
@@ -60,8 +63,9 @@ impl Guard {
         if known { Ok(()) } else { Err(Refused::Host) }
     }
 
-    /// Checks that no page of another site made the browser ask: it says so (`Sec-Fetch-Site`,
-    /// `Origin`), where it says anything.
+    /// Checks that no page of another site sent the request.
+    ///
+    /// The browser says so in `Sec-Fetch-Site` and `Origin`, if it sends them.
     pub(super) fn check_site(&self, request: &Request) -> std::result::Result<(), Refused> {
         if let Some(site) = header(request, "Sec-Fetch-Site")
             && !matches!(site, "same-origin" | "none")
@@ -77,8 +81,9 @@ impl Guard {
         Ok(())
     }
 
-    /// Checks that a POST was sent by a form of this server: the browser does not say otherwise, and
-    /// the form has the token.
+    /// Checks that a POST was sent by a form of this server.
+    ///
+    /// The browser's headers must not say otherwise, and the form must have the token.
     pub(super) fn check_post(
         &self,
         request: &Request,
@@ -98,7 +103,7 @@ impl Guard {
     }
 }
 
-/// The first value of a header.
+/// Returns the first value of a header.
 pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
     request
         .headers()
@@ -107,14 +112,14 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-/// What a server is called by, without the port.
+/// The host of a request, without the port.
 enum Called<'a> {
     Address(IpAddr),
     Name(&'a str),
 }
 
 impl Called<'_> {
-    /// Reads a Host header as a whole: `None` where it is none.
+    /// Reads a whole Host header; `None` if it is invalid.
     fn read(host: &str) -> Option<Called<'_>> {
         if let Ok(address) = host.parse::<SocketAddr>() {
             return Some(Called::Address(address.ip()));

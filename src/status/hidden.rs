@@ -1,10 +1,11 @@
-//! The private socket between the gate and tiny_http: it has no name that anybody could reach, replace or
-//! clean away.
+//! The private socket between the gate and tiny_http.
 //!
-//! tiny_http listens on a path or on an address of the network, which others can connect to. So the
-//! socket is made in a new folder that only this user can enter, held by a file descriptor, and both are
-//! removed at once: from then on it is reached through that descriptor (/proc/self/fd, proc_pid_fd(5)).
-//! Where there is no /proc the folder stays as long as the socket is used.
+//! It has no name that another program could connect to, replace or delete.
+//!
+//! tiny_http listens on a path or on a network address, which others can connect to. So the socket is made
+//! in a new folder that only this user can enter. The folder is held open by a file descriptor, and folder
+//! and socket are removed at once. From then on the socket is reached through that descriptor
+//! (/proc/self/fd, proc_pid_fd(5)). Without /proc the folder stays as long as the socket is used.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -15,21 +16,23 @@ use rustix::fs::{Mode, OFlags, open};
 use tempfile::TempDir;
 use tiny_http::{ConfigListenAddr, Server, ServerConfig};
 
-/// What the name of the folder begins with, for the moment that it is there.
+/// Prefix of the folder's name, while the folder exists.
 const PREFIX: &str = ".hookbox-page-";
 
-/// Where tiny_http listens.
+/// The socket that tiny_http listens on.
 #[derive(Debug)]
 pub(super) struct Hidden {
     path: PathBuf,
     _socket: OwnedFd,
-    /// `None` where nothing is left on the disk.
+    /// `None` if nothing is left on the disk.
     _folder: Option<TempDir>,
 }
 
 impl Hidden {
-    /// Makes a server on a socket of this kind: beside the database, where files can be made, or, where
-    /// that file system knows no sockets, where temporary files go.
+    /// Creates a server on such a socket.
+    ///
+    /// The folder is made beside the database, where files can be created. If that file system does not
+    /// support sockets, it is made in the folder for temporary files.
     pub(super) fn serve(beside: &Path) -> io::Result<(Server, Hidden)> {
         serve_in(beside).or_else(|_| serve_in(&std::env::temp_dir()))
     }
@@ -42,7 +45,7 @@ impl Hidden {
 fn serve_in(parent: &Path) -> io::Result<(Server, Hidden)> {
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
     let held = |path: &Path| open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
-    // The name of a socket has 107 bytes at most, and a folder's may be longer.
+    // A socket's path has at most 107 bytes, and a folder's path may be longer.
     let entered = held(folder.path())?;
     let short = by_descriptor(&entered);
     let has_proc = short.exists();

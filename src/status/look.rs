@@ -1,4 +1,4 @@
-//! What is looked for while a person waits: a search, a preview, two attempts to compare.
+//! Look-ups while a person waits: a search, a preview, two attempts to compare.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use crate::model::diff::Side;
 use crate::store::Store;
 use crate::time::Clock;
 
-/// How long a look may take: what was not reached by then is said to be left.
+/// How long a look-up may take; the page says what was not reached by then.
 const LOOK_MAX: Duration = Duration::from_secs(2);
 
-/// Whether a look that begins now may go on.
+/// Returns a function that says whether a look-up that begins now may go on.
 pub(super) fn for_a_while(clock: &dyn Clock) -> impl Fn() -> bool {
     let until = clock.elapsed() + LOOK_MAX;
     move || clock.elapsed() < until
 }
 
-/// An attempt with its delivery and what may be shown of the event's body.
+/// Reads an attempt with its delivery and with the event's body as it may be shown.
 pub(super) fn side(store: &Store, id: &str) -> Result<Side> {
     let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
     let delivery = store.delivery(attempt.delivery)?;

@@ -1,5 +1,6 @@
-//! Requests of machines: the API, its document, metrics. They are answered in JSON, also when they
-//! are refused.
+//! Requests of programs: the API, its OpenAPI document, metrics.
+//!
+//! Errors are answered in JSON as well.
 
 use std::io::Read;
 
@@ -19,12 +20,12 @@ use crate::store::{KeptAnswer, Once, Store};
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 256;
 
-/// Whether a path is asked by machines.
+/// Whether a path is for programs.
 pub(super) fn is_for_machines(path: &str) -> bool {
     path.starts_with("/api/") || matches!(path, "/openapi.json" | "/metrics")
 }
 
-/// Why somebody is not let in, for a machine.
+/// Returns the response of a denied request, for a program.
 pub(super) fn denied(denied: Denied) -> Reply {
     match denied {
         Denied::Unknown => {
@@ -75,7 +76,7 @@ pub(super) fn answer(app: &AppState, request: &mut Request, role: Role) -> Reply
     if read.is_err() {
         return Reply::problem(400, "the body cannot be read");
     }
-    // A form of another site cannot be of this type without being asked about first.
+    // A form of another site cannot have this content type unless the browser asks this server first.
     let kind = header(request, "Content-Type").unwrap_or_default();
     if !body.is_empty() && !kind.to_ascii_lowercase().starts_with("application/json") {
         return Reply::problem(415, "send application/json");
@@ -90,7 +91,7 @@ pub(super) fn answer(app: &AppState, request: &mut Request, role: Role) -> Reply
     }
 }
 
-/// Answers a request with a known key as the first one was.
+/// Answers a request with a known idempotency key like the first one.
 fn once(
     app: &AppState,
     key: &str,
@@ -144,7 +145,7 @@ fn once(
     };
     let reply = run(&app.store.once(asked.clone()));
     if reply.status >= 500 {
-        // That is no answer to keep; where the work was done all the same, the repeat is told so.
+        // A 5xx is not kept for repeats. If the work was done nevertheless, a repeat is answered with that.
         return reply;
     }
     let is_fine = (200..300).contains(&reply.status);

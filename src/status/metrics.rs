@@ -1,5 +1,7 @@
-//! `/metrics`, in the text format of OpenMetrics: what a monitor asks for every few seconds. All of
-//! it comes from counts that are kept anyway; labels are the names of sources and endpoints.
+//! `/metrics`, in the text format of OpenMetrics.
+//!
+//! A monitor asks for it every few seconds, so all values come from counts that are kept anyway. Labels are
+//! the names of sources and endpoints.
 
 use std::sync::atomic::AtomicU64;
 
@@ -16,7 +18,7 @@ use crate::model::source::SourceReport;
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// The content type of what [`text`] returns.
+/// The content type of the text that [`text`] returns.
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -37,7 +39,7 @@ struct SettledLabels {
 
 type Floating = Gauge<f64, AtomicU64>;
 
-/// All measures, as text.
+/// Returns all metrics as text.
 pub(super) fn text(store: &Store, now: Timestamp) -> Result<String> {
     let mut registry = Registry::with_prefix("hookbox");
     sources(&mut registry, &store.source_reports()?);

@@ -1,12 +1,12 @@
-//! The status page: what happened, looked at and sent again, in a browser.
+//! The status page: shows what happened, and replays it, in a browser.
 //!
-//! tiny_http on its own port, private by default, so that nothing done to one listener can stop
-//! the other. Pages are rendered here, work without JavaScript and load nothing from outside. It
-//! must never show a secret, and never change anything on a GET.
+//! It is tiny_http on its own port, private by default, so that nothing done to one listener can stop the
+//! other. Pages are rendered here, work without JavaScript and load nothing from outside. The page must
+//! never show a secret, and must never change anything on a GET.
 //!
-//! How to read it: `gate` owns the socket and lets only whole, small requests through to tiny_http,
-//! which `server` runs with its workers; `guard` decides who may ask, `route`
-//! finds the page, `page` renders it.
+//! How to read it: `gate` owns the socket and lets only whole, small requests through to tiny_http, which
+//! `server` runs with its workers. `access` checks tokens, `guard` blocks requests of other sites, `route`
+//! finds the page, and `page` renders it.
 
 mod access;
 mod actions;

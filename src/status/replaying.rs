@@ -1,4 +1,4 @@
-//! Replays as forms of the pages ask for them: which deliveries, to whom, with which body.
+//! Replays requested by forms: which deliveries, to whom, with which body.
 
 use std::collections::BTreeSet;
 
@@ -11,20 +11,19 @@ use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::store::{ReplayOptions, Store};
 use crate::time::Timestamp;
 
-/// Longest body that can be changed on a page, in bytes: sent as a form it becomes six times as long
-/// at most.
+/// Longest body that can be edited on a page, in bytes: as a form it becomes at most six times as long.
 const EDITED_BYTES_MAX: usize = 64 * 1024;
 
-/// Fields of a form or of an address.
+/// Fields of a form or of a URL's query.
 pub(super) type Fields = [(String, String)];
 
-/// What the first field of a name says.
+/// Returns the value of the first field of this name.
 pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
     let found = fields.iter().find(|(held, _)| held == name);
     found.map(|(_, value)| value.trim()).unwrap_or_default()
 }
 
-/// The deliveries that a form chooses: those that it names, else those of its filter.
+/// Returns the deliveries that a form chooses: those given by id, or else those of its filter.
 pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Result<Chosen> {
     let named = fields.iter().filter(|(name, _)| name == "id");
     let named = named.map(|(_, id)| store.box_id().parse_delivery(id.trim()));
@@ -44,7 +43,7 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
         match name.as_str() {
             _ if value.is_empty() => {}
             "state" | "endpoint" | "source" | "type" | "since" | "until" | "text" => {
-                // An age means the same moment when the form is sent.
+                // The age becomes a time now, so that it means the same moment when the form is sent.
                 let value = match name.as_str() {
                     "since" | "until" => Timestamp::parse(value, now)?.to_string(),
                     _ => value.to_owned(),
@@ -52,20 +51,20 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
                 selection.set(name, &value, now)?;
                 chosen.push((name.clone(), value));
             }
-            // Passed over, they would choose others than were shown.
+            // Ignoring these fields would choose other deliveries than were shown.
             "replay" | "superseded" | "event" => {
                 return Err(Error::misuse(format!(
                     "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
                 )));
             }
-            // How they are sent, where the list of deliveries was, and the form's own.
+            // The other fields say how to send, or belong to the list or the form itself.
             _ => {}
         }
     }
     Ok(Chosen::Filtered(kind, selection, chosen))
 }
 
-/// How those that a filter names are to be sent again.
+/// Reads how the deliveries of a filter are to be replayed.
 pub(super) fn read_filtered(
     kind: ReplayKind,
     selection: &Selection,
@@ -88,7 +87,7 @@ pub(super) fn read_filtered(
     })
 }
 
-/// How those that are named are to be sent again.
+/// Reads how the deliveries given by id are to be replayed.
 pub(super) fn read_named(edit: Option<&Edit>, fields: &Fields) -> Result<ReplayOptions> {
     Ok(ReplayOptions {
         to: target(fields)?,
@@ -97,7 +96,7 @@ pub(super) fn read_named(edit: Option<&Edit>, fields: &Fields) -> Result<ReplayO
     })
 }
 
-/// Who is to get them.
+/// Reads the target of the replay.
 fn target(fields: &Fields) -> Result<Option<Target>> {
     match (field(fields, "to"), field(fields, "to_url")) {
         ("", "") => Ok(None),
@@ -109,7 +108,7 @@ fn target(fields: &Fields) -> Result<Option<Target>> {
     }
 }
 
-/// How the body of the one event of these deliveries can be changed; `None` for several events.
+/// Returns how the body of these deliveries' event can be edited; `None` if there are several events.
 fn edit_of(store: &Store, ids: &[DeliveryId]) -> Result<Option<Edit>> {
     let mut events = BTreeSet::new();
     for id in ids {
@@ -129,16 +128,16 @@ fn edit_of(store: &Store, ids: &[DeliveryId]) -> Result<Option<Edit>> {
     Ok(Some(text.map_or(Edit::Not, Edit::Text)))
 }
 
-/// Whether all lines end alike: a browser sends them so.
+/// Whether all lines end in the same way: a browser sends them so.
 fn has_one_line_end(text: &str) -> bool {
     let both = text.matches("\r\n").count();
     let (returns, feeds) = (text.matches('\r').count(), text.matches('\n').count());
     returns == both && (both == 0 || feeds == both)
 }
 
-/// The body that was filled in, if it is another than the event's.
+/// Returns the body from the form, if it differs from the event's body.
 fn edited_body(edit: Option<&Edit>, fields: &Fields) -> Result<Option<Vec<u8>>> {
-    // As it is: white space is a part of it.
+    // Not trimmed: white space is part of the body.
     let Some((_, typed)) = fields.iter().find(|(name, _)| name == "body") else {
         return Ok(None);
     };
@@ -154,7 +153,7 @@ fn edited_body(edit: Option<&Edit>, fields: &Fields) -> Result<Option<Vec<u8>>> 
             2 * EDITED_BYTES_MAX
         )));
     }
-    // A browser ends every line with both (HTML, form submission).
+    // A browser ends every line with CR LF (HTML, form submission).
     let typed = if held.contains('\r') {
         typed.clone()
     } else {

@@ -1,10 +1,10 @@
-//! What is sent back, and how errors are told.
+//! The responses of the status page, and how errors are reported.
 
 use serde_json::{Value, json};
 
 use crate::error::Error;
 
-/// What is sent back.
+/// A response.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
@@ -34,8 +34,10 @@ impl Reply {
         Reply::with_type(status, "application/json", body)
     }
 
-    /// Bytes to be kept by a person: never under a producer's own type, or else they might become a
-    /// page of this server.
+    /// Makes a response that the browser saves as a file.
+    ///
+    /// It never has the producer's own content type: otherwise the bytes might become a page of this
+    /// server.
     pub(super) fn download(name: &str, body: Vec<u8>) -> Reply {
         let mut reply = Reply::with_type(200, "application/octet-stream", body);
         let name = format!("attachment; filename=\"{name}\"");
@@ -51,7 +53,7 @@ impl Reply {
         }
     }
 
-    /// An error as RFC 9457 has it.
+    /// Makes the response to an error in the form of RFC 9457.
     pub(super) fn problem(status: u16, detail: &str) -> Reply {
         let title = http::StatusCode::from_u16(status)
             .ok()
@@ -68,7 +70,7 @@ impl Reply {
     }
 }
 
-/// The status that tells of an error.
+/// Returns the HTTP status for an error.
 pub(super) fn status_of(error: &Error) -> u16 {
     match error {
         Error::NotFound(_) => 404,

@@ -1,4 +1,4 @@
-//! From a request to an answer: who asks, and what for; security headers.
+//! From a request to a response: access, routing, security headers.
 
 use std::io::Read;
 
@@ -16,8 +16,9 @@ use super::state::AppState;
 use super::{actions, api, metrics, site};
 use crate::error::{Error, Result};
 
-/// Headers of every reply: nothing from outside, no framing, no guessing of types, nothing kept.
-/// The referrer policy lets a browser name the origin of our own forms.
+/// Headers of every response: nothing from outside, no framing, no guessing of content types, no caching.
+///
+/// The referrer policy lets a browser send the origin of our own forms.
 const SECURITY_HEADERS: [(&str, &str); 6] = [
     (
         "Content-Security-Policy",
@@ -30,7 +31,7 @@ const SECURITY_HEADERS: [(&str, &str); 6] = [
     ("Cache-Control", "no-store"),
 ];
 
-/// Answers one request; every error becomes a page, or a problem for a machine.
+/// Answers one request; every error becomes a page, or problem+json for a program.
 pub(super) fn answer(app: &AppState, mut request: Request) {
     let reply = respond(app, &mut request);
     let reply = with_tag(&request, reply);
@@ -39,7 +40,7 @@ pub(super) fn answer(app: &AppState, mut request: Request) {
         .iter()
         .map(|(name, value)| (*name, (*value).to_owned()));
     for (name, value) in security.chain(reply.headers) {
-        // tiny_http writes whatever it is given: a line break would be a header of its own.
+        // tiny_http writes header values unchanged: a line break would start another header.
         if value.chars().any(char::is_control) {
             continue;
         }
@@ -47,11 +48,11 @@ pub(super) fn answer(app: &AppState, mut request: Request) {
             response.add_header(header);
         }
     }
-    // The reader may have gone; that is its business.
+    // The client may have disconnected, which is not an error of ours.
     let _ = request.respond(response);
 }
 
-/// A page that has not changed since it was last asked for is not sent again.
+/// Answers 304 if the page has not changed since the client's last request.
 fn with_tag(request: &Request, mut reply: Reply) -> Reply {
     if reply.status != 200 || *request.method() != Method::Get {
         return reply;
@@ -84,7 +85,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
         Ok(role) => role,
         Err(denied) if machine::is_for_machines(path) => return machine::denied(denied),
         Err(_) => {
-            // What a form was to do is not done after a login: its page is shown.
+            // A form's action is not performed after the login; the form's page is shown instead.
             let page = match request.method() {
                 Method::Post => site::address_of_form(path).unwrap_or_default(),
                 _ => url.clone(),
@@ -129,7 +130,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
     })
 }
 
-/// What a sender is told that was given this address instead of that of the way in.
+/// Returns the response to a sender that was given this address instead of the HTTP listener's.
 fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     const OF_SENDERS: [&str; 7] = [
         "X-Gogs-Event",
@@ -144,7 +145,7 @@ fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     let is_way_in = path == "/in" || path.starts_with("/in/");
     let mut of_senders = OF_SENDERS.iter();
     let is_of_sender = of_senders.any(|name| header(request, name).is_some());
-    // No form of a page is one.
+    // No form of a page looks like this.
     let content_type = header(request, "Content-Type").unwrap_or_default();
     let is_json = *request.method() == Method::Post
         && content_type.to_ascii_lowercase().contains("json")
@@ -166,7 +167,7 @@ fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     Some(Reply::text(421, &text))
 }
 
-/// What is answered whoever asks.
+/// Returns the responses that need no login.
 fn for_everybody(app: &AppState, request: &mut Request, path: &str, query: &str) -> Option<Reply> {
     let is_get = matches!(request.method(), Method::Get | Method::Head);
     Some(match path {
@@ -209,7 +210,7 @@ fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {
         .log_in(request, field("secret"), app.clock.elapsed());
     let (status, problem) = match logged_in {
         Ok(Ok(cookie)) => {
-            // Only to a page of this server.
+            // Redirect only to a page of this server.
             let is_own = next.starts_with('/')
                 && !next.starts_with("//")
                 && next
@@ -291,7 +292,7 @@ fn post(
     })
 }
 
-/// The fields of a form that a page of this server sent.
+/// Reads the fields of a form that a page of this server sent.
 fn read_form(
     app: &AppState,
     request: &mut Request,

@@ -1,5 +1,6 @@
-//! The threads of the status page: tiny_http on a private socket behind the gate, and the workers
-//! that answer.
+//! The threads of the status page.
+//!
+//! They are tiny_http on a private socket after the gate, and the workers that answer.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -22,10 +23,10 @@ use crate::error::{Error, Result};
 use crate::store::Store;
 use crate::time::Clock;
 
-/// Pages rendered at a time: people look at them, not machines.
+/// Pages rendered at a time: people look at them, not programs.
 const WORKERS: usize = 4;
 
-/// How long a stop goes unnoticed if nobody could be told of it.
+/// Longest time until a stop is noticed if the wake-up failed.
 const STOP_PERIOD: Duration = Duration::from_secs(5);
 
 /// A running status page. Dropping it stops it.
@@ -39,11 +40,11 @@ pub struct StatusServer {
 }
 
 impl StatusServer {
-    /// Binds the address; who connects waits for [`StatusServer::start`].
+    /// Binds the address; clients that connect wait for [`StatusServer::start`].
     ///
     /// # Errors
-    /// [`Error::Misuse`] when the address is not a loopback one and there is no token; [`Error::Io`]
-    /// when it cannot be bound.
+    /// [`Error::Misuse`] when the address is not a loopback one and there is no token; [`Error::Io`] when
+    /// it cannot be bound.
     pub fn bind(config: &StatusConfig) -> Result<TcpListener> {
         if !config.address.ip().is_loopback() && !config.tokens.is_needed() {
             return Err(Error::misuse(format!(
@@ -59,11 +60,12 @@ impl StatusServer {
         })
     }
 
-    /// Starts answering at a bound address, on threads of its own. Who brings an event here is told
-    /// where events go.
+    /// Starts answering at a bound address, on threads of its own.
+    ///
+    /// A sender that posts an event here is told the address for events.
     ///
     /// # Errors
-    /// [`Error::Io`] when the socket cannot be used or there is no thread to be had.
+    /// [`Error::Io`] when the socket cannot be used or a thread cannot be started.
     pub fn start(
         socket: TcpListener,
         store: Store,
@@ -85,7 +87,7 @@ impl StatusServer {
             config,
             events_at,
         )?);
-        // The gate lets in no more than can wait.
+        // The channel needs no limit: the gate limits how many requests wait.
         let (requests, incoming) = channel();
         let incoming = Arc::new(Mutex::new(incoming));
         let mut threads = Vec::new();
@@ -107,12 +109,12 @@ impl StatusServer {
         })
     }
 
-    /// The address that is listened on.
+    /// Returns the address that is listened on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Stops answering and returns when pages being rendered are out.
+    /// Stops answering; returns after the pages being rendered are sent.
     pub fn stop(mut self) {
         self.join();
     }
@@ -124,7 +126,7 @@ impl StatusServer {
         }
         self.stop.store(true, Ordering::Relaxed);
         self.wake();
-        // What is rendered is small and complete, so nobody can hold a worker.
+        // A response is small and complete when it is sent, so no client can block a worker.
         for thread in self.threads.drain(..).rev() {
             if thread.join().is_err() {
                 tracing::error!("a thread of the status page panicked");
@@ -134,7 +136,7 @@ impl StatusServer {
 }
 
 impl StatusServer {
-    /// Makes the thread that waits for requests look at the order to stop.
+    /// Wakes the thread that waits for requests, so that it checks the stop flag.
     fn wake(&self) {
         let asked = connect(&self.inner).and_then(|mut stream| {
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -173,7 +175,7 @@ fn work(app: &AppState, incoming: &Mutex<Receiver<Request>>) {
 }
 
 fn take(app: &AppState, request: Request) {
-    // tiny_http says 500 where a request was given no answer.
+    // tiny_http answers 500 if a request is dropped without a response.
     if let Err(fault) = caught(|| answer(app, request)) {
         tracing::error!(fault, "status.fault");
     }
@@ -181,7 +183,7 @@ fn take(app: &AppState, request: Request) {
 
 /// tiny_http, on a socket that only this process can reach.
 struct Behind {
-    /// Where the next one can be made.
+    /// The folder in which the next socket can be made.
     folder: PathBuf,
     server: Option<Server>,
     inner: Inner,
@@ -197,8 +199,10 @@ impl Behind {
         })
     }
 
-    /// Takes requests from tiny_http. It stops accepting for good after one failed `accept`, as
-    /// when file descriptors run out; then it is made anew.
+    /// Takes requests from tiny_http.
+    ///
+    /// tiny_http stops accepting for good after one failed `accept`, e.g. when file descriptors run out.
+    /// Then a new server is created.
     fn run(mut self, app: &AppState, requests: &Sender<Request>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
             let Some(server) = &self.server else {
@@ -206,7 +210,7 @@ impl Behind {
                 continue;
             };
             match server.recv_timeout(STOP_PERIOD) {
-                // However long the workers take: a page that is looked for in a large file.
+                // Answered here, even if all workers are busy, e.g. with a search in a large file.
                 Ok(Some(request)) if HEALTH.contains(&request.url()) => take(app, request),
                 Ok(Some(request)) => {
                     if requests.send(request).is_err() {
@@ -239,7 +243,10 @@ impl Behind {
         }
     }
 
-    /// Ends tiny_http's threads. It would wake the one that accepts by connecting to a name that is gone.
+    /// Ends tiny_http's threads.
+    ///
+    /// tiny_http itself would wake its accepting thread by connecting to the socket's path, which no longer
+    /// exists.
     fn end(&mut self) {
         if let Some(server) = self.server.take() {
             drop(server);

@@ -18,7 +18,7 @@ use crate::store::{
 /// Rows of a list on a page.
 const ROWS: usize = 50;
 
-/// The page at a path.
+/// Returns the page at a path.
 pub(super) fn get(
     app: &AppState,
     context: &PageContext<'_>,
@@ -113,7 +113,7 @@ fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<
     })
 }
 
-/// A list; where what was asked for makes no sense, none, with the form as it was filled in.
+/// Returns a list; if the query is invalid, an empty list, and the form as it was filled in.
 fn list_or_problem<T: Default>(
     context: &PageContext<'_>,
     path: &str,
@@ -130,7 +130,7 @@ fn list_or_problem<T: Default>(
     }))
 }
 
-/// A page with what was wrong with its form above it, and what was filled in still there.
+/// Returns a page with the form's error above it; the form keeps what was filled in.
 fn refused(
     context: &PageContext<'_>,
     path: &str,
@@ -155,13 +155,13 @@ fn refused(
     }
 }
 
-/// What an address asks for.
+/// Reads the fields of a query.
 fn parsed(query: &str) -> Vec<(String, String)> {
     let pairs = form_urlencoded::parse(query.as_bytes());
     pairs.into_owned().collect()
 }
 
-/// The fields that were filled in.
+/// Returns the fields that were filled in.
 fn as_asked(pairs: &[(String, String)]) -> Vec<FilterPair<'_>> {
     let pairs = pairs.iter();
     pairs
@@ -200,7 +200,7 @@ fn read_events(
     store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }
 
-/// What a replay would do that these fields ask for.
+/// Returns the preview page of the replay that these fields describe.
 pub(super) fn new_replay(
     app: &AppState,
     context: &PageContext<'_>,
@@ -219,8 +219,7 @@ pub(super) fn new_replay(
             })
         }
     };
-    // What was wrong with how they are to be sent stands above the form, which keeps what was
-    // filled in.
+    // An error in how to send is shown above the form, which keeps what was filled in.
     let (preview, error) = match preview {
         Ok(preview) => (preview, None),
         Err(error) if status_of(&error) >= 500 => return Err(error),
@@ -246,7 +245,7 @@ pub(super) fn new_replay(
     ))
 }
 
-/// What would be sent if nothing were said about how.
+/// Previews the replay with default options.
 fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
     let store = &app.store;
     match chosen {
@@ -258,7 +257,7 @@ fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
     }
 }
 
-/// The page on which a form stands that was refused, with what was filled in.
+/// Returns the page that holds a refused form, with what was filled in.
 pub(super) fn page_of_form(
     app: &AppState,
     context: &PageContext<'_>,
@@ -281,7 +280,7 @@ pub(super) fn page_of_form(
     get(app, &context, &page, "")
 }
 
-/// Where the page is on which a form stands.
+/// Returns the path of the page that holds a form.
 pub(super) fn address_of_form(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match parts.as_slice() {

@@ -1,4 +1,4 @@
-//! What every answer is made with.
+//! The state that every request shares.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::error::Result;
 use crate::store::Store;
 use crate::time::Clock;
 
-/// What every answer is made with.
+/// The state that every request shares.
 pub(super) struct AppState {
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) guard: Guard,
     pub(super) access: Access,
     pub(super) under_way: UnderWay,
-    /// Where events are taken in, if they are.
+    /// The address that takes events in over HTTP, if there is one.
     pub(super) events_at: Option<SocketAddr>,
 }
 

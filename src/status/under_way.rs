@@ -1,15 +1,16 @@
-//! Which requests with an idempotency key are being answered now.
+//! The idempotency keys of the requests that are being answered now.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-/// Idempotency keys of requests that are under way.
+/// Idempotency keys of requests in progress.
 #[derive(Default)]
 pub(super) struct UnderWay(Mutex<HashSet<String>>);
 
 impl UnderWay {
-    /// Begins a request; `None` while one with its key is under way. It ends when what is returned is
-    /// dropped.
+    /// Begins a request; `None` while one with the same key is in progress.
+    ///
+    /// The request ends when the returned guard is dropped.
     pub(super) fn begin(&self, key: &str) -> Option<Guarded<'_>> {
         let mut keys = self.0.lock().expect("no holder of the keys panics");
         keys.insert(key.to_owned()).then(|| Guarded {

@@ -1,28 +1,30 @@
-//! Who is at the gate, and who has to go when there is no more room.
+//! Limits the gate's connections, and closes one if there is no room.
 //!
-//! A request that is worked on stays. Where all places are taken, a connection whose request is not complete,
-//! or whose reply is not read, is closed: the oldest of strangers', then the oldest of this machine's own.
+//! A request in progress is never closed. If all places are taken, a connection is closed whose request is
+//! not complete or whose response is not read: first the oldest one from another machine, then the oldest
+//! one from this machine.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Shutdown, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-/// Connections at a time, each a thread: people look at pages, not machines. Of these some are for this
-/// machine alone.
+/// Connections at a time; each has a thread, since people look at pages, not programs.
+///
+/// Some of the places are only for this machine.
 const PLACES: usize = 40;
 const PLACES_OF_STRANGERS: usize = 32;
 
-/// More, for questions about health alone.
+/// More places, only for health checks.
 const PLACES_FOR_HEALTH: usize = 8;
 
-/// How long a connection may be silent before it can be closed for another.
+/// How long a connection may be silent before it can be closed to make room.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// Nobody panics with the visitors locked.
+/// The visitors' lock is never held by a thread that panics.
 const NO_PANIC: &str = "nobody panics with the visitors locked";
 
-/// All that are connected.
+/// All open connections.
 #[derive(Debug, Default)]
 pub(super) struct Visitors(Mutex<State>);
 
@@ -35,7 +37,7 @@ struct State {
 
 #[derive(Debug)]
 struct Visitor {
-    /// To hang up on it from elsewhere.
+    /// Used to close the connection from another thread.
     stream: Arc<TcpStream>,
     is_stranger: bool,
     is_worked_on: bool,
@@ -43,7 +45,7 @@ struct Visitor {
 }
 
 impl Visitors {
-    /// How long a connection that has come must wait, so that those before it have had a moment.
+    /// Returns how long a new connection must wait, so that the earlier ones have had their grace.
     pub(super) fn wait(&self, peer: IpAddr, now: Duration) -> Duration {
         let state = self.lock();
         let oldest = match state.is_full_for(is_stranger(peer)) {
@@ -56,7 +58,8 @@ impl Visitors {
         })
     }
 
-    /// Gives a connection a place; `None` where all are worked on.
+    /// Gives a connection a place; `None` if all places, those for health checks too, are taken by requests
+    /// in progress.
     pub(super) fn enter(
         self: &Arc<Visitors>,
         stream: Arc<TcpStream>,
@@ -111,7 +114,7 @@ impl State {
         self.present.len() >= PLACES || (is_stranger && self.strangers() >= PLACES_OF_STRANGERS)
     }
 
-    /// The oldest of this kind that is not worked on.
+    /// Returns the oldest connection of this kind without a request in progress.
     fn oldest(&self, is_stranger: bool) -> Option<u64> {
         let mut present = self.present.iter();
         let oldest = present
@@ -119,7 +122,7 @@ impl State {
         oldest.map(|(number, _)| *number)
     }
 
-    /// Hangs up: its thread reads or writes, and ends by that.
+    /// Closes a connection: its thread's next read or write fails, and the thread ends.
     fn close(&mut self, number: u64) {
         if let Some(visitor) = self.present.remove(&number) {
             let _ = visitor.stream.shutdown(Shutdown::Both);
@@ -131,7 +134,7 @@ fn is_stranger(peer: IpAddr) -> bool {
     !peer.to_canonical().is_loopback()
 }
 
-/// A place; given back when dropped.
+/// A connection's place; it is released when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
     visitors: Arc<Visitors>,
@@ -140,12 +143,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether it is one of those that are only for questions about health.
+    /// Whether the place is one of those only for health checks.
     pub(super) fn is_for_health(&self) -> bool {
         self.is_for_health
     }
 
-    /// Says whether the request is worked on now.
+    /// Sets whether the request is in progress.
     pub(super) fn works(&self, is_worked_on: bool) {
         if let Some(visitor) = self.visitors.lock().present.get_mut(&self.number) {
             visitor.is_worked_on = is_worked_on;
@@ -164,7 +167,7 @@ mod tests {
     use super::*;
     use std::net::TcpListener;
 
-    /// A connection, and its other end.
+    /// Makes a connection; returns both ends.
     fn connection() -> (Arc<TcpStream>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
@@ -186,7 +189,7 @@ mod tests {
         assert_eq!(held, PLACES_OF_STRANGERS);
         let own: Vec<Place> = (0..8).map(|_| enter("127.0.0.1").unwrap()).collect();
         assert!(strangers[99].visitors.lock().strangers() == PLACES_OF_STRANGERS);
-        // All that are here are worked on.
+        // Now every connection has a request in progress.
         for place in strangers.iter().chain(&own) {
             place.works(true);
         }
@@ -204,7 +207,7 @@ mod tests {
         );
         assert!(!own[0].is_for_health());
         assert!(enter("127.0.0.1").is_none());
-        // A stranger goes before one of this machine.
+        // A connection from another machine is closed before one from this machine.
         own[0].works(false);
         strangers[99].works(false);
         drop(health);

@@ -1,4 +1,4 @@
-//! Endpoints: made, changed, held, tried, removed.
+//! API operations on endpoints: create, change, hold, try, remove.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Events, deliveries, attempts.
+//! API operations on events, deliveries and attempts.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

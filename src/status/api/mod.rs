@@ -1,8 +1,8 @@
-//! The JSON API under `/api/v1/`: one table says what there is, and both the dispatch and
-//! `/openapi.json` are made of it.
+//! The JSON API under `/api/v1/`: one table of operations.
 //!
-//! Lists are read by cursor, errors are problem+json (RFC 9457), and a POST with an
-//! `Idempotency-Key` that is known is answered as it was, and does nothing again.
+//! Both the dispatch and `/openapi.json` are made from the table. Lists are read by cursor, and errors are
+//! problem+json (RFC 9457). A POST with a known `Idempotency-Key` gets the first response again and does
+//! nothing.
 
 mod endpoints;
 mod events;
@@ -27,46 +27,46 @@ use crate::time::{Clock, Timestamp, parse_span};
 pub(super) use openapi::document;
 use schema::{Field, Kind, Schema};
 
-/// Where the API begins.
+/// The path prefix of the API.
 pub(super) const PREFIX: &str = "/api/v1";
 
-/// What a handler works with.
+/// The context of one operation.
 pub(super) struct Call<'a> {
     pub(super) store: &'a Store,
     pub(super) clock: &'a dyn Clock,
     pub(super) now: Timestamp,
-    /// Who asks, for records.
+    /// Who asks, for the record.
     pub(super) who: String,
-    /// What the path's braces stand for, in order.
+    /// The values of the path's placeholders, in order.
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Map<String, Value>,
 }
 
-/// A parameter in the query.
+/// A query parameter.
 pub(super) struct Parameter {
     name: &'static str,
     help: &'static str,
     kind: &'static str,
 }
 
-/// What a request's body holds.
+/// The body of a request.
 #[derive(Clone, Copy)]
 pub(super) enum Input {
     Nothing,
-    /// These fields; the first so many are required.
+    /// These fields; the first ones, up to the number, are required.
     Fields(&'static [Field], usize),
-    /// The settings of an endpoint, with its name and URL where it is made.
+    /// The settings of an endpoint, with its name and URL if it is created.
     Endpoint {
         is_new: bool,
     },
-    /// The settings of a source, with its name and kind where it is made.
+    /// The settings of a source, with its name and kind if it is created.
     Source {
         is_new: bool,
     },
 }
 
-/// What is answered when all goes well.
+/// The response to a successful request.
 #[derive(Clone, Copy)]
 pub(super) enum Output {
     One(Schema),
@@ -76,7 +76,7 @@ pub(super) enum Output {
     Bytes,
 }
 
-/// One thing that can be asked.
+/// One operation of the API.
 pub(super) struct Operation {
     method: &'static str,
     path: &'static str,
@@ -85,7 +85,7 @@ pub(super) struct Operation {
     query: &'static [Parameter],
     input: Input,
     output: Output,
-    /// 200, or 201 where something is made.
+    /// 200, or 201 if something is created.
     status: u16,
     run: fn(&Call<'_>) -> Result<Value>,
 }
@@ -97,7 +97,7 @@ impl Operation {
     }
 }
 
-/// All that can be asked.
+/// Returns all operations.
 fn operations() -> impl Iterator<Item = &'static Operation> {
     upkeep::OPERATIONS
         .iter()
@@ -109,18 +109,18 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
 
 /// What a method and a path ask for.
 pub(super) enum Asked {
-    /// This, with what the path's braces stand for.
+    /// This operation, with the values of the path's placeholders.
     One(&'static Operation, Vec<String>),
-    /// Nothing that this path takes; it takes these methods.
+    /// The path exists but not with this method; these methods are allowed.
     Method(Vec<&'static str>),
     /// There is no such path.
     Nothing,
 }
 
-/// Finds what is asked for; `path` begins behind the prefix.
+/// Finds the operation; `path` begins after the prefix.
 pub(super) fn find(method: &Method, path: &str) -> Asked {
     let method = match method {
-        // What is answered to a HEAD is cut by the server.
+        // The server itself cuts the body of a response to a HEAD.
         Method::Head => "GET".to_owned(),
         other => other.to_string(),
     };
@@ -141,7 +141,7 @@ pub(super) fn find(method: &Method, path: &str) -> Asked {
     }
 }
 
-/// What the braces of a template stand for in a path, if it is of it.
+/// Returns the values of a template's placeholders, if the path matches the template.
 fn matches(template: &str, path: &str) -> Option<Vec<String>> {
     let (mut template, mut path) = (template.split('/'), path.split('/'));
     let mut parts = Vec::new();
@@ -158,7 +158,7 @@ fn matches(template: &str, path: &str) -> Option<Vec<String>> {
     }
 }
 
-/// Does what is asked for.
+/// Performs an operation.
 pub(super) fn run(operation: &Operation, call: &Call<'_>) -> Result<Reply> {
     check_names(operation, call)?;
     let value = (operation.run)(call)?;
@@ -172,7 +172,7 @@ pub(super) fn run(operation: &Operation, call: &Call<'_>) -> Result<Reply> {
     })
 }
 
-/// A misspelled parameter or field is told, not passed over.
+/// Reports a misspelled parameter or field, instead of ignoring it.
 fn check_names(operation: &Operation, call: &Call<'_>) -> Result<()> {
     let known = |name: &str| operation.query.iter().any(|one| one.name == name);
     if let Some((name, _)) = call.query.iter().find(|(name, _)| !known(name)) {
@@ -196,7 +196,7 @@ impl Call<'_> {
         self.store.box_id()
     }
 
-    /// What one of the path's braces stands for.
+    /// Returns the value of one placeholder of the path.
     fn part(&self, index: usize) -> &str {
         self.path.get(index).map_or("", String::as_str)
     }
@@ -208,7 +208,7 @@ impl Call<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// What the address asks for, but for these.
+    /// Returns the query's filters, except these names.
     fn asked(&self, but_for: &[&str]) -> Vec<FilterPair<'_>> {
         let pairs = self.query.iter();
         pairs
@@ -217,7 +217,7 @@ impl Call<'_> {
             .collect()
     }
 
-    /// How many rows are asked for.
+    /// Returns the number of rows asked for.
     fn limit(&self) -> Result<usize> {
         match self.query("limit") {
             None => Ok(PAGE_DEFAULT),
@@ -228,7 +228,7 @@ impl Call<'_> {
         }
     }
 
-    /// A field of the body that is a text.
+    /// Returns a text field of the body.
     fn text(&self, name: &str) -> Result<Option<&str>> {
         match self.body.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -250,14 +250,14 @@ impl Call<'_> {
         }
     }
 
-    /// The secret that is to replace another, and how long that holds.
+    /// Returns the new secret, and how long the old secret is still valid.
     fn new_secret(&self) -> Result<(Secret, Duration)> {
         let secret = Secret::new(self.required("secret")?)?;
         let overlap = parse_span(self.text("overlap")?.unwrap_or("24h"))?;
         Ok((secret, overlap))
     }
 
-    /// The settings in the body, as texts: lists are joined, and null is what is usual.
+    /// Returns the settings in the body as texts: lists are joined, and null means the default.
     fn settings(&self, but_for: &[&str]) -> Result<Vec<(String, String)>> {
         let given = self.body.iter();
         given
@@ -280,7 +280,7 @@ fn as_text(name: &str, value: &Value) -> Result<String> {
         Value::Bool(flag) => Ok(flag.to_string()),
         Value::Array(items) => {
             let texts = items.iter().map(|item| item.as_str().ok_or_else(bad));
-            // Headers stand a line each, whatever else has several has them with commas.
+            // Headers are joined by line breaks, other lists by commas.
             let separator = if name == "headers" { "\n" } else { "," };
             Ok(texts.collect::<Result<Vec<&str>>>()?.join(separator))
         }
@@ -288,12 +288,12 @@ fn as_text(name: &str, value: &Value) -> Result<String> {
     }
 }
 
-/// A page of a list; `next` is the cursor of the one after it.
+/// Makes a page of a list; `next` is the cursor of the next page.
 fn page(items: Vec<Value>, next: Option<String>) -> Value {
     json!({ "items": items, "next": next })
 }
 
-/// A secret that is to replace another.
+/// The fields of a secret rotation.
 const ROTATE: &[Field] = &[
     Field("secret", Kind::Text, false),
     Field("overlap", Kind::Text, true),

@@ -1,4 +1,4 @@
-//! `/openapi.json`, made of the table of operations: OpenAPI 3.1.
+//! `/openapi.json` (OpenAPI 3.1), made from the table of operations.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::schema::Schema;
 use super::{Input, Operation, Output, PREFIX, operations};
 use crate::model::settings::{ENDPOINT_SETTINGS, Kind, SOURCE_SETTINGS, Setting};
 
-/// The whole document.
+/// Returns the whole document.
 pub(in crate::status) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for operation in operations() {
@@ -131,7 +131,7 @@ fn responses(operation: &Operation) -> Value {
     Value::Object(responses)
 }
 
-/// The names of a body's fields.
+/// Returns the names of a body's fields.
 pub(super) fn field_names(input: Input) -> Vec<&'static str> {
     let settings = |settings: &'static [Setting]| settings.iter().map(|setting| setting.name);
     match input {

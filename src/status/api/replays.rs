@@ -1,4 +1,4 @@
-//! Sending again: previewed, begun, watched, steered.
+//! API operations on replays: preview, start, watch, pause, resume, cancel.
 
 use serde_json::{Value, json};
 

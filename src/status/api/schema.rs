@@ -1,8 +1,8 @@
-//! What the objects of the API look like, for `/openapi.json`.
+//! The schemas of the API's objects, for `/openapi.json`.
 
 use serde_json::{Map, Value, json};
 
-/// An object that is answered.
+/// An object in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::status) enum Schema {
     Stats,
@@ -25,7 +25,7 @@ pub(in crate::status) enum Schema {
     Replayed,
 }
 
-/// What a field holds.
+/// The type of a field.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::status) enum Kind {
     Text,
@@ -39,7 +39,7 @@ pub(in crate::status) enum Kind {
     Any,
 }
 
-/// A field: its name, what it holds, and whether it may be null.
+/// A field: its name, its type, and whether it may be null.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::status) struct Field(pub(super) &'static str, pub(super) Kind, pub(super) bool);
 
@@ -255,12 +255,12 @@ impl Schema {
                 Field("dead", Integer, SET),
                 Field("cancelled", Integer, SET),
             ],
-            // A replay that was begun, deliveries that were made, or what would be done.
+            // A replay that was started, deliveries that were created, or a preview.
             Schema::Replayed => &[Field("deliveries", Integer, SET)],
         }
     }
 
-    /// As OpenAPI has it.
+    /// Returns the schema in OpenAPI's form.
     pub(super) fn json(self) -> Value {
         let fields = self.fields();
         let properties: Map<String, Value> = fields

@@ -1,4 +1,4 @@
-//! Sources: made, changed, removed, and what they refused.
+//! API operations on sources: create, change, remove, list rejected requests.
 
 use serde_json::{Value, json};
 

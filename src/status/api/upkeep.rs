@@ -1,4 +1,4 @@
-//! Looking after the file: totals, and removing what is old.
+//! API operations on the file: totals, and removing old events.
 
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
-//! A body as a person can read it.
+//! A body in a form that a person can read.
 //!
-//! JSON is indented token by token, so that numbers and escapes stay as the producer wrote them:
-//! parsing and writing it anew would change both.
+//! JSON is indented token by token, so that numbers and escapes stay as the producer wrote them: parsing
+//! the JSON and writing it again would change both.
 
 use maud::{Markup, html};
 
@@ -10,13 +10,13 @@ use super::parts::size;
 use super::texts::fill;
 use crate::signature::gogs::signed_bytes;
 
-/// Most bytes of a body on a page; the whole is there to download.
+/// Most bytes of a body on a page; the whole body can be downloaded.
 const SHOWN_BYTES_MAX: usize = 256 * 1024;
 
 /// Most bytes that are shown in hex: each takes five characters.
 const HEX_BYTES_MAX: usize = 16 * 1024;
 
-/// The body: pretty where it is JSON, raw where it is text, and in hex.
+/// Shows the body: formatted if it is JSON, raw if it is text, and in hex.
 pub(super) fn body(
     context: &PageContext<'_>,
     bytes: &[u8],
@@ -24,7 +24,7 @@ pub(super) fn body(
     download: &str,
 ) -> Markup {
     let (t, words) = (&context.texts.body, &context.texts.words);
-    // A form's payload field is what its reader wants to see.
+    // In a form, the reader wants to see the payload field.
     let inner = signed_bytes(content_type, bytes);
     let pretty = indent_json(&inner, SHOWN_BYTES_MAX);
     let from_form = pretty.is_some() && inner.len() != bytes.len();
@@ -52,13 +52,13 @@ pub(super) fn body(
     }
 }
 
-/// Text in a box, cut on a character boundary.
+/// Shows a text in a box, cut at a character boundary.
 pub(super) fn text(context: &PageContext<'_>, whole: &str) -> Markup {
     let mut end = whole.len().min(SHOWN_BYTES_MAX);
     while !whole.is_char_boundary(end) {
         end -= 1;
     }
-    // Control characters are nothing a page may hold.
+    // A page may not hold control characters.
     let shown = whole[..end].replace(
         |c: char| c.is_control() && !"\n\r\t".contains(c),
         "\u{fffd}",
@@ -87,10 +87,11 @@ fn cut(context: &PageContext<'_>, shown: usize, whole: usize) -> Markup {
     }
 }
 
-/// The JSON text indented by two spaces, up to about so many bytes; `None` where it is not JSON.
-/// Deep nesting makes indented text many times as long, so the limit is kept while writing.
+/// Indents a JSON text by two spaces, up to about `bytes_max` bytes; `None` if it is not JSON.
+///
+/// Deep nesting makes the indented text many times as long, so the limit is checked while writing.
 fn indent_json(bytes: &[u8], bytes_max: usize) -> Option<String> {
-    // Only to know that it is JSON; no value is built.
+    // Only checks that the text is JSON; no value is built.
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).ok()?;
     let source = std::str::from_utf8(bytes).ok()?;
     let mut out = String::new();
@@ -145,7 +146,7 @@ fn new_line(out: &mut String, depth: usize) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// Sixteen bytes a line: offset, hex, and what of it is printable.
+/// Writes sixteen bytes on each line: offset, hex, and the printable characters.
 fn hex_dump(bytes: &[u8]) -> String {
     let mut out = String::new();
     for (row, chunk) in bytes.chunks(16).enumerate() {

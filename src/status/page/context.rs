@@ -1,4 +1,4 @@
-//! What stands around a page, whatever it shows: who looks, when, in which language.
+//! What every page needs besides its content: user, time, language, form token.
 
 use std::time::Duration;
 
@@ -8,68 +8,68 @@ use super::texts::{Texts, fill};
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
-/// What stands around a page, whatever it shows.
+/// What every page needs besides its content.
 #[derive(Clone, Copy)]
 pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) texts: &'static Texts,
     pub(in crate::status) box_id: &'a BoxId,
     pub(in crate::status) now: Timestamp,
-    /// What forms carry.
+    /// The token that forms carry.
     pub(in crate::status) token: &'a str,
-    /// Whether whoever looks may change something.
+    /// Whether the user may change something.
     pub(in crate::status) may_change: bool,
-    /// Whether whoever looks has logged in.
+    /// Whether the user has logged in.
     pub(in crate::status) has_login: bool,
-    /// Why nothing can be written now.
+    /// Why nothing can be written now, if so.
     pub(in crate::status) trouble: Option<&'a str>,
     /// The form of this page that was just sent and refused.
     pub(in crate::status) returned: Option<Returned<'a>>,
 }
 
-/// A form that was refused: the page shows it again as it was filled in.
+/// A refused form: the page shows it again as it was filled in.
 #[derive(Clone, Copy)]
 pub(in crate::status) struct Returned<'a> {
-    /// Where it was sent to.
+    /// The path that the form was sent to.
     pub(in crate::status) path: &'a str,
-    /// Where the page is that it stands on; `None` for one that cannot be looked at again.
+    /// The path of the page that holds the form; `None` if that page cannot be requested again.
     pub(in crate::status) page: Option<&'a str>,
     pub(in crate::status) form: &'a [(String, String)],
     pub(in crate::status) problem: &'a str,
 }
 
 impl PageContext<'_> {
-    /// Whether the form that is sent there was just refused.
+    /// Whether the form with this action was just refused.
     pub(super) fn is_returned(&self, action: &str) -> bool {
         self.returned
             .is_some_and(|returned| returned.path == action)
     }
 
-    /// What was filled in under a name, in a form that was just refused.
+    /// Returns the value that was filled in for a field of the form that was just refused.
     pub(super) fn typed(&self, action: &str, name: &str) -> Option<&str> {
         let returned = self.returned.filter(|returned| returned.path == action)?;
         let found = returned.form.iter().find(|(held, _)| held == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A moment: how long ago or ahead, with the exact time for whoever points at it.
+    /// Shows a moment: how long ago or ahead, with the exact time as a tooltip.
     pub(super) fn moment(&self, at: Timestamp) -> Markup {
         let exact = at.to_string();
         html! { time datetime=(exact) title=(exact) { (self.distance(at)) } }
     }
 
-    /// A moment written out: date, time to the second, and the distance.
+    /// Shows a moment in full: date, time to the second, and how long ago or ahead.
     pub(super) fn exact(&self, at: Timestamp) -> Markup {
         let text = at.to_string();
         let shown = text.get(..19).unwrap_or(&text).replace('T', " ");
         html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (self.distance(at)) ")" } }
     }
 
-    /// How long something has lasted, in the largest fitting unit.
+    /// Returns how long something has lasted, in the largest fitting unit.
     pub(super) fn lasting(&self, since: Timestamp) -> String {
         self.span(self.now.since(since))
     }
 
-    /// A span in the largest fitting unit.
+    /// Returns a duration in the largest fitting unit.
     pub(super) fn span(&self, span: Duration) -> String {
         let t = &self.texts.times;
         let seconds = span.as_secs();
@@ -83,7 +83,7 @@ impl PageContext<'_> {
         fill(text, &[("count", &count)])
     }
 
-    /// A distance in the largest fitting unit: `3 min ago`, `in 2 h`.
+    /// Returns how long ago or ahead a moment is, in the largest fitting unit: `3 min ago`, `in 2 h`.
     fn distance(&self, at: Timestamp) -> String {
         let t = &self.texts.times;
         let is_ahead = at > self.now;

@@ -1,5 +1,4 @@
-//! The list of deliveries, with its filters, the way to older pages, and what can be done with those
-//! that are shown.
+//! The list of deliveries: filters, the link to older pages, actions.
 
 use std::sync::Arc;
 
@@ -17,9 +16,9 @@ pub(in crate::status) struct DeliveriesView<'a> {
     /// The query as it came; the form shows it again.
     pub(in crate::status) query: &'a str,
     pub(in crate::status) rows: Vec<DeliveryRecord>,
-    /// How far back was looked for these, where that was not to the end.
+    /// How far back the search looked, if not to the end.
     pub(in crate::status) looked_back: Option<Timestamp>,
-    /// Where the page after this one begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub(in crate::status) next: Option<String>,
     pub(in crate::status) directory: Arc<Directory>,
 }
@@ -56,7 +55,7 @@ pub(in crate::status) fn deliveries(
     frame(context, t.title, "/deliveries", &main)
 }
 
-/// What can be done with those that are chosen, and with all that the filter names.
+/// Shows the actions for the chosen deliveries, and for all that match the filter.
 fn actions(context: &PageContext<'_>, query: &str) -> Markup {
     let t = &context.texts.deliveries;
     html! {
@@ -105,7 +104,9 @@ fn filters(
     }
 }
 
-/// Whether a replay can be asked for by this filter: not by another replay, or by what is superseded.
+/// Whether this filter can choose deliveries for a replay.
+///
+/// It cannot if it uses `replay` or `superseded`, or asks for pending deliveries.
 fn can_be_chosen(query: &str) -> bool {
     let mut fields = form_urlencoded::parse(query.as_bytes());
     !fields.any(|(name, value)| {

@@ -1,4 +1,4 @@
-//! One delivery: what it is, what was tried, what it carries, and what can be done.
+//! One delivery: its facts, its attempts, its event's body, and its actions.
 
 use maud::{Markup, html};
 
@@ -18,7 +18,7 @@ pub(in crate::status) struct DeliveryView {
     pub(in crate::status) body: Vec<u8>,
     pub(in crate::status) attempts: Vec<AttemptRecord>,
     pub(in crate::status) replays: Vec<DeliveryRecord>,
-    /// `None` when the endpoint is removed.
+    /// `None` if the endpoint was removed.
     pub(in crate::status) endpoint: Option<EndpointReport>,
 }
 
@@ -130,7 +130,7 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
     }
 }
 
-/// What a pending delivery waits for besides its time.
+/// Shows what a pending delivery waits for besides its due time.
 fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
     let (t, box_id, now) = (&context.texts.delivery, context.box_id, context.now);
     let delivery = &view.delivery;

@@ -1,5 +1,6 @@
-//! Endpoints: how each fares, and forms to make, change, hold and try them, and to make up for what
-//! they missed.
+//! Endpoints: their state, and forms to add, change, hold and try them.
+//!
+//! Other forms recover or backfill the deliveries that an endpoint missed.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,7 +15,7 @@ use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;
 use crate::model::settings::ENDPOINT_SETTINGS;
 
-/// All endpoints, and a form for another one.
+/// Shows all endpoints, and a form to add one.
 pub(in crate::status) fn endpoints(
     context: &PageContext<'_>,
     reports: &[EndpointReport],
@@ -38,7 +39,7 @@ pub(in crate::status) fn endpoints(
     frame(context, t.title, "/endpoints", &main)
 }
 
-/// One endpoint.
+/// Shows one endpoint.
 pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointReport) -> String {
     let title = fill(
         context.texts.endpoints.title_of_one,
@@ -116,7 +117,7 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     }
 }
 
-/// Fields that are no settings: how it fares is shown above.
+/// Fields that are not settings; the endpoint's state is shown above.
 const COUNTED: [&str; 17] = [
     "doubts",
     "name",
@@ -137,7 +138,7 @@ const COUNTED: [&str; 17] = [
     "connection",
 ];
 
-/// What a setting says, if it is set.
+/// Returns the text of a setting, if it is set.
 fn said(context: &PageContext<'_>, value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Bool(false) => None,
@@ -152,7 +153,7 @@ fn said(context: &PageContext<'_>, value: &Value) -> Option<String> {
     }
 }
 
-/// What a setting is now, as far as it may be shown.
+/// Returns the current value of a setting, if it may be shown.
 fn held(
     context: &PageContext<'_>,
     report: &EndpointReport,
@@ -182,7 +183,7 @@ fn held(
     }
 }
 
-/// Forms that ask what a recover or a backfill would do.
+/// Shows the forms that preview a recover or a backfill.
 fn make_up(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let t = &context.texts.endpoints;
     let kinds = [

@@ -1,4 +1,4 @@
-//! One event: what came in, and what is owed of it.
+//! One event: what came in, and its deliveries.
 
 use maud::html;
 

@@ -1,4 +1,4 @@
-//! The list of events, and finding one by a text in its body.
+//! The list of events, and the search by a text in the body.
 
 use maud::{Markup, html};
 
@@ -8,14 +8,14 @@ use super::parts::{asked, looked_back, size, table, with_place};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
-/// Events that were found, and how far the search looked.
+/// The events that were found, and how far the search looked.
 pub(in crate::status) struct EventsView<'a> {
     /// The query as it came; the form shows it again.
     pub(in crate::status) query: &'a str,
     pub(in crate::status) rows: Vec<EventRecord>,
-    /// Where the page after this one begins, if there is one.
+    /// The cursor of the next page, if there is one.
     pub(in crate::status) next: Option<String>,
-    /// How far back was looked for these, where that was not to the end.
+    /// How far back the search looked, if not to the end.
     pub(in crate::status) looked_back: Option<Timestamp>,
 }
 

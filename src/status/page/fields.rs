@@ -1,11 +1,11 @@
-//! Fields of forms: as they were filled in, where the form was just refused.
+//! Form fields; after a form was refused they keep what was filled in.
 
 use maud::{Markup, html};
 
 use super::context::PageContext;
 use crate::model::settings::{Kind, Setting};
 
-/// A form, with what tells that a page of this server sent it.
+/// Makes a form, with the token that proves that a page of this server sent it.
 pub(super) fn form(context: &PageContext<'_>, action: &str, fields: &Markup) -> Markup {
     html! {
         form.settings method="post" action=(action) {
@@ -15,7 +15,7 @@ pub(super) fn form(context: &PageContext<'_>, action: &str, fields: &Markup) -> 
     }
 }
 
-/// The name of something new.
+/// Makes the field for the name of a new object.
 pub(super) fn name(context: &PageContext<'_>, action: &str, example: &str) -> Markup {
     let typed = context.typed(action, "name");
     html! {
@@ -26,7 +26,7 @@ pub(super) fn name(context: &PageContext<'_>, action: &str, example: &str) -> Ma
     }
 }
 
-/// A choice among words; `none` is what the empty one is called, if there is one.
+/// Makes a choice among words; `none` is the label of the empty choice, if there is one.
 pub(super) fn choice(
     label: &str,
     name: &str,
@@ -34,7 +34,7 @@ pub(super) fn choice(
     options: &[&str],
     chosen: &str,
 ) -> Markup {
-    // A removed endpoint or source can still be asked for.
+    // The query may still name an endpoint or source that was removed.
     let foreign = !chosen.is_empty() && !options.contains(&chosen);
     html! {
         label {
@@ -50,7 +50,7 @@ pub(super) fn choice(
     }
 }
 
-/// A field for a password or a token.
+/// Makes a field for a password or a token.
 fn secret(label: &str, name: &str) -> Markup {
     html! {
         label {
@@ -60,8 +60,8 @@ fn secret(label: &str, name: &str) -> Markup {
     }
 }
 
-/// The forms that change a thing: its settings, each with what it is now (`held`), its secret, and
-/// whether it is there at all.
+/// Makes the forms that change an object: its settings with their current values (`held`), its secret, and
+/// its removal.
 pub(super) fn changes(
     context: &PageContext<'_>,
     thing: &str,
@@ -98,7 +98,7 @@ pub(super) fn changes(
     }
 }
 
-/// What must be ticked before something is removed.
+/// Makes the checkbox that must be ticked before something is removed.
 fn sure(context: &PageContext<'_>) -> Markup {
     html! {
         label.check {
@@ -108,7 +108,7 @@ fn sure(context: &PageContext<'_>) -> Markup {
     }
 }
 
-/// Fields for settings; those that are named are required, the others are folded away.
+/// Makes the fields for settings; the required ones are shown, the others are folded.
 pub(super) fn settings(
     context: &PageContext<'_>,
     action: &str,
@@ -131,7 +131,7 @@ pub(super) fn settings(
     }
 }
 
-/// A field for a setting, with what it is now where nothing is filled in.
+/// Makes a field for a setting; its current value is shown if nothing is filled in.
 fn setting(
     context: &PageContext<'_>,
     action: &str,
@@ -140,11 +140,12 @@ fn setting(
     held: Option<&str>,
 ) -> Markup {
     let typed = context.typed(action, setting.name);
-    // Saved without it, the thing would be another than was wished for.
+    // A secret must be typed again after a refused form. Without it the object would be saved without its
+    // secret.
     let is_lost = setting.is_secret && typed.is_some_and(|typed| !typed.trim().is_empty());
     let is_required = is_required || is_lost;
     let is_long = matches!(setting.kind, Kind::File | Kind::Lines);
-    // What must not be shown is not sent back either.
+    // A secret must not be shown, so it is not sent back either.
     let typed = typed.filter(|_| !setting.is_secret);
     html! {
         label {

@@ -1,11 +1,11 @@
-//! The frame around every page: head, navigation, what went wrong, the list of keys.
+//! The frame around every page: head, navigation, errors, the list of keys.
 
 use maud::{DOCTYPE, Markup, html};
 
 use super::context::PageContext;
 use super::texts::{Texts, fill};
 
-/// A page in its frame. `here` is the path of its place in the navigation.
+/// Puts a page into its frame; `here` is its path in the navigation.
 pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &Markup) -> String {
     let t = &context.texts.frame;
     let links = [
@@ -36,7 +36,7 @@ pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &M
             @if let Some(trouble) = context.trouble {
                 p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
             }
-            // The script shows it.
+            // Shown by the script.
             p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = context.returned {
                 p.problem #problem role="alert" { (returned.problem) }
@@ -46,7 +46,7 @@ pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &M
         footer {
             (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION"))]))
             @if !context.may_change { " · " (t.looks_only) }
-            // The script shows it, and listens to keys; without it there are none.
+            // Shown by the script, which also listens to keys; without the script there are no keys.
             " " button.quiet.small #keys-open type="button" hidden { (t.keys) }
         }
         (keys(context))
@@ -54,7 +54,7 @@ pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &M
     whole(context.texts, title, true, &inside)
 }
 
-/// A whole document.
+/// Makes a whole HTML document.
 pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) -> String {
     let t = &texts.frame;
     html! {
@@ -78,8 +78,10 @@ pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) 
     .into_string()
 }
 
-/// What the script does at which key. Whoever speaks to the machine, or hits keys by accident, can
-/// turn single keys off (WCAG 2.1, 2.1.4).
+/// Lists the keys that the script listens to.
+///
+/// Users of speech input, or users who hit keys by accident, can turn single-key shortcuts off (WCAG 2.1,
+/// 2.1.4).
 fn keys(context: &PageContext<'_>) -> Markup {
     let t = &context.texts.keys;
     let (single, places) = (
@@ -122,7 +124,7 @@ fn keys(context: &PageContext<'_>) -> Markup {
     }
 }
 
-/// A page that says what went wrong.
+/// Makes a page that says what went wrong.
 pub(in crate::status) fn problem(context: &PageContext<'_>, status: u16, text: &str) -> String {
     let t = &context.texts.problem;
     let title = match status {

@@ -1,11 +1,11 @@
-//! The form that asks for the token.
+//! The login form, which asks for the token.
 
 use maud::html;
 
 use super::frame::whole;
 use super::texts::{Texts, link_in};
 
-/// The login form; `next` is where to go then.
+/// Makes the login form; `next` is the page to show after the login.
 pub(in crate::status) fn login(
     texts: &Texts,
     next: &str,

@@ -1,7 +1,7 @@
 //! The pages, one file each, and the frame around them.
 //!
-//! Pure: they get what they show and what stands around it, and return HTML. maud escapes every value.
-//! Their words stand in `texts`.
+//! Pure: a page gets what it shows and a [`PageContext`], and returns HTML. maud escapes every value. The
+//! words of the pages are in `texts`.
 
 mod attempt;
 mod body;
@@ -38,12 +38,13 @@ pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};
 pub(super) use texts::{ENGLISH, fill};
 
-/// The one style sheet.
+/// The only style sheet.
 pub(super) const STYLE: &str = include_str!("style.css");
 
-/// The one script: it keeps what is shown up to date, and listens to keys. Every page works without
-/// it.
+/// The only script: it refreshes what is shown, and listens to keys.
+///
+/// Every page works without it.
 pub(super) const SCRIPT: &str = include_str!("live.js");
 
-/// The sign of the pages among a browser's tabs.
+/// The icon of the pages in browser tabs.
 pub(super) const ICON: &str = include_str!("icon.svg");

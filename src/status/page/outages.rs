@@ -1,4 +1,4 @@
-//! When which endpoint could not be reached.
+//! The outages: when which endpoint could not be reached.
 
 use maud::html;
 

@@ -1,4 +1,4 @@
-//! The overview: totals, how each endpoint and source fares, the latest deliveries.
+//! The overview: totals, endpoints, sources, the latest deliveries.
 
 use maud::{Markup, html};
 
@@ -134,7 +134,7 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
     table(&columns, &rows)
 }
 
-/// How an endpoint fares: whether it is reached, or why nothing is sent there now.
+/// Shows whether an endpoint is reached, or why nothing is sent to it now.
 pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
     let (t, words) = (&context.texts.overview, &context.texts.words);
     let now = context.now;

@@ -1,4 +1,4 @@
-//! Small pieces that several pages show the same way.
+//! Small parts that several pages share.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
 
-/// What a query says under a name.
+/// Returns the value of a name in a query.
 pub(super) fn asked(query: &str, name: &str) -> String {
     let pair = form_urlencoded::parse(query.as_bytes()).find(|(held, _)| held == name);
     pair.map(|(_, value)| value.into_owned())
         .unwrap_or_default()
 }
 
-/// How far back was looked for a list, where that was not to the end.
+/// Shows how far back a search looked, if not to the end.
 pub(super) fn looked_back(context: &PageContext<'_>, to: Option<Timestamp>) -> Markup {
     let text = context.texts.words.looked_back;
     html! {
@@ -28,7 +28,7 @@ pub(super) fn looked_back(context: &PageContext<'_>, to: Option<Timestamp>) -> M
     }
 }
 
-/// A list's query with another place to begin, or with none.
+/// Returns a list's query with another cursor, or with none.
 pub(super) fn with_place(query: &str, name: &str, place: Option<&str>) -> String {
     let kept = form_urlencoded::parse(query.as_bytes())
         .filter(|(held, value)| held != name && !value.is_empty());
@@ -40,7 +40,7 @@ pub(super) fn with_place(query: &str, name: &str, place: Option<&str>) -> String
     next.finish()
 }
 
-/// A state as a coloured word; colour is never the only sign.
+/// Shows a state as a coloured word; colour is never the only sign.
 pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
     html! {
         span class={ "badge " (state.name()) } { (state.name()) }
@@ -48,7 +48,7 @@ pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
     }
 }
 
-/// A size in the largest fitting unit.
+/// Returns a size in the largest fitting unit.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1_024 => format!("{bytes} B"),
@@ -58,7 +58,7 @@ pub(super) fn size(bytes: u64) -> String {
     }
 }
 
-/// Headers as a table; values that are credentials are hidden.
+/// Shows headers as a table; the values of credentials are hidden.
 pub(super) fn headers(context: &PageContext<'_>, rows: &[Header]) -> Markup {
     let words = &context.texts.words;
     html! {
@@ -81,7 +81,7 @@ pub(super) fn headers(context: &PageContext<'_>, rows: &[Header]) -> Markup {
     }
 }
 
-/// A table of these columns; each becomes a card on a phone.
+/// Shows a table with these columns; on a phone each row becomes a card.
 pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scroll {
@@ -93,8 +93,9 @@ pub(super) fn table(columns: &[&str], rows: &Markup) -> Markup {
     }
 }
 
-/// A button that does something: a form of its own. `id` is for scripts, and the same in every
-/// language.
+/// Makes a button that performs an action: a form of its own.
+///
+/// `id` is for scripts, and is the same in every language.
 pub(super) fn button(
     context: &PageContext<'_>,
     path: &str,
@@ -110,7 +111,7 @@ pub(super) fn button(
     }
 }
 
-/// A bar that shows how much of something is done; the figures are beside it.
+/// Shows a progress bar, with the figures beside it.
 pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: &str) -> Markup {
     let said = fill(
         context.texts.words.done_of,
@@ -119,8 +120,10 @@ pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: 
     html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (said) } }
 }
 
-/// The attempts of the last 24 hours, a column an hour: what was delivered, and above it what was
-/// refused. The sums are beside it for whoever does not see it.
+/// Shows the attempts of the last 24 hours as a chart, one column an hour.
+///
+/// A column shows what was delivered and above it what was refused. The sums are beside the chart for users
+/// who cannot see it.
 pub(super) fn last_day(context: &PageContext<'_>, hours: &[Hour]) -> Markup {
     const HOUR: Duration = Duration::from_secs(3_600);
     const HEIGHT: i64 = 24;
@@ -135,7 +138,7 @@ pub(super) fn last_day(context: &PageContext<'_>, hours: &[Hour]) -> Markup {
     let delivered: i64 = hours.iter().map(|hour| hour.delivered).sum();
     let refused: i64 = hours.iter().map(|hour| hour.refused).sum();
     let tall = |count: i64| {
-        // The least that is there is seen.
+        // Even the smallest count must be visible.
         if count == 0 {
             0
         } else {
@@ -164,7 +167,7 @@ pub(super) fn last_day(context: &PageContext<'_>, hours: &[Hour]) -> Markup {
     }
 }
 
-/// Deliveries as a table; with boxes to choose some of them for the form of that id.
+/// Shows deliveries as a table, with checkboxes that choose some of them for the form with that id.
 pub(super) fn delivery_table(
     context: &PageContext<'_>,
     rows: &[DeliveryRecord],
@@ -218,7 +221,7 @@ pub(super) fn delivery_table(
         return table(&columns, &rows);
     };
     html! {
-        // The script shows it.
+        // Shown by the script.
         label.check.all { input type="checkbox" data-all=(form); span { (t.choose_all) } }
         (table(&[&[t.choose], columns.as_slice()].concat(), &rows))
     }

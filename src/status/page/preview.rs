@@ -1,4 +1,4 @@
-//! What a replay would do, and the form that begins it.
+//! The preview of a replay, and the form that starts it.
 
 use maud::{Markup, html};
 
@@ -11,32 +11,32 @@ use crate::model::id::DeliveryId;
 use crate::model::replay::{ReplayKind, Selection};
 use crate::store::{Preview, Stopped};
 
-/// What a replay would do.
+/// The preview of a replay.
 pub(in crate::status) struct NewReplayView {
     pub(in crate::status) chosen: Chosen,
     /// The fields as they came; the form shows them again.
     pub(in crate::status) fields: Vec<(String, String)>,
-    /// `None` where nothing was chosen yet.
+    /// `None` if nothing was chosen yet.
     pub(in crate::status) preview: Option<Preview>,
-    /// Names of those that it could go to.
+    /// Names of the endpoints that the replay could go to.
     pub(in crate::status) endpoints: Vec<String>,
 }
 
-/// Which deliveries a replay is of.
+/// The deliveries that a replay is for.
 pub(in crate::status) enum Chosen {
-    /// A few that are named, and how the body of their event can be changed, if it is one event.
+    /// Deliveries given by id, and how the body of their event can be edited, if it is one event.
     Named(Vec<DeliveryId>, Option<Edit>),
-    /// Those that a filter names, with the fields that say so.
+    /// Deliveries of a filter, with the form fields of that filter.
     Filtered(ReplayKind, Selection, Vec<(String, String)>),
 }
 
-/// How a body can be changed on a page.
+/// How a body can be edited on a page.
 pub(in crate::status) enum Edit {
-    /// This text.
+    /// It can be edited: this is its text.
     Text(String),
-    /// It holds a secret that no page shows.
+    /// It cannot be edited: it holds a secret that no page shows.
     Secret,
-    /// It is long, or no text.
+    /// It cannot be edited: it is too long, or not text.
     Not,
 }
 
@@ -75,12 +75,12 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
     frame(context, t.new_title, "/replays", &main)
 }
 
-/// What a look was at, of what a form can change.
+/// Returns the target that a preview was made for, in one text.
 pub(in crate::status) fn looked_at(to: &str, to_url: &str) -> String {
     format!("{}|{}", to.trim(), to_url.trim())
 }
 
-/// The form that begins it, or looks again.
+/// Makes the form that starts the replay, or previews it again.
 fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
     let t = &context.texts.replays;
     let action = match view.chosen {
@@ -91,7 +91,7 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
     html! {
         form.settings method="post" action=(action) {
             input type="hidden" name="token" value=(context.token);
-            // To whom, in what is shown: sent to somebody else, it is shown again first.
+            // The target of the shown preview: if the user changes it, the new preview is shown first.
             input type="hidden" name="looked" value=(looked_at(view.field("to"), view.field("to_url")));
             @match &view.chosen {
                 Chosen::Named(ids, edit) => {
@@ -155,7 +155,7 @@ fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup 
                 Edit::Not => p { (link_in(t.edit_long, &[("command", &command)])) },
                 Edit::Text(held) => label {
                     span { (t.new_body) }
-                    // The first line break in it is not a part of it.
+                    // HTML ignores the first line break in a textarea, so one is added.
                     textarea.mono name="body" rows="16" spellcheck="false" autocomplete="off" { "\n" (typed.unwrap_or(held)) }
                 },
             }
@@ -163,7 +163,7 @@ fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup 
     }
 }
 
-/// What would be sent, to whom, and how long that takes.
+/// Shows what would be sent, to which endpoint, and how long that takes.
 fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
     let (t, dash) = (&context.texts.replays, context.texts.words.dash);
     let bytes = |bytes: i64| size(u64::try_from(bytes).unwrap_or(0));

@@ -1,4 +1,4 @@
-//! Bulk replays: how far those are that were begun.
+//! Bulk replays and their progress.
 
 use maud::{Markup, html};
 

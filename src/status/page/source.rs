@@ -1,4 +1,4 @@
-//! Sources: how each is set, what it refused, and forms to make and change them.
+//! Sources: their settings, rejected requests, and forms to add and change them.
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::model::refusal::RefusalRecord;
 use crate::model::settings::SOURCE_SETTINGS;
 use crate::model::source::{SenderKind, SourceReport};
 
-/// All sources, and a form for another one.
+/// Shows all sources, and a form to add one.
 pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceReport]) -> String {
     const ACTION: &str = "/sources";
     let (t, words) = (&context.texts.sources, &context.texts.words);
@@ -80,7 +80,7 @@ fn changes(context: &PageContext<'_>, report: &SourceReport) -> Markup {
     )
 }
 
-/// What a setting is now, as far as it may be shown and the kind has it.
+/// Returns the current value of a setting, if it may be shown and the kind has it.
 fn held(
     context: &PageContext<'_>,
     report: &SourceReport,

@@ -1,18 +1,19 @@
-//! All that the pages say, in one place, so that they can be translated: a language is one more
-//! [`Texts`], and one that lacks a text does not compile.
+//! All texts of the pages in one place, so that they can be translated.
 //!
-//! `{name}` stands for what [`fill`] and [`link_in`] put there. What is not here are words that the
-//! contract has everywhere (states, kinds, names of settings with their help in
-//! `model/settings.rs`), and errors, which the API and the command line tell in the same words.
+//! A language is one more [`Texts`]; a language that lacks a text does not compile.
+//!
+//! [`fill`] and [`link_in`] replace a `{name}` by a value. Words that are the same everywhere in the
+//! contract are not here: states, kinds, and the names of settings with their help in `model/settings.rs`.
+//! Errors are not here either: the API and the command line report them in the same words.
 
 use std::fmt::Display;
 
 use maud::{Markup, PreEscaped, Render};
 
-/// Declares the texts and the English ones at once.
+/// Declares the struct of texts and the English texts together.
 macro_rules! texts {
     ($( $(#[$about:meta])* $group:ident: $Group:ident { $( $name:ident: $text:literal, )* } )*) => {
-        /// What the pages say in one language.
+        /// The texts of the pages in one language.
         pub(in crate::status) struct Texts {
             $( $(#[$about])* pub(in crate::status) $group: $Group, )*
         }
@@ -28,7 +29,7 @@ macro_rules! texts {
 }
 
 texts! {
-    /// What stands around every page.
+    /// The frame around every page.
     frame: Frame {
         language: "en",
         title: "{page} · hookbox",
@@ -68,7 +69,7 @@ texts! {
         are_on: "Single keys do this, outside of fields",
         close: "Close",
     }
-    /// Words that stand on several pages.
+    /// Words that several pages use.
     words: Words {
         none: "none",
         none_yet: "None yet.",
@@ -99,7 +100,7 @@ texts! {
         is_kept: "set, and shown to nobody",
         type_again: "What was filled in here is not sent back: type it again.",
     }
-    /// Distances in time.
+    /// Times ago and ahead.
     times: Times {
         now: "just now",
         soon: "in a moment",
@@ -119,7 +120,7 @@ texts! {
         not_now: "Not now",
         other: "Something went wrong",
     }
-    /// The form that asks for the token.
+    /// The login form, which asks for the token.
     login: Login {
         title: "Log in",
         token: "Token",
@@ -253,7 +254,7 @@ texts! {
         differs: "differs",
         same: "the same",
     }
-    /// A body as a person can read it.
+    /// A body in a form that a person can read.
     body: Body {
         no_type: "no content type",
         download: "download",
@@ -264,7 +265,7 @@ texts! {
         not_text: "not text",
         cut: "cut here: {shown} of {whole} shown",
     }
-    /// The list of events, and finding one by a text.
+    /// The list of events, and the search by a text.
     events: Events {
         title: "Events",
         text: "Text in the body",
@@ -297,7 +298,7 @@ texts! {
         not_json: "not JSON",
         not_json_though: "though its content type says so; it is kept and sent as it came",
     }
-    /// Endpoints, one and all.
+    /// The list of endpoints, and one endpoint.
     endpoints: Endpoints {
         title: "Endpoints",
         title_of_one: "Endpoint {name}",
@@ -325,7 +326,7 @@ texts! {
         since: "Since",
         look: "Look first…",
     }
-    /// Sources, one and all.
+    /// The list of sources, and one source.
     sources: Sources {
         title: "Sources",
         title_of_one: "Source {name}",
@@ -345,7 +346,7 @@ texts! {
         no_refusals: "None.",
         times: "{count} times",
     }
-    /// Bulk replays, and what one would do.
+    /// Bulk replays, and the preview of one.
     replays: Replays {
         title: "Replays",
         title_of_one: "Replay {id}",
@@ -405,7 +406,7 @@ texts! {
         send: "Send {count}",
         look_again: "Look again",
     }
-    /// Times in which an endpoint could not be reached.
+    /// The times in which an endpoint could not be reached.
     outages: Outages {
         title: "Outages",
         told: "Times in which an endpoint could not be reached. They spend no tries: what waits goes out when the endpoint is back.",
@@ -420,7 +421,7 @@ texts! {
     }
 }
 
-/// A text with values in the places of its names; escaped where it is shown, as any text.
+/// Replaces the names in a text by values; the result is escaped when it is shown, like any text.
 pub(in crate::status) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
     let mut filled = String::new();
     for piece in pieces(text) {
@@ -432,7 +433,7 @@ pub(in crate::status) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> St
     filled
 }
 
-/// A text with markup in the places of its names.
+/// Replaces the names in a text by markup.
 pub(super) fn link_in(text: &str, values: &[(&str, &dyn Render)]) -> Markup {
     let mut html = String::new();
     for piece in pieces(text) {
@@ -448,7 +449,7 @@ pub(super) fn link_in(text: &str, values: &[(&str, &dyn Render)]) -> Markup {
     PreEscaped(html)
 }
 
-/// What stands under a name. That there is nothing is a mistake of the page, which tests find.
+/// Returns the value of a name. A missing value is a bug of the page, which tests find.
 fn value<'v, T: ?Sized>(text: &str, name: &str, values: &[(&str, &'v T)]) -> Option<&'v T> {
     let found = values.iter().find(|(held, _)| *held == name);
     debug_assert!(found.is_some(), "`{text}` lacks what stands in it: {name}");
@@ -460,7 +461,7 @@ enum Piece<'t> {
     Name(&'t str),
 }
 
-/// What a text consists of: words, and names in braces.
+/// Splits a text into words and names in braces.
 fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
     text.split('{').enumerate().flat_map(|(index, part)| {
         let (name, words) = match part.split_once('}') {
