@@ -7,7 +7,9 @@
 use super::{Secret, gitee};
 use crate::time::Timestamp;
 
-/// The query parameters that sign a moment; the values are not yet encoded for a URL.
+/// Returns the query parameters that sign a moment.
+///
+/// The values are not yet encoded for a URL.
 ///
 /// ```
 /// use hookbox::signature::{Secret, dingtalk};

@@ -11,7 +11,7 @@ use hmac::Mac;
 use super::{Secret, hmac256};
 use crate::time::Timestamp;
 
-/// The fields that sign a moment.
+/// Returns the fields that sign a moment.
 ///
 /// ```
 /// use hookbox::signature::{Secret, feishu};

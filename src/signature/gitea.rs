@@ -1,8 +1,8 @@
 //! Gitea and Forgejo: the hex of HMAC-SHA256 over the JSON text, as in Gogs.
 //!
-//! The hex is in lower case. The header is `X-Gitea-Signature` or `X-Forgejo-Signature`. In form mode the signature covers the
-//! decoded `payload` field. Source: Gitea's webhook delivery code. A hook without a secret sends the header
-//! empty; that is unsigned, not valid.
+//! The hex is in lower case. The header is `X-Gitea-Signature` or `X-Forgejo-Signature`. In form mode the
+//! signature covers the decoded `payload` field. Source: Gitea's webhook delivery code. A hook without a
+//! secret sends the header empty; that is unsigned, not valid.
 
 use super::{Rejection, Secret, gogs};
 

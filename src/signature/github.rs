@@ -1,6 +1,7 @@
-//! GitHub: `X-Hub-Signature-256` is `sha256=` and the hex of HMAC-SHA256 over the body.
+//! GitHub: `X-Hub-Signature-256` is a SHA-256 HMAC over the body.
 //!
-//! The hex is in lower case. Older servers send only `X-Hub-Signature`, the same with SHA-1.
+//! Its form is `sha256=` and the hex of the HMAC in lower case. Older servers send only `X-Hub-Signature`,
+//! the same with SHA-1.
 //!
 //! Source: GitHub's page "Validating webhook deliveries", which publishes the first vector below.
 

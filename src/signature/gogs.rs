@@ -1,8 +1,8 @@
 //! Gogs: `X-Gogs-Signature` is the hex of HMAC-SHA256 over the JSON text.
 //!
-//! The hex is in lower case. In form mode the signature covers the decoded `payload` field, not the form body. Source of both rules:
-//! Gogs's own webhook delivery code. A Gogs hook without a secret sends the header empty; that is unsigned,
-//! not valid.
+//! The hex is in lower case. In form mode the signature covers the decoded `payload` field, not the form
+//! body. Source of both rules: Gogs's own webhook delivery code. A Gogs hook without a secret sends the
+//! header empty; that is unsigned, not valid.
 
 use std::borrow::Cow;
 

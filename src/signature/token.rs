@@ -46,7 +46,7 @@ pub fn verify_bearer(secret: &Secret, value: Option<&str>) -> Result<(), Rejecti
     same(AUTHORIZATION.into(), secret.expose(), token)
 }
 
-/// Checks `Authorization: Basic`, with this user name and the secret as the password.
+/// Checks `Authorization: Basic`, with a user name and the secret as the password.
 ///
 /// # Errors
 /// As [`verify`].

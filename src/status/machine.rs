@@ -145,7 +145,7 @@ fn once(
     };
     let reply = run(&app.store.once(asked.clone()));
     if reply.status >= 500 {
-        // A 5xx is not kept for repeats. If the work was done nevertheless, a repeat is answered with that.
+        // A 5xx is not kept for repeats. If the work was done nevertheless, a repeat gets a 409 that says so.
         return reply;
     }
     let is_fine = (200..300).contains(&reply.status);

@@ -1,6 +1,7 @@
-//! Forgejo: `X-Forgejo-Event`, `X-Forgejo-Delivery`, `X-Forgejo-Signature`, and Gitea's.
+//! Forgejo: its own headers, and all of Gitea's.
 //!
-//! Gitea's headers are read if Forgejo's own are absent, as from servers that have just migrated.
+//! Its own are `X-Forgejo-Event`, `X-Forgejo-Delivery` and `X-Forgejo-Signature`. Gitea's headers are read
+//! if Forgejo's own are absent, as from servers that have just migrated.
 
 use super::{Described, Received};
 use crate::signature::{Rejection, Secret, gitea};
