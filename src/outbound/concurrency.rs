@@ -3,8 +3,8 @@
 //! The window starts at one request and grows by one with every success, so it doubles with every round of
 //! responses (slow start). It starts at one again after an outage: otherwise the whole backlog would hit a
 //! receiver that has just come up. After the start the window follows the response time. While the response
-//! time is steady, the window grows by one. When the response time rises above the average, more requests
-//! only wait in a queue at the receiver (or on this machine), so the window shrinks. The endpoint's
+//! time is steady, there is room for one more request. When the response time rises above the average, more
+//! requests only wait in a queue at the receiver (or on this machine), so the window shrinks. The endpoint's
 //! `concurrency` is the upper limit.
 //!
 //! The algorithm is that of Netflix's concurrency-limits (`Gradient2`): the window shrinks by the ratio of
