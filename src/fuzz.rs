@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use crate::caught::caught;
+use crate::panics::catch_panic;
 
 /// Number of inputs if no time is given.
 const FEW: u64 = 400;
@@ -89,7 +89,7 @@ pub(crate) fn fuzz<T: Hash>(
             std::fs::write(&last, input).unwrap();
         }
         let started = now();
-        let outcome = caught(|| run(input));
+        let outcome = catch_panic(|| run(input));
         let took = started.elapsed();
         if took > slowest.0 {
             slowest = (took, input.to_vec());
@@ -101,7 +101,7 @@ pub(crate) fn fuzz<T: Hash>(
                 outcomes.insert(hasher.finish())
             }
             Err(fault) => {
-                let least = least(input, |input| caught(|| run(input)).is_err());
+                let least = least(input, |input| catch_panic(|| run(input)).is_err());
                 panic!("{target}: {fault}\ninput: {}", least.escape_ascii());
             }
         }

@@ -93,7 +93,6 @@
 //! | box | one database file; its random id, a part of every outer id, separates its ids from those of other files |
 //! | mark | the last part of an outer id, drawn by each process that creates rows: it separates the ids of a file from those of its copies |
 
-mod caught;
 pub mod cli;
 pub mod error;
 #[cfg(test)]
@@ -101,6 +100,7 @@ mod fuzz;
 pub mod inbound;
 pub mod model;
 pub mod outbound;
+mod panics;
 pub mod service;
 pub mod signature;
 pub mod status;

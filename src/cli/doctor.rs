@@ -222,8 +222,8 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         let do_this = format!("hookbox delivery list --endpoint {name}");
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    for doubt in &report.doubts {
-        let what = format!("endpoint {name}: {doubt}");
+    for warning in &report.warnings {
+        let what = format!("endpoint {name}: {warning}");
         findings.push(Finding::new(Level::Warning, what, ""));
     }
     if report.dead > 0 {

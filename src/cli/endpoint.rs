@@ -216,12 +216,12 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
         }
         EndpointCommand::Try { name } => {
             let store = context.store()?;
-            let hurried = store.try_endpoint(&name, context.now())?;
+            let made_due = store.try_endpoint(&name, context.now())?;
             context.note_if_not_served(&store);
-            let object = json!({ "endpoint": name, "hurried": hurried });
+            let object = json!({ "endpoint": name, "made_due": made_due });
             context
                 .out
-                .object(&object, &format!("{hurried} deliveries are tried now"))
+                .object(&object, &format!("{made_due} deliveries are tried now"))
         }
         EndpointCommand::Preview {
             endpoint,
@@ -285,8 +285,8 @@ fn set(context: &Context, arguments: SetArguments) -> Result<()> {
 
 /// Prints warnings about settings that are probably a mistake.
 fn say_doubts(context: &Context, report: &EndpointReport) {
-    for doubt in &report.doubts {
-        context.out.note(&format!("warning: {doubt}"));
+    for warning in &report.warnings {
+        context.out.note(&format!("warning: {warning}"));
     }
 }
 

@@ -30,9 +30,9 @@ use std::sync::Arc;
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::caught::end_on_others;
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
+use crate::panics::abort_on_other_panics;
 use crate::store::{FilterPair, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
@@ -213,7 +213,7 @@ pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     start_log(&arguments);
     outlive_size_limit();
-    end_on_others();
+    abort_on_other_panics();
     let context = Context {
         db: arguments.db,
         out: Output::new(arguments.json),

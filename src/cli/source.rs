@@ -7,7 +7,7 @@ use super::secret::{RotateArguments, SecretArguments};
 use super::settings::{OfSource, Options};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
-use crate::model::refusal::RefusalRecord;
+use crate::model::rejected::RejectedRequest;
 use crate::model::settings::set_source;
 use crate::model::source::{NewSource, Preset, SenderKind, Source, SourceReport};
 use crate::signature::Secret;
@@ -179,7 +179,7 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
         SourceCommand::Refusals { name, limit } => {
             let refusals = context.store()?.refusals(&name)?;
             let shown = refusals.iter().take(limit.limit);
-            let objects: Vec<Value> = shown.map(RefusalRecord::json).collect();
+            let objects: Vec<Value> = shown.map(RejectedRequest::json).collect();
             context
                 .out
                 .list(&["at", "count", "address", "status", "reason"], &objects)?;

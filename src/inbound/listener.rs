@@ -18,12 +18,12 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::crowd::{Crowd, GRACE_MIN, Room, Seat};
+use super::connection_limiter::{ConnectionLimiter, ConnectionSlot, GRACE_MIN, Room};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
 use super::receive::{BODIES_BYTES_MAX, Intake, LARGE_AT_A_TIME};
 use crate::error::{Error, Result};
 use crate::model::event::BODY_BYTES_MAX;
-use crate::store::{SourceRefusals, Store};
+use crate::store::{SourceRejections, Store};
 use crate::time::Clock;
 
 /// Connections at a time. Each may wait for a group commit; none holds a thread.
@@ -115,12 +115,12 @@ impl Ingest {
             bytes: BODIES_BYTES_MAX.max(config.body_bytes_max),
             trusted: config.trusted.clone(),
         };
-        let crowd = Crowd::new(room, clock.clone());
+        let limiter = ConnectionLimiter::new(room, clock.clone());
         let intake = Arc::new(Intake::new(store.clone(), clock, config.body_bytes_max));
         let (stop, stopped) = watch::channel(false);
         let thread = std::thread::Builder::new()
             .name("ingest".to_owned())
-            .spawn(move || serve(&runtime, socket, &store, &intake, &crowd, stopped))
+            .spawn(move || serve(&runtime, socket, &store, &intake, &limiter, stopped))
             .map_err(|error| Error::io("start the listener's thread", error))?;
         Ok(Ingest {
             address,
@@ -164,7 +164,7 @@ fn serve(
     socket: StdListener,
     store: &Store,
     intake: &Arc<Intake>,
-    crowd: &Arc<Crowd>,
+    limiter: &Arc<ConnectionLimiter>,
     stopped: watch::Receiver<bool>,
 ) {
     runtime.block_on(async {
@@ -175,10 +175,10 @@ fn serve(
                 return;
             }
         };
-        let notes = tokio::spawn(note_refusals(store.clone(), intake.clone()));
-        accept(&listener, intake, crowd, stopped).await;
+        let notes = tokio::spawn(record_rejected(store.clone(), intake.clone()));
+        accept(&listener, intake, limiter, stopped).await;
         drop(listener);
-        if timeout(STOP_GRACE, crowd.is_gone()).await.is_err() {
+        if timeout(STOP_GRACE, limiter.is_gone()).await.is_err() {
             tracing::warn!("stopped while requests were being worked on");
         }
         notes.abort();
@@ -192,14 +192,14 @@ fn serve(
 async fn accept(
     listener: &TcpListener,
     intake: &Arc<Intake>,
-    crowd: &Arc<Crowd>,
+    limiter: &Arc<ConnectionLimiter>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let is_stopped = stopped.clone();
     let mut since_others = 0;
     loop {
         let next = async {
-            crowd.has_room().await;
+            limiter.has_room().await;
             listener.accept().await
         };
         let accepted = tokio::select! {
@@ -209,17 +209,17 @@ async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 // A connection that gets no place is closed here.
-                if let Some(seat) = crowd.enter(peer.ip()) {
-                    let seat = Arc::new(seat);
+                if let Some(slot) = limiter.enter(peer.ip()) {
+                    let slot = Arc::new(slot);
                     let (intake, is_stopped) = (intake.clone(), is_stopped.clone());
                     let task =
-                        tokio::spawn(connection(stream, peer, intake, is_stopped, seat.clone()));
-                    seat.sits(task.abort_handle());
+                        tokio::spawn(connection(stream, peer, intake, is_stopped, slot.clone()));
+                    slot.sits(task.abort_handle());
                 }
                 // From time to time the open connections get their turn, and the sockets that were closed
                 // to make room are released.
                 since_others += 1;
-                if since_others >= crowd.batch() {
+                if since_others >= limiter.batch() {
                     since_others = 0;
                     yield_now().await;
                 }
@@ -227,7 +227,7 @@ async fn accept(
             // There are fewer file descriptors than expected, so the oldest connection is closed to release
             // one.
             Err(error)
-                if error.raw_os_error().is_some_and(is_out_of_files) && crowd.make_room() =>
+                if error.raw_os_error().is_some_and(is_out_of_files) && limiter.make_room() =>
             {
                 tracing::debug!(%error, "closed a connection to accept another");
                 sleep(GRACE_MIN).await;
@@ -253,7 +253,7 @@ async fn connection(
     peer: SocketAddr,
     intake: Arc<Intake>,
     mut stopped: watch::Receiver<bool>,
-    seat: Arc<Seat>,
+    slot: Arc<ConnectionSlot>,
 ) {
     // A response is one small write; waiting for more data would only delay it.
     let _ = stream.set_nodelay(true);
@@ -264,8 +264,8 @@ async fn connection(
     });
     let of_request = head.clone();
     let service = service_fn(move |request| {
-        let (intake, head, seat) = (intake.clone(), of_request.clone(), seat.clone());
-        async move { Ok::<_, Infallible>(intake.answer(request, &head, peer, &seat).await) }
+        let (intake, head, slot) = (intake.clone(), of_request.clone(), slot.clone());
+        async move { Ok::<_, Infallible>(intake.answer(request, &head, peer, &slot).await) }
     });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -297,13 +297,13 @@ async fn connection(
 }
 
 /// Writes rejected requests to the database from time to time.
-async fn note_refusals(store: Store, intake: Arc<Intake>) {
+async fn record_rejected(store: Store, intake: Arc<Intake>) {
     let mut period = interval(REFUSALS_PERIOD);
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         period.tick().await;
         if let Some(refusals) = tell_refusals(&intake) {
-            store.note_refusals_then(refusals, |result| {
+            store.record_rejected_then(refusals, |result| {
                 if let Err(error) = result {
                     tracing::warn!(error = error.chain(), "cannot write refusals down");
                 }
@@ -313,7 +313,7 @@ async fn note_refusals(store: Store, intake: Arc<Intake>) {
 }
 
 /// Logs the requests rejected since the last time, in one line; returns what is to be written.
-fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRefusals>> {
+fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRejections>> {
     let refusals = intake.take_refusals();
     if refusals.requests > 0 {
         tracing::warn!(
@@ -322,11 +322,11 @@ fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRefusals>> {
             "event.refused"
         );
     }
-    let of_sources: Vec<SourceRefusals> = refusals.of_sources.into_values().collect();
+    let of_sources: Vec<SourceRejections> = refusals.of_sources.into_values().collect();
     (!of_sources.is_empty()).then_some(of_sources)
 }
 
 /// Writes the last rejected requests, and waits for the commit.
 fn write_refusals(store: &Store, intake: &Intake) -> Result<()> {
-    tell_refusals(intake).map_or(Ok(()), |refusals| store.note_refusals(refusals))
+    tell_refusals(intake).map_or(Ok(()), |refusals| store.record_rejected(refusals))
 }

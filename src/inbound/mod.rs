@@ -12,7 +12,7 @@
 //! sender's first check; `provider` knows each kind of source; `head` keeps a request's head as it came;
 //! `outbox_worker` takes over what other programs insert by SQL.
 
-mod crowd;
+mod connection_limiter;
 mod handshake;
 mod head;
 mod listener;

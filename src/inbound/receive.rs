@@ -25,21 +25,21 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio::task::{spawn_blocking, yield_now};
 use tokio::time::{sleep, timeout};
 
-use super::crowd::Seat;
+use super::connection_limiter::ConnectionSlot;
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
-use crate::caught::caught;
 use crate::error::Error;
 use crate::model::check_name;
 use crate::model::event::{Accepted, NewEvent};
 use crate::model::header::Header;
 use crate::model::hops;
 use crate::model::id::SourceId;
-use crate::model::refusal::RefusalRecord;
+use crate::model::rejected::RejectedRequest;
 use crate::model::source::{SenderAuth, Source};
+use crate::panics::catch_panic;
 use crate::signature::{Rejection, Secret};
-use crate::store::{DIRECTORY_AGE_MAX, SourceRefusals, Store};
+use crate::store::{DIRECTORY_AGE_MAX, SourceRejections, Store};
 use crate::time::{Clock, Timestamp};
 
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
@@ -74,7 +74,7 @@ const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
 const RETRY_AFTER_S: u32 = 5;
 
 /// How much memory is reserved for a declared length before a byte has come.
-const TRUSTED_BYTES: usize = 16 * 1024;
+const PREALLOCATED_BYTES_MAX: usize = 16 * 1024;
 
 pub(super) type Reply = Response<Full<Bytes>>;
 
@@ -94,7 +94,7 @@ pub(super) struct Intake {
 #[derive(Debug, Default)]
 pub(super) struct Refusals {
     /// Rejected requests of each source.
-    pub(super) of_sources: HashMap<SourceId, SourceRefusals>,
+    pub(super) of_sources: HashMap<SourceId, SourceRejections>,
     /// Number of all rejected requests, including those to unknown sources.
     pub(super) requests: u64,
     /// The response to the last one.
@@ -177,7 +177,7 @@ impl Intake {
         request: Request<Incoming>,
         head: &Head,
         peer: SocketAddr,
-        seat: &Seat,
+        slot: &ConnectionSlot,
     ) -> Reply {
         if let Some(why) = ambiguous(&request) {
             let refusal = Refusal::new(StatusCode::BAD_REQUEST, why);
@@ -194,7 +194,7 @@ impl Intake {
                     let way = Way::read(rest);
                     let (parts, body) = request.into_parts();
                     let mut headers = head.take(&parts.headers);
-                    match self.take_in(&way, &parts, &mut headers, body, seat).await {
+                    match self.take_in(&way, &parts, &mut headers, body, slot).await {
                         Ok(Taken::Event(accepted)) => self.accepted(&accepted),
                         Ok(Taken::Handshake(answered)) => answer(answered),
                         Err(refusal) => {
@@ -222,7 +222,7 @@ impl Intake {
         parts: &Parts,
         headers: &mut Vec<Header>,
         mut body: Incoming,
-        seat: &Seat,
+        slot: &ConnectionSlot,
     ) -> Result<Taken, Refusal> {
         let source = self.source(&way.name).await?;
         if !source.is_path_token(way.token.as_deref()) {
@@ -262,7 +262,7 @@ impl Intake {
                 text,
             ));
         }
-        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared, seat)).await;
+        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared, slot)).await;
         let body = match read {
             Ok(Err(refusal)) => {
                 if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -279,7 +279,7 @@ impl Intake {
                 return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
             }
         };
-        let _working = seat.works();
+        let _working = slot.works();
         // Large bodies are limited to two at a time: processing one takes many times its size in memory.
         let _turn = match body.len() {
             LARGE_BYTES.. => Some(self.large.acquire().await),
@@ -287,12 +287,12 @@ impl Intake {
         };
         let now = self.clock.now();
         let admitted = if self.is_light(&source, body.len()) {
-            caught(|| admit(&self.store, &source, now, headers, body))
+            catch_panic(|| admit(&self.store, &source, now, headers, body))
         } else {
             let (store, of) = (self.store.clone(), source.clone());
             let mut taken = std::mem::take(headers);
             let worked = spawn_blocking(move || {
-                let admitted = caught(|| admit(&store, &of, now, &mut taken, body));
+                let admitted = catch_panic(|| admit(&store, &of, now, &mut taken, body));
                 (admitted, taken)
             });
             let (admitted, taken) = worked
@@ -323,9 +323,9 @@ impl Intake {
         &self,
         body: &mut Incoming,
         declared: Option<usize>,
-        seat: &Seat,
+        slot: &ConnectionSlot,
     ) -> Result<Vec<u8>, Refusal> {
-        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(TRUSTED_BYTES));
+        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(PREALLOCATED_BYTES_MAX));
         while let Some(frame) = self.next_frame(body, bytes.len()).await {
             let frame = frame.map_err(|error| {
                 Refusal::new(
@@ -340,7 +340,7 @@ impl Intake {
             if total > self.body_bytes_max {
                 return Err(too_large(total, self.body_bytes_max));
             }
-            seat.hold(total).await;
+            slot.hold(total).await;
             bytes.extend_from_slice(data);
         }
         Ok(bytes)
@@ -377,7 +377,7 @@ impl Intake {
                 "id": id,
                 "duplicate": true,
                 "replayed": accepted.deliveries,
-                "hurried": accepted.hurried,
+                "made_due": accepted.made_due,
             });
             reply(StatusCode::OK, &body)
         } else {
@@ -405,11 +405,11 @@ impl Intake {
         if let Some(source) = known() {
             return Ok(source);
         }
-        let looks = self.store.looks();
+        let polls = self.store.polls();
         sleep(DIRECTORY_AGE_MAX).await;
         match known() {
             Some(source) => Ok(source),
-            None if self.store.looks() == looks => {
+            None if self.store.polls() == polls => {
                 Err(unavailable("the sources cannot be read now"))
             }
             None => Err(no_source(name)),
@@ -431,7 +431,7 @@ impl Intake {
         let of_source = refusals
             .of_sources
             .entry(source.id)
-            .or_insert_with(|| SourceRefusals {
+            .or_insert_with(|| SourceRejections {
                 source: source.id,
                 count: 0,
                 latest: Vec::new(),
@@ -439,13 +439,13 @@ impl Intake {
         of_source.count += 1;
         let mut secrets: Vec<&Secret> = source.secret.iter().chain(&source.path_token).collect();
         secrets.extend(source.old_secrets.iter().map(|old| &old.secret));
-        let record = RefusalRecord {
+        let record = RejectedRequest {
             at: self.clock.now(),
             count: 1,
             address: peer.ip().to_string(),
             status: refusal.status.as_u16(),
             reason: why.to_owned(),
-            headers: RefusalRecord::kept_headers(headers, &secrets, refusal.malformed.as_deref()),
+            headers: RejectedRequest::kept_headers(headers, &secrets, refusal.malformed.as_deref()),
         };
         let latest = &mut of_source.latest;
         let same = latest.iter().position(|held| {
@@ -455,7 +455,7 @@ impl Intake {
         match same {
             Some(index) => {
                 let count = latest.remove(index).count + 1;
-                latest.push(RefusalRecord { count, ..record });
+                latest.push(RejectedRequest { count, ..record });
             }
             None => {
                 if latest.len() == NOTED_MAX {

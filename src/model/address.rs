@@ -18,7 +18,7 @@ const METADATA: [IpAddr; 7] = [
 
 /// Why hookbox never sends to an address; `None` if the settings decide.
 pub fn never_sent_to(address: IpAddr) -> Option<&'static str> {
-    let meant = meant_by(address);
+    let meant = embedded_addresses(address);
     if meant.iter().any(|real| METADATA.contains(real)) {
         return Some("where a cloud gives out credentials, which is never sent to");
     }
@@ -31,7 +31,7 @@ pub fn never_sent_to(address: IpAddr) -> Option<&'static str> {
 /// An IPv6 address may contain an IPv4 address: mapped (RFC 4291), translated (RFC 6052, RFC 7915, RFC
 /// 8215) or tunnelled (RFC 3056); then this returns the IPv4 address. If it may be either (ISATAP, RFC
 /// 5214; Teredo, RFC 4380: server and client), this returns both.
-pub fn meant_by(address: IpAddr) -> Vec<IpAddr> {
+pub fn embedded_addresses(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(v6) = address else {
         return vec![address];
     };

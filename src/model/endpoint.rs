@@ -440,7 +440,7 @@ pub struct EndpointReport {
     /// past.
     pub paced_until: Option<Timestamp>,
     /// Settings that are probably a mistake.
-    pub doubts: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
 /// How attempts ended in one hour.
@@ -504,7 +504,7 @@ impl EndpointReport {
             "hours": self.hours.iter().map(Hour::json).collect::<Vec<Value>>(),
             "failing_for": self.failing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),
-            "doubts": self.doubts,
+            "warnings": self.warnings,
             "pending": self.pending,
             "delivered": self.delivered,
             "dead": self.dead,

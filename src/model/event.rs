@@ -115,7 +115,7 @@ pub struct Accepted {
     /// Deliveries created: of the new event, or as a replay that a repeat asked for.
     pub deliveries: usize,
     /// Pending deliveries that a repeat made due at once.
-    pub hurried: usize,
+    pub made_due: usize,
 }
 
 /// A stored event without its body, for display.

@@ -15,7 +15,7 @@ use super::json_value::{Numbers, json_value};
 use crate::error::{Error, Result};
 use crate::model::expression::{check, value_of};
 use crate::model::header::Header;
-use crate::model::jinja::told;
+use crate::model::jinja::described;
 use crate::model::scope::headers_value;
 
 /// The names that an expectation may use.
@@ -72,7 +72,7 @@ impl Expect {
                 .map_err(|_| "the reply is not JSON; `text` has it as it came".to_owned())?;
             context.insert("body", value);
         }
-        let value = value_of(&compiled.text, context).map_err(|error| told(&error))?;
+        let value = value_of(&compiled.text, context).map_err(|error| described(&error))?;
         Ok(value.is_true())
     }
 }

@@ -10,10 +10,10 @@ use std::sync::{Arc, LazyLock};
 use minijinja::value::Value;
 use minijinja::{Environment, Error as JinjaError, ErrorKind};
 
-use crate::caught::caught;
 use crate::error::{Error, Result};
-use crate::model::jinja::{Program, environment, told};
+use crate::model::jinja::{Program, described, environment};
 use crate::model::scope::{Scope, headers_value};
+use crate::panics::catch_panic;
 
 /// Maximum steps of an expression on one event; a typical expression takes ten to fifty.
 const FUEL: u64 = 1_000;
@@ -65,7 +65,7 @@ impl Expression {
                 .any(|of| text.contains(of)),
         }));
         match expression.run(&Scope::new("", None, b"{}")) {
-            Err(error) if is_mistake(&error) => Err(bad(text, &told(&error))),
+            Err(error) if is_mistake(&error) => Err(bad(text, &described(&error))),
             _ => Ok(expression),
         }
     }
@@ -77,7 +77,7 @@ impl Expression {
     pub fn holds(&self, scope: &Scope<'_>) -> std::result::Result<bool, String> {
         self.run(scope)
             .map(|value| value.is_true())
-            .map_err(|error| told(&error))
+            .map_err(|error| described(&error))
     }
 
     /// The text or number that it returns for this event; `None` when the result is neither, or empty.
@@ -85,7 +85,7 @@ impl Expression {
     /// # Errors
     /// Why it failed, in plain words.
     pub fn text(&self, scope: &Scope<'_>) -> std::result::Result<Option<String>, String> {
-        let value = self.run(scope).map_err(|error| told(&error))?;
+        let value = self.run(scope).map_err(|error| described(&error))?;
         let text = match value.as_str() {
             Some(text) => text.trim().to_owned(),
             None if value.is_number() => value.to_string(),
@@ -123,7 +123,8 @@ pub(super) fn value_of(
 ) -> std::result::Result<Value, JinjaError> {
     // A panic of the library is handled as any other failure, so the event passes.
     let run = || Program::expression(text)?.value(&ENVIRONMENT, context.into());
-    caught(run).unwrap_or_else(|fault| Err(JinjaError::new(ErrorKind::InvalidOperation, fault)))
+    catch_panic(run)
+        .unwrap_or_else(|fault| Err(JinjaError::new(ErrorKind::InvalidOperation, fault)))
 }
 
 /// Checks an expression that may use these names, as far as this is possible without an event.
@@ -137,7 +138,7 @@ pub(super) fn check(text: &str, names: &[&str], nothing_has: &str) -> Result<()>
             text.len()
         )));
     }
-    let cannot = |error| bad(text, &told(&error));
+    let cannot = |error| bad(text, &described(&error));
     Program::expression(text).map_err(cannot)?;
     let code = ENVIRONMENT.compile_expression(text).map_err(cannot)?;
     let asked = code.undeclared_variables(false);

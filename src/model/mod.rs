@@ -5,14 +5,12 @@
 
 pub mod activity;
 pub mod address;
-pub(crate) mod apart;
 pub mod attempt;
 pub mod calendar;
 pub mod chat;
 pub mod connection;
 pub mod delivery;
 pub mod diff;
-pub mod doubt;
 pub mod endpoint;
 pub mod event;
 pub mod expect;
@@ -24,13 +22,14 @@ pub mod id;
 mod jinja;
 mod json_value;
 pub mod kind;
+pub(crate) mod large_body;
 pub(crate) mod lenient;
 pub(crate) mod line;
 mod name;
 pub mod outage;
 pub mod rate;
 pub mod redact;
-pub mod refusal;
+pub mod rejected;
 mod repair;
 pub mod replay;
 pub mod retry;
@@ -42,6 +41,7 @@ pub mod stats;
 pub mod template;
 pub mod text;
 pub mod url;
+pub mod warning;
 pub mod window;
 
 pub use name::check_name;

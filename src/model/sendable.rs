@@ -2,11 +2,11 @@
 
 use crate::error::Result;
 use crate::model::activity::Facts;
-use crate::model::apart::apart;
 use crate::model::event::summary;
 use crate::model::header::Header;
 use crate::model::id::EventId;
 use crate::model::kind::SourceKind;
+use crate::model::large_body::on_large_body_pool;
 use crate::model::redact::hidden_texts;
 use crate::model::scope::Scope;
 use crate::model::template::{Particulars, Template};
@@ -70,7 +70,7 @@ impl SendableEvent {
     /// # Errors
     /// [`Error::Misuse`](crate::Error::Misuse) when it fails; see [`Template::render`].
     pub fn filled_in(&self, template: &Template, webhook_id: &str) -> Result<Vec<u8>> {
-        apart(self.body.len(), || {
+        on_large_body_pool(self.body.len(), || {
             let source = self.source.as_ref().map(|(name, _)| name.as_str());
             let scope = Scope {
                 kind: self.source.as_ref().map(|(_, kind)| *kind),

@@ -10,11 +10,11 @@ use minijinja::Environment;
 use minijinja::value::Value;
 use serde_json::{Value as Json, json};
 
-use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::header::holds_secret;
-use crate::model::jinja::{Program, environment, told};
+use crate::model::jinja::{Program, described, environment};
 use crate::model::scope::{Scope, headers_value};
+use crate::panics::catch_panic;
 
 /// Maximum steps of a template on one event: a loop over a thousand commits takes ten thousand.
 const FUEL: u64 = 100_000;
@@ -72,7 +72,10 @@ impl Template {
         }
         Program::template(text).map_err(|error| {
             let line = error.line().unwrap_or(1);
-            Error::misuse(format!("template {file}, line {line}: {}", told(&error)))
+            Error::misuse(format!(
+                "template {file}, line {line}: {}",
+                described(&error)
+            ))
         })?;
         Ok(Template(Arc::new(Compiled {
             file: file.to_owned(),
@@ -114,18 +117,20 @@ impl Template {
             "headers",
             headers_value(scope.headers, |name| !holds_secret(name)),
         );
-        let body = scope.body_value().map_err(|error| failed(told(&error)))?;
+        let body = scope
+            .body_value()
+            .map_err(|error| failed(described(&error)))?;
         context.insert("body", body);
         context.insert("id", Value::from(event.id));
         context.extend(event.key.map(|key| ("key", Value::from(key))));
         context.insert("received_at", Value::from(event.received_at));
         context.insert("summary", Value::from(event.summary));
         let run = || Program::template(&self.0.text)?.text(&ENVIRONMENT, context.into());
-        let made = caught(run)
+        let made = catch_panic(run)
             .map_err(failed)?
             .map_err(|error| match error.line() {
-                Some(line) => failed(format!("line {line}: {}", told(&error))),
-                None => failed(told(&error)),
+                Some(line) => failed(format!("line {line}: {}", described(&error))),
+                None => failed(described(&error)),
             })?;
         let says_json = self.0.content_type.to_ascii_lowercase().contains("json");
         if says_json && let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&made) {

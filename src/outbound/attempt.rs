@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::attempt::Response;
 use crate::model::endpoint::{Endpoint, Format};
@@ -10,6 +9,7 @@ use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
 use crate::model::redact::Redaction;
 use crate::model::sendable::SendableEvent;
+use crate::panics::catch_panic;
 use crate::store::{WorkItem, WorkLog};
 use crate::time::{Clock, Timestamp};
 
@@ -62,7 +62,7 @@ pub(super) fn run(
     let (endpoint, webhook_id) = (job.endpoint.clone(), job.webhook_id.clone());
     let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
     let body_bytes = job.event.body.len();
-    let done = caught(|| exchange(job, started, transport, work_log));
+    let done = catch_panic(|| exchange(job, started, transport, work_log));
     let (exchange, request_headers, redaction) = done.unwrap_or_else(|fault| {
         let endpoint = endpoint.name.as_str();
         tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");

@@ -36,7 +36,7 @@ pub(super) struct ConcurrencyLimiter {
     /// The window doubles each round until the first slow response or refused attempt.
     is_starting: bool,
     /// Average response time of a success, in seconds, and the number of successes.
-    usual: f64,
+    average: f64,
     answers: f64,
 }
 
@@ -45,7 +45,7 @@ impl ConcurrencyLimiter {
         ConcurrencyLimiter {
             window: 1.0,
             is_starting: true,
-            usual: 0.0,
+            average: 0.0,
             answers: 0.0,
         }
     }
@@ -77,9 +77,9 @@ impl ConcurrencyLimiter {
         } else {
             MEMORY
         };
-        self.usual += (took - self.usual) / memory;
-        let usual = self.usual;
-        let gradient = (TOLERANCE * usual / took).clamp(GRADIENT_MIN, 1.0);
+        self.average += (took - self.average) / memory;
+        let average = self.average;
+        let gradient = (TOLERANCE * average / took).clamp(GRADIENT_MIN, 1.0);
         if gradient < 1.0 {
             self.is_starting = false;
         }
@@ -172,11 +172,11 @@ mod tests {
     fn refusals_make_it_smaller_and_teach_nothing_of_what_is_usual() {
         let mut flow = ConcurrencyLimiter::new();
         assert_eq!(settle(&mut flow, 100, 16, 1_000), 16);
-        let usual = flow.usual;
+        let average = flow.average;
         for _ in 0..100 {
             flow.refused();
         }
-        assert_eq!((flow.window(16), flow.usual), (1, usual));
+        assert_eq!((flow.window(16), flow.average), (1, average));
         assert_eq!(settle(&mut flow, 100, 16, 100), 16);
     }
 

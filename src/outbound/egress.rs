@@ -12,7 +12,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 
 use crate::error::{Error, Result};
-use crate::model::address::{meant_by, never_sent_to};
+use crate::model::address::{embedded_addresses, never_sent_to};
 
 /// Where requests may go.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ impl Egress {
         let may = |real: &IpAddr| {
             is_public(*real) || self.allow.iter().any(|network| network.contains(real))
         };
-        if self.scope == AddressScope::Any || meant_by(address).iter().all(may) {
+        if self.scope == AddressScope::Any || embedded_addresses(address).iter().all(may) {
             return Ok(());
         }
         Err(Forbidden {
@@ -100,7 +100,7 @@ impl Egress {
     /// [`Forbidden`] with the reason if requests may not go there.
     pub fn check_proxy(&self, address: IpAddr) -> std::result::Result<(), Forbidden> {
         let forbidden = |why| Err(Forbidden { address, why });
-        let meant = meant_by(address);
+        let meant = embedded_addresses(address);
         let is_denied = |network: &IpNet| {
             network.contains(&address) || meant.iter().any(|real| network.contains(real))
         };

@@ -68,7 +68,7 @@ impl RateLimiter {
     }
 
     /// Ends the pause early: a person asked to send now.
-    pub(super) fn go_on(&mut self) {
+    pub(super) fn clear_pause(&mut self) {
         self.not_before = 0;
     }
 

@@ -5,7 +5,7 @@
 //! stop. This module must hold no logic of its own.
 
 mod embedded;
-mod keeper;
+mod retention_worker;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -16,7 +16,7 @@ pub use embedded::{Builder, Hookbox, Running, Stopper};
 
 use rustix::net::listen;
 
-use keeper::Keeper;
+use retention_worker::RetentionWorker;
 
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
@@ -84,7 +84,7 @@ pub struct Service {
     store: Store,
     ingest: Option<Ingest>,
     outbox: Outbox,
-    keeper: Option<Keeper>,
+    retention_worker: Option<RetentionWorker>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -136,8 +136,8 @@ impl Service {
         let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
         let retention = parts.retention;
-        let keeper = (!retention.is_none())
-            .then(|| Keeper::start(store.clone(), clock.clone(), retention))
+        let retention_worker = (!retention.is_none())
+            .then(|| RetentionWorker::start(store.clone(), clock.clone(), retention))
             .transpose()?;
         let ingest = ports.ingest.zip(parts.ingest.as_ref());
         let ingest =
@@ -145,7 +145,7 @@ impl Service {
         Ok(Service {
             ingest: ingest.transpose()?,
             outbox,
-            keeper,
+            retention_worker,
             scheduler,
             replayer,
             status,
@@ -191,8 +191,8 @@ impl Service {
             ingest.stop();
         }
         self.outbox.stop();
-        if let Some(keeper) = self.keeper {
-            keeper.stop();
+        if let Some(retention_worker) = self.retention_worker {
+            retention_worker.stop();
         }
         self.replayer.stop();
         self.scheduler.stop();

@@ -1,6 +1,6 @@
 //! Performs the forms of the pages. Each returns the page to show next.
 
-use super::look::for_a_while;
+use super::deadline::until_deadline;
 use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
@@ -102,7 +102,7 @@ fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
         )),
         Chosen::Filtered(kind, selection, _) => {
             let asked = read_filtered(kind, &selection, form)?;
-            let go_on = for_a_while(app.clock.as_ref());
+            let go_on = until_deadline(app.clock.as_ref());
             let preview = store.preview_replay(&asked, go_on)?;
             let id = store.start_replay(asked, &preview, now)?;
             Ok(format!("/replays/{}", store.box_id().replay(id)))

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::hidden::Hidden;
+use super::private_socket::PrivateSocket;
 use super::visitors::{Place, Visitors};
 use crate::error::{Error, Result};
 use crate::time::Clock;
@@ -46,7 +46,7 @@ pub(super) const CLIENT_HEADER: &str = "X-Hookbox-Client";
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Where tiny_http listens now; the place changes when the server had to be created again.
-pub(super) type Inner = Arc<Mutex<Arc<Hidden>>>;
+pub(super) type Inner = Arc<Mutex<Arc<PrivateSocket>>>;
 
 /// The lock on that place is never held by a thread that panics.
 pub(super) const NO_PANIC: &str = "nobody panics with the socket's place locked";

@@ -11,22 +11,22 @@
 mod access;
 mod actions;
 mod api;
+mod api_requests;
 mod body;
 mod config;
+mod deadline;
 mod gate;
 mod guard;
-mod hidden;
-mod look;
-mod machine;
+mod in_progress_keys;
 mod metrics;
 mod page;
+mod private_socket;
 mod replaying;
 mod reply;
 mod route;
 mod server;
 mod site;
 mod state;
-mod under_way;
 mod visitors;
 
 pub use access::Tokens;

@@ -7,9 +7,9 @@ use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
 use super::access::{Denied, Role};
+use super::api_requests;
 use super::gate::FORM_BYTES_MAX;
 use super::guard::{Refused, header};
-use super::machine;
 use super::page::{self, PageContext, Returned};
 use super::reply::{Reply, status_of};
 use super::state::AppState;
@@ -83,7 +83,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
     }
     let role = match app.access.role(request, app.clock.elapsed()) {
         Ok(role) => role,
-        Err(denied) if machine::is_for_machines(path) => return machine::denied(denied),
+        Err(denied) if api_requests::is_for_machines(path) => return api_requests::denied(denied),
         Err(_) => {
             // A form's action is not performed after the login; the form's page is shown instead.
             let page = match request.method() {
@@ -95,7 +95,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
         }
     };
     if path.starts_with("/api/") {
-        return machine::answer(app, request, role);
+        return api_requests::answer(app, request, role);
     }
     let trouble = app.store.trouble();
     let context = PageContext {
@@ -149,7 +149,7 @@ fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     let content_type = header(request, "Content-Type").unwrap_or_default();
     let is_json = *request.method() == Method::Post
         && content_type.to_ascii_lowercase().contains("json")
-        && !machine::is_for_machines(path);
+        && !api_requests::is_for_machines(path);
     if !is_way_in && !is_of_sender && !is_json {
         return None;
     }

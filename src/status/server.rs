@@ -15,11 +15,11 @@ use tiny_http::{Request, Server};
 
 use super::config::StatusConfig;
 use super::gate::{Gate, HEALTH, Inner, NO_PANIC, connect};
-use super::hidden::Hidden;
+use super::private_socket::PrivateSocket;
 use super::route::answer;
 use super::state::AppState;
-use crate::caught::caught;
 use crate::error::{Error, Result};
+use crate::panics::catch_panic;
 use crate::store::Store;
 use crate::time::Clock;
 
@@ -176,7 +176,7 @@ fn work(app: &AppState, incoming: &Mutex<Receiver<Request>>) {
 
 fn take(app: &AppState, request: Request) {
     // tiny_http answers 500 if a request is dropped without a response.
-    if let Err(fault) = caught(|| answer(app, request)) {
+    if let Err(fault) = catch_panic(|| answer(app, request)) {
         tracing::error!(fault, "status.fault");
     }
 }
@@ -191,7 +191,7 @@ struct Behind {
 
 impl Behind {
     fn new(folder: &Path) -> std::io::Result<Behind> {
-        let (server, hidden) = Hidden::serve(folder)?;
+        let (server, hidden) = PrivateSocket::serve(folder)?;
         Ok(Behind {
             folder: folder.to_owned(),
             server: Some(server),
@@ -234,7 +234,7 @@ impl Behind {
         const AGAIN: Duration = Duration::from_millis(100);
         std::thread::sleep(AGAIN);
         self.end();
-        match Hidden::serve(&self.folder) {
+        match PrivateSocket::serve(&self.folder) {
             Ok((server, hidden)) => {
                 self.server = Some(server);
                 *self.inner.lock().expect(NO_PANIC) = Arc::new(hidden);

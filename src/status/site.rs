@@ -1,7 +1,7 @@
 //! The pages that a browser gets.
 
 use super::body::shown_body;
-use super::look::{for_a_while, side};
+use super::deadline::{side, until_deadline};
 use super::page::{self, Chosen, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
@@ -99,7 +99,9 @@ fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<
     let asked = parsed(query);
     let read = store
         .delivery_filter(&as_asked(&asked), context.now)
-        .and_then(|filter| store.search_deliveries(&filter, ROWS, for_a_while(app.clock.as_ref())));
+        .and_then(|filter| {
+            store.search_deliveries(&filter, ROWS, until_deadline(app.clock.as_ref()))
+        });
     let directory = store.fresh_directory()?;
     list_or_problem(context, "/deliveries", read, |context, found| {
         let view = page::DeliveriesView {
@@ -196,7 +198,7 @@ fn read_events(
     let text = text.first().map(|(_, text)| text.trim());
     let text = text.filter(|text| !text.is_empty());
     let text = text.map(Text::new).transpose()?;
-    let go_on = for_a_while(app.clock.as_ref());
+    let go_on = until_deadline(app.clock.as_ref());
     store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }
 
@@ -214,7 +216,7 @@ pub(super) fn new_replay(
         Chosen::Filtered(_, selection, _) if selection.is_empty() => Ok(None),
         Chosen::Filtered(kind, selection, _) => {
             read_filtered(*kind, selection, fields).and_then(|asked| {
-                let go_on = for_a_while(app.clock.as_ref());
+                let go_on = until_deadline(app.clock.as_ref());
                 store.preview_replay(&asked, go_on).map(Some)
             })
         }
@@ -252,7 +254,7 @@ fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
         Chosen::Named(ids, _) => store.preview_named(ids, &ReplayOptions::default()),
         Chosen::Filtered(kind, selection, _) => {
             let asked = read_filtered(*kind, selection, &[])?;
-            store.preview_replay(&asked, for_a_while(app.clock.as_ref()))
+            store.preview_replay(&asked, until_deadline(app.clock.as_ref()))
         }
     }
 }

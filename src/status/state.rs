@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::access::Access;
 use super::config::StatusConfig;
 use super::guard::Guard;
-use super::under_way::UnderWay;
+use super::in_progress_keys::InProgressKeys;
 use crate::error::Result;
 use crate::store::Store;
 use crate::time::Clock;
@@ -17,7 +17,7 @@ pub(super) struct AppState {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) guard: Guard,
     pub(super) access: Access,
-    pub(super) under_way: UnderWay,
+    pub(super) under_way: InProgressKeys,
     /// The address that takes events in over HTTP, if there is one.
     pub(super) events_at: Option<SocketAddr>,
 }
@@ -38,7 +38,7 @@ impl AppState {
                 &store.derived_secret("forms of the status page")?,
             ),
             access: Access::new(config.tokens.clone()),
-            under_way: UnderWay::default(),
+            under_way: InProgressKeys::default(),
             events_at,
             store,
         })

@@ -31,7 +31,7 @@ pub(crate) use drain::expire::Expired;
 pub use drain::record::{FailingChange, Report};
 pub use engine::conn::AppConnection;
 pub use engine::directory::Directory;
-pub use engine::idempotent_requests::{KeptAnswer, Once};
+pub use engine::idempotent_requests::{IdempotentRequest, StoredAnswer};
 pub use engine::measures::{AttemptLabels, Measures, OutcomeLabel};
 pub use engine::published::{Listening, Woken};
 pub use engine::sqlite::backup::Copied;
@@ -53,7 +53,7 @@ pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;
 pub use intake::accept::REPEAT_QUIET;
 pub use intake::outbox::{Taken, enqueue};
-pub use intake::rejected::SourceRefusals;
+pub use intake::rejected::SourceRejections;
 pub use replay::{
     Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step, Stopped,
 };

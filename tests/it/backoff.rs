@@ -42,7 +42,7 @@ fn a_busy_receiver_without_retry_after_is_left_alone_for_longer_each_time() {
     }
     assert_eq!(sent, [0, 1, 3, 7, 15, 31, 63, 123, 183, 243, 303, 363]);
     assert_eq!(bench.waiting()[99], Some("pace"));
-    // Once it takes something, all of it goes.
+    // IdempotentRequest it takes something, all of it goes.
     bench.script.clone().forever(replied(200));
     bench.advance(Duration::from_secs(60));
     assert_eq!(bench.run_due(), 100 - sent.len());

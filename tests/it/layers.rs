@@ -36,7 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("signature", &[]),
     ("time", &[]),
     ("error", &[]),
-    ("caught", &[]),
+    ("panics", &[]),
     ("fuzz", &[]),
 ];
 
@@ -93,7 +93,7 @@ fn imports_point_down() {
                 || allowed.contains(&name.as_str())
                 || matches!(
                     name.as_str(),
-                    "error" | "time" | "caught" | "fuzz" | "Error" | "Result"
+                    "error" | "time" | "panics" | "fuzz" | "Error" | "Result"
                 );
             assert!(fine, "{}: {part} may not import {name}", path.display());
         }

@@ -102,14 +102,14 @@ fn what_a_yes_looks_like_can_be_said_and_a_page_in_its_place_is_doubted() {
             "{name}: {reason}"
         );
     }
-    let doubts = |name: &str| here.json(&["endpoint", "show", name])["doubts"].to_string();
+    let warnings = |name: &str| here.json(&["endpoint", "show", name])["warnings"].to_string();
     assert!(
-        doubts("believes").contains("HTML page"),
+        warnings("believes").contains("HTML page"),
         "{}",
-        doubts("believes")
+        warnings("believes")
     );
     for name in ["yes", "portal", "had"] {
-        assert_eq!(doubts(name), "[]", "{name}");
+        assert_eq!(warnings(name), "[]", "{name}");
     }
     let doctor = here.run(&["doctor"]);
     assert!(doctor.text().contains("--expect"), "{}", doctor.text());

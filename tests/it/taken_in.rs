@@ -363,11 +363,11 @@ fn a_redelivery_replays_what_is_settled_and_hurries_what_is_pending() {
     assert_eq!(bench.run_due(), 0);
     let again = bench.store.accept(push(), bench.now()).unwrap();
     assert_eq!(
-        (again.duplicate, again.deliveries, again.hurried),
+        (again.duplicate, again.deliveries, again.made_due),
         (true, 1, 1)
     );
-    let hurried = look(&bench, waiting);
-    assert_eq!((hurried.tries, hurried.due), (1, Some(bench.now())));
+    let made_due = look(&bench, waiting);
+    assert_eq!((made_due.tries, made_due.due), (1, Some(bench.now())));
     assert_eq!(bench.run_due(), 2);
     assert_eq!(look(&bench, waiting).state, State::Delivered);
     let replayed = look(&bench, 3);
@@ -414,8 +414,11 @@ fn an_event_that_comes_back_to_where_it_was_is_refused_for_good() {
     });
     let reason = refusal["reason"].as_str().unwrap();
     assert!(reason.contains("--sources"), "{reason}");
-    let doubts = &here.json(&["endpoint", "show", "back"])["doubts"];
-    assert!(doubts[0].as_str().unwrap().contains("go round"), "{doubts}");
+    let warnings = &here.json(&["endpoint", "show", "back"])["warnings"];
+    assert!(
+        warnings[0].as_str().unwrap().contains("go round"),
+        "{warnings}"
+    );
     // Through another source and back it goes no further; with the first source left out it is a
     // chain like any other, also over several boxes.
     let there = TestDb::new();

@@ -7,14 +7,14 @@
 use sha2::{Digest, Sha256};
 
 use super::{Described, Received};
-use crate::model::apart::apart;
 use crate::model::event::{is_key, is_type};
+use crate::model::large_body::on_large_body_pool;
 use crate::model::scope::{Numbers, Scope};
 use crate::model::source::Source;
 
 pub(super) fn describe(request: &Received<'_>, source: &Source) -> Described {
     match source.generic.has_expressions() {
-        true => apart(request.body.len(), || read(request, source)),
+        true => on_large_body_pool(request.body.len(), || read(request, source)),
         false => read(request, source),
     }
 }

@@ -4,11 +4,11 @@
 //! A field that is missing in an event is undefined: it is false and prints nothing. A field inside it is
 //! undefined too: `body.pull_request.merged` is false for a push.
 
+mod charged_tests;
 mod depth;
 mod filters;
 mod meter;
 mod program;
-mod questions;
 mod steps;
 
 use minijinja::value::Value;
@@ -27,7 +27,7 @@ pub(super) fn environment(fuel: u64) -> Environment<'static> {
         environment.remove_global(made);
     }
     filters::add_to(&mut environment);
-    questions::add_to(&mut environment);
+    charged_tests::add_to(&mut environment);
     steps::add_to(&mut environment);
     environment.add_filter("fromjson", from_json);
     environment.add_filter("length", length);
@@ -63,7 +63,7 @@ fn length(value: &Value) -> Result<usize, JinjaError> {
 }
 
 /// The error in plain words.
-pub(super) fn told(error: &JinjaError) -> String {
+pub(super) fn described(error: &JinjaError) -> String {
     match (error.kind(), error.detail()) {
         (ErrorKind::OutOfFuel, Some(detail)) => format!("too much work: {detail}"),
         (ErrorKind::OutOfFuel, None) => {

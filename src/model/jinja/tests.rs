@@ -4,7 +4,7 @@ use minijinja::Environment;
 use minijinja::value::Value;
 use serde_json::{Value as Json, json};
 
-use super::{Numbers, Program, environment, json_value, told};
+use super::{Numbers, Program, described, environment, json_value};
 
 const FUEL: u64 = 100_000;
 
@@ -32,7 +32,7 @@ fn context_of(body: &Json) -> Value {
 fn made_of(text: &str, context: Value) -> Result<String, String> {
     let environment = environment(FUEL);
     let made = Program::template(text).and_then(|program| program.text(&environment, context));
-    made.map_err(|error| told(&error))
+    made.map_err(|error| described(&error))
 }
 
 fn made(text: &str) -> Result<String, String> {
@@ -205,7 +205,7 @@ fn what_would_make_too_much_fails() {
         "{% for a in body.many %}{% for b in body.many %}{{ body.big }}{% endfor %}{% endfor %}",
     ] {
         let error = made_of(text, fed.clone()).expect_err(text);
-        let told = [
+        let described = [
             "bytes",
             "too wide",
             "limit",
@@ -219,7 +219,7 @@ fn what_would_make_too_much_fails() {
             "recursion",
         ];
         assert!(
-            told.iter().any(|why| error.contains(why)),
+            described.iter().any(|why| error.contains(why)),
             "{text}: {error}"
         );
     }
@@ -263,7 +263,7 @@ fn what_is_nested_too_deep_or_too_long_a_chain_is_refused_and_what_people_write_
         ] {
             let text = text.repeat(times) + after;
             let error = Program::expression(&text).err().expect("it is refused");
-            assert!(told(&error).contains("more than 100 parts"), "{text}");
+            assert!(described(&error).contains("more than 100 parts"), "{text}");
             assert!(made(&format!("{{{{ {text} }}}}")).is_err());
         }
         for (open, close) in [

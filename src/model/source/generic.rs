@@ -270,7 +270,7 @@ impl GenericRules {
     }
 
     /// Whether every value is the default.
-    pub fn is_usual(&self) -> bool {
+    pub fn is_default(&self) -> bool {
         self.json().as_object().is_none_or(Map::is_empty)
     }
 }
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn rules_are_read_as_they_were_written() {
-        assert!(GenericRules::default().is_usual());
+        assert!(GenericRules::default().is_default());
         let rules = GenericRules {
             signature: Rules {
                 header: "X-Sig".into(),
@@ -309,7 +309,7 @@ mod tests {
             handshake: Some(Handshake::Challenge),
             preset: None,
         };
-        assert!(!rules.is_usual());
+        assert!(!rules.is_default());
         let again = GenericRules::from_json(&rules.json()).unwrap();
         assert_eq!(again.json(), rules.json());
         assert_eq!(again.signature, rules.signature);

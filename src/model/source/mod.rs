@@ -249,7 +249,7 @@ impl NewSource {
                 "--auth means that nothing is signed; leave --signature-over out, or --auth",
             ));
         }
-        if self.kind != SourceKind::Generic && !self.generic.is_usual() {
+        if self.kind != SourceKind::Generic && !self.generic.is_default() {
             return Err(Error::misuse(format!(
                 "how signature, type and key are read can be set for kind generic, not for {}",
                 self.kind

@@ -1,8 +1,8 @@
 //! An endpoint's lane: the deliveries it is owed, and the limits on sending them.
 //!
-//! `page` knows which delivery is next, `brakes` whether one may go out. Neither knows of the other.
+//! `page` knows which delivery is next, `limits` whether one may go out. Neither knows of the other.
 
-mod brakes;
+mod limits;
 mod page;
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::circuit::Circuit;
 use super::rate_limiter::RateLimiter;
 use super::suspects::Suspects;
 
-use brakes::{Brakes, is_asked_for};
+use limits::{SendLimits, is_asked_for};
 use page::Page;
 
 /// One moment, read on three clocks.
@@ -35,7 +35,7 @@ pub(super) struct Moment {
 pub(super) struct Lane {
     pub(super) endpoint: Arc<Endpoint>,
     pub(super) page: Page,
-    pub(super) brakes: Brakes,
+    pub(super) limits: SendLimits,
     /// Deliveries for which the endpoint closed the connection without a response.
     pub(super) suspects: Suspects,
 }
@@ -45,7 +45,7 @@ impl Lane {
         Lane {
             endpoint,
             page: Page::new(),
-            brakes: Brakes::new(circuit, pace),
+            limits: SendLimits::new(circuit, pace),
             suspects: Suspects::default(),
         }
     }
@@ -66,13 +66,13 @@ impl Lane {
     pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
         let endpoint = &self.endpoint;
         let waits_for_one = self.page.waits_for_one(endpoint.is_ordered);
-        if waits_for_one || !self.brakes.lets_go(endpoint, moment) {
+        if waits_for_one || !self.limits.lets_go(endpoint, moment) {
             return Ok(None);
         }
-        let probes = self.brakes.is_probing().then_some(&mut self.suspects);
+        let probes = self.limits.is_probing().then_some(&mut self.suspects);
         let next = self.page.take(store, endpoint, moment.now, probes)?;
         if next.is_some() {
-            self.brakes.put_on_wire();
+            self.limits.put_on_wire();
         }
         Ok(next)
     }
@@ -86,7 +86,7 @@ impl Lane {
             return None;
         }
         let work = self.page.wait(moment.now, endpoint.is_ordered)?;
-        self.brakes.wait(endpoint, moment, work)
+        self.limits.wait(endpoint, moment, work)
     }
 
     /// Applies a changed endpoint.
@@ -98,7 +98,7 @@ impl Lane {
             let reason = &hold.reason;
             tracing::info!(endpoint = endpoint.name, reason, "endpoint.is_held");
         }
-        self.brakes.replaced(old, &endpoint);
+        self.limits.replaced(old, &endpoint);
         if is_asked_for(old, &endpoint) {
             self.page.look_again();
         }
@@ -147,7 +147,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (store, mut lane) = ordered(&folder);
         let due = lane.take(&store, moment(10)).unwrap().unwrap();
-        lane.brakes.off_wire();
+        lane.limits.off_wire();
         lane.page.release(due.id);
         lane.expect(Timestamp(20));
         store.cancel(due.id, Timestamp(15)).unwrap();
@@ -164,10 +164,10 @@ mod tests {
         // The wake-up of one commit is sent before the next commit is answered.
         store.sync().unwrap();
         let woken = Arc::new(Mutex::new(Vec::new()));
-        let heard = woken.clone();
+        let update = woken.clone();
         let _listening = store.on_wake(move |who| {
             if let Woken::Endpoints(endpoints) = who {
-                heard.lock().unwrap().extend_from_slice(endpoints);
+                update.lock().unwrap().extend_from_slice(endpoints);
             }
         });
         let due = lane.take(&store, moment(10)).unwrap().unwrap();

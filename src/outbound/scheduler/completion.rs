@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use super::Scheduler;
 use super::age::deadline;
-use crate::caught::caught;
 use crate::error::Result;
 use crate::model::attempt::{Decision, Outcome};
 use crate::model::delivery::Move;
@@ -20,14 +19,15 @@ use crate::model::redact::Redaction;
 use crate::outbound::attempt::Finished;
 use crate::outbound::policy::{AttemptContext, is_page, judge};
 use crate::outbound::transport::{Answer, Exchange};
+use crate::panics::catch_panic;
 use crate::store::{FailingChange, RecentPace, Report};
 use crate::time::{Timestamp, show_span};
 
 /// How long every request to an endpoint may be refused before the endpoint is held.
-const REFUSING_MAX: Duration = Duration::from_secs(5 * 86_400);
+const FAILING_MAX: Duration = Duration::from_secs(5 * 86_400);
 
 /// What an attempt changed for its endpoint.
-struct Heard {
+struct LaneUpdate {
     /// Set for a probe during an outage. The outage's own row records it.
     is_probe: bool,
     pace: Option<RecentPace>,
@@ -61,7 +61,7 @@ impl Scheduler {
             chance: self.chance.f64(),
             deadline: self.deadline_after(&endpoint, &exchange.answer, &attempt),
         };
-        let judged = caught(|| judge(&endpoint, &exchange.answer, context));
+        let judged = catch_panic(|| judge(&endpoint, &exchange.answer, context));
         let mut decision = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), context));
         if let Move::Retry { due } = &mut decision.change {
             // The due time follows the scheduler's own time, which may be ahead of the wall clock.
@@ -72,9 +72,9 @@ impl Scheduler {
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // The time to connect is left out: it says nothing about how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
-        let heard = self.hear(endpoint.id, &mut decision, is_sent, took, attempt.ended);
+        let update = self.apply_outcome(endpoint.id, &mut decision, is_sent, took, attempt.ended);
         let response = attempt.shown.take();
-        if !heard.is_probe {
+        if !update.is_probe {
             let took = exchange.timing.total;
             let status = response.as_ref().map(|response| response.status);
             self.log_attempt(&attempt, &decision, status, took);
@@ -98,8 +98,8 @@ impl Scheduler {
             request_headers: attempt.request_headers,
             response,
             decision,
-            pace: heard.pace,
-            failing: heard.failing,
+            pace: update.pace,
+            failing: update.failing,
             url: endpoint.url.clone(),
         };
         self.record(Arc::new(report));
@@ -125,61 +125,62 @@ impl Scheduler {
     /// Reports an attempt to the endpoint's lane: its circuit, concurrency limit and rate limit.
     ///
     /// An endpoint that has refused every request for too long is held.
-    fn hear(
+    fn apply_outcome(
         &mut self,
         endpoint: EndpointId,
         decision: &mut Decision,
         is_sent: bool,
         took: Duration,
         ended: Timestamp,
-    ) -> Heard {
-        let mut heard = Heard {
+    ) -> LaneUpdate {
+        let mut update = LaneUpdate {
             is_probe: false,
             pace: None,
             failing: FailingChange::Same,
         };
         let elapsed = self.clock.elapsed();
         let Some(lane) = self.lanes.get_mut(&endpoint) else {
-            return heard;
+            return update;
         };
-        let was_open = lane.brakes.circuit.probe_at().is_some();
+        let was_open = lane.limits.circuit.probe_at().is_some();
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         match decision.outcome {
             Outcome::Unreachable => {
-                heard.is_probe = was_open;
-                lane.brakes.is_away();
+                update.is_probe = was_open;
+                lane.limits.record_unreachable();
                 let longest = lane.endpoint.probe_max;
-                lane.brakes
+                lane.limits
                     .circuit
                     .unreachable(elapsed, self.chance.f64(), longest);
             }
-            Outcome::Delivered => lane.brakes.reached(&lane.endpoint, Some(took)),
-            Outcome::Refused if reached => lane.brakes.reached(&lane.endpoint, None),
+            Outcome::Delivered => lane.limits.reached(&lane.endpoint, Some(took)),
+            Outcome::Refused if reached => lane.limits.reached(&lane.endpoint, None),
             Outcome::Refused => {}
         }
-        lane.brakes.off_wire();
+        lane.limits.off_wire();
         if reached {
-            lane.brakes.spent(elapsed, &lane.endpoint, decision);
-            heard.pace = lane.brakes.recent_pace(&lane.endpoint, ended, elapsed);
+            lane.limits
+                .record_request(elapsed, &lane.endpoint, decision);
+            update.pace = lane.limits.recent_pace(&lane.endpoint, ended, elapsed);
             let is_taken = decision.outcome == Outcome::Delivered;
-            heard.failing = lane.brakes.answered(is_taken, elapsed);
+            update.failing = lane.limits.record_outcome(is_taken, elapsed);
             let is_hopeless =
-                matches!(heard.failing, FailingChange::For(lasting) if lasting >= REFUSING_MAX);
+                matches!(update.failing, FailingChange::For(lasting) if lasting >= FAILING_MAX);
             if is_hopeless && decision.hold.is_none() {
                 decision.hold = Some(format!(
                     "it has refused everything for {}; the last: {}",
-                    show_span(REFUSING_MAX),
+                    show_span(FAILING_MAX),
                     decision.error.as_deref().unwrap_or_default()
                 ));
             }
         }
         if decision.hold.is_some() {
-            lane.brakes.hold();
+            lane.limits.hold();
         }
         if is_sent {
-            tell_of_outage(decision, was_open, &lane.endpoint.name);
+            log_outage(decision, was_open, &lane.endpoint.name);
         }
-        heard
+        update
     }
 
     fn log_attempt(
@@ -266,7 +267,7 @@ impl Scheduler {
                 if report.is_some_and(|report| report.decision.hold.is_some())
                     && let Some(lane) = self.lanes.get_mut(&endpoint)
                 {
-                    lane.brakes.hold_written();
+                    lane.limits.hold_written();
                 }
             }
             Ok(()) => {
@@ -286,7 +287,7 @@ impl Scheduler {
             .as_ref()
             .is_some_and(|report| report.decision.hold.is_some())
         {
-            lane.brakes.hold_written();
+            lane.limits.hold_written();
         }
         match report.as_ref().map(|report| &report.decision.change) {
             Some(Move::Postpone) => lane.page.put_back(delivery),
@@ -326,7 +327,7 @@ fn hide_in(decision: &mut Decision, redaction: &Redaction) {
 }
 
 /// Logs when an outage begins and ends. Its probes are recorded in the outage's row, not in the log.
-fn tell_of_outage(decision: &Decision, was_open: bool, endpoint: &str) {
+fn log_outage(decision: &Decision, was_open: bool, endpoint: &str) {
     match (decision.outcome, was_open) {
         (Outcome::Unreachable, false) => {
             tracing::warn!(endpoint, error = decision.error, "endpoint.unreachable");

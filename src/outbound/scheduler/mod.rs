@@ -132,7 +132,7 @@ impl Scheduler {
             let pace = scheduler.recent_pace(endpoint.id)?;
             let mut lane = Lane::new(endpoint, circuit, pace);
             if let Some(lasting) = scheduler.store.failing_for(lane.endpoint.id)? {
-                lane.brakes.refuses_for(lasting);
+                lane.limits.restore_failing_for(lasting);
             }
             scheduler.lanes.insert(lane.endpoint.id, lane);
         }
@@ -234,7 +234,7 @@ impl Scheduler {
                     let bytes = job.event.body.len();
                     self.memory.give_back(job.endpoint.id, bytes);
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
-                        lane.brakes.off_wire();
+                        lane.limits.off_wire();
                         lane.page.put_back(job.delivery);
                     }
                     self.pause();
@@ -365,7 +365,7 @@ impl Scheduler {
         let Some(lane) = self.lanes.get_mut(&id) else {
             return Ok(None);
         };
-        if lane.brakes.on_wire() >= share || !has_room {
+        if lane.limits.on_wire() >= share || !has_room {
             return Ok(None);
         }
         // Set even if the look-up fails, so that the next round starts with another endpoint.
@@ -375,17 +375,17 @@ impl Scheduler {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     // Cancelled since it was looked up.
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     lane.page.release(due.id);
                     continue;
                 }
                 Err(error) if error.may_pass() => {
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     lane.page.put_back(due.id);
                     return Err(error);
                 }
                 Err(error) => {
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     // This one row cannot be read. It stays in flight until the next start, so that it does
                     // not block the others.
                     let delivery = self.store.box_id().delivery(due.id);
@@ -395,7 +395,7 @@ impl Scheduler {
             };
             let given_up = match give_up_if_spent(&self.store, lane, due, moment.wall) {
                 Ok(true) => {
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     lane.page.release(due.id);
                     continue;
                 }
@@ -406,13 +406,13 @@ impl Scheduler {
                 Ok(false) => {}
                 // Only one batch at a time, so that the other endpoints get their turn in between.
                 Ok(true) => {
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     lane.page.put_back(due.id);
                     self.has_given_up = true;
                     return Ok(None);
                 }
                 Err(error) => {
-                    lane.brakes.off_wire();
+                    lane.limits.off_wire();
                     lane.page.put_back(due.id);
                     return Err(error);
                 }
@@ -472,7 +472,7 @@ impl Scheduler {
         let memory = &self.memory;
         let lanes = self.lanes.iter_mut();
         let lanes =
-            lanes.filter(|(id, lane)| lane.brakes.on_wire() < share && memory.has_room_for(**id));
+            lanes.filter(|(id, lane)| lane.limits.on_wire() < share && memory.has_room_for(**id));
         let lanes = lanes.map(|(_, lane)| lane);
         let next = lanes.filter_map(|lane| lane.wait(moment)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))

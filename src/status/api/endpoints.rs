@@ -130,8 +130,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 200,
         run: |call| {
             let name = call.part(0);
-            let hurried = call.store.try_endpoint(name, call.now)?;
-            Ok(json!({ "endpoint": name, "hurried": hurried }))
+            let made_due = call.store.try_endpoint(name, call.now)?;
+            Ok(json!({ "endpoint": name, "made_due": made_due }))
         },
     },
     Operation {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::text::Text;
-use crate::status::look::{for_a_while, side};
+use crate::status::deadline::{side, until_deadline};
 use crate::store::{EventFilter, OutageRecord};
 
 const SINCE: Parameter = parameter(
@@ -228,7 +228,7 @@ fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
 
 fn list_events(call: &Call<'_>) -> Result<Value> {
     let limit = call.limit()?;
-    let go_on = for_a_while(call.clock);
+    let go_on = until_deadline(call.clock);
     let found = call
         .store
         .search_events(&filter_of_events(call)?, None, limit, go_on)?;
@@ -240,7 +240,7 @@ fn list_events(call: &Call<'_>) -> Result<Value> {
 fn search_events(call: &Call<'_>) -> Result<Value> {
     let text = call.query("text");
     let text = Text::new(text.ok_or_else(|| Error::misuse("text is missing"))?)?;
-    let go_on = for_a_while(call.clock);
+    let go_on = until_deadline(call.clock);
     let filter = filter_of_events(call)?;
     let found = call
         .store
@@ -297,7 +297,7 @@ fn list_deliveries(call: &Call<'_>) -> Result<Value> {
         .delivery_filter(&call.asked(&["limit"]), call.now)?;
     let found = call
         .store
-        .search_deliveries(&filter, limit, for_a_while(call.clock))?;
+        .search_deliveries(&filter, limit, until_deadline(call.clock))?;
     let next = found.next.map(|id| box_id.delivery(id));
     let items = found
         .rows

@@ -7,7 +7,7 @@ use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
 use crate::model::replay::{NewReplay, ReplayKind, ReplayMove, Selection, Target};
-use crate::status::look::for_a_while;
+use crate::status::deadline::until_deadline;
 use crate::store::ReplayOptions;
 
 const NEW_REPLAY: &[Field] = &[
@@ -184,7 +184,9 @@ fn bulk(call: &Call<'_>, asked: NewReplay, is_dry: bool) -> Result<Value> {
             asked.kind
         )));
     }
-    let preview = call.store.preview_replay(&asked, for_a_while(call.clock))?;
+    let preview = call
+        .store
+        .preview_replay(&asked, until_deadline(call.clock))?;
     if is_dry {
         return Ok(preview.json(&asked));
     }

@@ -207,7 +207,10 @@ impl Schema {
                 Field("hours", Objects, SET),
             ],
             Schema::Made => &[Field("delivery", Text, SET), Field("event", Text, SET)],
-            Schema::Hurried => &[Field("endpoint", Text, SET), Field("hurried", Integer, SET)],
+            Schema::Hurried => &[
+                Field("endpoint", Text, SET),
+                Field("made_due", Integer, SET),
+            ],
             Schema::Match => &[
                 Field("endpoint", Text, SET),
                 Field("event", Text, SET),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schema::Schema;
 use super::{Call, Input, Operation, Output, ROTATE, page};
 use crate::error::{Error, Result};
-use crate::model::refusal::RefusalRecord;
+use crate::model::rejected::RejectedRequest;
 use crate::model::settings::set_source;
 use crate::model::source::NewSource;
 
@@ -114,7 +114,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 200,
         run: |call| {
             let refusals = call.store.refusals(call.part(0))?;
-            let items = refusals.iter().rev().map(RefusalRecord::json);
+            let items = refusals.iter().rev().map(RejectedRequest::json);
             Ok(page(items.collect(), None))
         },
     },

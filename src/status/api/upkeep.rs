@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::schema::{Field, Kind, Schema};
 use super::{Call, Input, Operation, Output};
 use crate::error::Result;
-use crate::status::look::for_a_while;
+use crate::status::deadline::until_deadline;
 use crate::time::Timestamp;
 
 const PRUNE: &[Field] = &[
@@ -44,7 +44,7 @@ fn prune(call: &Call<'_>) -> Result<Value> {
     let is_dry = call.flag("dry_run")?;
     let cursor = call.text("cursor")?.filter(|cursor| !cursor.is_empty());
     let after = cursor.map(|id| call.box_id().parse_event(id)).transpose()?;
-    let goes_on = for_a_while(call.clock);
+    let goes_on = until_deadline(call.clock);
     let pruned = if is_dry {
         call.store
             .preview_prune(before, after, call.now, |_| goes_on())?

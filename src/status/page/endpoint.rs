@@ -80,8 +80,8 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     let shown = report.json();
     html! {
-        @for doubt in &report.doubts {
-            p { span.badge.waiting { (t.doubt) } " " (doubt) }
+        @for warning in &report.warnings {
+            p { span.badge.waiting { (t.warning) } " " (warning) }
         }
         dl.facts {
             dt { (t.reached) } dd { (overview::reached(context, report)) }
@@ -119,7 +119,7 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 
 /// Fields that are not settings; the endpoint's state is shown above.
 const COUNTED: [&str; 17] = [
-    "doubts",
+    "warnings",
     "name",
     "hours",
     "pending",

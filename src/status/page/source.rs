@@ -10,7 +10,7 @@ use super::overview;
 use super::parts::headers;
 use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
-use crate::model::refusal::RefusalRecord;
+use crate::model::rejected::RejectedRequest;
 use crate::model::settings::SOURCE_SETTINGS;
 use crate::model::source::{SenderKind, SourceReport};
 
@@ -41,7 +41,7 @@ pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceRep
 pub(in crate::status) fn source(
     context: &PageContext<'_>,
     report: &SourceReport,
-    refusals: &[RefusalRecord],
+    refusals: &[RejectedRequest],
 ) -> String {
     let t = &context.texts.sources;
     let source = &report.source;
@@ -120,7 +120,7 @@ fn facts(context: &PageContext<'_>, report: &SourceReport) -> Markup {
     }
 }
 
-fn one_refusal(context: &PageContext<'_>, refusal: &RefusalRecord, open: bool) -> Markup {
+fn one_refusal(context: &PageContext<'_>, refusal: &RejectedRequest, open: bool) -> Markup {
     html! {
         details.attempt open[open] {
             summary {

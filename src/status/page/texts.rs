@@ -308,7 +308,7 @@ texts! {
         try_now: "Try now",
         hold: "Hold",
         resume: "Resume",
-        doubt: "Is this meant?",
+        warning: "Is this meant?",
         reached: "Reached",
         last_day: "Last 24 h",
         pending: "Pending",

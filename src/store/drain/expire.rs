@@ -50,12 +50,12 @@ pub(crate) struct Expired {
     /// Deliveries that are owed since this time or longer are too old as well.
     pub(crate) up_to: Timestamp,
     /// Deliveries that are on the wire: they are not given up.
-    pub(crate) but_for: Vec<DeliveryId>,
+    pub(crate) except: Vec<DeliveryId>,
 }
 
 /// The new state of deliveries that are settled without being sent, with the reason and the time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Settling<'a> {
+pub(crate) struct Settlement<'a> {
     pub(crate) to: State,
     pub(crate) reason: &'a str,
     pub(crate) now: Timestamp,
@@ -99,7 +99,7 @@ impl Store {
     /// Gives up the delivery `old.found`, and other deliveries of its endpoint that are too old as well.
     ///
     /// The others are at most one batch, searched among those that are due first. They are those that are
-    /// owed since `old.up_to` or longer, except `old.but_for`. Returns how many deliveries were given up.
+    /// owed since `old.up_to` or longer, except `old.except`. Returns how many deliveries were given up.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
@@ -114,16 +114,16 @@ impl Store {
                 },
                 |row| row.get(0),
             )?;
-            found.retain(|id| *id != old.found && !old.but_for.contains(id));
+            found.retain(|id| *id != old.found && !old.except.contains(id));
             if is_pending(tx, old.found)? {
                 found.push(old.found);
             }
-            let settling = Settling {
+            let settlement = Settlement {
                 to: State::Dead,
                 reason: &reason,
                 now,
             };
-            settle(tx, old.endpoint, &found, settling)
+            settle(tx, old.endpoint, &found, settlement)
         })
     }
 
@@ -141,12 +141,12 @@ impl Store {
         let reason = reason.to_owned();
         self.write(move |tx| {
             if is_pending(tx, delivery)? {
-                let settling = Settling {
+                let settlement = Settlement {
                     to: State::Dead,
                     reason: &reason,
                     now,
                 };
-                settle(tx, endpoint, &[delivery], settling)?;
+                settle(tx, endpoint, &[delivery], settlement)?;
             }
             Ok(())
         })
@@ -182,23 +182,23 @@ pub(crate) fn settle_up_to(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,
     up_to: Timestamp,
-    settling: Settling<'_>,
+    settlement: Settlement<'_>,
 ) -> Result<i64> {
     let found = tx.conn.all::<DeliveryId>(
         PENDING_UP_TO,
         params! { ":endpoint": endpoint, ":up_to": up_to, ":limit": BATCH },
         |row| row.get(0),
     )?;
-    settle(tx, endpoint, &found, settling)
+    settle(tx, endpoint, &found, settlement)
 }
 
 pub(crate) fn settle(
     tx: &mut Tx<'_>,
     endpoint: EndpointId,
     deliveries: &[DeliveryId],
-    settling: Settling<'_>,
+    settlement: Settlement<'_>,
 ) -> Result<i64> {
-    let Settling { to, reason, now } = settling;
+    let Settlement { to, reason, now } = settlement;
     let mut settled = 0;
     for id in deliveries {
         tx.conn.change_one(

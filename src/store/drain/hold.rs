@@ -5,7 +5,7 @@ use crate::model::delivery::State;
 use crate::model::id::EndpointId;
 use crate::store::drain::clock_shift::Shift;
 use crate::store::drain::endpoint_state::forget_failing;
-use crate::store::drain::expire::{BATCH, Settling, settle_up_to};
+use crate::store::drain::expire::{BATCH, Settlement, settle_up_to};
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
@@ -95,12 +95,12 @@ impl Store {
             let (name, reason) = (name.to_owned(), reason.to_owned());
             let batch = self.write(move |tx| {
                 let endpoint = tx.directory.require_endpoint(&name)?.clone();
-                let settling = Settling {
+                let settlement = Settlement {
                     to: State::Cancelled,
                     reason: &reason,
                     now,
                 };
-                settle_up_to(tx, endpoint.id, up_to, settling)
+                settle_up_to(tx, endpoint.id, up_to, settlement)
             })?;
             dropped += batch;
             if batch < BATCH {

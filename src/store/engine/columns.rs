@@ -140,8 +140,8 @@ macro_rules! settings_columns {
         impl ToValue for $name {
             fn to_value(&self) -> Result<Value<'_>, Unfit> {
                 let object = self.$write();
-                let is_usual = object.as_object().is_some_and(|object| object.is_empty());
-                Ok(match is_usual {
+                let is_default = object.as_object().is_some_and(|object| object.is_empty());
+                Ok(match is_default {
                     true => Value::Null,
                     false => Value::text(object.to_string()),
                 })

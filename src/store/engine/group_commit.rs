@@ -55,16 +55,16 @@ pub(crate) struct Group {
     pub(crate) jobs: Vec<Box<dyn Job>>,
     bytes: usize,
     /// How many urgent jobs the group has.
-    waited_for: usize,
+    urgent_jobs: usize,
     /// How many jobs joined after the first urgent one.
-    since_first: usize,
+    since_first_urgent: usize,
 }
 
 impl Group {
     pub(crate) fn add(&mut self, job: Box<dyn Job>) {
         self.bytes += job.bytes();
-        self.since_first += usize::from(self.waited_for > 0);
-        self.waited_for += usize::from(job.is_waited_for());
+        self.since_first_urgent += usize::from(self.urgent_jobs > 0);
+        self.urgent_jobs += usize::from(job.is_urgent());
         self.jobs.push(job);
     }
 
@@ -75,7 +75,7 @@ impl Group {
 
 /// What the writer has learned about how long to wait.
 #[derive(Debug)]
-pub(crate) struct Gathering {
+pub(crate) struct WaitPolicy {
     /// How many urgent jobs usually come together.
     urgent_target: usize,
     /// How many times in a row the additional job did not come.
@@ -84,9 +84,9 @@ pub(crate) struct Gathering {
     skip: u32,
 }
 
-impl Gathering {
-    pub(crate) fn new() -> Gathering {
-        Gathering {
+impl WaitPolicy {
+    pub(crate) fn new() -> WaitPolicy {
+        WaitPolicy {
             urgent_target: 1,
             backoff: 0,
             skip: 0,
@@ -95,12 +95,12 @@ impl Gathering {
 
     /// How long to wait for another job; `None` means: commit now.
     pub(crate) fn wait(&self, group: &Group) -> Option<Duration> {
-        if group.is_full() || group.since_first >= URGENT_JOBS_MAX {
+        if group.is_full() || group.since_first_urgent >= URGENT_JOBS_MAX {
             None
-        } else if group.waited_for == 0 {
+        } else if group.urgent_jobs == 0 {
             (group.jobs.len() < BACKGROUND_TARGET).then_some(BACKGROUND_WAIT)
         } else {
-            (group.waited_for < self.target()).then_some(URGENT_WAIT)
+            (group.urgent_jobs < self.target()).then_some(URGENT_WAIT)
         }
     }
 
@@ -111,11 +111,11 @@ impl Gathering {
 
     /// Learns from a group that is about to be committed.
     pub(crate) fn done(&mut self, group: &Group) {
-        if group.waited_for == 0 {
+        if group.urgent_jobs == 0 {
             return;
         }
-        if group.waited_for < self.target() {
-            self.urgent_target = group.waited_for;
+        if group.urgent_jobs < self.target() {
+            self.urgent_target = group.urgent_jobs;
             self.backoff = (self.backoff + 1).min(BACKOFF_MAX);
             self.skip = 1 << self.backoff;
         } else if self.skip > 0 {
@@ -134,7 +134,7 @@ mod tests {
     use crate::store::engine::job::Tx;
 
     struct Idle {
-        waited_for: bool,
+        urgent_jobs: bool,
     }
 
     impl Job for Idle {
@@ -148,16 +148,16 @@ mod tests {
             1_000
         }
 
-        fn is_waited_for(&self) -> bool {
-            self.waited_for
+        fn is_urgent(&self) -> bool {
+            self.urgent_jobs
         }
     }
 
-    fn group(waited_for: usize, others: usize) -> Group {
+    fn group(urgent_jobs: usize, others: usize) -> Group {
         let mut group = Group::default();
-        for number in 0..waited_for + others {
+        for number in 0..urgent_jobs + others {
             group.add(Box::new(Idle {
-                waited_for: number < waited_for,
+                urgent_jobs: number < urgent_jobs,
             }));
         }
         group
@@ -166,18 +166,18 @@ mod tests {
     /// Simulates senders that each wait for their answer. Returns how many of the commits waited in
     /// vain, and how many jobs the last one had.
     fn closed_loop(senders: usize, commits: usize) -> (usize, usize) {
-        let mut gathering = Gathering::new();
+        let mut wait_policy = WaitPolicy::new();
         let (mut vain, mut last) = (0, 0);
         for _ in 0..commits {
             // One job is there already; the others come one by one while the writer waits.
             let mut came = 1;
-            while came < senders && gathering.wait(&group(came, 0)).is_some() {
+            while came < senders && wait_policy.wait(&group(came, 0)).is_some() {
                 came += 1;
             }
-            let in_vain = gathering.wait(&group(came, 0)).is_some();
+            let in_vain = wait_policy.wait(&group(came, 0)).is_some();
             vain += usize::from(in_vain);
             last = came;
-            gathering.done(&group(came, 0));
+            wait_policy.done(&group(came, 0));
         }
         (vain, last)
     }
@@ -199,43 +199,43 @@ mod tests {
 
     #[test]
     fn when_fewer_come_fewer_are_waited_for() {
-        let mut gathering = Gathering::new();
+        let mut wait_policy = WaitPolicy::new();
         for _ in 0..10 {
-            gathering.done(&group(URGENT_TARGET, 0));
+            wait_policy.done(&group(URGENT_TARGET, 0));
         }
-        assert!(gathering.wait(&group(7, 0)).is_some());
-        gathering.done(&group(3, 0));
-        assert_eq!(gathering.wait(&group(3, 0)), None);
-        assert_eq!(gathering.wait(&group(2, 0)), Some(URGENT_WAIT));
+        assert!(wait_policy.wait(&group(7, 0)).is_some());
+        wait_policy.done(&group(3, 0));
+        assert_eq!(wait_policy.wait(&group(3, 0)), None);
+        assert_eq!(wait_policy.wait(&group(2, 0)), Some(URGENT_WAIT));
     }
 
     #[test]
     fn what_nobody_waits_for_waits_and_hurries_when_somebody_does() {
-        let mut gathering = Gathering::new();
-        gathering.done(&group(1, 0));
-        assert_eq!(gathering.wait(&group(0, 15)), Some(BACKGROUND_WAIT));
-        assert_eq!(gathering.wait(&group(0, 16)), None);
-        assert_eq!(gathering.wait(&group(1, 3)), None);
+        let mut wait_policy = WaitPolicy::new();
+        wait_policy.done(&group(1, 0));
+        assert_eq!(wait_policy.wait(&group(0, 15)), Some(BACKGROUND_WAIT));
+        assert_eq!(wait_policy.wait(&group(0, 16)), None);
+        assert_eq!(wait_policy.wait(&group(1, 3)), None);
         // A group of background jobs does not change what was learned about urgent ones.
-        gathering.done(&group(0, 3));
-        assert_eq!((gathering.backoff, gathering.skip), (1, 2));
+        wait_policy.done(&group(0, 3));
+        assert_eq!((wait_policy.backoff, wait_policy.skip), (1, 2));
     }
 
     #[test]
     fn what_nobody_waits_for_keeps_nobody_waiting_long_and_counts_as_no_urgent_job() {
-        let mut gathering = Gathering::new();
-        assert!(gathering.wait(&group(1, URGENT_JOBS_MAX - 1)).is_some());
-        assert_eq!(gathering.wait(&group(1, URGENT_JOBS_MAX)), None);
-        gathering.done(&group(1, URGENT_JOBS_MAX));
-        assert_eq!((gathering.urgent_target, gathering.backoff), (1, 1));
-        assert_eq!(gathering.wait(&group(1, 0)), None);
+        let mut wait_policy = WaitPolicy::new();
+        assert!(wait_policy.wait(&group(1, URGENT_JOBS_MAX - 1)).is_some());
+        assert_eq!(wait_policy.wait(&group(1, URGENT_JOBS_MAX)), None);
+        wait_policy.done(&group(1, URGENT_JOBS_MAX));
+        assert_eq!((wait_policy.urgent_target, wait_policy.backoff), (1, 1));
+        assert_eq!(wait_policy.wait(&group(1, 0)), None);
     }
 
     #[test]
     fn a_group_is_bounded() {
-        let gathering = Gathering::new();
+        let wait_policy = WaitPolicy::new();
         assert!(group(0, GROUP_JOBS_MAX).is_full());
         assert!(!group(0, GROUP_JOBS_MAX - 1).is_full());
-        assert_eq!(gathering.wait(&group(GROUP_JOBS_MAX, 0)), None);
+        assert_eq!(wait_policy.wait(&group(GROUP_JOBS_MAX, 0)), None);
     }
 }

@@ -16,7 +16,7 @@ const KEPT_MS: i64 = 86_400_000;
 
 /// A request with an idempotency key: it is done once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Once {
+pub struct IdempotentRequest {
     /// The idempotency key.
     pub key: String,
     /// The hash of what the request asks for.
@@ -27,7 +27,7 @@ pub struct Once {
 
 /// What is known of an earlier request with this key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeptAnswer {
+pub struct StoredAnswer {
     /// The hash of the request.
     pub request: String,
     /// The answer's status and body; `None` if the process ended after the request and before its answer
@@ -40,7 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
-    pub fn kept_answer(&self, key: &str, now: Timestamp) -> Result<Option<KeptAnswer>> {
+    pub fn stored_answer(&self, key: &str, now: Timestamp) -> Result<Option<StoredAnswer>> {
         self.read(|conn| {
             conn.maybe(
                 "select request, status, body from hookbox_answer
@@ -49,7 +49,7 @@ impl Store {
                 |row| {
                     let status: Option<u16> = row.get(1)?;
                     let body: Option<Vec<u8>> = row.get(2)?;
-                    Ok(KeptAnswer {
+                    Ok(StoredAnswer {
                         request: row.get(0)?,
                         answer: status.zip(body),
                     })
@@ -65,7 +65,13 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
-    pub fn keep_answer(&self, once: Once, status: u16, body: Vec<u8>, fine: bool) -> Result<()> {
+    pub fn store_answer(
+        &self,
+        once: IdempotentRequest,
+        status: u16,
+        body: Vec<u8>,
+        fine: bool,
+    ) -> Result<()> {
         self.write(move |tx| {
             if fine {
                 mark(tx, &once)?;
@@ -83,7 +89,7 @@ impl Store {
 }
 
 /// Records that a request was done, and deletes the records that are too old.
-pub(crate) fn mark(tx: &Tx<'_>, once: &Once) -> Result<()> {
+pub(crate) fn mark(tx: &Tx<'_>, once: &IdempotentRequest) -> Result<()> {
     tx.conn.run(
         "delete from hookbox_answer
          where id in (

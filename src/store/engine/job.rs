@@ -39,7 +39,7 @@ pub(crate) trait Job: Send {
     fn bytes(&self) -> usize;
 
     /// Whether a caller waits for the answer (an urgent job).
-    fn is_waited_for(&self) -> bool;
+    fn is_urgent(&self) -> bool;
 }
 
 /// A message to the writer's thread.
@@ -55,7 +55,7 @@ pub(crate) struct Task<T, O, A> {
     pub(crate) result: Option<Result<T>>,
     pub(crate) answer: A,
     pub(crate) bytes: usize,
-    pub(crate) is_waited_for: bool,
+    pub(crate) is_urgent: bool,
 }
 
 impl<T, O, A> Job for Task<T, O, A>
@@ -86,7 +86,7 @@ where
         self.bytes
     }
 
-    fn is_waited_for(&self) -> bool {
-        self.is_waited_for
+    fn is_urgent(&self) -> bool {
+        self.is_urgent
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Published {
     pub(crate) measures: Measures,
     pub(crate) trouble: Trouble,
     /// How often the writer checked whether other processes wrote.
-    pub(crate) looks: AtomicU64,
+    pub(crate) polls: AtomicU64,
     /// Whether this process serves the file and has drawn its mark.
     pub(crate) has_mark: AtomicBool,
     /// The lock for serving, while this process holds it.
@@ -89,11 +89,11 @@ impl Published {
         }
         *shown = directory.clone();
         drop(shown);
-        self.tell(&Woken::All);
+        self.notify(&Woken::All);
     }
 
     /// Records what an error of a commit, a read or a job says about the state of the file.
-    pub(crate) fn noticed(&self, error: &Error) {
+    pub(crate) fn note_error(&self, error: &Error) {
         if error.is_damage() {
             let why = format!(
                 "the file is damaged: {}: nothing is taken in; look with `hookbox check`, then put a backup in its place with `hookbox restore FILE`, or save what can be read with `hookbox salvage NEW_FILE`",
@@ -118,11 +118,11 @@ impl Published {
 
     pub(crate) fn wake(&self, endpoints: &[EndpointId]) {
         if !endpoints.is_empty() {
-            self.tell(&Woken::Endpoints(endpoints));
+            self.notify(&Woken::Endpoints(endpoints));
         }
     }
 
-    pub(crate) fn tell(&self, woken: &Woken<'_>) {
+    pub(crate) fn notify(&self, woken: &Woken<'_>) {
         for (_, listener) in self.listeners.read().expect(NO_PANIC).iter() {
             listener(woken);
         }

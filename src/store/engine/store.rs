@@ -11,7 +11,7 @@ use sha2::Sha256;
 
 use super::conn::Conn;
 use super::directory::{self, Directory};
-use super::idempotent_requests::{self, Once};
+use super::idempotent_requests::{self, IdempotentRequest};
 use super::job::{Message, Task, Tx};
 use super::measures::Measures;
 use super::published::{Listening, NO_PANIC, Published, Woken};
@@ -31,7 +31,7 @@ use crate::model::id::BoxId;
 pub struct Store {
     inner: Arc<Inner>,
     /// The request with an idempotency key that this handle writes for.
-    once: Option<Arc<Once>>,
+    once: Option<Arc<IdempotentRequest>>,
 }
 
 struct Inner {
@@ -75,7 +75,7 @@ impl Store {
             measures: Measures::new(),
             trouble: Trouble::default(),
             has_mark: AtomicBool::new(false),
-            looks: AtomicU64::new(0),
+            polls: AtomicU64::new(0),
             serving: Mutex::default(),
             work_log: Arc::default(),
             room: Mutex::default(),
@@ -111,7 +111,7 @@ impl Store {
     }
 
     /// A handle whose writes belong to one request: its first write also records that the request was done.
-    pub fn once(&self, once: Once) -> Store {
+    pub fn once(&self, once: IdempotentRequest) -> Store {
         Store {
             inner: self.inner.clone(),
             once: Some(Arc::new(once)),
@@ -130,8 +130,8 @@ impl Store {
 
     /// How often the writer checked for changes. If the number stays the same for a while, the writer is
     /// blocked.
-    pub(crate) fn looks(&self) -> u64 {
-        self.inner.published.looks.load(Ordering::Relaxed)
+    pub(crate) fn polls(&self) -> u64 {
+        self.inner.published.polls.load(Ordering::Relaxed)
     }
 
     /// The sources and endpoints as they are in the file now.
@@ -244,7 +244,7 @@ impl Store {
     pub(crate) fn submit<T: Send + 'static>(
         &self,
         bytes: usize,
-        is_waited_for: bool,
+        is_urgent: bool,
         operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
     ) {
@@ -253,7 +253,7 @@ impl Store {
             result: None,
             answer,
             bytes,
-            is_waited_for,
+            is_urgent,
         });
         if let Err(unsent) = self.inner.jobs.send(Message::Job(job))
             && let Message::Job(job) = unsent.0
@@ -300,7 +300,7 @@ impl Store {
         if let Err(error) = &read
             && place::identity(&self.inner.path) == self.inner.identity
         {
-            self.inner.published.noticed(error);
+            self.inner.published.note_error(error);
         }
         read
     }

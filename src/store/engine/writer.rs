@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::directory::{self, Directory};
-use crate::store::engine::group_commit::{Gathering, Group};
+use crate::store::engine::group_commit::{Group, WaitPolicy};
 use crate::store::engine::job::{Job, Message, Tx};
 use crate::store::engine::published::{NO_PANIC, Published, Woken};
 use crate::store::engine::sqlite::check::{Depth, check};
@@ -95,17 +95,17 @@ pub(crate) struct Writer {
     log_stamp: Option<Stamp>,
     /// Checks since the log last changed. A second change within one tick of the file system's clock leaves
     /// no trace in the file's time, so for a while the writer asks SQLite anyway.
-    quiet_looks: u32,
+    unchanged_polls: u32,
 }
 
 /// Number of checks before an unchanged log is trusted. They take three seconds, since the slowest clocks
 /// of file systems tick every two seconds (FAT).
-const QUIET_LOOKS: u32 = 60;
+const UNCHANGED_POLLS: u32 = 60;
 
 /// How often, and how many times at most, the writer checks again while another program may be doing a
 /// checkpoint: about 4 MiB, which a slow card needs seconds for. A sender waits 15 s.
 const DOUBTFUL_PERIOD: Duration = Duration::from_millis(5);
-const DOUBTFUL_LOOKS: u32 = 1_600;
+const DOUBTFUL_POLLS: u32 = 1_600;
 
 /// When a file was last written, and its length.
 type Stamp = (SystemTime, u64);
@@ -131,13 +131,13 @@ impl Writer {
             others_wrote: false,
             log: beside(database, "-wal"),
             log_stamp: None,
-            quiet_looks: 0,
+            unchanged_polls: 0,
         })
     }
 
     /// Runs until a stop message; commits everything that was submitted before it.
     pub(crate) fn run(mut self, messages: &Receiver<Message>) {
-        let mut gathering = Gathering::new();
+        let mut wait_policy = WaitPolicy::new();
         let mut stopping = false;
         while !stopping {
             let mut group = Group::default();
@@ -155,33 +155,33 @@ impl Writer {
                         Err(_) => break,
                     }
                 }
-                match gathering.wait(&group) {
+                match wait_policy.wait(&group) {
                     Some(wait) if !stopping => patience = wait,
                     _ => break,
                 }
             }
-            gathering.done(&group);
+            wait_policy.done(&group);
             if group.jobs.is_empty() {
-                self.look_for_others();
+                self.poll_other_writers();
             } else {
                 self.commit_and_answer(group.jobs);
             }
             if std::mem::take(&mut self.others_wrote) {
                 self.published.publish(&self.directory);
-                self.published.tell(&Woken::All);
+                self.published.notify(&Woken::All);
             }
         }
     }
 
     fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
-        self.look_at_place();
+        self.check_place();
         if let Some(gone) = self.published.trouble.gone() {
             return answer_all(group, &gone);
         }
         let began = self.published.measures.elapsed();
         // A commit to a file that is no longer the one at the path is never acknowledged.
         let committed = self.commit(&mut group).and_then(|tally| {
-            self.look_at_place();
+            self.check_place();
             match self.published.trouble.gone() {
                 None => Ok(tally),
                 Some(gone) => Err(gone),
@@ -192,18 +192,18 @@ impl Writer {
                 self.published.groups.count(group.len());
                 self.published.measures.committed(began, group.len());
                 self.published.trouble.set(Kind::CannotWrite, None);
-                self.look_at_room();
+                self.check_disk_space();
                 self.published.publish(&self.directory);
                 for job in group {
                     job.answer(None);
                 }
                 if tally.has_replays() {
-                    self.published.tell(&Woken::Replays);
+                    self.published.notify(&Woken::Replays);
                 }
                 self.published.wake(&tally.into_woken());
             }
             Err(error) => {
-                self.published.noticed(&error);
+                self.published.note_error(&error);
                 if error.is_unavailable() {
                     let why = format!("nothing is recorded or sent: {}", error.chain());
                     self.published.trouble.set(Kind::CannotWrite, Some(why));
@@ -225,9 +225,9 @@ impl Writer {
 
     /// Checks whether the path is still the file that was opened, and keeps the lock of the serving
     /// process.
-    fn look_at_place(&mut self) {
+    fn check_place(&mut self) {
         let was_gone = self.published.trouble.is(Kind::Gone);
-        let mut why = self.settle_doubt();
+        let mut why = self.resolve_doubt();
         if why.is_none() {
             let serving = self.published.serving.lock().expect(NO_PANIC);
             why = serving
@@ -254,13 +254,13 @@ impl Writer {
         clippy::disallowed_methods,
         reason = "SQLite tells nobody that another program moves the log into the file"
     )]
-    fn settle_doubt(&mut self) -> Option<String> {
-        let mut looks = 0;
+    fn resolve_doubt(&mut self) -> Option<String> {
+        let mut polls = 0;
         loop {
             match self.place.look(&self.connection) {
                 Look::Same => return None,
                 Look::Gone(why) => return Some(why),
-                Look::Doubtful(why) if looks == DOUBTFUL_LOOKS => {
+                Look::Doubtful(why) if polls == DOUBTFUL_POLLS => {
                     // No event is accepted during the full check: the file's time may have changed without
                     // a change of its data.
                     self.published.trouble.set(Kind::Gone, Some(why.clone()));
@@ -271,18 +271,18 @@ impl Writer {
                 }
                 Look::Doubtful(_) => std::thread::sleep(DOUBTFUL_PERIOD),
             }
-            looks += 1;
+            polls += 1;
         }
     }
 
     /// Whether the file at the path is undamaged and has what this connection wrote last.
     fn is_whole(&self) -> Result<bool> {
         let fresh = connect_read_only(&self.database)?;
-        let is_known = newest(&fresh)? == newest(&self.connection)?;
+        let is_known = fingerprint(&fresh)? == fingerprint(&self.connection)?;
         Ok(is_known && check(&self.database, Depth::Full)?.is_empty())
     }
 
-    fn look_at_room(&self) {
+    fn check_disk_space(&self) {
         let room = self.published.room.lock().expect(NO_PANIC);
         let was_refused = self.published.trouble.is(Kind::NoRoom);
         let why = room
@@ -320,7 +320,7 @@ impl Writer {
     fn begin(&mut self) -> Result<()> {
         execute(&self.connection, "begin immediate")?;
         self.keys.begin();
-        self.published.looks.fetch_add(1, Ordering::Relaxed);
+        self.published.polls.fetch_add(1, Ordering::Relaxed);
         self.notice_others()?;
         self.refresh_directory()
     }
@@ -371,7 +371,7 @@ impl Writer {
         let ran = job.run(&mut tx);
         let done = tx.tally;
         if let Err(error) = &ran {
-            self.published.noticed(error);
+            self.published.note_error(error);
         }
         if self.connection.is_autocommit() {
             // SQLite rolled back the whole transaction, as it does when the disk is full.
@@ -408,21 +408,21 @@ impl Writer {
 
     /// Checks for commits of other processes while there is no job. Every commit writes to the log, so if
     /// the log is unchanged there is nothing to ask.
-    fn look_for_others(&mut self) {
-        self.published.looks.fetch_add(1, Ordering::Relaxed);
-        self.look_at_place();
-        self.look_at_room();
+    fn poll_other_writers(&mut self) {
+        self.published.polls.fetch_add(1, Ordering::Relaxed);
+        self.check_place();
+        self.check_disk_space();
         let stamp = std::fs::metadata(&self.log)
             .and_then(|metadata| Ok((metadata.modified()?, metadata.len())))
             .ok();
         let is_new = stamp.is_none() || stamp != self.log_stamp;
         self.log_stamp = stamp;
         if is_new {
-            self.quiet_looks = 0;
-        } else if self.quiet_looks >= QUIET_LOOKS {
+            self.unchanged_polls = 0;
+        } else if self.unchanged_polls >= UNCHANGED_POLLS {
             return;
         }
-        self.quiet_looks += 1;
+        self.unchanged_polls += 1;
         let looked = self.notice_others().and_then(|()| {
             if self.others_wrote {
                 self.refresh_directory()?;
@@ -445,7 +445,7 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
 }
 
 /// A fingerprint of the newest rows and counts: every commit changes a part of it.
-fn newest(connection: &Connection) -> Result<String> {
+fn fingerprint(connection: &Connection) -> Result<String> {
     let newest = connection.query_row(
         "select json_array(
              (select max(id) from hookbox_event), (select max(id) from hookbox_delivery),

@@ -161,7 +161,7 @@ impl Follower {
         if let Some((place, _)) = tried.last() {
             self.attempt = *place;
         }
-        let events = store.events_behind(self.event, BATCH)?;
+        let events = store.events_after(self.event, BATCH)?;
         if let Some(event) = events.last() {
             self.event = event.id;
         }
@@ -197,7 +197,7 @@ impl Follower {
     }
 
     fn next_outages(&mut self, store: &Store) -> Result<Vec<FeedEvent>> {
-        let begun = store.outages_behind(self.outage)?;
+        let begun = store.outages_after(self.outage)?;
         if let Some(newest) = begun.last() {
             self.outage = newest.id;
         }

@@ -1,9 +1,9 @@
 //! Explains what an endpoint's filters say about a stored event: why it was sent or not.
 
 use crate::error::Result;
-use crate::model::apart::apart;
 use crate::model::filter::Check;
 use crate::model::id::{DeliveryId, EventId};
+use crate::model::large_body::on_large_body_pool;
 use crate::store::engine::store::Store;
 use crate::store::history::filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
@@ -30,7 +30,7 @@ impl Store {
         let held = directory.require_endpoint(endpoint)?;
         let record = self.event(event)?;
         let body = self.event_body(event)?;
-        let checks = apart(body.len(), || {
+        let checks = on_large_body_pool(body.len(), || {
             let scope = stored_scope(&directory, &record, &body);
             held.filters.checks(&scope)
         });

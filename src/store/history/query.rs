@@ -323,9 +323,9 @@ impl Store {
     }
 
     /// The outages after this one, oldest first.
-    pub(crate) fn outages_behind(&self, id: i64) -> Result<Vec<OutageRecord>> {
+    pub(crate) fn outages_after(&self, id: i64) -> Result<Vec<OutageRecord>> {
         let mut conditions = Conditions::default();
-        conditions.add("o.id > :behind", ":behind", Some(&id));
+        conditions.add("o.id > :after", ":after", Some(&id));
         let statement = format!(
             "{OUTAGE_COLUMNS} {} order by o.id limit :limit",
             conditions.clause()
@@ -334,9 +334,9 @@ impl Store {
     }
 
     /// The events after this one, oldest first.
-    pub(crate) fn events_behind(&self, id: EventId, limit: usize) -> Result<Vec<EventRecord>> {
+    pub(crate) fn events_after(&self, id: EventId, limit: usize) -> Result<Vec<EventRecord>> {
         let mut conditions = Conditions::default();
-        conditions.add("e.id > :behind", ":behind", Some(&id));
+        conditions.add("e.id > :after", ":after", Some(&id));
         let statement = format!(
             "{EVENT_COLUMNS} {} order by e.id limit :limit",
             conditions.clause()

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::doubt::{Answered, doubts};
 use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
+use crate::model::warning::{Answered, warnings};
 use crate::store::drain::endpoint_state::read_failing;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
@@ -193,7 +193,7 @@ fn report_endpoint(
         hours,
         failing: read_failing(conn, endpoint.id)?,
         paced_until: pace,
-        doubts: doubts(
+        warnings: warnings(
             endpoint,
             directory.endpoints(),
             directory.sources(),

@@ -179,13 +179,13 @@ pub(crate) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         let asked = may_ask && now.since(known.received) > REPEAT_QUIET;
         let again = match asked {
             true => route_again(tx, known.id, routes, now)?,
-            false => Again::default(),
+            false => RepeatResult::default(),
         };
         return Ok(Accepted {
             id: known.id,
             duplicate: true,
             deliveries: again.replayed,
-            hurried: again.hurried,
+            made_due: again.made_due,
         });
     }
     let id = insert_event(tx, event, body, facts, now)?;
@@ -197,7 +197,7 @@ pub(crate) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         id,
         duplicate: false,
         deliveries,
-        hurried: 0,
+        made_due: 0,
     })
 }
 
@@ -255,20 +255,25 @@ fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Re
 
 /// The result of a repeat that asks for a replay.
 #[derive(Debug, Default)]
-struct Again {
+struct RepeatResult {
     /// How many deliveries were created.
     replayed: usize,
     /// How many pending deliveries were made due now.
-    hurried: usize,
+    made_due: usize,
 }
 
 /// Sends a known event again to every endpoint that wants it now. If the last delivery to the endpoint is
 /// settled, a replay of it is added; if one is pending, it is made due now.
-fn route_again(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<Again> {
-    let mut again = Again::default();
+fn route_again(
+    tx: &mut Tx<'_>,
+    event: EventId,
+    routes: &Routes,
+    now: Timestamp,
+) -> Result<RepeatResult> {
+    let mut again = RepeatResult::default();
     for route in &routes.endpoints {
         if let Some(pending) = pending_at(tx, event, route.endpoint)? {
-            again.hurried += usize::from(hurry(tx, pending, route.endpoint, now)?);
+            again.made_due += usize::from(make_due(tx, pending, route.endpoint, now)?);
             continue;
         }
         let last: Option<DeliveryId> = tx.conn.one(
@@ -373,7 +378,7 @@ const PENDING_AT: &str = "select min(id)
 
 /// Makes a pending delivery due now, if it waits for its next try; no try is added. Returns whether it
 /// waited.
-fn hurry(tx: &mut Tx<'_>, id: DeliveryId, endpoint: EndpointId, now: Timestamp) -> Result<bool> {
+fn make_due(tx: &mut Tx<'_>, id: DeliveryId, endpoint: EndpointId, now: Timestamp) -> Result<bool> {
     let changed = tx.conn.run(
         "update hookbox_delivery set due_ms = :now
          where id = :id and state = 'pending' and due_ms > :now",

@@ -9,10 +9,10 @@ use std::ops::ControlFlow;
 
 use serde_json::Value as Json;
 
-use crate::caught::caught;
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::header::Header;
+use crate::panics::catch_panic;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{AppConnection, Conn, Row, params};
 use crate::store::engine::job::Tx;
@@ -170,7 +170,7 @@ impl Store {
             let made = match found {
                 Ok(waiting) => {
                     let (row, at) = (waiting.row.clone(), moment(waiting.inserted, now));
-                    let made = caught(|| self.made_ready(waiting));
+                    let made = catch_panic(|| self.made_ready(waiting));
                     match made.unwrap_or_else(|fault| Err(Error::misuse(fault))) {
                         Ok(prepared) => Ok((row, prepared, at)),
                         Err(error @ (Error::Misuse(_) | Error::NotFound(_))) => {

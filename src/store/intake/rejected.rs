@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::model::id::SourceId;
-use crate::model::refusal::{REFUSALS_KEPT, RefusalRecord};
+use crate::model::rejected::{REJECTED_KEPT, RejectedRequest};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{Headers, HeadersRef};
 use crate::store::engine::conn::{Row, params};
@@ -10,13 +10,13 @@ use crate::store::engine::job::Tx;
 
 /// The requests that a source rejected since the last write.
 #[derive(Debug, Clone)]
-pub struct SourceRefusals {
+pub struct SourceRejections {
     /// The source.
     pub source: SourceId,
     /// How many were rejected.
     pub count: i64,
     /// The latest of them, oldest first.
-    pub latest: Vec<RefusalRecord>,
+    pub latest: Vec<RejectedRequest>,
 }
 
 impl Store {
@@ -24,15 +24,15 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when they cannot be stored.
-    pub fn note_refusals(&self, refusals: Vec<SourceRefusals>) -> Result<()> {
+    pub fn record_rejected(&self, refusals: Vec<SourceRejections>) -> Result<()> {
         self.write(move |tx| note(tx, &refusals))
     }
 
-    /// As [`Store::note_refusals`], without waiting: `answer` is called after the commit, on the
+    /// As [`Store::record_rejected`], without waiting: `answer` is called after the commit, on the
     /// writer's thread.
-    pub fn note_refusals_then(
+    pub fn record_rejected_then(
         &self,
-        refusals: Vec<SourceRefusals>,
+        refusals: Vec<SourceRejections>,
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
         self.submit(0, false, move |tx| note(tx, &refusals), answer);
@@ -42,11 +42,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such source.
-    pub fn refusals(&self, source: &str) -> Result<Vec<RefusalRecord>> {
+    pub fn refusals(&self, source: &str) -> Result<Vec<RejectedRequest>> {
         let directory = self.fresh_directory()?;
         let source = directory.require_source(source)?.id;
         self.read(|conn| {
-            conn.all::<RefusalRecord>(
+            conn.all::<RejectedRequest>(
                 "select at_ms, count, address, status, reason, headers
                  from hookbox_rejected_request
                  where source_id = :source
@@ -58,7 +58,7 @@ impl Store {
     }
 }
 
-fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
+fn note(tx: &mut Tx<'_>, refusals: &[SourceRejections]) -> Result<()> {
     for of_source in refusals {
         tx.tally.rejected(of_source.source, of_source.count);
         let mut number: i64 = tx.conn.one(
@@ -104,15 +104,15 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRefusals]) -> Result<()> {
              )",
             params! {
                 ":source": of_source.source,
-                ":kept": REFUSALS_KEPT as i64,
+                ":kept": REJECTED_KEPT as i64,
             },
         )?;
     }
     Ok(())
 }
 
-fn read_refusal(row: &Row<'_>) -> Result<RefusalRecord> {
-    Ok(RefusalRecord {
+fn read_refusal(row: &Row<'_>) -> Result<RejectedRequest> {
+    Ok(RejectedRequest {
         at: row.get("at_ms")?,
         count: row.get("count")?,
         address: row.get("address")?,

@@ -5,10 +5,10 @@
 //! stored. The result is valid for one version of the directory. In the rare case that an endpoint
 //! was changed in the meantime, the writer decides again.
 
-use crate::model::apart::apart;
 use crate::model::event::EventRecord;
 use crate::model::filter::Wanted;
 use crate::model::id::EndpointId;
+use crate::model::large_body::on_large_body_pool;
 use crate::model::scope::Scope;
 use crate::store::engine::directory::Directory;
 
@@ -34,7 +34,7 @@ impl Routes {
     ) -> Routes {
         let mut endpoints = directory.endpoints().iter();
         match endpoints.any(|endpoint| endpoint.filters.when.is_some()) {
-            true => apart(bytes, || Routes::of(directory, &scope())),
+            true => on_large_body_pool(bytes, || Routes::of(directory, &scope())),
             false => Routes::of(directory, &scope()),
         }
     }

@@ -7,7 +7,7 @@ use crate::model::id::{DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
     NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, Target, next_replay_state,
 };
-use crate::store::drain::expire::{Settling, settle};
+use crate::store::drain::expire::{Settlement, settle};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Params, Row, params, unreadable};
 use crate::store::engine::job::Tx;
@@ -218,14 +218,14 @@ fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<usize
         params! { ":id": id, ":limit": CANCEL_BATCH as i64 },
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
-    let settling = Settling {
+    let settlement = Settlement {
         to: State::Cancelled,
         reason: "its replay was cancelled",
         now,
     };
     let count = pending.len();
     for (delivery, endpoint) in pending {
-        settle(tx, endpoint, &[delivery], settling)?;
+        settle(tx, endpoint, &[delivery], settlement)?;
     }
     Ok(count)
 }

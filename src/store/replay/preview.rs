@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::search::{Candidate, Search, TO_BE_MADE};
+use super::search::{Candidate, NEW_ENDPOINT, Search};
 use super::{ReplayOptions, pending_already};
 use crate::error::Result;
 use crate::model::attempt::AttemptRecord;
@@ -103,12 +103,12 @@ struct Sum {
 
 /// What was found so far.
 #[derive(Default)]
-struct Counted {
+struct Totals {
     endpoints: BTreeMap<EndpointId, Sum>,
     days: BTreeMap<String, i64>,
 }
 
-impl Counted {
+impl Totals {
     fn add(&mut self, candidate: &Candidate) {
         let sum = self.endpoints.entry(candidate.endpoint).or_default();
         sum.deliveries += 1;
@@ -132,7 +132,7 @@ impl Store {
             Some(since) => self.before_first_since(asked.kind, since, newest)?,
             None => 0,
         };
-        let mut counted = Counted::default();
+        let mut counted = Totals::default();
         let mut at = from;
         while at < up_to && go_on() {
             let found = search.next(self, at, up_to, BATCH)?;
@@ -158,13 +158,13 @@ impl Store {
         if let Some(body) = &options.edited_body {
             self.edit(ids, body.clone())?;
         }
-        let mut counted = Counted::default();
+        let mut counted = Totals::default();
         let to = match &options.to {
             None => None,
             Some(target) => {
                 let directory = self.fresh_directory()?;
                 let endpoint = directory.resolve_target(target)?;
-                Some(endpoint.map_or(TO_BE_MADE, |endpoint| endpoint.id))
+                Some(endpoint.map_or(NEW_ENDPOINT, |endpoint| endpoint.id))
             }
         };
         let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
@@ -213,7 +213,7 @@ impl Store {
 
     fn preview_of(
         &self,
-        counted: Counted,
+        counted: Totals,
         rate: Option<&Rates>,
         to: Option<&Target>,
     ) -> Result<Preview> {
@@ -221,14 +221,14 @@ impl Store {
         let mut endpoints = Vec::new();
         for (id, sum) in &counted.endpoints {
             endpoints.push(match to {
-                Some(target) if *id == TO_BE_MADE => of_one_to_be_made(target, sum, rate),
+                Some(target) if *id == NEW_ENDPOINT => of_new_endpoint(target, sum, rate),
                 _ => self.preview_of_endpoint(&directory, *id, sum, rate)?,
             });
         }
         // Nothing is sent to removed endpoints.
         let total = |of: fn(&Sum) -> i64| {
             let is_sent =
-                |id: EndpointId| id == TO_BE_MADE || directory.endpoint_by_id(id).is_some();
+                |id: EndpointId| id == NEW_ENDPOINT || directory.endpoint_by_id(id).is_some();
             let there = counted.endpoints.iter().filter(|(id, _)| is_sent(**id));
             there.map(|(_, sum)| of(sum)).sum()
         };
@@ -358,7 +358,7 @@ fn by_rates(rates: [Option<&Rates>; 2], deliveries: i64) -> Option<Duration> {
 }
 
 /// The counts for a URL for which an endpoint would be created: nothing else is known of it.
-fn of_one_to_be_made(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewOfEndpoint {
+fn of_new_endpoint(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewOfEndpoint {
     PreviewOfEndpoint {
         name: None,
         url: target.to_string(),

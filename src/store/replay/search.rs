@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::apart::apart;
 use crate::model::delivery::State;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Wanted;
 use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::large_body::on_large_body_pool;
 use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
 use crate::model::text::Text;
 use crate::store::engine::Store;
@@ -25,7 +25,7 @@ const STEP: i64 = 50_000;
 const BODIES: usize = 200;
 
 /// Stands for the endpoint that will be created for a URL: no row has this id.
-pub(crate) const TO_BE_MADE: EndpointId = EndpointId(0);
+pub(crate) const NEW_ENDPOINT: EndpointId = EndpointId(0);
 
 /// A delivery to be created.
 #[derive(Debug, Clone)]
@@ -101,7 +101,7 @@ impl Search {
             None => None,
             Some(target) => directory.resolve_target(target)?.cloned(),
         };
-        let to = target.map(|_| endpoint.as_ref().map_or(TO_BE_MADE, |held| held.id));
+        let to = target.map(|_| endpoint.as_ref().map_or(NEW_ENDPOINT, |held| held.id));
         let text = selection.text.as_deref().map(Text::new).transpose()?;
         Ok(Search {
             statement: statement(asked, &selection),
@@ -185,7 +185,7 @@ impl Search {
             return Ok(true);
         };
         let record = store.event(candidate.event)?;
-        let wants = apart(body.len(), || {
+        let wants = on_large_body_pool(body.len(), || {
             let scope = stored_scope(&store.directory(), &record, &body);
             endpoint.filters.wants(&scope)
         });

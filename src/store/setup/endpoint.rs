@@ -38,7 +38,7 @@ impl Store {
     pub fn add_endpoint(&self, endpoint: NewEndpoint, now: Timestamp) -> Result<EndpointId> {
         endpoint.check()?;
         endpoint.check_ahead(now)?;
-        self.try_template(&endpoint, None)?;
+        self.check_template(&endpoint, None)?;
         self.write(move |tx| {
             if tx.directory.endpoint(&endpoint.name).is_some() {
                 return Err(Error::misuse(format!(
@@ -71,7 +71,7 @@ impl Store {
         if let Some(held) = self.fresh_directory()?.endpoint(&name) {
             let mut changed = held.set.clone();
             change(&mut changed)?;
-            self.try_template(&changed, Some(&held.set))?;
+            self.check_template(&changed, Some(&held.set))?;
         }
         self.write(move |tx| {
             let held = tx.directory.require_endpoint(&name)?.clone();

@@ -3,4 +3,4 @@
 pub(crate) mod endpoint;
 mod secrets;
 mod source;
-mod trial;
+mod template_check;

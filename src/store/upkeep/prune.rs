@@ -217,7 +217,7 @@ const COPIES: &str = concat!(
 const RECEIVED: &str = "select received_ms from hookbox_event where id > :id order by id limit 1";
 
 /// One step: the families to remove.
-struct WorkItem {
+struct PruneStep {
     families: Vec<Family>,
     /// The last event that this step looked at: all removable events up to it are in the step.
     looked_to: EventId,
@@ -314,7 +314,7 @@ impl Store {
         after: Option<EventId>,
         now: Timestamp,
         mut go_on: impl FnMut(&Pruned) -> bool,
-        settle: impl Fn(EventId, WorkItem) -> Result<WorkItem>,
+        settle: impl Fn(EventId, PruneStep) -> Result<PruneStep>,
     ) -> Result<Pruned> {
         if now.since(before.latest()) < KEPT_AT_LEAST {
             return Err(Error::misuse(
@@ -355,7 +355,7 @@ fn next_piece(
     most: Most,
     after: EventId,
     last: EventId,
-) -> Result<WorkItem> {
+) -> Result<PruneStep> {
     // After many removals there may be a large range without events, so it is skipped.
     let next: Option<i64> = conn.one(
         "select min(id) from hookbox_event where id > :after",
@@ -363,7 +363,7 @@ fn next_piece(
         |row| row.get(0),
     )?;
     let Some(next) = next.filter(|next| *next <= last.0) else {
-        return Ok(WorkItem {
+        return Ok(PruneStep {
             families: Vec::new(),
             looked_to: last,
             deliveries: 0,
@@ -372,7 +372,7 @@ fn next_piece(
     };
     let end = EventId((next + LOOKED_AT - 1).min(last.0));
     let found = find(conn, before, EventId(next - 1), end)?;
-    let mut piece = WorkItem {
+    let mut piece = PruneStep {
         families: Vec::new(),
         looked_to: end,
         deliveries: 0,
@@ -461,8 +461,8 @@ fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
 }
 
 /// Removes the families after one event and up to another.
-fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<WorkItem> {
-    let mut removed = WorkItem {
+fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Result<PruneStep> {
+    let mut removed = PruneStep {
         families: Vec::new(),
         looked_to: last,
         deliveries: 0,

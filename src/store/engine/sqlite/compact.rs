@@ -40,14 +40,14 @@ impl Store {
             self.close();
         } else {
             self.close();
-            make_anew(&path)?;
+            rebuild(&path)?;
         }
         let after = std::fs::metadata(&path).map_or(0, |found| found.len());
         Ok(Compacted { before, after })
     }
 }
 
-fn make_anew(path: &Path) -> Result<()> {
+fn rebuild(path: &Path) -> Result<()> {
     let lock = ServeLock::take(path)?;
     let connection = connect_writable(path)?;
     if has_foreign_tables(&connection)? {

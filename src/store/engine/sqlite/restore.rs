@@ -60,7 +60,7 @@ pub fn restore(
     let had_lock = place::beside(&database, ".lock").exists();
     let is_others_log = is_there && has_others_log(&database);
     let lock = ServeLock::take(&database)?;
-    let there = There {
+    let there = Existing {
         database: &database,
         is_there,
         is_others_log,
@@ -76,7 +76,7 @@ pub fn restore(
 }
 
 /// The state of the database that is to be replaced.
-struct There<'a> {
+struct Existing<'a> {
     database: &'a Path,
     /// Whether there is a file.
     is_there: bool,
@@ -87,7 +87,7 @@ struct There<'a> {
 fn put_in_place(
     backup: &Path,
     source: &Connection,
-    there: &There<'_>,
+    there: &Existing<'_>,
     now: Timestamp,
     progress: &mut impl FnMut(Copied),
 ) -> Result<Restored> {
@@ -96,7 +96,7 @@ fn put_in_place(
     if there.is_there {
         place::check(database)?;
         if !there.is_others_log {
-            alone = keep_alone(database)?;
+            alone = lock_exclusively(database)?;
         }
     }
     if let Some(held) = &alone
@@ -220,7 +220,7 @@ fn escaped(path: &Path) -> String {
 /// Checks that no other process has the database open, and keeps it so until the result is dropped. In WAL
 /// mode each connection holds a lock as long as it is open. Nothing is written. A file so damaged that it
 /// cannot be opened passes this check: no process can have it open.
-fn keep_alone(database: &Path) -> Result<Option<Connection>> {
+fn lock_exclusively(database: &Path) -> Result<Option<Connection>> {
     let alone = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(database, flags)?;
@@ -257,7 +257,7 @@ fn kept_without_log(database: &Path) -> Option<PathBuf> {
 
 /// Renames the present file and its log. The file goes first: while the log still has the old name, the
 /// missing file is not taken for a new database.
-fn move_away(there: &There<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
+fn move_away(there: &Existing<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
     let database = there.database;
     let stamp: String = now
         .to_string()

@@ -141,8 +141,8 @@ fn save(
         salvaged.tables.push(SalvagedTable { name, rows, lost });
     }
     leave_out(&target, &mut salvaged.left_out)?;
-    count_anew(&target)?;
-    hash_anew(&target)?;
+    rebuild_counts(&target)?;
+    rebuild_keys(&target)?;
     target.execute_batch("commit")?;
     make_schema(&target)?;
     if let Some(fault) = faults(&target, Depth::Full)?.first() {
@@ -412,7 +412,7 @@ const LEFT_OUT: &[(&str, &str)] = &[
 ];
 
 /// References and counts that can be dropped.
-const UNTIED: &[&str] = &[
+const DROPPED_REFERENCES: &[&str] = &[
     "update hookbox_event set replay_of_event = null
      where replay_of_event not in (select id from hookbox_event)",
     "update hookbox_delivery set replay_of = null
@@ -440,7 +440,7 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
             words.push(format!("{count} {what}"));
         }
     }
-    for statement in UNTIED {
+    for statement in DROPPED_REFERENCES {
         target.execute(statement, [])?;
     }
     // The numbers of lost rows are used again, with another mark.
@@ -452,7 +452,7 @@ fn leave_out(target: &Connection, words: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn count_anew(target: &Connection) -> Result<()> {
+fn rebuild_counts(target: &Connection) -> Result<()> {
     target.execute_batch(
         "delete from hookbox_tally
          where what in ('events', 'pending', 'delivered', 'dead', 'cancelled', 'superseded', 'mended');
@@ -471,7 +471,7 @@ fn count_anew(target: &Connection) -> Result<()> {
 }
 
 /// Puts the keys of all events into the table of older keys.
-fn hash_anew(target: &Connection) -> Result<()> {
+fn rebuild_keys(target: &Connection) -> Result<()> {
     let mut keys = Keys::default();
     let mut events =
         target.prepare("select id, source_id, key from hookbox_event where key is not null")?;

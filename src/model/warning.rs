@@ -17,7 +17,7 @@ pub struct Answered {
 }
 
 /// All warnings about an endpoint, given the other endpoints, the sources and its answers.
-pub fn doubts(
+pub fn warnings(
     endpoint: &Endpoint,
     all: &[Arc<Endpoint>],
     sources: &[Arc<Source>],
@@ -38,8 +38,8 @@ pub fn doubts(
 fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
     const BELIEVED_FROM: i64 = 10;
     let Answered { in_all, by_page } = answered;
-    let is_usual = by_page >= BELIEVED_FROM && 2 * by_page >= in_all;
-    if by_page == 0 || is_usual || endpoint.connection.expect.is_some() {
+    let is_default = by_page >= BELIEVED_FROM && 2 * by_page >= in_all;
+    if by_page == 0 || is_default || endpoint.connection.expect.is_some() {
         return None;
     }
     Some(format!(

@@ -17,7 +17,11 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Misuse`] when the template fails.
-    pub(crate) fn try_template(&self, new: &NewEndpoint, held: Option<&NewEndpoint>) -> Result<()> {
+    pub(crate) fn check_template(
+        &self,
+        new: &NewEndpoint,
+        held: Option<&NewEndpoint>,
+    ) -> Result<()> {
         let Some(template) = new.format.template() else {
             return Ok(());
         };

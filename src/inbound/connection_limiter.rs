@@ -38,8 +38,8 @@ const BODY_GRACE: Duration = Duration::from_millis(250);
 /// The grace is computed from it.
 const ENTRIES_A_SECOND: usize = 10_000;
 
-/// The crowd's lock is never held by a thread that panics.
-const NO_PANIC: &str = "nobody panics with the crowd locked";
+/// The limiter's lock is never held by a thread that panics.
+const NO_PANIC: &str = "nobody panics with the limiter locked";
 
 /// The limits.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub(super) struct Room {
 }
 
 /// All open connections.
-pub(super) struct Crowd {
+pub(super) struct ConnectionLimiter {
     room: Room,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
@@ -66,7 +66,7 @@ pub(super) struct Crowd {
 
 #[derive(Debug, Default)]
 struct State {
-    seats: HashMap<u64, Taken>,
+    slots: HashMap<u64, SlotState>,
     addresses: HashMap<Address, Held>,
     bytes: usize,
     /// Next number, for connections and for the order in which they began to wait. Later ones are greater.
@@ -91,7 +91,7 @@ struct Held {
 }
 
 #[derive(Debug)]
-struct Taken {
+struct SlotState {
     address: Address,
     bytes: usize,
     /// Since when the connection has no complete request, as a number; `None` while a request is being
@@ -102,15 +102,15 @@ struct Taken {
     task: Option<AbortHandle>,
 }
 
-impl fmt::Debug for Crowd {
+impl fmt::Debug for ConnectionLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crowd").finish_non_exhaustive()
+        f.debug_struct("ConnectionLimiter").finish_non_exhaustive()
     }
 }
 
-impl Crowd {
-    pub(super) fn new(room: Room, clock: Arc<dyn Clock>) -> Arc<Crowd> {
-        Arc::new(Crowd {
+impl ConnectionLimiter {
+    pub(super) fn new(room: Room, clock: Arc<dyn Clock>) -> Arc<ConnectionLimiter> {
+        Arc::new(ConnectionLimiter {
             room,
             clock,
             state: Mutex::default(),
@@ -136,18 +136,18 @@ impl Crowd {
     /// Returns the time until one more connection can be accepted; `None` if only a response can make room.
     fn wait(&self) -> Option<Duration> {
         let state = self.lock();
-        if state.seats.len() < self.room.connections {
+        if state.slots.len() < self.room.connections {
             return Some(Duration::ZERO);
         }
-        let victim = state.victim(None)?;
-        Some(state.left_of(self.grace(), victim, self.clock.elapsed()))
+        let to_close = state.to_close(None)?;
+        Some(state.left_of(self.grace(), to_close, self.clock.elapsed()))
     }
 
     /// Waits until no connection is open.
     pub(super) async fn is_gone(&self) {
         loop {
             let freed = self.freed.notified();
-            if self.lock().seats.is_empty() {
+            if self.lock().slots.is_empty() {
                 return;
             }
             freed.await;
@@ -155,7 +155,7 @@ impl Crowd {
     }
 
     /// Accepts a connection; `None` if all connections of its address are new or are being answered.
-    pub(super) fn enter(self: &Arc<Crowd>, peer: IpAddr) -> Option<Seat> {
+    pub(super) fn enter(self: &Arc<ConnectionLimiter>, peer: IpAddr) -> Option<ConnectionSlot> {
         let (address, now) = (self.address(peer), self.clock.elapsed());
         let mut state = self.lock();
         let share = (self.room.connections / SHARES).max(SHARE_MIN);
@@ -170,25 +170,25 @@ impl Crowd {
             }
             state.close(oldest);
         }
-        if state.seats.len() >= self.room.connections {
-            let victim = state.victim(None)?;
-            state.close(victim);
+        if state.slots.len() >= self.room.connections {
+            let to_close = state.to_close(None)?;
+            state.close(to_close);
         }
         let (id, since) = (state.next, state.next + 1);
         state.next += 2;
         let held = state.addresses.entry(address).or_default();
         held.connections += 1;
         held.waiting.insert((since, id));
-        let taken = Taken {
+        let taken = SlotState {
             address,
             bytes: 0,
             waits_since: Some(since),
             waits_from: now,
             task: None,
         };
-        state.seats.insert(id, taken);
-        Some(Seat {
-            crowd: self.clone(),
+        state.slots.insert(id, taken);
+        Some(ConnectionSlot {
+            limiter: self.clone(),
             id,
         })
     }
@@ -210,9 +210,11 @@ impl Crowd {
     /// Closes the connection that must make room; returns false if there is none.
     pub(super) fn make_room(&self) -> bool {
         let mut state = self.lock();
-        let victim = state.victim(None);
-        victim.into_iter().for_each(|victim| state.close(victim));
-        victim.is_some()
+        let to_close = state.to_close(None);
+        to_close
+            .into_iter()
+            .for_each(|to_close| state.close(to_close));
+        to_close.is_some()
     }
 
     fn address(&self, peer: IpAddr) -> Address {
@@ -240,7 +242,7 @@ impl State {
     ///
     /// It is the oldest one of the address that uses most of what is short. Addresses of others come before
     /// trusted ones.
-    fn victim(&self, bytes_for: Option<u64>) -> Option<u64> {
+    fn to_close(&self, bytes_for: Option<u64>) -> Option<u64> {
         let of_most = |(address, held): (&Address, &Held)| {
             let (since, oldest) = self.oldest_of(*address, bytes_for)?;
             let holds = match bytes_for {
@@ -262,7 +264,7 @@ impl State {
     fn oldest_of(&self, address: Address, bytes_for: Option<u64>) -> Option<(u64, u64)> {
         let mut waiting = self.addresses.get(&address)?.waiting.iter();
         let found = waiting.find(|(_, id)| match bytes_for {
-            Some(other) => *id != other && self.seats.get(id).is_some_and(|seat| seat.bytes > 0),
+            Some(other) => *id != other && self.slots.get(id).is_some_and(|slot| slot.bytes > 0),
             None => true,
         });
         found.copied()
@@ -271,7 +273,7 @@ impl State {
     /// Returns how much of its grace a connection has left.
     fn left_of(&self, grace: Duration, id: u64, now: Duration) -> Duration {
         let from = self
-            .seats
+            .slots
             .get(&id)
             .map_or(Duration::ZERO, |taken| taken.waits_from);
         grace.saturating_sub(now.saturating_sub(from))
@@ -284,8 +286,8 @@ impl State {
         }
     }
 
-    fn leave(&mut self, id: u64) -> Option<Taken> {
-        let taken = self.seats.remove(&id)?;
+    fn leave(&mut self, id: u64) -> Option<SlotState> {
+        let taken = self.slots.remove(&id)?;
         self.bytes -= taken.bytes;
         if let Some(held) = self.addresses.get_mut(&taken.address) {
             held.connections -= 1;
@@ -303,15 +305,15 @@ impl State {
 
 /// A connection's place; it is released when dropped.
 #[derive(Debug)]
-pub(super) struct Seat {
-    crowd: Arc<Crowd>,
+pub(super) struct ConnectionSlot {
+    limiter: Arc<ConnectionLimiter>,
     id: u64,
 }
 
-impl Seat {
+impl ConnectionSlot {
     /// Sets the task that is aborted when this connection must be closed.
     pub(super) fn sits(&self, task: AbortHandle) {
-        match self.crowd.lock().seats.get_mut(&self.id) {
+        match self.limiter.lock().slots.get_mut(&self.id) {
             Some(taken) => taken.task = Some(task),
             None => task.abort(),
         }
@@ -326,10 +328,10 @@ impl Seat {
         }
         let _turn = match bytes <= SMALL_BYTES {
             true => None,
-            false => Some(self.crowd.queue.lock().await),
+            false => Some(self.limiter.queue.lock().await),
         };
         loop {
-            let freed = self.crowd.freed.notified();
+            let freed = self.limiter.freed.notified();
             if self.can_hold(bytes) {
                 return;
             }
@@ -340,29 +342,30 @@ impl Seat {
     }
 
     fn can_hold(&self, bytes: usize) -> bool {
-        let now = self.crowd.clock.elapsed();
-        let mut state = self.crowd.lock();
+        let now = self.limiter.clock.elapsed();
+        let mut state = self.limiter.lock();
         loop {
-            let Some(own) = state.seats.get(&self.id) else {
+            let Some(own) = state.slots.get(&self.id) else {
                 // This connection was closed a moment ago, and its task is about to be dropped.
                 return true;
             };
             let (address, more) = (own.address, bytes.saturating_sub(own.bytes));
-            if state.bytes + more <= self.crowd.room.bytes {
+            if state.bytes + more <= self.limiter.room.bytes {
                 state.bytes += more;
                 if let Some(held) = state.addresses.get_mut(&address) {
                     held.bytes += more;
                 }
-                if let Some(own) = state.seats.get_mut(&self.id) {
+                if let Some(own) = state.slots.get_mut(&self.id) {
                     own.bytes += more;
                 }
                 return true;
             }
-            match state.victim(Some(self.id)) {
-                Some(victim)
-                    if bytes <= SMALL_BYTES || state.left_of(BODY_GRACE, victim, now).is_zero() =>
+            match state.to_close(Some(self.id)) {
+                Some(to_close)
+                    if bytes <= SMALL_BYTES
+                        || state.left_of(BODY_GRACE, to_close, now).is_zero() =>
                 {
-                    state.close(victim);
+                    state.close(to_close);
                 }
                 _ => return false,
             }
@@ -370,15 +373,15 @@ impl Seat {
     }
 
     /// Marks that the request is complete: the connection stays until the request is answered.
-    pub(super) fn works(&self) -> Working<'_> {
+    pub(super) fn works(&self) -> RequestInProgress<'_> {
         self.set_waiting(false);
-        Working(self)
+        RequestInProgress(self)
     }
 
     fn set_waiting(&self, waits: bool) {
-        let mut state = self.crowd.lock();
+        let mut state = self.limiter.lock();
         let state = &mut *state;
-        let Some(taken) = state.seats.get_mut(&self.id) else {
+        let Some(taken) = state.slots.get_mut(&self.id) else {
             return;
         };
         let Some(held) = state.addresses.get_mut(&taken.address) else {
@@ -389,29 +392,29 @@ impl Seat {
         }
         if waits {
             taken.waits_since = Some(state.next);
-            taken.waits_from = self.crowd.clock.elapsed();
+            taken.waits_from = self.limiter.clock.elapsed();
             held.waiting.insert((state.next, self.id));
             state.next += 1;
             let bytes = std::mem::take(&mut taken.bytes);
             held.bytes -= bytes;
             state.bytes -= bytes;
-            self.crowd.freed.notify_waiters();
+            self.limiter.freed.notify_waiters();
         }
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.crowd.lock().leave(self.id);
-        self.crowd.freed.notify_waiters();
+        self.limiter.lock().leave(self.id);
+        self.limiter.freed.notify_waiters();
     }
 }
 
 /// A request that is being answered; when dropped, its connection waits for the next request.
 #[derive(Debug)]
-pub(super) struct Working<'a>(&'a Seat);
+pub(super) struct RequestInProgress<'a>(&'a ConnectionSlot);
 
-impl Drop for Working<'_> {
+impl Drop for RequestInProgress<'_> {
     fn drop(&mut self) {
         self.0.set_waiting(true);
     }
@@ -422,11 +425,11 @@ mod tests {
     use super::*;
     use crate::time::{ManualClock, Timestamp};
 
-    /// A crowd in which time passes with every new connection.
-    struct Known(Arc<Crowd>, Arc<ManualClock>);
+    /// A limiter in which time passes with every new connection.
+    struct Known(Arc<ConnectionLimiter>, Arc<ManualClock>);
 
     impl Known {
-        fn enter(&self, peer: IpAddr) -> Option<Seat> {
+        fn enter(&self, peer: IpAddr) -> Option<ConnectionSlot> {
             self.1.advance(GRACE_MAX);
             self.0.enter(peer)
         }
@@ -436,91 +439,93 @@ mod tests {
         }
     }
 
-    fn crowd(connections: usize, bytes: usize) -> Known {
+    fn limiter(connections: usize, bytes: usize) -> Known {
         let room = Room {
             connections,
             bytes,
             trusted: vec!["10.0.0.0/8".parse().unwrap()],
         };
         let clock = Arc::new(ManualClock::at(Timestamp(0)));
-        Known(Crowd::new(room, clock.clone()), clock)
+        Known(ConnectionLimiter::new(room, clock.clone()), clock)
     }
 
     #[test]
     fn who_has_just_come_is_given_a_moment() {
-        let Known(crowd, clock) = crowd(1, 0);
-        let first = crowd.enter(ip("192.0.2.1")).unwrap();
-        assert_eq!(crowd.wait(), Some(GRACE_MIN));
+        let Known(limiter, clock) = limiter(1, 0);
+        let first = limiter.enter(ip("192.0.2.1")).unwrap();
+        assert_eq!(limiter.wait(), Some(GRACE_MIN));
         clock.advance(GRACE_MIN / 2);
-        assert_eq!(crowd.wait(), Some(GRACE_MIN / 2));
+        assert_eq!(limiter.wait(), Some(GRACE_MIN / 2));
         clock.advance(GRACE_MIN / 2);
-        assert_eq!(crowd.wait(), Some(Duration::ZERO));
+        assert_eq!(limiter.wait(), Some(Duration::ZERO));
         let working = first.works();
-        assert_eq!(crowd.wait(), None);
+        assert_eq!(limiter.wait(), None);
         drop(working);
-        assert_eq!(crowd.wait(), Some(GRACE_MIN));
+        assert_eq!(limiter.wait(), Some(GRACE_MIN));
     }
 
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
-    fn is_in(seat: &Seat) -> bool {
-        seat.crowd.lock().seats.contains_key(&seat.id)
+    fn is_in(slot: &ConnectionSlot) -> bool {
+        slot.limiter.lock().slots.contains_key(&slot.id)
     }
 
     #[test]
     fn where_it_is_full_the_oldest_of_the_address_with_the_most_goes() {
-        let crowd = crowd(160, 0);
-        let own = crowd.enter(ip("192.0.2.1")).unwrap();
-        let mut others: Vec<Seat> = (0..20)
-            .map(|_| crowd.enter(ip("192.0.2.2")).unwrap())
+        let limiter = limiter(160, 0);
+        let own = limiter.enter(ip("192.0.2.1")).unwrap();
+        let mut others: Vec<ConnectionSlot> = (0..20)
+            .map(|_| limiter.enter(ip("192.0.2.2")).unwrap())
             .collect();
-        others.extend((0..139).map(|n| crowd.enter(ip(&format!("192.0.3.{n}"))).unwrap()));
-        let newest = crowd.enter(ip("192.0.2.3")).unwrap();
+        others.extend((0..139).map(|n| limiter.enter(ip(&format!("192.0.3.{n}"))).unwrap()));
+        let newest = limiter.enter(ip("192.0.2.3")).unwrap();
         assert!(is_in(&own) && is_in(&newest) && !is_in(&others[0]) && is_in(&others[1]));
     }
 
     #[test]
     fn an_address_has_a_share_and_a_proxy_and_this_machine_have_none() {
-        let crowd = crowd(160, 0);
-        let one: Vec<Seat> = (0..30)
-            .map(|_| crowd.enter(ip("192.0.2.1")).unwrap())
+        let limiter = limiter(160, 0);
+        let one: Vec<ConnectionSlot> = (0..30)
+            .map(|_| limiter.enter(ip("192.0.2.1")).unwrap())
             .collect();
-        assert_eq!(one.iter().filter(|seat| is_in(seat)).count(), 20);
+        assert_eq!(one.iter().filter(|slot| is_in(slot)).count(), 20);
         assert!(!is_in(&one[9]) && is_in(&one[10]));
         // An IPv6 network like this is one household.
-        let household: Vec<Seat> = (0..30)
-            .map(|n| crowd.enter(ip(&format!("2001:db8::{n}"))).unwrap())
+        let household: Vec<ConnectionSlot> = (0..30)
+            .map(|n| limiter.enter(ip(&format!("2001:db8::{n}"))).unwrap())
             .collect();
-        assert_eq!(household.iter().filter(|seat| is_in(seat)).count(), 20);
+        assert_eq!(household.iter().filter(|slot| is_in(slot)).count(), 20);
         for trusted in ["127.0.0.1", "::1", "10.1.2.3", "::ffff:127.0.0.1"] {
-            let many: Vec<Seat> = (0..30).map(|_| crowd.enter(ip(trusted)).unwrap()).collect();
+            let many: Vec<ConnectionSlot> = (0..30)
+                .map(|_| limiter.enter(ip(trusted)).unwrap())
+                .collect();
             assert!(many.iter().all(is_in), "{trusted}");
         }
     }
 
     #[test]
     fn who_is_answered_stays_and_then_waits_as_the_youngest() {
-        let crowd = crowd(2, 0);
+        let limiter = limiter(2, 0);
         let (first, second) = (
-            crowd.enter(ip("192.0.2.1")).unwrap(),
-            crowd.enter(ip("192.0.2.2")).unwrap(),
+            limiter.enter(ip("192.0.2.1")).unwrap(),
+            limiter.enter(ip("192.0.2.2")).unwrap(),
         );
         let working = first.works();
-        let third = crowd.enter(ip("192.0.2.3")).unwrap();
+        let third = limiter.enter(ip("192.0.2.3")).unwrap();
         assert!(is_in(&first) && !is_in(&second) && is_in(&third));
         let other = third.works();
-        assert!(crowd.enter(ip("192.0.2.4")).is_none());
+        assert!(limiter.enter(ip("192.0.2.4")).is_none());
         drop(working);
         drop(other);
-        drop(crowd.enter(ip("192.0.2.5")).unwrap());
+        drop(limiter.enter(ip("192.0.2.5")).unwrap());
         assert!(!is_in(&first) && is_in(&third));
     }
 
     #[test]
     fn a_large_body_waits_a_moment_for_memory_and_a_small_one_does_not() {
-        let known = crowd(100, 3 * SMALL_BYTES);
+        let known = limiter(100, 3 * SMALL_BYTES);
         let first = known.enter(ip("192.0.2.1")).unwrap();
         assert!(first.can_hold(3 * SMALL_BYTES));
         let (large, small) = (
@@ -537,26 +542,30 @@ mod tests {
 
     #[test]
     fn memory_goes_to_who_sends_from_who_holds_back() {
-        let crowd = crowd(100, 1_000);
-        let strangers: Vec<Seat> = (0..10)
-            .map(|_| crowd.enter(ip("192.0.2.1")).unwrap())
+        let limiter = limiter(100, 1_000);
+        let strangers: Vec<ConnectionSlot> = (0..10)
+            .map(|_| limiter.enter(ip("192.0.2.1")).unwrap())
             .collect();
         for stranger in &strangers {
             assert!(stranger.can_hold(100));
         }
-        let own = crowd.enter(ip("192.0.2.2")).unwrap();
+        let own = limiter.enter(ip("192.0.2.2")).unwrap();
         assert!(own.can_hold(50) && own.can_hold(150));
         assert!(!is_in(&strangers[0]) && !is_in(&strangers[1]) && is_in(&strangers[2]));
-        assert_eq!(crowd.lock().bytes, 950);
+        assert_eq!(limiter.lock().bytes, 950);
         // Memory of complete requests is not taken away.
-        let held: Vec<Working<'_>> = strangers.iter().skip(2).map(Seat::works).collect();
+        let held: Vec<RequestInProgress<'_>> = strangers
+            .iter()
+            .skip(2)
+            .map(ConnectionSlot::works)
+            .collect();
         assert!(!own.can_hold(300));
         drop(held);
-        assert_eq!(crowd.lock().bytes, 150);
+        assert_eq!(limiter.lock().bytes, 150);
         assert!(own.can_hold(1_000));
         drop(strangers);
         drop(own);
-        let state = crowd.lock();
-        assert!(state.seats.is_empty() && state.addresses.is_empty() && state.bytes == 0);
+        let state = limiter.lock();
+        assert!(state.slots.is_empty() && state.addresses.is_empty() && state.bytes == 0);
     }
 }

@@ -15,7 +15,7 @@ use super::guard::{Refused, header};
 use super::reply::{Reply, status_of};
 use super::state::AppState;
 use crate::error::Result;
-use crate::store::{KeptAnswer, Once, Store};
+use crate::store::{IdempotentRequest, Store, StoredAnswer};
 
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 256;
@@ -116,11 +116,11 @@ fn once(
     hash.update(body);
     let request = hex::encode(hash.finalize());
     let now = app.clock.now();
-    match app.store.kept_answer(key, now) {
+    match app.store.stored_answer(key, now) {
         Ok(Some(kept)) if kept.request != request => {
             return Reply::problem(422, "this Idempotency-Key came with another request before");
         }
-        Ok(Some(KeptAnswer {
+        Ok(Some(StoredAnswer {
             answer: Some((status, body)),
             ..
         })) => {
@@ -138,7 +138,7 @@ fn once(
         Ok(None) => {}
         Err(error) => return Reply::problem(status_of(&error), &error.chain()),
     }
-    let asked = Once {
+    let asked = IdempotentRequest {
         key: key.to_owned(),
         request,
         at: now,
@@ -151,7 +151,7 @@ fn once(
     let is_fine = (200..300).contains(&reply.status);
     let kept = app
         .store
-        .keep_answer(asked, reply.status, reply.body.clone(), is_fine);
+        .store_answer(asked, reply.status, reply.body.clone(), is_fine);
     if let Err(error) = kept {
         tracing::error!(
             error = error.chain(),

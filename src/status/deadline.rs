@@ -12,7 +12,7 @@ use crate::time::Clock;
 const LOOK_MAX: Duration = Duration::from_secs(2);
 
 /// Returns a function that says whether a look-up that begins now may go on.
-pub(super) fn for_a_while(clock: &dyn Clock) -> impl Fn() -> bool {
+pub(super) fn until_deadline(clock: &dyn Clock) -> impl Fn() -> bool {
     let until = clock.elapsed() + LOOK_MAX;
     move || clock.elapsed() < until
 }

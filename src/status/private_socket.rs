@@ -21,19 +21,19 @@ const PREFIX: &str = ".hookbox-page-";
 
 /// The socket that tiny_http listens on.
 #[derive(Debug)]
-pub(super) struct Hidden {
+pub(super) struct PrivateSocket {
     path: PathBuf,
     _socket: OwnedFd,
     /// `None` if nothing is left on the disk.
     _folder: Option<TempDir>,
 }
 
-impl Hidden {
+impl PrivateSocket {
     /// Creates a server on such a socket.
     ///
     /// The folder is made beside the database, where files can be created. If that file system does not
     /// support sockets, it is made in the folder for temporary files.
-    pub(super) fn serve(beside: &Path) -> io::Result<(Server, Hidden)> {
+    pub(super) fn serve(beside: &Path) -> io::Result<(Server, PrivateSocket)> {
         serve_in(beside).or_else(|_| serve_in(&std::env::temp_dir()))
     }
 
@@ -42,7 +42,7 @@ impl Hidden {
     }
 }
 
-fn serve_in(parent: &Path) -> io::Result<(Server, Hidden)> {
+fn serve_in(parent: &Path) -> io::Result<(Server, PrivateSocket)> {
     let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
     let held = |path: &Path| open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
     // A socket's path has at most 107 bytes, and a folder's path may be longer.
@@ -61,13 +61,13 @@ fn serve_in(parent: &Path) -> io::Result<(Server, Hidden)> {
     let hidden = match has_proc {
         true => {
             folder.close()?;
-            Hidden {
+            PrivateSocket {
                 path: by_descriptor(&socket),
                 _socket: socket,
                 _folder: None,
             }
         }
-        false => Hidden {
+        false => PrivateSocket {
             path,
             _socket: socket,
             _folder: Some(folder),

@@ -29,7 +29,7 @@ const BUSY_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// Longest gap between two failures that still counts as failing time: a little more than the longest step
 /// of the default retry schedule. In a longer gap the endpoint was not asked.
-const REFUSING_GAP_MAX: Duration = Duration::from_secs(30 * 3_600);
+const FAILING_GAP_MAX: Duration = Duration::from_secs(30 * 3_600);
 
 /// How long every request to an endpoint has been refused: the sum of the gaps between the failures.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,7 +40,7 @@ struct FailingFor {
 }
 
 #[derive(Debug)]
-pub(in crate::outbound) struct Brakes {
+pub(in crate::outbound) struct SendLimits {
     pub(in crate::outbound) circuit: Circuit,
     flow: ConcurrencyLimiter,
     pace: RateLimiter,
@@ -56,9 +56,9 @@ pub(in crate::outbound) struct Brakes {
     holds: usize,
 }
 
-impl Brakes {
-    pub(super) fn new(circuit: Circuit, pace: RateLimiter) -> Brakes {
-        Brakes {
+impl SendLimits {
+    pub(super) fn new(circuit: Circuit, pace: RateLimiter) -> SendLimits {
+        SendLimits {
             circuit,
             flow: ConcurrencyLimiter::new(),
             pace,
@@ -130,7 +130,7 @@ impl Brakes {
     ///
     /// If the endpoint answered with throttling, sending pauses. Each further throttling response in a row
     /// doubles the pause, up to a limit; a message that is judged otherwise resets the count.
-    pub(in crate::outbound) fn spent(
+    pub(in crate::outbound) fn record_request(
         &mut self,
         elapsed: Duration,
         endpoint: &Endpoint,
@@ -202,7 +202,7 @@ impl Brakes {
 
     /// Closes the circuit: the endpoint was reached.
     ///
-    /// `took` is the response time of a successful request. Call this before [`Brakes::off_wire`].
+    /// `took` is the response time of a successful request. Call this before [`SendLimits::off_wire`].
     pub(in crate::outbound) fn reached(&mut self, endpoint: &Endpoint, took: Option<Duration>) {
         if self.is_probing() {
             self.flow.restart();
@@ -248,20 +248,20 @@ impl Brakes {
     pub(super) fn replaced(&mut self, old: &Endpoint, new: &Endpoint) {
         let has_moved = new.url != old.url;
         let is_resumed = old.held.is_some() && new.held.is_none();
-        let is_nudged = is_asked_for(old, new);
+        let is_manual_retry = is_asked_for(old, new);
         let connects_otherwise = new.connection != old.connection
             || new.probe_max != old.probe_max
             || new.timeout != old.timeout;
-        if self.is_probing() && (has_moved || is_nudged || connects_otherwise) {
+        if self.is_probing() && (has_moved || is_manual_retry || connects_otherwise) {
             self.circuit = Circuit::reopened();
         }
-        if is_nudged {
-            self.pace.go_on();
+        if is_manual_retry {
+            self.pace.clear_pause();
         }
         if has_moved {
             self.pace = RateLimiter::default();
         }
-        if has_moved || is_nudged {
+        if has_moved || is_manual_retry {
             self.consecutive_throttles = 0;
         }
         if has_moved || is_resumed {
@@ -273,7 +273,7 @@ impl Brakes {
     }
 
     /// Restores from the store how long every request to the endpoint has been refused.
-    pub(in crate::outbound) fn refuses_for(&mut self, lasting: Duration) {
+    pub(in crate::outbound) fn restore_failing_for(&mut self, lasting: Duration) {
         self.failing = Some(FailingFor {
             lasting,
             last: None,
@@ -281,7 +281,7 @@ impl Brakes {
     }
 
     /// Records that the endpoint was unreachable: the gap until it is back does not count as failing time.
-    pub(in crate::outbound) fn is_away(&mut self) {
+    pub(in crate::outbound) fn record_unreachable(&mut self) {
         if let Some(failing) = &mut self.failing {
             failing.last = None;
         }
@@ -290,7 +290,7 @@ impl Brakes {
     /// Records a success or a failure.
     ///
     /// Returns whether that changed anything, and for how long every request has been refused.
-    pub(in crate::outbound) fn answered(
+    pub(in crate::outbound) fn record_outcome(
         &mut self,
         is_taken: bool,
         elapsed: Duration,
@@ -304,7 +304,7 @@ impl Brakes {
         let failing = self.failing.get_or_insert_default();
         let gap = failing.last.map(|last| elapsed.saturating_sub(last));
         failing.lasting += gap
-            .filter(|gap| *gap <= REFUSING_GAP_MAX)
+            .filter(|gap| *gap <= FAILING_GAP_MAX)
             .unwrap_or_default();
         failing.last = Some(elapsed);
         FailingChange::For(failing.lasting)

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use rayon_core::{ThreadPool, ThreadPoolBuilder};
 
-use crate::caught::caught;
+use crate::panics::catch_panic;
 
 /// Bodies of this many bytes or more are large.
 const LARGE_BYTES: usize = 32 * 1024;
@@ -27,12 +27,12 @@ static THREADS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| {
 ///
 /// # Panics
 /// When the work panics.
-pub(crate) fn apart<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+pub(crate) fn on_large_body_pool<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     let threads = (bytes >= LARGE_BYTES).then(|| THREADS.as_ref()).flatten();
     let Some(threads) = threads else {
         return work();
     };
-    match threads.install(|| caught(work)) {
+    match threads.install(|| catch_panic(work)) {
         Ok(done) => done,
         // The caller may catch this panic.
         Err(fault) => panic!("{fault}"),
@@ -47,8 +47,8 @@ mod tests {
     fn what_is_done_apart_comes_back_and_so_does_a_fault() {
         for bytes in [0, LARGE_BYTES] {
             let text = "seven".to_owned();
-            assert_eq!(apart(bytes, || text.len()), 5);
-            let fault = caught(|| apart(bytes, || -> u8 { panic!("odd") }));
+            assert_eq!(on_large_body_pool(bytes, || text.len()), 5);
+            let fault = catch_panic(|| on_large_body_pool(bytes, || -> u8 { panic!("odd") }));
             assert!(fault.unwrap_err().contains("odd"));
         }
     }

@@ -7,7 +7,7 @@ use crate::signature::Secret;
 use crate::time::Timestamp;
 
 /// Rejected requests kept per source, the latest ones: enough to see what is wrong.
-pub const REFUSALS_KEPT: usize = 100;
+pub const REJECTED_KEPT: usize = 100;
 
 /// Maximum bytes of headers kept of one rejected request; a stranger decides how many it sends.
 const HEADER_BYTES_KEPT: usize = 4 * 1024;
@@ -15,7 +15,7 @@ const HEADER_BYTES_KEPT: usize = 4 * 1024;
 /// A rejected request. Nothing of its body is kept. Requests from one address with one reason share
 /// a record, so that a scanner does not push all others out of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusalRecord {
+pub struct RejectedRequest {
     /// When it was last rejected.
     pub at: Timestamp,
     /// How often it was rejected.
@@ -30,7 +30,7 @@ pub struct RefusalRecord {
     pub headers: Vec<Header>,
 }
 
-impl RefusalRecord {
+impl RejectedRequest {
     /// The part of a request's headers that is kept: at most 4 KiB, with credentials hidden.
     ///
     /// Values that contain one of `secrets`, and the header `malformed`, are hidden too: a person
@@ -85,7 +85,7 @@ mod tests {
         ];
         headers.extend((0..100).map(|n| (format!("X-{n}"), "x".repeat(100))));
         let token = Secret::new("0123token").unwrap();
-        let kept = RefusalRecord::kept_headers(&headers, &[&token], Some("x-sig"));
+        let kept = RejectedRequest::kept_headers(&headers, &[&token], Some("x-sig"));
         let values: Vec<&str> = kept[..4].iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["[hidden]", "push", "[hidden]", "[hidden]"]);
         let bytes: usize = kept.iter().map(|(n, v)| n.len() + v.len()).sum();

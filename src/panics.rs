@@ -15,7 +15,7 @@ thread_local! {
 ///
 /// # Errors
 /// The panic's message.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
     let before = CATCHES.replace(true);
     // The values it was working on are dropped with it.
     let done = catch_unwind(AssertUnwindSafe(work));
@@ -28,7 +28,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Makes every other panic of this process end the process.
-pub(crate) fn end_on_others() {
+pub(crate) fn abort_on_other_panics() {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         told(panic);
@@ -44,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_fault_is_told_and_the_thread_goes_on() {
-        assert_eq!(caught(|| 7), Ok(7));
-        let fault: Result<(), String> = caught(|| panic!("line {} is odd", 3));
+        assert_eq!(catch_panic(|| 7), Ok(7));
+        let fault: Result<(), String> = catch_panic(|| panic!("line {} is odd", 3));
         assert_eq!(fault, Err("a fault in hookbox: line 3 is odd".to_owned()));
-        let fault: Result<(), String> = caught(|| panic!("odd"));
+        let fault: Result<(), String> = catch_panic(|| panic!("odd"));
         assert_eq!(fault, Err("a fault in hookbox: odd".to_owned()));
         assert!(!CATCHES.get());
     }

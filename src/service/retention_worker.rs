@@ -22,17 +22,17 @@ const REST_MIN: Duration = Duration::from_millis(5);
 const REST_MAX: Duration = Duration::from_millis(500);
 
 /// The running thread. Dropping it stops it.
-pub(super) struct Keeper {
+pub(super) struct RetentionWorker {
     stop: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Keeper {
+impl RetentionWorker {
     pub(super) fn start(
         store: Store,
         clock: Arc<dyn Clock>,
         retention: Retention,
-    ) -> Result<Keeper> {
+    ) -> Result<RetentionWorker> {
         let (stop, stopped) = sync_channel(0);
         let work = Work {
             store,
@@ -42,10 +42,10 @@ impl Keeper {
             since: Cell::default(),
         };
         let thread = std::thread::Builder::new()
-            .name("keeper".to_owned())
+            .name("retention_worker".to_owned())
             .spawn(move || work.run())
-            .map_err(|error| Error::io("start the keeper's thread", error))?;
-        Ok(Keeper {
+            .map_err(|error| Error::io("start the retention_worker's thread", error))?;
+        Ok(RetentionWorker {
             stop: Some(stop),
             thread: Some(thread),
         })
@@ -61,12 +61,12 @@ impl Keeper {
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
-            tracing::error!("the keeper's thread panicked");
+            tracing::error!("the retention_worker's thread panicked");
         }
     }
 }
 
-impl Drop for Keeper {
+impl Drop for RetentionWorker {
     fn drop(&mut self) {
         self.join();
     }

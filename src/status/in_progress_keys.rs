@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 /// Idempotency keys of requests in progress.
 #[derive(Default)]
-pub(super) struct UnderWay(Mutex<HashSet<String>>);
+pub(super) struct InProgressKeys(Mutex<HashSet<String>>);
 
-impl UnderWay {
+impl InProgressKeys {
     /// Begins a request; `None` while one with the same key is in progress.
     ///
     /// The request ends when the returned guard is dropped.
@@ -21,7 +21,7 @@ impl UnderWay {
 }
 
 pub(super) struct Guarded<'a> {
-    keys: &'a UnderWay,
+    keys: &'a InProgressKeys,
     key: String,
 }
 
