@@ -198,7 +198,7 @@ fn of_outbox(health: &Health, is_served: bool, now: Timestamp) -> Vec<Finding> {
 }
 
 fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
-    let name = &report.endpoint.name;
+    let name = &report.endpoint.set.name;
     let mut findings = Vec::new();
     let pending = report.pending;
     if let Some(hold) = &report.endpoint.held {

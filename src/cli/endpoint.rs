@@ -258,7 +258,7 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     let text = format!(
         "added endpoint {}; events go to {} from now on",
         arguments.name,
-        report.endpoint.shown_url()
+        report.endpoint.set.shown_url()
     );
     context.out.object(&report.json(), &text)
 }
@@ -297,7 +297,7 @@ fn rotate_secret(context: &Context, arguments: &RotateArguments) -> Result<()> {
     store.rotate_endpoint_secret(name, secret, overlap, now)?;
     let report = store.endpoint_report(name)?;
     let text = match report.endpoint.old_secrets.first() {
-        Some(old) if old.ends > now && report.endpoint.scheme == Scheme::Standard => format!(
+        Some(old) if old.ends > now && report.endpoint.set.scheme == Scheme::Standard => format!(
             "endpoint {name} has a new secret; it is signed with the old one as well until {}",
             old.ends
         ),
@@ -370,7 +370,7 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
             format!("endpoint {name} is sent to again; {pending} deliveries wait for it{dropped}")
         }
     };
-    let aged = match report.endpoint.expire {
+    let aged = match report.endpoint.set.expire {
         Some(expire) if was_held && report.pending > 0 => format!(
             "; what is owed for longer than {} is given up",
             show_span(expire)

@@ -32,29 +32,29 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     };
     let request = render(endpoint, sendable, &render_context)?;
     let message = Signable::of(&request.body);
-    let proofs = endpoint.scheme.sign(
+    let proofs = endpoint.set.scheme.sign(
         &endpoint.secrets_at(context.now()),
-        &endpoint.signature,
+        &endpoint.set.signature,
         &message,
     )?;
     let is_proof = |name: &str| {
         let mut proofs = proofs.iter();
         holds_secret(name)
             || proofs.any(|(proof, _)| proof.eq_ignore_ascii_case(name))
-            || endpoint.connection.sets_header(name)
+            || endpoint.set.connection.sets_header(name)
     };
     let shown = |(name, value): &Header| match !signed && is_proof(name) {
         true => (name.clone(), HIDDEN.to_owned()),
         false => (name.clone(), value.clone()),
     };
     let headers: Vec<Header> = request.headers.iter().map(shown).collect();
-    let method = endpoint.connection.method.name();
+    let method = endpoint.set.connection.method.name();
     let url = if signed {
         request.url.as_text()
     } else {
-        request.url.redacted(endpoint.chat())
+        request.url.redacted(endpoint.set.chat())
     };
-    let secret_fields = match endpoint.format.chat() {
+    let secret_fields = match endpoint.set.format.chat() {
         Some(chat) if !signed => chat.secret_fields(),
         _ => &[],
     };

@@ -193,13 +193,13 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
             store.remove_source(&name, context.now())?;
             let directory = store.fresh_directory()?;
             for endpoint in directory.endpoints() {
-                let sources = endpoint.filters.sources.as_ref();
+                let sources = endpoint.set.filters.sources.as_ref();
                 let left = directory
                     .sources()
                     .iter()
                     .map(|source| source.name.as_str());
                 if let Some(pattern) = sources.and_then(|globs| globs.first_idle(left)) {
-                    let name = &endpoint.name;
+                    let name = &endpoint.set.name;
                     context.out.note(&format!(
                         "endpoint {name} has --sources with {pattern}, which matches no source now"
                     ));

@@ -393,7 +393,7 @@ impl Intake {
         let mut endpoints = directory.endpoints().iter();
         bytes < LIGHT_BYTES
             && !source.generic.has_expressions()
-            && endpoints.all(|endpoint| endpoint.filters.when.is_none())
+            && endpoints.all(|endpoint| endpoint.set.filters.when.is_none())
     }
 
     /// Returns the source of this name, even if it was added a moment ago.

@@ -1,7 +1,6 @@
 //! An endpoint: where events go, how they are signed, and how often they are tried.
 
 use std::fmt;
-use std::ops::Deref;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -124,14 +123,6 @@ pub struct Endpoint {
     pub manual_retry_seq: i64,
 }
 
-impl Deref for Endpoint {
-    type Target = NewEndpoint;
-
-    fn deref(&self) -> &NewEndpoint {
-        &self.set
-    }
-}
-
 /// A hold of an endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -146,18 +137,19 @@ impl Endpoint {
     /// may repeat them.
     pub fn secret_texts(&self) -> Vec<Vec<u8>> {
         let old = self.old_secrets.iter().map(|old| &old.secret);
-        let keys = self.secret.iter().chain(old);
+        let keys = self.set.secret.iter().chain(old);
         let mut texts: Vec<Vec<u8>> = keys.map(|key| key.expose().to_vec()).collect();
-        let in_url = self.url.secret_texts(self.chat()).into_iter();
+        let in_url = self.set.url.secret_texts(self.set.chat()).into_iter();
         texts.extend(in_url.map(String::into_bytes));
-        texts.extend(self.connection.secret_texts());
+        texts.extend(self.set.connection.secret_texts());
         texts
     }
 
     /// The secrets that are valid at this time, newest first.
     pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
         let old = self.old_secrets.iter().filter(|old| now < old.ends);
-        self.secret
+        self.set
+            .secret
             .iter()
             .chain(old.map(|old| &old.secret))
             .collect()
@@ -468,34 +460,34 @@ impl EndpointReport {
     /// The JSON object of the API, without the secret.
     pub fn json(&self) -> Value {
         let endpoint = &self.endpoint;
-        let filters = &endpoint.filters;
+        let filters = &endpoint.set.filters;
         let list = |globs: &Option<Globs>| globs.as_ref().map(Globs::patterns);
         json!({
-            "name": endpoint.name,
-            "url": endpoint.shown_url(),
-            "format": endpoint.format.to_string(),
-            "content_type": endpoint.format.template().map(Template::content_type),
-            "sign": endpoint.scheme.name(),
-            "has_secret": endpoint.secret.is_some(),
-            "signature": (endpoint.scheme == Scheme::Generic).then(|| endpoint.signature.json()),
+            "name": endpoint.set.name,
+            "url": endpoint.set.shown_url(),
+            "format": endpoint.set.format.to_string(),
+            "content_type": endpoint.set.format.template().map(Template::content_type),
+            "sign": endpoint.set.scheme.name(),
+            "has_secret": endpoint.set.secret.is_some(),
+            "signature": (endpoint.set.scheme == Scheme::Generic).then(|| endpoint.set.signature.json()),
             "old_secrets_end_at": endpoint.old_secrets.iter().map(|old| old.ends.to_string()).collect::<Vec<String>>(),
-            "connection": endpoint.connection.shown(),
+            "connection": endpoint.set.connection.shown(),
             "types": list(&filters.types),
             "sources": list(&filters.sources),
             "branches": list(&filters.branches),
             "when": filters.when.as_ref().map(Expression::to_string),
             "when_errors": self.when_errors,
-            "rate": endpoint.rate().map(Rates::to_string),
-            "concurrency": endpoint.concurrency(),
-            "ordered": endpoint.is_ordered,
-            "only_replays": endpoint.gets_only_replays,
-            "retry": endpoint.retry.to_string(),
-            "tries_max": endpoint.tries_max(),
-            "probe_max": show_span(endpoint.probe_max),
-            "timeout": show_span(endpoint.timeout),
-            "window": endpoint.window.as_ref().map(Windows::to_string),
-            "expire": endpoint.expire.map(show_span),
-            "expire_offline": endpoint.expires_offline,
+            "rate": endpoint.set.rate().map(Rates::to_string),
+            "concurrency": endpoint.set.concurrency(),
+            "ordered": endpoint.set.is_ordered,
+            "only_replays": endpoint.set.gets_only_replays,
+            "retry": endpoint.set.retry.to_string(),
+            "tries_max": endpoint.set.tries_max(),
+            "probe_max": show_span(endpoint.set.probe_max),
+            "timeout": show_span(endpoint.set.timeout),
+            "window": endpoint.set.window.as_ref().map(Windows::to_string),
+            "expire": endpoint.set.expire.map(show_span),
+            "expire_offline": endpoint.set.expires_offline,
             "held": endpoint.held.is_some(),
             "held_since": endpoint.held.as_ref().map(|hold| hold.since.to_string()),
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),

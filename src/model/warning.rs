@@ -39,7 +39,7 @@ fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
     const BELIEVED_FROM: i64 = 10;
     let Answered { in_all, by_page } = answered;
     let is_default = by_page >= BELIEVED_FROM && 2 * by_page >= in_all;
-    if by_page == 0 || is_default || endpoint.connection.expect.is_some() {
+    if by_page == 0 || is_default || endpoint.set.connection.expect.is_some() {
         return None;
     }
     Some(format!(
@@ -49,10 +49,10 @@ fn answers_pages(endpoint: &Endpoint, answered: Answered) -> Option<String> {
 
 /// The endpoint's URL is a source of this file, and the source's events go to this endpoint: a loop.
 fn comes_back(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
-    let rest = endpoint.url.uri().path().strip_prefix("/in/")?;
+    let rest = endpoint.set.url.uri().path().strip_prefix("/in/")?;
     let name = rest.split('/').next().unwrap_or_default();
     let source = sources.iter().find(|source| source.name == name)?;
-    let takes = endpoint.filters.sources.as_ref();
+    let takes = endpoint.set.filters.sources.as_ref();
     takes.is_none_or(|globs| globs.matches(&source.name)).then(|| {
         format!(
             "its URL looks like the way in of source {name}: if it is the one of this box, events of {name} go round and are refused there; name the sources that it is for with --sources, without {name}"
@@ -62,17 +62,17 @@ fn comes_back(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
 
 /// A chat's bot rejects requests in the raw format.
 fn raw_to_chat(endpoint: &Endpoint) -> Option<String> {
-    let uri = endpoint.url.uri();
+    let uri = endpoint.set.url.uri();
     let path = uri.path().trim_end_matches('/');
     // Discord accepts GitHub's events at a URL that ends with /github, and Slack's messages at /slack.
     if path.ends_with("/github") || path.ends_with("/slack") {
         return None;
     }
-    match (&endpoint.format, Chat::of_host(uri)) {
+    match (&endpoint.set.format, Chat::of_host(uri)) {
         (Format::Raw, Some(chat)) => Some(format!(
             "the URL is one of {}, which takes no raw events; `hookbox endpoint set {} --format {}` tells it what happened",
             chat.title(),
-            endpoint.name,
+            endpoint.set.name,
             chat.name()
         )),
         _ => None,
@@ -81,12 +81,14 @@ fn raw_to_chat(endpoint: &Endpoint) -> Option<String> {
 
 /// Two endpoints with one URL do not share a rate limit.
 fn shares_url(endpoint: &Endpoint, all: &[Arc<Endpoint>]) -> Option<String> {
-    let rate = endpoint.rate()?;
-    let mut others = all.iter().filter(|other| other.name != endpoint.name);
-    let same = others.find(|other| other.url == endpoint.url)?;
+    let rate = endpoint.set.rate()?;
+    let mut others = all
+        .iter()
+        .filter(|other| other.set.name != endpoint.set.name);
+    let same = others.find(|other| other.set.url == endpoint.set.url)?;
     Some(format!(
         "endpoint {} has the same URL; each of the two is held to {rate} by itself, so set a lower --rate for both",
-        same.name
+        same.set.name
     ))
 }
 
@@ -94,8 +96,8 @@ fn shares_url(endpoint: &Endpoint, all: &[Arc<Endpoint>]) -> Option<String> {
 /// it warns only if the type is a git server's type in another spelling.
 fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     const SHOWN_MAX: usize = 8;
-    let types = endpoint.filters.types.as_ref()?;
-    let takes = endpoint.filters.sources.as_ref();
+    let types = endpoint.set.filters.types.as_ref()?;
+    let takes = endpoint.set.filters.sources.as_ref();
     let of_it = sources
         .iter()
         .filter(|source| takes.is_none_or(|globs| globs.matches(&source.name)));

@@ -64,7 +64,7 @@ pub(super) fn run(
     let body_bytes = job.event.body.len();
     let done = catch_panic(|| exchange(job, started, transport, work_log));
     let (exchange, request_headers, redaction) = done.unwrap_or_else(|fault| {
-        let endpoint = endpoint.name.as_str();
+        let endpoint = endpoint.set.name.as_str();
         tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");
         (Err(Error::Refused(fault)), Vec::new(), Redaction::default())
     });
@@ -103,7 +103,7 @@ fn exchange(
         now: started,
     };
     // A `raw` body is sent unchanged, so there is no rendering work to log.
-    let held = (!matches!(job.endpoint.format, Format::Raw)).then(|| {
+    let held = (!matches!(job.endpoint.set.format, Format::Raw)).then(|| {
         let piece = WorkItem::Delivery(job.endpoint.id, job.delivery);
         work_log.take(piece)
     });
@@ -114,7 +114,10 @@ fn exchange(
     match rendered {
         Ok(request) => {
             // A secret of this request only: a chat's URL is signed anew for each attempt.
-            let in_url = request.url.secret_texts(job.endpoint.chat()).into_iter();
+            let in_url = request
+                .url
+                .secret_texts(job.endpoint.set.chat())
+                .into_iter();
             let redaction =
                 Redaction::of(secrets.into_iter().chain(in_url.map(String::into_bytes)));
             let exchange = transport.send(&job.endpoint, &request);
@@ -141,7 +144,7 @@ fn shown(reply: &Response, redaction: &Redaction) -> Response {
 /// The values of credentials, and of headers that were set for the endpoint, are hidden.
 fn without_secrets(headers: Vec<Header>, endpoint: &Endpoint) -> Vec<Header> {
     let hide = |(name, value): Header| {
-        let value = if holds_secret(&name) || endpoint.connection.sets_header(&name) {
+        let value = if holds_secret(&name) || endpoint.set.connection.sets_header(&name) {
             HIDDEN.to_owned()
         } else {
             value

@@ -120,7 +120,7 @@ fn messages() {
                     Err(error) => kind_of(&error.to_string()),
                     Ok(request) => {
                         // A chat is always sent JSON, whatever the event holds.
-                        if endpoint.chat().is_some() {
+                        if endpoint.set.chat().is_some() {
                             let made = serde_json::from_slice::<serde_json::Value>(&request.body);
                             assert!(made.is_ok(), "{}", request.body.escape_ascii());
                         }

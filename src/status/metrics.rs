@@ -89,7 +89,7 @@ fn endpoints(registry: &mut Registry, reports: &[EndpointReport], now: Timestamp
     let is_closed = Family::<EndpointLabel, Gauge>::default();
     let failing = Family::<EndpointLabel, Floating>::default();
     for report in reports {
-        let endpoint = report.endpoint.name.clone();
+        let endpoint = report.endpoint.set.name.clone();
         let states = [
             ("delivered", report.delivered),
             ("dead", report.dead),
@@ -108,7 +108,7 @@ fn endpoints(registry: &mut Registry, reports: &[EndpointReport], now: Timestamp
         set(&pending, report.pending);
         set(&is_open, i64::from(report.outage.is_some()));
         set(&is_held, i64::from(report.endpoint.held.is_some()));
-        let window = report.endpoint.window.as_ref();
+        let window = report.endpoint.set.window.as_ref();
         let closed = window.and_then(|window| window.closed_until(now));
         set(&is_closed, i64::from(closed.is_some()));
         let waits = report

@@ -233,7 +233,9 @@ pub(super) fn new_replay(
         chosen,
         fields: fields.to_vec(),
         preview,
-        endpoints: endpoints.map(|endpoint| endpoint.name.clone()).collect(),
+        endpoints: endpoints
+            .map(|endpoint| endpoint.set.name.clone())
+            .collect(),
     };
     let Some(error) = error.filter(|_| context.returned.is_none()) else {
         return Ok(Reply::page(page::new_replay(context, &view)));

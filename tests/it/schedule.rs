@@ -381,7 +381,9 @@ fn a_410_of_the_old_url_does_not_hold_an_endpoint_with_a_new_one() {
                 set.url = elsewhere.clone();
                 Ok(())
             };
-            self.0.set_endpoint(&endpoint.name, change, NOON).unwrap();
+            self.0
+                .set_endpoint(&endpoint.set.name, change, NOON)
+                .unwrap();
             Exchange {
                 timing: Timing::default(),
                 answer: replied(410),

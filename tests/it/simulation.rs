@@ -288,7 +288,7 @@ impl Life {
                 );
                 for row in rows {
                     let endpoint = store.endpoint_report(name).unwrap().endpoint;
-                    let tries_max = i64::from(endpoint.tries_max());
+                    let tries_max = i64::from(endpoint.set.tries_max());
                     assert!(row.tries <= tries_max, "{owed:?}: {} tries", row.tries);
                     match row.state {
                         State::Pending => panic!("{owed:?} is pending"),
@@ -326,11 +326,11 @@ impl Life {
     /// Nothing is given up but for what the endpoint's policy says.
     fn judge_dead(&self, row: &DeliveryRecord, endpoint: &Endpoint) {
         let reason = row.reason.as_deref().unwrap();
-        let is_spent = row.tries == i64::from(endpoint.tries_max());
+        let is_spent = row.tries == i64::from(endpoint.set.tries_max());
         let is_gone = reason.starts_with("410 Gone");
         // Wall times mean little where the clock was set.
         let lasted = row.settled.unwrap().since(row.created);
-        let is_old = endpoint.expire.is_some_and(|expire| {
+        let is_old = endpoint.set.expire.is_some_and(|expire| {
             reason.starts_with("expired") && (self.sets_clock || lasted >= expire)
         });
         assert!(is_spent || is_gone || is_old, "given up too early: {row:?}");

@@ -115,7 +115,7 @@ pub fn transport() -> UreqTransport {
 pub fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]) -> Answer {
     let headers = headers.iter();
     let request = OutboundRequest {
-        url: endpoint.url.clone(),
+        url: endpoint.set.url.clone(),
         headers: headers
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect(),

@@ -23,7 +23,7 @@ pub(super) fn wrap(
 ) -> Result<OutboundRequest> {
     let (webhook_id, now) = (context.webhook_id, context.now);
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
-    add_style(&mut headers, endpoint.scheme, event, webhook_id);
+    add_style(&mut headers, endpoint.set.scheme, event, webhook_id);
     headers.push(event.hops.clone());
     headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
     headers.push((
@@ -40,8 +40,9 @@ pub(super) fn wrap(
     };
     let secrets = endpoint.secrets_at(now);
     let signed = endpoint
+        .set
         .scheme
-        .sign(&secrets, &endpoint.signature, &message)?;
+        .sign(&secrets, &endpoint.set.signature, &message)?;
     // Otherwise the receiver might read a signature header of the producer instead.
     let is_signature = |name: &str| {
         let mut made = signed.iter();
@@ -54,7 +55,7 @@ pub(super) fn wrap(
             .map(|(name, value)| (name.into_owned(), value)),
     );
     Ok(OutboundRequest {
-        url: endpoint.url.clone(),
+        url: endpoint.set.url.clone(),
         headers,
         body: content.body,
     })
@@ -73,7 +74,7 @@ pub(super) fn address(
     // The endpoint that is set as a chat may be another hookbox, or this one.
     headers.push(event.hops.clone());
     Ok(OutboundRequest {
-        url: endpoint.url.with_query(query)?,
+        url: endpoint.set.url.with_query(query)?,
         headers,
         body: content.body,
     })
@@ -93,7 +94,7 @@ fn own_headers(
     }
     headers.push(("User-Agent".to_owned(), USER_AGENT.to_owned()));
     headers.extend(others);
-    let connection = &endpoint.connection;
+    let connection = &endpoint.set.connection;
     headers.retain(|(name, _)| !connection.sets_header(name));
     headers.extend(connection.headers.iter().cloned());
     if let Some(auth) = &connection.auth {

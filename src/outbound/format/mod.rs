@@ -47,7 +47,7 @@ pub fn render(
     mut event: SendableEvent,
     context: &RenderContext<'_>,
 ) -> Result<OutboundRequest> {
-    let content = match &endpoint.format {
+    let content = match &endpoint.set.format {
         Format::Raw => raw::content(endpoint, &mut event),
         Format::Template(template) => template::content(template, &event, context.webhook_id)?,
         Format::Chat(chat) => {

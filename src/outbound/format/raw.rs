@@ -8,7 +8,7 @@ use crate::model::sendable::SendableEvent;
 
 pub(super) fn content(endpoint: &Endpoint, event: &mut SendableEvent) -> Content {
     let headers = event.headers.iter();
-    let forward = endpoint.connection.forward.as_ref();
+    let forward = endpoint.set.connection.forward.as_ref();
     let is_asked_for = |name: &str| {
         let name = name.to_ascii_lowercase();
         forward.is_some_and(|names| names.matches(&name))

@@ -92,7 +92,7 @@ impl SendLimits {
             return false;
         }
         let allowed = self.circuit.allowed(elapsed, self.window(endpoint));
-        let room = self.pace.room(elapsed, self.on_wire, endpoint.rate());
+        let room = self.pace.room(elapsed, self.on_wire, endpoint.set.rate());
         self.on_wire < allowed && room > 0
     }
 
@@ -113,7 +113,7 @@ impl SendLimits {
             Opening::Open { .. } => work,
             Opening::Closed { until } => work.max(until?.since(wall)),
         };
-        let work = work.max(self.pace.wait(elapsed, self.on_wire, endpoint.rate())?);
+        let work = work.max(self.pace.wait(elapsed, self.on_wire, endpoint.set.rate())?);
         match self.circuit.probe_at() {
             None => Some(work),
             Some(_) if self.on_wire > 0 => None,
@@ -136,7 +136,7 @@ impl SendLimits {
         endpoint: &Endpoint,
         decision: &Decision,
     ) {
-        self.pace.ended(elapsed, endpoint.rate());
+        self.pace.ended(elapsed, endpoint.set.rate());
         let is_paused = !self.pace.pause_left(elapsed).is_zero();
         match decision.change {
             Move::Postpone => {
@@ -166,7 +166,7 @@ impl SendLimits {
         now: Timestamp,
         elapsed: Duration,
     ) -> Option<RecentPace> {
-        let rate = endpoint.rate();
+        let rate = endpoint.set.rate();
         let wait = self.pace.wait(elapsed, self.on_wire, rate);
         if rate.is_none() && wait == Some(Duration::ZERO) {
             return None;
@@ -210,7 +210,7 @@ impl SendLimits {
         self.circuit.reached();
         match took {
             Some(took) => {
-                let concurrency = endpoint.concurrency() as usize;
+                let concurrency = endpoint.set.concurrency() as usize;
                 self.flow.succeeded(took, self.on_wire, concurrency);
             }
             None => self.flow.refused(),
@@ -219,12 +219,12 @@ impl SendLimits {
 
     /// Returns how many requests the concurrency limit allows on the wire.
     fn window(&self, endpoint: &Endpoint) -> usize {
-        self.flow.window(endpoint.concurrency() as usize)
+        self.flow.window(endpoint.set.concurrency() as usize)
     }
 
     /// Returns the state of the endpoint's send window at this moment.
     fn opening(&mut self, endpoint: &Endpoint, wall: Timestamp) -> Opening {
-        let Some(window) = &endpoint.window else {
+        let Some(window) = &endpoint.set.window else {
             return Opening::Open { until: wall };
         };
         if let Some((asked, known)) = self.opening {
@@ -246,12 +246,12 @@ impl SendLimits {
     /// An endpoint with a new URL is probed there at once. An endpoint that a person asked to retry is
     /// tried at once.
     pub(super) fn replaced(&mut self, old: &Endpoint, new: &Endpoint) {
-        let has_moved = new.url != old.url;
+        let has_moved = new.set.url != old.set.url;
         let is_resumed = old.held.is_some() && new.held.is_none();
         let is_manual_retry = is_asked_for(old, new);
-        let connects_otherwise = new.connection != old.connection
-            || new.probe_max != old.probe_max
-            || new.timeout != old.timeout;
+        let connects_otherwise = new.set.connection != old.set.connection
+            || new.set.probe_max != old.set.probe_max
+            || new.set.timeout != old.set.timeout;
         if self.is_probing() && (has_moved || is_manual_retry || connects_otherwise) {
             self.circuit = Circuit::reopened();
         }
@@ -267,7 +267,7 @@ impl SendLimits {
         if has_moved || is_resumed {
             self.failing = None;
         }
-        if new.window != old.window {
+        if new.set.window != old.set.window {
             self.opening = None;
         }
     }

@@ -52,12 +52,12 @@ impl Lane {
 
     /// Marks that something may have become due.
     pub(super) fn wake(&mut self) {
-        self.page.wake(self.endpoint.is_ordered);
+        self.page.wake(self.endpoint.set.is_ordered);
     }
 
     /// Marks that a delivery becomes due at this time.
     pub(super) fn expect(&mut self, due: Timestamp) {
-        self.page.expect(due, self.endpoint.is_ordered);
+        self.page.expect(due, self.endpoint.set.is_ordered);
     }
 
     /// Takes the next delivery to send now, if one is due and the limits allow it.
@@ -65,7 +65,7 @@ impl Lane {
     /// From then on the delivery is in flight.
     pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
         let endpoint = &self.endpoint;
-        let waits_for_one = self.page.waits_for_one(endpoint.is_ordered);
+        let waits_for_one = self.page.waits_for_one(endpoint.set.is_ordered);
         if waits_for_one || !self.limits.lets_go(endpoint, moment) {
             return Ok(None);
         }
@@ -82,10 +82,10 @@ impl Lane {
     /// `None` when only an event, a response or a changed setting can give it something.
     pub(super) fn wait(&mut self, moment: Moment) -> Option<Duration> {
         let endpoint = &self.endpoint;
-        if self.page.waits_for_one(endpoint.is_ordered) {
+        if self.page.waits_for_one(endpoint.set.is_ordered) {
             return None;
         }
-        let work = self.page.wait(moment.now, endpoint.is_ordered)?;
+        let work = self.page.wait(moment.now, endpoint.set.is_ordered)?;
         self.limits.wait(endpoint, moment, work)
     }
 
@@ -93,16 +93,16 @@ impl Lane {
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
         let old = &self.endpoint;
         if old.held.is_some() && endpoint.held.is_none() {
-            tracing::info!(endpoint = endpoint.name, "endpoint.resumed");
+            tracing::info!(endpoint = endpoint.set.name, "endpoint.resumed");
         } else if let (None, Some(hold)) = (&old.held, &endpoint.held) {
             let reason = &hold.reason;
-            tracing::info!(endpoint = endpoint.name, reason, "endpoint.is_held");
+            tracing::info!(endpoint = endpoint.set.name, reason, "endpoint.is_held");
         }
         self.limits.replaced(old, &endpoint);
         if is_asked_for(old, &endpoint) {
             self.page.look_again();
         }
-        if endpoint.is_ordered != old.is_ordered {
+        if endpoint.set.is_ordered != old.set.is_ordered {
             self.page.begin_anew();
         }
         self.endpoint = endpoint;

@@ -109,9 +109,9 @@ impl Page {
         }
         let is_blocked = self.ready.front().is_some_and(|first| first.due > now);
         let next = match probes {
-            _ if endpoint.is_ordered && is_blocked => None,
+            _ if endpoint.set.is_ordered && is_blocked => None,
             // A suspect delivery may fail where another succeeds, so another one is a better probe.
-            Some(suspects) if !endpoint.is_ordered => suspects.take_other(&mut self.ready),
+            Some(suspects) if !endpoint.set.is_ordered => suspects.take_other(&mut self.ready),
             _ => self.ready.pop_front(),
         };
         self.in_flight.extend(next.map(|due| due.id));
@@ -135,7 +135,7 @@ impl Page {
         if !self.stale {
             return Ok(());
         }
-        if endpoint.is_ordered {
+        if endpoint.set.is_ordered {
             return self.fill_in_order(store, endpoint);
         }
         // Deliveries in flight are still due in the file, so the query asks for that many more.

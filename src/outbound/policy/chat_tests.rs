@@ -640,12 +640,15 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
         decision.hold.is_some(),
         "a 200 of DingTalk is no success by itself"
     );
-    assert_eq!(raw.rate().map(ToString::to_string).as_deref(), Some("20/m"));
-    assert_eq!(raw.concurrency(), 1);
+    assert_eq!(
+        raw.set.rate().map(ToString::to_string).as_deref(),
+        Some("20/m")
+    );
+    assert_eq!(raw.set.concurrency(), 1);
     // Discord accepts Slack's messages, but answers in its own format.
     raw.set.url = "https://discord.com/api/webhooks/1/x/slack"
         .parse()
         .unwrap();
     raw.set.format = Format::Chat(Chat::Slack);
-    assert_eq!(raw.chat(), Some(Chat::Discord));
+    assert_eq!(raw.set.chat(), Some(Chat::Discord));
 }

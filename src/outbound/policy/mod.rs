@@ -81,8 +81,8 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContex
 
 fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -> Decision {
     let now = context.now;
-    let read = || match endpoint.chat() {
-        None => match &endpoint.connection.expect {
+    let read = || match endpoint.set.chat() {
+        None => match &endpoint.set.connection.expect {
             Some(expect) if expect.decides(reply.status) => {
                 verdict::as_expected(expect, reply, now)
             }
@@ -149,13 +149,14 @@ fn retry_or_give_up(
     let tries = context.tries.saturating_add(1);
     let floor = floor.unwrap_or(context.now).max(context.now);
     // A cron schedule's times are kept: the next try is at the first one that the receiver allows.
-    let from = match endpoint.retry {
+    let from = match endpoint.set.retry {
         Retry::Cron(_) => floor,
         Retry::Ladder(_) => context.now,
     };
     let next = endpoint
+        .set
         .retry
-        .next(tries, endpoint.tries_max(), from, context.chance);
+        .next(tries, endpoint.set.tries_max(), from, context.chance);
     let Some(due) = next.map(|due| due.max(floor)) else {
         return Move::GiveUp {
             reason: gave_up(error, tries),
@@ -186,7 +187,7 @@ fn in_time(due: Timestamp, floor: Timestamp, deadline: Timestamp, now: Timestamp
 
 /// Returns the reason for giving up a delivery whose event is too old.
 pub(super) fn expired(endpoint: &Endpoint) -> String {
-    let age = endpoint.expire.map(show_span).unwrap_or_default();
+    let age = endpoint.set.expire.map(show_span).unwrap_or_default();
     format!("expired: it is owed for more than {age}")
 }
 

@@ -147,9 +147,9 @@ fn a_511_is_an_outage_for_every_format() {
             decision.outcome,
             Outcome::Unreachable,
             "{}",
-            endpoint.format
+            endpoint.set.format
         );
-        assert_eq!(decision.change, Move::Postpone, "{}", endpoint.format);
+        assert_eq!(decision.change, Move::Postpone, "{}", endpoint.set.format);
     }
 }
 

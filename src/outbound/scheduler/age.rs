@@ -16,7 +16,7 @@ pub(super) fn give_up_if_spent(
     due: DueDelivery,
     now: Timestamp,
 ) -> Result<bool> {
-    let tries_max = lane.endpoint.tries_max();
+    let tries_max = lane.endpoint.set.tries_max();
     if due.tries == 0 || due.tries < tries_max {
         return Ok(false);
     }
@@ -25,7 +25,7 @@ pub(super) fn give_up_if_spent(
     let delivery = store.box_id().delivery(due.id);
     tracing::warn!(
         delivery,
-        endpoint = lane.endpoint.name,
+        endpoint = lane.endpoint.set.name,
         reason,
         "delivery.dead"
     );
@@ -43,7 +43,10 @@ pub(super) fn expire_if_old(
     now: Timestamp,
 ) -> Result<bool> {
     let endpoint = &lane.endpoint;
-    let looks_young = endpoint.expire.is_none_or(|expire| owed.plus(expire) > now);
+    let looks_young = endpoint
+        .set
+        .expire
+        .is_none_or(|expire| owed.plus(expire) > now);
     if looks_young {
         return Ok(false);
     }
@@ -61,7 +64,7 @@ pub(super) fn expire_if_old(
     };
     let count = store.expire(old, &reason, now)?;
     tracing::warn!(
-        endpoint = endpoint.name,
+        endpoint = endpoint.set.name,
         count,
         reason,
         "deliveries.expired"
@@ -80,11 +83,11 @@ pub(super) fn deadline(
     now: Timestamp,
 ) -> Result<Option<Timestamp>> {
     // Nobody can say how old an event is that came in before the box knew the time.
-    let Some(expire) = endpoint.expire.filter(|_| owed >= FIRST_PLAUSIBLE) else {
+    let Some(expire) = endpoint.set.expire.filter(|_| owed >= FIRST_PLAUSIBLE) else {
         return Ok(None);
     };
     let mut deadline = owed.plus(expire).plus(store.clock_set_since(owed)?);
-    if !endpoint.expires_offline {
+    if !endpoint.set.expires_offline {
         deadline = deadline.plus(store.offline_since(endpoint.id, owed, now)?);
     }
     Ok(Some(deadline))

@@ -35,7 +35,7 @@ impl Scheduler {
             return;
         };
         for (id, lane) in &mut self.lanes {
-            let shift = match &lane.endpoint.retry {
+            let shift = match &lane.endpoint.set.retry {
                 Retry::Ladder(_) => Some(Shift::By(by)),
                 // A cron schedule follows the wall clock.
                 Retry::Cron(calendar) => calendar.next(wall).map(Shift::To),
@@ -43,7 +43,7 @@ impl Scheduler {
             let shifted = shift.map_or(Ok(0), |shift| self.store.shift_waiting(*id, from, shift));
             match shifted {
                 Ok(count) => {
-                    let endpoint = &lane.endpoint.name;
+                    let endpoint = &lane.endpoint.set.name;
                     tracing::warn!(endpoint, count, by = show_span(by), "clock.set_forward");
                 }
                 Err(error) => tracing::error!(

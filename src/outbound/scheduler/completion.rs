@@ -81,8 +81,8 @@ impl Scheduler {
         }
         self.log_ends(&attempt, &decision);
         let is_page = decision.outcome == Outcome::Delivered
-            && endpoint.chat().is_none()
-            && endpoint.connection.expect.is_none()
+            && endpoint.set.chat().is_none()
+            && endpoint.set.connection.expect.is_none()
             && first_value(&attempt.request_headers, "content-type")
                 .is_some_and(|content_type| content_type.contains("json"))
             && response.as_ref().is_some_and(is_page);
@@ -100,7 +100,7 @@ impl Scheduler {
             decision,
             pace: update.pace,
             failing: update.failing,
-            url: endpoint.url.clone(),
+            url: endpoint.set.url.clone(),
         };
         self.record(Arc::new(report));
     }
@@ -115,7 +115,7 @@ impl Scheduler {
         let is_taken =
             matches!(answer, Answer::Replied(reply) if (200..300).contains(&reply.status));
         // A chat may refuse a message with a 2xx.
-        if is_taken && endpoint.chat().is_none() {
+        if is_taken && endpoint.set.chat().is_none() {
             return None;
         }
         // A deadline that cannot be looked up now is looked up before the next try.
@@ -148,7 +148,7 @@ impl Scheduler {
             Outcome::Unreachable => {
                 update.is_probe = was_open;
                 lane.limits.record_unreachable();
-                let longest = lane.endpoint.probe_max;
+                let longest = lane.endpoint.set.probe_max;
                 lane.limits
                     .circuit
                     .unreachable(elapsed, self.chance.f64(), longest);
@@ -178,7 +178,7 @@ impl Scheduler {
             lane.limits.hold();
         }
         if is_sent {
-            log_outage(decision, was_open, &lane.endpoint.name);
+            log_outage(decision, was_open, &lane.endpoint.set.name);
         }
         update
     }
@@ -194,7 +194,7 @@ impl Scheduler {
         tracing::info!(
             event = attempt.webhook_id,
             delivery = self.store.box_id().delivery(attempt.delivery),
-            endpoint = attempt.endpoint.name,
+            endpoint = attempt.endpoint.set.name,
             tries = attempt.tries + spent,
             outcome = decision.outcome.name(),
             status,
@@ -206,7 +206,7 @@ impl Scheduler {
 
     /// Logs what a person should know: an endpoint that is held, a delivery that is dead.
     fn log_ends(&self, attempt: &Finished, decision: &Decision) {
-        let endpoint = &attempt.endpoint.name;
+        let endpoint = &attempt.endpoint.set.name;
         if let Some(reason) = &decision.hold {
             tracing::warn!(endpoint, reason, "endpoint.held");
         }

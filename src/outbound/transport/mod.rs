@@ -129,8 +129,8 @@ struct AgentSettings {
 
 impl AgentSettings {
     fn are_of(&self, endpoint: &Endpoint) -> bool {
-        (self.timeout, self.concurrency) == (endpoint.timeout, endpoint.concurrency())
-            && self.connection == endpoint.connection
+        (self.timeout, self.concurrency) == (endpoint.set.timeout, endpoint.set.concurrency())
+            && self.connection == endpoint.set.connection
     }
 }
 
@@ -152,7 +152,7 @@ impl UreqTransport {
         {
             return Ok(agent.clone());
         }
-        let connection = &endpoint.connection;
+        let connection = &endpoint.set.connection;
         let proxy = match &connection.proxy {
             // The proxy of the environment is for people at a terminal, not for a service.
             None => None,
@@ -164,7 +164,7 @@ impl UreqTransport {
                 .as_ref()
                 .map(|proxy| (proxy.host().to_owned(), proxy.port())),
         };
-        let connections = endpoint.concurrency() as usize;
+        let connections = endpoint.set.concurrency() as usize;
         let config = Agent::config_builder()
             // Every status is an answer, to be stored and judged.
             .http_status_as_error(false)
@@ -174,7 +174,7 @@ impl UreqTransport {
             .max_redirects_will_error(false)
             .proxy(proxy)
             // ureq has no timeout by default.
-            .timeout_global(Some(endpoint.timeout))
+            .timeout_global(Some(endpoint.set.timeout))
             .timeout_connect(connection.connect_timeout)
             .max_response_header_size(REPLY_HEAD_BYTES_MAX)
             .input_buffer_size(INPUT_BYTES)
@@ -192,8 +192,8 @@ impl UreqTransport {
         };
         let agent = Agent::with_parts(config, connector, resolver);
         let settings = AgentSettings {
-            timeout: endpoint.timeout,
-            concurrency: endpoint.concurrency(),
+            timeout: endpoint.set.timeout,
+            concurrency: endpoint.set.concurrency(),
             connection: connection.clone(),
         };
         agents.insert(endpoint.id, (settings, agent.clone()));
@@ -259,7 +259,7 @@ fn post(
     idle_max: Duration,
 ) -> Result<http::Response<ureq::Body>, ureq::Error> {
     PROGRESS.set(Progress::NONE);
-    let mut builder = match endpoint.connection.method {
+    let mut builder = match endpoint.set.connection.method {
         Method::Post => agent.post(request.url.uri()),
         Method::Put => agent.put(request.url.uri()),
     };
@@ -328,9 +328,9 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
     }
     let said = |what: &str| match error {
         ureq::Error::Timeout(which) => {
-            let whole = endpoint.timeout;
+            let whole = endpoint.set.timeout;
             let span = match which {
-                ureq::Timeout::Connect => endpoint.connection.connect_timeout.unwrap_or(whole),
+                ureq::Timeout::Connect => endpoint.set.connection.connect_timeout.unwrap_or(whole),
                 _ => whole,
             };
             format!("{what} within {}", show_span(span))

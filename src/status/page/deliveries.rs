@@ -78,7 +78,9 @@ fn filters(
     let (t, words) = (&context.texts.deliveries, &context.texts.words);
     let states: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
     let endpoints = view.directory.endpoints().iter();
-    let endpoints: Vec<&str> = endpoints.map(|endpoint| endpoint.name.as_str()).collect();
+    let endpoints: Vec<&str> = endpoints
+        .map(|endpoint| endpoint.set.name.as_str())
+        .collect();
     let sources = view.directory.sources().iter();
     let sources: Vec<&str> = sources.map(|source| source.name.as_str()).collect();
     let any = Some(words.any);

@@ -88,14 +88,14 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             dd {
                 a href={ "/endpoints/" (delivery.endpoint) } { (delivery.endpoint) }
                 @if let Some(report) = &view.endpoint {
-                    " " span.dim.mono { (report.endpoint.shown_url()) }
+                    " " span.dim.mono { (report.endpoint.set.shown_url()) }
                 }
             }
             dt { (t.tries) }
             dd {
                 (delivery.tries)
                 @if delivery.state == State::Pending && let Some(report) = &view.endpoint {
-                    " " (fill(t.tries_of, &[("most", &report.endpoint.tries_max())]))
+                    " " (fill(t.tries_of, &[("most", &report.endpoint.set.tries_max())]))
                 }
             }
             dt { (t.made) } dd { (context.exact(delivery.created)) }

@@ -43,7 +43,7 @@ pub(in crate::status) fn endpoints(
 pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointReport) -> String {
     let title = fill(
         context.texts.endpoints.title_of_one,
-        &[("name", &report.endpoint.name)],
+        &[("name", &report.endpoint.set.name)],
     );
     let main = html! {
         div.heading #heading data-live {
@@ -61,7 +61,7 @@ pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointRe
 
 fn actions(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let t = &context.texts.endpoints;
-    let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.name);
+    let path = |verb: &str| format!("/endpoints/{}/{verb}", report.endpoint.set.name);
     html! {
         div.actions {
             (button(context, &path("test"), "send-a-test", t.test, "quiet"))
@@ -76,7 +76,7 @@ fn actions(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 }
 
 fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
-    let (t, name) = (&context.texts.endpoints, &report.endpoint.name);
+    let (t, name) = (&context.texts.endpoints, &report.endpoint.set.name);
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     let shown = report.json();
     html! {
@@ -110,7 +110,7 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
                     dt { (capital(&setting.replace('_', " "))) } dd.mono { (text) }
                 }
             }
-            @if let Some(template) = report.endpoint.format.template() {
+            @if let Some(template) = report.endpoint.set.format.template() {
                 dt { (t.template) } dd { (template.file()) " · " (size(template.stored().to_string().len() as u64)) }
             }
         }
@@ -161,13 +161,14 @@ fn held(
     setting: &str,
 ) -> Option<String> {
     let is_kept = || Some(context.texts.words.is_kept.to_owned());
-    let (connection, endpoint) = (&report.endpoint.connection, &report.endpoint);
+    let (connection, endpoint) = (&report.endpoint.set.connection, &report.endpoint);
     match setting {
-        "secret" => endpoint.secret.as_ref().and_then(|_| is_kept()),
+        "secret" => endpoint.set.secret.as_ref().and_then(|_| is_kept()),
         "auth_secret" => connection.auth.as_ref().and_then(|_| is_kept()),
         "client_cert" => connection.client_cert.as_ref().and_then(|_| is_kept()),
         "ca" => connection.ca.as_ref().and_then(|_| is_kept()),
         "template" => endpoint
+            .set
             .format
             .template()
             .map(|template| template.file().to_owned()),
@@ -197,7 +198,7 @@ fn make_up(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
                 p { (what) }
                 form.filters id=(kind) method="get" action="/replays/new" {
                     input type="hidden" name="kind" value=(kind);
-                    input type="hidden" name="endpoint" value=(report.endpoint.name);
+                    input type="hidden" name="endpoint" value=(report.endpoint.set.name);
                     label { span { (t.since) } input name="since" value="7d" required autocomplete="off"; }
                     button.quiet type="submit" { (t.look) }
                 }
@@ -214,7 +215,7 @@ fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     };
     fields::changes(
         context,
-        &format!("/endpoints/{}", report.endpoint.name),
+        &format!("/endpoints/{}", report.endpoint.set.name),
         &ENDPOINT_SETTINGS,
         |setting| held(context, report, &shown, setting),
         t.new_secret,

@@ -87,24 +87,24 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
     let (t, words) = (&context.texts.overview, &context.texts.words);
     let rows = html! {
         @for row in rows {
-            @let name = &row.endpoint.name;
+            @let name = &row.endpoint.set.name;
             tr {
-                @let filters = row.endpoint.filters.to_string();
+                @let filters = row.endpoint.set.filters.to_string();
                 td data-label=(words.name) {
                     a href={ "/endpoints/" (name) } { (name) }
-                    @if row.endpoint.gets_only_replays { div.reason { (t.only_replays) } }
+                    @if row.endpoint.set.gets_only_replays { div.reason { (t.only_replays) } }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
-                    @if row.when_errors > 0 && row.endpoint.filters.when.is_some() {
+                    @if row.when_errors > 0 && row.endpoint.set.filters.when.is_some() {
                         div.reason { (fill(t.when_failed, &[("count", &row.when_errors)])) }
                     }
                 }
-                td.mono data-label=(t.url) { (row.endpoint.shown_url()) }
-                td data-label=(t.format) { (row.endpoint.format) }
+                td.mono data-label=(t.url) { (row.endpoint.set.shown_url()) }
+                td data-label=(t.format) { (row.endpoint.set.format) }
                 td data-label=(t.signed) {
-                    @match row.endpoint.format.chat() {
-                        Some(_) if row.endpoint.secret.is_some() => (t.by_chat),
+                    @match row.endpoint.set.format.chat() {
+                        Some(_) if row.endpoint.set.secret.is_some() => (t.by_chat),
                         Some(_) => (words.dash),
-                        None => (row.endpoint.scheme),
+                        None => (row.endpoint.set.scheme),
                     }
                 }
                 td data-label=(t.pending) {
@@ -138,7 +138,7 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
 pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
     let (t, words) = (&context.texts.overview, &context.texts.words);
     let now = context.now;
-    let closed = row.endpoint.window.as_ref();
+    let closed = row.endpoint.set.window.as_ref();
     let closed = closed.and_then(|window| window.closed_until(now));
     let paced = row.paced_until.filter(|until| *until > now);
     let waits = |badge: &str, why: &str| {
@@ -149,7 +149,7 @@ pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup
         let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
         return html! {
             (waits(t.held, &why))
-            div.reason { a href={ "/endpoints/" (row.endpoint.name) } { (t.resume) } }
+            div.reason { a href={ "/endpoints/" (row.endpoint.set.name) } { (t.resume) } }
         };
     }
     if let Some(outage) = &row.outage {

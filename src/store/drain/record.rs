@@ -80,7 +80,7 @@ impl Store {
         let outcome = report.decision.outcome.name();
         if let Some(endpoint) = directory.endpoint_by_id(report.endpoint) {
             let labels = AttemptLabels {
-                endpoint: endpoint.name.clone(),
+                endpoint: endpoint.set.name.clone(),
                 outcome,
             };
             measures.attempts.get_or_create(&labels).inc();
@@ -133,7 +133,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     write_failing(tx, report)?;
     if let Some(reason) = &report.decision.hold
         && let Some(endpoint) = tx.directory.endpoint_by_id(report.endpoint)
-        && endpoint.url == report.url
+        && endpoint.set.url == report.url
         && endpoint.held.is_none()
     {
         hold(tx, report.endpoint, reason, report.ended)?;

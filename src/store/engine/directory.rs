@@ -52,7 +52,9 @@ impl Directory {
 
     /// The endpoint with this name.
     pub fn endpoint(&self, name: &str) -> Option<&Arc<Endpoint>> {
-        self.endpoints.iter().find(|endpoint| endpoint.name == name)
+        self.endpoints
+            .iter()
+            .find(|endpoint| endpoint.set.name == name)
     }
 
     /// The source with this name.
@@ -82,12 +84,12 @@ impl Directory {
         match target {
             Target::Endpoint(name) => self.require_endpoint(name).map(Some),
             Target::Url(url) => Ok(self.endpoints.iter().find(|endpoint| {
-                endpoint.gets_only_replays
-                    && endpoint.url == *url
+                endpoint.set.gets_only_replays
+                    && endpoint.set.url == *url
                     && endpoint.held.is_none()
-                    && endpoint.scheme == Scheme::None
-                    && endpoint.format.name() == Format::Raw.name()
-                    && endpoint.connection == Settings::default()
+                    && endpoint.set.scheme == Scheme::None
+                    && endpoint.set.format.name() == Format::Raw.name()
+                    && endpoint.set.connection == Settings::default()
             })),
         }
     }

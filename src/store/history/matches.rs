@@ -32,7 +32,7 @@ impl Store {
         let body = self.event_body(event)?;
         let checks = on_large_body_pool(body.len(), || {
             let scope = stored_scope(&directory, &record, &body);
-            held.filters.checks(&scope)
+            held.set.filters.checks(&scope)
         });
         let owed = DeliveryFilter {
             event: Some(event),

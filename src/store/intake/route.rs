@@ -33,7 +33,7 @@ impl Routes {
         scope: impl FnOnce() -> Scope<'s> + Send,
     ) -> Routes {
         let mut endpoints = directory.endpoints().iter();
-        match endpoints.any(|endpoint| endpoint.filters.when.is_some()) {
+        match endpoints.any(|endpoint| endpoint.set.filters.when.is_some()) {
             true => on_large_body_pool(bytes, || Routes::of(directory, &scope())),
             false => Routes::of(directory, &scope()),
         }
@@ -41,9 +41,9 @@ impl Routes {
 
     pub(crate) fn of(directory: &Directory, scope: &Scope<'_>) -> Routes {
         let regular = directory.endpoints().iter();
-        let regular = regular.filter(|endpoint| !endpoint.gets_only_replays);
+        let regular = regular.filter(|endpoint| !endpoint.set.gets_only_replays);
         let wanted = regular.filter_map(|endpoint| {
-            let when_error = match endpoint.filters.wants(scope) {
+            let when_error = match endpoint.set.filters.wants(scope) {
                 Wanted::No => return None,
                 Wanted::Yes => None,
                 Wanted::InDoubt(error) => Some(error),
@@ -66,7 +66,7 @@ impl Routes {
             if let Some(error) = &route.when_error
                 && let Some(endpoint) = directory.endpoint_by_id(route.endpoint)
             {
-                let endpoint = endpoint.name.as_str();
+                let endpoint = endpoint.set.name.as_str();
                 tracing::warn!(endpoint, event_type, error, "endpoint.when_failed");
             }
         }

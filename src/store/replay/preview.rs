@@ -278,8 +278,8 @@ impl Store {
     ) -> Result<PreviewOfEndpoint> {
         let (name, url, stopped, lasts) = match directory.endpoint_by_id(id) {
             Some(endpoint) => (
-                endpoint.name.clone(),
-                endpoint.shown_url(),
+                endpoint.set.name.clone(),
+                endpoint.set.shown_url(),
                 match &endpoint.held {
                     Some(hold) => Some(Stopped::Held(hold.reason.clone())),
                     None => self.offline(id)?.map(Stopped::Offline),
@@ -319,8 +319,8 @@ impl Store {
         endpoint: &Endpoint,
         deliveries: i64,
     ) -> Result<Option<Duration>> {
-        let by_rate = by_rates([rate, endpoint.rate()], deliveries);
-        let attempts = self.latest_attempts(&endpoint.name)?;
+        let by_rate = by_rates([rate, endpoint.set.rate()], deliveries);
+        let attempts = self.latest_attempts(&endpoint.set.name)?;
         let Some(count) = u32::try_from(attempts.len())
             .ok()
             .filter(|count| *count > 0)
@@ -329,7 +329,7 @@ impl Store {
         };
         let spent: Duration = attempts.iter().map(|attempt| attempt.timing.total).sum();
         let by_attempts =
-            (spent / count).mul_f64(deliveries as f64 / f64::from(endpoint.concurrency()));
+            (spent / count).mul_f64(deliveries as f64 / f64::from(endpoint.set.concurrency()));
         Ok(Some(by_rate.unwrap_or_default().max(by_attempts)))
     }
 

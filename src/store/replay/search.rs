@@ -187,7 +187,7 @@ impl Search {
         let record = store.event(candidate.event)?;
         let wants = on_large_body_pool(body.len(), || {
             let scope = stored_scope(&store.directory(), &record, &body);
-            endpoint.filters.wants(&scope)
+            endpoint.set.filters.wants(&scope)
         });
         Ok(!matches!(wants, Wanted::No))
     }

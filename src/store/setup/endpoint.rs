@@ -78,20 +78,20 @@ impl Store {
             let mut endpoint = held.set.clone();
             change(&mut endpoint)?;
             endpoint.check()?;
-            if endpoint.window != held.window || endpoint.retry != held.retry {
+            if endpoint.window != held.set.window || endpoint.retry != held.set.retry {
                 endpoint.check_ahead(now)?;
             }
             let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
             // A source may have been removed in the meantime; that is no error of this change, so only new
             // names are checked.
-            if sources(&endpoint.filters) != sources(&held.filters) {
+            if sources(&endpoint.filters) != sources(&held.set.filters) {
                 check_sources(tx, endpoint.filters.sources.as_ref())?;
             }
             save(tx, &endpoint, now)?;
-            if endpoint.url != held.url {
+            if endpoint.url != held.set.url {
                 forget_failing(tx, held.id)?;
             }
-            if endpoint.secret != held.secret || endpoint.scheme != held.scheme {
+            if endpoint.secret != held.set.secret || endpoint.scheme != held.set.scheme {
                 forget_all(tx, owner(held.id))?;
             }
             Ok(())

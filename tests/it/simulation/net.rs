@@ -68,7 +68,7 @@ impl NetState {
     fn check(&mut self, endpoint: &Endpoint, event: i64, now: Timestamp) {
         let store = self.store.clone().expect("a process runs");
         let of_event = DeliveryFilter {
-            endpoint: Some(endpoint.name.clone()),
+            endpoint: Some(endpoint.set.name.clone()),
             event: Some(EventId(event)),
             ..DeliveryFilter::default()
         };
@@ -78,24 +78,31 @@ impl NetState {
         if !is_due && !self.is_clock_set {
             complain(format!(
                 "{} got event {event} before it was due",
-                endpoint.name
+                endpoint.set.name
             ));
         }
-        if let Some(Opening::Closed { .. }) = endpoint.window.as_ref().map(|window| window.at(now))
+        if let Some(Opening::Closed { .. }) =
+            endpoint.set.window.as_ref().map(|window| window.at(now))
         {
             complain(format!(
                 "{} got event {event} out of its window",
-                endpoint.name
+                endpoint.set.name
             ));
         }
-        let report = store.endpoint_report(&endpoint.name).unwrap();
+        let report = store.endpoint_report(&endpoint.set.name).unwrap();
         if report.endpoint.held.is_some() {
-            complain(format!("{} got event {event} while held", endpoint.name));
+            complain(format!(
+                "{} got event {event} while held",
+                endpoint.set.name
+            ));
         }
         // Of an ordered one, all that is pending says what goes first.
         let mut pending = rows.iter().filter(|row| row.state == State::Pending);
-        if endpoint.is_ordered && pending.all(|row| row.endpoint_waits.behind.is_some()) {
-            complain(format!("{} got event {event} out of order", endpoint.name));
+        if endpoint.set.is_ordered && pending.all(|row| row.endpoint_waits.behind.is_some()) {
+            complain(format!(
+                "{} got event {event} out of order",
+                endpoint.set.name
+            ));
         }
     }
 }
@@ -108,10 +115,10 @@ impl Transport for Net {
             .find(|(name, _)| name == "webhook-id");
         let number = id.unwrap().1.split('_').nth(2).unwrap();
         let event: i64 = number.parse().unwrap();
-        let owed = (event, endpoint.name.clone());
+        let owed = (event, endpoint.set.name.clone());
         let mut state = self.state.lock().unwrap();
         state.check(endpoint, event, self.clock.now());
-        let weather = state.weather[&endpoint.name];
+        let weather = state.weather[&endpoint.set.name];
         let dies = state.dies_in.take();
         state.dies_in = dies.and_then(|sends| sends.checked_sub(1));
         let dies = dies == Some(0);

@@ -20,7 +20,7 @@ fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
     struct Emptied(Store);
     impl Transport for Emptied {
         fn send(&self, endpoint: &Endpoint, _: &OutboundRequest) -> Exchange {
-            if endpoint.name == "team" {
+            if endpoint.set.name == "team" {
                 let connection = rusqlite::Connection::open(self.0.path()).unwrap();
                 let emptied = "delete from hookbox_delivery where endpoint_id = 1;";
                 connection.execute_batch(emptied).unwrap();

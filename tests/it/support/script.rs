@@ -42,7 +42,9 @@ impl Script {
 impl Transport for Script {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
         let mut state = self.state.lock().unwrap();
-        state.sent.push((endpoint.name.clone(), request.clone()));
+        state
+            .sent
+            .push((endpoint.set.name.clone(), request.clone()));
         let answer = state.answers.pop_front().or_else(|| state.forever.clone());
         Exchange {
             timing: Timing::default(),
