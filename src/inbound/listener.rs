@@ -18,9 +18,10 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use super::body::{BODIES_BYTES_MAX, LARGE_AT_A_TIME};
 use super::connection_limiter::{ConnectionLimiter, ConnectionSlot, GRACE_MIN, Room};
 use super::head::{HEAD_BYTES_MAX, HEADERS_MAX, Head, Observed};
-use super::receive::{BODIES_BYTES_MAX, Intake, LARGE_AT_A_TIME};
+use super::receive::Intake;
 use crate::error::{Error, Result};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::store::{SourceRejections, Store};
@@ -314,7 +315,7 @@ async fn record_rejected(store: Store, intake: Arc<Intake>) {
 
 /// Logs the requests rejected since the last time, in one line; returns what is to be written.
 fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRejections>> {
-    let refusals = intake.take_refusals();
+    let refusals = intake.rejected.take();
     if refusals.requests > 0 {
         tracing::warn!(
             requests = refusals.requests,

@@ -12,6 +12,7 @@
 //! sender's first check; `provider` knows each kind of source; `head` keeps a request's head as it came;
 //! `outbox_worker` takes over what other programs insert by SQL.
 
+mod body;
 mod connection_limiter;
 mod handshake;
 mod head;
@@ -19,6 +20,8 @@ mod listener;
 mod outbox_worker;
 mod provider;
 mod receive;
+mod rejection;
+mod reply;
 
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
 pub use outbox_worker::Outbox;

@@ -3,56 +3,40 @@
 //! The order of checks is part of the contract: path, method, size, body, signature, and only then the
 //! store. A 2xx is given only after the commit.
 
-use std::collections::HashMap;
-use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex};
-use std::task::Poll;
-use std::time::Duration;
+use std::sync::Arc;
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Frame, Incoming};
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HOST, HeaderValue, RETRY_AFTER,
-    TRANSFER_ENCODING,
+    ALLOW, CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderValue, TRANSFER_ENCODING,
 };
 use hyper::http::request::Parts;
 use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode, Version};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::{spawn_blocking, yield_now};
-use tokio::time::{sleep, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
+use super::body::{Bodies, LARGE_AT_A_TIME, drain};
 use super::connection_limiter::ConnectionSlot;
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
+use super::rejection::{
+    Refusal, RejectedLog, cannot_store, no_source, not_stored, refuse, too_large, unavailable,
+    unverified,
+};
+use super::reply::{Reply, reply};
 use crate::error::Error;
-use crate::model::check_name;
 use crate::model::event::{Accepted, NewEvent};
 use crate::model::header::Header;
 use crate::model::hops;
-use crate::model::id::SourceId;
-use crate::model::rejected::RejectedRequest;
 use crate::model::source::{SenderAuth, Source};
 use crate::panics::catch_panic;
-use crate::signature::{Rejection, Secret};
-use crate::store::{DIRECTORY_AGE_MAX, SourceRejections, Store};
+use crate::store::{DIRECTORY_AGE_MAX, Store};
 use crate::time::{Clock, Timestamp};
-
-/// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Bytes of bodies held in memory at a time, over all connections.
-pub(super) const BODIES_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Most different rejected requests of a source that are kept in full between two writes (one second); of
-/// the others only the count is kept.
-///
-/// Otherwise a flood of requests would become a flood of rows.
-const NOTED_MAX: usize = 10;
 
 /// Smaller bodies are processed on the listener's thread, in bytes: processing takes about 20 microseconds
 /// per KiB, and a change of threads takes 50.
@@ -61,23 +45,6 @@ const LIGHT_BYTES: usize = 4 * 1024;
 /// Bodies of this size or larger are processed only a few at a time, in bytes.
 const LARGE_BYTES: usize = 256 * 1024;
 
-/// The part of a body beyond this size is read in turns, in bytes.
-const FAIR_BYTES: usize = 64 * 1024;
-
-/// Large bodies processed at a time: one for each core of a small box.
-pub(super) const LARGE_AT_A_TIME: usize = 2;
-
-/// How much of a refused body is still read.
-const DRAINED_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// The wait in `Retry-After` when nothing can be stored now, in seconds.
-const RETRY_AFTER_S: u32 = 5;
-
-/// How much memory is reserved for a declared length before a byte has come.
-const PREALLOCATED_BYTES_MAX: usize = 16 * 1024;
-
-pub(super) type Reply = Response<Full<Bytes>>;
-
 /// What all connections share.
 pub(super) struct Intake {
     store: Store,
@@ -85,49 +52,8 @@ pub(super) struct Intake {
     body_bytes_max: usize,
     /// Limits the large bodies processed at a time.
     large: Semaphore,
-    /// Limits the large bodies that are read from at a time.
-    reading: Semaphore,
-    refusals: Mutex<Refusals>,
-}
-
-/// Requests rejected since the last [`Intake::take_refusals`].
-#[derive(Debug, Default)]
-pub(super) struct Refusals {
-    /// Rejected requests of each source.
-    pub(super) of_sources: HashMap<SourceId, SourceRejections>,
-    /// Number of all rejected requests, including those to unknown sources.
-    pub(super) requests: u64,
-    /// The response to the last one.
-    pub(super) last: String,
-}
-
-/// Why a request is rejected: the status and the text of the response.
-struct Refusal {
-    status: StatusCode,
-    text: String,
-    /// The reason for the operator, if it says more than the response.
-    reason: Option<&'static str>,
-    /// Name of the header with a malformed signature, if there is one: somebody may have pasted a secret
-    /// into it.
-    malformed: Option<String>,
-}
-
-impl Refusal {
-    fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            text: text.into(),
-            reason: None,
-            malformed: None,
-        }
-    }
-
-    fn because(self, reason: &'static str) -> Refusal {
-        Refusal {
-            reason: Some(reason),
-            ..self
-        }
-    }
+    bodies: Bodies,
+    pub(super) rejected: RejectedLog,
 }
 
 /// What an accepted request was.
@@ -166,8 +92,8 @@ impl Intake {
             clock,
             body_bytes_max,
             large: Semaphore::new(LARGE_AT_A_TIME),
-            reading: Semaphore::new(LARGE_AT_A_TIME),
-            refusals: Mutex::default(),
+            bodies: Bodies::new(body_bytes_max),
+            rejected: RejectedLog::default(),
         }
     }
 
@@ -198,7 +124,10 @@ impl Intake {
                         Ok(Taken::Event(accepted)) => self.accepted(&accepted),
                         Ok(Taken::Handshake(answered)) => answer(answered),
                         Err(refusal) => {
-                            self.note_refusal(&way.name, &refusal, &headers, peer);
+                            let directory = self.store.directory();
+                            let source = directory.source(&way.name).map(Arc::as_ref);
+                            let now = self.clock.now();
+                            self.rejected.note(source, &refusal, &headers, peer, now);
                             refuse(&refusal)
                         }
                     }
@@ -262,23 +191,7 @@ impl Intake {
                 text,
             ));
         }
-        let read = timeout(BODY_DEADLINE, self.read_body(&mut body, declared, slot)).await;
-        let body = match read {
-            Ok(Err(refusal)) => {
-                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
-                    drain(&mut body).await;
-                }
-                return Err(refusal);
-            }
-            Ok(Ok(read)) => read,
-            Err(_) => {
-                let text = format!(
-                    "the body did not arrive within {}s",
-                    BODY_DEADLINE.as_secs()
-                );
-                return Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text));
-            }
-        };
+        let body = self.bodies.read(&mut body, declared, slot).await?;
         let _working = slot.works();
         // Large bodies are limited to two at a time: processing one takes many times its size in memory.
         let _turn = match body.len() {
@@ -313,60 +226,6 @@ impl Intake {
         match result {
             Ok(accepted) => Ok(Taken::Event(accepted)),
             Err(error) => Err(cannot_store(&error, &source)),
-        }
-    }
-
-    /// Reads a body, and stops at the size limit.
-    ///
-    /// Memory is reserved as bytes arrive, and released after the request is answered.
-    async fn read_body(
-        &self,
-        body: &mut Incoming,
-        declared: Option<usize>,
-        slot: &ConnectionSlot,
-    ) -> Result<Vec<u8>, Refusal> {
-        let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(PREALLOCATED_BYTES_MAX));
-        while let Some(frame) = self.next_frame(body, bytes.len()).await {
-            let frame = frame.map_err(|error| {
-                Refusal::new(
-                    StatusCode::BAD_REQUEST,
-                    format!("the body broke off: {error}"),
-                )
-            })?;
-            let Some(data) = frame.data_ref() else {
-                continue;
-            };
-            let total = bytes.len() + data.len();
-            if total > self.body_bytes_max {
-                return Err(too_large(total, self.body_bytes_max));
-            }
-            slot.hold(total).await;
-            bytes.extend_from_slice(data);
-        }
-        Ok(bytes)
-    }
-
-    /// Reads the next piece of a body of which `bytes` bytes have arrived.
-    ///
-    /// All connections share one thread. So only a few large bodies are read at a time, one piece each, and
-    /// hundreds of them do not delay a small one. A body whose next piece has not arrived gives its turn to
-    /// others while it waits.
-    async fn next_frame(
-        &self,
-        body: &mut Incoming,
-        bytes: usize,
-    ) -> Option<Result<Frame<Bytes>, hyper::Error>> {
-        if bytes < FAIR_BYTES {
-            return body.frame().await;
-        }
-        yield_now().await;
-        let turn = self.reading.acquire().await;
-        let mut frame = body.frame();
-        let there = poll_fn(|cx| Poll::Ready(Pin::new(&mut frame).poll(cx))).await;
-        drop(turn);
-        match there {
-            Poll::Ready(frame) => frame,
-            Poll::Pending => frame.await,
         }
     }
 
@@ -415,87 +274,6 @@ impl Intake {
             None => Err(no_source(name)),
         }
     }
-
-    fn note_refusal(&self, name: &str, refusal: &Refusal, headers: &[Header], peer: SocketAddr) {
-        let why = refusal.reason.unwrap_or(&refusal.text);
-        let mut refusals = self
-            .refusals
-            .lock()
-            .expect("nobody panics with the refusals locked");
-        refusals.requests += 1;
-        refusals.last = format!("{} {why}", refusal.status.as_u16());
-        let directory = self.store.directory();
-        let Some(source) = directory.source(name) else {
-            return;
-        };
-        let of_source = refusals
-            .of_sources
-            .entry(source.id)
-            .or_insert_with(|| SourceRejections {
-                source: source.id,
-                count: 0,
-                latest: Vec::new(),
-            });
-        of_source.count += 1;
-        let mut secrets: Vec<&Secret> = source.secret.iter().chain(&source.path_token).collect();
-        secrets.extend(source.old_secrets.iter().map(|old| &old.secret));
-        let record = RejectedRequest {
-            at: self.clock.now(),
-            count: 1,
-            address: peer.ip().to_string(),
-            status: refusal.status.as_u16(),
-            reason: why.to_owned(),
-            headers: RejectedRequest::kept_headers(headers, &secrets, refusal.malformed.as_deref()),
-        };
-        let latest = &mut of_source.latest;
-        let same = latest.iter().position(|held| {
-            (&held.address, held.status, &held.reason)
-                == (&record.address, record.status, &record.reason)
-        });
-        match same {
-            Some(index) => {
-                let count = latest.remove(index).count + 1;
-                latest.push(RejectedRequest { count, ..record });
-            }
-            None => {
-                if latest.len() == NOTED_MAX {
-                    latest.remove(0);
-                }
-                latest.push(record);
-            }
-        }
-    }
-
-    /// Returns the requests rejected since the last call, and starts anew.
-    ///
-    /// They are written and logged together: a flood of bad requests must become neither a flood of commits
-    /// nor of log lines.
-    pub(super) fn take_refusals(&self) -> Refusals {
-        std::mem::take(
-            &mut self
-                .refusals
-                .lock()
-                .expect("nobody panics with the refusals locked"),
-        )
-    }
-}
-
-/// Reads the rest of a refused body and discards it.
-///
-/// A sender that is still sending when the connection closes sees a reset, and never the response that says
-/// what is wrong.
-async fn drain(body: &mut Incoming) {
-    let read = async {
-        let mut bytes = 0;
-        while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, Bytes::len);
-            if bytes > DRAINED_BYTES_MAX {
-                return;
-            }
-        }
-    };
-    // A sender that takes longer will not see the response.
-    let _ = timeout(BODY_DEADLINE, read).await;
 }
 
 /// A verified request.
@@ -553,47 +331,6 @@ fn admit(
     Ok(Admitted::Event(receiver))
 }
 
-/// Rejects a request that does not prove its sender.
-fn unverified(rejection: Rejection) -> Refusal {
-    let text = rejection.to_string();
-    let malformed = match rejection {
-        Rejection::Malformed { header, .. } | Rejection::WrongToken { header } => {
-            Some(header.into_owned())
-        }
-        _ => None,
-    };
-    Refusal {
-        malformed,
-        ..Refusal::new(StatusCode::UNAUTHORIZED, text)
-    }
-}
-
-/// Returns the response for an event that was not stored.
-fn cannot_store(error: &Error, source: &Source) -> Refusal {
-    match error {
-        Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
-        Error::NotFound(_) => no_source(&source.name),
-        _ => {
-            if error.is_unavailable() {
-                // The store itself reports once that it cannot write.
-                unavailable("the event cannot be stored now")
-            } else {
-                tracing::error!(
-                    source = source.name,
-                    error = error.chain(),
-                    "cannot store an event"
-                );
-                not_stored()
-            }
-        }
-    }
-}
-
-fn not_stored() -> Refusal {
-    let text = "the event could not be stored";
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
-}
-
 /// Returns why a proxy might read this request differently (RFC 9112, sections 3.2, 6.1 and 6.3).
 ///
 /// What hyper's parser itself refuses is not checked again.
@@ -639,61 +376,9 @@ fn health(method: &Method) -> Reply {
     refused
 }
 
-fn no_source(name: &str) -> Refusal {
-    let text = if check_name(name).is_ok() {
-        format!("no source named {name}; add it with: hookbox source add {name} --kind KIND")
-    } else {
-        "no such source; events go to /in/NAME, and `hookbox source list` shows the names"
-            .to_owned()
-    };
-    Refusal::new(StatusCode::NOT_FOUND, text)
-}
-
-fn too_large(bytes: usize, bytes_max: usize) -> Refusal {
-    let text = format!("body is {bytes} bytes or more, limit is {bytes_max}; see serve --body-max");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
-}
-
-fn unavailable(why: &str) -> Refusal {
-    Refusal::new(
-        StatusCode::SERVICE_UNAVAILABLE,
-        format!("{why}; nothing was kept, send it again"),
-    )
-}
-
-fn refuse(refusal: &Refusal) -> Reply {
-    let mut reply = reply(refusal.status, &json!({ "error": refusal.text }));
-    let headers = reply.headers_mut();
-    match refusal.status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            headers.insert(ALLOW, HeaderValue::from_static("POST"));
-        }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
-        }
-        // Marks the refusal as permanent for the sender, which is another hookbox.
-        StatusCode::LOOP_DETECTED => {
-            headers.insert(hops::HEADER, HeaderValue::from_static("refused"));
-        }
-        _ => {}
-    }
-    reply
-}
-
 /// Builds the response to a handshake.
 fn answer(answered: Answered) -> Reply {
     let mut reply = Response::new(Full::new(Bytes::from(answered.body)));
     *reply.headers_mut() = answered.headers;
-    reply
-}
-
-fn reply(status: StatusCode, body: &Value) -> Reply {
-    let mut text = body.to_string();
-    text.push('\n');
-    let mut reply = Response::new(Full::new(Bytes::from(text)));
-    *reply.status_mut() = status;
-    reply
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }

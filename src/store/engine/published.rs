@@ -10,7 +10,6 @@ use super::sqlite::disk_space::DiskSpace;
 use super::sqlite::in_progress::WorkLog;
 use super::sqlite::lock::Watched;
 use super::trouble::{Kind, Trouble};
-use super::writer::GroupCounter;
 use crate::error::Error;
 use crate::model::id::EndpointId;
 
@@ -125,6 +124,41 @@ impl Published {
     pub(crate) fn notify(&self, woken: &Woken<'_>) {
         for (_, listener) in self.listeners.read().expect(NO_PANIC).iter() {
             listener(woken);
+        }
+    }
+}
+
+/// Counts of commits and jobs since the store was opened.
+#[derive(Debug, Default)]
+pub(crate) struct GroupCounter {
+    commits: AtomicU64,
+    jobs: AtomicU64,
+    largest: AtomicU64,
+}
+
+/// How many commits there were, of how many jobs, and the most jobs in one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GroupStats {
+    /// Successful commits.
+    pub commits: u64,
+    /// Jobs in them.
+    pub jobs: u64,
+    /// The most jobs in one commit.
+    pub largest: u64,
+}
+
+impl GroupCounter {
+    pub(crate) fn count(&self, jobs: usize) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
+        self.largest.fetch_max(jobs as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn read(&self) -> GroupStats {
+        GroupStats {
+            commits: self.commits.load(Ordering::Relaxed),
+            jobs: self.jobs.load(Ordering::Relaxed),
+            largest: self.largest.load(Ordering::Relaxed),
         }
     }
 }

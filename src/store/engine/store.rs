@@ -14,14 +14,14 @@ use super::directory::{self, Directory};
 use super::idempotent_requests::{self, IdempotentRequest};
 use super::job::{Message, Task, Tx};
 use super::measures::Measures;
-use super::published::{Listening, NO_PANIC, Published, Woken};
+use super::published::{GroupCounter, GroupStats, Listening, NO_PANIC, Published, Woken};
 use super::readers::Readers;
 use super::sqlite::disk_space::{DiskSpace, Limits};
 use super::sqlite::lock::{self, ServeLock};
 use super::sqlite::open::{self, Missing};
 use super::sqlite::{marks, place};
 use super::trouble::{Kind, Trouble};
-use super::writer::{GroupCounter, GroupStats, Writer};
+use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 

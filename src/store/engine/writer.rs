@@ -11,7 +11,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, SystemTime};
 
@@ -40,41 +40,6 @@ const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 /// Maximum age of [`Store::directory`](crate::store::engine::Store::directory), with some milliseconds for
 /// the check.
 pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
-
-/// Counts of commits and jobs since the store was opened.
-#[derive(Debug, Default)]
-pub(crate) struct GroupCounter {
-    commits: AtomicU64,
-    jobs: AtomicU64,
-    largest: AtomicU64,
-}
-
-/// How many commits there were, of how many jobs, and the most jobs in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GroupStats {
-    /// Successful commits.
-    pub commits: u64,
-    /// Jobs in them.
-    pub jobs: u64,
-    /// The most jobs in one commit.
-    pub largest: u64,
-}
-
-impl GroupCounter {
-    fn count(&self, jobs: usize) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.jobs.fetch_add(jobs as u64, Ordering::Relaxed);
-        self.largest.fetch_max(jobs as u64, Ordering::Relaxed);
-    }
-
-    pub(crate) fn read(&self) -> GroupStats {
-        GroupStats {
-            commits: self.commits.load(Ordering::Relaxed),
-            jobs: self.jobs.load(Ordering::Relaxed),
-            largest: self.largest.load(Ordering::Relaxed),
-        }
-    }
-}
 
 /// The thread that owns the write connection.
 pub(crate) struct Writer {
