@@ -116,7 +116,7 @@ fn every_page_passes_the_accessibility_check() {
     }
 }
 
-/// The pictures in docs/: `HOOKBOX_WRITE_PICTURES=1 cargo test pictures` takes them anew.
+/// The pictures in docs/: `HOOKBOX_WRITE_PICTURES=1 cargo test --test it pictured` takes them anew.
 #[test]
 fn pages_are_pictured_wide_and_narrow_by_day_and_by_night() {
     if std::env::var_os("HOOKBOX_WRITE_PICTURES").is_none() || no_browser() {
