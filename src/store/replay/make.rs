@@ -148,16 +148,20 @@ fn make_one(
     now: Timestamp,
 ) -> Result<bool> {
     // Someone else may have replayed it since it was found.
-    if tx.directory.endpoint_by_id(candidate.endpoint).is_none()
-        || pending_at(tx, candidate.event, candidate.endpoint)?.is_some()
-    {
+    let known = candidate
+        .endpoint
+        .filter(|id| tx.directory.endpoint_by_id(*id).is_some());
+    let Some(endpoint) = known else {
+        return Ok(false);
+    };
+    if pending_at(tx, candidate.event, endpoint)?.is_some() {
         return Ok(false);
     }
     let new = NewDelivery {
         replay_of: candidate.delivery,
         replay: Some(replay),
         has_new_id,
-        ..NewDelivery::new(candidate.event, candidate.endpoint)
+        ..NewDelivery::new(candidate.event, endpoint)
     };
     add_delivery(tx, &new, now)?;
     Ok(true)

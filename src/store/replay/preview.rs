@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::search::{Candidate, NEW_ENDPOINT, Search};
+use super::search::{Candidate, Search};
 use super::{ReplayOptions, pending_already};
 use crate::error::Result;
 use crate::model::attempt::AttemptRecord;
@@ -104,7 +104,7 @@ struct Sum {
 /// What was found so far.
 #[derive(Default)]
 struct Totals {
-    endpoints: BTreeMap<EndpointId, Sum>,
+    endpoints: BTreeMap<Option<EndpointId>, Sum>,
     days: BTreeMap<String, i64>,
 }
 
@@ -164,15 +164,15 @@ impl Store {
             Some(target) => {
                 let directory = self.fresh_directory()?;
                 let endpoint = directory.resolve_target(target)?;
-                Some(endpoint.map_or(NEW_ENDPOINT, |endpoint| endpoint.id))
+                Some(endpoint.map(|endpoint| endpoint.id))
             }
         };
         let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
         let mut gets_it = HashSet::new();
         for id in distinct {
             let delivery = self.delivery(id)?;
-            let endpoint = to.unwrap_or(delivery.endpoint_id);
-            if delivery.state == State::Pending && endpoint == delivery.endpoint_id {
+            let endpoint = to.unwrap_or(Some(delivery.endpoint_id));
+            if delivery.state == State::Pending && endpoint == Some(delivery.endpoint_id) {
                 return Err(pending_already(self.box_id(), id, id));
             }
             if !gets_it.insert((delivery.event, endpoint)) {
@@ -184,7 +184,7 @@ impl Store {
             };
             let others = self.deliveries(&to_it, PAGE_MAX)?;
             let is_pending = |other: &&DeliveryRecord| {
-                other.endpoint_id == endpoint && other.state == State::Pending
+                Some(other.endpoint_id) == endpoint && other.state == State::Pending
             };
             if options.edited_body.is_none()
                 && let Some(pending) = others.iter().find(is_pending)
@@ -192,7 +192,7 @@ impl Store {
                 return Err(pending_already(self.box_id(), id, pending.id));
             }
             let is_had = |other: &DeliveryRecord| {
-                other.endpoint_id == endpoint && other.state == State::Delivered
+                Some(other.endpoint_id) == endpoint && other.state == State::Delivered
             };
             let bytes = match &options.edited_body {
                 Some(body) => i64::try_from(body.len()).unwrap_or(i64::MAX),
@@ -220,15 +220,15 @@ impl Store {
         let directory = self.fresh_directory()?;
         let mut endpoints = Vec::new();
         for (id, sum) in &counted.endpoints {
-            endpoints.push(match to {
-                Some(target) if *id == NEW_ENDPOINT => of_new_endpoint(target, sum, rate),
-                _ => self.preview_of_endpoint(&directory, *id, sum, rate)?,
+            endpoints.extend(match (id, to) {
+                (Some(id), _) => Some(self.preview_of_endpoint(&directory, *id, sum, rate)?),
+                (None, to) => to.map(|target| of_new_endpoint(target, sum, rate)),
             });
         }
         // Nothing is sent to removed endpoints.
         let total = |of: fn(&Sum) -> i64| {
             let is_sent =
-                |id: EndpointId| id == NEW_ENDPOINT || directory.endpoint_by_id(id).is_some();
+                |id: Option<EndpointId>| id.is_none_or(|id| directory.endpoint_by_id(id).is_some());
             let there = counted.endpoints.iter().filter(|(id, _)| is_sent(**id));
             there.map(|(_, sum)| of(sum)).sum()
         };

@@ -24,9 +24,6 @@ const STEP: i64 = 50_000;
 /// Maximum bodies that one step reads.
 const BODIES: usize = 200;
 
-/// Stands for the endpoint that will be created for a URL: no row has this id.
-pub(crate) const NEW_ENDPOINT: EndpointId = EndpointId(0);
-
 /// A delivery to be created.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
@@ -35,8 +32,8 @@ pub(crate) struct Candidate {
     pub(crate) event: EventId,
     /// The delivery that it repeats.
     pub(crate) delivery: Option<DeliveryId>,
-    /// The endpoint that gets it.
-    pub(crate) endpoint: EndpointId,
+    /// The endpoint that gets it; `None` for the one that will be created for a URL.
+    pub(crate) endpoint: Option<EndpointId>,
     /// When the old delivery was made, or the event received.
     pub(crate) made: Timestamp,
     /// Size of the body.
@@ -57,8 +54,10 @@ pub(crate) struct Search {
     statement: String,
     selection: Selection,
     state: Option<State>,
+    /// The endpoint of the old deliveries, where the statement asks for it.
     from: Option<EndpointId>,
-    to: Option<EndpointId>,
+    /// The endpoint that gets all of them, where the statement asks for it; null if it will be created.
+    to: Option<Option<EndpointId>>,
     /// For a backfill: the endpoint whose filters an event must pass.
     wanting: Option<Arc<Endpoint>>,
     text: Option<Text>,
@@ -101,14 +100,15 @@ impl Search {
             None => None,
             Some(target) => directory.resolve_target(target)?.cloned(),
         };
-        let to = target.map(|_| endpoint.as_ref().map_or(NEW_ENDPOINT, |held| held.id));
+        let is_backfill = asked.kind == ReplayKind::Backfill;
+        let to = (is_backfill || asked.to.is_some()).then(|| endpoint.as_ref().map(|held| held.id));
         let text = selection.text.as_deref().map(Text::new).transpose()?;
         Ok(Search {
             statement: statement(asked, &selection),
             state: selection.state,
-            from,
+            from: from.filter(|_| !is_backfill),
             to,
-            wanting: endpoint.filter(|_| asked.kind == ReplayKind::Backfill),
+            wanting: endpoint.filter(|_| is_backfill),
             text,
             selection,
         })
@@ -141,11 +141,8 @@ impl Search {
             (":since", some(&selection.since)),
             (":until", some(&selection.until)),
         ];
-        for (name, value) in optional {
-            if let Some(value) = value.filter(|_| self.statement.contains(name)) {
-                values.push((name, value));
-            }
-        }
+        let given = optional.into_iter();
+        values.extend(given.filter_map(|(name, value)| Some((name, value?))));
         let found = store.read(|conn| {
             conn.all::<Candidate>(&self.statement, values.as_slice(), read_candidate)
         })?;
