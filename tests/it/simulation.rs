@@ -376,7 +376,8 @@ fn whatever_happens_nothing_is_lost_early_late_or_out_of_order() {
     let seeds = number("HOOKBOX_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // More than there are cores: a life mostly waits for its disk.
+        for _ in 0..8 {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
