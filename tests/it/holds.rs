@@ -4,6 +4,19 @@ use serde_json::json;
 
 use crate::support::{Bench, DAY, HOUR, Receiver, Script, TestDb, at, replied, unreachable};
 
+/// Whatever is due is sent once an hour, so many times.
+fn hours_pass(bench: &mut Bench, count: usize) {
+    for _ in 0..count {
+        bench.run_due();
+        bench.advance(HOUR);
+    }
+}
+
+fn is_held(bench: &Bench) -> bool {
+    let report = bench.store.endpoint_report("edge").unwrap();
+    report.endpoint.held.is_some()
+}
+
 #[test]
 fn an_endpoint_that_refuses_everything_for_five_days_is_held_and_loses_nothing() {
     let mut bench = Bench::with_edge(
@@ -43,19 +56,8 @@ fn an_endpoint_that_refuses_everything_for_five_days_is_held_and_loses_nothing()
     assert_eq!((report.pending, report.dead), (1, 0));
     // Resumed, it has its five days again.
     bench.store.resume_endpoint("edge").unwrap();
-    for _ in 0..24 {
-        bench.run_due();
-        bench.advance(HOUR);
-    }
-    assert!(
-        bench
-            .store
-            .endpoint_report("edge")
-            .unwrap()
-            .endpoint
-            .held
-            .is_none()
-    );
+    hours_pass(&mut bench, 24);
+    assert!(!is_held(&bench));
 }
 
 #[test]
@@ -71,10 +73,7 @@ fn one_success_restarts_the_five_days_and_a_clock_that_jumps_does_not_end_them()
     bench.event();
     bench.run_due();
     bench.clock.set_wall(at("2026-07-01T12:00:00Z"));
-    for _ in 0..100 {
-        bench.run_due();
-        bench.advance(HOUR);
-    }
+    hours_pass(&mut bench, 100);
     bench.restart();
     bench.run_due();
     bench.script.clone().then(replied(200));
@@ -82,19 +81,8 @@ fn one_success_restarts_the_five_days_and_a_clock_that_jumps_does_not_end_them()
     bench.event();
     bench.run_due();
     bench.event();
-    for _ in 0..100 {
-        bench.run_due();
-        bench.advance(HOUR);
-    }
-    assert!(
-        bench
-            .store
-            .endpoint_report("edge")
-            .unwrap()
-            .endpoint
-            .held
-            .is_none()
-    );
+    hours_pass(&mut bench, 100);
+    assert!(!is_held(&bench));
 }
 
 #[test]

@@ -96,6 +96,9 @@ pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
     }
 }
 
+/// One of the things that are looked at beside the pages.
+type Look = fn(&Connection) -> Result<Vec<Fault>>;
+
 /// All faults, as of one moment.
 pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>> {
     let transaction = connection.unchecked_transaction()?;
@@ -113,17 +116,15 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
         Err(error) if error.is_damage() => return Ok(vec![Fault::damaged(error.chain())]),
         Err(error) => return Err(error),
     };
-    let is_older = schema_version(&transaction)
-        .is_ok_and(|found| found.is_some_and(|found| found < SCHEMA_VERSION));
-    if depth == Depth::Full && is_older {
-        faults.extend(foreign_keys(&transaction)?);
-        if faults.is_empty() {
-            return Err(Error::Refused(format!(
-                "its pages are whole, and it is of an older schema: any other command, such as `hookbox stats`, brings it up to version {SCHEMA_VERSION}; then look again"
-            )));
-        }
-    } else if depth == Depth::Full {
-        for look in [foreign_keys, disagreements, lost_keys] {
+    if depth == Depth::Full {
+        let version = schema_version(&transaction).ok().flatten();
+        let is_older = version.is_some_and(|found| found < SCHEMA_VERSION);
+        // What is kept twice is compared by the newest names.
+        let looks: &[Look] = match is_older {
+            true => &[foreign_keys],
+            false => &[foreign_keys, disagreements, lost_keys],
+        };
+        for look in looks {
             match look(&transaction) {
                 Ok(more) => faults.extend(more),
                 // Unreadable pages were reported above, except for damage that shows only when a whole row
@@ -134,6 +135,11 @@ pub(crate) fn faults(connection: &Connection, depth: Depth) -> Result<Vec<Fault>
                 }
                 Err(error) => return Err(error),
             }
+        }
+        if is_older && faults.is_empty() {
+            return Err(Error::Refused(format!(
+                "its pages are whole, and it is of an older schema: any other command, such as `hookbox stats`, brings it up to version {SCHEMA_VERSION}; then look again"
+            )));
         }
     }
     Ok(faults)

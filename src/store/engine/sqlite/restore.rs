@@ -121,12 +121,18 @@ fn put_in_place(
         false => error,
     })?;
     let copied = draft.connect()?;
-    // What is wrong with the pages of an older one shows before it is brought up.
-    let mut found = faults(&copied, Depth::Quick)?;
-    if !found.iter().any(|fault| fault.is_damage) {
-        if let Some(version) = schema_version(&copied)?.filter(|found| *found < SCHEMA_VERSION) {
-            migrate(&copied, draft.path(), version)?;
-        }
+    let version = schema_version(&copied).ok().flatten();
+    let older = version.filter(|found| *found < SCHEMA_VERSION);
+    // Of an older one the pages are looked at before it is brought up: a step may trip over what is damaged.
+    let depth = match older {
+        Some(_) => Depth::Quick,
+        None => Depth::Full,
+    };
+    let mut found = faults(&copied, depth)?;
+    if let Some(version) = older
+        && !found.iter().any(|fault| fault.is_damage)
+    {
+        migrate(&copied, draft.path(), version)?;
         found = faults(&copied, Depth::Full)?;
     }
     if let Some(fault) = found.iter().find(|fault| fault.is_damage) {
