@@ -28,11 +28,11 @@ pub(crate) enum Shift {
 /// In order from the latest due time to the earliest, so that a delivery with its new, later due
 /// time is not read again.
 const WAITING: &str = "select id, due_ms
-                       from hookbox_delivery indexed by hookbox_delivery_due
-                       where endpoint_id = :endpoint and state = 'pending' and due_ms > :after
-                           and (due_ms < :due or (due_ms = :due and id < :id)) and tries > 0
-                       order by due_ms desc, id desc
-                       limit :limit";
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms > :after
+         and (due_ms < :due or (due_ms = :due and id < :id)) and tries > 0
+     order by due_ms desc, id desc
+     limit :limit";
 
 impl Store {
     /// The latest time at which an event came or an endpoint was tried.

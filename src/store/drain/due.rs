@@ -31,27 +31,27 @@ pub struct DueDelivery {
 }
 
 const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
-                               from hookbox_delivery indexed by hookbox_delivery_due
-                               where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
-                               order by due_ms, id
-                               limit :limit";
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
+     order by due_ms, id
+     limit :limit";
 
 /// In the order in which the deliveries were made, which is the order of their events. The partial
 /// index is sorted by due time, so this uses the index over all rows of the endpoint, from the
 /// first pending row on. Almost all rows after that one are pending too.
 const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id
-                        from hookbox_delivery indexed by hookbox_delivery_endpoint
-                        where endpoint_id = :endpoint and id >= :from and state = 'pending'
-                        order by id
-                        limit :limit";
+     from hookbox_delivery indexed by hookbox_delivery_endpoint
+     where endpoint_id = :endpoint and id >= :from and state = 'pending'
+     order by id
+     limit :limit";
 
 const FIRST_PENDING: &str = "select min(id)
-                             from hookbox_delivery indexed by hookbox_delivery_due
-                             where endpoint_id = :endpoint and state = 'pending'";
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending'";
 
 const NEXT_DUE_OF_ENDPOINT: &str = "select min(due_ms)
-                                    from hookbox_delivery indexed by hookbox_delivery_due
-                                    where endpoint_id = :endpoint and state = 'pending' and due_ms > :now";
+     from hookbox_delivery indexed by hookbox_delivery_due
+     where endpoint_id = :endpoint and state = 'pending' and due_ms > :now";
 
 impl Store {
     /// The deliveries of an endpoint that are due, earliest due time first, at most `limit`.
@@ -149,8 +149,8 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
 }
 
 const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
-                                e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
-                                e.encoding, e.bytes";
+     e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
+     e.encoding, e.bytes";
 
 const OF_DELIVERY: &str =
     ", iif(d.replay_of is null and d.replay_id is null, e.received_ms, d.created_ms) as owed_ms

@@ -17,10 +17,10 @@ pub(crate) const BATCH: i64 = 1_000;
 /// An endpoint's pending deliveries whose events were received at or before `:up_to`. The index over
 /// pending rows finds them early: they are its oldest rows, or nearly.
 const PENDING_UP_TO: &str = "select d.id
-                             from hookbox_delivery as d indexed by hookbox_delivery_due
-                             join hookbox_event as e on e.id = d.event_id
-                             where d.endpoint_id = :endpoint and d.state = 'pending' and e.received_ms <= :up_to
-                             limit :limit";
+     from hookbox_delivery as d indexed by hookbox_delivery_due
+     join hookbox_event as e on e.id = d.event_id
+     where d.endpoint_id = :endpoint and d.state = 'pending' and e.received_ms <= :up_to
+     limit :limit";
 
 /// Of the `:limit` deliveries of an endpoint that are due first, those that are owed since `:up_to` or
 /// longer. A replay is owed since it was made, any other delivery since its event was received.
@@ -28,18 +28,18 @@ const PENDING_UP_TO: &str = "select d.id
 /// Deliveries that were owed before the wall clock was last set are left out: they may be younger than they
 /// look.
 const FIRST_UP_TO: &str = "select id from (
-                               select first.id, iif(first.is_asked_for, first.created_ms, e.received_ms) as owed_ms
-                               from (
-                                   select id, event_id, created_ms, replay_of is not null or replay_id is not null as is_asked_for
-                                   from hookbox_delivery indexed by hookbox_delivery_due
-                                   where endpoint_id = :endpoint and state = 'pending'
-                                   order by due_ms, id
-                                   limit :limit
-                               ) as first
-                               join hookbox_event as e on e.id = first.event_id
-                           )
-                           where owed_ms <= :up_to and owed_ms >= :plausible
-                               and owed_ms > ifnull((select max(from_ms) from hookbox_clock_set), -1)";
+         select first.id, iif(first.is_asked_for, first.created_ms, e.received_ms) as owed_ms
+         from (
+             select id, event_id, created_ms, replay_of is not null or replay_id is not null as is_asked_for
+             from hookbox_delivery indexed by hookbox_delivery_due
+             where endpoint_id = :endpoint and state = 'pending'
+             order by due_ms, id
+             limit :limit
+         ) as first
+         join hookbox_event as e on e.id = first.event_id
+     )
+     where owed_ms <= :up_to and owed_ms >= :plausible
+         and owed_ms > ifnull((select max(from_ms) from hookbox_clock_set), -1)";
 
 /// Which deliveries of an endpoint are too old.
 #[derive(Debug)]
@@ -89,9 +89,13 @@ impl Store {
         now: Timestamp,
     ) -> Result<Duration> {
         self.read(|conn| {
-            let millis: i64 = conn.one("select ifnull(sum(max(0, min(ifnull(ended_ms, :now), :now) - max(since_ms, :since))), 0)
-                                        from hookbox_outage
-                                        where endpoint_id = :endpoint and (ended_ms is null or ended_ms > :since)", params! { ":endpoint": endpoint, ":since": since, ":now": now }, |row| row.get(0))?;
+            let millis: i64 = conn.one(
+                "select ifnull(sum(max(0, min(ifnull(ended_ms, :now), :now) - max(since_ms, :since))), 0)
+                 from hookbox_outage
+                 where endpoint_id = :endpoint and (ended_ms is null or ended_ms > :since)",
+                params! { ":endpoint": endpoint, ":since": since, ":now": now },
+                |row| row.get(0),
+            )?;
             Ok(Duration::from_millis(u64::try_from(millis).unwrap_or(0)))
         })
     }
@@ -199,7 +203,6 @@ pub(crate) fn settle(
     settlement: Settlement<'_>,
 ) -> Result<i64> {
     let Settlement { to, reason, now } = settlement;
-    let mut settled = 0;
     for id in deliveries {
         tx.conn.change_one(
             "update hookbox_delivery
@@ -208,8 +211,8 @@ pub(crate) fn settle(
              where id = :id and state = 'pending'",
             params! { ":to": to, ":now": now, ":reason": reason, ":id": id },
         )?;
-        settled += 1;
     }
+    let settled = deliveries.len() as i64;
     if settled > 0 {
         tx.tally
             .deliveries_moved(endpoint, State::Pending, to, settled);

@@ -273,15 +273,17 @@ fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
 
 fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
     let response = report.response.as_ref();
-    tx.conn.run("insert into hookbox_attempt (
-                     id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
-                     outcome, status, error, request_headers, response_headers, response_body,
-                     response_truncated
-                 ) values (
-                     :delivery * 1024 + :number, :delivery, :number, :started, :resolve, :connect, :wait, :read, :total,
-                     :outcome, :status, :error, :request_headers, :response_headers, :response_body,
-                     :response_truncated
-                 )", params! {
+    tx.conn.run(
+        "insert into hookbox_attempt (
+             id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
+             outcome, status, error, request_headers, response_headers, response_body,
+             response_truncated
+         ) values (
+             :delivery * 1024 + :number, :delivery, :number, :started, :resolve, :connect, :wait, :read, :total,
+             :outcome, :status, :error, :request_headers, :response_headers, :response_body,
+             :response_truncated
+         )",
+        params! {
             ":delivery": report.delivery,
             ":number": number,
             ":started": report.started,
@@ -297,7 +299,8 @@ fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
             ":response_headers": HeadersRef(response.map_or(&[], |response| &response.headers)),
             ":response_body": response.map_or(&[][..], |response| &response.body),
             ":response_truncated": response.is_some_and(|response| response.truncated),
-        })?;
+        },
+    )?;
     attempt_added(tx, report.delivery, number)
 }
 

@@ -150,12 +150,16 @@ pub(crate) fn load(conn: Conn<'_>) -> Result<Directory> {
         complete.push(Arc::new(source));
     }
     let sources = complete;
-    let endpoints = conn.all::<Endpoint>("select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                                                 timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, manual_retry_seq,
-                                                 held_ms, held_reason
-                                          from hookbox_endpoint
-                                          where removed_ms is null
-                                          order by id", &[], read_endpoint)?;
+    let endpoints = conn.all::<Endpoint>(
+        "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
+                timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, manual_retry_seq,
+                held_ms, held_reason
+         from hookbox_endpoint
+         where removed_ms is null
+         order by id",
+        &[],
+        read_endpoint,
+    )?;
     let mut complete = Vec::with_capacity(endpoints.len());
     for mut endpoint in endpoints {
         endpoint.old_secrets = old_secrets(conn, "endpoint", endpoint.id.0)?;

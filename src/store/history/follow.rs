@@ -246,10 +246,10 @@ fn both_ends(outage: OutageRecord) -> impl Iterator<Item = FeedEvent> {
 }
 
 const NEXT_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
-                           where id > :place order by id limit :limit";
+     where id > :place order by id limit :limit";
 
 const LATEST_PLACES: &str = "select id, attempt_id from hookbox_recent_attempt
-                             where id < :place order by id desc limit :limit";
+     where id < :place order by id desc limit :limit";
 
 const OPEN_OUTAGES: &str =
     "select id from hookbox_outage indexed by hookbox_outage_open where ended_ms is null";

@@ -92,18 +92,21 @@ impl Store {
         self.read(|conn| {
             let inside = Inside::read(conn)?;
             // One statement, so that all values are from the same moment.
-            conn.one("select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
-                             ifnull(sum(value) filter (where of = 'endpoint' and what = 'superseded'), 0) as superseded,
-                             (select count(*) from hookbox_outbox_row) as outbox,
-                             (select min((
-                                 select min(d.due_ms) from hookbox_delivery as d
-                                 where d.endpoint_id = p.id and d.state = 'pending'
-                             )) from hookbox_endpoint as p) as oldest_due_ms
-                      from hookbox_tally", &[], |row| {
+            conn.one(
+                "select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
+                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
+                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
+                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
+                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
+                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'superseded'), 0) as superseded,
+                        (select count(*) from hookbox_outbox_row) as outbox,
+                        (select min((
+                            select min(d.due_ms) from hookbox_delivery as d
+                            where d.endpoint_id = p.id and d.state = 'pending'
+                        )) from hookbox_endpoint as p) as oldest_due_ms
+                 from hookbox_tally",
+                &[],
+                |row| {
                     Ok(Stats {
                         events: row.get("events")?,
                         outbox: row.get("outbox")?,
@@ -116,7 +119,8 @@ impl Store {
                         db_bytes: sizes.database + sizes.wal,
                         reusable_bytes: inside.free,
                     })
-                })
+                },
+            )
         })
     }
 }

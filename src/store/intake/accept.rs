@@ -295,8 +295,8 @@ fn route_again(
 /// The index is named: through the index by endpoint this would read every delivery that the endpoint ever
 /// had.
 const LAST_DELIVERY: &str = "select max(id)
-                             from hookbox_delivery indexed by hookbox_delivery_event
-                             where event_id = :event and endpoint_id = :endpoint";
+     from hookbox_delivery indexed by hookbox_delivery_event
+     where event_id = :event and endpoint_id = :endpoint";
 
 /// A delivery to be added.
 pub(crate) struct NewDelivery<'a> {
@@ -373,8 +373,8 @@ pub(crate) fn pending_at(
 }
 
 const PENDING_AT: &str = "select min(id)
-                          from hookbox_delivery indexed by hookbox_delivery_event
-                          where event_id = :event and endpoint_id = :endpoint and state = 'pending'";
+     from hookbox_delivery indexed by hookbox_delivery_event
+     where event_id = :event and endpoint_id = :endpoint and state = 'pending'";
 
 /// Makes a pending delivery due now, if it waits for its next try; no try is added. Returns whether it
 /// waited.

@@ -62,10 +62,10 @@ struct Waiting {
 }
 
 const NEXT: &str = "select id, mark, type, body, key, source, content_type, headers, inserted_ms
-                    from hookbox_outbox_row
-                    where problem is null
-                    order by id
-                    limit :limit";
+     from hookbox_outbox_row
+     where problem is null
+     order by id
+     limit :limit";
 
 /// Adds an event to the outbox, in the caller's own transaction: it commits or rolls back with it.
 ///

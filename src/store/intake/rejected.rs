@@ -81,9 +81,11 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRejections]) -> Result<()> {
                 },
                 |row| row.get(0),
             )?;
-            tx.conn.run("insert into hookbox_rejected_request (
-                             source_id, number, at_ms, count, address, status, reason, headers
-                         ) values (:source, :number, :at, :count, :address, :status, :reason, :headers)", params! {
+            tx.conn.run(
+                "insert into hookbox_rejected_request (
+                     source_id, number, at_ms, count, address, status, reason, headers
+                 ) values (:source, :number, :at, :count, :address, :status, :reason, :headers)",
+                params! {
                     ":source": of_source.source,
                     ":number": number,
                     ":at": refusal.at,
@@ -92,7 +94,8 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRejections]) -> Result<()> {
                     ":status": refusal.status,
                     ":reason": refusal.reason,
                     ":headers": HeadersRef(&refusal.headers),
-                })?;
+                },
+            )?;
         }
         tx.conn.run(
             "delete from hookbox_rejected_request

@@ -16,22 +16,22 @@ use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 
 const COLUMNS: &str = "select r.id, r.kind, r.state, r.asked_by, r.created_ms, r.ended_ms, r.filter, p.name as to_name,
-                          r.new_id, r.rate, r.expected, r.up_to, r.done_to, r.made
-                       from hookbox_replay as r
-                       left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
+        r.new_id, r.rate, r.expected, r.up_to, r.done_to, r.made
+     from hookbox_replay as r
+     left join hookbox_endpoint as p on p.id = r.to_endpoint_id";
 
 /// Maximum deliveries cancelled in one transaction.
 const CANCEL_BATCH: usize = 500;
 
 /// Counts the pending deliveries of a bulk replay whose endpoints are neither held nor offline.
 const AHEAD: &str = "select count(*)
-                     from hookbox_delivery as d indexed by hookbox_delivery_replay
-                     join hookbox_endpoint as p on p.id = d.endpoint_id
-                     where d.replay_id = :id and d.state = 'pending' and p.held_ms is null
-                         and not exists (
-                             select 1 from hookbox_outage as o
-                             where o.endpoint_id = d.endpoint_id and o.ended_ms is null
-                         )";
+     from hookbox_delivery as d indexed by hookbox_delivery_replay
+     join hookbox_endpoint as p on p.id = d.endpoint_id
+     where d.replay_id = :id and d.state = 'pending' and p.held_ms is null
+         and not exists (
+             select 1 from hookbox_outage as o
+             where o.endpoint_id = d.endpoint_id and o.ended_ms is null
+         )";
 
 impl Store {
     /// Stores a new bulk replay. Its deliveries are created a few at a time while a process serves

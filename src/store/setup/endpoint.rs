@@ -218,24 +218,26 @@ fn owner(id: EndpointId) -> Owner {
 fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<EndpointId> {
     let filters = &endpoint.filters;
     let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
-    let id = tx.conn.one("insert into hookbox_endpoint (
-                              name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                              timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
-                          ) values (
-                              :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-                              :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
-                          )
-                          on conflict (name) do update set
-                              url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
-                              signature = :signature, connection = :connection,
-                              types = :types, sources = :sources, branches = :branches, when_true = :when,
-                              timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
-                              retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-                              probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
-                              held_ms = iif(removed_ms is null, held_ms, null),
-                              held_reason = iif(removed_ms is null, held_reason, null),
-                              removed_ms = null
-                          returning id", params! {
+    let id = tx.conn.one(
+        "insert into hookbox_endpoint (
+             name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
+             timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
+         ) values (
+             :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
+             :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
+         )
+         on conflict (name) do update set
+             url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
+             signature = :signature, connection = :connection,
+             types = :types, sources = :sources, branches = :branches, when_true = :when,
+             timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
+             retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
+             probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
+             held_ms = iif(removed_ms is null, held_ms, null),
+             held_reason = iif(removed_ms is null, held_reason, null),
+             removed_ms = null
+         returning id",
+        params! {
                 ":name": endpoint.name,
                 ":url": endpoint.url.as_text(),
                 ":format": endpoint.format.name(),
@@ -260,7 +262,9 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":ordered": endpoint.is_ordered,
                 ":only_replays": endpoint.gets_only_replays,
                 ":now": now,
-            }, |row| row.get(0))?;
+            },
+        |row| row.get(0),
+    )?;
     tx.tally.configured();
     Ok(id)
 }
@@ -293,13 +297,16 @@ fn remove_endpoint_batch(
             "endpoint {name} has deliveries pending; to cancel them and remove it, add --cancel-pending"
         )));
     }
-    let batch = tx.conn.run("update hookbox_delivery
-                             set state = 'cancelled', due_ms = null, settled_ms = :now, reason = 'the endpoint was removed'
-                             where state = 'pending' and id in (
-                                 select id from hookbox_delivery
-                                 where endpoint_id = :endpoint and state = 'pending'
-                                 limit :limit
-                             )", params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH })?;
+    let batch = tx.conn.run(
+        "update hookbox_delivery
+         set state = 'cancelled', due_ms = null, settled_ms = :now, reason = 'the endpoint was removed'
+         where state = 'pending' and id in (
+             select id from hookbox_delivery
+             where endpoint_id = :endpoint and state = 'pending'
+             limit :limit
+         )",
+        params! { ":now": now, ":endpoint": endpoint.id, ":limit": CANCEL_BATCH },
+    )?;
     let batch = i64::try_from(batch).unwrap_or(CANCEL_BATCH);
     if batch > 0 {
         tx.tally

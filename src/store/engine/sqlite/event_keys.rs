@@ -345,9 +345,9 @@ fn is_there(conn: Conn<'_>, id: EventId) -> Result<bool> {
 const OLDER: &str = "select event_id from hookbox_key where hash = :hash";
 
 const NEWER_IN_LOG: &str = "select hash, event_id
-                            from hookbox_recent_key
-                            where event_id > ifnull(:newest, 0)
-                            order by event_id";
+     from hookbox_recent_key
+     where event_id > ifnull(:newest, 0)
+     order by event_id";
 
 /// The event, if its key is exactly this one.
 fn compare(

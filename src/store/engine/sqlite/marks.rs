@@ -155,11 +155,14 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
 /// Removes marks that no row uses any more. A mark is unused when the next mark begins before the first row
 /// that is left.
 pub(crate) fn forget(conn: Conn<'_>) -> Result<()> {
-    conn.run("delete from hookbox_mark
-              where id < (
-                  select max(id) from hookbox_mark
-                  where event_from <= (select min(id) from hookbox_event)
-                      and delivery_from <= (select ifnull(min(id), delivery_from) from hookbox_delivery)
-              )", &[])?;
+    conn.run(
+        "delete from hookbox_mark
+         where id < (
+             select max(id) from hookbox_mark
+             where event_from <= (select min(id) from hookbox_event)
+                 and delivery_from <= (select ifnull(min(id), delivery_from) from hookbox_delivery)
+         )",
+        &[],
+    )?;
     Ok(())
 }
