@@ -29,9 +29,9 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 
 /// Makes every other panic of this process end the process.
 pub(crate) fn abort_on_other_panics() {
-    let told = std::panic::take_hook();
+    let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        told(panic);
+        previous(panic);
         if !CATCHES.get() {
             abort();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookbox::model::attempt::Timing;
 use hookbox::model::endpoint::Endpoint;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Scheduler, Transport};
+use hookbox::outbound::{Exchange, OutboundRequest, Scheduler, SendResult, Transport};
 use hookbox::time::ManualClock;
 use rustix::time::{ClockId, clock_gettime};
 
@@ -137,7 +137,7 @@ impl Transport for Away {
     fn send(&self, _: &Endpoint, _: &OutboundRequest) -> Exchange {
         Exchange {
             timing: Timing::default(),
-            answer: Answer::Unreachable {
+            result: SendResult::Unreachable {
                 error: "cannot connect: network is unreachable".to_owned(),
             },
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::progress;
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
-use crate::model::replay::ReplayMove;
+use crate::model::replay::ReplayTransition;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReplaysCommand {
@@ -58,9 +58,9 @@ pub(super) fn run(context: &Context, command: ReplaysCommand) -> Result<()> {
             progress::watch(context, &store, store.box_id().parse_replay(&id)?)?;
             return show(context, &id);
         }
-        ReplaysCommand::Pause { id } => (id, ReplayMove::Pause),
-        ReplaysCommand::Resume { id } => (id, ReplayMove::Resume),
-        ReplaysCommand::Cancel { id } => (id, ReplayMove::Cancel),
+        ReplaysCommand::Pause { id } => (id, ReplayTransition::Pause),
+        ReplaysCommand::Resume { id } => (id, ReplayTransition::Resume),
+        ReplaysCommand::Cancel { id } => (id, ReplayTransition::Cancel),
     };
     let store = context.store()?;
     let id = store.box_id().parse_replay(&id)?;

@@ -90,27 +90,27 @@ fn line(manner: Manner, feed_event: &FeedEvent, box_id: &BoxId, now: Timestamp) 
     if manner == Manner::Json {
         return feed_event.json(box_id, now).to_string();
     }
-    let told = told(feed_event, box_id);
+    let line = feed_line(feed_event, box_id);
     let at = feed_event.at().to_string();
     let at = at.get(..19).unwrap_or(&at).replace('T', " ");
     if manner == Manner::Plain {
-        return format!("{at}  {:<11}  {}", told.what, told.text);
+        return format!("{at}  {:<11}  {}", line.what, line.text);
     }
-    let (dim, style) = (Style::new().dimmed(), told.style);
+    let (dim, style) = (Style::new().dimmed(), line.style);
     format!(
         "{dim}{at}{dim:#}  {style}{:<11}{style:#}  {}",
-        told.what, told.text
+        line.what, line.text
     )
 }
 
 /// The text that a person gets for a feed event.
-struct Told {
+struct FeedLine {
     what: &'static str,
     style: Style,
     text: String,
 }
 
-fn told(feed_event: &FeedEvent, box_id: &BoxId) -> Told {
+fn feed_line(feed_event: &FeedEvent, box_id: &BoxId) -> FeedLine {
     let style = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
     let (what, style, text) = match feed_event {
         FeedEvent::Event(event) => {
@@ -161,7 +161,7 @@ fn told(feed_event: &FeedEvent, box_id: &BoxId) -> Told {
             ("online", style(AnsiColor::Green), text)
         }
     };
-    Told {
+    FeedLine {
         what,
         style,
         text: harmless(&text),

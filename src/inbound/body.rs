@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::connection_limiter::ConnectionSlot;
-use super::rejection::{Refusal, too_large};
+use super::rejection::{ErrorReply, too_large};
 
 /// How long a body may take to arrive. Gogs gives up on the whole exchange after 15 seconds.
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
@@ -55,13 +55,13 @@ impl Bodies {
         body: &mut Incoming,
         declared: Option<usize>,
         slot: &ConnectionSlot,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorReply> {
         match timeout(BODY_DEADLINE, self.read_body(body, declared, slot)).await {
-            Ok(Err(refusal)) => {
-                if refusal.status == StatusCode::PAYLOAD_TOO_LARGE {
+            Ok(Err(error_reply)) => {
+                if error_reply.status == StatusCode::PAYLOAD_TOO_LARGE {
                     drain(body).await;
                 }
-                Err(refusal)
+                Err(error_reply)
             }
             Ok(read) => read,
             Err(_) => {
@@ -69,7 +69,7 @@ impl Bodies {
                     "the body did not arrive within {}s",
                     BODY_DEADLINE.as_secs()
                 );
-                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, text))
+                Err(ErrorReply::new(StatusCode::REQUEST_TIMEOUT, text))
             }
         }
     }
@@ -82,11 +82,11 @@ impl Bodies {
         body: &mut Incoming,
         declared: Option<usize>,
         slot: &ConnectionSlot,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Vec<u8>, ErrorReply> {
         let mut bytes = Vec::with_capacity(declared.unwrap_or(0).min(PREALLOCATED_BYTES_MAX));
         while let Some(frame) = self.next_frame(body, bytes.len()).await {
             let frame = frame.map_err(|error| {
-                Refusal::new(
+                ErrorReply::new(
                     StatusCode::BAD_REQUEST,
                     format!("the body broke off: {error}"),
                 )

@@ -184,8 +184,8 @@ fn serve(
         }
         notes.abort();
     });
-    if let Err(error) = write_refusals(store, intake) {
-        tracing::warn!(error = error.chain(), "cannot write refusals down");
+    if let Err(error) = write_rejections(store, intake) {
+        tracing::warn!(error = error.chain(), "cannot write rejections down");
     }
 }
 
@@ -303,10 +303,10 @@ async fn record_rejected(store: Store, intake: Arc<Intake>) {
     period.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         period.tick().await;
-        if let Some(refusals) = tell_refusals(&intake) {
-            store.record_rejected_then(refusals, |result| {
+        if let Some(rejections) = take_rejections(&intake) {
+            store.record_rejected_then(rejections, |result| {
                 if let Err(error) = result {
-                    tracing::warn!(error = error.chain(), "cannot write refusals down");
+                    tracing::warn!(error = error.chain(), "cannot write rejections down");
                 }
             });
         }
@@ -314,20 +314,20 @@ async fn record_rejected(store: Store, intake: Arc<Intake>) {
 }
 
 /// Logs the requests rejected since the last time, in one line; returns what is to be written.
-fn tell_refusals(intake: &Intake) -> Option<Vec<SourceRejections>> {
-    let refusals = intake.rejected.take();
-    if refusals.requests > 0 {
+fn take_rejections(intake: &Intake) -> Option<Vec<SourceRejections>> {
+    let rejections = intake.rejected.take();
+    if rejections.requests > 0 {
         tracing::warn!(
-            requests = refusals.requests,
-            last = refusals.last,
+            requests = rejections.requests,
+            last = rejections.last,
             "event.refused"
         );
     }
-    let of_sources: Vec<SourceRejections> = refusals.of_sources.into_values().collect();
+    let of_sources: Vec<SourceRejections> = rejections.of_sources.into_values().collect();
     (!of_sources.is_empty()).then_some(of_sources)
 }
 
 /// Writes the last rejected requests, and waits for the commit.
-fn write_refusals(store: &Store, intake: &Intake) -> Result<()> {
-    tell_refusals(intake).map_or(Ok(()), |refusals| store.record_rejected(refusals))
+fn write_rejections(store: &Store, intake: &Intake) -> Result<()> {
+    take_rejections(intake).map_or(Ok(()), |rejections| store.record_rejected(rejections))
 }

@@ -22,7 +22,7 @@ const REST_MIN: Duration = Duration::from_millis(5);
 
 /// The running thread. Dropping it stops it.
 pub struct Outbox {
-    bell: SyncSender<()>,
+    signal: SyncSender<()>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     _listening: Listening,
@@ -34,22 +34,22 @@ impl Outbox {
     /// # Errors
     /// [`Error::Io`] when the thread cannot be started.
     pub fn start(store: Store, clock: Arc<dyn Clock>) -> Result<Outbox> {
-        // One pending ring is enough, however many there were.
-        let (bell, rung) = sync_channel(1);
-        let ring = bell.clone();
+        // One pending signal is enough, however many there were.
+        let (signal, signalled) = sync_channel(1);
+        let sender = signal.clone();
         let listening = store.on_wake(move |woken| {
             if matches!(woken, Woken::All) {
-                let _ = ring.try_send(());
+                let _ = sender.try_send(());
             }
         });
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let thread = std::thread::Builder::new()
             .name("outbox".to_owned())
-            .spawn(move || work(&store, clock.as_ref(), &rung, &stopped))
+            .spawn(move || work(&store, clock.as_ref(), &signalled, &stopped))
             .map_err(|error| Error::io("start the outbox's thread", error))?;
         Ok(Outbox {
-            bell,
+            signal,
             stop,
             thread: Some(thread),
             _listening: listening,
@@ -63,8 +63,8 @@ impl Outbox {
 
     fn join(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        // If a ring is already pending, it is enough.
-        let _ = self.bell.try_send(());
+        // If a signal is already pending, it is enough.
+        let _ = self.signal.try_send(());
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {
@@ -79,7 +79,7 @@ impl Drop for Outbox {
     }
 }
 
-fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool) {
+fn work(store: &Store, clock: &dyn Clock, signalled: &Receiver<()>, stop: &AtomicBool) {
     // The cause that kept some rows from being taken over may be gone by now.
     let mut retries = true;
     while !stop.load(Ordering::Relaxed) {
@@ -106,10 +106,10 @@ fn work(store: &Store, clock: &dyn Clock, rung: &Receiver<()>, stop: &AtomicBool
                 Some(RETRY)
             }
         };
-        // With or without a ring, the outbox is read again.
+        // With or without a sender, the outbox is read again.
         let _ = match wait {
-            None => rung.recv().ok(),
-            Some(wait) => rung.recv_timeout(wait).ok(),
+            None => signalled.recv().ok(),
+            Some(wait) => signalled.recv_timeout(wait).ok(),
         };
     }
 }

@@ -25,7 +25,7 @@ use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
 use super::provider::{Received, describe, verify};
 use super::rejection::{
-    Refusal, RejectedLog, cannot_store, no_source, not_stored, refuse, too_large, unavailable,
+    ErrorReply, RejectedLog, cannot_store, no_source, not_stored, refuse, too_large, unavailable,
     unverified,
 };
 use super::reply::{Reply, reply};
@@ -106,8 +106,8 @@ impl Intake {
         slot: &ConnectionSlot,
     ) -> Reply {
         if let Some(why) = ambiguous(&request) {
-            let refusal = Refusal::new(StatusCode::BAD_REQUEST, why);
-            let mut reply = refuse(&refusal);
+            let error_reply = ErrorReply::new(StatusCode::BAD_REQUEST, why);
+            let mut reply = refuse(&error_reply);
             // The unread body makes it impossible to know where the next request begins.
             let close = HeaderValue::from_static("close");
             reply.headers_mut().insert(CONNECTION, close);
@@ -123,16 +123,17 @@ impl Intake {
                     match self.take_in(&way, &parts, &mut headers, body, slot).await {
                         Ok(Taken::Event(accepted)) => self.accepted(&accepted),
                         Ok(Taken::Handshake(answered)) => answer(answered),
-                        Err(refusal) => {
+                        Err(error_reply) => {
                             let directory = self.store.directory();
                             let source = directory.source(&way.name).map(Arc::as_ref);
                             let now = self.clock.now();
-                            self.rejected.note(source, &refusal, &headers, peer, now);
-                            refuse(&refusal)
+                            self.rejected
+                                .note(source, &error_reply, &headers, peer, now);
+                            refuse(&error_reply)
                         }
                     }
                 }
-                None => refuse(&Refusal::new(
+                None => refuse(&ErrorReply::new(
                     StatusCode::NOT_FOUND,
                     "no such path; events go to /in/SOURCE",
                 )),
@@ -152,7 +153,7 @@ impl Intake {
         headers: &mut Vec<Header>,
         mut body: Incoming,
         slot: &ConnectionSlot,
-    ) -> Result<Taken, Refusal> {
+    ) -> Result<Taken, ErrorReply> {
         let source = self.source(&way.name).await?;
         if !source.is_path_token(way.token.as_deref()) {
             // The response is the same as for an unknown source, so that a stranger learns nothing.
@@ -167,7 +168,7 @@ impl Intake {
         }
         if parts.method != Method::POST {
             let text = format!("{} is not allowed here; POST the event", parts.method);
-            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, text));
+            return Err(ErrorReply::new(StatusCode::METHOD_NOT_ALLOWED, text));
         }
         let declared = declared_bytes(&parts.headers);
         if let Some(bytes) = declared.filter(|bytes| *bytes > self.body_bytes_max) {
@@ -178,7 +179,7 @@ impl Intake {
             return Err(too_large(bytes, self.body_bytes_max));
         }
         if let Some(why) = hops::why_not(headers, self.store.box_id(), &source.name) {
-            return Err(Refusal::new(StatusCode::LOOP_DETECTED, why));
+            return Err(ErrorReply::new(StatusCode::LOOP_DETECTED, why));
         }
         let head_bytes: usize = headers
             .iter()
@@ -186,7 +187,7 @@ impl Intake {
             .sum();
         if head_bytes > HEAD_BYTES_MAX {
             let text = format!("the headers are {head_bytes} bytes, limit is {HEAD_BYTES_MAX}");
-            return Err(Refusal::new(
+            return Err(ErrorReply::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 text,
             ));
@@ -259,7 +260,7 @@ impl Intake {
     ///
     /// The database is not read here: that could take seconds while another program has its lock. The store
     /// itself notices new sources, so this waits for that.
-    async fn source(&self, name: &str) -> Result<Arc<Source>, Refusal> {
+    async fn source(&self, name: &str) -> Result<Arc<Source>, ErrorReply> {
         let known = || self.store.directory().source(name).cloned();
         if let Some(source) = known() {
             return Ok(source);
@@ -292,7 +293,7 @@ fn admit(
     now: Timestamp,
     headers: &mut Vec<Header>,
     body: Vec<u8>,
-) -> Result<Admitted, Refusal> {
+) -> Result<Admitted, ErrorReply> {
     let received = Received {
         headers,
         body: &body,
@@ -314,7 +315,7 @@ fn admit(
     };
     event
         .check()
-        .map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+        .map_err(|error| ErrorReply::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     event.headers = std::mem::take(headers);
     if let Some(SenderAuth::Header(secret)) = &source.generic.auth {
         // This header holds the source's secret. It would be shown and passed on: its name need not look
@@ -366,7 +367,7 @@ fn health(method: &Method) -> Reply {
     if matches!(*method, Method::GET | Method::HEAD) {
         return reply(StatusCode::OK, &json!({ "status": "ok" }));
     }
-    let mut refused = refuse(&Refusal::new(
+    let mut refused = refuse(&ErrorReply::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "GET this path",
     ));

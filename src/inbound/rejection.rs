@@ -30,7 +30,7 @@ const NOTED_MAX: usize = 10;
 const RETRY_AFTER_S: u32 = 5;
 
 /// Why a request is rejected: the status and the text of the response.
-pub(super) struct Refusal {
+pub(super) struct ErrorReply {
     pub(super) status: StatusCode,
     text: String,
     /// The reason for the operator, if it says more than the response.
@@ -40,9 +40,9 @@ pub(super) struct Refusal {
     malformed: Option<String>,
 }
 
-impl Refusal {
-    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> Refusal {
-        Refusal {
+impl ErrorReply {
+    pub(super) fn new(status: StatusCode, text: impl Into<String>) -> ErrorReply {
+        ErrorReply {
             status,
             text: text.into(),
             reason: None,
@@ -50,8 +50,8 @@ impl Refusal {
         }
     }
 
-    pub(super) fn because(self, reason: &'static str) -> Refusal {
-        Refusal {
+    pub(super) fn because(self, reason: &'static str) -> ErrorReply {
+        ErrorReply {
             reason: Some(reason),
             ..self
         }
@@ -60,7 +60,7 @@ impl Refusal {
 
 /// Requests rejected since the last [`RejectedLog::take`].
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub(super) struct Rejections {
     /// Rejected requests of each source.
     pub(super) of_sources: HashMap<SourceId, SourceRejections>,
     /// Number of all rejected requests, including those to unknown sources.
@@ -71,36 +71,37 @@ pub(super) struct Refusals {
 
 /// Counts rejected requests until they are written.
 #[derive(Debug, Default)]
-pub(super) struct RejectedLog(Mutex<Refusals>);
+pub(super) struct RejectedLog(Mutex<Rejections>);
 
 impl RejectedLog {
     /// Notes a rejected request; of a known source with its headers.
     pub(super) fn note(
         &self,
         source: Option<&Source>,
-        refusal: &Refusal,
+        error_reply: &ErrorReply,
         headers: &[Header],
         peer: SocketAddr,
         now: Timestamp,
     ) {
-        let why = refusal.reason.unwrap_or(&refusal.text);
-        let mut refusals = self
+        let why = error_reply.reason.unwrap_or(&error_reply.text);
+        let mut rejections = self
             .0
             .lock()
-            .expect("nobody panics with the refusals locked");
-        refusals.requests += 1;
-        refusals.last = format!("{} {why}", refusal.status.as_u16());
+            .expect("nobody panics with the rejections locked");
+        rejections.requests += 1;
+        rejections.last = format!("{} {why}", error_reply.status.as_u16());
         let Some(source) = source else {
             return;
         };
-        let of_source = refusals
-            .of_sources
-            .entry(source.id)
-            .or_insert_with(|| SourceRejections {
-                source: source.id,
-                count: 0,
-                latest: Vec::new(),
-            });
+        let of_source =
+            rejections
+                .of_sources
+                .entry(source.id)
+                .or_insert_with(|| SourceRejections {
+                    source: source.id,
+                    count: 0,
+                    latest: Vec::new(),
+                });
         of_source.count += 1;
         let mut secrets: Vec<&Secret> = source.secret.iter().chain(&source.path_token).collect();
         secrets.extend(source.old_secrets.iter().map(|old| &old.secret));
@@ -108,9 +109,13 @@ impl RejectedLog {
             at: now,
             count: 1,
             address: peer.ip().to_string(),
-            status: refusal.status.as_u16(),
+            status: error_reply.status.as_u16(),
             reason: why.to_owned(),
-            headers: RejectedRequest::kept_headers(headers, &secrets, refusal.malformed.as_deref()),
+            headers: RejectedRequest::kept_headers(
+                headers,
+                &secrets,
+                error_reply.malformed.as_deref(),
+            ),
         };
         let latest = &mut of_source.latest;
         let same = latest.iter().position(|held| {
@@ -135,18 +140,18 @@ impl RejectedLog {
     ///
     /// They are written and logged together: a flood of bad requests must become neither a flood of commits
     /// nor of log lines.
-    pub(super) fn take(&self) -> Refusals {
+    pub(super) fn take(&self) -> Rejections {
         std::mem::take(
             &mut self
                 .0
                 .lock()
-                .expect("nobody panics with the refusals locked"),
+                .expect("nobody panics with the rejections locked"),
         )
     }
 }
 
 /// Rejects a request that does not prove its sender.
-pub(super) fn unverified(rejection: Rejection) -> Refusal {
+pub(super) fn unverified(rejection: Rejection) -> ErrorReply {
     let text = rejection.to_string();
     let malformed = match rejection {
         Rejection::Malformed { header, .. } | Rejection::WrongToken { header } => {
@@ -154,16 +159,16 @@ pub(super) fn unverified(rejection: Rejection) -> Refusal {
         }
         _ => None,
     };
-    Refusal {
+    ErrorReply {
         malformed,
-        ..Refusal::new(StatusCode::UNAUTHORIZED, text)
+        ..ErrorReply::new(StatusCode::UNAUTHORIZED, text)
     }
 }
 
 /// Returns the response for an event that was not stored.
-pub(super) fn cannot_store(error: &Error, source: &Source) -> Refusal {
+pub(super) fn cannot_store(error: &Error, source: &Source) -> ErrorReply {
     match error {
-        Error::Misuse(text) => Refusal::new(StatusCode::BAD_REQUEST, text.clone()),
+        Error::Misuse(text) => ErrorReply::new(StatusCode::BAD_REQUEST, text.clone()),
         Error::NotFound(_) => no_source(&source.name),
         _ => {
             if error.is_unavailable() {
@@ -181,44 +186,44 @@ pub(super) fn cannot_store(error: &Error, source: &Source) -> Refusal {
     }
 }
 
-pub(super) fn not_stored() -> Refusal {
+pub(super) fn not_stored() -> ErrorReply {
     let text = "the event could not be stored";
-    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    ErrorReply::new(StatusCode::INTERNAL_SERVER_ERROR, text)
 }
 
-pub(super) fn no_source(name: &str) -> Refusal {
+pub(super) fn no_source(name: &str) -> ErrorReply {
     let text = if check_name(name).is_ok() {
         format!("no source named {name}; add it with: hookbox source add {name} --kind KIND")
     } else {
         "no such source; events go to /in/NAME, and `hookbox source list` shows the names"
             .to_owned()
     };
-    Refusal::new(StatusCode::NOT_FOUND, text)
+    ErrorReply::new(StatusCode::NOT_FOUND, text)
 }
 
-pub(super) fn too_large(bytes: usize, bytes_max: usize) -> Refusal {
+pub(super) fn too_large(bytes: usize, bytes_max: usize) -> ErrorReply {
     let text = format!("body is {bytes} bytes or more, limit is {bytes_max}; see serve --body-max");
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, text)
+    ErrorReply::new(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
-pub(super) fn unavailable(why: &str) -> Refusal {
-    Refusal::new(
+pub(super) fn unavailable(why: &str) -> ErrorReply {
+    ErrorReply::new(
         StatusCode::SERVICE_UNAVAILABLE,
         format!("{why}; nothing was kept, send it again"),
     )
 }
 
-pub(super) fn refuse(refusal: &Refusal) -> Reply {
-    let mut reply = reply(refusal.status, &json!({ "error": refusal.text }));
+pub(super) fn refuse(error_reply: &ErrorReply) -> Reply {
+    let mut reply = reply(error_reply.status, &json!({ "error": error_reply.text }));
     let headers = reply.headers_mut();
-    match refusal.status {
+    match error_reply.status {
         StatusCode::METHOD_NOT_ALLOWED => {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
         StatusCode::SERVICE_UNAVAILABLE => {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
-        // Marks the refusal as permanent for the sender, which is another hookbox.
+        // Marks the error as permanent for the sender, which is another hookbox.
         StatusCode::LOOP_DETECTED => {
             headers.insert(hops::HEADER, HeaderValue::from_static("refused"));
         }

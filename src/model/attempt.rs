@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::model::delivery::Move;
+use crate::model::delivery::Transition;
 use crate::model::header::Header;
 use crate::model::id::{AttemptId, BoxId, DeliveryId};
 use crate::time::Timestamp;
@@ -67,7 +67,7 @@ pub struct Decision {
     /// What went wrong, or what was unusual.
     pub error: Option<String>,
     /// The delivery's state change.
-    pub change: Move,
+    pub change: Transition,
     /// The endpoint asks for no requests for this long.
     pub pause: Option<Duration>,
     /// The endpoint is overloaded and does not say for how long.

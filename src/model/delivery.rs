@@ -69,7 +69,7 @@ impl FromStr for State {
 
 /// A state change of a delivery, or an event that may cause one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
+pub enum Transition {
     /// The endpoint accepted it.
     Deliver,
     /// The endpoint refused it, and it is due again later. Spends a try.
@@ -95,16 +95,16 @@ pub enum Move {
 /// a settled delivery stays in its state, and a replay is a new delivery.
 ///
 /// ```
-/// use hookbox::model::delivery::{Move, State, next_state};
-/// assert_eq!(next_state(State::Pending, &Move::Deliver), Some(State::Delivered));
-/// assert_eq!(next_state(State::Cancelled, &Move::Deliver), None);
+/// use hookbox::model::delivery::{Transition, State, next_state};
+/// assert_eq!(next_state(State::Pending, &Transition::Deliver), Some(State::Delivered));
+/// assert_eq!(next_state(State::Cancelled, &Transition::Deliver), None);
 /// ```
-pub fn next_state(state: State, change: &Move) -> Option<State> {
+pub fn next_state(state: State, change: &Transition) -> Option<State> {
     match (state, change) {
-        (State::Pending, Move::Deliver) => Some(State::Delivered),
-        (State::Pending, Move::Retry { .. } | Move::Postpone) => Some(State::Pending),
-        (State::Pending, Move::GiveUp { .. }) => Some(State::Dead),
-        (State::Pending, Move::Cancel { .. }) => Some(State::Cancelled),
+        (State::Pending, Transition::Deliver) => Some(State::Delivered),
+        (State::Pending, Transition::Retry { .. } | Transition::Postpone) => Some(State::Pending),
+        (State::Pending, Transition::GiveUp { .. }) => Some(State::Dead),
+        (State::Pending, Transition::Cancel { .. }) => Some(State::Cancelled),
         (State::Delivered | State::Dead | State::Cancelled, _) => None,
     }
 }
@@ -248,11 +248,11 @@ mod tests {
     fn a_settled_delivery_takes_no_move_and_a_pending_one_takes_each() {
         let reason = String::new;
         let moves = [
-            (Move::Deliver, State::Delivered),
-            (Move::Retry { due: Timestamp(1) }, State::Pending),
-            (Move::Postpone, State::Pending),
-            (Move::GiveUp { reason: reason() }, State::Dead),
-            (Move::Cancel { reason: reason() }, State::Cancelled),
+            (Transition::Deliver, State::Delivered),
+            (Transition::Retry { due: Timestamp(1) }, State::Pending),
+            (Transition::Postpone, State::Pending),
+            (Transition::GiveUp { reason: reason() }, State::Dead),
+            (Transition::Cancel { reason: reason() }, State::Cancelled),
         ];
         for (change, expected) in moves {
             assert_eq!(next_state(State::Pending, &change), Some(expected));

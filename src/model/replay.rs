@@ -82,7 +82,7 @@ impl ReplayState {
 
 /// What a person can do with a bulk replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReplayMove {
+pub enum ReplayTransition {
     /// Create no more deliveries for now.
     Pause,
     /// Continue.
@@ -94,20 +94,20 @@ pub enum ReplayMove {
 /// The state after a change; `None` if a replay in that state cannot change so.
 ///
 /// ```
-/// use hookbox::model::replay::{ReplayMove, ReplayState, next_replay_state};
-/// let paused = next_replay_state(ReplayState::Running, ReplayMove::Pause);
+/// use hookbox::model::replay::{ReplayTransition, ReplayState, next_replay_state};
+/// let paused = next_replay_state(ReplayState::Running, ReplayTransition::Pause);
 /// assert_eq!(paused, Some(ReplayState::Paused));
-/// assert_eq!(next_replay_state(ReplayState::Done, ReplayMove::Resume), None);
+/// assert_eq!(next_replay_state(ReplayState::Done, ReplayTransition::Resume), None);
 /// ```
-pub fn next_replay_state(state: ReplayState, change: ReplayMove) -> Option<ReplayState> {
+pub fn next_replay_state(state: ReplayState, change: ReplayTransition) -> Option<ReplayState> {
     match (state, change) {
-        (ReplayState::Running | ReplayState::Paused, ReplayMove::Pause) => {
+        (ReplayState::Running | ReplayState::Paused, ReplayTransition::Pause) => {
             Some(ReplayState::Paused)
         }
-        (ReplayState::Running | ReplayState::Paused, ReplayMove::Resume) => {
+        (ReplayState::Running | ReplayState::Paused, ReplayTransition::Resume) => {
             Some(ReplayState::Running)
         }
-        (ReplayState::Running | ReplayState::Paused, ReplayMove::Cancel) => {
+        (ReplayState::Running | ReplayState::Paused, ReplayTransition::Cancel) => {
             Some(ReplayState::Cancelled)
         }
         (ReplayState::Done | ReplayState::Cancelled, _) => None,
@@ -397,7 +397,11 @@ mod tests {
 
     #[test]
     fn what_is_over_takes_no_move_and_the_rest_takes_each() {
-        for change in [ReplayMove::Pause, ReplayMove::Resume, ReplayMove::Cancel] {
+        for change in [
+            ReplayTransition::Pause,
+            ReplayTransition::Resume,
+            ReplayTransition::Cancel,
+        ] {
             for state in ReplayState::ALL {
                 let next = next_replay_state(state, change);
                 assert_eq!(next.is_none(), state.is_over(), "{state} {change:?}");

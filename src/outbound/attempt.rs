@@ -14,7 +14,7 @@ use crate::store::{WorkItem, WorkLog};
 use crate::time::{Clock, Timestamp};
 
 use super::format::{RenderContext, render};
-use super::transport::{Answer, Exchange, Transport};
+use super::transport::{Exchange, SendResult, Transport};
 
 /// A delivery to attempt once.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub(super) fn run(
     });
     let shown = match &exchange {
         Ok(Exchange {
-            answer: Answer::Replied(reply),
+            result: SendResult::Replied(reply),
             ..
         }) => Some(shown(reply, &redaction)),
         _ => None,

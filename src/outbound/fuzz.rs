@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use super::format::{RenderContext, render};
 use super::policy::{AttemptContext, judge};
-use super::transport::Answer;
+use super::transport::SendResult;
 use crate::fuzz::{fuzz, kind_of, parts};
 use crate::model::activity::Facts;
 use crate::model::attempt::Response;
@@ -59,7 +59,7 @@ fn replies() {
                 truncated: input.len() % 7 == 0,
                 unreadable: None,
             };
-            let answer = Answer::Replied(reply);
+            let answer = SendResult::Replied(reply);
             let judged = endpoints.iter().map(|endpoint| {
                 let context = AttemptContext {
                     tries: (input.len() % 9) as u32,

@@ -33,7 +33,9 @@ pub use format::{RenderContext, render};
 pub use policy::RETRY_AFTER_MAX;
 pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
-pub use transport::{Answer, Exchange, OutboundRequest, REPLY_BYTES_MAX, Transport, UreqTransport};
+pub use transport::{
+    Exchange, OutboundRequest, REPLY_BYTES_MAX, SendResult, Transport, UreqTransport,
+};
 
 #[cfg(test)]
 mod fuzz;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::model::id::ReplayId;
-use crate::model::replay::{ReplayMove, ReplayRecord};
+use crate::model::replay::{ReplayRecord, ReplayTransition};
 use crate::store::{Listening, REPLAY_BATCH, Store, Woken};
 use crate::time::Clock;
 
@@ -31,7 +31,7 @@ const STORE_RETRY: Duration = Duration::from_secs(1);
 pub struct Replayer {
     store: Store,
     clock: Arc<dyn Clock>,
-    bell: Arc<Bell>,
+    signal: Arc<WakeSignal>,
     /// Rate limiters of the replays that have a rate.
     paces: HashMap<ReplayId, RateLimiter>,
     _listening: Listening,
@@ -49,59 +49,59 @@ pub enum Pulse {
 }
 
 #[derive(Default)]
-struct Bell {
-    state: Mutex<Rung>,
-    rung: Condvar,
+struct WakeSignal {
+    state: Mutex<SignalState>,
+    changed: Condvar,
 }
 
 #[derive(Default)]
-struct Rung {
-    is_rung: bool,
+struct SignalState {
+    is_set: bool,
     stop: bool,
 }
 
-impl Bell {
-    fn lock(&self) -> MutexGuard<'_, Rung> {
+impl WakeSignal {
+    fn lock(&self) -> MutexGuard<'_, SignalState> {
         self.state
             .lock()
-            .expect("nobody panics with the bell locked")
+            .expect("nobody panics with the signal locked")
     }
 
-    fn ring(&self) {
-        self.lock().is_rung = true;
-        self.rung.notify_one();
+    fn set(&self) {
+        self.lock().is_set = true;
+        self.changed.notify_one();
     }
 
-    /// Waits until the bell rings, or for `wait`; returns true when the thread must stop.
+    /// Waits until the signal is set, or for `wait`; returns true when the thread must stop.
     fn wait(&self, wait: Option<Duration>) -> bool {
-        let rung = self.lock();
-        let mut rung = match wait {
-            None => self.rung.wait_while(rung, |rung| !rung.is_rung),
+        let state = self.lock();
+        let mut state = match wait {
+            None => self.changed.wait_while(state, |state| !state.is_set),
             Some(wait) => self
-                .rung
-                .wait_timeout_while(rung, wait, |rung| !rung.is_rung)
-                .map(|(rung, _)| rung)
+                .changed
+                .wait_timeout_while(state, wait, |state| !state.is_set)
+                .map(|(state, _)| state)
                 .map_err(|poisoned| std::sync::PoisonError::new(poisoned.into_inner().0)),
         }
-        .expect("nobody panics with the bell locked");
-        rung.is_rung = false;
-        rung.stop
+        .expect("nobody panics with the signal locked");
+        state.is_set = false;
+        state.stop
     }
 }
 
 impl Replayer {
     /// Creates a replayer for a store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Replayer {
-        let bell = Arc::new(Bell::default());
-        let heard = bell.clone();
+        let signal = Arc::new(WakeSignal::default());
+        let heard = signal.clone();
         let listening = store.on_wake(move |woken| match woken {
-            Woken::Replays | Woken::All => heard.ring(),
+            Woken::Replays | Woken::All => heard.set(),
             Woken::Endpoints(_) => {}
         });
         Replayer {
             store,
             clock,
-            bell,
+            signal,
             paces: HashMap::new(),
             _listening: listening,
         }
@@ -123,7 +123,7 @@ impl Replayer {
                     // The endpoint was removed, so the rest of the replay has no receiver.
                     let id = self.store.box_id().replay(replay.id);
                     tracing::warn!(replay = id, reason, "replay.paused");
-                    let pause = ReplayMove::Pause;
+                    let pause = ReplayTransition::Pause;
                     self.store.move_replay(replay.id, pause, self.clock.now())?;
                     continue;
                 }
@@ -162,13 +162,13 @@ impl Replayer {
     /// # Errors
     /// [`Error::Io`] when the thread cannot be started.
     pub fn start(self) -> Result<RunningReplayer> {
-        let bell = self.bell.clone();
+        let signal = self.signal.clone();
         let thread = std::thread::Builder::new()
             .name("replayer".to_owned())
             .spawn(move || self.work())
             .map_err(|error| Error::io("start the replayer's thread", error))?;
         Ok(RunningReplayer {
-            bell,
+            signal,
             thread: Some(thread),
         })
     }
@@ -194,7 +194,7 @@ impl Replayer {
                     Some(STORE_RETRY)
                 }
             };
-            if self.bell.wait(wait) {
+            if self.signal.wait(wait) {
                 return;
             }
         }
@@ -203,7 +203,7 @@ impl Replayer {
 
 /// A running replayer. Dropping it stops it.
 pub struct RunningReplayer {
-    bell: Arc<Bell>,
+    signal: Arc<WakeSignal>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -214,8 +214,8 @@ impl RunningReplayer {
     }
 
     fn join(&mut self) {
-        self.bell.lock().stop = true;
-        self.bell.ring();
+        self.signal.lock().stop = true;
+        self.signal.set();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
         {

@@ -5,7 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use super::transport::Answer;
+use super::transport::SendResult;
 use crate::model::id::DeliveryId;
 use crate::store::DueDelivery;
 
@@ -21,29 +21,29 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    /// Records an answer, and changes it to [`Answer::Broken`] if the delivery is the cause.
+    /// Records a result, and changes it to [`SendResult::Broken`] if the delivery is the cause.
     ///
     /// If the connection is closed again for a suspect while other deliveries get responses, that is no
     /// outage: the delivery spends a try, as with any refused attempt.
-    pub(super) fn hear(&mut self, delivery: DeliveryId, answer: &mut Answer) {
+    pub(super) fn hear(&mut self, delivery: DeliveryId, answer: &mut SendResult) {
         match answer {
-            Answer::Closed { error } if self.others_pass && self.known.contains(&delivery) => {
+            SendResult::Closed { error } if self.others_pass && self.known.contains(&delivery) => {
                 let error = format!("{error}, while other deliveries are answered");
-                *answer = Answer::Broken { error };
+                *answer = SendResult::Broken { error };
             }
-            Answer::Closed { .. } => {
+            SendResult::Closed { .. } => {
                 self.others_pass = false;
                 if self.known.len() >= KNOWN_MAX {
                     self.known.clear();
                 }
                 self.known.insert(delivery);
             }
-            Answer::Unreachable { .. } => self.others_pass = false,
-            Answer::Replied(_) | Answer::Broken { .. } => {
+            SendResult::Unreachable { .. } => self.others_pass = false,
+            SendResult::Replied(_) | SendResult::Broken { .. } => {
                 self.known.remove(&delivery);
                 self.others_pass = true;
             }
-            Answer::Unsent { .. } => {}
+            SendResult::Unsent { .. } => {}
         }
     }
 

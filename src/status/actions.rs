@@ -7,7 +7,7 @@ use super::reply::Reply;
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::endpoint::NewEndpoint;
-use crate::model::replay::ReplayMove;
+use crate::model::replay::ReplayTransition;
 use crate::model::settings::{set_endpoint, set_source};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
@@ -37,9 +37,9 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
         ["replays"] | ["replays", "chosen"] => replay(app, form)?,
         ["replays", id, verb @ ("pause" | "resume" | "cancel")] => {
             let change = match *verb {
-                "pause" => ReplayMove::Pause,
-                "resume" => ReplayMove::Resume,
-                _ => ReplayMove::Cancel,
+                "pause" => ReplayTransition::Pause,
+                "resume" => ReplayTransition::Resume,
+                _ => ReplayTransition::Cancel,
             };
             let id = box_id.parse_replay(id)?;
             store.move_replay(id, change, now)?;

@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::connections::{Connections, Place};
 use super::private_socket::PrivateSocket;
-use super::visitors::{Place, Visitors};
 use crate::error::{Error, Result};
 use crate::time::Clock;
 
@@ -103,16 +103,16 @@ impl Drop for Gate {
     reason = "accepting at once would spin while there are no sockets to be had, or close who has just come"
 )]
 fn accept(socket: &TcpListener, inner: &Inner, clock: &Arc<dyn Clock>, stop: &AtomicBool) {
-    let visitors = Arc::new(Visitors::default());
+    let connections = Arc::new(Connections::default());
     loop {
         let accepted = socket.accept();
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let entered = accepted.map(|(stream, peer)| {
-            std::thread::sleep(visitors.wait(peer.ip(), clock.elapsed()));
+            std::thread::sleep(connections.wait(peer.ip(), clock.elapsed()));
             let stream = Arc::new(stream);
-            let place = visitors.enter(stream.clone(), peer.ip(), clock.elapsed());
+            let place = connections.enter(stream.clone(), peer.ip(), clock.elapsed());
             (stream, place)
         });
         let (stream, place) = match entered {

@@ -14,6 +14,7 @@ mod api;
 mod api_requests;
 mod body;
 mod config;
+mod connections;
 mod deadline;
 mod gate;
 mod guard;
@@ -27,7 +28,6 @@ mod route;
 mod server;
 mod site;
 mod state;
-mod visitors;
 
 pub use access::Tokens;
 pub use config::StatusConfig;

@@ -45,8 +45,10 @@ pub use engine::sqlite::restore::{Restored, restore};
 pub use engine::sqlite::salvage::{Salvaged, SalvagedTable, salvage};
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;
-pub use history::filter::{DeliveryFilter, EventFilter, FilterPair, FollowFilter, OutageFilter};
 pub use history::follow::{FeedBatch, FeedEvent, Follower};
+pub use history::list_filter::{
+    DeliveryFilter, EventFilter, FilterPair, FollowFilter, OutageFilter,
+};
 pub use history::matches::Match;
 pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::{DeliveryId, ReplayId};
-use hookbox::model::replay::{NewReplay, ReplayKind, ReplayMove, ReplayState, Selection};
+use hookbox::model::replay::{NewReplay, ReplayKind, ReplayState, ReplayTransition, Selection};
 use hookbox::outbound::{Pulse, Replayer};
 use hookbox::store::{DeliveryFilter, PAGE_MAX, REPLAY_PENDING_MAX};
 
@@ -156,7 +156,10 @@ fn a_bulk_replay_keeps_a_bounded_number_pending_and_can_be_paused() {
     let pending = bench.store.stats().unwrap().pending;
     assert_eq!(pending, REPLAY_PENDING_MAX, "the endpoint is away");
     let now = bench.now();
-    let moved = bench.store.move_replay(id, ReplayMove::Pause, now).unwrap();
+    let moved = bench
+        .store
+        .move_replay(id, ReplayTransition::Pause, now)
+        .unwrap();
     assert_eq!(moved, ReplayState::Paused);
     bench.script.clone().forever(replied(200));
     bench.advance(Duration::from_secs(120));
@@ -168,7 +171,7 @@ fn a_bulk_replay_keeps_a_bounded_number_pending_and_can_be_paused() {
     // It goes on where it was.
     bench
         .store
-        .move_replay(id, ReplayMove::Resume, now)
+        .move_replay(id, ReplayTransition::Resume, now)
         .unwrap();
     finish(&mut bench, &mut replayer);
     let record = bench.store.replay_record(id).unwrap();
@@ -205,7 +208,7 @@ fn an_endpoint_that_is_held_keeps_nothing_from_the_others() {
     let now = bench.now();
     bench
         .store
-        .move_replay(id, ReplayMove::Cancel, now)
+        .move_replay(id, ReplayTransition::Cancel, now)
         .unwrap();
     let record = bench.store.replay_record(id).unwrap();
     let counts = (record.count(State::Cancelled), record.count(State::Pending));
@@ -243,7 +246,7 @@ fn a_cancelled_bulk_replay_cancels_what_was_not_sent_and_stays_cancelled() {
     let now = bench.now();
     bench
         .store
-        .move_replay(id, ReplayMove::Cancel, now)
+        .move_replay(id, ReplayTransition::Cancel, now)
         .unwrap();
     assert_eq!(replayer.step().unwrap(), Pulse::Asleep);
     let record = bench.store.replay_record(id).unwrap();
@@ -252,7 +255,7 @@ fn a_cancelled_bulk_replay_cancels_what_was_not_sent_and_stays_cancelled() {
     assert!(
         bench
             .store
-            .move_replay(id, ReplayMove::Resume, now)
+            .move_replay(id, ReplayTransition::Resume, now)
             .is_err()
     );
     bench.store.resume_endpoint("ci").unwrap();
@@ -282,7 +285,7 @@ fn a_replay_of_which_the_endpoint_is_removed_waits_for_a_person() {
     let now = bench.now();
     bench
         .store
-        .move_replay(id, ReplayMove::Resume, now)
+        .move_replay(id, ReplayTransition::Resume, now)
         .unwrap();
     finish(&mut bench, &mut replayer);
     let record = bench.store.replay_record(id).unwrap();

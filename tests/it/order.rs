@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hookbox::outbound::Answer;
+use hookbox::outbound::SendResult;
 use hookbox::store::ReplayOptions;
 
 use crate::support::{Bench, HOUR, Script, replied, unreachable};
@@ -12,7 +12,7 @@ fn an_ordered_endpoint_gets_one_at_a_time_in_order_and_a_refusal_keeps_the_other
     let script = Script::default()
         .then(replied(200))
         .then(replied(500))
-        .then(Answer::Broken {
+        .then(SendResult::Broken {
             error: "reset".to_owned(),
         })
         .then(unreachable())

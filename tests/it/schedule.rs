@@ -9,7 +9,7 @@ use hookbox::model::delivery::State;
 use hookbox::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::retry::LADDER_DEFAULT;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Scheduler, Transport};
+use hookbox::outbound::{Exchange, OutboundRequest, Scheduler, SendResult, Transport};
 use hookbox::store::{DeliveryFilter, Store};
 
 use crate::support::{Bench, NOON, Script, event, replied, replied_with, unreachable};
@@ -219,7 +219,7 @@ fn endpoints_take_turns_however_long_one_queue_is() {
 
 #[test]
 fn no_answer_and_a_broken_reply_spend_a_try() {
-    let broken = Answer::Broken {
+    let broken = SendResult::Broken {
         error: "no reply within 15s".to_owned(),
     };
     let mut bench = Bench::new(Script::default().then(broken).then(replied(200)));
@@ -386,7 +386,7 @@ fn a_410_of_the_old_url_does_not_hold_an_endpoint_with_a_new_one() {
                 .unwrap();
             Exchange {
                 timing: Timing::default(),
-                answer: replied(410),
+                result: replied(410),
             }
         }
     }

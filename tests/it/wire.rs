@@ -15,7 +15,7 @@ use hookbox::model::delivery::State;
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
 use hookbox::model::header::first_value;
 use hookbox::model::id::DeliveryId;
-use hookbox::outbound::{Answer, Egress, Exchange, OutboundRequest, Transport, UreqTransport};
+use hookbox::outbound::{Egress, Exchange, OutboundRequest, SendResult, Transport, UreqTransport};
 use hookbox::time::SystemClock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::pki_types::pem::PemObject;
@@ -112,7 +112,11 @@ pub fn transport() -> UreqTransport {
     UreqTransport::new(Arc::new(SystemClock::new()), Egress::default())
 }
 
-pub fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &str)]) -> Answer {
+pub fn send(
+    transport: &UreqTransport,
+    endpoint: &Endpoint,
+    headers: &[(&str, &str)],
+) -> SendResult {
     let headers = headers.iter();
     let request = OutboundRequest {
         url: endpoint.set.url.clone(),
@@ -121,12 +125,12 @@ pub fn send(transport: &UreqTransport, endpoint: &Endpoint, headers: &[(&str, &s
             .collect(),
         body: b"{\"lamp\":1}".to_vec(),
     };
-    transport.send(endpoint, &request).answer
+    transport.send(endpoint, &request).result
 }
 
-pub fn replied(answer: Answer) -> Response {
+pub fn replied(answer: SendResult) -> Response {
     match answer {
-        Answer::Replied(reply) => reply,
+        SendResult::Replied(reply) => reply,
         other => panic!("{other:?}"),
     }
 }
@@ -195,7 +199,7 @@ fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
     // As a tunnel or a port forwarder does whose far end is away.
     let (address, _got) = listen(None, |_| Does::Closes);
     let forwarder = endpoint(&format!("http://{address}/"), |_| {});
-    let Answer::Closed { error } = send(&transport(), &forwarder, &[]) else {
+    let SendResult::Closed { error } = send(&transport(), &forwarder, &[]) else {
         panic!("nobody is there");
     };
     assert!(error.contains("closed before any reply"), "{error}");
@@ -205,7 +209,7 @@ fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
         new.timeout = Duration::from_millis(200);
     });
     let answer = send(&transport(), &silent, &[]);
-    assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+    assert!(matches!(answer, SendResult::Broken { .. }), "{answer:?}");
     // And so may one that breaks off in the middle of its reply.
     let (address, _got) = listen(None, |number| match number {
         0 => Does::Says(b"HTTP/1.".to_vec()),
@@ -215,7 +219,7 @@ fn a_connection_that_is_taken_and_closed_without_a_byte_is_an_outage() {
         new.timeout = Duration::from_millis(200);
     });
     let answer = send(&transport(), &broken, &[]);
-    assert!(matches!(answer, Answer::Broken { .. }), "{answer:?}");
+    assert!(matches!(answer, SendResult::Broken { .. }), "{answer:?}");
 }
 
 /// Takes every connection and closes those of type `poison`, as a firewall or a handler does that breaks off.
@@ -234,8 +238,8 @@ impl Transport for Picky {
         let error = "the connection was closed before any reply".to_owned();
         Exchange {
             timing: Timing::default(),
-            answer: if is_closed {
-                Answer::Closed { error }
+            result: if is_closed {
+                SendResult::Closed { error }
             } else {
                 answered(200)
             },
@@ -335,8 +339,8 @@ fn a_given_certificate_is_trusted_as_it_is_and_otherwise_the_fault_is_named() {
             new.connection.ca = ca.map(|pem| pem.parse().unwrap());
         });
         match send(&transport(), &endpoint, &[]) {
-            Answer::Replied(reply) => reply.status.to_string(),
-            Answer::Unreachable { error } => error,
+            SendResult::Replied(reply) => reply.status.to_string(),
+            SendResult::Unreachable { error } => error,
             other => panic!("{other:?}"),
         }
     };
@@ -362,7 +366,7 @@ fn a_given_certificate_is_trusted_as_it_is_and_otherwise_the_fault_is_named() {
     });
     let endpoint = endpoint(&format!("https://{address}/"), |_| {});
     match send(&transport(), &endpoint, &[]) {
-        Answer::Unreachable { error } => assert!(error.contains("http://"), "{error}"),
+        SendResult::Unreachable { error } => assert!(error.contains("http://"), "{error}"),
         other => panic!("{other:?}"),
     }
     server.join().unwrap();

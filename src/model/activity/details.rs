@@ -107,7 +107,7 @@ impl Tone {
 
 impl Details {
     /// Stores the listed commits; `all` is the total number.
-    pub(super) fn tell_commits(
+    pub(super) fn set_commits(
         &mut self,
         listed: impl Iterator<Item = PushedCommit>,
         all: usize,
@@ -119,16 +119,16 @@ impl Details {
     }
 
     /// Adds a field with these values, if there are any.
-    pub(super) fn tell(
+    pub(super) fn add(
         &mut self,
         name: &'static str,
         values: impl IntoIterator<Item = Option<String>>,
     ) {
-        self.tell_of(name, values, 0);
+        self.add_list(name, values, 0);
     }
 
-    /// As [`Details::tell`], for a list with `all` items, of which only these were read.
-    pub(super) fn tell_of(
+    /// As [`Details::add`], for a list with `all` items, of which only these were read.
+    pub(super) fn add_list(
         &mut self,
         name: &'static str,
         values: impl IntoIterator<Item = Option<String>>,

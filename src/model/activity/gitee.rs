@@ -213,9 +213,9 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     };
     let is_new = is_zero(push.before);
     let details = &mut activity.details;
-    (activity.deed, activity.branch, details.tone) = push.told();
+    (activity.deed, activity.branch, details.tone) = push.describe();
     let commits = listed.first.into_iter().map(|commit| R::open(commit));
-    details.tell_commits(commits, push.commits, false);
+    details.set_commits(commits, push.commits, false);
     let is_page = |url: &String| !url.contains("0000000");
     let compared = R::open(payload.compare).0.filter(is_page);
     let commit = details
@@ -250,7 +250,7 @@ fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
     }
     let source = R::open(payload.source_branch).0;
     if let (Some(source), Some(target)) = (source, &payload.target_branch.0) {
-        details.tell("Branches", [Some(format!("{source} → {target}"))]);
+        details.add("Branches", [Some(format!("{source} → {target}"))]);
     }
     subject(details, payload.pull_request.0);
     activity.branch = payload.target_branch.0;
@@ -315,11 +315,11 @@ fn subject<R: Reading>(details: &mut Details, subject: Option<Subject<R>>) {
     details.url = R::open(subject.html_url).0.or(details.url.take());
     let labels = R::open(subject.labels);
     let names = labels.first.into_iter().map(|label| label.name.0);
-    details.tell_of("Labels", names, labels.len);
+    details.add_list("Labels", names, labels.len);
     let assignee = R::open(subject.assignee).0.unwrap_or_default();
-    details.tell("Assignee", [assignee.login.0.or(assignee.name.0)]);
+    details.add("Assignee", [assignee.login.0.or(assignee.name.0)]);
     let milestone = R::open(subject.milestone).0.unwrap_or_default();
-    details.tell("Milestone", [milestone.title.0]);
+    details.add("Milestone", [milestone.title.0]);
 }
 
 /// A job of a pipeline ended. The name of the status is in the reader's language, so the code is

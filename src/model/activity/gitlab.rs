@@ -1,11 +1,11 @@
-//! The payloads of GitLab's project and group hooks. Its system hooks and rare events are in `gitlab_rest`.
+//! The payloads of GitLab's project and group hooks. Its system hooks and rare events are in `gitlab_rare`.
 
 use serde::Deserialize;
 
 use super::details::PushedCommit;
 use super::reading::Reading;
 use super::words::{ended, is_zero, past};
-use super::{Activity, Details, Push, Tone, gitlab_rest};
+use super::{Activity, Details, Push, Tone, gitlab_rare};
 use crate::model::lenient::{Flag, List, Object, Text, read_marked};
 
 #[derive(Default, Deserialize)]
@@ -125,7 +125,7 @@ fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>, json: &[u8]) 
         },
         ..Activity::default()
     };
-    tell(event_type, payload, json, &mut activity);
+    describe(event_type, payload, json, &mut activity);
     activity
 }
 
@@ -154,7 +154,7 @@ fn numbered(what: &str, sign: char, number: Option<&String>) -> String {
     }
 }
 
-fn tell<R: Reading>(
+fn describe<R: Reading>(
     event_type: &str,
     mut payload: Payload<R>,
     json: &[u8],
@@ -226,7 +226,7 @@ fn tell<R: Reading>(
             let name = R::open(payload.name)
                 .0
                 .filter(|name| Some(name) != tag.as_ref());
-            details.tell("Name", [name]);
+            details.add("Name", [name]);
             activity.branch = tag;
         }
         "wiki_page" => {
@@ -236,7 +236,7 @@ fn tell<R: Reading>(
             let is_there = action != "delete";
             activity.details.url = R::open(about.url).0.filter(|_| is_there);
         }
-        other => gitlab_rest::tell(other, json, activity),
+        other => gitlab_rare::describe(other, json, activity),
     }
 }
 
@@ -252,9 +252,9 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
         is_forced: false,
     };
     let details = &mut activity.details;
-    (activity.deed, activity.branch, details.tone) = push.told();
+    (activity.deed, activity.branch, details.tone) = push.describe();
     let commits = listed.first.into_iter().map(|commit| R::open(commit));
-    details.tell_commits(commits, push.commits, false);
+    details.set_commits(commits, push.commits, false);
     if let (Some(project), Some(before), Some(after)) = (&details.repository_url, before, after)
         && !is_zero(Some(after))
     {
@@ -280,13 +280,13 @@ fn subject<R: Reading>(
     }
     let source = R::open(about.source_branch).0;
     if let (Some(source), Some(target)) = (source, &about.target_branch.0) {
-        details.tell("Branches", [Some(format!("{source} → {target}"))]);
+        details.add("Branches", [Some(format!("{source} → {target}"))]);
     }
     let labels = R::open(payload.labels);
     let names = labels.first.into_iter().map(|label| label.title.0);
-    details.tell_of("Labels", names, labels.len);
+    details.add_list("Labels", names, labels.len);
     let assignees = R::open(payload.assignees).first.into_iter();
-    details.tell(
+    details.add(
         "Assignee",
         assignees.map(|user| user.username.0.or(user.name.0)),
     );

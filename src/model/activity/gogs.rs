@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::details::PushedCommit;
-use super::kin::{self, Dialect};
+use super::rare::{self, Dialect};
 use super::reading::Reading;
 use super::words::{done, is_zero, past, short};
 use super::{Activity, Details, Push, Tone};
@@ -178,7 +178,7 @@ pub(super) fn read<R: Reading>(
         .map(User::shown)
         .find(|(name, _)| name.is_some());
     let (actor, actor_url) = actor.unwrap_or_default();
-    let told = Told {
+    let describer = Describer {
         activity: Activity {
             actor,
             repository,
@@ -192,18 +192,18 @@ pub(super) fn read<R: Reading>(
         dialect,
         payload,
     };
-    (told.tell(event_type, json), is_json)
+    (describer.describe(event_type, json), is_json)
 }
 
 /// A payload and the activity that is built from it.
-struct Told<R: Reading> {
+struct Describer<R: Reading> {
     activity: Activity,
     dialect: Dialect,
     payload: Payload<R>,
 }
 
-impl<R: Reading> Told<R> {
-    fn tell(mut self, event_type: &str, json: &[u8]) -> Activity {
+impl<R: Reading> Describer<R> {
+    fn describe(mut self, event_type: &str, json: &[u8]) -> Activity {
         match event_type {
             "push" => self.push(),
             "create" | "delete" => self.make_or_remove(event_type),
@@ -215,7 +215,7 @@ impl<R: Reading> Told<R> {
             | "pull_request_comment"
             | "pull_request_review_comment" => self.review(event_type),
             "release" => self.release(),
-            _ => kin::tell(event_type, json, self.dialect, &mut self.activity),
+            _ => rare::describe(event_type, json, self.dialect, &mut self.activity),
         }
         self.activity
     }
@@ -243,11 +243,11 @@ impl<R: Reading> Told<R> {
         let page = details_page(&self.activity.details, self.dialect, what, name);
         let (count, or_more) = (push.commits, push.or_more);
         let details = &mut self.activity.details;
-        (self.activity.deed, self.activity.branch, details.tone) = push.told();
+        (self.activity.deed, self.activity.branch, details.tone) = push.describe();
         let compare_url = R::open(std::mem::take(&mut payload.compare_url)).0;
         let compare = R::open(std::mem::take(&mut payload.compare)).0;
         let commits = listed.first.into_iter().map(|commit| R::open(commit));
-        details.tell_commits(commits, count, or_more);
+        details.set_commits(commits, count, or_more);
         // For a new branch Gitea's compare URL has an all-zero commit; it leads to no page.
         let is_page = |url: &String| !url.contains("0000000");
         let compared = compare_url.or(compare).filter(is_page);
@@ -385,20 +385,20 @@ impl<R: Reading> Told<R> {
         // For a deleted branch only an internal reference of the server is left.
         let head = head.filter(|head| !head.starts_with("refs/"));
         if let (Some(head), Some(base)) = (head, &base) {
-            details.tell("Branches", [Some(format!("{head} → {base}"))]);
+            details.add("Branches", [Some(format!("{head} → {base}"))]);
         }
         let labels = R::open(subject.labels);
         let names = labels.first.into_iter().map(|label| label.name.0);
-        details.tell_of("Labels", names, labels.len);
+        details.add_list("Labels", names, labels.len);
         let mut assignees = R::open(subject.assignees);
         if assignees.first.is_empty() {
             assignees.first.extend(R::open(subject.assignee).0);
         }
         let names = assignees.first.into_iter();
         let names = names.map(|user| user.login.0.or(user.username.0));
-        details.tell_of("Assignee", names, assignees.len);
+        details.add_list("Assignee", names, assignees.len);
         let milestone = R::open(subject.milestone).0.unwrap_or_default();
-        details.tell("Milestone", [milestone.title.0]);
+        details.add("Milestone", [milestone.title.0]);
         self.activity.branch = base;
         self.activity.title = subject.title.0;
     }
@@ -470,7 +470,7 @@ impl<R: Reading> Told<R> {
         let name = R::open(release.name)
             .0
             .filter(|name| Some(name) != tag.as_ref());
-        details.tell("Name", [name]);
+        details.add("Name", [name]);
         // Gogs sends no URL; all its releases are on one page.
         if action == "deleted" {
             details.url = None;

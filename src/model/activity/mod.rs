@@ -2,7 +2,7 @@
 //!
 //! This is pure and lenient: a field that is missing or has another type is left out, and no body is ever
 //! rejected here. There is one file per dialect: `gogs` (also for Gitea, Forgejo and GitHub, whose payloads
-//! have a common origin; `kin` has their rare events), `gitee`, `gitlab`; `words` has the wording.
+//! have a common origin; `rare` has their rare events), `gitee`, `gitlab`; `words` has the wording.
 //!
 //! A body is read at two depths: [`Facts`], with few fields, when an event comes in; an [`Activity`] with
 //! its [`Details`] when a chat message is written.
@@ -18,9 +18,9 @@ use crate::signature::form;
 mod details;
 mod gitee;
 mod gitlab;
-mod gitlab_rest;
+mod gitlab_rare;
 mod gogs;
-mod kin;
+mod rare;
 mod reading;
 mod tree;
 mod words;
@@ -113,7 +113,7 @@ fn read<R: reading::Reading>(
     event_type: &str,
     json: &[u8],
 ) -> Option<(Activity, bool)> {
-    use kin::Dialect;
+    use rare::Dialect;
     let read = match kind {
         SourceKind::Gogs => gogs::read::<R>(event_type, json, Dialect::Gogs),
         SourceKind::Gitea | SourceKind::Forgejo => {
@@ -167,7 +167,7 @@ impl Activity {
     /// let body = br#"{"action":"opened","number":5,"sender":{"login":"mira"},
     ///     "issue":{"number":5,"title":"The lamp is dark","body":"Since Monday."},
     ///     "repository":{"full_name":"lighthouse/beacon","html_url":"https://git.example.org/l/b"}}"#;
-    /// let activity = Activity::read(SourceKind::Gogs, "issues", None, &[], body).expect("is told");
+    /// let activity = Activity::read(SourceKind::Gogs, "issues", None, &[], body).expect("is described");
     /// assert_eq!(activity.deed, "opened issue #5");
     /// assert_eq!(activity.details.text.as_deref(), Some("Since Monday."));
     /// assert_eq!(activity.details.url.as_deref(), Some("https://git.example.org/l/b/issues/5"));
@@ -253,7 +253,7 @@ struct Push<'a> {
 
 impl Push<'_> {
     /// The deed, the short name of the branch or tag, and the tone.
-    fn told(&self) -> (String, Option<String>, Tone) {
+    fn describe(&self) -> (String, Option<String>, Tone) {
         let (what, name) = short(self.reference.unwrap_or_default());
         if name.is_empty() {
             return ("pushed".to_owned(), None, Tone::Plain);

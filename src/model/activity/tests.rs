@@ -347,8 +347,8 @@ fn what_gitlab_says_is_told_in_one_line() {
 }
 
 #[test]
-fn both_depths_tell_the_same() {
-    let mut told = 0;
+fn both_depths_describe_the_same() {
+    let mut described = 0;
     for entry in std::fs::read_dir("examples/payloads").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
@@ -374,10 +374,10 @@ fn both_depths_tell_the_same() {
             let activity = Activity::read(kind, event_type, content_type, &[], &body);
             let summary = activity.as_ref().and_then(Activity::summary);
             assert_eq!(summary, facts.summary, "{name} as {event_type}");
-            told += usize::from(activity.is_some());
+            described += usize::from(activity.is_some());
         }
     }
-    assert!(told > 100, "{told}");
+    assert!(described > 100, "{described}");
 }
 
 #[test]

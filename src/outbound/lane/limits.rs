@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::model::attempt::Decision;
-use crate::model::delivery::Move;
+use crate::model::delivery::Transition;
 use crate::model::endpoint::Endpoint;
 use crate::model::rate::Rates;
 use crate::model::window::Opening;
@@ -139,7 +139,7 @@ impl SendLimits {
         self.pace.ended(elapsed, endpoint.set.rate());
         let is_paused = !self.pace.pause_left(elapsed).is_zero();
         match decision.change {
-            Move::Postpone => {
+            Transition::Postpone => {
                 self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
             }
             // Throttling responses to requests that were on the wire together count once.

@@ -33,22 +33,22 @@ fn check(chat: Chat, rows: &[Row]) {
     let mut endpoint = endpoint("5s,5m,30m,2h,5h,10h");
     endpoint.set.format = Format::Chat(chat);
     for (status, headers, body, tries, fate, says) in rows {
-        let Answer::Replied(reply) = replied(*status, headers) else {
+        let SendResult::Replied(reply) = replied(*status, headers) else {
             unreachable!("it is a reply")
         };
         let bytes = body.as_bytes().to_vec();
-        let answer = Answer::Replied(Response {
+        let answer = SendResult::Replied(Response {
             body: bytes,
             ..reply
         });
         let decision = judge(&endpoint, &answer, context(*tries));
         let case = format!("{} {status} {body} after {tries}", chat.name());
         let found = match (&decision.change, decision.pause, &decision.hold) {
-            (Move::Deliver, _, None) => Delivered,
-            (Move::GiveUp { .. }, None, None) => Dead,
-            (Move::Retry { .. }, None, None) => Again,
-            (Move::Postpone, Some(pause), None) => Waits(pause.as_secs()),
-            (Move::Postpone, None, Some(_)) => Held,
+            (Transition::Deliver, _, None) => Delivered,
+            (Transition::GiveUp { .. }, None, None) => Dead,
+            (Transition::Retry { .. }, None, None) => Again,
+            (Transition::Postpone, Some(pause), None) => Waits(pause.as_secs()),
+            (Transition::Postpone, None, Some(_)) => Held,
             other => panic!("{case}: {other:?}"),
         };
         assert_eq!(found, *fate, "{case}");
@@ -57,7 +57,7 @@ fn check(chat: Chat, rows: &[Row]) {
         if says.is_empty() {
             assert_eq!(said, "", "{case}");
         }
-        if let Move::GiveUp { reason } = &decision.change {
+        if let Transition::GiveUp { reason } = &decision.change {
             assert!(reason.contains(says), "{case}: {reason}");
         }
     }
@@ -226,7 +226,7 @@ fn what_discord_answers() {
     let mut endpoint = endpoint("5s");
     endpoint.set.format = Format::Chat(Chat::Discord);
     let decision = judge(&endpoint, &replied(200, last), context(0));
-    assert_eq!(decision.change, Move::Deliver);
+    assert_eq!(decision.change, Transition::Deliver);
     assert_eq!(decision.pause, Some(Duration::from_millis(1_500)));
 }
 
@@ -627,13 +627,13 @@ fn a_chat_is_known_by_its_host_whatever_is_sent_there() {
     raw.set.url = "https://oapi.dingtalk.com/robot/send?access_token=x"
         .parse()
         .unwrap();
-    let Answer::Replied(reply) = replied(200, &[]) else {
+    let SendResult::Replied(reply) = replied(200, &[]) else {
         unreachable!("it is a reply")
     };
     let body = br#"{"errcode":300001,"errmsg":"token is not exist"}"#.to_vec();
     let decision = judge(
         &raw,
-        &Answer::Replied(Response { body, ..reply }),
+        &SendResult::Replied(Response { body, ..reply }),
         context(0),
     );
     assert!(

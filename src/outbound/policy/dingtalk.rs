@@ -20,33 +20,33 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
         Err(read) => return read,
     };
     let code = answer.code.as_str();
-    let told = |advice: &str| said(&[&format!("DingTalk {code}"), &answer.message, advice]);
+    let explained = |advice: &str| said(&[&format!("DingTalk {code}"), &answer.message, advice]);
     let verdict = match code {
         "0" => Verdict::ACCEPTED,
-        "-1" => Verdict::retryable(told("DingTalk is busy")),
+        "-1" => Verdict::retryable(explained("DingTalk is busy")),
         "130101" | "410100" | "660026" => {
             let is_punished = answer.whole.contains("punish");
             let wait = if is_punished { PUNISHED } else { SLOW_DOWN };
-            return Verdict::rate_limited(told("more than 20 messages a minute"), wait);
+            return Verdict::rate_limited(explained("more than 20 messages a minute"), wait);
         }
-        "310000" => refused_by_setting(&answer.message.to_lowercase(), told),
+        "310000" => refused_by_setting(&answer.message.to_lowercase(), explained),
         "300001" | "300005" | "400101" => {
-            Verdict::needs_operator(told("copy the robot's URL again"))
+            Verdict::needs_operator(explained("copy the robot's URL again"))
         }
-        "400013" => Verdict::needs_operator(told("the group was dissolved")),
-        "400102" => Verdict::needs_operator(told(
+        "400013" => Verdict::needs_operator(explained("the group was dissolved")),
+        "400102" => Verdict::needs_operator(explained(
             "the robot was stopped: start it in the group's settings",
         )),
-        "400106" => Verdict::needs_operator(told(
+        "400106" => Verdict::needs_operator(explained(
             "the robot was removed: make a new one, and change the URL",
         )),
         "400105" | "40035" | "43004" | "101002" | "460101" => {
-            Verdict::rejected(told("DingTalk does not take this message"))
+            Verdict::rejected(explained("DingTalk does not take this message"))
         }
         "430101" | "430102" | "430103" | "430104" => {
-            Verdict::rejected(told("DingTalk refuses what is in it"))
+            Verdict::rejected(explained("DingTalk refuses what is in it"))
         }
-        _ => Verdict::retryable(told("")),
+        _ => Verdict::retryable(explained("")),
     };
     verdict.into()
 }
@@ -54,25 +54,25 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
 /// Permanent or temporary: one of the robot's security settings refused the message.
 ///
 /// Newer DingTalk texts are in Chinese.
-fn refused_by_setting(words: &str, told: impl Fn(&str) -> String) -> Verdict {
+fn refused_by_setting(words: &str, explained: impl Fn(&str) -> String) -> Verdict {
     let speaks_of = |names: &[&str]| names.iter().any(|name| words.contains(name));
     if speaks_of(&["keyword", "关键词"]) {
-        Verdict::rejected(told(
+        Verdict::rejected(explained(
             "add one of the robot's keywords; `hookbox` is in every message",
         ))
     } else if speaks_of(&["timestamp", "时间戳", "过期"]) {
         // A box that has just started may not have the correct time yet; each attempt is signed anew, so a
         // retry can succeed.
-        Verdict::retryable(told("is this machine's clock right?"))
+        Verdict::retryable(explained("is this machine's clock right?"))
     } else if speaks_of(&["sign", "签名"]) {
-        Verdict::needs_operator(told(
+        Verdict::needs_operator(explained(
             "the endpoint's secret is not the robot's; set it with --secret-file",
         ))
     } else if speaks_of(&["whitelist", "white list", "白名单"]) {
-        Verdict::needs_operator(told(
+        Verdict::needs_operator(explained(
             "add this machine's public address to the robot's list",
         ))
     } else {
-        Verdict::rejected(told("one of the robot's security settings refuses it"))
+        Verdict::rejected(explained("one of the robot's security settings refuses it"))
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let body: Body = lenient::read(&reply.body);
     let code = body.code.0.as_deref();
     let message = shorten(body.message.0.as_deref().unwrap_or_default());
-    let told = |advice: &str| {
+    let explained = |advice: &str| {
         let name = match code {
             Some(code) => format!("Discord {} (code {code})", reply.status),
             None => format!("Discord {}", reply.status),
@@ -49,15 +49,15 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
             Verdict::rate_limited(why, wait.unwrap_or(Duration::from_secs(5)))
         }
         // Discord bans the IP address of whoever goes on sending to a removed webhook.
-        (404, _) | (_, Some("10015")) => Verdict::needs_operator(told(
+        (404, _) | (_, Some("10015")) => Verdict::needs_operator(explained(
             "the webhook was removed: make a new one, and change the URL",
         ))
         .into(),
-        (401 | 403, _) | (_, Some("50027")) => Verdict::needs_operator(told(
+        (401 | 403, _) | (_, Some("50027")) => Verdict::needs_operator(explained(
             "the URL's token is wrong: copy the webhook's URL again",
         ))
         .into(),
-        (400, Some(_)) => Verdict::rejected(told("Discord does not take this message")).into(),
+        (400, Some(_)) => Verdict::rejected(explained("Discord does not take this message")).into(),
         _ => of_chat(Chat::Discord, reply, now),
     }
 }

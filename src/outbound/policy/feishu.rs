@@ -43,34 +43,34 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
         };
     };
     let message = shorten(&message);
-    let told = |advice: &str| said(&[&format!("Feishu {code}"), &message, advice]);
+    let explained = |advice: &str| said(&[&format!("Feishu {code}"), &message, advice]);
     let words = message.to_lowercase();
     let verdict = match code.as_str() {
         "0" if is_success => Verdict::ACCEPTED,
-        "11232" | "99991400" => return Verdict::rate_limited(told("too many messages"), wait),
+        "11232" | "99991400" => return Verdict::rate_limited(explained("too many messages"), wait),
         "9499" if words.contains("too many request") => {
-            return Verdict::rate_limited(told("too many messages"), wait);
+            return Verdict::rate_limited(explained("too many messages"), wait);
         }
         "9499" | "19002" | "19036" | "200621" => {
-            Verdict::rejected(told("Feishu does not take this message"))
+            Verdict::rejected(explained("Feishu does not take this message"))
         }
         // This code has two meanings: wrong secret or wrong clock. A box that has just started may not have
         // the correct time yet; each attempt is signed anew, so a retry can succeed.
-        "19021" => Verdict::retryable(told(
+        "19021" => Verdict::retryable(explained(
             "is the endpoint's secret the bot's, and this machine's clock right?",
         )),
-        "19022" => {
-            Verdict::needs_operator(told("add this machine's public address to the bot's list"))
-        }
-        "19024" => Verdict::rejected(told(
+        "19022" => Verdict::needs_operator(explained(
+            "add this machine's public address to the bot's list",
+        )),
+        "19024" => Verdict::rejected(explained(
             "add one of the bot's keywords; `hookbox` is in every message",
         )),
-        "19001" if words.contains("token") => Verdict::needs_operator(told(
+        "19001" if words.contains("token") => Verdict::needs_operator(explained(
             "the bot was removed, or the URL is wrong: copy its URL again",
         )),
-        "19001" => Verdict::rejected(told("Feishu does not take this message")),
-        "19007" => Verdict::needs_operator(told("the bot was switched off")),
-        _ if is_success => Verdict::retryable(told("")),
+        "19001" => Verdict::rejected(explained("Feishu does not take this message")),
+        "19007" => Verdict::needs_operator(explained("the bot was switched off")),
+        _ if is_success => Verdict::retryable(explained("")),
         _ => return by_status(),
     };
     verdict.into()

@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use crate::model::attempt::{Decision, Outcome, Response};
 use crate::model::chat::Chat;
-use crate::model::delivery::Move;
+use crate::model::delivery::Transition;
 use crate::model::endpoint::Endpoint;
 use crate::model::retry::Retry;
 use crate::time::{Timestamp, show_span};
 
-use super::transport::Answer;
+use super::transport::SendResult;
 
 use verdict::{Assessment, Verdict};
 
@@ -44,7 +44,7 @@ pub(super) struct AttemptContext {
 }
 
 /// Decides the next move of a delivery after an answer.
-pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContext) -> Decision {
+pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptContext) -> Decision {
     let refused = |error: &str, change| Decision {
         outcome: Outcome::Refused,
         error: Some(error.to_owned()),
@@ -58,23 +58,23 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &Answer, context: AttemptContex
         refused(error, change)
     };
     match answer {
-        Answer::Replied(reply) => judge_reply(endpoint, reply, context),
-        Answer::Broken { error } => again(error),
+        SendResult::Replied(reply) => judge_reply(endpoint, reply, context),
+        SendResult::Broken { error } => again(error),
         // Trying again would change nothing. Whoever fixes the cause can replay the delivery.
-        Answer::Unsent {
+        SendResult::Unsent {
             error,
             is_final: true,
         } => {
             let reason = error.clone();
-            refused(error, Move::GiveUp { reason })
+            refused(error, Transition::GiveUp { reason })
         }
-        Answer::Unsent {
+        SendResult::Unsent {
             error,
             is_final: false,
         } => again(error),
-        Answer::Unreachable { error } | Answer::Closed { error } => Decision {
+        SendResult::Unreachable { error } | SendResult::Closed { error } => Decision {
             outcome: Outcome::Unreachable,
-            ..refused(error, Move::Postpone)
+            ..refused(error, Transition::Postpone)
         },
     }
 }
@@ -113,29 +113,29 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
         Verdict::Accepted { remark } => Decision {
             outcome: Outcome::Delivered,
             error: remark,
-            change: Move::Deliver,
+            change: Transition::Deliver,
             pause,
             is_busy: false,
             hold: None,
         },
         Verdict::NotReached { why } => Decision {
             outcome: Outcome::Unreachable,
-            ..refused(why, Move::Postpone, None)
+            ..refused(why, Transition::Postpone, None)
         },
         Verdict::Retryable { why, not_before } => {
             let change = retry_or_give_up(endpoint, &why, context, not_before);
             refused(why, change, None)
         }
         // The delivery keeps its due time, so it is the first one when the endpoint accepts requests again.
-        Verdict::RateLimited { why } => refused(why, Move::Postpone, None),
-        Verdict::NeedsOperator { why } => refused(why.clone(), Move::Postpone, Some(why)),
+        Verdict::RateLimited { why } => refused(why, Transition::Postpone, None),
+        Verdict::NeedsOperator { why } => refused(why.clone(), Transition::Postpone, Some(why)),
         Verdict::Rejected { why } => {
             let reason = why.clone();
-            refused(why, Move::GiveUp { reason }, None)
+            refused(why, Transition::GiveUp { reason }, None)
         }
         Verdict::Gone { why } => {
             let reason = why.clone();
-            refused(why.clone(), Move::GiveUp { reason }, Some(why))
+            refused(why.clone(), Transition::GiveUp { reason }, Some(why))
         }
     }
 }
@@ -145,7 +145,7 @@ fn retry_or_give_up(
     error: &str,
     context: AttemptContext,
     floor: Option<Timestamp>,
-) -> Move {
+) -> Transition {
     let tries = context.tries.saturating_add(1);
     let floor = floor.unwrap_or(context.now).max(context.now);
     // A cron schedule's times are kept: the next try is at the first one that the receiver allows.
@@ -158,11 +158,11 @@ fn retry_or_give_up(
         .retry
         .next(tries, endpoint.set.tries_max(), from, context.chance);
     let Some(due) = next.map(|due| due.max(floor)) else {
-        return Move::GiveUp {
+        return Transition::GiveUp {
             reason: gave_up(error, tries),
         };
     };
-    Move::Retry {
+    Transition::Retry {
         due: context
             .deadline
             .map_or(due, |deadline| in_time(due, floor, deadline, context.now)),

@@ -12,12 +12,12 @@ pub(super) fn endpoint(retry: &str) -> Endpoint {
     new.stored_as(EndpointId(1))
 }
 
-pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> Answer {
+pub(super) fn replied(status: u16, headers: &[(&str, &str)]) -> SendResult {
     let headers = headers
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    Answer::Replied(Response {
+    SendResult::Replied(Response {
         status,
         headers,
         body: Vec::new(),
@@ -34,13 +34,13 @@ pub(super) fn context(tries: u32) -> AttemptContext {
     }
 }
 
-fn judged(answer: &Answer, tries: u32) -> Decision {
+fn judged(answer: &SendResult, tries: u32) -> Decision {
     judge(&endpoint("5s,5m"), answer, context(tries))
 }
 
 fn due(decision: &Decision) -> Option<i64> {
     match &decision.change {
-        Move::Retry { due } => Some(due.0 - NOW.0),
+        Transition::Retry { due } => Some(due.0 - NOW.0),
         _ => None,
     }
 }
@@ -50,7 +50,7 @@ fn only_2xx_is_success() {
     for status in [200, 201, 202, 204, 299] {
         assert_eq!(
             judged(&replied(status, &[]), 0).change,
-            Move::Deliver,
+            Transition::Deliver,
             "{status}"
         );
     }
@@ -66,7 +66,7 @@ fn only_2xx_is_success() {
 #[test]
 fn the_ladder_ends_in_dead_with_the_last_answer_as_reason() {
     assert_eq!(due(&judged(&replied(500, &[]), 1)), Some(300_000));
-    let Move::GiveUp { reason } = judged(&replied(500, &[]), 2).change else {
+    let Transition::GiveUp { reason } = judged(&replied(500, &[]), 2).change else {
         panic!("gives up")
     };
     assert_eq!(
@@ -77,7 +77,7 @@ fn the_ladder_ends_in_dead_with_the_last_answer_as_reason() {
 
 #[test]
 fn a_410_kills_the_delivery() {
-    let Move::GiveUp { reason } = judged(&replied(410, &[]), 0).change else {
+    let Transition::GiveUp { reason } = judged(&replied(410, &[]), 0).change else {
         panic!("gives up")
     };
     assert!(reason.starts_with("410 Gone"), "{reason}");
@@ -149,17 +149,22 @@ fn a_511_is_an_outage_for_every_format() {
             "{}",
             endpoint.set.format
         );
-        assert_eq!(decision.change, Move::Postpone, "{}", endpoint.set.format);
+        assert_eq!(
+            decision.change,
+            Transition::Postpone,
+            "{}",
+            endpoint.set.format
+        );
     }
 }
 
 #[test]
 fn unreachable_spends_no_try_and_a_broken_exchange_does() {
-    let unreachable = Answer::Unreachable {
+    let unreachable = SendResult::Unreachable {
         error: "connection refused".to_owned(),
     };
-    assert_eq!(judged(&unreachable, 2).change, Move::Postpone);
-    let broken = Answer::Broken {
+    assert_eq!(judged(&unreachable, 2).change, Transition::Postpone);
+    let broken = SendResult::Broken {
         error: "no reply within 15s".to_owned(),
     };
     assert_eq!(due(&judged(&broken, 0)), Some(5_000));

@@ -14,24 +14,24 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
         Err(read) => return read,
     };
     let code = answer.code.as_str();
-    let told = |advice: &str| said(&[&format!("WeCom {code}"), &answer.message, advice]);
+    let explained = |advice: &str| said(&[&format!("WeCom {code}"), &answer.message, advice]);
     let verdict = match code {
         "0" if answer.whole.contains("wrong json format") => Verdict::Accepted {
             remark: Some(said(&["WeCom took it in part", &answer.message])),
         },
         "0" => Verdict::ACCEPTED,
-        "-1" => Verdict::retryable(told("WeCom is busy")),
-        "6000" => Verdict::retryable(told("somebody changed the same thing")),
+        "-1" => Verdict::retryable(explained("WeCom is busy")),
+        "6000" => Verdict::retryable(explained("somebody changed the same thing")),
         "45009" | "45033" => {
-            return Verdict::rate_limited(told("more than 20 messages a minute"), SLOW_DOWN);
+            return Verdict::rate_limited(explained("more than 20 messages a minute"), SLOW_DOWN);
         }
-        "93000" => Verdict::needs_operator(told(
+        "93000" => Verdict::needs_operator(explained(
             "the robot was removed, or the key is wrong: copy its URL again",
         )),
         "40008" | "40058" | "44004" | "45002" => {
-            Verdict::rejected(told("WeCom does not take this message"))
+            Verdict::rejected(explained("WeCom does not take this message"))
         }
-        _ => Verdict::retryable(told("")),
+        _ => Verdict::retryable(explained("")),
     };
     verdict.into()
 }

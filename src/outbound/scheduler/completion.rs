@@ -11,14 +11,14 @@ use super::Scheduler;
 use super::age::deadline;
 use crate::error::Result;
 use crate::model::attempt::{Decision, Outcome};
-use crate::model::delivery::Move;
+use crate::model::delivery::Transition;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::redact::Redaction;
 use crate::outbound::attempt::Finished;
 use crate::outbound::policy::{AttemptContext, is_page, judge};
-use crate::outbound::transport::{Answer, Exchange};
+use crate::outbound::transport::{Exchange, SendResult};
 use crate::panics::catch_panic;
 use crate::store::{FailingChange, RecentPace, Report};
 use crate::time::{Timestamp, show_span};
@@ -41,34 +41,34 @@ impl Scheduler {
         self.memory
             .give_back(attempt.endpoint.id, attempt.body_bytes);
         // The stored endpoint cannot be used, e.g. its secret was edited by hand.
-        let unsent = |error: String| Answer::Unsent {
+        let unsent = |error: String| SendResult::Unsent {
             error,
             is_final: false,
         };
         let unusable = |error: crate::Error| Exchange {
             timing: Default::default(),
-            answer: unsent(error.chain()),
+            result: unsent(error.chain()),
         };
         let made = std::mem::replace(&mut attempt.exchange, Err(crate::Error::Stopped));
         let mut exchange = made.unwrap_or_else(unusable);
         let endpoint = attempt.endpoint.clone();
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
-            lane.suspects.hear(attempt.delivery, &mut exchange.answer);
+            lane.suspects.hear(attempt.delivery, &mut exchange.result);
         }
         let context = AttemptContext {
             tries: attempt.tries,
             now: attempt.ended,
             chance: self.chance.f64(),
-            deadline: self.deadline_after(&endpoint, &exchange.answer, &attempt),
+            deadline: self.deadline_after(&endpoint, &exchange.result, &attempt),
         };
-        let judged = catch_panic(|| judge(&endpoint, &exchange.answer, context));
+        let judged = catch_panic(|| judge(&endpoint, &exchange.result, context));
         let mut decision = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), context));
-        if let Move::Retry { due } = &mut decision.change {
+        if let Transition::Retry { due } = &mut decision.change {
             // The due time follows the scheduler's own time, which may be ahead of the wall clock.
             *due = due.plus(self.steady.now().since(attempt.ended));
         }
         hide_in(&mut decision, &attempt.redaction);
-        let is_sent = !matches!(exchange.answer, Answer::Unsent { .. });
+        let is_sent = !matches!(exchange.result, SendResult::Unsent { .. });
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // The time to connect is left out: it says nothing about how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
@@ -109,11 +109,11 @@ impl Scheduler {
     fn deadline_after(
         &self,
         endpoint: &Endpoint,
-        answer: &Answer,
+        answer: &SendResult,
         attempt: &Finished,
     ) -> Option<Timestamp> {
         let is_taken =
-            matches!(answer, Answer::Replied(reply) if (200..300).contains(&reply.status));
+            matches!(answer, SendResult::Replied(reply) if (200..300).contains(&reply.status));
         // A chat may refuse a message with a 2xx.
         if is_taken && endpoint.set.chat().is_none() {
             return None;
@@ -190,7 +190,7 @@ impl Scheduler {
         status: Option<u16>,
         took: Duration,
     ) {
-        let spent = u32::from(decision.change != Move::Postpone);
+        let spent = u32::from(decision.change != Transition::Postpone);
         tracing::info!(
             event = attempt.webhook_id,
             delivery = self.store.box_id().delivery(attempt.delivery),
@@ -210,7 +210,7 @@ impl Scheduler {
         if let Some(reason) = &decision.hold {
             tracing::warn!(endpoint, reason, "endpoint.held");
         }
-        if let Move::GiveUp { reason } = &decision.change {
+        if let Transition::GiveUp { reason } = &decision.change {
             tracing::warn!(
                 event = attempt.webhook_id,
                 delivery = self.store.box_id().delivery(attempt.delivery),
@@ -290,8 +290,8 @@ impl Scheduler {
             lane.limits.hold_written();
         }
         match report.as_ref().map(|report| &report.decision.change) {
-            Some(Move::Postpone) => lane.page.put_back(delivery),
-            Some(Move::Retry { due }) => {
+            Some(Transition::Postpone) => lane.page.put_back(delivery),
+            Some(Transition::Retry { due }) => {
                 lane.page.release(delivery);
                 lane.expect(*due);
             }
@@ -319,8 +319,8 @@ impl Scheduler {
 /// Hides the secrets that the receiver repeated, in the texts of a decision.
 fn hide_in(decision: &mut Decision, redaction: &Redaction) {
     let reason = match &mut decision.change {
-        Move::GiveUp { reason } | Move::Cancel { reason } => Some(reason),
-        Move::Deliver | Move::Retry { .. } | Move::Postpone => None,
+        Transition::GiveUp { reason } | Transition::Cancel { reason } => Some(reason),
+        Transition::Deliver | Transition::Retry { .. } | Transition::Postpone => None,
     };
     let texts = decision.error.iter_mut().chain(&mut decision.hold);
     texts.chain(reason).for_each(|text| redaction.hide_in(text));

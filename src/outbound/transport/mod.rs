@@ -68,12 +68,12 @@ pub struct Exchange {
     /// How long each step took.
     pub timing: Timing,
     /// What came back.
-    pub answer: Answer,
+    pub result: SendResult,
 }
 
 /// What came back for a request.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub enum SendResult {
     /// A response, whatever its status.
     Replied(Response),
     /// The endpoint was reached, but no valid response came: a timeout, a reset, invalid HTTP.
@@ -205,7 +205,7 @@ impl Transport for UreqTransport {
     fn send(&self, endpoint: &Endpoint, request: &OutboundRequest) -> Exchange {
         let unsent = |error, is_final| Exchange {
             timing: Timing::default(),
-            answer: Answer::Unsent { error, is_final },
+            result: SendResult::Unsent { error, is_final },
         };
         if let Some(address) = literal_address(request.url.uri())
             && let Err(forbidden) = self.egress.check(address.ip())
@@ -229,8 +229,8 @@ impl Transport for UreqTransport {
             result = post(&agent, endpoint, request, Duration::ZERO);
         }
         let head_at = self.clock.elapsed();
-        let answer = match result {
-            Ok(response) => Answer::Replied(read_reply(response)),
+        let result = match result {
+            Ok(response) => SendResult::Replied(read_reply(response)),
             Err(error) => judge_error(&error, PROGRESS.get(), endpoint),
         };
         let ended = self.clock.elapsed();
@@ -246,7 +246,7 @@ impl Transport for UreqTransport {
                 read,
                 total,
             },
-            answer,
+            result,
         }
     }
 }
@@ -317,11 +317,11 @@ fn read_reply(response: http::Response<ureq::Body>) -> Response {
     }
 }
 
-fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> Answer {
+fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> SendResult {
     if let ureq::Error::Other(inner) = error
         && let Some(forbidden) = inner.downcast_ref::<Forbidden>()
     {
-        return Answer::Unsent {
+        return SendResult::Unsent {
             error: forbidden.to_string(),
             is_final: true,
         };
@@ -341,20 +341,20 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
         Progress {
             step: Step::Resolving,
             ..
-        } => Answer::Unreachable {
+        } => SendResult::Unreachable {
             error: said("cannot find the host's address"),
         },
         Progress {
             step: Step::Connecting,
             ..
-        } => Answer::Unreachable {
+        } => SendResult::Unreachable {
             error: said("cannot connect"),
         },
         // The status says what happened to the event, even if the rest of the response is invalid.
         Progress {
             status: Some(status),
             ..
-        } => Answer::Replied(Response {
+        } => SendResult::Replied(Response {
             status,
             truncated: true,
             unreadable: Some(said("the rest of the reply cannot be read")),
@@ -364,12 +364,12 @@ fn judge_error(error: &ureq::Error, progress: Progress, endpoint: &Endpoint) -> 
             on: Some(On::Fresh),
             has_input: false,
             ..
-        } if !matches!(error, ureq::Error::Timeout(_)) => Answer::Closed {
+        } if !matches!(error, ureq::Error::Timeout(_)) => SendResult::Closed {
             error: said("the connection was closed before any reply"),
         },
         // Before the first step nothing was sent, but the cause is the request itself. Calling that an
         // outage would make this request the endpoint's probe for ever.
-        _ => Answer::Broken {
+        _ => SendResult::Broken {
             error: said("no reply"),
         },
     }

@@ -6,7 +6,7 @@ use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
-use crate::model::replay::{NewReplay, ReplayKind, ReplayMove, Selection, Target};
+use crate::model::replay::{NewReplay, ReplayKind, ReplayTransition, Selection, Target};
 use crate::status::deadline::until_deadline;
 use crate::store::ReplayOptions;
 
@@ -75,7 +75,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         input: Input::Nothing,
         output: Output::One(Schema::Replay),
         status: 200,
-        run: |call| steer(call, ReplayMove::Pause),
+        run: |call| steer(call, ReplayTransition::Pause),
     },
     Operation {
         method: "POST",
@@ -86,7 +86,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         input: Input::Nothing,
         output: Output::One(Schema::Replay),
         status: 200,
-        run: |call| steer(call, ReplayMove::Resume),
+        run: |call| steer(call, ReplayTransition::Resume),
     },
     Operation {
         method: "POST",
@@ -97,7 +97,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         input: Input::Nothing,
         output: Output::One(Schema::Replay),
         status: 200,
-        run: |call| steer(call, ReplayMove::Cancel),
+        run: |call| steer(call, ReplayTransition::Cancel),
     },
 ];
 
@@ -106,7 +106,7 @@ fn show(call: &Call<'_>) -> Result<Value> {
     Ok(call.store.replay_record(id)?.json(call.box_id()))
 }
 
-fn steer(call: &Call<'_>, change: ReplayMove) -> Result<Value> {
+fn steer(call: &Call<'_>, change: ReplayTransition) -> Result<Value> {
     let id = call.box_id().parse_replay(call.part(0))?;
     call.store.move_replay(id, change, call.now)?;
     show(call)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::attempt::{Decision, Outcome, Response, Timing};
-use crate::model::delivery::{Move, State, next_state};
+use crate::model::delivery::{State, Transition, next_state};
 use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
@@ -169,13 +169,13 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     let number = attempts + 1;
     let (due, reason, spent) = match &report.decision.change {
         // A delivered attempt may have a reason too: what was unusual about it.
-        Move::Deliver => (None, report.decision.error.as_deref(), 1),
-        Move::Retry { due } => (Some(*due), report.decision.error.as_deref(), 1),
-        Move::GiveUp { reason } => (None, Some(reason.as_str()), 1),
-        Move::Cancel { reason } => (None, Some(reason.as_str()), 0),
+        Transition::Deliver => (None, report.decision.error.as_deref(), 1),
+        Transition::Retry { due } => (Some(*due), report.decision.error.as_deref(), 1),
+        Transition::GiveUp { reason } => (None, Some(reason.as_str()), 1),
+        Transition::Cancel { reason } => (None, Some(reason.as_str()), 0),
         // The due time stays: this delivery is still the oldest when the endpoint is back.
-        Move::Postpone if from == State::Pending => return postpone(tx, report, number),
-        Move::Postpone => return count_attempt(tx, report, from, number),
+        Transition::Postpone if from == State::Pending => return postpone(tx, report, number),
+        Transition::Postpone => return count_attempt(tx, report, from, number),
     };
     let Some(to) = next_state(from, &report.decision.change) else {
         return count_attempt(tx, report, from, number);

@@ -13,7 +13,7 @@ use crate::model::event::EventRecord;
 use crate::model::id::{BoxId, EventId};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
-use crate::store::history::filter::{EventFilter, FollowFilter, OutageFilter};
+use crate::store::history::list_filter::{EventFilter, FollowFilter, OutageFilter};
 use crate::store::history::query::{ATTEMPT_COLUMNS, OutageRecord, PAGE_MAX, read_attempt};
 use crate::time::Timestamp;
 

@@ -5,7 +5,7 @@ use crate::model::filter::Check;
 use crate::model::id::{DeliveryId, EventId};
 use crate::model::large_body::on_large_body_pool;
 use crate::store::engine::store::Store;
-use crate::store::history::filter::DeliveryFilter;
+use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::route::stored_scope;
 

@@ -20,7 +20,9 @@ use crate::store::engine::conn::{Row, params};
 use crate::store::engine::directory::{no_endpoint, no_source};
 use crate::store::engine::packed::read_body;
 use crate::store::engine::value::FromValue;
-use crate::store::history::filter::{Conditions, DeliveryFilter, EventFilter, OutageFilter, some};
+use crate::store::history::list_filter::{
+    Conditions, DeliveryFilter, EventFilter, OutageFilter, some,
+};
 use crate::store::history::report::total;
 use crate::time::Timestamp;
 

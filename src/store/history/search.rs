@@ -14,7 +14,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::history::filter::{DeliveryFilter, EventFilter};
+use crate::store::history::list_filter::{DeliveryFilter, EventFilter};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::id::{DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
-    NewReplay, ReplayMove, ReplayRecord, ReplayState, Selection, Target, next_replay_state,
+    NewReplay, ReplayRecord, ReplayState, ReplayTransition, Selection, Target, next_replay_state,
 };
 use crate::store::drain::expire::{Settlement, settle};
 use crate::store::engine::Store;
@@ -141,7 +141,7 @@ impl Store {
     pub fn move_replay(
         &self,
         id: ReplayId,
-        change: ReplayMove,
+        change: ReplayTransition,
         now: Timestamp,
     ) -> Result<ReplayState> {
         let outer = self.box_id().replay(id);

@@ -16,7 +16,7 @@ pub use preview::{Preview, PreviewOfEndpoint, Stopped};
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
-use crate::model::delivery::{Move, State, next_state};
+use crate::model::delivery::{State, Transition, next_state};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::replay::Target;
@@ -24,7 +24,7 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::store::engine::packed::{Packed, pack};
-use crate::store::history::filter::DeliveryFilter;
+use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event, pending_at};
 use crate::store::setup::endpoint::endpoint_for;
@@ -268,10 +268,11 @@ fn pending_already(box_id: &BoxId, asked: DeliveryId, pending: DeliveryId) -> Er
 
 fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -> Result<()> {
     let held = read_held(tx, box_id, id)?;
-    let change = Move::Cancel {
+    let change = Transition::Cancel {
         reason: "cancelled by hand".to_owned(),
     };
-    let (Some(to), Move::Cancel { reason }) = (next_state(held.state, &change), &change) else {
+    let (Some(to), Transition::Cancel { reason }) = (next_state(held.state, &change), &change)
+    else {
         return Err(Error::misuse(format!(
             "{} is {} already; only a pending delivery can be cancelled",
             box_id.delivery(id),

@@ -19,7 +19,7 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::history::filter::DeliveryFilter;
+use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
 

@@ -14,7 +14,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Row;
 use crate::store::engine::value::ToValue;
-use crate::store::history::filter::some;
+use crate::store::history::list_filter::some;
 use crate::store::intake::route::stored_scope;
 use crate::time::Timestamp;
 

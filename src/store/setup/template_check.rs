@@ -8,7 +8,7 @@ use crate::model::kind::SourceKind;
 use crate::model::sendable::SendableEvent;
 use crate::model::template::Template;
 use crate::store::engine::Store;
-use crate::store::history::filter::EventFilter;
+use crate::store::history::list_filter::EventFilter;
 use crate::time::Timestamp;
 
 impl Store {

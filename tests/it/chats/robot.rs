@@ -14,7 +14,7 @@ use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::source::NewSource;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Transport};
+use hookbox::outbound::{Exchange, OutboundRequest, SendResult, Transport};
 use hookbox::signature::Secret;
 use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
@@ -256,7 +256,7 @@ impl Transport for Line {
         robot.clock.advance(Duration::from_millis(back));
         Exchange {
             timing: Timing::default(),
-            answer: Answer::Replied(Response {
+            result: SendResult::Replied(Response {
                 status: said.status,
                 headers: said.headers,
                 body: said.body.into_bytes(),

@@ -10,7 +10,7 @@ use hookbox::model::delivery::State;
 use hookbox::model::endpoint::Endpoint;
 use hookbox::model::id::EventId;
 use hookbox::model::window::Opening;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Transport};
+use hookbox::outbound::{Exchange, OutboundRequest, SendResult, Transport};
 use hookbox::store::{DeliveryFilter, PAGE_MAX, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
@@ -153,12 +153,12 @@ impl Transport for Net {
             // Without a word on the terminal.
             resume_unwind(Box::new(Crash));
         }
-        let broken = |error: &str| Answer::Broken {
+        let broken = |error: &str| SendResult::Broken {
             error: error.to_owned(),
         };
         Exchange {
             timing: Timing::default(),
-            answer: match weather {
+            result: match weather {
                 Weather::Up => replied(200),
                 Weather::Down => unreachable(),
                 Weather::Slow => broken("no reply within 15s"),

@@ -27,7 +27,7 @@ fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
             }
             Exchange {
                 timing: Timing::default(),
-                answer: replied(404),
+                result: replied(404),
             }
         }
     }

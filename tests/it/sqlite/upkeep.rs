@@ -255,7 +255,7 @@ fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
         .prune(before, None, bench.now(), |_| true)
         .unwrap();
     assert_eq!(pruned.events, 0);
-    let cancel = hookbox::model::replay::ReplayMove::Cancel;
+    let cancel = hookbox::model::replay::ReplayTransition::Cancel;
     bench
         .store
         .move_replay(replay, cancel, bench.now())

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use hookbox::model::attempt::Response;
 use hookbox::model::attempt::Timing;
 use hookbox::model::endpoint::Endpoint;
-use hookbox::outbound::{Answer, Exchange, OutboundRequest, Transport};
+use hookbox::outbound::{Exchange, OutboundRequest, SendResult, Transport};
 
 /// A transport that gives the answers of its script, in turn; one call too many panics.
 #[derive(Clone, Default)]
@@ -16,19 +16,19 @@ pub struct Script {
 
 #[derive(Default)]
 struct ScriptState {
-    answers: VecDeque<Answer>,
-    forever: Option<Answer>,
+    answers: VecDeque<SendResult>,
+    forever: Option<SendResult>,
     sent: Vec<(String, OutboundRequest)>,
 }
 
 impl Script {
-    pub fn then(self, answer: Answer) -> Script {
+    pub fn then(self, answer: SendResult) -> Script {
         self.state.lock().unwrap().answers.push_back(answer);
         self
     }
 
     /// When the script is at its end, answer this ever after.
-    pub fn forever(self, answer: Answer) -> Script {
+    pub fn forever(self, answer: SendResult) -> Script {
         self.state.lock().unwrap().forever = Some(answer);
         self
     }
@@ -48,21 +48,21 @@ impl Transport for Script {
         let answer = state.answers.pop_front().or_else(|| state.forever.clone());
         Exchange {
             timing: Timing::default(),
-            answer: answer.expect("the script is at its end"),
+            result: answer.expect("the script is at its end"),
         }
     }
 }
 
-pub fn replied(status: u16) -> Answer {
+pub fn replied(status: u16) -> SendResult {
     replied_with(status, &[])
 }
 
-pub fn replied_with(status: u16, headers: &[(&str, &str)]) -> Answer {
+pub fn replied_with(status: u16, headers: &[(&str, &str)]) -> SendResult {
     let headers = headers
         .iter()
         .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
         .collect();
-    Answer::Replied(Response {
+    SendResult::Replied(Response {
         status,
         headers,
         body: b"noted".to_vec(),
@@ -70,8 +70,8 @@ pub fn replied_with(status: u16, headers: &[(&str, &str)]) -> Answer {
     })
 }
 
-pub fn unreachable() -> Answer {
-    Answer::Unreachable {
+pub fn unreachable() -> SendResult {
+    SendResult::Unreachable {
         error: "cannot connect: connection refused".to_owned(),
     }
 }

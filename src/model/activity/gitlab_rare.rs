@@ -7,7 +7,7 @@ use super::words::{past, spaced};
 use super::{Activity, Tone};
 
 /// Describes an event; its people and project are known already, if the payload has them.
-pub(super) fn tell(event_type: &str, json: &[u8], activity: &mut Activity) {
+pub(super) fn describe(event_type: &str, json: &[u8], activity: &mut Activity) {
     let tree = Tree::read(json);
     // Group hooks have the general name in the header and the exact name in the body.
     let event_type = match event_type {
@@ -28,9 +28,9 @@ pub(super) fn tell(event_type: &str, json: &[u8], activity: &mut Activity) {
         activity.repository = tree.first(&["path", "name"]).map(str::to_owned);
     }
     let about = tree.at("object_attributes");
-    let told = of_system(event_type, &tree, activity);
+    let of_system = of_system(event_type, &tree, activity);
     let (deed, tone) = match event_type {
-        _ if told.is_some() => told.unwrap_or_default(),
+        _ if of_system.is_some() => of_system.unwrap_or_default(),
         "milestone" => {
             let action = tree.first(&["action", "object_attributes.action"]);
             let action = action.unwrap_or("update");

@@ -21,22 +21,22 @@ const PLACES_FOR_HEALTH: usize = 8;
 /// How long a connection may be silent before it can be closed to make room.
 const GRACE: Duration = Duration::from_millis(100);
 
-/// The visitors' lock is never held by a thread that panics.
-const NO_PANIC: &str = "nobody panics with the visitors locked";
+/// The connections' lock is never held by a thread that panics.
+const NO_PANIC: &str = "nobody panics with the connections locked";
 
 /// All open connections.
 #[derive(Debug, Default)]
-pub(super) struct Visitors(Mutex<State>);
+pub(super) struct Connections(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     next: u64,
     /// By number, the oldest first.
-    present: BTreeMap<u64, Visitor>,
+    present: BTreeMap<u64, Connection>,
 }
 
 #[derive(Debug)]
-struct Visitor {
+struct Connection {
     /// Used to close the connection from another thread.
     stream: Arc<TcpStream>,
     is_stranger: bool,
@@ -44,7 +44,7 @@ struct Visitor {
     came: Duration,
 }
 
-impl Visitors {
+impl Connections {
     /// Returns how long a new connection must wait, so that the earlier ones have had their grace.
     pub(super) fn wait(&self, peer: IpAddr, now: Duration) -> Duration {
         let state = self.lock();
@@ -61,7 +61,7 @@ impl Visitors {
     /// Gives a connection a place; `None` if all places, those for health checks too, are taken by requests
     /// in progress.
     pub(super) fn enter(
-        self: &Arc<Visitors>,
+        self: &Arc<Connections>,
         stream: Arc<TcpStream>,
         peer: IpAddr,
         now: Duration,
@@ -85,15 +85,15 @@ impl Visitors {
         }
         let number = state.next;
         state.next += 1;
-        let visitor = Visitor {
+        let connection = Connection {
             stream,
             is_stranger,
             is_worked_on: false,
             came: now,
         };
-        state.present.insert(number, visitor);
+        state.present.insert(number, connection);
         Some(Place {
-            visitors: self.clone(),
+            connections: self.clone(),
             number,
             is_for_health: is_full,
         })
@@ -107,7 +107,7 @@ impl Visitors {
 impl State {
     fn strangers(&self) -> usize {
         let present = self.present.values();
-        present.filter(|visitor| visitor.is_stranger).count()
+        present.filter(|connection| connection.is_stranger).count()
     }
 
     fn is_full_for(&self, is_stranger: bool) -> bool {
@@ -117,15 +117,16 @@ impl State {
     /// Returns the oldest connection of this kind without a request in progress.
     fn oldest(&self, is_stranger: bool) -> Option<u64> {
         let mut present = self.present.iter();
-        let oldest = present
-            .find(|(_, visitor)| visitor.is_stranger == is_stranger && !visitor.is_worked_on);
+        let oldest = present.find(|(_, connection)| {
+            connection.is_stranger == is_stranger && !connection.is_worked_on
+        });
         oldest.map(|(number, _)| *number)
     }
 
     /// Closes a connection: its thread's next read or write fails, and the thread ends.
     fn close(&mut self, number: u64) {
-        if let Some(visitor) = self.present.remove(&number) {
-            let _ = visitor.stream.shutdown(Shutdown::Both);
+        if let Some(connection) = self.present.remove(&number) {
+            let _ = connection.stream.shutdown(Shutdown::Both);
         }
     }
 }
@@ -137,7 +138,7 @@ fn is_stranger(peer: IpAddr) -> bool {
 /// A connection's place; it is released when dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    visitors: Arc<Visitors>,
+    connections: Arc<Connections>,
     number: u64,
     is_for_health: bool,
 }
@@ -150,15 +151,15 @@ impl Place {
 
     /// Sets whether the request is in progress.
     pub(super) fn works(&self, is_worked_on: bool) {
-        if let Some(visitor) = self.visitors.lock().present.get_mut(&self.number) {
-            visitor.is_worked_on = is_worked_on;
+        if let Some(connection) = self.connections.lock().present.get_mut(&self.number) {
+            connection.is_worked_on = is_worked_on;
         }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.visitors.lock().present.remove(&self.number);
+        self.connections.lock().present.remove(&self.number);
     }
 }
 
@@ -175,20 +176,20 @@ mod tests {
     }
 
     fn is_there(place: &Place) -> bool {
-        place.visitors.lock().present.contains_key(&place.number)
+        place.connections.lock().present.contains_key(&place.number)
     }
 
     #[test]
     fn the_oldest_that_is_not_worked_on_goes_and_this_machine_has_places_of_its_own() {
-        let visitors = Arc::new(Visitors::default());
+        let connections = Arc::new(Connections::default());
         let (stream, _far) = connection();
         let enter =
-            |peer: &str| visitors.enter(stream.clone(), peer.parse().unwrap(), Duration::ZERO);
+            |peer: &str| connections.enter(stream.clone(), peer.parse().unwrap(), Duration::ZERO);
         let strangers: Vec<Place> = (0..100).map(|_| enter("192.0.2.1").unwrap()).collect();
         let held = strangers.iter().filter(|place| is_there(place)).count();
         assert_eq!(held, PLACES_OF_STRANGERS);
         let own: Vec<Place> = (0..8).map(|_| enter("127.0.0.1").unwrap()).collect();
-        assert!(strangers[99].visitors.lock().strangers() == PLACES_OF_STRANGERS);
+        assert!(strangers[99].connections.lock().strangers() == PLACES_OF_STRANGERS);
         // Now every connection has a request in progress.
         for place in strangers.iter().chain(&own) {
             place.works(true);
@@ -211,7 +212,7 @@ mod tests {
         own[0].works(false);
         strangers[99].works(false);
         drop(health);
-        let wait = |now| visitors.wait("127.0.0.1".parse().unwrap(), now);
+        let wait = |now| connections.wait("127.0.0.1".parse().unwrap(), now);
         assert_eq!((wait(Duration::ZERO), wait(GRACE)), (GRACE, Duration::ZERO));
         let last = enter("127.0.0.1").unwrap();
         assert!(is_there(&own[0]) && !is_there(&strangers[99]) && !last.is_for_health());

@@ -141,7 +141,7 @@ const NAMES: [&str; 16] = [
 ];
 
 /// Describes an event; its people and repository are known already, if the payload has them.
-pub(super) fn tell(event_type: &str, json: &[u8], dialect: Dialect, activity: &mut Activity) {
+pub(super) fn describe(event_type: &str, json: &[u8], dialect: Dialect, activity: &mut Activity) {
     let tree = Tree::read(json);
     let places = [
         "organization.login",
@@ -159,15 +159,15 @@ pub(super) fn tell(event_type: &str, json: &[u8], dialect: Dialect, activity: &m
         let urls = ["package.repository.html_url", "run.repository.html_url"];
         activity.details.repository_url = tree.first(&urls).map(str::to_owned);
     }
-    let mut told = Told {
+    let mut describer = Describer {
         action: tree.text("action").unwrap_or_default().to_owned(),
         tree,
         activity,
     };
-    told.tell(event_type, dialect);
+    describer.describe(event_type, dialect);
 }
 
-struct Told<'a> {
+struct Describer<'a> {
     tree: Tree,
     action: String,
     activity: &'a mut Activity,
@@ -183,8 +183,8 @@ struct Run<'a> {
     url: Option<&'a str>,
 }
 
-impl Told<'_> {
-    fn tell(&mut self, event_type: &str, dialect: Dialect) {
+impl Describer<'_> {
+    fn describe(&mut self, event_type: &str, dialect: Dialect) {
         match event_type {
             "status" | "deployment_status" | "page_build" | "workflow_run" | "workflow_job"
             | "check_run" | "check_suite" | "repository_import" | "action_run_failure"
@@ -511,7 +511,7 @@ impl Told<'_> {
         let names: Vec<Option<String>> = names
             .map(|label| label.text("name").map(str::to_owned))
             .collect();
-        details.tell("Labels", names);
+        details.add("Labels", names);
     }
 }
 
