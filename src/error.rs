@@ -27,23 +27,19 @@ pub enum Error {
     Refused(String),
     /// There is no database at this path. Create one with `hookbox init`.
     NoDatabase(PathBuf),
-    /// The file exists but is not a SQLite database. Use another path.
-    NotSqlite(PathBuf),
-    /// The file is another program's database. Add `--into-existing` to use it.
-    ForeignDatabase(PathBuf),
-    /// The file is another program's database and is not in WAL mode.
+    /// The file is another program's database, and the caller did not allow what it takes to use it.
     ///
-    /// Add `--wal` to put it into WAL mode permanently.
-    NotWal {
+    /// Add `--into-existing`, or `--wal` where `mode` is given.
+    ForeignDatabase {
         /// The database file.
         path: PathBuf,
-        /// Its current journal mode.
-        mode: String,
+        /// Its journal mode, if it must be put into WAL mode (permanently) to be used.
+        mode: Option<String>,
     },
-    /// A database cannot be kept in this place.
+    /// There can be no database in this place.
     ///
-    /// It is on a network file system, or the file is mounted by itself or has several names; or the
-    /// database is gone, and only its log is left. The text says what to do.
+    /// The file is no database, is on a network file system, is mounted by itself or has several names; or
+    /// the database is gone, and only its log is left. The text says what to do.
     BadPlace {
         /// The database file.
         path: PathBuf,
@@ -215,20 +211,16 @@ impl fmt::Display for Error {
                 path.display(),
                 path.display()
             ),
-            Error::NotSqlite(path) => {
-                write!(
-                    f,
-                    "{} is not a SQLite database; give another path",
-                    path.display()
-                )
-            }
-            Error::ForeignDatabase(path) => write!(
+            Error::ForeignDatabase { path, mode: None } => write!(
                 f,
                 "{} is another program's database; to add hookbox's tables to it, run `hookbox init --into-existing --db {}`",
                 path.display(),
                 path.display()
             ),
-            Error::NotWal { path, mode } => write!(
+            Error::ForeignDatabase {
+                path,
+                mode: Some(mode),
+            } => write!(
                 f,
                 "{} is another program's too, and in {mode} mode; hookbox needs WAL mode, which the file keeps for every program that opens it (writers and readers go on beside each other; two files, -wal and -shm, lie beside it): to put it in WAL mode run `hookbox init --into-existing --wal --db {}`",
                 path.display(),

@@ -274,13 +274,20 @@ fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
         Store::open(&context.db, missing)
     };
     let store = match open(wal) {
-        Err(Error::NotWal { path, mode }) if context.out.is_interactive() => {
+        Err(refused) if context.out.is_interactive() => {
+            let Error::ForeignDatabase {
+                path,
+                mode: Some(mode),
+            } = &refused
+            else {
+                return Err(refused);
+            };
             let question = format!(
                 "{} is in {mode} mode; put it in WAL mode, which it keeps for every program that opens it?",
                 path.display()
             );
             if !context.out.confirms(&question)? {
-                return Err(Error::NotWal { path, mode });
+                return Err(refused);
             }
             open(true)?
         }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::store::engine::conn::Conn;
 use crate::store::engine::directory::Directory;
-use crate::store::engine::sqlite::event_keys::Keys;
-use crate::store::engine::sqlite::marks::Marking;
+use crate::store::engine::marks::Marking;
+use crate::store::engine::session::Keys;
 use crate::store::engine::tally::Tally;
 
 /// What a job works with: the open transaction, the directory of that moment, and the counts to
@@ -14,7 +14,7 @@ use crate::store::engine::tally::Tally;
 pub(crate) struct Tx<'c> {
     pub(crate) conn: Conn<'c>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) keys: &'c mut Keys,
+    pub(crate) keys: &'c mut dyn Keys,
     pub(crate) tally: Tally,
     pub(crate) marking: &'c mut Marking,
 }

@@ -1,11 +1,12 @@
 //! The engine: connections and transactions, one writer, the readers, and the check for commits of other
 //! processes. Nothing above the engine knows how rows are stored on disk.
 //!
-//! How to read it: `store` is the handle. `writer` commits `job`s in groups. `readers` read. `published` is
-//! the state that the writer shares. `columns` and `packed` define how values are stored in rows.
-//! `directory` holds the sources and endpoints in memory. `tally` counts what a transaction changed.
-//! `sqlite/` has everything that is specific to the SQLite file: opening it, its place and lock, its keys
-//! and marks, copies of it.
+//! How to read it: `store` is the handle. `writer` commits `job`s in groups, over the `session` that an
+//! engine gives it. `readers` read. `published` is the state that the writer shares. `columns` and `packed`
+//! define how values are stored in rows. `directory` holds the sources and endpoints in memory. `tally`
+//! counts what a transaction changed. `marks` tell the ids of a database from those of its copies. `sqlite/`
+//! has everything that is specific to the SQLite file: opening it, its place and lock, its keys, copies of
+//! it.
 
 pub(crate) mod columns;
 pub(crate) mod conn;
@@ -13,6 +14,7 @@ pub(crate) mod directory;
 pub(crate) mod group_commit;
 pub(crate) mod idempotent_requests;
 pub(crate) mod job;
+pub(crate) mod marks;
 pub(crate) mod measures;
 pub(crate) mod packed;
 pub(crate) mod partition;
@@ -20,6 +22,7 @@ pub(crate) mod partition;
 pub(crate) mod plan;
 pub(crate) mod published;
 pub(crate) mod readers;
+pub(crate) mod session;
 pub(crate) mod sqlite;
 pub(crate) mod store;
 pub(crate) mod tally;

@@ -13,13 +13,15 @@ use super::conn::Conn;
 use super::directory::{self, Directory};
 use super::idempotent_requests::{self, IdempotentRequest};
 use super::job::{Message, Task, Tx};
+use super::marks::{self, Marking};
 use super::measures::Measures;
 use super::published::{GroupCounter, GroupStats, Listening, NO_PANIC, Published, Woken};
 use super::readers::Readers;
 use super::sqlite::disk_space::{DiskSpace, Limits};
 use super::sqlite::lock::{self, ServeLock};
 use super::sqlite::open::{self, Missing};
-use super::sqlite::{marks, place};
+use super::sqlite::place;
+use super::sqlite::session::SqliteSession;
 use super::trouble::{Kind, Trouble};
 use super::writer::Writer;
 use crate::error::{Error, Result};
@@ -51,7 +53,7 @@ impl Store {
     /// Blocks for a few milliseconds: it starts the writer's thread.
     ///
     /// # Errors
-    /// [`Error::NoDatabase`], [`Error::NotSqlite`], [`Error::ForeignDatabase`], [`Error::NewerSchema`]
+    /// [`Error::NoDatabase`], [`Error::BadPlace`], [`Error::ForeignDatabase`], [`Error::NewerSchema`]
     /// depending on what the file is; [`Error::Io`] and [`Error::Database`] when it cannot be opened or
     /// created.
     ///
@@ -81,7 +83,11 @@ impl Store {
             room: Mutex::default(),
         });
         let (jobs, messages) = channel();
-        let writer = Writer::new(connection, published.clone(), &path, box_id.clone())?;
+        let session = SqliteSession::new(connection, published.clone(), &path)?;
+        let served = path.clone();
+        let is_served = move || lock::is_this_served(&served);
+        let marking = Marking::new(is_served, published.clone(), box_id.clone());
+        let writer = Writer::new(Box::new(session), published.clone(), marking);
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run(&messages))

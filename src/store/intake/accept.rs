@@ -168,12 +168,8 @@ pub(crate) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         });
         &found
     };
-    let hash = match &event.key {
-        None => None,
-        Some(key) => Some(tx.keys.hash(tx.conn, event.source, key)?),
-    };
-    if let (Some(key), Some(hash)) = (&event.key, hash)
-        && let Some(known) = tx.keys.find(tx.conn, hash, event.source, key)?
+    if let Some(key) = &event.key
+        && let Some(known) = tx.keys.find(tx.conn, event.source, key)?
     {
         let may_ask = prepared.may_replay && on_repeat == OnRepeat::Replay;
         let asked = may_ask && now.since(known.received) > REPEAT_QUIET;
@@ -189,8 +185,8 @@ pub(crate) fn accept(tx: &mut Tx<'_>, prepared: &Prepared, now: Timestamp) -> Re
         });
     }
     let id = insert_event(tx, event, body, facts, now)?;
-    if let Some(hash) = hash {
-        tx.keys.add(tx.conn, id, hash)?;
+    if let Some(key) = &event.key {
+        tx.keys.add(tx.conn, id, event.source, key)?;
     }
     let deliveries = route(tx, id, routes, now)?;
     Ok(Accepted {

@@ -14,8 +14,8 @@ use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, Row, params};
 use crate::store::engine::job::Tx;
+use crate::store::engine::marks;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::engine::sqlite::marks;
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 

@@ -26,7 +26,10 @@ fn a_program_serves_its_own_database_stops_and_serves_it_again() {
     let folder = tempfile::tempdir().unwrap();
     let (path, mut app) = application(folder.path());
     let refused = Hookbox::open(&path).unwrap_err();
-    assert!(matches!(refused, Error::NotWal { .. }), "{refused}");
+    assert!(
+        matches!(refused, Error::ForeignDatabase { mode: Some(_), .. }),
+        "{refused}"
+    );
     let hookbox = Hookbox::open_in_wal_mode(&path).unwrap();
     let receiver = Receiver::answering(&[200]);
     add_ci(&hookbox, &receiver);

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::id::SourceId;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
-use crate::store::engine::sqlite::event_keys::Keys;
+use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::connect_read_only;
 use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, schema_version};
 
@@ -240,7 +240,7 @@ fn disagreements(connection: &Connection) -> Result<Vec<Fault>> {
 
 /// Events whose key would not be recognized if the same key came again.
 fn lost_keys(connection: &Connection) -> Result<Vec<Fault>> {
-    let mut keys = Keys::default();
+    let mut keys = EventKeys::default();
     let mut events =
         connection.prepare("select id, source_id, key from hookbox_event where key is not null")?;
     let mut events = events.query([])?;

@@ -26,7 +26,7 @@ use siphasher::sip::SipHasher13;
 use crate::error::Result;
 use crate::model::id::{EventId, SourceId};
 use crate::store::engine::conn::{Conn, params};
-use crate::time::Timestamp;
+use crate::store::engine::session::{Keys, Known};
 
 /// A key in memory: its hash, and the event that has it.
 type Entry = (i64, EventId);
@@ -48,15 +48,9 @@ const STEP_KEYS: usize = 2 * STEP_AFTER;
 /// Rows of the log removed in one step: they are stored in order, about 200 per page.
 const STEP_LOG_ROWS: i64 = 4_096;
 
-/// An event that already has this key.
-pub(crate) struct Known {
-    pub(crate) id: EventId,
-    pub(crate) received: Timestamp,
-}
-
-/// The recent keys. The writer owns them, and reports when a job or a group is rolled back.
+/// The recent keys. The session owns them, and reports when a job or a group is rolled back.
 #[derive(Default)]
-pub(crate) struct Keys {
+pub(crate) struct EventKeys {
     /// None until the first key is looked up: most commands never look one up.
     seed: Option<[u8; 16]>,
     /// Whether the keys of other processes were read in this transaction.
@@ -76,65 +70,8 @@ pub(crate) struct Keys {
     since_step: usize,
 }
 
-impl Keys {
-    /// The event that has this key, which has this hash.
-    pub(crate) fn find(
-        &self,
-        conn: Conn<'_>,
-        hash: i64,
-        source: Option<SourceId>,
-        key: &str,
-    ) -> Result<Option<Known>> {
-        let all = (hash, EventId(i64::MIN))..=(hash, EventId(i64::MAX));
-        for (_, id) in self.recent.range(all.clone()).chain(self.moving.range(all)) {
-            if let Some(known) = compare(conn, *id, source, key)? {
-                return Ok(Some(known));
-            }
-        }
-        let mut known = None;
-        conn.each(OLDER, params! { ":hash": hash }, |row| {
-            known = compare(conn, row.get(0)?, source, key)?;
-            Ok(match known {
-                Some(_) => ControlFlow::Break(()),
-                None => ControlFlow::Continue(()),
-            })
-        })?;
-        Ok(known)
-    }
-
-    /// Stores the hash of a new event's key.
-    pub(crate) fn add(&mut self, conn: Conn<'_>, id: EventId, hash: i64) -> Result<()> {
-        conn.run(
-            "insert into hookbox_recent_key (event_id, hash) values (:id, :hash)",
-            params! { ":id": id, ":hash": hash },
-        )?;
-        self.recent.insert((hash, id));
-        self.added.push((hash, id));
-        Ok(())
-    }
-
-    /// Removes the key of a removed event. It may stay in memory: a match there is checked against
-    /// the file, where the event is gone.
-    pub(crate) fn remove(
-        &mut self,
-        conn: Conn<'_>,
-        id: EventId,
-        source: Option<SourceId>,
-        key: &str,
-    ) -> Result<()> {
-        let hash = self.hash(conn, source, key)?;
-        conn.run(
-            "delete from hookbox_recent_key where event_id = :id",
-            params! { ":id": id },
-        )?;
-        conn.run(
-            "delete from hookbox_key where hash = :hash and event_id = :id",
-            params! { ":hash": hash, ":id": id },
-        )?;
-        Ok(())
-    }
-
-    /// How many keys this group added so far; the argument of [`Keys::undo_to`].
+impl EventKeys {
+    /// How many keys this group added so far; the argument of [`EventKeys::undo_to`].
     pub(crate) fn mark(&self) -> usize {
         self.added.len()
     }
@@ -158,7 +95,7 @@ impl Keys {
         self.is_current = false;
         if self.stepped {
             // What was taken out of memory must be read again.
-            *self = Keys::default();
+            *self = EventKeys::default();
         }
     }
 
@@ -334,6 +271,69 @@ impl Keys {
     }
 }
 
+impl Keys for EventKeys {
+    fn find(
+        &mut self,
+        conn: Conn<'_>,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<Option<Known>> {
+        let hash = self.hash(conn, source, key)?;
+        let all = (hash, EventId(i64::MIN))..=(hash, EventId(i64::MAX));
+        for (_, id) in self.recent.range(all.clone()).chain(self.moving.range(all)) {
+            if let Some(known) = compare(conn, *id, source, key)? {
+                return Ok(Some(known));
+            }
+        }
+        let mut known = None;
+        conn.each(OLDER, params! { ":hash": hash }, |row| {
+            known = compare(conn, row.get(0)?, source, key)?;
+            Ok(match known {
+                Some(_) => ControlFlow::Break(()),
+                None => ControlFlow::Continue(()),
+            })
+        })?;
+        Ok(known)
+    }
+
+    fn add(
+        &mut self,
+        conn: Conn<'_>,
+        id: EventId,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<()> {
+        let hash = self.hash(conn, source, key)?;
+        conn.run(
+            "insert into hookbox_recent_key (event_id, hash) values (:id, :hash)",
+            params! { ":id": id, ":hash": hash },
+        )?;
+        self.recent.insert((hash, id));
+        self.added.push((hash, id));
+        Ok(())
+    }
+
+    /// The key may stay in memory: a match there is checked against the file, where the event is gone.
+    fn remove(
+        &mut self,
+        conn: Conn<'_>,
+        id: EventId,
+        source: Option<SourceId>,
+        key: &str,
+    ) -> Result<()> {
+        let hash = self.hash(conn, source, key)?;
+        conn.run(
+            "delete from hookbox_recent_key where event_id = :id",
+            params! { ":id": id },
+        )?;
+        conn.run(
+            "delete from hookbox_key where hash = :hash and event_id = :id",
+            params! { ":hash": hash, ":id": id },
+        )?;
+        Ok(())
+    }
+}
+
 fn is_there(conn: Conn<'_>, id: EventId) -> Result<bool> {
     conn.one(
         "select exists (select 1 from hookbox_event where id = :id)",
@@ -380,7 +380,7 @@ mod tests {
     /// One process that uses keys: it looks each key up, and adds an event for each new key.
     struct Process {
         connection: Connection,
-        keys: Keys,
+        keys: EventKeys,
     }
 
     impl Process {
@@ -394,14 +394,13 @@ mod tests {
                 .unwrap();
             Process {
                 connection,
-                keys: Keys::default(),
+                keys: EventKeys::default(),
             }
         }
 
         fn take(&mut self, source: Option<SourceId>, key: &str) -> Option<EventId> {
             let conn = Conn(&self.connection);
-            let hash = self.keys.hash(conn, source, key).unwrap();
-            if let Some(known) = self.keys.find(conn, hash, source, key).unwrap() {
+            if let Some(known) = self.keys.find(conn, source, key).unwrap() {
                 return Some(known.id);
             }
             let id = conn.insert(
@@ -410,7 +409,7 @@ mod tests {
                 params! { ":source": source, ":key": key },
             );
             let id = EventId(id.unwrap());
-            self.keys.add(conn, id, hash).unwrap();
+            self.keys.add(conn, id, source, key).unwrap();
             None
         }
 

@@ -1,5 +1,5 @@
 //! Everything that is specific to the SQLite file: opening it, its schema, its place, the lock of the
-//! serving process, copies of the file, and how keys and marks are stored in it.
+//! serving process, copies of the file, the connection that writes, and how keys are stored in it.
 
 pub(crate) mod backup;
 mod bind;
@@ -10,10 +10,10 @@ pub(crate) mod draft;
 pub(crate) mod event_keys;
 pub(crate) mod in_progress;
 pub(crate) mod lock;
-pub(crate) mod marks;
 pub(crate) mod open;
 pub(crate) mod permission;
 pub(crate) mod place;
 pub(crate) mod restore;
 pub(crate) mod salvage;
 pub(crate) mod schema;
+pub(crate) mod session;

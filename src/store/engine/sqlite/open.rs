@@ -97,9 +97,10 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         None => {
             let foreign = has_foreign_tables(&connection)?;
             match missing {
-                Missing::Refuse if foreign => return Err(Error::ForeignDatabase(path)),
+                Missing::Refuse | Missing::Create if foreign => {
+                    return Err(Error::ForeignDatabase { path, mode: None });
+                }
                 Missing::Refuse => return Err(Error::NoDatabase(path)),
-                Missing::Create if foreign => return Err(Error::ForeignDatabase(path)),
                 Missing::Create | Missing::CreateOrExtend { .. } => {
                     if !foreign {
                         close_to_others(&path)?;
@@ -173,7 +174,7 @@ fn set_up(connection: &Connection) -> Result<()> {
 /// process).
 fn probe(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => Err(Error::NotSqlite(path.to_owned())),
+        Ok(metadata) if metadata.is_dir() => Err(place::no_database(path)),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(cannot("open", path, error)),
@@ -245,9 +246,9 @@ fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<
     if mode == "wal" || may_set_wal || !has_foreign_tables(connection)? {
         return Ok(());
     }
-    Err(Error::NotWal {
+    Err(Error::ForeignDatabase {
         path: path.to_owned(),
-        mode,
+        mode: Some(mode),
     })
 }
 
@@ -260,7 +261,7 @@ fn in_own_words(error: Error, path: &Path) -> Error {
         _ => None,
     };
     match code {
-        Some(ErrorCode::NotADatabase) => Error::NotSqlite(path.to_owned()),
+        Some(ErrorCode::NotADatabase) => place::no_database(path),
         Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             denied("open", path).unwrap_or(error)
         }

@@ -84,6 +84,14 @@ pub(crate) fn left_of(path: &Path) -> Option<PathBuf> {
         .find(|file| std::fs::symlink_metadata(file).is_ok())
 }
 
+/// The error for a path that is something else.
+pub(crate) fn no_database(path: &Path) -> Error {
+    Error::BadPlace {
+        path: path.to_owned(),
+        why: "is not a SQLite database; give another path".to_owned(),
+    }
+}
+
 /// The error for a database that is gone, though a trace of it is left.
 pub(crate) fn gone(path: &Path, left: &Path) -> Error {
     Error::BadPlace {

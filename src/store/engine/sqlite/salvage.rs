@@ -14,7 +14,7 @@ use crate::model::id::SourceId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
-use crate::store::engine::sqlite::event_keys::Keys;
+use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
 use crate::store::engine::sqlite::schema::{give_back_pages, make_schema, schema_version};
 
@@ -472,7 +472,7 @@ fn rebuild_counts(target: &Connection) -> Result<()> {
 
 /// Puts the keys of all events into the table of older keys.
 fn rebuild_keys(target: &Connection) -> Result<()> {
-    let mut keys = Keys::default();
+    let mut keys = EventKeys::default();
     let mut events =
         target.prepare("select id, source_id, key from hookbox_event where key is not null")?;
     let mut events = events.query([])?;

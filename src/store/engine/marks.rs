@@ -3,7 +3,6 @@
 //! A process draws a mark before it creates its first row. If another process serves the file, that
 //! process's mark is used instead: the serving process checks that the file is not replaced.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -11,7 +10,6 @@ use crate::error::{Error, Result};
 use crate::model::id::{BoxId, Mark};
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::published::Published;
-use crate::store::engine::sqlite::lock::is_this_served;
 
 /// Letters and digits that are not confused with each other (Crockford's base 32, lower case).
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -42,7 +40,8 @@ pub(crate) fn refresh(conn: Conn<'_>, box_id: &BoxId) -> Result<()> {
 /// Whether this process drew its mark. The writer owns this, and reports when a job or a group is rolled
 /// back.
 pub(crate) struct Marking {
-    path: PathBuf,
+    /// Whether another process serves the database now.
+    is_served: Box<dyn Fn() -> bool + Send>,
     published: Arc<Published>,
     box_id: BoxId,
     state: State,
@@ -58,9 +57,13 @@ enum State {
 }
 
 impl Marking {
-    pub(crate) fn new(path: &Path, published: Arc<Published>, box_id: BoxId) -> Marking {
+    pub(crate) fn new(
+        is_served: impl Fn() -> bool + Send + 'static,
+        published: Arc<Published>,
+        box_id: BoxId,
+    ) -> Marking {
         Marking {
-            path: path.to_owned(),
+            is_served: Box::new(is_served),
             published,
             box_id,
             state: State::None,
@@ -72,7 +75,7 @@ impl Marking {
         if self.state != State::None {
             return Ok(());
         }
-        let is_shared = !self.published.serves() && is_this_served(&self.path);
+        let is_shared = !self.published.serves() && (self.is_served)();
         self.state = match draw(conn, is_shared)? {
             Some(mark) => State::Drawn(mark),
             None => State::Held,
