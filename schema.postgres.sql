@@ -1,9 +1,10 @@
 -- hookbox: the whole schema for PostgreSQL 14 or newer, and the one truth of it there.
 --
 -- The program runs this file as it stands, and so can anybody: psql -f schema.postgres.sql
--- It is one transaction of its own. Run again on a schema that has it, it changes nothing and waits for
--- nobody; two may run it at the same time. docs/decisions/0009-postgres-schema.md says where it differs
--- from schema.sql, which is the schema for SQLite: the tables and columns are the same.
+-- It is one transaction of its own. Run again on a schema that has it, it changes nothing and waits for no
+-- application, at most for a write of hookbox's own; several may run it at the same time.
+-- docs/decisions/0009-postgres-schema.md says where it differs from schema.sql, which is the schema for
+-- SQLite: the tables and columns are the same.
 -- Everything is made in the current schema, the first of search_path that exists. Every name begins with
 -- hookbox_, so the schema may be an application's own. After `alter schema ... rename` run it again:
 -- its functions know the schema by its name.
@@ -21,7 +22,7 @@ set local client_min_messages = warning;
 do $$
 begin
     if current_schema() is null then
-        raise exception 'hookbox: no schema of search_path exists; create one, or set search_path to one that does';
+        raise exception 'hookbox: no schema of search_path exists; create it first';
     end if;
     perform set_config('search_path', format('%I, pg_temp', current_schema()), true);
 end
@@ -462,8 +463,11 @@ begin
             end
             into trouble
             from json_each(new.headers::json) as h;
-        exception when data_exception or statement_too_complex then
-            trouble := 'headers are no JSON object; write {"X-Name": "value"}';
+        exception
+            when untranslatable_character or feature_not_supported then
+                trouble := 'headers have a character that the encoding of this database lacks; leave it out';
+            when data_exception or statement_too_complex then
+                trouble := 'headers are no JSON object; write {"X-Name": "value"}';
         end;
     end if;
     if trouble is not null then
