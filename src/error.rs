@@ -25,8 +25,8 @@ pub enum Error {
     NotFound(String),
     /// A check failed, e.g. a signature does not match. The text says why.
     Refused(String),
-    /// There is no database at this path. Create one with `hookbox init`.
-    NoDatabase(PathBuf),
+    /// There is no database of hookbox's at this path or URL. Create one with `hookbox init`.
+    NoDatabase(String),
     /// The file is another program's database, and the caller did not allow what it takes to use it.
     ///
     /// Add `--into-existing`, or `--wal` where `mode` is given.
@@ -107,6 +107,8 @@ pub enum Error {
 pub enum DatabaseFault {
     /// Another program holds the write lock; it will release the lock sooner or later.
     Locked,
+    /// Another node changed the same rows at the same moment; trying again helps.
+    Conflict,
     /// The file is damaged or no longer a database: a person must fix it.
     Damaged,
     /// The file cannot be used now: the disk is full or read-only, I/O failed, memory is short.
@@ -205,11 +207,9 @@ impl fmt::Display for Error {
             | Error::NotFound(text)
             | Error::Refused(text)
             | Error::Closed(text) => f.write_str(text),
-            Error::NoDatabase(path) => write!(
+            Error::NoDatabase(place) => write!(
                 f,
-                "no database at {}; make one with `hookbox init --db {}`, or name another with --db",
-                path.display(),
-                path.display()
+                "no database at {place}; make one with `hookbox init --db {place}`, or name another with --db"
             ),
             Error::ForeignDatabase { path, mode: None } => write!(
                 f,

@@ -115,7 +115,7 @@ fn payloads(criterion: &mut Criterion) {
 /// like the beginnings of URLs must cost no more than words.
 fn chats(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+    let store = Store::open(folder.path().join("h.db"), Missing::Create).unwrap();
     let mut new = NewEndpoint::new("team", "https://chat.example.org/x".parse().unwrap());
     new.format = Format::Chat(Chat::Discord);
     store.add_endpoint(new, NOW).unwrap();

@@ -23,7 +23,7 @@ use crate::outbound::Egress;
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
-use crate::store::{DeliveryFilter, Limits, Retention};
+use crate::store::{DeliveryFilter, Limits, Location, Retention};
 use crate::time::{Timestamp, show_span};
 
 /// A Gogs push in the documented format; people and hosts are invented.
@@ -145,7 +145,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
     let free: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 0));
     let usual = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let config = |ingest, status| ServiceConfig {
-        database: folder.join("demo.db"),
+        database: Location::File(folder.join("demo.db")),
         parts: Parts {
             ingest: Some(IngestConfig::new(ingest)),
             status: Some(StatusConfig::new(status)),

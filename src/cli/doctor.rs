@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::Context;
@@ -52,8 +54,9 @@ impl Finding {
 pub(super) fn run(context: &Context) -> Result<()> {
     let store = context.store()?;
     let health = store.health()?;
-    let is_served = store.is_served();
-    let processes = processes_with(store.path());
+    let is_served = store.is_served()?;
+    let file = store.location().file();
+    let processes = file.map(processes_with).unwrap_or_default();
     let mut findings = of_file(&store, &health, &processes, is_served);
     findings.extend(store.check(Depth::Quick)?.into_iter().map(|fault| {
         let what = format!("the file is damaged: {}", fault.what);
@@ -142,7 +145,7 @@ fn of_file(
         let do_this = "serve a file on a disk that stays; in a container mount a folder for it";
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    let path = store.path().display();
+    let path = store.location();
     match &health.open_to {
         OpenTo::Nobody => {}
         OpenTo::Everybody => {
@@ -159,7 +162,8 @@ fn of_file(
                 let what = format!(
                     "what one member of group `{name}` makes beside the file is not open to the others: its folder does not pass the group on"
                 );
-                let folder = store.path().parent().unwrap_or(store.path()).display();
+                let folder = path.file().and_then(Path::parent);
+                let folder = folder.unwrap_or(Path::new(".")).display();
                 let do_this = format!("chgrp {name} {folder}; chmod g+rws {folder}");
                 findings.push(Finding::new(Level::Warning, what, do_this));
             }
@@ -167,7 +171,7 @@ fn of_file(
     }
     if !is_served {
         let what = "nothing serves this file: what comes in by command or SQL is not sent";
-        let do_this = format!("hookbox serve --db {}", store.path().display());
+        let do_this = format!("hookbox serve --db {path}");
         findings.push(Finding::new(Level::Note, what, do_this));
     }
     findings

@@ -23,17 +23,18 @@ mod tail;
 mod upkeep;
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{CommandFactory, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
 use crate::panics::abort_on_other_panics;
-use crate::store::{FilterPair, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{FilterPair, Location, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 use output::Output;
@@ -50,15 +51,19 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found."
     max_term_width = 80
 )]
 struct Arguments {
-    /// The database file
+    /// Database: file or URL
+    ///
+    /// A path, or a URL that begins with postgres:// or postgresql://
     #[arg(
         long,
         global = true,
         value_name = "PATH",
         env = "HOOKBOX_DB",
-        default_value = "hookbox.db"
+        hide_env_values = true,
+        default_value = "hookbox.db",
+        value_parser = OsStringValueParser::new().map(Location::from)
     )]
-    db: PathBuf,
+    db: Location,
     /// Print JSON: one object, or one object a line for lists
     #[arg(long, global = true)]
     json: bool,
@@ -173,7 +178,7 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// What every command works with.
 struct Context {
-    db: PathBuf,
+    db: Location,
     out: Output,
     clock: Arc<dyn Clock>,
 }
@@ -201,7 +206,7 @@ impl Context {
 
     /// Prints that new deliveries will wait, if no process serves the file.
     fn note_if_not_served(&self, store: &Store) {
-        if !store.is_served() {
+        if matches!(store.is_served(), Ok(false)) {
             self.out
                 .note("nothing serves this file now; it is sent once `hookbox serve` runs");
         }
@@ -293,7 +298,7 @@ fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
         }
         opened => opened?,
     };
-    let path = store.path().display().to_string();
+    let path = store.location().to_string();
     let object = serde_json::json!({ "database": path, "box": store.box_id().to_string() });
     context.out.object(
         &object,

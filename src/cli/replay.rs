@@ -250,7 +250,7 @@ fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result
         &object,
         &format!("{outer}: {} deliveries", preview.deliveries),
     )?;
-    if how.wait || (store.is_served() && context.out.is_interactive()) {
+    if how.wait || (store.is_served()? && context.out.is_interactive()) {
         progress::watch(context, store, id)?;
     }
     Ok(())

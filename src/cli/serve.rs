@@ -139,13 +139,12 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             },
         },
     };
-    let is_new = !context.db.exists();
+    let is_new = context.db.file().is_some_and(|path| !path.exists());
     let service = Service::start(&config, context.clock.clone())?;
     if is_new {
-        context.out.note(&format!(
-            "{} was not there yet, and was made",
-            context.db.display()
-        ));
+        context
+            .out
+            .note(&format!("{} was not there yet, and was made", context.db));
     }
     warn_of_open_sources(&service);
     let both = "serve has both ways to be asked";
@@ -153,7 +152,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     let status = service.status_address().expect(both);
     let directory = service.store().directory();
     let object = json!({
-        "database": service.store().path().display().to_string(),
+        "database": service.store().location().to_string(),
         "ingest": format!("http://{ingest}"),
         "status": format!("http://{status}"),
         "pid": std::process::id(),
@@ -161,7 +160,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     let text = format!(
         "hookbox {} serves {} (sources: {}, endpoints: {})\n  events in    http://{ingest}/in/SOURCE\n  status page  http://{status}/",
         env!("CARGO_PKG_VERSION"),
-        service.store().path().display(),
+        service.store().location(),
         directory.sources().len(),
         directory.endpoints().len(),
     );

@@ -58,10 +58,13 @@ pub(super) struct SalvageArguments {
 }
 
 pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result<()> {
+    let database = context
+        .db
+        .require_file("restore it with PostgreSQL's own tools")?;
     let restored = {
         let bar = progress::going(context, true, "copying");
         let watch = |copied: Copied| bar.is_at(copied.done, copied.total);
-        store::restore(&arguments.file, &context.db, context.now(), watch).map_err(name_holders)?
+        store::restore(&arguments.file, database, context.now(), watch).map_err(name_holders)?
     };
     let kept = restored.kept.as_deref().map(Path::display);
     let object = json!({
@@ -73,9 +76,7 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
     });
     let text = format!(
         "{} is in place, with {} events; {} deliveries are pending in it and are sent once it is served, also those that went out since it was made",
-        context.db.display(),
-        restored.events,
-        restored.pending
+        context.db, restored.events, restored.pending
     );
     context.out.object(&object, &text)?;
     if let Some(kept) = kept {
@@ -98,9 +99,7 @@ pub(super) fn compact(context: &Context) -> Result<()> {
     let object = json!({ "before": compacted.before, "after": compacted.after });
     let text = format!(
         "{}: {} bytes, {} before",
-        context.db.display(),
-        compacted.after,
-        compacted.before
+        context.db, compacted.after, compacted.before
     );
     context.out.object(&object, &text)
 }
@@ -112,7 +111,10 @@ pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()>
     };
     let faults = {
         let _bar = progress::going(context, true, "looking");
-        store::check(&context.db, depth)?
+        let path = context
+            .db
+            .require_file("PostgreSQL checks it (pg_amcheck)")?;
+        store::check(path, depth)?
     };
     let told: Vec<Value> = faults
         .iter()
@@ -135,9 +137,10 @@ pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()>
 }
 
 pub(super) fn salvage(context: &Context, arguments: &SalvageArguments) -> Result<()> {
+    let database = context.db.require_file("restore a backup of it")?;
     let salvaged = {
         let bar = progress::going(context, false, "reading");
-        store::salvage(&context.db, &arguments.file, |_, rows| {
+        store::salvage(database, &arguments.file, |_, rows| {
             bar.is_at(u64::try_from(rows).unwrap_or(0), 0);
         })?
     };

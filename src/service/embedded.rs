@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -12,7 +11,7 @@ use crate::inbound::IngestConfig;
 use crate::model::event::{Accepted, NewEvent};
 use crate::outbound::Egress;
 use crate::status::StatusConfig;
-use crate::store::{Limits, Missing, Retention, Store};
+use crate::store::{Limits, Location, Missing, Retention, Store};
 use crate::time::{Clock, SystemClock};
 
 /// A store in a program. Cheap to clone.
@@ -53,8 +52,8 @@ impl Hookbox {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Hookbox> {
-        Hookbox::open_with(path.as_ref(), false)
+    pub fn open(location: impl Into<Location>) -> Result<Hookbox> {
+        Hookbox::open_with(location.into(), false)
     }
 
     /// Opens a database, and puts it into WAL mode permanently.
@@ -63,13 +62,13 @@ impl Hookbox {
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub fn open_in_wal_mode(path: impl AsRef<Path>) -> Result<Hookbox> {
-        Hookbox::open_with(path.as_ref(), true)
+    pub fn open_in_wal_mode(location: impl Into<Location>) -> Result<Hookbox> {
+        Hookbox::open_with(location.into(), true)
     }
 
-    fn open_with(path: &Path, may_set_wal: bool) -> Result<Hookbox> {
+    fn open_with(location: Location, may_set_wal: bool) -> Result<Hookbox> {
         Ok(Hookbox {
-            store: Store::open(path, Missing::CreateOrExtend { may_set_wal })?,
+            store: Store::open(location, Missing::CreateOrExtend { may_set_wal })?,
             clock: Arc::new(SystemClock::new()),
         })
     }

@@ -9,7 +9,6 @@ mod retention_worker;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
@@ -24,14 +23,14 @@ use crate::outbound::{
     Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
 };
 use crate::status::{StatusConfig, StatusServer};
-use crate::store::{Limits, Missing, Retention, ServeLock, Store};
+use crate::store::{Limits, Location, Missing, Retention, Serving, Store};
 use crate::time::Clock;
 
 /// The settings of a service.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
     /// The database file; it is created if it does not exist.
-    pub database: PathBuf,
+    pub database: Location,
     /// The parts to start.
     pub parts: Parts,
 }
@@ -89,7 +88,7 @@ pub struct Service {
     replayer: RunningReplayer,
     status: Option<StatusServer>,
     // The last field, so that the lock is released last.
-    lock: ServeLock,
+    serving: Serving,
 }
 
 impl Service {
@@ -120,7 +119,7 @@ impl Service {
         parts: &Parts,
         clock: Arc<dyn Clock>,
     ) -> Result<Service> {
-        let lock = store.lock_for_serving()?;
+        let serving = store.begin_serving(&clock)?;
         store.set_aside_what_ended_it(clock.now());
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;
@@ -149,7 +148,7 @@ impl Service {
             scheduler,
             replayer,
             status,
-            lock,
+            serving,
             store,
         })
     }
@@ -199,7 +198,7 @@ impl Service {
         if let Some(status) = self.status {
             status.stop();
         }
-        drop(self.lock);
+        drop(self.serving);
         self.store
     }
 }

@@ -14,7 +14,7 @@ use crate::time::{ManualClock, Timestamp};
 const NOW: Timestamp = Timestamp(1_764_406_800_000);
 
 fn app(folder: &std::path::Path) -> AppState {
-    let store = Store::open(&folder.join("hookbox.db"), Missing::Create).unwrap();
+    let store = Store::open(folder.join("hookbox.db"), Missing::Create).unwrap();
     let new = NewEndpoint::new("ci", "http://127.0.0.1:1/".parse().unwrap());
     store.add_endpoint(new, NOW).unwrap();
     store.accept(NewEvent::new("push", "{}"), NOW).unwrap();

@@ -177,7 +177,7 @@ fn attempts(registry: &mut Registry, store: &Store) {
 
 fn whole(registry: &mut Registry, store: &Store) -> Result<()> {
     let replays = i64::try_from(store.running_replays()?.len()).unwrap_or(i64::MAX);
-    let sizes = store.sizes();
+    let sizes = store.sizes()?;
     let gauges = [
         ("replays_running", "Bulk replays that go on", replays),
         (

@@ -75,7 +75,10 @@ impl StatusServer {
     ) -> Result<StatusServer> {
         let cannot = |error| Error::io("serve the status page", error);
         let address = socket.local_addr().map_err(cannot)?;
-        let folder = store.path().parent().unwrap_or(Path::new("/"));
+        // The socket between the gate and the pages lies beside the file.
+        let beside = store.location().file().and_then(Path::parent);
+        let temporary = std::env::temp_dir();
+        let folder = beside.unwrap_or(&temporary);
         let behind = Behind::new(folder).map_err(cannot)?;
         let inner = behind.inner.clone();
 

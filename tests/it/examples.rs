@@ -24,7 +24,7 @@ fn built(name: &str) -> PathBuf {
 /// An example that puts one order in and rolls another one back: what is delivered is the first.
 fn puts_one_order_in(mut program: Command) {
     let receiver = Receiver::answering(&[204]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     rusqlite::Connection::open(&here.db)
         .unwrap()
         .execute_batch("create table customers (id integer primary key)")
@@ -140,7 +140,7 @@ impl Drop for Listening {
 /// A receiver that takes what is signed with its secret, and nothing else.
 fn takes_what_is_genuine(program: Command) {
     let mut receiver = Listening::start(program);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_endpoint(
         "me",
         &receiver.url,

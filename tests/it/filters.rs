@@ -196,7 +196,7 @@ fn an_endpoint_is_changed_without_losing_what_waits_and_what_is_not_named_stays(
 fn filters_hold_as_they_are_at_the_commit_whatever_was_known_before() {
     // Routes are found before the writer's turn, by sources and endpoints that may be 50 ms old.
     let bench = Bench::new(Script::default());
-    let other = Store::open(bench.store.path(), Missing::Refuse).unwrap();
+    let other = Store::open(bench.store.location(), Missing::Refuse).unwrap();
     for round in 0..20 {
         let name = format!("of-{round}");
         let mut new = NewEndpoint::new(&name, "http://127.0.0.1:9/".parse().unwrap());

@@ -27,7 +27,7 @@ fn all_taken(here: &TestDb) {
 #[test]
 fn what_is_committed_is_delivered_and_what_is_rolled_back_never_was() {
     let receiver = Receiver::answering(&[200]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let mut app = other(&here.db);
@@ -62,7 +62,7 @@ fn what_is_committed_is_delivered_and_what_is_rolled_back_never_was() {
 #[test]
 fn a_repeated_key_is_silently_the_same_event_also_of_a_source_that_replays() {
     let receiver = Receiver::answering(&[200]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);
     let app = other(&here.db);
@@ -94,7 +94,7 @@ fn a_repeated_key_is_silently_the_same_event_also_of_a_source_that_replays() {
 
 #[test]
 fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let app = other(&here.db);
     let long = "x".repeat(300);
@@ -189,7 +189,7 @@ fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
 
 #[test]
 fn what_was_put_in_while_nobody_served_keeps_its_bytes_its_order_and_its_time() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let app = other(&here.db);
     app.execute_batch(
@@ -243,7 +243,7 @@ fn what_was_put_in_while_nobody_served_keeps_its_bytes_its_order_and_its_time() 
 
 #[test]
 fn what_no_event_can_be_made_of_stays_with_the_reason_and_keeps_nobody_waiting() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let app = other(&here.db);
     app.execute_batch(
@@ -271,7 +271,7 @@ fn what_no_event_can_be_made_of_stays_with_the_reason_and_keeps_nobody_waiting()
 #[test]
 fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
     let receiver = Receiver::answering(&[200]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let app = other(&here.db);
@@ -295,7 +295,7 @@ fn a_program_that_holds_the_lock_for_seconds_is_waited_for() {
 
 #[test]
 fn a_row_that_is_no_utf8_stays_with_the_reason_and_keeps_nobody_waiting() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let app = other(&here.db);
     app.execute_batch(
@@ -321,7 +321,7 @@ fn a_row_that_is_no_utf8_stays_with_the_reason_and_keeps_nobody_waiting() {
 
 #[test]
 fn a_row_that_was_deleted_is_not_mistaken_for_one_that_has_its_id() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let app = other(&here.db);
     let put = |body: &str| {
@@ -364,7 +364,7 @@ fn a_row_that_was_deleted_is_not_mistaken_for_one_that_has_its_id() {
 
 #[test]
 fn an_application_that_does_not_trust_its_schema_can_use_its_file_and_the_outbox() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let app = other(&here.db);
     app.execute_batch("create table orders (id integer primary key)")
         .unwrap();
@@ -383,7 +383,7 @@ fn a_row_of_the_outbox_that_ends_the_process_twice_is_set_aside() {
     if is_missing("cc", &["--version"], "install a C compiler") {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let shim = built_shim(here.folder.path(), "memory");
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("some", &receiver.url, &["--when", "body|length > 1"]);

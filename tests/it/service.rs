@@ -13,7 +13,7 @@ use crate::support::{
 #[test]
 fn jobs_that_wait_together_are_committed_together_and_a_bad_one_is_refused_before() {
     let here = TestDb::new();
-    let store = Store::open(&here.db, Missing::Create).unwrap();
+    let store = Store::open(here.location(), Missing::Create).unwrap();
     let (entered, is_entered) = channel();
     let (release, released) = channel::<()>();
     // The writer is held after its first commit until 33 jobs wait behind it.
@@ -51,13 +51,13 @@ fn jobs_that_wait_together_are_committed_together_and_a_bad_one_is_refused_befor
 #[test]
 fn a_closed_store_answers_that_it_has_stopped() {
     let here = TestDb::new();
-    let store = Store::open(&here.db, Missing::Create).unwrap();
+    let store = Store::open(here.location(), Missing::Create).unwrap();
     store.accept(event("push"), NOON).unwrap();
     store.close();
     let error = store.accept(event("push"), Timestamp(0)).unwrap_err();
     assert!(matches!(error, hookbox::Error::Stopped));
     assert_eq!(
-        Store::open(&here.db, Missing::Refuse)
+        Store::open(here.location(), Missing::Refuse)
             .unwrap()
             .stats()
             .unwrap()

@@ -169,9 +169,9 @@ fn on_a_terminal_a_person_reads_lines_in_colour() {
     let shown = |color: &str| {
         let mut command = std::process::Command::new("script");
         let tail = format!(
-            "NO_COLOR={color} {} --db {} tail --no-follow",
+            "NO_COLOR={color} {} --db '{}' tail --no-follow",
             env!("CARGO_BIN_EXE_hookbox"),
-            b.db.display()
+            b.location()
         );
         let output = command.args(["-qec", &tail, "/dev/null"]).output().unwrap();
         String::from_utf8(output.stdout).unwrap()

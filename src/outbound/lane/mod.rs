@@ -89,6 +89,11 @@ impl Lane {
         self.limits.wait(endpoint, moment, work)
     }
 
+    /// Whether a delivery is on the wire, or ended and is not recorded yet.
+    pub(super) fn is_busy(&self) -> bool {
+        self.limits.on_wire() > 0 || self.page.in_flight().next().is_some()
+    }
+
     /// Applies a changed endpoint.
     pub(super) fn replace(&mut self, endpoint: Arc<Endpoint>) {
         let old = &self.endpoint;
@@ -128,7 +133,7 @@ mod tests {
 
     /// A store with an ordered endpoint that is owed one event, and the endpoint's lane.
     fn ordered(folder: &tempfile::TempDir) -> (Store, Lane) {
-        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        let store = Store::open(folder.path().join("h.db"), Missing::Create).unwrap();
         let mut new = NewEndpoint::new("edge", "http://127.0.0.1:9/".parse().unwrap());
         new.is_ordered = true;
         store.add_endpoint(new, Timestamp(0)).unwrap();

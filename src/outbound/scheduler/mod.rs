@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::store::{Listening, Report, Store};
+use crate::store::{Listening, Report, Store, Woken};
 use crate::time::Clock;
 
 use super::attempt::{AttemptJob, run};
@@ -54,7 +55,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// Sends a store's deliveries to their endpoints.
 ///
-/// Only one may run for each database file: see [`Store::lock_for_serving`].
+/// Only one may run for each database file: see [`Store::begin_serving`].
 pub struct Scheduler {
     store: Store,
     clock: Arc<dyn Clock>,
@@ -121,36 +122,31 @@ impl Scheduler {
             is_behind: false,
             _listening: listening,
         };
-        // An outage that was open when the last process ended is still open.
-        for report in scheduler.store.endpoint_reports()? {
-            let circuit = if report.outage.is_some() {
-                Circuit::reopened()
-            } else {
-                Circuit::default()
-            };
-            let endpoint = Arc::new(report.endpoint);
-            let pace = scheduler.recent_pace(endpoint.id)?;
-            let mut lane = Lane::new(endpoint, circuit, pace);
-            if let Some(lasting) = scheduler.store.failing_for(lane.endpoint.id)? {
-                lane.limits.restore_failing_for(lasting);
-            }
-            scheduler.lanes.insert(lane.endpoint.id, lane);
-        }
+        scheduler.follow_directory()?;
         Ok(scheduler)
     }
 
-    /// Returns an endpoint's rate-limit state as the last process left it.
-    ///
-    /// Times that seem to be in the future were written by another clock.
-    fn recent_pace(&self, endpoint: EndpointId) -> Result<RateLimiter> {
-        let Some(recent) = self.store.recent_pace(endpoint)? else {
-            return Ok(RateLimiter::default());
+    /// Makes the lane of an endpoint, in the state in which the last process, or another node, left it.
+    fn restored(&self, endpoint: Arc<Endpoint>) -> Result<Lane> {
+        let left = self.store.lane_state(endpoint.id)?;
+        // An outage that was open then is still open.
+        let circuit = match left.is_offline {
+            true => Circuit::reopened(),
+            false => Circuit::default(),
         };
-        let now = self.clock.now();
-        let past = recent.ended.iter().filter(|at| **at <= now);
-        let ages: Vec<Duration> = past.map(|at| now.since(*at)).collect();
-        let pause = recent.not_before.since(now).min(PAUSE_MAX);
-        Ok(RateLimiter::remembered(self.clock.elapsed(), &ages, pause))
+        let pace = left.pace.map_or_else(RateLimiter::default, |recent| {
+            // Times that seem to be in the future were written by another clock.
+            let now = self.clock.now();
+            let past = recent.ended.iter().filter(|at| **at <= now);
+            let ages: Vec<Duration> = past.map(|at| now.since(*at)).collect();
+            let pause = recent.not_before.since(now).min(PAUSE_MAX);
+            RateLimiter::remembered(self.clock.elapsed(), &ages, pause)
+        });
+        let mut lane = Lane::new(endpoint, circuit, pace);
+        if let Some(lasting) = left.failing_for {
+            lane.limits.restore_failing_for(lasting);
+        }
+        Ok(lane)
     }
 
     /// Reads the three clocks.
@@ -306,24 +302,44 @@ impl Scheduler {
         }
     }
 
-    /// Follows the directory: new endpoints get a lane, removed endpoints lose theirs.
+    /// Everything may have changed: follows the directory, and looks at all lanes again.
     fn wake_all(&mut self) {
-        let directory = self.store.directory();
-        self.lanes
-            .retain(|id, _| directory.endpoint_by_id(*id).is_some());
-        for endpoint in directory.endpoints() {
-            match self.lanes.get_mut(&endpoint.id) {
-                Some(lane) => lane.replace(endpoint.clone()),
-                None => {
-                    self.lanes.insert(
-                        endpoint.id,
-                        Lane::new(endpoint.clone(), Circuit::default(), RateLimiter::default()),
-                    );
-                }
-            }
+        if let Err(error) = self.follow_directory() {
+            tracing::error!(
+                error = error.chain(),
+                "cannot read the state of an endpoint; trying again"
+            );
+            self.pause();
+            self.mailbox.woken(&Woken::All);
         }
         for lane in self.lanes.values_mut() {
             lane.wake();
+        }
+    }
+
+    /// Endpoints that are new, and those whose lanes this process has since now, get a lane; removed ones
+    /// lose theirs.
+    fn follow_directory(&mut self) -> Result<()> {
+        let directory = self.store.directory();
+        let elapsed = self.clock.elapsed();
+        self.lanes
+            .retain(|id, _| directory.endpoint_by_id(*id).is_some());
+        for endpoint in directory.endpoints() {
+            if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+                lane.replace(endpoint.clone());
+            } else if self.store.may_send(endpoint.id, elapsed) {
+                let lane = self.restored(endpoint.clone())?;
+                self.lanes.insert(endpoint.id, lane);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up the lane of an endpoint that another node is to send to, once nothing is on the wire.
+    fn hand_over(&mut self, id: EndpointId) {
+        if self.lanes.get(&id).is_some_and(|lane| !lane.is_busy()) {
+            self.lanes.remove(&id);
+            self.store.lane_rests(id);
         }
     }
 
@@ -360,6 +376,10 @@ impl Scheduler {
 
     /// Takes the next job of an endpoint, if it has one and may send now.
     fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<AttemptJob>> {
+        if !self.store.may_send(id, moment.elapsed) {
+            self.hand_over(id);
+            return Ok(None);
+        }
         let share = self.share();
         let has_room = self.memory.has_room_for(id);
         let Some(lane) = self.lanes.get_mut(&id) else {
@@ -469,10 +489,13 @@ impl Scheduler {
             return SLEEP_MAX;
         }
         let (moment, share) = (self.moment(), self.share());
-        let memory = &self.memory;
+        let (memory, store) = (&self.memory, &self.store);
         let lanes = self.lanes.iter_mut();
-        let lanes =
-            lanes.filter(|(id, lane)| lane.limits.on_wire() < share && memory.has_room_for(**id));
+        let lanes = lanes.filter(|(id, lane)| {
+            lane.limits.on_wire() < share
+                && memory.has_room_for(**id)
+                && store.may_send(**id, elapsed)
+        });
         let lanes = lanes.map(|(_, lane)| lane);
         let next = lanes.filter_map(|lane| lane.wait(moment)).min();
         next.map_or(SLEEP_MAX, |next| next.min(SLEEP_MAX))

@@ -42,16 +42,15 @@ impl Store {
     pub(crate) fn newest(&self) -> Result<Option<Timestamp>> {
         self.read(|conn| {
             let newest = conn.one(
-                "select max(
-                     (select ifnull(max(value), -1) from hookbox_tally
+                "select
+                     (select max(value) from hookbox_tally
                       where what in ('last_event_ms', 'last_attempt_ms')),
-                     (select ifnull(max(last_probe_ms), -1) from hookbox_outage
-                      where ended_ms is null)
-                 ) as newest",
+                     (select max(last_probe_ms) from hookbox_outage
+                      where ended_ms is null)",
                 &[],
-                |row| row.get::<Timestamp>(0),
+                |row| Ok([row.get::<Option<Timestamp>>(0)?, row.get(1)?]),
             )?;
-            Ok((newest.0 >= 0).then_some(newest))
+            Ok(newest.into_iter().flatten().max())
         })
     }
 
@@ -61,13 +60,13 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
     pub(crate) fn note_clock_set(&self, from: Timestamp, by: Duration) -> Result<()> {
         self.write(move |tx| {
-            tx.conn.run(
+            let id = tx.conn.insert(
                 "insert into hookbox_clock_set (from_ms, by_ms) values (:from, :by)",
                 params! { ":from": from, ":by": Millis(by) },
             )?;
             tx.conn.run(
-                "delete from hookbox_clock_set where id <= last_insert_rowid() - :kept",
-                params! { ":kept": CLOCK_SETS_MAX },
+                "delete from hookbox_clock_set where id <= :id - :kept",
+                params! { ":id": id, ":kept": CLOCK_SETS_MAX },
             )?;
             Ok(())
         })

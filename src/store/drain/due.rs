@@ -153,7 +153,8 @@ const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.
      e.encoding, e.bytes";
 
 const OF_DELIVERY: &str =
-    ", iif(d.replay_of is null and d.replay_id is null, e.received_ms, d.created_ms) as owed_ms
+    ", case when d.replay_of is null and d.replay_id is null then e.received_ms
+         else d.created_ms end as owed_ms
      from hookbox_delivery as d
      join hookbox_event as e on e.id = d.event_id
      left join hookbox_source as s on s.id = e.source_id

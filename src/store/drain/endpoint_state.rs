@@ -22,13 +22,34 @@ pub struct RecentPace {
     pub until: Timestamp,
 }
 
+/// The state of an endpoint as the last process, or another node, left it.
+pub(crate) struct LaneState {
+    /// Whether the endpoint could not be reached.
+    pub(crate) is_offline: bool,
+    /// The recent requests, if a rate limit or the endpoint itself limited its pace.
+    pub(crate) pace: Option<RecentPace>,
+    /// For how long it has refused everything, if it is failing.
+    pub(crate) failing_for: Option<Duration>,
+}
+
 impl Store {
-    /// What the last process knew of an endpoint's pace, if a rate limit or the endpoint itself limited it.
+    /// The state of an endpoint, for the scheduler that begins to send to it.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
-    pub(crate) fn recent_pace(&self, endpoint: EndpointId) -> Result<Option<RecentPace>> {
-        self.read(|conn| read(conn, endpoint))
+    /// [`Error::Database`](crate::Error::Database) when it cannot be read.
+    pub(crate) fn lane_state(&self, endpoint: EndpointId) -> Result<LaneState> {
+        self.read(|conn| {
+            let outage = conn.maybe(
+                "select 1 from hookbox_outage where endpoint_id = :id and ended_ms is null",
+                params! { ":id": endpoint },
+                |_| Ok(()),
+            )?;
+            Ok(LaneState {
+                is_offline: outage.is_some(),
+                pace: read(conn, endpoint)?,
+                failing_for: read_failing(conn, endpoint)?,
+            })
+        })
     }
 }
 

@@ -28,18 +28,20 @@ const PENDING_UP_TO: &str = "select d.id
 /// Deliveries that were owed before the wall clock was last set are left out: they may be younger than they
 /// look.
 const FIRST_UP_TO: &str = "select id from (
-         select first.id, iif(first.is_asked_for, first.created_ms, e.received_ms) as owed_ms
+         select first.id,
+             case when first.replay_of is null and first.replay_id is null then e.received_ms
+                 else first.created_ms end as owed_ms
          from (
-             select id, event_id, created_ms, replay_of is not null or replay_id is not null as is_asked_for
+             select id, event_id, created_ms, replay_of, replay_id
              from hookbox_delivery indexed by hookbox_delivery_due
              where endpoint_id = :endpoint and state = 'pending'
              order by due_ms, id
              limit :limit
          ) as first
          join hookbox_event as e on e.id = first.event_id
-     )
+     ) as owed
      where owed_ms <= :up_to and owed_ms >= :plausible
-         and owed_ms > ifnull((select max(from_ms) from hookbox_clock_set), -1)";
+         and owed_ms > coalesce((select max(from_ms) from hookbox_clock_set), -1)";
 
 /// Which deliveries of an endpoint are too old.
 #[derive(Debug)]
@@ -70,7 +72,7 @@ impl Store {
     pub(crate) fn clock_set_since(&self, owed: Timestamp) -> Result<Duration> {
         self.read(|conn| {
             let by: Millis = conn.one(
-                "select ifnull(sum(by_ms), 0) from hookbox_clock_set where from_ms >= :owed",
+                "select coalesce(sum(by_ms), 0) from hookbox_clock_set where from_ms >= :owed",
                 params! { ":owed": owed },
                 |row| row.get(0),
             )?;
@@ -90,9 +92,15 @@ impl Store {
     ) -> Result<Duration> {
         self.read(|conn| {
             let millis: i64 = conn.one(
-                "select ifnull(sum(max(0, min(ifnull(ended_ms, :now), :now) - max(since_ms, :since))), 0)
-                 from hookbox_outage
-                 where endpoint_id = :endpoint and (ended_ms is null or ended_ms > :since)",
+                "select coalesce(sum(until_ms - from_ms), 0)
+                 from (
+                     select
+                         case when since_ms > :since then since_ms else :since end as from_ms,
+                         case when ended_ms < :now then ended_ms else :now end as until_ms
+                     from hookbox_outage
+                     where endpoint_id = :endpoint and (ended_ms is null or ended_ms > :since)
+                 ) as outages
+                 where from_ms < until_ms",
                 params! { ":endpoint": endpoint, ":since": since, ":now": now },
                 |row| row.get(0),
             )?;
@@ -163,8 +171,8 @@ impl Store {
     pub fn pending_up_to(&self, endpoint: EndpointId, up_to: Timestamp) -> Result<i64> {
         self.read(|conn| {
             conn.one(
-                &format!("select count(*) from ({PENDING_UP_TO})"),
-                params! { ":endpoint": endpoint, ":up_to": up_to, ":limit": -1 },
+                &format!("select count(*) from ({PENDING_UP_TO}) as old"),
+                params! { ":endpoint": endpoint, ":up_to": up_to, ":limit": i64::MAX },
                 |row| row.get(0),
             )
         })
@@ -207,9 +215,13 @@ pub(crate) fn settle(
         tx.conn.change_one(
             "update hookbox_delivery
              set state = :to, due_ms = null, settled_ms = :now,
-                 reason = :reason || iif(:to = 'dead' and reason is not null, '; the last: ' || reason, '')
+                 reason = :reason || case when :tells_last <> 0 then coalesce('; the last: ' || reason, '')
+                     else '' end
              where id = :id and state = 'pending'",
-            params! { ":to": to, ":now": now, ":reason": reason, ":id": id },
+            params! {
+                ":to": to, ":tells_last": to == State::Dead, ":now": now, ":reason": reason,
+                ":id": id,
+            },
         )?;
     }
     let settled = deliveries.len() as i64;

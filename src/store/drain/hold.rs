@@ -114,7 +114,7 @@ impl Store {
 pub(crate) fn hold(tx: &mut Tx<'_>, id: EndpointId, reason: &str, now: Timestamp) -> Result<()> {
     tx.conn.change_one(
         "update hookbox_endpoint
-         set held_ms = ifnull(held_ms, :now), held_reason = :reason
+         set held_ms = coalesce(held_ms, :now), held_reason = :reason
          where id = :id and removed_ms is null",
         params! { ":now": now, ":reason": reason, ":id": id },
     )?;

@@ -9,7 +9,7 @@ use crate::model::delivery::{State, Transition, next_state};
 use crate::model::endpoint::EndpointUrl;
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::store::drain::endpoint_state::{self, RecentPace, forget_failing, read_failing};
+use crate::store::drain::endpoint_state::{self, RecentPace, forget_failing};
 use crate::store::drain::hold::hold;
 use crate::store::engine::Store;
 use crate::store::engine::columns::{HeadersRef, Micros, Millis};
@@ -91,14 +91,6 @@ impl Store {
             .observe(report.timing.total.as_secs_f64());
     }
 
-    /// For how long an endpoint has refused everything; `None` when it is not failing.
-    ///
-    /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
-    pub(crate) fn failing_for(&self, endpoint: EndpointId) -> Result<Option<Duration>> {
-        self.read(|conn| read_failing(conn, endpoint))
-    }
-
     /// Writes a report; `answer` is called after the commit, on the writer's thread, and must
     /// return at once.
     ///
@@ -118,6 +110,7 @@ impl Store {
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+    tx.require_lane(report.endpoint)?;
     let found_outage = match report.decision.outcome {
         Outcome::Unreachable => grow_outage(tx, report)?,
         Outcome::Delivered | Outcome::Refused => {
@@ -210,18 +203,23 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
 /// These are the deliveries that the replay repeats, directly or through other replays, and all
 /// other deliveries of the same events to the same endpoint.
 fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    let superseded = tx.conn.all::<(DeliveryId, State)>("with recursive repeated (id, event_id, replay_of) as (
-                                                         select id, event_id, replay_of from hookbox_delivery where id = :id
-                                                         union
-                                                         select d.id, d.event_id, d.replay_of
-                                                         from repeated as r
-                                                         join hookbox_delivery as d on d.id = r.replay_of
-                                                         where d.endpoint_id = :endpoint
-                                                     )
-                                                     select d.id, d.state
-                                                     from (select distinct event_id from repeated) as e
-                                                     join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
-                                                     where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled') and d.superseded_by is null", params! { ":id": report.delivery, ":endpoint": report.endpoint }, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let superseded = tx.conn.all::<(DeliveryId, State)>(
+        "with recursive repeated (id, event_id, replay_of) as (
+             select id, event_id, replay_of from hookbox_delivery where id = :id
+             union
+             select d.id, d.event_id, d.replay_of
+             from repeated as r
+             join hookbox_delivery as d on d.id = r.replay_of
+             where d.endpoint_id = :endpoint
+         )
+         select d.id, d.state
+         from (select distinct event_id from repeated) as e
+         join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
+         where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled')
+             and d.superseded_by is null",
+        params! { ":id": report.delivery, ":endpoint": report.endpoint },
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     for (delivery, state) in superseded {
         tx.conn.change_one(
             "update hookbox_delivery set superseded_by = :by where id = :id",
@@ -323,10 +321,10 @@ fn write_failing(tx: &Tx<'_>, report: &Report) -> Result<()> {
 fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
     let error = report.decision.error.as_deref().unwrap_or("unreachable");
     let probes: i64 = tx.conn.one(
-        "insert into hookbox_outage (endpoint_id, since_ms, last_probe_ms, probes, error)
+        "insert into hookbox_outage as o (endpoint_id, since_ms, last_probe_ms, probes, error)
          values (:endpoint, :at, :at, 1, :error)
          on conflict (endpoint_id) where ended_ms is null do update set
-             last_probe_ms = :at, probes = probes + 1, error = :error
+             last_probe_ms = :at, probes = o.probes + 1, error = :error
          returning probes",
         params! { ":endpoint": report.endpoint, ":at": report.ended, ":error": error },
         |row| row.get(0),

@@ -7,12 +7,21 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+#[cfg(feature = "postgres")]
+use super::postgres::client::{self, PgConnection};
 use super::value::{FromValue, ToValue, Unfit, Value};
 use crate::error::{DatabaseFault, Error, Result};
 
 /// A handle to a connection of the engine.
-#[derive(Debug, Clone, Copy)]
-pub struct Conn<'c>(pub(in crate::store::engine) &'c rusqlite::Connection);
+#[derive(Clone, Copy)]
+pub struct Conn<'c>(Engine<'c>);
+
+#[derive(Clone, Copy)]
+enum Engine<'c> {
+    Sqlite(&'c rusqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(&'c PgConnection),
+}
 
 /// An application's own connection to the database, or a transaction that it began.
 ///
@@ -40,11 +49,32 @@ macro_rules! params {
 }
 pub(crate) use params;
 
+impl<'c> Conn<'c> {
+    pub(in crate::store::engine) fn sqlite(connection: &'c rusqlite::Connection) -> Conn<'c> {
+        Conn(Engine::Sqlite(connection))
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(in crate::store::engine) fn postgres(connection: &'c PgConnection) -> Conn<'c> {
+        Conn(Engine::Postgres(connection))
+    }
+}
+
 impl Conn<'_> {
+    /// Whether this is a connection to a SQLite file.
+    pub(crate) fn is_file(self) -> bool {
+        matches!(self.0, Engine::Sqlite(_))
+    }
+
     /// Runs a statement that returns no rows; returns how many rows it changed.
     pub(crate) fn run(self, statement: &str, params: Params<'_>) -> Result<usize> {
-        let mut statement = self.prepared(statement, params)?;
-        Ok(statement.raw_execute()?)
+        match self.0 {
+            Engine::Sqlite(connection) => {
+                Ok(prepared(connection, statement, params)?.raw_execute()?)
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(connection) => connection.execute(statement, params),
+        }
     }
 
     /// Runs a statement that must change exactly one row.
@@ -63,17 +93,27 @@ impl Conn<'_> {
     pub(crate) fn change(self, rows: usize, statement: &str, params: Params<'_>) -> Result<()> {
         match self.run(statement, params)? {
             changed if changed == rows => Ok(()),
-            other => Err(rusqlite::Error::StatementChangedRows(other).into()),
+            other => Err(unexpected(format!(
+                "a statement changed {other} rows instead of {rows}"
+            ))),
         }
     }
 
-    /// Inserts a row; returns its row id.
-    ///
-    /// This does not use `returning`: SQLite must be able to undo a statement with `returning` on its own,
-    /// so it copies every page that the statement is about to change.
+    /// Inserts a row; returns its `id`.
     pub(crate) fn insert(self, statement: &str, params: Params<'_>) -> Result<i64> {
-        self.run(statement, params)?;
-        Ok(self.0.last_insert_rowid())
+        match self.0 {
+            // No `returning` here: SQLite must be able to undo a statement with `returning` on its own, so it
+            // copies every page that the statement is about to change.
+            Engine::Sqlite(connection) => {
+                self.run(statement, params)?;
+                Ok(connection.last_insert_rowid())
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => {
+                let returning = format!("{statement} returning id");
+                self.one(&returning, params, |row| row.get(0))
+            }
+        }
     }
 
     /// Returns the one row of a statement; no row is an error.
@@ -84,7 +124,7 @@ impl Conn<'_> {
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<T> {
         self.maybe(statement, params, read)?
-            .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
+            .ok_or_else(|| unexpected("a query returned no rows".to_owned()))
     }
 
     /// Returns the first row of a statement, if there is one.
@@ -94,9 +134,12 @@ impl Conn<'_> {
         params: Params<'_>,
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<Option<T>> {
-        let mut statement = self.prepared(statement, params)?;
-        let mut rows = statement.raw_query();
-        rows.next()?.map(|row| read(&Row(row))).transpose()
+        let (mut read, mut found) = (Some(read), None);
+        self.each(statement, params, |row| {
+            found = read.take().map(|read| read(row)).transpose()?;
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
     }
 
     /// Returns all rows of a statement.
@@ -121,39 +164,75 @@ impl Conn<'_> {
         params: Params<'_>,
         mut show: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
-        let mut statement = self.prepared(statement, params)?;
-        let mut rows = statement.raw_query();
-        while let Some(row) = rows.next()? {
-            if show(&Row(row))?.is_break() {
-                break;
+        match self.0 {
+            Engine::Sqlite(connection) => {
+                let mut statement = prepared(connection, statement, params)?;
+                let mut rows = statement.raw_query();
+                while let Some(row) = rows.next()? {
+                    if show(&Row(EngineRow::Sqlite(row)))?.is_break() {
+                        break;
+                    }
+                }
+            }
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(connection) => {
+                for row in connection.query(statement, params)? {
+                    if show(&Row(EngineRow::Postgres(&row)))?.is_break() {
+                        break;
+                    }
+                }
             }
         }
         Ok(())
     }
+}
 
-    fn prepared(
-        &self,
-        statement: &str,
-        params: Params<'_>,
-    ) -> Result<rusqlite::CachedStatement<'_>> {
-        let mut prepared = self.0.prepare_cached(statement)?;
-        for (name, value) in params {
-            let Some(index) = prepared.parameter_index(name)? else {
-                return Err(rusqlite::Error::InvalidParameterName((*name).to_owned()).into());
-            };
-            let value = value
-                .to_value()
-                .map_err(rusqlite::Error::ToSqlConversionFailure)?;
-            prepared.raw_bind_parameter(index, value)?;
-        }
-        Ok(prepared)
+impl std::fmt::Debug for Conn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Engine::Sqlite(_) => "Conn(SQLite)",
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => "Conn(PostgreSQL)",
+        })
     }
 }
 
+fn prepared<'c>(
+    connection: &'c rusqlite::Connection,
+    statement: &str,
+    params: Params<'_>,
+) -> Result<rusqlite::CachedStatement<'c>> {
+    let mut prepared = connection.prepare_cached(statement)?;
+    for (name, value) in params {
+        let Some(index) = prepared.parameter_index(name)? else {
+            return Err(unexpected(format!("the statement has no parameter {name}")));
+        };
+        let value = value
+            .to_value()
+            .map_err(rusqlite::Error::ToSqlConversionFailure)?;
+        prepared.raw_bind_parameter(index, value)?;
+    }
+    Ok(prepared)
+}
+
 /// A row that a statement returned.
-pub(crate) struct Row<'r>(pub(in crate::store::engine) &'r rusqlite::Row<'r>);
+pub(crate) struct Row<'r>(EngineRow<'r>);
+
+enum EngineRow<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    #[cfg(feature = "postgres")]
+    Postgres(&'r postgres::Row),
+}
 
 /// Names a column: by its name, or by its index in a statement with few columns.
+#[cfg(feature = "postgres")]
+pub(crate) trait Column:
+    rusqlite::RowIndex + postgres::row::RowIndex + std::fmt::Display + Copy
+{
+}
+
+/// Names a column: by its name, or by its index in a statement with few columns.
+#[cfg(not(feature = "postgres"))]
 pub(crate) trait Column: rusqlite::RowIndex + std::fmt::Display + Copy {}
 
 impl Column for &str {}
@@ -168,16 +247,24 @@ impl Row<'_> {
 
     /// A column's value, not converted.
     pub(crate) fn value(&self, column: impl Column) -> Result<Value<'_>> {
-        Ok(self.0.get_ref(column)?.into())
+        match self.0 {
+            EngineRow::Sqlite(row) => Ok(row.get_ref(column)?.into()),
+            #[cfg(feature = "postgres")]
+            EngineRow::Postgres(row) => client::column(row, column),
+        }
     }
 }
 
 /// The error for a column that holds what it must not.
 pub(crate) fn unreadable(column: impl std::fmt::Display, error: Unfit) -> Error {
-    let what: Unfit = format!("column {column}: {error}").into();
+    unexpected(format!("column {column}: {error}"))
+}
+
+/// The error for a database that is not as the program expects it.
+fn unexpected(what: String) -> Error {
     Error::Database {
         doing: "use the database",
         fault: DatabaseFault::Other,
-        cause: Arc::from(what),
+        cause: Arc::from(Unfit::from(what)),
     }
 }

@@ -152,7 +152,7 @@ pub(crate) fn load(conn: Conn<'_>) -> Result<Directory> {
     let sources = complete;
     let endpoints = conn.all::<Endpoint>(
         "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, manual_retry_seq,
+                timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, \"window\", ordered, only_replays, manual_retry_seq,
                 held_ms, held_reason
          from hookbox_endpoint
          where removed_ms is null

@@ -1,11 +1,15 @@
 //! A job: one piece of work for the writer, and what it works with.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::store::engine::conn::Conn;
+use crate::model::id::EndpointId;
+use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::directory::Directory;
+use crate::store::engine::lanes::NotLeased;
 use crate::store::engine::marks::Marking;
+use crate::store::engine::published::Published;
 use crate::store::engine::session::Keys;
 use crate::store::engine::tally::Tally;
 
@@ -17,12 +21,68 @@ pub(crate) struct Tx<'c> {
     pub(crate) keys: &'c mut dyn Keys,
     pub(crate) tally: Tally,
     pub(crate) marking: &'c mut Marking,
+    pub(crate) fence: &'c mut Fence,
+}
+
+/// Keeps a node that slept past its leases from writing: the lanes that are known to be this node's until
+/// the open transaction ends.
+pub(crate) struct Fence {
+    published: Arc<Published>,
+    known: HashSet<EndpointId>,
+}
+
+impl Fence {
+    pub(crate) fn new(published: Arc<Published>) -> Fence {
+        Fence {
+            published,
+            known: HashSet::new(),
+        }
+    }
+
+    /// A transaction, or a job that can be undone alone, begins or was undone: nothing is locked any more.
+    pub(crate) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    fn require(&mut self, conn: Conn<'_>, endpoint: EndpointId) -> Result<()> {
+        let is_held = match self.published.lanes.token(endpoint) {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) if self.known.contains(&endpoint) => return Ok(()),
+            Err(NotLeased) => false,
+            // Locked against a hand-over until the transaction ends.
+            Ok(Some(token)) => conn
+                .maybe(
+                    "select 1 from hookbox_lane
+                     where endpoint_id = :endpoint and token = :token and node_id is not null
+                     for share",
+                    params! { ":endpoint": endpoint, ":token": token },
+                    |_| Ok(()),
+                )?
+                .is_some(),
+        };
+        if !is_held {
+            return Err(Error::Refused(
+                "another node has this endpoint's lane now; it sends what is not recorded"
+                    .to_owned(),
+            ));
+        }
+        self.known.insert(endpoint);
+        Ok(())
+    }
 }
 
 impl Tx<'_> {
     /// Makes sure that the next rows have a mark.
     pub(crate) fn mark(&mut self) -> Result<()> {
         self.marking.ensure(self.conn)
+    }
+
+    /// Makes sure that no other node works on an endpoint's lane until the transaction ends.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when one does.
+    pub(crate) fn require_lane(&mut self, endpoint: EndpointId) -> Result<()> {
+        self.fence.require(self.conn, endpoint)
     }
 }
 

@@ -37,11 +37,14 @@ pub(crate) fn refresh(conn: Conn<'_>, box_id: &BoxId) -> Result<()> {
     Ok(())
 }
 
+/// Asks whether another process serves the database now.
+pub(crate) type IsServed = Box<dyn Fn(Conn<'_>) -> Result<bool> + Send>;
+
 /// Whether this process drew its mark. The writer owns this, and reports when a job or a group is rolled
 /// back.
 pub(crate) struct Marking {
     /// Whether another process serves the database now.
-    is_served: Box<dyn Fn() -> bool + Send>,
+    is_served: IsServed,
     published: Arc<Published>,
     box_id: BoxId,
     state: State,
@@ -57,13 +60,9 @@ enum State {
 }
 
 impl Marking {
-    pub(crate) fn new(
-        is_served: impl Fn() -> bool + Send + 'static,
-        published: Arc<Published>,
-        box_id: BoxId,
-    ) -> Marking {
+    pub(crate) fn new(is_served: IsServed, published: Arc<Published>, box_id: BoxId) -> Marking {
         Marking {
-            is_served: Box::new(is_served),
+            is_served,
             published,
             box_id,
             state: State::None,
@@ -75,7 +74,7 @@ impl Marking {
         if self.state != State::None {
             return Ok(());
         }
-        let is_shared = !self.published.serves() && (self.is_served)();
+        let is_shared = !self.published.serves() && (self.is_served)(conn)?;
         self.state = match draw(conn, is_shared)? {
             Some(mark) => State::Drawn(mark),
             None => State::Held,
@@ -135,8 +134,8 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
         "insert into hookbox_mark (mark, event_from, delivery_from)
          values (
              :mark,
-             (select ifnull(max(id), 0) + 1 from hookbox_event),
-             (select ifnull(max(id), 0) + 1 from hookbox_delivery)
+             (select coalesce(max(id), 0) + 1 from hookbox_event),
+             (select coalesce(max(id), 0) + 1 from hookbox_delivery)
          )",
         params! { ":mark": mark },
     )?;
@@ -163,7 +162,7 @@ pub(crate) fn forget(conn: Conn<'_>) -> Result<()> {
          where id < (
              select max(id) from hookbox_mark
              where event_from <= (select min(id) from hookbox_event)
-                 and delivery_from <= (select ifnull(min(id), delivery_from) from hookbox_delivery)
+                 and delivery_from <= (select coalesce(min(id), delivery_from) from hookbox_delivery)
          )",
         &[],
     )?;

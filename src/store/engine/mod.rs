@@ -14,12 +14,20 @@ pub(crate) mod directory;
 pub(crate) mod group_commit;
 pub(crate) mod idempotent_requests;
 pub(crate) mod job;
+#[cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, reason = "a file has no leases")
+)]
+pub(crate) mod lanes;
+pub(crate) mod location;
 pub(crate) mod marks;
 pub(crate) mod measures;
 pub(crate) mod packed;
 pub(crate) mod partition;
 #[cfg(test)]
 pub(crate) mod plan;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 pub(crate) mod published;
 pub(crate) mod readers;
 pub(crate) mod session;

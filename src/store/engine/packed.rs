@@ -142,7 +142,7 @@ mod tests {
     /// Reads a body back from a row that has these values.
     fn read(bytes: &[u8], encoding: Option<&str>, body_bytes: i64) -> error::Result<Vec<u8>> {
         let connection = Connection::open_in_memory().unwrap();
-        Conn(&connection).one(
+        Conn::sqlite(&connection).one(
             "select :body as body, :encoding as encoding, :bytes as bytes",
             params! { ":body": bytes, ":encoding": encoding, ":bytes": body_bytes },
             read_body,

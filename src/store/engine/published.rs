@@ -1,10 +1,13 @@
 //! The state that the writer shares with all other threads: the directory of the last commit, the listeners
 //! to wake, and what is wrong.
 
+#[cfg(feature = "postgres")]
+use std::sync::atomic::AtomicI64;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::directory::Directory;
+use super::lanes::Lanes;
 use super::measures::Measures;
 use super::sqlite::disk_space::DiskSpace;
 use super::sqlite::in_progress::WorkLog;
@@ -63,6 +66,11 @@ pub(crate) struct Published {
     pub(crate) has_mark: AtomicBool,
     /// The lock for serving, while this process holds it.
     pub(crate) serving: Mutex<Watched>,
+    /// The node that this process is; 0 where it does not serve, or serves a file.
+    #[cfg(feature = "postgres")]
+    pub(crate) node: AtomicI64,
+    /// The lanes that this process works on.
+    pub(crate) lanes: Lanes,
     /// Which item each thread works on now.
     pub(crate) work_log: Arc<WorkLog>,
     /// The limits of disk use, if they were set.

@@ -1,27 +1,63 @@
 //! Read-only connections: opened when needed and kept for the next reader.
 
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard};
-
-use rusqlite::Connection;
 
 use crate::error::Result;
 use crate::store::engine::conn::Conn;
+use crate::store::engine::location::Location;
+#[cfg(feature = "postgres")]
+use crate::store::engine::postgres::{client::PgConnection, open::Server};
 use crate::store::engine::sqlite::open::connect_read_only;
 
 /// Connections kept for the next reader. Few, since each holds its own page cache.
 const IDLE_MAX: usize = 4;
 
+enum Reader {
+    Sqlite(rusqlite::Connection),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<PgConnection>),
+}
+
+impl Reader {
+    fn open(location: &Location) -> Result<Reader> {
+        match location {
+            Location::File(path) => connect_read_only(path).map(Reader::Sqlite),
+            #[cfg(feature = "postgres")]
+            Location::Server(url) => {
+                let connection = Server::new(url)?.connect_read_only()?;
+                Ok(Reader::Postgres(Box::new(connection)))
+            }
+        }
+    }
+
+    fn conn(&self) -> Conn<'_> {
+        match self {
+            Reader::Sqlite(connection) => Conn::sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Reader::Postgres(connection) => Conn::postgres(connection),
+        }
+    }
+
+    /// Whether it can be used again.
+    fn is_sound(&self) -> bool {
+        match self {
+            Reader::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Reader::Postgres(connection) => !connection.is_closed(),
+        }
+    }
+}
+
 pub(crate) struct Readers {
-    path: PathBuf,
+    location: Location,
     /// `None` after the close: then connections are not kept.
-    idle: Mutex<Option<Vec<Connection>>>,
+    idle: Mutex<Option<Vec<Reader>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Readers {
+    pub(crate) fn new(location: Location) -> Readers {
         Readers {
-            path,
+            location,
             idle: Mutex::new(Some(Vec::new())),
         }
     }
@@ -29,15 +65,16 @@ impl Readers {
     /// Runs a query on a connection that no other thread uses meanwhile.
     pub(crate) fn with<T>(&self, query: impl FnOnce(Conn<'_>) -> Result<T>) -> Result<T> {
         let kept = self.lock().as_mut().and_then(Vec::pop);
-        let connection = match kept {
-            Some(connection) => connection,
-            None => connect_read_only(&self.path)?,
+        let reader = match kept.filter(Reader::is_sound) {
+            Some(reader) => reader,
+            None => Reader::open(&self.location)?,
         };
-        let result = query(Conn(&connection));
+        let result = query(reader.conn());
         if let Some(idle) = self.lock().as_mut()
             && idle.len() < IDLE_MAX
+            && reader.is_sound()
         {
-            idle.push(connection);
+            idle.push(reader);
         }
         result
     }
@@ -47,7 +84,7 @@ impl Readers {
         *self.lock() = None;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Reader>>> {
         self.idle.lock().expect("no reader panics with the lock")
     }
 }

@@ -31,8 +31,11 @@ pub(crate) trait Session: Send {
     /// Ends it. With `is_undone` all that it wrote is rolled back.
     fn end_job(&mut self, is_undone: bool) -> Result<()>;
 
-    /// Whether the engine rolled back the transaction, or lets nothing more run in it.
-    fn is_lost(&self) -> bool;
+    /// Why the transaction is gone, if the engine rolled it back on its own or lost its connection.
+    fn lost(&self) -> Option<&'static str>;
+
+    /// The node that the counts are written for; none where only one process can serve.
+    fn node(&self) -> Option<i64>;
 
     /// A number that changes when this connection writes.
     fn changes(&self) -> u64;

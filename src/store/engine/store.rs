@@ -1,10 +1,11 @@
 //! The handle to an open store: sends jobs to the writer, and reads with its own connections.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,19 +14,28 @@ use super::conn::Conn;
 use super::directory::{self, Directory};
 use super::idempotent_requests::{self, IdempotentRequest};
 use super::job::{Message, Task, Tx};
-use super::marks::{self, Marking};
+use super::lanes::Lanes;
+#[cfg(feature = "postgres")]
+use super::location::ServerUrl;
+use super::location::{Location, Missing};
+use super::marks::{self, IsServed, Marking};
 use super::measures::Measures;
+#[cfg(feature = "postgres")]
+use super::postgres::open::Server;
+#[cfg(feature = "postgres")]
+use super::postgres::{nodes, session::PgSession};
 use super::published::{GroupCounter, GroupStats, Listening, NO_PANIC, Published, Woken};
 use super::readers::Readers;
+use super::session::Session;
 use super::sqlite::disk_space::{DiskSpace, Limits};
 use super::sqlite::lock::{self, ServeLock};
-use super::sqlite::open::{self, Missing};
-use super::sqlite::place;
 use super::sqlite::session::SqliteSession;
+use super::sqlite::{open, place};
 use super::trouble::{Kind, Trouble};
 use super::writer::Writer;
 use crate::error::{Error, Result};
-use crate::model::id::BoxId;
+use crate::model::id::{BoxId, EndpointId};
+use crate::time::Clock;
 
 /// A handle to an open store. Clones share one writer, which stops with the last clone, or with
 /// [`Store::close`].
@@ -37,7 +47,7 @@ pub struct Store {
 }
 
 struct Inner {
-    path: PathBuf,
+    location: Location,
     /// Which file the store opened: device and inode.
     identity: Option<(u64, u64)>,
     box_id: BoxId,
@@ -54,49 +64,42 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NoDatabase`], [`Error::BadPlace`], [`Error::ForeignDatabase`], [`Error::NewerSchema`]
-    /// depending on what the file is; [`Error::Io`] and [`Error::Database`] when it cannot be opened or
+    /// depending on what is there; [`Error::Io`] and [`Error::Database`] when it cannot be opened or
     /// created.
     ///
     /// ```
     /// use hookbox::store::{Missing, Store};
     /// let folder = tempfile::tempdir()?;
-    /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
+    /// let store = Store::open(folder.path().join("hookbox.db"), Missing::Create)?;
     /// assert_eq!(store.stats()?.events, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn open(path: &Path, missing: Missing) -> Result<Store> {
-        let (path, box_id) = open::prepare(path, missing)?;
-        let connection = open::connect_writable(&path)?;
-        marks::refresh(Conn(&connection), &box_id)?;
-        let published = Arc::new(Published {
-            directory: RwLock::new(Arc::new(directory::load(Conn(&connection))?)),
-            listeners: RwLock::new(Vec::new()),
-            listeners_ever: AtomicU64::new(0),
-            groups: GroupCounter::default(),
-            keys_asked_for: AtomicBool::new(false),
-            measures: Measures::new(),
-            trouble: Trouble::default(),
-            has_mark: AtomicBool::new(false),
-            polls: AtomicU64::new(0),
-            serving: Mutex::default(),
-            work_log: Arc::default(),
-            room: Mutex::default(),
-        });
-        let (jobs, messages) = channel();
-        let session = SqliteSession::new(connection, published.clone(), &path)?;
-        let served = path.clone();
-        let is_served = move || lock::is_this_served(&served);
+    pub fn open(location: impl Into<Location>, missing: Missing) -> Result<Store> {
+        let opened = match location.into() {
+            Location::File(path) => open_file(&path, missing)?,
+            #[cfg(feature = "postgres")]
+            Location::Server(url) => open_server(url, missing)?,
+        };
+        let Opened {
+            location,
+            box_id,
+            session,
+            published,
+            is_served,
+        } = opened;
         let marking = Marking::new(is_served, published.clone(), box_id.clone());
-        let writer = Writer::new(Box::new(session), published.clone(), marking);
+        let writer = Writer::new(session, published.clone(), marking);
+        let (jobs, messages) = channel();
         let thread = std::thread::Builder::new()
             .name("writer".to_owned())
             .spawn(move || writer.run(&messages))
             .map_err(|error| Error::io("start the writer's thread", error))?;
+        let file = location.file();
         Ok(Store {
             inner: Arc::new(Inner {
-                readers: Readers::new(path.clone()),
-                identity: place::identity(&path),
-                path,
+                readers: Readers::new(location.clone()),
+                identity: file.and_then(place::identity),
+                location,
                 box_id,
                 jobs,
                 writer: Mutex::new(Some(thread)),
@@ -111,9 +114,9 @@ impl Store {
         &self.inner.published
     }
 
-    /// The database file's real path.
-    pub fn path(&self) -> &Path {
-        &self.inner.path
+    /// Where the database is; a file by its real path.
+    pub fn location(&self) -> &Location {
+        &self.inner.location
     }
 
     /// A handle whose writes belong to one request: its first write also records that the request was done.
@@ -168,30 +171,65 @@ impl Store {
         Ok(hmac.finalize().into_bytes().into())
     }
 
-    /// Takes the lock that allows this process to run the scheduler on this file.
+    /// Lets this process run the scheduler, until the returned value is dropped: on a file alone, on a
+    /// server as one of its nodes.
     ///
     /// # Errors
-    /// [`Error::AlreadyServing`] when another process holds it.
-    pub fn lock_for_serving(&self) -> Result<ServeLock> {
-        let lock = ServeLock::take(&self.inner.path)?;
-        *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
-        self.watch_hands(lock.watched(), lock.left());
-        // The mark is drawn now, so that other processes that write to the file find it. A full disk must
-        // not keep the service from starting: in that case the mark is drawn with the first row.
+    /// [`Error::AlreadyServing`] when another process serves the file.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(unused_variables, reason = "leases need it")
+    )]
+    pub fn begin_serving(&self, clock: &Arc<dyn Clock>) -> Result<Serving> {
+        let serving = match &self.inner.location {
+            Location::File(path) => {
+                let lock = ServeLock::take(path)?;
+                *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
+                self.watch_hands(lock.watched(), lock.left());
+                Serving(Hold::File(lock))
+            }
+            #[cfg(feature = "postgres")]
+            Location::Server(url) => Serving(Hold::Node(nodes::Node::join(
+                Server::new(url)?,
+                &self.inner.published,
+                clock.clone(),
+            )?)),
+        };
+        // The mark is drawn now, so that other processes that write find it. A full disk must not keep the
+        // service from starting: in that case the mark is drawn with the first row.
         if let Err(error) = self.write(|tx| tx.mark()) {
             tracing::warn!(error = error.chain(), "cannot draw a mark for new ids yet");
         }
         self.read(|conn| marks::refresh(conn, &self.inner.box_id))?;
-        Ok(lock)
+        Ok(serving)
+    }
+
+    /// Whether this process may send to an endpoint now: it may unless another node works on its lane.
+    pub(crate) fn may_send(&self, endpoint: EndpointId, elapsed: Duration) -> bool {
+        self.inner.published.lanes.may_send(endpoint, elapsed)
+    }
+
+    /// Says that nothing is on the wire to an endpoint and nothing more is sent, so that another node may
+    /// have its lane.
+    pub(crate) fn lane_rests(&self, endpoint: EndpointId) {
+        self.inner.published.lanes.rests(endpoint);
     }
 
     /// Accepts events only as long as these limits leave space, from now on. Events that are stored already
-    /// are sent and recorded anyway.
+    /// are sent and recorded anyway. The disk of a server is not watched.
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read.
+    /// [`Error::Database`] when the file cannot be read; [`Error::Misuse`] for a maximum size on a server.
     pub fn limit(&self, limits: Limits) -> Result<()> {
-        let room = DiskSpace::new(&self.inner.path, limits);
+        let Some(path) = self.inner.location.file() else {
+            return match limits.size_max {
+                None => Ok(()),
+                Some(_) => Err(Error::misuse(
+                    "--max-size is for a file; on a server keep rows by age: --keep-delivered, --keep-dead",
+                )),
+            };
+        };
+        let room = DiskSpace::new(path, limits);
         let why = self.read(|conn| Ok(room.why_not(conn, false)))?;
         let published = &self.inner.published;
         published.trouble.set(Kind::NoRoom, why);
@@ -199,9 +237,16 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a process serves this file right now.
-    pub fn is_served(&self) -> bool {
-        lock::is_served(&self.inner.path)
+    /// Whether a process serves this database right now.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the server cannot be asked.
+    pub fn is_served(&self) -> Result<bool> {
+        match &self.inner.location {
+            Location::File(path) => Ok(lock::is_served(path)),
+            #[cfg(feature = "postgres")]
+            Location::Server(_) => self.read(nodes::has_some),
+        }
     }
 
     /// Calls `listener` after each commit that gave endpoints something to send, until the returned value
@@ -304,7 +349,7 @@ impl Store {
         // A new connection opens the file that is at the path now; its error says nothing about the file
         // that was opened.
         if let Err(error) = &read
-            && place::identity(&self.inner.path) == self.inner.identity
+            && (self.inner.location.file()).and_then(place::identity) == self.inner.identity
         {
             self.inner.published.note_error(error);
         }
@@ -312,10 +357,85 @@ impl Store {
     }
 }
 
+/// Holds the right to run the scheduler; see [`Store::begin_serving`].
+#[must_use = "another process may serve once it is dropped"]
+#[derive(Debug)]
+pub struct Serving(#[expect(dead_code, reason = "held until it is dropped")] Hold);
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "held until it is dropped")]
+enum Hold {
+    File(ServeLock),
+    #[cfg(feature = "postgres")]
+    Node(nodes::Node),
+}
+
+/// What an engine gives to a store that opens.
+struct Opened {
+    location: Location,
+    box_id: BoxId,
+    session: Box<dyn Session>,
+    published: Arc<Published>,
+    is_served: IsServed,
+}
+
+fn open_file(path: &Path, missing: Missing) -> Result<Opened> {
+    let (path, box_id) = open::prepare(path, missing)?;
+    let connection = open::connect_writable(&path)?;
+    let published = publish(Conn::sqlite(&connection), &box_id)?;
+    let session = SqliteSession::new(connection, published.clone(), &path)?;
+    let served = path.clone();
+    Ok(Opened {
+        location: Location::File(path),
+        box_id,
+        session: Box::new(session),
+        published,
+        is_served: Box::new(move |_| Ok(lock::is_this_served(&served))),
+    })
+}
+
+#[cfg(feature = "postgres")]
+fn open_server(url: ServerUrl, missing: Missing) -> Result<Opened> {
+    let server = Server::new(&url)?;
+    let box_id = server.prepare(missing)?;
+    let connection = server.connect_writable()?;
+    let published = publish(Conn::postgres(&connection), &box_id)?;
+    let session = PgSession::new(connection, server.clone(), published.clone())?;
+    Ok(Opened {
+        location: Location::Server(url),
+        box_id,
+        session: Box::new(session),
+        published,
+        is_served: Box::new(nodes::has_some),
+    })
+}
+
+/// The state that all threads share, as it is at the beginning.
+fn publish(conn: Conn<'_>, box_id: &BoxId) -> Result<Arc<Published>> {
+    marks::refresh(conn, box_id)?;
+    Ok(Arc::new(Published {
+        directory: RwLock::new(Arc::new(directory::load(conn)?)),
+        listeners: RwLock::new(Vec::new()),
+        listeners_ever: AtomicU64::new(0),
+        groups: GroupCounter::default(),
+        keys_asked_for: AtomicBool::new(false),
+        measures: Measures::new(),
+        trouble: Trouble::default(),
+        has_mark: AtomicBool::new(false),
+        polls: AtomicU64::new(0),
+        #[cfg(feature = "postgres")]
+        node: std::sync::atomic::AtomicI64::new(0),
+        lanes: Lanes::default(),
+        serving: Mutex::default(),
+        work_log: Arc::default(),
+        room: Mutex::default(),
+    }))
+}
+
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Store")
-            .field("path", &self.inner.path)
+            .field("location", &self.inner.location)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::{EndpointId, SourceId};
 use crate::store::engine::conn::{Conn, params};
+use crate::store::engine::value::ToValue;
 use crate::time::Timestamp;
 
 /// An hour, and how many hours are kept.
@@ -19,6 +20,42 @@ const HOURS_KEPT: i64 = 48;
 
 /// What a count is about: `source` or `endpoint`, its row id, and what is counted.
 type Counted = (&'static str, i64, &'static str);
+
+/// The statements that write the sums.
+struct Texts {
+    add: &'static str,
+    note: &'static str,
+    add_hour: &'static str,
+    forget_hours: &'static str,
+}
+
+const OF_FILE: Texts = Texts {
+    add: "insert into hookbox_tally (of, id, what, value)
+         values (:of, :id, :what, :by)
+         on conflict (of, id, what) do update set value = value + :by",
+    note: "insert into hookbox_tally (of, id, what, value)
+         values (:of, :id, :what, :last)
+         on conflict (of, id, what) do update set value = max(value, :last)",
+    add_hour: "insert into hookbox_hour (endpoint_id, hour, outcome, count)
+         values (:endpoint, :hour, :outcome, :count)
+         on conflict (endpoint_id, hour, outcome) do update set count = count + :count",
+    forget_hours: "delete from hookbox_hour
+         where endpoint_id = :endpoint and hour < :hour - :kept",
+};
+
+const OF_NODE: Texts = Texts {
+    add: "insert into hookbox_node_tally as t (node_id, of, id, what, value)
+         values (:node, :of, :id, :what, :by)
+         on conflict (node_id, of, id, what) do update set value = t.value + :by",
+    note: "insert into hookbox_node_tally as t (node_id, of, id, what, value)
+         values (:node, :of, :id, :what, :last)
+         on conflict (node_id, of, id, what) do update set value = greatest(t.value, :last)",
+    add_hour: "insert into hookbox_node_hour as h (node_id, endpoint_id, hour, outcome, count)
+         values (:node, :endpoint, :hour, :outcome, :count)
+         on conflict (node_id, endpoint_id, hour, outcome) do update set count = h.count + :count",
+    forget_hours: "delete from hookbox_node_hour
+         where node_id = :node and endpoint_id = :endpoint and hour < :hour - :kept",
+};
 
 /// The sums of one job or one group of jobs.
 #[derive(Debug, Default)]
@@ -161,36 +198,33 @@ impl Tally {
     }
 
     /// Writes the sums, in the transaction of the rows that they count.
-    pub(crate) fn flush(&self, conn: Conn<'_>) -> Result<()> {
+    ///
+    /// Where there can be several nodes, each has rows of its own, so that they do not wait for each other.
+    pub(crate) fn flush(&self, conn: Conn<'_>, node: Option<i64>) -> Result<()> {
+        let texts = match node {
+            None => &OF_FILE,
+            Some(_) => &OF_NODE,
+        };
+        let run = |text: &str, params: &[(&str, &dyn ToValue)]| {
+            let of_node = node.as_ref().map(|node| (":node", node as &dyn ToValue));
+            let params: Vec<(&str, &dyn ToValue)> = params.iter().copied().chain(of_node).collect();
+            conn.run(text, &params)
+        };
         for ((of, id, what), by) in self.sums.iter().filter(|(_, by)| **by != 0) {
-            conn.run(
-                "insert into hookbox_tally (of, id, what, value)
-                 values (:of, :id, :what, :by)
-                 on conflict (of, id, what) do update set value = value + :by",
-                params! { ":of": of, ":id": id, ":what": what, ":by": by },
-            )?;
+            let counted = params! { ":of": of, ":id": id, ":what": what, ":by": by };
+            run(texts.add, counted)?;
         }
         for ((of, id, what), last) in &self.latest {
-            conn.run(
-                "insert into hookbox_tally (of, id, what, value)
-                 values (:of, :id, :what, :last)
-                 on conflict (of, id, what) do update set value = max(value, :last)",
-                params! { ":of": of, ":id": id, ":what": what, ":last": last },
-            )?;
+            let noted = params! { ":of": of, ":id": id, ":what": what, ":last": last };
+            run(texts.note, noted)?;
         }
         for ((endpoint, hour, outcome), count) in &self.hours {
-            conn.run(
-                "insert into hookbox_hour (endpoint_id, hour, outcome, count)
-                 values (:endpoint, :hour, :outcome, :count)
-                 on conflict (endpoint_id, hour, outcome) do update set count = count + :count",
-                params! {
-                    ":endpoint": endpoint, ":hour": hour, ":outcome": outcome, ":count": count,
-                },
-            )?;
-            conn.run(
-                "delete from hookbox_hour where endpoint_id = :endpoint and hour < :hour - :kept",
-                params! { ":endpoint": endpoint, ":hour": hour, ":kept": HOURS_KEPT },
-            )?;
+            let counted = params! {
+                ":endpoint": endpoint, ":hour": hour, ":outcome": outcome, ":count": count,
+            };
+            run(texts.add_hour, counted)?;
+            let old = params! { ":endpoint": endpoint, ":hour": hour, ":kept": HOURS_KEPT };
+            run(texts.forget_hours, old)?;
         }
         Ok(())
     }

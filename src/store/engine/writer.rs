@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::error::{DatabaseFault, Error, Result};
 use crate::store::engine::directory::{self, Directory};
 use crate::store::engine::group_commit::{Group, WaitPolicy};
-use crate::store::engine::job::{Job, Message, Tx};
+use crate::store::engine::job::{Fence, Job, Message, Tx};
 use crate::store::engine::marks::Marking;
 use crate::store::engine::published::{Published, Woken};
 use crate::store::engine::session::Session;
@@ -39,6 +39,7 @@ pub(crate) struct Writer {
     /// The directory of the last transaction; published after its commit.
     directory: Arc<Directory>,
     marking: Marking,
+    fence: Fence,
     /// Another process committed, and the listeners have not been notified yet.
     others_wrote: bool,
 }
@@ -52,6 +53,7 @@ impl Writer {
         Writer {
             session,
             directory: published.directory(),
+            fence: Fence::new(published.clone()),
             published,
             marking,
             others_wrote: false,
@@ -163,7 +165,7 @@ impl Writer {
                 self.run_each_apart(group)?
             }
         };
-        tally.flush(self.session.conn())?;
+        tally.flush(self.session.conn(), self.session.node())?;
         self.session.commit()?;
         self.marking.committed();
         Ok(tally)
@@ -172,6 +174,7 @@ impl Writer {
     /// Begins a transaction, then reads what other processes wrote before.
     fn begin(&mut self) -> Result<()> {
         self.session.begin()?;
+        self.fence.forget();
         self.published.polls.fetch_add(1, Ordering::Relaxed);
         self.others_wrote |= self.session.others_committed()?;
         self.refresh_directory()
@@ -200,6 +203,7 @@ impl Writer {
             let done = self.run_one(job.as_mut())?;
             if done.is_none() {
                 self.marking.undo_to(was_marked);
+                self.fence.forget();
             }
             self.session.end_job(done.is_none())?;
             if let Some(done) = done {
@@ -218,14 +222,15 @@ impl Writer {
             keys,
             tally: Tally::default(),
             marking: &mut self.marking,
+            fence: &mut self.fence,
         };
         let ran = job.run(&mut tx);
         let done = tx.tally;
         if let Err(error) = &ran {
             self.published.note_error(error);
         }
-        if self.session.is_lost() {
-            return Err(group_lost());
+        if let Some(why) = self.session.lost() {
+            return Err(group_lost(why));
         }
         Ok(ran.is_ok().then_some(done))
     }
@@ -276,13 +281,11 @@ fn answer_all(group: Vec<Box<dyn Job>>, error: &Error) {
 }
 
 /// The error for jobs that were rolled back because another job of their group failed.
-fn group_lost() -> Error {
+fn group_lost(why: &'static str) -> Error {
     Error::Database {
         doing: "write to the database",
         fault: DatabaseFault::Unavailable,
-        cause: Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(
-            "the transaction was rolled back: the disk is full or failing",
-        )),
+        cause: Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(why)),
     }
 }
 
@@ -305,7 +308,7 @@ mod tests {
     #[test]
     fn a_job_that_fails_after_it_wrote_is_undone_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("h.db"), Missing::Create).unwrap();
+        let store = Store::open(folder.path().join("h.db"), Missing::Create).unwrap();
         // A whole group collects while the writer is blocked.
         let (entered, wait_for_entry) = channel();
         let (release, held) = channel::<()>();
@@ -336,8 +339,7 @@ mod tests {
             true,
             |tx| {
                 tx.conn
-                    .0
-                    .execute_batch("update hookbox_meta set box = 'ffffffffff'")?;
+                    .run("update hookbox_meta set box = 'ffffffffff'", &[])?;
                 Err::<(), Error>(Error::misuse("no"))
             },
             move |result| failed.send(result.map(|()| false)).unwrap(),

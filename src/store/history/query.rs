@@ -79,7 +79,7 @@ const DELIVERY_COLUMNS: &str =
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error, d.replay_id, d.new_id, d.superseded_by,
         p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
-        p.window, p.ordered
+        p.\"window\", p.ordered
      from hookbox_delivery as d";
 
 const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id

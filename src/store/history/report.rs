@@ -88,17 +88,17 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
     pub fn stats(&self) -> Result<Stats> {
-        let sizes = self.sizes();
+        let sizes = self.sizes()?;
         self.read(|conn| {
-            let inside = Inside::read(conn)?;
+            let inside = Inside::read(conn, &sizes)?;
             // One statement, so that all values are from the same moment.
             conn.one(
-                "select ifnull(sum(iif(what = 'events', value, -value)) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
-                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
-                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
-                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
-                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
-                        ifnull(sum(value) filter (where of = 'endpoint' and what = 'superseded'), 0) as superseded,
+                "select coalesce(sum(case what when 'events' then value else -value end) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
+                        coalesce(sum(value) filter (where of = 'endpoint' and what = 'pending'), 0) as pending,
+                        coalesce(sum(value) filter (where of = 'endpoint' and what = 'delivered'), 0) as delivered,
+                        coalesce(sum(value) filter (where of = 'endpoint' and what = 'dead'), 0) as dead,
+                        coalesce(sum(value) filter (where of = 'endpoint' and what = 'cancelled'), 0) as cancelled,
+                        coalesce(sum(value) filter (where of = 'endpoint' and what = 'superseded'), 0) as superseded,
                         (select count(*) from hookbox_outbox_row) as outbox,
                         (select min((
                             select min(d.due_ms) from hookbox_delivery as d
@@ -164,8 +164,8 @@ fn report_endpoint(
     )?;
     let hours = conn.all::<Hour>(
         "select hour,
-            ifnull(sum(count) filter (where outcome = 'delivered'), 0) as delivered,
-            ifnull(sum(count) filter (where outcome = 'refused'), 0) as refused
+            coalesce(sum(count) filter (where outcome = 'delivered'), 0) as delivered,
+            coalesce(sum(count) filter (where outcome = 'refused'), 0) as refused
          from hookbox_hour
          where endpoint_id = :id
          group by hour
@@ -225,7 +225,7 @@ fn tally(conn: Conn<'_>, of: &str, id: i64) -> Result<HashMap<String, i64>> {
 /// The sum of one count over all sources or all endpoints.
 pub(crate) fn total(conn: Conn<'_>, of: &str, what: &str) -> Result<i64> {
     conn.one(
-        "select ifnull(sum(value), 0) from hookbox_tally where of = :of and what = :what",
+        "select coalesce(sum(value), 0) from hookbox_tally where of = :of and what = :what",
         params! { ":of": of, ":what": what },
         |row| row.get(0),
     )

@@ -37,7 +37,7 @@ impl Store {
     /// use hookbox::store::{Missing, Store};
     /// use hookbox::time::Timestamp;
     /// let folder = tempfile::tempdir()?;
-    /// let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create)?;
+    /// let store = Store::open(folder.path().join("hookbox.db"), Missing::Create)?;
     /// let order = NewEvent {
     ///     key: Some("order-1".to_owned()),
     ///     ..NewEvent::new("order.paid", br#"{"id":1}"#)

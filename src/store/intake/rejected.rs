@@ -62,7 +62,7 @@ fn note(tx: &mut Tx<'_>, refusals: &[SourceRejections]) -> Result<()> {
     for of_source in refusals {
         tx.tally.rejected(of_source.source, of_source.count);
         let mut number: i64 = tx.conn.one(
-            "select ifnull(max(number), 0) from hookbox_rejected_request where source_id = :source",
+            "select coalesce(max(number), 0) from hookbox_rejected_request where source_id = :source",
             params! { ":source": of_source.source },
             |row| row.get(0),
         )?;

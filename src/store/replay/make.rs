@@ -83,7 +83,12 @@ impl Store {
         let has_new_ids = record.asked.has_new_ids;
         let new_done_to = found.done_to;
         let made = self.write(move |tx| {
-            if !is_at(tx, id, done_to)? {
+            let is_next = tx.conn.run(
+                "update hookbox_replay set done_to = :to
+                 where id = :id and state = 'running' and done_to = :from",
+                params! { ":to": new_done_to, ":id": id, ":from": done_to },
+            )?;
+            if is_next == 0 {
                 // The replay was paused or cancelled, or another process did this step.
                 return Ok(None);
             }
@@ -92,10 +97,8 @@ impl Store {
                 made += usize::from(make_one(tx, id, candidate, has_new_ids, now)?);
             }
             tx.conn.change_one(
-                "update hookbox_replay set done_to = :done_to, made = made + :made where id = :id",
-                params! {
-                    ":done_to": new_done_to, ":made": made as i64, ":id": id,
-                },
+                "update hookbox_replay set made = made + :made where id = :id",
+                params! { ":made": made as i64, ":id": id },
             )?;
             Ok(Some(made))
         })?;
@@ -129,14 +132,6 @@ impl Store {
             )
         })
     }
-}
-
-fn is_at(tx: &Tx<'_>, id: ReplayId, done_to: i64) -> Result<bool> {
-    tx.conn.one(
-        "select state = 'running' and done_to = :done_to from hookbox_replay where id = :id",
-        params! { ":id": id, ":done_to": done_to },
-        |row| row.get(0),
-    )
 }
 
 /// Creates one delivery, unless its endpoint was removed or will get the event anyway.

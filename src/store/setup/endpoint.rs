@@ -219,9 +219,9 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
     let filters = &endpoint.filters;
     let text = |globs: &Option<Globs>| globs.as_ref().map(Globs::to_string);
     let id = tx.conn.one(
-        "insert into hookbox_endpoint (
+        "insert into hookbox_endpoint as p (
              name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-             timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, window, ordered, only_replays, created_ms
+             timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, \"window\", ordered, only_replays, created_ms
          ) values (
              :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
              :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
@@ -232,9 +232,9 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
              types = :types, sources = :sources, branches = :branches, when_true = :when,
              timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
              retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-             probe_max_ms = :probe_max, window = :window, ordered = :ordered, only_replays = :only_replays,
-             held_ms = iif(removed_ms is null, held_ms, null),
-             held_reason = iif(removed_ms is null, held_reason, null),
+             probe_max_ms = :probe_max, \"window\" = :window, ordered = :ordered, only_replays = :only_replays,
+             held_ms = case when p.removed_ms is null then p.held_ms end,
+             held_reason = case when p.removed_ms is null then p.held_reason end,
              removed_ms = null
          returning id",
         params! {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::error::Result;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
-use crate::store::engine::sqlite::disk_space::Sizes;
+use crate::store::engine::sqlite::disk_space::{Sizes, log_use};
 use crate::store::engine::sqlite::permission::group_name;
 use crate::store::engine::sqlite::place::{fleeting, folder_of};
 use crate::time::Timestamp;
@@ -104,7 +104,8 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when it cannot be read.
     pub fn health(&self) -> Result<Health> {
-        let (in_log, held_up) = self.log_use()?;
+        let file = self.location().file();
+        let (in_log, held_up) = file.map_or(Ok((0, 0)), log_use)?;
         let (outbox, problems) = self.read(|conn| {
             let outbox = conn.one(
                 "select count(*), min(inserted_ms) from hookbox_outbox_row where problem is null",
@@ -122,11 +123,11 @@ impl Store {
             Ok((outbox, problems))
         })?;
         Ok(Health {
-            sizes: self.sizes(),
+            sizes: self.sizes()?,
             held_up,
             in_log,
-            open_to: OpenTo::of(self.path()),
-            fleeting: fleeting(self.path()),
+            open_to: file.map_or(OpenTo::Nobody, OpenTo::of),
+            fleeting: file.and_then(fleeting),
             outbox,
             problems,
         })

@@ -134,7 +134,7 @@ macro_rules! is_before {
             $moment,
             " >= :plausible and ",
             $moment,
-            " + ifnull((
+            " + coalesce((
                  select sum(c.by_ms) from hookbox_clock_set as c where c.from_ms >= ",
             $moment,
             "
@@ -154,7 +154,7 @@ macro_rules! is_before {
 macro_rules! is_old {
     () => {
         concat!(
-            is_before!("e.received_ms", "max(:arrived, :failed)"),
+            is_before!("e.received_ms", ":either"),
             " and (",
             is_before!("e.received_ms", ":arrived"),
             "    or exists (
@@ -176,7 +176,7 @@ macro_rules! is_old {
                          or not ",
             is_before!(
                 "d.settled_ms",
-                "iif(d.state = 'delivered' or d.superseded_by is not null, :arrived, :failed)"
+                "case when d.state = 'delivered' or d.superseded_by is not null then :arrived else :failed end"
             ),
             "            or d.id = (select max(id) from hookbox_delivery)
                          or exists (
@@ -411,7 +411,8 @@ fn find(
     last: EventId,
 ) -> Result<Vec<(Family, EventId)>> {
     let values = params! {
-        ":arrived": before.arrived, ":failed": before.failed, ":plausible": FIRST_PLAUSIBLE,
+        ":arrived": before.arrived, ":failed": before.failed,
+                ":either": before.arrived.max(before.failed), ":plausible": FIRST_PLAUSIBLE,
         ":after": after, ":last": last, ":limit": FOUND_MAX,
     };
     let old = conn.all::<(Old, bool)>(OLD, values, read_old)?;
@@ -422,6 +423,7 @@ fn find(
         if has_copies {
             let values = params! {
                 ":arrived": before.arrived, ":failed": before.failed,
+                ":either": before.arrived.max(before.failed),
                 ":plausible": FIRST_PLAUSIBLE, ":event": first,
             };
             let copies = conn.all(COPIES, values, read_old)?;
@@ -449,7 +451,7 @@ fn read_old(row: &Row<'_>) -> Result<(Old, bool)> {
 /// The number of deliveries of an event, and of their attempts.
 fn count(conn: Conn<'_>, event: EventId) -> Result<(i64, i64)> {
     conn.one(
-        "select count(*), ifnull(sum((
+        "select count(*), coalesce(sum((
              select count(*) from hookbox_attempt as a
              where a.id > d.id * 1024 and a.id < (d.id + 1) * 1024
          )), 0)
@@ -479,7 +481,8 @@ fn remove(tx: &mut Tx<'_>, before: Before, after: EventId, last: EventId) -> Res
     let newest = removed.families.iter().flatten().map(|old| old.id).max();
     if let Some(newest) = newest {
         tx.conn.change_one(
-            "update hookbox_meta set pruned_to = max(pruned_to, :newest) where id = 1",
+            "update hookbox_meta set pruned_to = case when pruned_to > :newest then pruned_to else :newest end
+             where id = 1",
             params! { ":newest": newest },
         )?;
         marks::forget(tx.conn)?;
@@ -515,7 +518,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
     tx.conn.change(
         deliveries.len(),
         "delete from hookbox_delivery
-         where event_id in (select value from json_each(:events)) and state <> 'pending'",
+         where event_id in (select value from json_each(:events) as e) and state <> 'pending'",
         events,
     )?;
     for old in family {
@@ -526,7 +529,7 @@ fn remove_family(tx: &mut Tx<'_>, family: &Family) -> Result<(i64, i64)> {
     }
     tx.conn.change(
         family.len(),
-        "delete from hookbox_event where id in (select value from json_each(:events))",
+        "delete from hookbox_event where id in (select value from json_each(:events) as e)",
         events,
     )?;
     Ok((deliveries.len() as i64, attempts as i64))

@@ -101,7 +101,8 @@ impl Store {
         let Some(size_max) = retention.size_max else {
             return Ok(false);
         };
-        let inside = self.read(Inside::read)?;
+        let sizes = self.sizes()?;
+        let inside = self.read(|conn| Inside::read(conn, &sizes))?;
         Ok(inside.used() > size_max / 10 * 9)
     }
 }

@@ -84,7 +84,7 @@ fn what_is_delivered_is_exactly_what_a_crowd_of_processes_committed() {
     if programs.is_empty() {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     Connection::open(&here.db)
         .unwrap()
         .execute_batch("create table ledger (writer text, number integer, key text primary key)")

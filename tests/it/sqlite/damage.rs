@@ -12,7 +12,7 @@ const PAGE: usize = 4096;
 
 /// A box with so many events of bodies that cannot be packed, each delivered once, and a name in each.
 fn filled(events: usize) -> TestDb {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -157,7 +157,7 @@ fn salvage_makes_a_whole_file_whichever_page_is_broken() {
     let whole = fs::read(&here.db).unwrap();
     let mut saved_some = 0;
     for page in 0..pages {
-        let broken = TestDb::new();
+        let broken = TestDb::in_file();
         fs::write(&broken.db, &whole).unwrap();
         let file = fs::OpenOptions::new().write(true).open(&broken.db).unwrap();
         file.write_all_at(&[0xa5; PAGE], (page * PAGE) as u64)
@@ -302,7 +302,7 @@ fn a_backup_is_restored_where_there_was_no_database_and_a_bad_one_leaves_nothing
     let bad = beside(&here, "bad.db");
     fs::copy(&copy, &bad).unwrap();
     break_page(&bad, "key-00001");
-    let new = TestDb::new();
+    let new = TestDb::in_file();
     let ran = new.run(&["restore", bad.to_str().unwrap()]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert_eq!(fs::read_dir(new.folder.path()).unwrap().count(), 0);

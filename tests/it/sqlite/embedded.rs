@@ -88,7 +88,7 @@ fn a_program_serves_its_own_database_stops_and_serves_it_again() {
 fn what_cannot_be_an_event_is_refused_before_it_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let hookbox = Hookbox::open(folder.path().join("app.db")).unwrap();
-    let app = Connection::open(hookbox.store().path()).unwrap();
+    let app = Connection::open(hookbox.store().location().file().unwrap()).unwrap();
     let bad = [
         NewEvent::new("", "{}"),
         NewEvent::new("t", vec![0; 1024 * 1024 + 1]),

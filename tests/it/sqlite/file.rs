@@ -10,7 +10,7 @@ use crate::support::{NOON, PUSH, TestDb, event, is_missing, sql};
 
 #[test]
 fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     std::fs::write(&here.db, "my shopping list").unwrap();
     for arguments in [
         &["init"][..],
@@ -31,7 +31,7 @@ fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
 
 #[test]
 fn another_programs_database_is_refused_unless_asked_for() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     sql(
         &here.db,
         "create table orders (id integer primary key); insert into orders values (1); pragma user_version = 42;",
@@ -75,7 +75,7 @@ fn another_programs_database_is_refused_unless_asked_for() {
 
 #[test]
 fn the_schema_by_itself_leaves_an_applications_file_as_it_was_but_for_its_tables() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let app = "create table orders (id integer primary key, total integer);
          insert into orders values (1, 42);
          pragma user_version = 7; pragma application_id = 9;";
@@ -118,7 +118,7 @@ fn the_schema_by_itself_leaves_an_applications_file_as_it_was_but_for_its_tables
 
 #[test]
 fn a_schema_that_is_newer_or_of_before_the_first_release_is_refused() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     for (version, says) in [(99, "use the newer hookbox"), (1, "begin with a new file")] {
         let set = format!("update hookbox_meta set schema_version = {version} where id = 1");
@@ -132,7 +132,7 @@ fn a_schema_that_is_newer_or_of_before_the_first_release_is_refused() {
 
 #[test]
 fn schema_sql_applies_by_itself_and_again_without_changing_anything() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let schema = include_str!("../../../schema.sql");
     sql(&here.db, schema);
     let made = here.json(&["init"])["box"].clone();
@@ -143,7 +143,7 @@ fn schema_sql_applies_by_itself_and_again_without_changing_anything() {
 
 #[test]
 fn another_programs_write_lock_is_waited_for() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let store = Store::open(&here.db, Missing::Create).unwrap();
     let connection = rusqlite::Connection::open(&here.db).unwrap();
     connection.execute_batch("begin immediate").unwrap();
@@ -159,14 +159,14 @@ fn another_programs_write_lock_is_waited_for() {
 
 #[test]
 fn after_a_stop_the_database_file_alone_is_whole() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve();
     served.push("k1", PUSH.as_bytes());
     served.page("/");
     served.stop_and_read_log();
     assert!(!std::path::Path::new(&format!("{}-wal", here.db.display())).exists());
-    let copy = TestDb::new();
+    let copy = TestDb::in_file();
     std::fs::copy(&here.db, &copy.db).unwrap();
     assert_eq!(copy.json(&["stats"])["events"], 1);
 }
@@ -177,7 +177,7 @@ fn an_event_is_fsynced_before_its_id_is_told() {
     if tracer {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let trace = here.folder.path().join("trace");
     let status = Command::new("strace")

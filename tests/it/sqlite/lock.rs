@@ -9,7 +9,7 @@ use crate::support::{SERVE, TestDb, wait_until};
 /// of that name emptied what it led to. Cure: links are not followed, and nothing is cut off.
 #[test]
 fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let precious = here.folder.path().join("precious");
     fs::write(&precious, b"do not touch").unwrap();
@@ -34,7 +34,7 @@ fn the_lock_file_follows_no_link_and_cuts_nothing_off() {
 
 #[test]
 fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let served = here.serve();
     fs::remove_file(beside(&here, ".lock")).unwrap();
     wait_until("the lock to be back", || {
@@ -48,7 +48,7 @@ fn a_lock_file_that_is_removed_is_made_again_so_that_nobody_else_serves() {
 
 #[test]
 fn a_second_serve_is_refused_and_told_the_firsts_process_id() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let served = here.serve();
     // By another name of the same file, too.
     let link = here.folder.path().join("link.db");

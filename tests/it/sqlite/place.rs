@@ -77,7 +77,7 @@ fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
         ),
     ];
     for (way, why) in ways {
-        let here = TestDb::new();
+        let here = TestDb::in_file();
         here.add_gogs();
         let copy = here.folder.path().join("copy.db");
         if !why.contains("moved") {
@@ -104,7 +104,7 @@ fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
 
 #[test]
 fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let away = here.folder.path().join("away.db");
@@ -121,7 +121,7 @@ fn what_was_acknowledged_before_the_file_was_moved_is_there_when_it_is_put_back(
 
 #[test]
 fn the_log_is_moved_into_the_file_at_a_stop_where_that_was_put_back() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let away = here.folder.path().join("away.db");
     let served = serve_with_one(&here, 1);
@@ -137,7 +137,7 @@ fn the_log_is_moved_into_the_file_at_a_stop_where_that_was_put_back() {
 
 #[test]
 fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let file = fs::OpenOptions::new().append(true).open(&here.db).unwrap();
@@ -154,7 +154,7 @@ fn a_file_that_was_only_touched_is_read_through_and_goes_on() {
 /// file says which file was served.
 #[test]
 fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let copy = here.folder.path().join("copy.db");
     here.json(&["backup", copy.to_str().unwrap()]);
@@ -192,7 +192,7 @@ fn a_log_that_belongs_to_a_file_that_was_replaced_is_kept_for_it() {
 
 #[test]
 fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let app = rusqlite::Connection::open(&here.db).unwrap();
@@ -228,7 +228,7 @@ fn commits_checkpoints_and_vacuums_of_other_programs_are_no_loss() {
 /// says that there was one.
 #[test]
 fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve();
     assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
@@ -263,7 +263,7 @@ fn a_new_file_is_not_made_where_a_log_or_a_lock_says_that_there_was_one() {
 
 #[test]
 fn a_file_with_two_names_is_refused_and_one_that_gets_a_second_is_shut() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = serve_with_one(&here, 1);
     let second = here.folder.path().join("second.db");
@@ -290,7 +290,7 @@ fn a_file_that_is_mounted_by_itself_is_refused() {
     ) {
         return;
     }
-    let (here, container) = (TestDb::new(), TestDb::new());
+    let (here, container) = (TestDb::in_file(), TestDb::in_file());
     here.add_gogs();
     fs::write(&container.db, b"").unwrap();
     let mounted = |what: &Path, place: &Path| {
@@ -319,7 +319,7 @@ fn doctor_tells_of_a_file_that_lies_in_memory() {
     ) {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let script = r#"mount -t tmpfs none "$1" && "$0" init && "$0" doctor"#;
     let output = Command::new("unshare")
         .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
@@ -339,17 +339,14 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
     if is_missing("strace", &["-V"], "apt-get install strace") {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     // Longer than the name of a socket may be.
     let deep = here
         .folder
         .path()
         .join("a-folder-with-a-long-name".repeat(8));
     fs::create_dir(&deep).unwrap();
-    let here = TestDb {
-        db: deep.join("hookbox.db"),
-        ..here
-    };
+    let here = here.with_file(deep.join("hookbox.db"));
     here.add_gogs();
     let trace = here.folder.path().join("trace");
     let traced = ["-f", "-qq", "-e", "trace=%file,bind", "-o"];
@@ -397,7 +394,7 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
 
 #[test]
 fn a_service_that_is_killed_leaves_no_socket_behind() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let served = here.serve();
     assert_eq!(served.page("/").0, 200);
     assert_eq!(served.signal("KILL"), None);

@@ -19,7 +19,7 @@ fn power_losses_under_load_lose_nothing_that_was_accepted() {
     let mut random = fastrand::Rng::with_seed(seed);
     let built = tempfile::tempdir().unwrap();
     let shim = built_shim(built.path(), "power");
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

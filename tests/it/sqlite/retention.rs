@@ -8,7 +8,7 @@ use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
 
 #[test]
 fn serve_removes_by_itself_what_is_older_than_it_is_to_be_kept() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -48,7 +48,7 @@ fn serve_removes_by_itself_what_is_older_than_it_is_to_be_kept() {
 /// to a size shut its way in for good.
 #[test]
 fn a_file_that_grew_to_its_size_takes_in_again_once_the_oldest_went() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     sql(
         &here.db,
@@ -85,7 +85,7 @@ fn emptied(here: &TestDb) {
 
 #[test]
 fn room_inside_the_file_is_shown_given_back_by_serve_and_all_of_it_by_compact() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     emptied(&here);
     let stats = here.json(&["stats"]);
     let full = length(&here);
@@ -116,7 +116,7 @@ fn room_inside_the_file_is_shown_given_back_by_serve_and_all_of_it_by_compact() 
 
 #[test]
 fn a_file_that_gives_nothing_back_is_made_anew_by_compact_while_nobody_has_it_open() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     emptied(&here);
     // As an older hookbox made it.
     let connection = Connection::open(&here.db).unwrap();

@@ -31,7 +31,7 @@ impl Disk {
         ) {
             return None;
         }
-        let (here, made) = (TestDb::new(), TestDb::new());
+        let (here, made) = (TestDb::in_file(), TestDb::in_file());
         made.add_gogs();
         set_up(&made);
         let script = format!(
@@ -115,7 +115,7 @@ fn a_disk_that_it_filled_itself_has_room_left_to_deliver_and_recovers_by_itself(
 
 #[test]
 fn a_file_may_be_held_to_a_size_and_what_was_removed_does_not_count() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve_with(&["--max-size", "2MiB"]);
     let mut random = fastrand::Rng::with_seed(1);
@@ -185,7 +185,7 @@ fn a_stop_on_a_full_disk_does_not_wait_for_what_cannot_be_recorded() {
 /// The limit of a file's size ends a process that does not handle its signal.
 #[test]
 fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let limited = |kib: u32, arguments: &[&str]| {
         let script = format!("ulimit -S -f {kib}; exec \"$0\" \"$@\"");
@@ -221,7 +221,7 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
 /// full disk, and space returns when the limit is lifted.
 #[test]
 fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);

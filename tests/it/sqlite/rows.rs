@@ -21,7 +21,8 @@ fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
     impl Transport for Emptied {
         fn send(&self, endpoint: &Endpoint, _: &OutboundRequest) -> Exchange {
             if endpoint.set.name == "team" {
-                let connection = rusqlite::Connection::open(self.0.path()).unwrap();
+                let connection =
+                    rusqlite::Connection::open(self.0.location().file().unwrap()).unwrap();
                 let emptied = "delete from hookbox_delivery where endpoint_id = 1;";
                 connection.execute_batch(emptied).unwrap();
             }
@@ -31,7 +32,9 @@ fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
             }
         }
     }
-    let mut bench = Bench::over(|store, _| Arc::new(Emptied(store.clone())));
+    let mut bench = Bench::at(TestDb::in_file(), |store, _| {
+        Arc::new(Emptied(store.clone()))
+    });
     bench.endpoint_with("team", |new| new.format = Format::Chat(Chat::Slack));
     bench.endpoint("other");
     for _ in 0..2 {
@@ -45,7 +48,7 @@ fn a_hold_that_cannot_be_written_does_not_block_the_endpoint() {
 
 #[test]
 fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let bad = here.run(&["enqueue", "--type", "x", "--content-type", "a/b\r\nX: y"]);
@@ -69,7 +72,7 @@ fn an_event_that_cannot_be_sent_blocks_nobody_behind_it() {
 
 #[test]
 fn an_event_row_that_cannot_be_read_stops_nobody_else() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
     for _ in 0..3 {
@@ -89,7 +92,7 @@ fn an_event_row_that_cannot_be_read_stops_nobody_else() {
 /// the repeat did it all again. Cure: that it was done is written with it.
 #[test]
 fn a_repeat_of_a_request_whose_answer_was_lost_is_409_and_does_nothing() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let served = here.serve();
     let event = json!({ "type": "order.paid" });
     // Where it cannot be written that the request was done, nothing is.
@@ -133,7 +136,7 @@ fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
     use hookbox::store::{DeliveryFilter, EventFilter, Missing, Store};
     use hookbox::time::Timestamp;
 
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     sql(
@@ -220,7 +223,7 @@ fn since(here: &TestDb, text: &str) -> Result<Vec<String>, String> {
 
 #[test]
 fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     // In Yangon: the evening of the 27th, midnight and morning of the 28th.
     for (name, came) in [
@@ -263,7 +266,7 @@ fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
 
 #[test]
 fn yesterday_and_today_are_days_of_the_box() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let day = parse_span("1d").unwrap();
     here.json(&["enqueue", "--type", "now", "--data", "{}"]);

@@ -61,10 +61,10 @@ fn shape(db: &Path) -> BTreeSet<String> {
 
 #[test]
 fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
-    let new = TestDb::new();
+    let new = TestDb::in_file();
     new.json(&["init"]);
     for (version, stored) in STORED {
-        let here = TestDb::new();
+        let here = TestDb::in_file();
         sql(&here.db, stored);
         sql(&here.db, "pragma journal_mode = wal");
         // What an application made of our tables, and of one that it dropped.
@@ -123,7 +123,7 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
 #[test]
 fn a_backup_of_each_older_schema_is_restored_and_a_file_salvaged() {
     for (version, stored) in STORED {
-        let old = TestDb::new();
+        let old = TestDb::in_file();
         sql(&old.db, stored);
         sql(&old.db, "pragma journal_mode = wal");
         let counts = |here: &TestDb| {
@@ -137,11 +137,11 @@ fn a_backup_of_each_older_schema_is_restored_and_a_file_salvaged() {
             "{}",
             checked.stderr
         );
-        let saved = TestDb::new();
+        let saved = TestDb::in_file();
         let to = saved.db.to_str().unwrap();
         let ran = old.run(&["salvage", to]);
         assert_eq!(ran.code, 0, "schema {version}: {}", ran.text());
-        let here = TestDb::new();
+        let here = TestDb::in_file();
         let ran = here.run(&["restore", old.db.to_str().unwrap()]);
         assert_eq!(ran.code, 0, "schema {version}: {}", ran.text());
         let expected = counts(&old);
@@ -156,7 +156,7 @@ fn a_backup_of_each_older_schema_is_restored_and_a_file_salvaged() {
 /// What a person sees of a file of schema 7, and that it works on.
 #[test]
 fn a_file_of_schema_7_keeps_its_ids_bodies_and_pending_deliveries() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     sql(&here.db, STORED[0].1);
     sql(&here.db, "pragma journal_mode = wal");
     let shown = here.json(&["event", "show", "7"]);
@@ -210,7 +210,7 @@ fn a_file_of_schema_7_keeps_its_ids_bodies_and_pending_deliveries() {
 
 #[test]
 fn a_step_that_is_broken_off_is_done_or_undone() {
-    let stored = TestDb::new();
+    let stored = TestDb::in_file();
     sql(&stored.db, STORED[0].1);
     sql(
         &stored.db,
@@ -223,7 +223,7 @@ fn a_step_that_is_broken_off_is_done_or_undone() {
     let whole = fs::read(&stored.db).unwrap();
     let (mut undone, mut done) = (0, 0);
     for round in 0..16 {
-        let here = TestDb::new();
+        let here = TestDb::in_file();
         fs::write(&here.db, &whole).unwrap();
         let mut child = here
             .command(&["stats"])
@@ -264,7 +264,7 @@ fn a_step_that_is_broken_off_is_done_or_undone() {
 
 #[test]
 fn a_file_that_an_older_program_serves_is_left_alone_and_one_too_old_is_refused() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     sql(&here.db, STORED[0].1);
     sql(&here.db, "pragma journal_mode = wal");
     let lock = fs::File::create(format!("{}.lock", here.db.display())).unwrap();
@@ -290,7 +290,7 @@ fn a_file_that_an_older_program_serves_is_left_alone_and_one_too_old_is_refused(
 /// had a webhook-id that receivers knew, and were dropped there. Cure: a mark that each process draws.
 #[test]
 fn a_file_and_its_copies_never_give_out_the_same_id() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let receiver = Receiver::answering(&[200]);
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -312,7 +312,7 @@ fn a_file_and_its_copies_never_give_out_the_same_id() {
         assert_eq!(served.signal("TERM"), Some(0));
     };
     push(&here, 3);
-    let copy = TestDb::new();
+    let copy = TestDb::in_file();
     fs::copy(&here.db, &copy.db).unwrap();
     // Both go on, and the first is set back to what it was; with commands in between.
     push(&here, 5);
@@ -337,7 +337,7 @@ fn a_file_and_its_copies_never_give_out_the_same_id() {
 
 #[test]
 fn beside_a_service_commands_use_its_mark_and_marks_go_with_their_rows() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve();
     let mark = |answer: &Value| -> String {

@@ -61,7 +61,7 @@ fn echo() -> String {
 
 #[test]
 fn what_a_receiver_repeats_shows_no_secret_anywhere() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let ran = here.run(&[
         "source", "add", "gitee", "--kind", "gitee", "--secret", SECRETS[5],
     ]);
@@ -203,7 +203,7 @@ fn what_a_receiver_repeats_shows_no_secret_anywhere() {
 
 #[test]
 fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let file = here.folder.path().join("secret");
     std::fs::write(&file, "s3cret-of-file\n").unwrap();
     let ran = here.run(&[
@@ -259,7 +259,7 @@ fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed()
 
 #[test]
 fn headers_credentials_and_method_are_sent_and_nothing_secret_is_shown_or_recorded() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let receiver = Receiver::answering(&[200]);
     let added = here.run_with_input(
         &[

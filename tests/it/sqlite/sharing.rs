@@ -16,7 +16,7 @@ fn findings(here: &TestDb, level: &str) -> Vec<String> {
 
 #[test]
 fn doctor_finds_nothing_wrong_with_a_box_that_works_and_says_what_is() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let ran = here.run(&["doctor"]);
     assert_eq!(ran.code, 0);
@@ -41,7 +41,7 @@ fn doctor_finds_nothing_wrong_with_a_box_that_works_and_says_what_is() {
 
 #[test]
 fn a_reader_that_never_ends_is_told_of_with_who_has_the_file_open() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let reader = Connection::open(&here.db).unwrap();
     reader
@@ -70,7 +70,7 @@ fn a_reader_that_never_ends_is_told_of_with_who_has_the_file_open() {
 #[test]
 fn a_vacuum_beside_serve_loses_nothing_and_gives_room_back() {
     let receiver = Receiver::answering(&[200]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_endpoint("ci", &receiver.url, &[]);
     sql(
         &here.db,
@@ -111,7 +111,7 @@ fn a_vacuum_beside_serve_loses_nothing_and_gives_room_back() {
 #[test]
 fn an_attached_file_takes_events_with_the_checks_of_its_own() {
     let receiver = Receiver::answering(&[200]);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let mut app = Connection::open(here.folder.path().join("app.db")).unwrap();
@@ -146,7 +146,7 @@ fn an_attached_file_takes_events_with_the_checks_of_its_own() {
 /// Cause: the log keeps its length. Damage: a report that ran for an hour left a log of gigabytes for good.
 #[test]
 fn a_log_that_a_long_reader_made_long_is_cut_back_when_the_reader_is_done() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve();
     assert_eq!(served.push("first", PUSH.as_bytes()).0, 202);

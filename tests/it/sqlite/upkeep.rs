@@ -18,7 +18,7 @@ fn number(db: &Path, query: &str) -> i64 {
 
 /// What is counted beside the rows is what is there, and every reference leads somewhere.
 fn is_in_order(bench: &Bench) {
-    let db = bench.store.path();
+    let db = bench.store.location().file().unwrap();
     let stats = bench.store.stats().unwrap();
     let rows = |condition: &str| {
         number(
@@ -59,7 +59,7 @@ fn accept(bench: &Bench, key: &str) -> EventId {
 
 #[test]
 fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
-    let mut bench = Bench::new(Script::default().then(replied(500)).forever(replied(200)));
+    let mut bench = Bench::in_file(Script::default().then(replied(500)).forever(replied(200)));
     bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
     // Dead, and replayed with another body a hundred days later: the copy refers to it.
     let refused = accept(&bench, "refused");
@@ -141,7 +141,7 @@ fn what_is_old_and_settled_goes_and_whatever_is_needed_stays() {
 #[test]
 fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
     const COUNT: i64 = 5_000;
-    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    let mut bench = Bench::in_file(Script::default().forever(replied(200)));
     bench.endpoint("ci");
     for _ in 0..COUNT / 100 {
         let events: Vec<NewEvent> = (0..100).map(|_| NewEvent::new("push", b"x")).collect();
@@ -182,7 +182,7 @@ fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
 
 #[test]
 fn rows_that_look_old_only_by_a_wrong_clock_stay() {
-    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    let mut bench = Bench::in_file(Script::default().forever(replied(200)));
     bench.endpoint("ci");
     for key in ["before-it-knew", "before-it-was-set", "old", "young"] {
         accept(&bench, key);
@@ -199,7 +199,7 @@ fn rows_that_look_old_only_by_a_wrong_clock_stay() {
     ];
     for (id, at) in moments {
         sql(
-            bench.store.path(),
+            bench.store.location().file().unwrap(),
             &format!(
                 "update hookbox_event set received_ms = {at} where id = {id};
                  update hookbox_delivery set settled_ms = {at} where event_id = {id};"
@@ -211,7 +211,7 @@ fn rows_that_look_old_only_by_a_wrong_clock_stay() {
         now - 10 * day + 1,
         10 * day
     );
-    sql(bench.store.path(), &set);
+    sql(bench.store.location().file().unwrap(), &set);
     let before = bench.now().minus(7 * DAY);
     let pruned = bench
         .store
@@ -223,7 +223,7 @@ fn rows_that_look_old_only_by_a_wrong_clock_stay() {
 
 #[test]
 fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
-    let mut bench = Bench::new(Script::default().forever(replied(500)));
+    let mut bench = Bench::in_file(Script::default().forever(replied(500)));
     bench.endpoint_with("ci", |new| new.retry = "none".parse().unwrap());
     for number in 0..20 {
         accept(&bench, &number.to_string());
@@ -270,7 +270,7 @@ fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
 
 #[test]
 fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itself() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let receiver = Receiver::answering(&[200]);
     here.add_gogs();
     here.add_endpoint("ci", &receiver.url, &[]);
@@ -316,10 +316,7 @@ fn a_person_prunes_and_backs_up_while_it_is_served_and_the_copy_goes_on_by_itsel
 
     // The copy takes over.
     std::fs::remove_file(&here.db).unwrap();
-    let restored = TestDb {
-        db: copy,
-        folder: here.folder,
-    };
+    let restored = here.with_file(copy);
     let served = restored.serve();
     assert_eq!(served.push("waits", b"{\"n\":1}").1["duplicate"], true);
     for _ in 0..5 {

@@ -49,7 +49,7 @@ fn what_the_super_user_makes_the_services_user_can_open() {
     ) {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let (_kept, program) = program();
     std::os::unix::fs::chown(here.folder.path(), Some(SERVICE), Some(SERVICE)).unwrap();
     here.add_gogs();
@@ -87,7 +87,7 @@ fn two_users_of_a_group_use_one_file_and_doctor_explains_them() {
     }
     const GROUP: u32 = 54_321;
     let (first, second) = (54_001, 54_002);
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let (_kept, program) = program();
     here.add_gogs();
     for (path, mode) in [(here.folder.path(), 0o2770), (here.db.as_path(), 0o660)] {
@@ -138,7 +138,7 @@ fn two_users_of_a_group_use_one_file_and_doctor_explains_them() {
 
 #[test]
 fn a_new_file_is_readable_by_its_owner_alone() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let served = here.serve();
     for suffix in ["", "-wal", "-shm", ".lock"] {
@@ -179,7 +179,7 @@ fn set_mode(path: &std::path::Path, mode: u32) {
 /// whose it is.
 #[test]
 fn what_may_not_be_opened_is_said_with_its_owner_and_mode() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.json(&["init"]);
     let folder = here.folder.path();
     let name = |path: &std::path::Path| path.display().to_string();

@@ -10,17 +10,17 @@ use hookbox::outbound::{Scheduler, Transport};
 use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
-use super::{NOON, Script, at, event};
+use super::{NOON, Script, TestDb, at, event};
 
 /// A store and a scheduler without threads, on a clock that stands still.
 pub struct Bench {
-    /// Kept: dropping it removes the store's folder.
-    _folder: tempfile::TempDir,
     pub store: Store,
     pub clock: Arc<ManualClock>,
     pub script: Script,
     pub transport: Arc<dyn Transport>,
     pub scheduler: Scheduler,
+    /// The last field: dropping it removes the database.
+    _database: TestDb,
 }
 
 impl Bench {
@@ -32,18 +32,32 @@ impl Bench {
 
     /// A bench with a transport of the test's own, which may use the store and the clock.
     pub fn over(transport: impl FnOnce(&Store, &Arc<ManualClock>) -> Arc<dyn Transport>) -> Bench {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("hookbox.db"), Missing::Create).unwrap();
+        Bench::at(TestDb::new(), transport)
+    }
+
+    /// A bench whose database is a file, for what opens it as another program would.
+    pub fn in_file(script: Script) -> Bench {
+        let mut bench = Bench::at(TestDb::in_file(), |_, _| Arc::new(script.clone()));
+        bench.script = script;
+        bench
+    }
+
+    /// A bench over this database.
+    pub fn at(
+        database: TestDb,
+        transport: impl FnOnce(&Store, &Arc<ManualClock>) -> Arc<dyn Transport>,
+    ) -> Bench {
+        let store = Store::open(database.location(), Missing::Create).unwrap();
         let clock = Arc::new(ManualClock::at(NOON));
         let transport = transport(&store, &clock);
         let scheduler = Scheduler::new(store.clone(), clock.clone(), transport.clone(), 7).unwrap();
         Bench {
-            _folder: folder,
             store,
             clock,
             script: Script::default(),
             transport,
             scheduler,
+            _database: database,
         }
     }
 

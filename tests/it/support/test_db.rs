@@ -3,29 +3,59 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
 use super::{GOGS_SECRET, SERVE, Served, wait_until};
 
-/// A folder with a database that is removed with it.
+/// A folder with a database, which is removed with it.
 pub struct TestDb {
     pub folder: tempfile::TempDir,
+    /// The file; there is none where the database is on a server.
     pub db: PathBuf,
+    schema: Option<Schema>,
 }
 
 impl TestDb {
+    /// A database of the engine under test: a file, or with `HOOKBOX_TEST_POSTGRES=URL` a schema of its own
+    /// on that server.
     pub fn new() -> TestDb {
+        TestDb {
+            schema: Schema::make(),
+            ..TestDb::in_file()
+        }
+    }
+
+    /// A file, whatever the engine under test is: for what opens it as another program would.
+    pub fn in_file() -> TestDb {
         let folder = tempfile::tempdir().unwrap();
         let db = folder.path().join("hookbox.db");
-        TestDb { folder, db }
+        TestDb {
+            folder,
+            db,
+            schema: None,
+        }
+    }
+
+    /// The same, whose file is another one now.
+    pub fn with_file(self, db: PathBuf) -> TestDb {
+        TestDb { db, ..self }
+    }
+
+    /// The path of the file, or the URL of the server.
+    pub fn location(&self) -> String {
+        let of_file = || self.db.display().to_string();
+        self.schema
+            .as_ref()
+            .map_or_else(of_file, |schema| schema.url.clone())
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookbox"));
         command
             .env_remove("HOOKBOX_LOG")
-            .env("HOOKBOX_DB", &self.db)
+            .env("HOOKBOX_DB", self.location())
             .args(arguments);
         command
     }
@@ -100,7 +130,7 @@ impl TestDb {
             .args(SERVE)
             .arg("--json")
             .env_remove("HOOKBOX_LOG")
-            .env("HOOKBOX_DB", &self.db);
+            .env("HOOKBOX_DB", self.location());
         command
     }
 
@@ -125,6 +155,44 @@ impl TestDb {
             let shown = self.json(&["delivery", "show", delivery]);
             (shown["state"] == state).then_some(shown)
         })
+    }
+}
+
+/// A schema of its own on the server under test; dropping this drops it.
+struct Schema {
+    server: String,
+    name: String,
+    url: String,
+}
+
+impl Schema {
+    fn make() -> Option<Schema> {
+        let server = std::env::var("HOOKBOX_TEST_POSTGRES").ok()?;
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("hookbox_test_{}_{number}", std::process::id());
+        let before = if server.contains('?') { '&' } else { '?' };
+        let schema = Schema {
+            url: format!("{server}{before}options=-csearch_path%3D{name}"),
+            server,
+            name,
+        };
+        schema.run(&format!("create schema {}", schema.name));
+        Some(schema)
+    }
+
+    fn run(&self, statements: &str) {
+        let mut client = postgres::Client::connect(&self.server, postgres::NoTls).unwrap();
+        client.batch_execute(statements).unwrap();
+    }
+}
+
+impl Drop for Schema {
+    fn drop(&mut self) {
+        self.run(&format!(
+            "set client_min_messages = warning; drop schema {} cascade",
+            self.name
+        ));
     }
 }
 

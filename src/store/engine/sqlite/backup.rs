@@ -40,13 +40,16 @@ impl Store {
     /// [`Error::Refused`] when the copy is damaged. After an error there is either no file or a complete
     /// one.
     pub fn backup(&self, to: &Path, mut progress: impl FnMut(Copied)) -> Result<u64> {
-        if to.canonicalize().is_ok_and(|to| to == self.path()) {
+        let database = self
+            .location()
+            .require_file("back it up with PostgreSQL's own tools (pg_dump, pg_basebackup)")?;
+        if to.canonicalize().is_ok_and(|to| to == database) {
             return Err(Error::misuse(
                 "that is the database itself; name a new file for the backup",
             ));
         }
-        let draft = Draft::new(to, self.path())?;
-        let source = connect_read_only(self.path())?;
+        let draft = Draft::new(to, database)?;
+        let source = connect_read_only(database)?;
         let bytes = copy(&source, &draft, &mut progress)?;
         // If the disk returns other bytes than were written, this finds it now, not when the backup is
         // needed.

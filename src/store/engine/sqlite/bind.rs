@@ -76,7 +76,7 @@ macro_rules! app_connections {
 
         impl AppConnection for $name {
             fn conn(&self) -> Conn<'_> {
-                Conn(self)
+                Conn::sqlite(self)
             }
         }
     )+};

@@ -69,7 +69,11 @@ impl Store {
     /// # Errors
     /// [`Error::Io`] when the file cannot be opened. Damage is not an error: it is returned as a fault.
     pub fn check(&self, depth: Depth) -> Result<Vec<Fault>> {
-        check(self.path(), depth)
+        check(
+            self.location()
+                .require_file("its own tools check it (pg_amcheck)")?,
+            depth,
+        )
     }
 }
 
@@ -85,7 +89,7 @@ pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
             return Ok(vec![Fault::damaged("the file is empty")]);
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::NoDatabase(path.to_owned()));
+            return Err(Error::NoDatabase(path.display().to_string()));
         }
         Err(error) => return Err(Error::io_at("open", path, error)),
     }
@@ -251,7 +255,7 @@ fn lost_keys(connection: &Connection) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
     while let Some(row) = events.next()? {
         let (id, source, key): (i64, Option<i64>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let hash = keys.hash_of(Conn(connection), source.map(SourceId), &key)?;
+        let hash = keys.hash_of(Conn::sqlite(connection), source.map(SourceId), &key)?;
         let is_held: bool =
             held.query_row(named_params! { ":id": id, ":hash": hash }, |row| row.get(0))?;
         if !is_held {

@@ -31,9 +31,12 @@ impl Store {
     /// belongs to another program; [`Error::Io`] and [`Error::Database`] when it cannot be written. After
     /// an error the file is unchanged, or smaller.
     pub fn compact(self, mut go_on: impl FnMut() -> bool) -> Result<Compacted> {
-        let path = self.path().to_owned();
-        let inside = self.read(Inside::read)?;
-        let before = self.sizes().database;
+        let path = self
+            .location()
+            .require_file("PostgreSQL reuses the room of removed rows by itself (autovacuum)")?
+            .to_owned();
+        let inside = self.read(Inside::of_file)?;
+        let before = self.sizes()?.database;
         if inside.gives_back {
             while self.give_back(true)? && go_on() {}
             // The last connection that closes truncates the file.

@@ -4,7 +4,7 @@
 //! byte could do none of these, and so could never recover on its own.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::statvfs;
 
@@ -68,7 +68,19 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    pub(crate) fn read(conn: Conn<'_>) -> Result<Inside> {
+    /// Of a server only the size is known: it reuses the room of removed rows by itself.
+    pub(crate) fn read(conn: Conn<'_>, sizes: &Sizes) -> Result<Inside> {
+        if !conn.is_file() {
+            return Ok(Inside {
+                all: sizes.database,
+                free: 0,
+                gives_back: false,
+            });
+        }
+        Inside::of_file(conn)
+    }
+
+    pub(crate) fn of_file(conn: Conn<'_>) -> Result<Inside> {
         let number = |pragma: &str| -> Result<u64> {
             let number: i64 = conn.one(pragma, &[], |row| row.get(0))?;
             Ok(u64::try_from(number).unwrap_or(0))
@@ -87,38 +99,37 @@ impl Inside {
 }
 
 /// Bytes that this user may still use on the file system of a path, if the system reports it.
-pub(crate) fn free_at(path: &std::path::Path) -> Option<u64> {
+pub(crate) fn free_at(path: &Path) -> Option<u64> {
     let disk = statvfs(path).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 impl Store {
-    /// The sizes of the files, and the free space where they are.
-    pub fn sizes(&self) -> Sizes {
+    /// The sizes of the files, and the free space where they are; of a server, the size of the database.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the server cannot be asked.
+    pub fn sizes(&self) -> Result<Sizes> {
+        let Some(path) = self.location().file() else {
+            let database = self.read(|conn| {
+                let size = "select pg_database_size(current_database())";
+                conn.one(size, &[], |row| row.get(0))
+            })?;
+            return Ok(Sizes {
+                database,
+                wal: 0,
+                free: None,
+            });
+        };
         let bytes_of = |suffix: &str| {
-            let mut name = self.path().as_os_str().to_owned();
+            let mut name = path.as_os_str().to_owned();
             name.push(suffix);
             std::fs::metadata(name).map_or(0, |metadata| metadata.len())
         };
-        Sizes {
+        Ok(Sizes {
             database: bytes_of(""),
             wal: bytes_of("-wal"),
-            free: free_at(self.path()),
-        }
-    }
-
-    /// Runs a passive checkpoint, as SQLite itself does now and then: it moves as much of the log into the
-    /// file as possible. Returns the bytes of the log in use, and how many of them could not be moved.
-    pub(crate) fn log_use(&self) -> Result<(u64, u64)> {
-        let connection = connect_writable(self.path())?;
-        let conn = Conn(&connection);
-        let page_bytes: i64 = conn.one("pragma page_size", &[], |row| row.get(0))?;
-        let bytes = |pages: i64| u64::try_from(pages * page_bytes).unwrap_or(0);
-        conn.one("pragma wal_checkpoint(passive)", &[], |row| {
-            // The columns: whether it was busy, pages in the log, pages moved. The last two are -1 where
-            // there is no log.
-            let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok((bytes(pages), bytes(pages - moved)))
+            free: free_at(path),
         })
     }
 
@@ -130,7 +141,10 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be written.
     pub fn give_back(&self, all: bool) -> Result<bool> {
-        let inside = self.read(Inside::read)?;
+        if self.location().file().is_none() {
+            return Ok(false);
+        }
+        let inside = self.read(Inside::of_file)?;
         let slack = match all {
             true => 0,
             false => SLACK_BYTES.max(inside.all / 10),
@@ -148,6 +162,21 @@ impl Store {
     }
 }
 
+/// Runs a passive checkpoint, as SQLite itself does now and then: it moves as much of the log into the file
+/// as possible. Returns the bytes of the log in use, and how many of them could not be moved.
+pub(crate) fn log_use(path: &Path) -> Result<(u64, u64)> {
+    let connection = connect_writable(path)?;
+    let conn = Conn::sqlite(&connection);
+    let page_bytes: i64 = conn.one("pragma page_size", &[], |row| row.get(0))?;
+    let bytes = |pages: i64| u64::try_from(pages * page_bytes).unwrap_or(0);
+    conn.one("pragma wal_checkpoint(passive)", &[], |row| {
+        // The columns: whether it was busy, pages in the log, pages moved. The last two are -1 where there is
+        // no log.
+        let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((bytes(pages), bytes(pages - moved)))
+    })
+}
+
 /// Watches the disk space of one file.
 pub(crate) struct DiskSpace {
     folder: PathBuf,
@@ -155,7 +184,7 @@ pub(crate) struct DiskSpace {
 }
 
 impl DiskSpace {
-    pub(crate) fn new(database: &std::path::Path, limits: Limits) -> DiskSpace {
+    pub(crate) fn new(database: &Path, limits: Limits) -> DiskSpace {
         DiskSpace {
             folder: folder_of(database).to_owned(),
             limits,
@@ -174,7 +203,7 @@ impl DiskSpace {
         // This is less than what retention removes where only a maximum size is set: a tenth.
         let extra = |limit: u64| if was_refused { limit / 20 } else { 0 };
         if let Some(size_max) = size_max
-            && let Ok(inside) = Inside::read(conn)
+            && let Ok(inside) = Inside::of_file(conn)
             && inside.used() + extra(size_max) > size_max
         {
             return Some(format!(
@@ -188,7 +217,7 @@ impl DiskSpace {
             return None;
         }
         // Unused pages count as space too, but the log still needs some free space on the disk.
-        let inside = Inside::read(conn).map_or(0, |inside| inside.free);
+        let inside = Inside::of_file(conn).map_or(0, |inside| inside.free);
         if free >= keep_free / 4 && free.saturating_add(inside) >= keep_free + extra(keep_free) {
             return None;
         }

@@ -399,7 +399,7 @@ mod tests {
         }
 
         fn take(&mut self, source: Option<SourceId>, key: &str) -> Option<EventId> {
-            let conn = Conn(&self.connection);
+            let conn = Conn::sqlite(&self.connection);
             if let Some(known) = self.keys.find(conn, source, key).unwrap() {
                 return Some(known.id);
             }
@@ -421,7 +421,7 @@ mod tests {
                 .into_iter()
                 .filter(|number| self.take(None, &format!("key-{number}")).is_some())
                 .count();
-            self.keys.step(Conn(&self.connection)).unwrap();
+            self.keys.step(Conn::sqlite(&self.connection)).unwrap();
             self.connection.execute_batch("commit").unwrap();
             self.keys.committed();
             known
@@ -518,7 +518,10 @@ mod tests {
         process.keys.since_step = STEP_AFTER;
         process.connection.execute_batch("begin immediate").unwrap();
         process.keys.begin();
-        process.keys.step(Conn(&process.connection)).unwrap();
+        process
+            .keys
+            .step(Conn::sqlite(&process.connection))
+            .unwrap();
         process.connection.execute_batch("rollback").unwrap();
         process.keys.rolled_back();
         assert_eq!(process.group(0..taken), taken);
@@ -608,7 +611,7 @@ mod tests {
         process.group([1, 2]);
         let hash = process
             .keys
-            .hash(Conn(&process.connection), None, "key-3")
+            .hash(Conn::sqlite(&process.connection), None, "key-3")
             .unwrap();
         // As if the keys of events 1 and 2 had the hash of another key.
         process.keys.recent.insert((hash, EventId(1)));

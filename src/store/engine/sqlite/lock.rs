@@ -19,7 +19,7 @@ use crate::store::engine::sqlite::place::{beside, folder_of, identity};
 
 /// The right to run the scheduler on a file. The lock ends when this is dropped or the process dies.
 #[derive(Debug)]
-pub struct ServeLock {
+pub(crate) struct ServeLock {
     // Shared with the code that checks whether the file still has its name.
     file: Arc<Mutex<File>>,
     /// The lines that the last process left after the header.

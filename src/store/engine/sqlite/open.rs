@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
+use crate::store::engine::location::Missing;
 use crate::store::engine::sqlite::lock::has_others_log;
 use crate::store::engine::sqlite::permission::{denied, give_to};
 use crate::store::engine::sqlite::place;
@@ -29,20 +30,6 @@ const LOG_BYTES_KEPT: i64 = 16 * 1024 * 1024;
 /// Prepared statements cached per connection: more than the program has.
 const STATEMENTS_KEPT: usize = 64;
 
-/// What to do if the tables do not exist yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// Return an error: the caller reads from or adds to an existing store.
-    Refuse,
-    /// Create the file, readable only by its owner; refuse a database of another program.
-    Create,
-    /// Create the file, or add the tables to another program's database.
-    CreateOrExtend {
-        /// Whether that database may be switched to WAL mode; the file then stays in this mode.
-        may_set_wal: bool,
-    },
-}
-
 /// Checks the file, creates what is missing, and returns its real path and its box.
 pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)> {
     let exists = probe(path)?;
@@ -56,7 +43,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     }
     if !exists {
         if missing == Missing::Refuse {
-            return Err(Error::NoDatabase(path.to_owned()));
+            return Err(Error::NoDatabase(path.display().to_string()));
         }
         create_file(path)?;
     }
@@ -100,7 +87,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                 Missing::Refuse | Missing::Create if foreign => {
                     return Err(Error::ForeignDatabase { path, mode: None });
                 }
-                Missing::Refuse => return Err(Error::NoDatabase(path)),
+                Missing::Refuse => return Err(Error::NoDatabase(path.display().to_string())),
                 Missing::Create | Missing::CreateOrExtend { .. } => {
                     if !foreign {
                         close_to_others(&path)?;

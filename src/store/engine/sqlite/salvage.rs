@@ -79,7 +79,7 @@ pub fn salvage(
     mut progress: impl FnMut(&'static str, i64),
 ) -> Result<Salvaged> {
     if !from.exists() {
-        return Err(Error::NoDatabase(from.to_owned()));
+        return Err(Error::NoDatabase(from.display().to_string()));
     }
     let nothing = |error: &Error| {
         Error::Refused(format!(
@@ -480,7 +480,7 @@ fn rebuild_keys(target: &Connection) -> Result<()> {
         target.prepare("insert or ignore into hookbox_key (hash, event_id) values (:hash, :id)")?;
     while let Some(row) = events.next()? {
         let (id, source, key): (i64, Option<i64>, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let hash = keys.hash_of(Conn(target), source.map(SourceId), &key)?;
+        let hash = keys.hash_of(Conn::sqlite(target), source.map(SourceId), &key)?;
         insert.execute(named_params! { ":hash": hash, ":id": id })?;
     }
     Ok(())

@@ -110,17 +110,17 @@ impl SqliteSession {
 
 impl Session for SqliteSession {
     fn conn(&self) -> Conn<'_> {
-        Conn(&self.connection)
+        Conn::sqlite(&self.connection)
     }
 
     fn conn_and_keys(&mut self) -> (Conn<'_>, &mut dyn Keys) {
-        (Conn(&self.connection), &mut self.keys)
+        (Conn::sqlite(&self.connection), &mut self.keys)
     }
 
     /// Takes the write lock.
     fn begin(&mut self) -> Result<()> {
         if self.published.are_keys_asked_for() && !self.keys.is_loaded() {
-            self.keys.load(Conn(&self.connection))?;
+            self.keys.load(Conn::sqlite(&self.connection))?;
         }
         self.execute("begin immediate")?;
         self.keys.begin();
@@ -128,7 +128,7 @@ impl Session for SqliteSession {
     }
 
     fn commit(&mut self) -> Result<()> {
-        self.keys.step(Conn(&self.connection))?;
+        self.keys.step(Conn::sqlite(&self.connection))?;
         self.execute("commit")?;
         self.keys.committed();
         Ok(())
@@ -136,7 +136,7 @@ impl Session for SqliteSession {
 
     fn roll_back(&mut self) -> Result<()> {
         self.keys.rolled_back();
-        match self.is_lost() {
+        match self.connection.is_autocommit() {
             true => Ok(()),
             false => self.execute("rollback"),
         }
@@ -156,8 +156,13 @@ impl Session for SqliteSession {
     }
 
     /// SQLite rolls back the whole transaction on its own when the disk is full, say.
-    fn is_lost(&self) -> bool {
-        self.connection.is_autocommit()
+    fn lost(&self) -> Option<&'static str> {
+        let is_lost = self.connection.is_autocommit();
+        is_lost.then_some("the transaction was rolled back: the disk is full or failing")
+    }
+
+    fn node(&self) -> Option<i64> {
+        None
     }
 
     fn changes(&self) -> u64 {
@@ -218,7 +223,7 @@ impl Session for SqliteSession {
         let was_refused = self.published.trouble.is(Kind::NoRoom);
         let why = room
             .as_ref()
-            .and_then(|room| room.why_not(Conn(&self.connection), was_refused));
+            .and_then(|room| room.why_not(Conn::sqlite(&self.connection), was_refused));
         self.published.trouble.set(Kind::NoRoom, why);
     }
 }

@@ -1,0 +1,11 @@
+//! Everything that is specific to PostgreSQL: the connection, the SQL that it speaks, the schema, and how
+//! keys are stored in it.
+
+pub(crate) mod client;
+pub(crate) mod fault;
+pub(crate) mod keys;
+pub(crate) mod nodes;
+pub(crate) mod open;
+pub(crate) mod session;
+mod translate;
+mod value;

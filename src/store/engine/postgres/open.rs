@@ -1,0 +1,142 @@
+//! Connects to the server, and creates hookbox's tables there.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use postgres::{Config, NoTls};
+
+use crate::error::{Error, Result};
+use crate::model::id::BoxId;
+use crate::store::engine::conn::Conn;
+use crate::store::engine::location::{Missing, ServerUrl};
+use crate::store::engine::postgres::client::PgConnection;
+
+/// The schema, run as it is written.
+const SCHEMA: &str = include_str!("../../../../schema.postgres.sql");
+
+/// The newest schema version that this program knows; the same number means the same tables as in SQLite.
+const SCHEMA_VERSION: i64 = crate::store::engine::sqlite::schema::SCHEMA_VERSION;
+
+/// How long a connection attempt to one host may take, if the URL sets no `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Settings of every connection. A transaction that rests or waits longer than this is ended by the server:
+/// a node that sleeps must not keep others waiting.
+const SESSION: &str = "set synchronous_commit = on;
+     set statement_timeout = '60s';
+     set lock_timeout = '5s';
+     set idle_in_transaction_session_timeout = '10s';
+     set client_min_messages = warning";
+
+/// A database on a server.
+#[derive(Clone)]
+pub(crate) struct Server {
+    config: Config,
+    url: ServerUrl,
+}
+
+impl Server {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is not one of PostgreSQL's.
+    pub(crate) fn new(url: &ServerUrl) -> Result<Server> {
+        let mut config = Config::from_str(&url.0).map_err(|error| {
+            let cause = std::error::Error::source(&error);
+            let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
+            Error::misuse(format!(
+                "bad URL of a database: {cause}; write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+            ))
+        })?;
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT_TIMEOUT);
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("hookbox");
+        }
+        Ok(Server {
+            config,
+            url: url.clone(),
+        })
+    }
+
+    pub(crate) fn connect_writable(&self) -> Result<PgConnection> {
+        let connection = self.connect()?;
+        connection.batch(SESSION)?;
+        Ok(connection)
+    }
+
+    pub(crate) fn connect_read_only(&self) -> Result<PgConnection> {
+        let connection = self.connect()?;
+        connection.batch(SESSION)?;
+        connection.batch("set default_transaction_read_only = on")?;
+        Ok(connection)
+    }
+
+    fn connect(&self) -> Result<PgConnection> {
+        Ok(PgConnection::new(self.config.connect(NoTls)?))
+    }
+
+    /// Checks the database, creates what is missing, and returns its box.
+    pub(crate) fn prepare(&self, missing: Missing) -> Result<BoxId> {
+        let connection = self.connect_writable()?;
+        let conn = Conn::postgres(&connection);
+        if !has_tables(conn)? {
+            if missing == Missing::Refuse {
+                return Err(Error::NoDatabase(self.to_string()));
+            }
+            // Another process may be creating them too; then the second try finds them.
+            if let Err(error) = connection.batch(SCHEMA) {
+                connection.batch("rollback")?;
+                if !has_tables(conn)? {
+                    return Err(error);
+                }
+            }
+        }
+        let (version, box_id): (i64, String) = conn.one(
+            "select schema_version, box from hookbox_meta where id = 1",
+            &[],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        if version != SCHEMA_VERSION {
+            return Err(Error::Refused(format!(
+                "{self} has schema version {version}, this hookbox works with {SCHEMA_VERSION}; use the hookbox that made it"
+            )));
+        }
+        Ok(BoxId::new(box_id))
+    }
+}
+
+fn has_tables(conn: Conn<'_>) -> Result<bool> {
+    conn.one(
+        "select to_regclass('hookbox_meta') is not null",
+        &[],
+        |row| row.get(0),
+    )
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.url)
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.url).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_url_is_refused_without_its_password() {
+        let url = ServerUrl("postgres://mira:s3cret@h:x/d".to_owned());
+        let error = Server::new(&url).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(!error.chain().contains("s3cret"), "{}", error.chain());
+    }
+}

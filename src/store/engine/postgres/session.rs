@@ -1,0 +1,157 @@
+//! The connection that writes, and the watch for what other nodes write.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use crate::error::Result;
+use crate::store::engine::conn::{Conn, params};
+use crate::store::engine::postgres::client::PgConnection;
+use crate::store::engine::postgres::keys::PgKeys;
+use crate::store::engine::postgres::open::Server;
+use crate::store::engine::published::Published;
+use crate::store::engine::session::{Keys, Session};
+use crate::store::engine::trouble::Kind;
+
+/// The node id of all processes that do not serve: commands, and programs that embed hookbox.
+pub(crate) const NO_NODE: i64 = 0;
+
+/// Begins a transaction. The row of the settings is locked against changes, not against other nodes: what a
+/// group decides by them holds when it commits.
+const BEGIN: &str = "begin; select 1 from hookbox_meta where id = 1 for share";
+
+/// The write connection.
+pub(crate) struct PgSession {
+    connection: PgConnection,
+    server: Server,
+    published: Arc<Published>,
+    keys: PgKeys,
+    /// Whether a transaction is open.
+    is_open: bool,
+    /// The sum of all commits that were counted, without this process's own.
+    others: i64,
+    own: i64,
+}
+
+impl PgSession {
+    pub(crate) fn new(
+        connection: PgConnection,
+        server: Server,
+        published: Arc<Published>,
+    ) -> Result<PgSession> {
+        let mut session = PgSession {
+            connection,
+            server,
+            published,
+            keys: PgKeys,
+            is_open: false,
+            others: 0,
+            own: 0,
+        };
+        session.others_committed()?;
+        Ok(session)
+    }
+
+    fn node_id(&self) -> i64 {
+        self.published.node.load(Ordering::Relaxed)
+    }
+
+    /// Opens the connection again if it was lost.
+    fn reconnect(&mut self) -> Result<()> {
+        if self.connection.is_closed() {
+            self.connection = self.server.connect_writable()?;
+        }
+        Ok(())
+    }
+}
+
+impl Session for PgSession {
+    fn conn(&self) -> Conn<'_> {
+        Conn::postgres(&self.connection)
+    }
+
+    fn conn_and_keys(&mut self) -> (Conn<'_>, &mut dyn Keys) {
+        (Conn::postgres(&self.connection), &mut self.keys)
+    }
+
+    fn begin(&mut self) -> Result<()> {
+        self.reconnect()?;
+        self.is_open = true;
+        self.connection.batch(BEGIN)
+    }
+
+    /// Counts the commit, so that other processes see that something was written.
+    fn commit(&mut self) -> Result<()> {
+        self.conn().change_one(
+            "update hookbox_node set commits = commits + 1 where id = :node",
+            params! { ":node": self.node_id() },
+        )?;
+        self.connection.batch("commit")?;
+        self.is_open = false;
+        self.own += 1;
+        Ok(())
+    }
+
+    fn roll_back(&mut self) -> Result<()> {
+        match std::mem::take(&mut self.is_open) && !self.connection.is_closed() {
+            true => self.connection.batch("rollback"),
+            false => Ok(()),
+        }
+    }
+
+    fn begin_job(&mut self) -> Result<()> {
+        self.connection.batch("savepoint job")
+    }
+
+    fn end_job(&mut self, is_undone: bool) -> Result<()> {
+        self.connection.batch(match is_undone {
+            true => "rollback to savepoint job; release savepoint job",
+            false => "release savepoint job",
+        })
+    }
+
+    fn lost(&self) -> Option<&'static str> {
+        let is_lost = self.connection.is_closed();
+        is_lost.then_some("the connection to the database was lost")
+    }
+
+    fn node(&self) -> Option<i64> {
+        Some(self.node_id())
+    }
+
+    fn changes(&self) -> u64 {
+        self.connection.changes()
+    }
+
+    fn others_committed(&mut self) -> Result<bool> {
+        let all: i64 = self.conn().one(
+            "select cast(sum(commits) as bigint) from hookbox_node",
+            &[],
+            |row| row.get(0),
+        )?;
+        let others = all - self.own;
+        let is_new = others != self.others;
+        self.others = others;
+        Ok(is_new)
+    }
+
+    /// A program that writes to the outbox counts no commit, so its rows are looked for too.
+    fn poll_others(&mut self) -> Result<bool> {
+        self.reconnect()?;
+        let waits: bool = self.conn().one(
+            "select exists (select 1 from hookbox_outbox_row where problem is null)",
+            &[],
+            |row| row.get(0),
+        )?;
+        Ok(self.others_committed()? || waits)
+    }
+
+    /// The server keeps its own place. It is away while the connection cannot be made.
+    fn check_place(&mut self) -> bool {
+        let was_away = self.published.trouble.is(Kind::Gone);
+        let is_away = self.reconnect().is_err();
+        was_away && !is_away
+    }
+
+    /// The server's disk is not ours to look after.
+    fn check_room(&self) {}
+}
