@@ -6,9 +6,8 @@
 use hyper::Method;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
-use serde::Deserialize;
 
-use crate::model::lenient::{Text, read};
+use crate::model::lenient;
 use crate::model::source::Handshake;
 
 /// Longest text that is sent back, in bytes; real challenges have some dozens.
@@ -37,19 +36,13 @@ pub(super) fn before_body(handshake: Handshake, parts: &Parts) -> Option<Answere
 
 /// Returns the response to a handshake that the verified body shows; `None` if it is none.
 pub(super) fn of_body(handshake: Handshake, body: &[u8]) -> Option<Answered> {
-    #[derive(Default, Deserialize)]
-    struct Payload {
-        #[serde(default, rename = "type")]
-        what: Text,
-        #[serde(default)]
-        challenge: Text,
-    }
     if handshake != Handshake::Slack {
         return None;
     }
-    let payload: Payload = read(body);
-    let is_asked = payload.what.0.as_deref() == Some("url_verification");
-    said(payload.challenge.0.filter(|_| is_asked)?)
+    said(lenient::read(body, &["type", "challenge"], |json| {
+        let is_asked = json.text("type") == Some("url_verification");
+        json.owned(&["challenge"]).filter(|_| is_asked)
+    })?)
 }
 
 fn in_query(parts: &Parts, name: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use minijinja::value::Value;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::lenient::{self, Fault, MapOrNumber, map_or_number};
+use super::lenient::{self, Fault, fields_or_number};
 
 /// Maximum depth of lists and objects; what is deeper is undefined. serde_json itself stops at 128.
 const DEPTH_MAX: usize = 100;
@@ -113,19 +113,20 @@ impl<'de> Visitor<'de> for Tree {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Value, A::Error> {
-        let mut fields = match map_or_number(fields)? {
-            MapOrNumber::Number(text) => return Ok(self.number(&text)),
-            MapOrNumber::Map(fields) => fields,
-        };
-        let Some(inside) = self.inside() else {
-            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Value::UNDEFINED);
-        };
+        let inside = self.inside();
         let mut map: BTreeMap<Arc<str>, Value> = BTreeMap::new();
-        while let Some(name) = fields.next_key::<String>()? {
-            map.insert(Arc::from(name), fields.next_value_seed(inside)?);
-        }
-        Ok(Value::from(map))
+        let number = fields_or_number(fields, |name, fields| {
+            match inside {
+                Some(inside) => drop(map.insert(name.into(), fields.next_value_seed(inside)?)),
+                None => drop(fields.next_value::<IgnoredAny>()?),
+            }
+            Ok(())
+        })?;
+        Ok(match (number, inside) {
+            (Some(text), _) => self.number(&text),
+            (None, Some(_)) => Value::from(map),
+            (None, None) => Value::UNDEFINED,
+        })
     }
 }
 

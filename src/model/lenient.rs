@@ -1,53 +1,57 @@
 //! Reads the few fields that matter from JSON of any size and form.
 //!
 //! A producer may send anything: a field that is missing, null or of another type than documented counts as
-//! missing, and a body that is not JSON has no fields. JSON that is nearly valid is read too (`repair`). Of
-//! a body that breaks off, the part before the error is read. Nothing else of the body is kept in memory
-//! meanwhile.
+//! missing, and so does one that is there twice; a body that is not JSON has no fields. JSON that is nearly
+//! valid is read too (`repair`). Of a body that breaks off, the part before the error is read. The number of
+//! values in memory meanwhile is bounded; most texts are borrowed from the body.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::value::{BorrowedStrDeserializer, MapAccessDeserializer};
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error, IgnoredAny, IntoDeserializer,
-    MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::repair::{readable_part, repaired};
 
-/// Reads the fields that a type names; all are empty if the body is not a JSON object.
-pub(crate) fn read<T: DeserializeOwned + Default>(body: &[u8]) -> T {
-    read_marked(body).0
+/// Maximum depth that is read.
+const DEPTH_MAX: usize = 6;
+
+/// Maximum items of a list that are kept: the lists that are read here have a few.
+const ITEMS_MAX: usize = 16;
+
+/// Maximum values that are read in total. Real payloads have some hundreds.
+const VALUES_MAX: usize = 4_000;
+
+/// Reads these fields of a body, with what is in them; no names stand for all fields.
+pub(crate) fn read<T>(body: &[u8], names: &[&str], take: impl Fn(&Tree<'_>) -> T) -> T {
+    read_marked(body, names, take).0
 }
 
 /// As [`read`]; also returns whether the body is JSON at all.
-pub(crate) fn read_marked<T: DeserializeOwned + Default>(body: &[u8]) -> (T, bool) {
-    match parse(body) {
-        Ok(fields) => (fields, true),
-        // The form is unexpected (a list, a repeated field), but it may still be JSON.
-        Err(fault) if fault.error.is_data() => (T::default(), is_json(body)),
+pub(crate) fn read_marked<T>(
+    body: &[u8],
+    names: &[&str],
+    take: impl Fn(&Tree<'_>) -> T,
+) -> (T, bool) {
+    match parse_with(body, |text| {
+        Tree::parse(text, names).map(|tree| take(&tree))
+    }) {
+        Ok(taken) => (taken, true),
         Err(fault) => {
-            let part = readable_part(&fault.text, fault.offset());
-            let fields = part.and_then(|part| serde_json::from_slice(&part).ok());
-            (fields.unwrap_or_default(), false)
+            let part = readable_part(&fault.text, fault.offset()).unwrap_or_default();
+            (take(&Tree::parse(&part, names).unwrap_or_default()), false)
         }
     }
 }
 
 /// Whether a body is one JSON text, or nearly; no value is built.
 pub(crate) fn is_json(body: &[u8]) -> bool {
-    parse::<IgnoredAny>(body).is_ok()
+    parse_with(body, |text| serde_json::from_slice::<IgnoredAny>(text)).is_ok()
 }
 
-/// Parses a body that is JSON, or nearly.
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault<'_>> {
-    parse_with(body, |text| serde_json::from_slice(text))
-}
-
-/// As [`parse`], with this function. Only a body that the strict reader rejects is repaired and read again.
+/// Parses a body that is JSON, or nearly, with this function. Only a body that the strict reader rejects is
+/// repaired and read again.
 pub(crate) fn parse_with<T>(
     body: &[u8],
     read: impl Fn(&[u8]) -> serde_json::Result<T>,
@@ -97,185 +101,241 @@ impl Fault<'_> {
     }
 }
 
-/// The key that serde_json uses to pass on a number as text (its `arbitrary_precision`: a number of 20
-/// digits keeps all of them, and one that is too large for a float is not an error).
-const NUMBER_KEY: &str = "$serde_json::private::Number";
-
-/// A text or a number; `None` if it is anything else, or empty.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Text(pub(crate) Option<String>);
-
-impl Text {
-    /// The text as a number.
-    pub(crate) fn number(&self) -> Option<usize> {
-        self.0.as_ref()?.parse().ok()
-    }
-}
-
-/// An object; `None` if it is anything else.
+/// A value of a body.
 #[derive(Debug, Default)]
-pub(crate) struct Object<T>(pub(crate) Option<T>);
-
-/// True; anything else is false.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flag(pub(crate) bool);
-
-/// The first items of a list that are objects, and the number of all items.
-#[derive(Debug)]
-pub(crate) struct List<T> {
-    pub(crate) first: Vec<T>,
-    pub(crate) len: usize,
+pub(crate) enum Tree<'a> {
+    /// Missing, null, false, or not read.
+    #[default]
+    Nothing,
+    True,
+    /// A text or a whole number.
+    Text(Cow<'a, str>),
+    Fraction(String),
+    /// The first items that are objects, and the number of all items.
+    List(Vec<Tree<'a>>, usize),
+    Object(Vec<(Cow<'a, str>, Tree<'a>)>),
 }
 
-/// An object of which only the presence matters.
-#[derive(Debug, Default, Deserialize)]
-pub(crate) struct Nothing {}
+static NOTHING: Tree<'_> = Tree::Nothing;
 
-/// Maximum items of a list that are kept: the lists that are read here have a few.
-const ITEMS_KEPT: usize = 16;
+impl<'a> Tree<'a> {
+    fn parse(text: &'a [u8], names: &[&str]) -> serde_json::Result<Tree<'a>> {
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let seed = Seed {
+            depth: 0,
+            names,
+            values_left: &Cell::new(VALUES_MAX),
+        };
+        let tree = seed.deserialize(&mut json)?;
+        json.end().map(|()| tree)
+    }
 
-impl<T> Default for List<T> {
-    fn default() -> List<T> {
-        List {
-            first: Vec::new(),
-            len: 0,
+    /// The value at a path of names, such as `workflow_run.name`.
+    pub(crate) fn at(&self, path: &str) -> &Tree<'a> {
+        path.split('.').fold(self, |here, name| {
+            let Tree::Object(fields) = here else {
+                return &NOTHING;
+            };
+            let mut found = fields.iter().filter(|(held, _)| held == name);
+            match (found.next(), found.next()) {
+                (Some((_, value)), None) => value,
+                _ => &NOTHING,
+            }
+        })
+    }
+
+    /// The text or whole number at a path; `None` if it is missing or blank.
+    pub(crate) fn text(&self, path: &str) -> Option<&str> {
+        match self.at(path) {
+            Tree::Text(text) if !text.trim().is_empty() => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The first text at one of these paths.
+    pub(crate) fn first(&self, paths: &[&str]) -> Option<&str> {
+        paths.iter().find_map(|path| self.text(path))
+    }
+
+    /// As [`Tree::first`], to keep.
+    pub(crate) fn owned(&self, paths: &[&str]) -> Option<String> {
+        self.first(paths).map(str::to_owned)
+    }
+
+    /// The number that a text is.
+    pub(crate) fn number(&self, path: &str) -> Option<usize> {
+        self.text(path)?.parse().ok()
+    }
+
+    /// The first object at one of these paths.
+    pub(crate) fn object(&self, paths: &[&str]) -> Option<&Tree<'a>> {
+        let mut found = paths.iter().map(|path| self.at(path));
+        found.find(|value| matches!(value, Tree::Object(_)))
+    }
+
+    /// The first objects of the list at a path.
+    pub(crate) fn list(&self, path: &str) -> &[Tree<'a>] {
+        match self.at(path) {
+            Tree::List(items, _) => items,
+            _ => &[],
+        }
+    }
+
+    /// The number of items of the list at a path.
+    pub(crate) fn len(&self, path: &str) -> usize {
+        match self.at(path) {
+            Tree::List(_, len) => *len,
+            _ => 0,
+        }
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        !matches!(self.at(path), Tree::Nothing)
+    }
+
+    pub(crate) fn has_object(&self, path: &str) -> bool {
+        self.object(&[path]).is_some()
+    }
+
+    pub(crate) fn is_true(&self, path: &str) -> bool {
+        matches!(self.at(path), Tree::True)
+    }
+}
+
+/// What reads one value, and how much may still be read.
+#[derive(Clone, Copy)]
+struct Seed<'b> {
+    depth: usize,
+    /// The fields of this object that are read; all, if it is empty.
+    names: &'b [&'b str],
+    values_left: &'b Cell<usize>,
+}
+
+impl Seed<'_> {
+    fn inside(self) -> Self {
+        Seed {
+            depth: self.depth + 1,
+            names: &[],
+            ..self
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
-    }
-}
+impl<'de> DeserializeSeed<'de> for Seed<'_> {
+    type Value = Tree<'de>;
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Object<T>, D::Error> {
-        deserializer.deserialize_any(ObjectVisitor(PhantomData))
-    }
-}
-
-impl<'de> Deserialize<'de> for Flag {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Flag, D::Error> {
-        deserializer.deserialize_any(FlagVisitor)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<List<T>, D::Error> {
-        deserializer.deserialize_any(ListVisitor(PhantomData))
-    }
-}
-
-/// Visitor methods for values of another type, which are ignored.
-macro_rules! nothing {
-    ($result:expr; $($visit:ident: $type:ty),+) => {$(
-        fn $visit<E: Error>(self, _: $type) -> Result<Self::Value, E> {
-            Ok($result)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree<'de>, D::Error> {
+        let left = self.values_left.get();
+        if left == 0 || self.depth > DEPTH_MAX {
+            let ignored = deserializer.deserialize_ignored_any(IgnoredAny);
+            return ignored.map(|_| Tree::Nothing);
         }
-    )+};
+        self.values_left.set(left - 1);
+        deserializer.deserialize_any(self)
+    }
 }
 
-/// The same for a list or an object, which must be read to its end.
-macro_rules! skipped {
-    ($result:expr; seq) => {
-        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
-            while items.next_element::<IgnoredAny>()?.is_some() {}
-            Ok($result)
-        }
-    };
-    ($result:expr; map) => {
-        fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
-            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok($result)
-        }
-    };
-    ($result:expr; seq, map) => {
-        skipped!($result; seq);
-        skipped!($result; map);
-    };
-}
-
-struct TextVisitor;
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Text;
+impl<'de> Visitor<'de> for Seed<'_> {
+    type Value = Tree<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text((!text.is_empty()).then(|| text.to_owned())))
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Tree<'de>, E> {
+        Ok(if value { Tree::True } else { Tree::Nothing })
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Text, E> {
-        Ok(Text(Some(number.to_string())))
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(number.to_string().into()))
     }
 
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Text, E> {
-        Ok(Text(Some(number.to_string())))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(number.to_string().into()))
     }
 
-    nothing!(Text(None); visit_bool: bool);
-
-    fn visit_unit<E: Error>(self) -> Result<Text, E> {
-        Ok(Text(None))
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(text.into()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Text, A::Error> {
-        match map_or_number(fields)? {
-            MapOrNumber::Number(digits) => {
-                // Fractions are not names or ids.
-                let is_whole = |byte| matches!(byte, b'0'..=b'9' | b'-');
-                Ok(Text(Some(digits).filter(|text| text.bytes().all(is_whole))))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Tree<'de>, E> {
+        Ok(Tree::Text(text.to_owned().into()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Tree<'de>, E> {
+        Ok(Tree::Nothing)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree<'de>, A::Error> {
+        let (mut first, mut len) = (Vec::new(), 0);
+        while first.len() < ITEMS_MAX
+            && let Some(item) = items.next_element_seed(self.inside())?
+        {
+            len += 1;
+            first.extend(Some(item).filter(|item| matches!(item, Tree::Object(_))));
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            len += 1;
+        }
+        Ok(Tree::List(first, len))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Tree<'de>, A::Error> {
+        let mut object = Vec::new();
+        let number = fields_or_number(fields, |name, fields| {
+            let is_read = self.names.is_empty() || self.names.contains(&&*name);
+            if !is_read || self.values_left.get() == 0 {
+                return fields.next_value::<IgnoredAny>().map(|_| ());
             }
-            MapOrNumber::Map(mut fields) => {
-                while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text(None))
-            }
+            object.push((name, fields.next_value_seed(self.inside())?));
+            Ok(())
+        })?;
+        let is_whole = |digits: &str| {
+            digits
+                .bytes()
+                .all(|byte| matches!(byte, b'0'..=b'9' | b'-'))
+        };
+        Ok(match number {
+            Some(digits) if is_whole(&digits) => Tree::Text(digits.into()),
+            Some(digits) => Tree::Fraction(digits),
+            None => Tree::Object(object),
+        })
+    }
+}
+
+/// The key that serde_json uses to pass on a number that is not an integer of 64 bits: it is the only entry
+/// of a map, and the value is the number's text (its `arbitrary_precision`: a number of 20 digits keeps all
+/// of them, and one that is too large for a float is not an error).
+const NUMBER_KEY: &str = "$serde_json::private::Number";
+
+/// The name of a field.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Calls `each` with every name of a map, to read the value; or returns the number that the map stands for.
+/// A real field with the key of numbers as its name is left out.
+pub(crate) fn fields_or_number<'de, A: MapAccess<'de>>(
+    mut fields: A,
+    mut each: impl FnMut(Cow<'de, str>, &mut A) -> Result<(), A::Error>,
+) -> Result<Option<String>, A::Error> {
+    let (mut number, mut is_alone) = (None, true);
+    while let Some(Name(name)) = fields.next_key()? {
+        if name != NUMBER_KEY {
+            is_alone = false;
+            each(name, &mut fields)?;
+            continue;
+        }
+        let only_this = Seed {
+            depth: DEPTH_MAX,
+            names: &[],
+            values_left: &Cell::new(1),
+        };
+        if let Tree::Text(text) = fields.next_value_seed(only_this)? {
+            number = Some(text.into_owned()).filter(|text| is_number(text));
         }
     }
-
-    skipped!(Text(None); seq);
-}
-
-/// The first key of a map: it shows whether the map stands for a number.
-enum FirstKey<'de> {
-    OfNumber,
-    Name(Cow<'de, str>),
-}
-
-/// A number as text, if a map stands for one; otherwise the map, from its beginning.
-pub(crate) enum MapOrNumber<'de, A> {
-    Number(String),
-    Map(FromFirst<'de, A>),
-}
-
-/// Distinguishes a number from an object: serde_json passes on a number that is not an integer of 64 bits
-/// as a map with one entry.
-pub(crate) fn map_or_number<'de, A: MapAccess<'de>>(
-    mut rest: A,
-) -> Result<MapOrNumber<'de, A>, A::Error> {
-    let mut first = rest.next_key()?;
-    if let Some(FirstKey::OfNumber) = first {
-        let number = rest.next_value::<Text>()?.0.filter(|text| is_number(text));
-        first = rest.next_key()?;
-        match (number, &first) {
-            (Some(number), None) => return Ok(MapOrNumber::Number(number)),
-            // A real field with that name in the body is left out.
-            (_, Some(FirstKey::OfNumber)) => {
-                rest.next_value::<IgnoredAny>()?;
-                first = None;
-            }
-            _ => {}
-        }
-    }
-    let first = first.and_then(|first| match first {
-        FirstKey::Name(name) => Some(name),
-        FirstKey::OfNumber => None,
-    });
-    Ok(MapOrNumber::Map(FromFirst { first, rest }))
+    Ok(number.filter(|_| is_alone))
 }
 
 fn is_number(text: &str) -> bool {
@@ -284,156 +344,12 @@ fn is_number(text: &str) -> bool {
         && text.bytes().all(is_part)
 }
 
-/// A map whose first key was read already.
-pub(crate) struct FromFirst<'de, A> {
-    first: Option<Cow<'de, str>>,
-    rest: A,
-}
-
-impl<'de, A: MapAccess<'de>> MapAccess<'de> for FromFirst<'de, A> {
-    type Error = A::Error;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, A::Error> {
-        match self.first.take() {
-            Some(Cow::Borrowed(name)) => seed
-                .deserialize(BorrowedStrDeserializer::new(name))
-                .map(Some),
-            Some(Cow::Owned(name)) => seed.deserialize(name.into_deserializer()).map(Some),
-            None => self.rest.next_key_seed(seed),
-        }
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        self.rest.next_value_seed(seed)
-    }
-}
-
-impl<'de> Deserialize<'de> for FirstKey<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FirstKey<'de>, D::Error> {
-        struct KeyVisitor;
-
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = FirstKey<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a key")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<FirstKey<'de>, E> {
-                Ok(match name {
-                    NUMBER_KEY => FirstKey::OfNumber,
-                    name => FirstKey::Name(Cow::Borrowed(name)),
-                })
-            }
-
-            fn visit_str<E: Error>(self, name: &str) -> Result<FirstKey<'de>, E> {
-                Ok(FirstKey::Name(Cow::Owned(name.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(KeyVisitor)
-    }
-}
-
-struct ObjectVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
-    type Value = Object<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    nothing!(Object(None); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
-
-    fn visit_unit<E: Error>(self) -> Result<Object<T>, E> {
-        Ok(Object(None))
-    }
-
-    skipped!(Object(None); seq);
-
-    fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
-        match map_or_number(fields)? {
-            MapOrNumber::Number(_) => Ok(Object(None)),
-            MapOrNumber::Map(fields) => T::deserialize(MapAccessDeserializer::new(fields))
-                .map(|object| Object(Some(object))),
-        }
-    }
-}
-
-struct FlagVisitor;
-
-impl<'de> Visitor<'de> for FlagVisitor {
-    type Value = Flag;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Flag, E> {
-        Ok(Flag(value))
-    }
-
-    nothing!(Flag(false); visit_i64: i64, visit_u64: u64, visit_str: &str);
-
-    fn visit_unit<E: Error>(self) -> Result<Flag, E> {
-        Ok(Flag(false))
-    }
-
-    skipped!(Flag(false); seq, map);
-}
-
-struct ListVisitor<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
-    type Value = List<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    nothing!(List::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
-
-    fn visit_unit<E: Error>(self) -> Result<List<T>, E> {
-        Ok(List::default())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<List<T>, A::Error> {
-        let mut list = List::default();
-        while list.first.len() < ITEMS_KEPT
-            && let Some(item) = items.next_element::<Object<T>>()?
-        {
-            list.len += 1;
-            list.first.extend(item.0);
-        }
-        while items.next_element::<IgnoredAny>()?.is_some() {
-            list.len += 1;
-        }
-        Ok(list)
-    }
-
-    skipped!(List::default(); map);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug, Default, serde::Deserialize)]
-    struct Sample {
-        #[serde(default)]
-        name: Text,
-        #[serde(default)]
-        owner: Object<Owner>,
-    }
-
-    #[derive(Debug, Default, serde::Deserialize)]
-    struct Owner {
-        #[serde(default)]
-        id: Text,
+    fn said(json: &str, path: &str) -> Option<String> {
+        read(json.as_bytes(), &[], |tree| tree.owned(&[path]))
     }
 
     #[test]
@@ -448,19 +364,16 @@ mod tests {
         ] {
             let json =
                 format!(r#"{{"name":{other},"owner":{{"id":7,"more":{other}}},"x":{other}}}"#);
-            let sample: Sample = read(json.as_bytes());
-            assert_eq!(sample.name, Text(None), "{json}");
-            assert_eq!(
-                sample.owner.0.unwrap().id,
-                Text(Some("7".to_owned())),
-                "{json}"
-            );
+            assert_eq!(said(&json, "name"), None, "{json}");
+            assert_eq!(said(&json, "owner.id").as_deref(), Some("7"), "{json}");
         }
         for other in ["null", "true", "-1", "1.5", "[{}]", r#""text""#] {
             let json = format!(r#"{{"owner":{other},"name":"n"}}"#);
-            let sample: Sample = read(json.as_bytes());
-            assert!(sample.owner.0.is_none(), "{json}");
-            assert_eq!(sample.name, Text(Some("n".to_owned())), "{json}");
+            assert!(
+                !read(json.as_bytes(), &[], |tree| tree.has_object("owner")),
+                "{json}"
+            );
+            assert_eq!(said(&json, "name").as_deref(), Some("n"), "{json}");
         }
     }
 
@@ -468,8 +381,33 @@ mod tests {
     fn what_is_no_json_object_has_no_fields() {
         let deep = "[".repeat(100_000);
         for body in ["", "x", "[]", "7", "{", r#"{"name":"n""#, &deep] {
-            let sample: Sample = read(body.as_bytes());
-            assert_eq!(sample.name, Text(None), "{body:.20}");
+            assert_eq!(said(body, "name"), None, "{body:.20}");
         }
+        assert_eq!(said(r#"{"name":"n","name":"m"}"#, "name"), None);
+    }
+
+    #[test]
+    fn a_body_of_any_size_is_read_in_bounds() {
+        let json =
+            br#"{"a":{"b":[{"c":7},null],"d":"","e":true,"f":1.50,"g":20231128220145678901}}"#;
+        read(json, &[], |tree| {
+            assert_eq!(tree.list("a.b")[0].text("c"), Some("7"));
+            assert_eq!((tree.list("a.b").len(), tree.len("a.b")), (1, 2));
+            assert_eq!(tree.text("a.d"), None);
+            assert!(tree.is_true("a.e"));
+            assert!(matches!(tree.at("a.f"), Tree::Fraction(text) if text == "1.50"));
+            assert_eq!(tree.text("a.g"), Some("20231128220145678901"));
+            assert!(!tree.has("a.b.c") && !tree.has("x.y"));
+        });
+        let wide: Vec<String> = (0..100_000).map(|n| format!("\"k{n}\":{n}")).collect();
+        let wide = format!("{{{},\"last\":1}}", wide.join(","));
+        assert_eq!(said(&wide, "k7").as_deref(), Some("7"));
+        assert_eq!(said(&wide, "last"), None);
+        let last = read(wide.as_bytes(), &["last"], |tree| tree.owned(&["last"]));
+        assert_eq!(last.as_deref(), Some("1"));
+        let deep = format!("{}1{}", "[".repeat(50_000), "]".repeat(50_000));
+        let (is_list, is_json) =
+            read_marked(deep.as_bytes(), &[], |tree| matches!(tree, Tree::List(..)));
+        assert!(is_list && is_json);
     }
 }

@@ -7,37 +7,13 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Described, Received, When};
 use crate::model::event::is_type;
-use crate::model::lenient::{Object, Text, read};
+use crate::model::lenient::{self, Tree};
 use crate::signature::form::field;
 use crate::signature::{Rejection, Secret, gitee};
-
-#[derive(Default, Deserialize)]
-struct Payload {
-    #[serde(default)]
-    hook_name: Text,
-    #[serde(default)]
-    password: Text,
-    #[serde(default)]
-    sign: Text,
-    #[serde(default)]
-    timestamp: Text,
-    #[serde(default)]
-    job: Object<Job>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Job {
-    #[serde(default)]
-    pipeline_id: Text,
-    #[serde(default)]
-    status_code: Text,
-}
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     if let Some(token) = request.header(gitee::HEADER) {
@@ -45,42 +21,34 @@ pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Res
         return gitee::verify(secret, Some(token), timestamp, when.now, when.tolerance);
     }
     // The form hooks of before 2019 have no such header; the body holds the same value.
-    let payload = payload(request);
-    let token = payload.sign.0.or(payload.password.0);
-    gitee::verify(
-        secret,
-        token.as_deref(),
-        payload.timestamp.0.as_deref(),
-        when.now,
-        when.tolerance,
-    )
+    read(request, |json| {
+        let (token, time) = (json.first(&["sign", "password"]), json.text("timestamp"));
+        gitee::verify(secret, token, time, when.now, when.tolerance)
+    })
 }
 
 pub(super) fn describe(request: &Received<'_>) -> Described {
     let key = format!("sha256:{}", hex::encode(Sha256::digest(request.body)));
-    let payload = payload(request);
     let header = request.first_of(&["x-gitee-event", "x-git-oschina-event"]);
-    let original = header.or(payload.hook_name.0.as_deref()).map(str::to_owned);
-    let event_type = event_type(payload, header);
-    Described::new(event_type, Some(key)).originally(original.as_deref())
+    let (event_type, named) = read(request, |json| {
+        (event_type(json, header), json.owned(&["hook_name"]))
+    });
+    let original = header.or(named.as_deref());
+    Described::new(event_type, Some(key)).originally(original)
 }
 
-fn event_type(payload: Payload, header: Option<&str>) -> Option<String> {
-    if let Some(Job {
-        pipeline_id: Text(Some(_)),
-        status_code: Text(Some(status)),
-    }) = payload.job.0
-    {
-        return Some(match status.as_str() {
+fn event_type(json: &Tree<'_>, header: Option<&str>) -> Option<String> {
+    let status = json.text("job.statusCode");
+    if let (Some(_), Some(status)) = (json.text("job.pipelineId"), status) {
+        return Some(match status {
             "SUCC" | "FAIL" | "CANCEL" | "SKIP" => {
                 format!("pipeline.{}", status.to_ascii_lowercase())
             }
             _ => "pipeline".to_owned(),
         });
     }
-    let named = payload.hook_name.0.filter(|name| is_type(name));
-    let named = named.as_deref().or(header)?;
-    Some(normalised(named)).filter(|name| is_type(name))
+    let named = json.text("hook_name").filter(|name| is_type(name));
+    Some(normalised(named.or(header)?)).filter(|name| is_type(name))
 }
 
 /// Normalises a type: `Merge Request Hook` and `merge_request_hooks` are both `merge_request`.
@@ -93,11 +61,12 @@ fn normalised(name: &str) -> String {
     name.to_owned()
 }
 
-/// Returns the body's JSON, or the JSON in the field `hook` of a form hook.
-fn payload(request: &Received<'_>) -> Payload {
+/// Reads the body's JSON, or the JSON in the field `hook` of a form hook.
+fn read<T>(request: &Received<'_>, take: impl Fn(&Tree<'_>) -> T) -> T {
     let body = match field(request.content_type(), request.body, "hook") {
         Some(json) => Cow::Owned(json.into_bytes()),
         None => Cow::Borrowed(request.body),
     };
-    read(&body)
+    let fields = ["hook_name", "password", "sign", "timestamp", "job"];
+    lenient::read(&body, &fields, take)
 }

@@ -7,24 +7,13 @@
 //! issue or note has a type of its own, as its `event_type` says, so that nobody posts it to a chat with
 //! the others. A `System Hook` names its type in the body.
 
-use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::{Described, Received, When};
 use crate::model::event::is_type;
-use crate::model::lenient::{Text, read};
+use crate::model::lenient;
 use crate::signature::generic::Rules;
 use crate::signature::{Rejection, Scheme, Secret, standard, token};
-
-#[derive(Default, Deserialize)]
-struct Payload {
-    #[serde(default)]
-    object_kind: Text,
-    #[serde(default)]
-    event_name: Text,
-    #[serde(default)]
-    event_type: Text,
-}
 
 pub(super) fn verify(secret: &Secret, request: &Received<'_>, when: When) -> Result<(), Rejection> {
     // A hook with a signing secret sends no token.
@@ -57,13 +46,16 @@ fn event_type(request: &Received<'_>) -> Option<String> {
     let header = request.header("x-gitlab-event").unwrap_or_default();
     let words = header.strip_suffix(" Hook").unwrap_or(header);
     let name = words.to_ascii_lowercase().replace(' ', "_");
-    let payload: Payload = read(request.body);
+    let fields = ["object_kind", "event_name", "event_type"];
+    let (kind, exact) = lenient::read(request.body, &fields, |json| {
+        (json.owned(&fields[..2]), json.owned(&fields[2..]))
+    });
     let name = match name.as_str() {
-        "" | "system" => payload.object_kind.0.or(payload.event_name.0)?,
+        "" | "system" => kind?,
         _ => name,
     };
     // Headers of older servers do not say that an issue is confidential.
     let confidential = format!("confidential_{name}");
-    let is_confidential = payload.event_type.0.as_ref() == Some(&confidential);
+    let is_confidential = exact.as_ref() == Some(&confidential);
     Some(if is_confidential { confidential } else { name }).filter(|name| is_type(name))
 }

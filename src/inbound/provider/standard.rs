@@ -3,24 +3,14 @@
 //! `webhook-signature` may list several signatures. The type is the payload's `type`, as the specification
 //! recommends.
 
-use serde::Deserialize;
-
 use super::{Described, Received};
 use crate::model::event::is_type;
-use crate::model::lenient::{Text, read};
+use crate::model::lenient;
 use crate::signature::standard;
 
-#[derive(Default, Deserialize)]
-struct Payload {
-    #[serde(default, rename = "type")]
-    event_type: Text,
-}
-
 pub(super) fn describe(request: &Received<'_>) -> Described {
-    let payload: Payload = read(request.body);
-    let event_type = payload
-        .event_type
-        .0
+    let event_type = lenient::read(request.body, &["type"], |json| json.owned(&["type"]));
+    let event_type = event_type
         .filter(|name| is_type(name))
         .or_else(|| request.header("x-hookbox-type").map(str::to_owned));
     let names = standard::names(|name| request.header(name));

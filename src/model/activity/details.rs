@@ -1,9 +1,7 @@
 //! The details of an activity that only a chat message shows: links, texts, commits, and the tone,
 //! which is shown as a colour.
 
-use serde::Deserialize;
-
-use crate::model::lenient::{Object, Text};
+use crate::model::lenient::Tree;
 
 /// Maximum labels and similar names that are shown; more would be a wall of text.
 const NAMES_MAX: usize = 8;
@@ -44,31 +42,14 @@ pub struct Commit {
     pub author: Option<String>,
 }
 
-/// A commit in the form that all dialects use.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct PushedCommit {
-    id: Text,
-    message: Text,
-    url: Text,
-    author: Object<Author>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Author {
-    name: Text,
-    username: Text,
-}
-
-impl From<PushedCommit> for Commit {
-    fn from(pushed: PushedCommit) -> Commit {
-        let author = pushed.author.0.unwrap_or_default();
+impl Commit {
+    /// A commit in the form that all dialects use.
+    fn read(pushed: &Tree<'_>) -> Commit {
         Commit {
-            id: pushed.id.0,
-            url: pushed.url.0,
-            message: pushed.message.0,
-            author: author.name.0.or(author.username.0),
+            id: pushed.owned(&["id"]),
+            url: pushed.owned(&["url"]),
+            message: pushed.owned(&["message"]),
+            author: pushed.owned(&["author.name", "author.username"]),
         }
     }
 }
@@ -107,39 +88,45 @@ impl Tone {
 
 impl Details {
     /// Stores the listed commits; `all` is the total number.
-    pub(super) fn set_commits(
-        &mut self,
-        listed: impl Iterator<Item = PushedCommit>,
-        all: usize,
-        or_more: bool,
-    ) {
-        self.commits = listed.map(Commit::from).collect();
+    pub(super) fn set_commits(&mut self, tree: &Tree<'_>, all: usize, or_more: bool) {
+        self.commits = tree.list("commits").iter().map(Commit::read).collect();
         self.commits_unlisted = all.saturating_sub(self.commits.len());
         self.commits_or_more = or_more;
     }
 
-    /// Adds a field with these values, if there are any.
-    pub(super) fn add(
-        &mut self,
-        name: &'static str,
-        values: impl IntoIterator<Item = Option<String>>,
-    ) {
-        self.add_list(name, values, 0);
+    /// The page of the first listed commit.
+    pub(super) fn first_commit_url(&self) -> Option<String> {
+        self.commits.first()?.url.clone()
     }
 
-    /// As [`Details::add`], for a list with `all` items, of which only these were read.
+    /// Adds the branches of a merge, if both are known.
+    pub(super) fn add_branches(&mut self, source: Option<&str>, target: Option<&str>) {
+        let branches = source.zip(target);
+        self.add(
+            "Branches",
+            branches.map(|(source, target)| format!("{source} → {target}")),
+        );
+    }
+
+    /// Adds a field, if it has a value.
+    pub(super) fn add(&mut self, name: &'static str, value: Option<String>) {
+        self.fields.extend(value.map(|value| (name, value)));
+    }
+
+    /// Adds a field with the first text of each item of the list at a path.
     pub(super) fn add_list(
         &mut self,
         name: &'static str,
-        values: impl IntoIterator<Item = Option<String>>,
-        all: usize,
+        tree: &Tree<'_>,
+        path: &str,
+        of_item: &[&str],
     ) {
-        let mut values: Vec<String> = values.into_iter().flatten().collect();
-        let more = all.max(values.len()).saturating_sub(NAMES_MAX);
+        let items = tree.list(path).iter();
+        let mut values: Vec<&str> = items.filter_map(|item| item.first(of_item)).collect();
+        let more = tree.len(path).max(values.len()).saturating_sub(NAMES_MAX);
         values.truncate(NAMES_MAX);
-        if more > 0 && values.len() == NAMES_MAX {
-            values.push(format!("{more} more"));
-        }
+        let more = (more > 0 && values.len() == NAMES_MAX).then(|| format!("{more} more"));
+        values.extend(more.as_deref());
         if !values.is_empty() {
             self.fields.push((name, values.join(", ")));
         }

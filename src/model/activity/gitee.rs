@@ -1,243 +1,75 @@
 //! The payloads of Gitee: repositories, enterprises, pipelines, and the form hooks from before
 //! 2019, which have fewer fields and put them under `push_data`.
 
-use serde::Deserialize;
+use super::words::{ended, is_page, is_zero, past, path, short, spaced};
+use super::{Activity, Details, Named, Push, Tone};
+use crate::model::lenient::{self, Tree};
 
-use super::details::PushedCommit;
-use super::reading::Reading;
-use super::words::{ended, is_zero, past, path, short, spaced};
-use super::{Activity, Details, Push, Tone};
-use crate::model::lenient::{self, List, Object, Text, read_marked};
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Payload<R: Reading> {
-    /// The form hooks from before 2019 have all other fields in here.
-    push_data: Object<Box<Payload<R>>>,
-    #[serde(rename = "ref")]
-    reference: Text,
-    before: Text,
-    after: Text,
-    commits: List<R::Detail<PushedCommit>>,
-    total_commits_count: Text,
-    compare: R::Detail<Text>,
-    user_name: Text,
-    action: Text,
-    action_desc: Text,
-    iid: Text,
-    number: Text,
-    title: Text,
-    state: Text,
-    source_branch: R::Detail<Text>,
-    target_branch: Text,
-    noteable_type: Text,
-    per_iid: Text,
-    short_commit_id: Text,
-    /// The page of the issue, merge request or comment.
-    url: R::Detail<Text>,
-    /// The text of a merge request.
-    body: R::Detail<Text>,
-    /// The text of an issue.
-    description: R::Detail<Text>,
-    /// The text of a comment.
-    note: R::Detail<Text>,
-    issue: Object<Subject<R>>,
-    pull_request: Object<Subject<R>>,
-    comment: R::Detail<Object<Comment>>,
-    project: Object<Repository<R>>,
-    repository: Object<Repository<R>>,
-    sender: Object<User<R>>,
-    author: Object<User<R>>,
-    job: Object<Job>,
-    sources: List<Trigger>,
+/// `full_name` is a display name, according to Gitee's documentation; the other is always a path.
+fn repository(tree: &Tree<'_>) -> Named {
+    let name = tree.owned(&["path_with_namespace", "full_name", "name"]);
+    (name, tree.owned(&["html_url", "url"]))
 }
 
-/// An issue or a merge request.
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Subject<R: Reading> {
-    number: Text,
-    title: Text,
-    html_url: R::Detail<Text>,
-    labels: R::Detail<List<Label>>,
-    assignee: R::Detail<Object<Assignee>>,
-    milestone: R::Detail<Object<Milestone>>,
+fn person(tree: &Tree<'_>) -> Named {
+    let name = tree.owned(&["login", "user_name", "name"]);
+    (name, tree.owned(&["html_url", "url"]))
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Label {
-    name: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Assignee {
-    login: Text,
-    name: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Milestone {
-    title: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Comment {
-    html_url: Text,
-    body: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Repository<R: Reading> {
-    /// Always a path; `full_name` is a display name, according to Gitee's documentation.
-    path_with_namespace: Text,
-    full_name: Text,
-    name: Text,
-    html_url: R::Detail<Text>,
-    url: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct User<R: Reading> {
-    login: Text,
-    user_name: Text,
-    name: Text,
-    html_url: R::Detail<Text>,
-    url: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Job {
-    pipeline_name: Text,
-    build_number: Text,
-    stage_name: Text,
-    job_name: Text,
-    status_code: Text,
-    pipeline_url: Text,
-}
-
-/// What started a pipeline.
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct Trigger {
-    repo_path: Text,
-    branch: Text,
-    /// For a pipeline that another pipeline started: a text that contains JSON.
-    up_params: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "SCREAMING_SNAKE_CASE")]
-struct UpParams {
-    gitee_repo: Text,
-    gitee_branch: Text,
-}
-
-/// A name and its page.
-type Named = (Option<String>, Option<String>);
-
-impl<R: Reading> Repository<R> {
-    fn shown(self) -> Named {
-        let name = self
-            .path_with_namespace
-            .0
-            .or(self.full_name.0)
-            .or(self.name.0);
-        (name, R::open(self.html_url).0.or(R::open(self.url).0))
+pub(super) fn describe(event_type: &str, json: &Tree<'_>) -> Activity {
+    if json.has_object("job") && event_type.starts_with("pipeline") {
+        return ran(json.at("job"), json.list("sources"));
     }
-}
-
-impl<R: Reading> User<R> {
-    fn shown(self) -> Named {
-        let name = self.login.0.or(self.user_name.0).or(self.name.0);
-        (name, R::open(self.html_url).0.or(R::open(self.url).0))
-    }
-}
-
-pub(super) fn read<R: Reading>(event_type: &str, json: &[u8]) -> (Activity, bool) {
-    let (payload, is_json): (Payload<R>, bool) = read_marked(json);
-    (activity(event_type, payload), is_json)
-}
-
-fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>) -> Activity {
-    if let Some(job) = payload.job.0.take()
-        && event_type.starts_with("pipeline")
-    {
-        return ran(job, payload.sources);
-    }
-    if let Some(data) = payload.push_data.0.take() {
-        payload = *data;
-    }
-    let actor = payload.sender.0.take().or_else(|| payload.author.0.take());
-    let (actor, actor_url) = actor.map(User::shown).unwrap_or_default();
-    let (project, repository) = (payload.project.0.take(), payload.repository.0.take());
-    let repository = project.or(repository).map(Repository::shown);
+    let json = json.object(&["push_data"]).unwrap_or(json);
+    let actor = json.object(&["sender", "author"]).map(person);
+    let (actor, actor_url) = actor.unwrap_or_default();
+    let repository = json.object(&["project", "repository"]).map(repository);
     let (repository, repository_url) = repository.unwrap_or_default();
     let mut activity = Activity {
-        actor: actor.or_else(|| payload.user_name.0.take()),
+        actor: actor.or_else(|| json.owned(&["user_name"])),
         repository,
-        title: payload.title.0.take(),
+        title: json.owned(&["title"]),
         details: Details {
             actor_url,
             repository_url,
-            url: R::open(std::mem::take(&mut payload.url)).0,
+            // The page of the issue, merge request or comment.
+            url: json.owned(&["url"]),
             ..Details::default()
         },
         ..Activity::default()
     };
     match event_type {
-        "push" | "tag_push" => push(&mut activity, payload),
-        "merge_request" => merge_request(&mut activity, payload),
-        "issue" => issue(&mut activity, payload),
-        "note" => note(&mut activity, payload),
+        "push" | "tag_push" => push(&mut activity, json),
+        "merge_request" => merge_request(&mut activity, json),
+        "issue" => issue(&mut activity, json),
+        "note" => note(&mut activity, json),
         other => activity.deed = spaced(other),
     }
     activity
 }
 
-fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
-    let listed = payload.commits;
-    let push = Push {
-        reference: payload.reference.0.as_deref(),
-        before: payload.before.0.as_deref(),
-        after: payload.after.0.as_deref(),
-        commits: payload.total_commits_count.number().unwrap_or(listed.len),
-        or_more: false,
-        is_forced: false,
-    };
+fn push(activity: &mut Activity, json: &Tree<'_>) {
+    let push = Push::read(json, "total_commits_count");
     let is_new = is_zero(push.before);
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.describe();
-    let commits = listed.first.into_iter().map(|commit| R::open(commit));
-    details.set_commits(commits, push.commits, false);
-    let is_page = |url: &String| !url.contains("0000000");
-    let compared = R::open(payload.compare).0.filter(is_page);
-    let commit = details
-        .commits
-        .first()
-        .and_then(|commit| commit.url.clone());
+    details.set_commits(json, push.commits, false);
+    let compared = json.owned(&["compare"]).filter(|url| is_page(url));
     let tree = match (&details.repository_url, &activity.branch) {
         (Some(repository), Some(name)) if is_new => {
             Some(format!("{repository}/tree/{}", path(name)))
         }
         _ => None,
     };
-    details.url = tree.or(compared).or(commit);
+    details.url = tree.or(compared).or_else(|| details.first_commit_url());
 }
 
-fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
-    let action = payload.action.0.as_deref().unwrap_or("update");
-    let action = match payload.action_desc.0.as_deref() {
-        Some("update_label") if action == "update" => "update_label",
-        _ => action,
+fn merge_request(activity: &mut Activity, json: &Tree<'_>) {
+    let action = match (json.text("action"), json.text("action_desc")) {
+        (None | Some("update"), Some("update_label")) => "update_label",
+        (action, _) => action.unwrap_or("update"),
     };
-    let number = payload.iid.0.as_ref().or(payload.number.0.as_ref());
+    let number = json.first(&["iid", "number"]);
     let number = number.map_or_else(String::new, |number| format!(" !{number}"));
     activity.deed = format!("{} merge request{number}", past(action));
     let details = &mut activity.details;
@@ -246,24 +78,22 @@ fn merge_request<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
         action => Tone::of_action(action),
     };
     if action == "open" {
-        details.text = R::open(payload.body).0;
+        details.text = json.owned(&["body"]);
     }
-    let source = R::open(payload.source_branch).0;
-    if let (Some(source), Some(target)) = (source, &payload.target_branch.0) {
-        details.add("Branches", [Some(format!("{source} → {target}"))]);
-    }
-    subject(details, payload.pull_request.0);
-    activity.branch = payload.target_branch.0;
+    let target = json.text("target_branch");
+    details.add_branches(json.text("source_branch"), target);
+    subject(details, json.at("pull_request"));
+    activity.branch = target.map(str::to_owned);
 }
 
-fn issue<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
-    let issue = match &payload.iid.0 {
+fn issue(activity: &mut Activity, json: &Tree<'_>) {
+    let issue = match json.text("iid") {
         Some(number) => format!("issue #{number}"),
         None => "an issue".to_owned(),
     };
-    let action = payload.action.0.as_deref().unwrap_or("update");
+    let action = json.text("action").unwrap_or("update");
     let details = &mut activity.details;
-    (activity.deed, details.tone) = match (action, payload.state.0.as_deref()) {
+    (activity.deed, details.tone) = match (action, json.text("state")) {
         ("state_change", Some(state)) => {
             let tone = match state {
                 "closed" | "rejected" => Tone::Done,
@@ -274,94 +104,81 @@ fn issue<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
         (action, _) => (format!("{} {issue}", past(action)), Tone::of_action(action)),
     };
     if action == "open" {
-        details.text = R::open(payload.description).0;
+        details.text = json.owned(&["description"]);
     }
-    subject(details, payload.issue.0);
+    subject(details, json.at("issue"));
 }
 
-fn note<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
-    let verb = past(payload.action.0.as_deref().unwrap_or("comment"));
-    let of_commit = payload.noteable_type.0.as_deref() == Some("Commit");
+fn note(activity: &mut Activity, json: &Tree<'_>) {
+    let verb = past(json.text("action").unwrap_or("comment"));
+    let of_commit = json.text("noteable_type") == Some("Commit");
     // Older and newer hooks have it in different places.
-    let issue = payload.issue.0.unwrap_or_default();
-    let request = payload.pull_request.0.unwrap_or_default();
-    let numbered = |sign: char, number: Option<String>| number.map(|n| format!("{sign}{n}"));
-    let number = payload.per_iid.0.filter(|number| number.len() > 1);
+    let numbered = |sign: char, path: &str| json.text(path).map(|n| format!("{sign}{n}"));
+    let number = json.owned(&["per_iid"]).filter(|number| number.len() > 1);
     let number = number
-        .or_else(|| numbered('!', request.number.0))
-        .or_else(|| numbered('#', issue.number.0));
-    activity.deed = match (&number, &payload.short_commit_id.0) {
+        .or_else(|| numbered('!', "pull_request.number"))
+        .or_else(|| numbered('#', "issue.number"));
+    activity.deed = match (&number, json.text("short_commit_id")) {
         (_, Some(commit)) if of_commit => format!("{verb} commit {commit}"),
-        (Some(number), _) => match number.split_at(1) {
-            ("!", number) => format!("{verb} merge request !{number}"),
-            ("#", number) => format!("{verb} issue #{number}"),
-            _ => format!("{verb} {number}"),
-        },
+        (Some(number), _) if number.starts_with('!') => format!("{verb} merge request {number}"),
+        (Some(number), _) if number.starts_with('#') => format!("{verb} issue {number}"),
+        (Some(number), _) => format!("{verb} {number}"),
         _ => format!("{verb} something"),
     };
-    let title = activity.title.take();
-    activity.title = title.or(request.title.0).or(issue.title.0);
-    let comment = R::open(payload.comment).0.unwrap_or_default();
+    activity.title = json.owned(&["title", "pull_request.title", "issue.title"]);
     let details = &mut activity.details;
-    details.text = comment.body.0.or(R::open(payload.note).0);
-    details.url = comment.html_url.0.or(details.url.take());
+    details.text = json.owned(&["comment.body", "note"]);
+    details.url = json.owned(&["comment.html_url", "url"]);
 }
 
 /// Adds what is known of the issue or the merge request itself.
-fn subject<R: Reading>(details: &mut Details, subject: Option<Subject<R>>) {
-    let Some(subject) = subject else {
-        return;
-    };
-    details.url = R::open(subject.html_url).0.or(details.url.take());
-    let labels = R::open(subject.labels);
-    let names = labels.first.into_iter().map(|label| label.name.0);
-    details.add_list("Labels", names, labels.len);
-    let assignee = R::open(subject.assignee).0.unwrap_or_default();
-    details.add("Assignee", [assignee.login.0.or(assignee.name.0)]);
-    let milestone = R::open(subject.milestone).0.unwrap_or_default();
-    details.add("Milestone", [milestone.title.0]);
+fn subject(details: &mut Details, subject: &Tree<'_>) {
+    details.url = subject.owned(&["html_url"]).or(details.url.take());
+    details.add_list("Labels", subject, "labels", &["name"]);
+    details.add(
+        "Assignee",
+        subject.owned(&["assignee.login", "assignee.name"]),
+    );
+    details.add("Milestone", subject.owned(&["milestone.title"]));
 }
 
 /// A job of a pipeline ended. The name of the status is in the reader's language, so the code is
 /// used.
-fn ran(job: Job, triggers: List<Trigger>) -> Activity {
+fn ran(job: &Tree<'_>, triggers: &[Tree<'_>]) -> Activity {
     let mut deed = "pipeline".to_owned();
-    let stands_alone = job.pipeline_name.0.is_some();
-    if let Some(name) = &job.pipeline_name.0 {
+    let (name, number) = (job.text("pipelineName"), job.text("buildNumber"));
+    if let Some(name) = name {
         deed = format!("{deed} {name}");
     }
-    if let Some(number) = &job.build_number.0 {
+    if let Some(number) = number {
         deed = format!("{deed} #{number}");
     }
-    let (words, tone) = match job.status_code.0.as_deref() {
+    let (words, tone) = match job.text("statusCode") {
         Some(status @ ("SUCC" | "FAIL" | "CANCEL" | "SKIP")) => ended(status),
         _ => ("changed".to_owned(), Tone::Plain),
     };
     deed = format!("{deed} {words}");
-    let stands_alone = stands_alone || job.build_number.0.is_some();
     let mut repository = None;
     let mut branch: Option<String> = None;
-    for trigger in triggers.first {
-        let up: UpParams = trigger
-            .up_params
-            .0
-            .map(|text| lenient::read(text.as_bytes()))
-            .unwrap_or_default();
-        repository = repository.or(trigger.repo_path.0).or(up.gitee_repo.0);
-        branch = branch.or(trigger.branch.0).or(up.gitee_branch.0);
+    for trigger in triggers {
+        // For a pipeline that another pipeline started: a text that contains JSON.
+        let up = trigger.text("upParams").unwrap_or_default();
+        let up = lenient::read(up.as_bytes(), &[], |up| {
+            ["GITEE_REPO", "GITEE_BRANCH"].map(|name| up.owned(&[name]))
+        });
+        let [up_repository, up_branch] = up;
+        repository = repository
+            .or(trigger.owned(&["repoPath"]))
+            .or(up_repository);
+        branch = branch.or(trigger.owned(&["branch"])).or(up_branch);
     }
-    let details = Details {
-        tone,
-        url: job.pipeline_url.0,
-        ..Details::default()
-    };
     let branch = branch.map(|name| short(&name).1.to_owned());
     if let Some(branch) = &branch {
         deed = format!("{deed} on {branch}");
     }
-    let place: Vec<String> = [job.stage_name.0, job.job_name.0]
+    let place: Vec<&str> = ["stageName", "jobName"]
         .into_iter()
-        .flatten()
+        .filter_map(|name| job.text(name))
         .collect();
     if !place.is_empty() {
         deed = format!("{deed} at {}", place.join(" / "));
@@ -372,7 +189,11 @@ fn ran(job: Job, triggers: List<Trigger>) -> Activity {
         deed,
         title: None,
         branch,
-        stands_alone,
-        details,
+        stands_alone: name.or(number).is_some(),
+        details: Details {
+            tone,
+            url: job.owned(&["pipelineUrl"]),
+            ..Details::default()
+        },
     }
 }

@@ -1,131 +1,22 @@
 //! The payloads of GitLab's project and group hooks. Its system hooks and rare events are in `gitlab_rare`.
 
-use serde::Deserialize;
-
-use super::details::PushedCommit;
-use super::reading::Reading;
 use super::words::{ended, is_zero, past};
 use super::{Activity, Details, Push, Tone, gitlab_rare};
-use crate::model::lenient::{Flag, List, Object, Text, read_marked};
+use crate::model::lenient::Tree;
 
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Payload<R: Reading> {
-    action: Text,
-    #[serde(rename = "ref")]
-    reference: Text,
-    before: Text,
-    after: Text,
-    commits: List<R::Detail<PushedCommit>>,
-    total_commits_count: Text,
-    tag: Text,
-    build_id: R::Detail<Text>,
-    build_name: Text,
-    build_status: Text,
-    environment: Text,
-    deployable_url: R::Detail<Text>,
-    status: Text,
-    user_username: Text,
-    user_name: Text,
-    user: Object<User>,
-    project: Object<Project<R>>,
-    /// System hooks have it at the top level.
-    path_with_namespace: Text,
-    object_attributes: Object<Attributes<R>>,
-    issue: Object<Subject>,
-    merge_request: Object<Subject>,
-    commit: Object<NotedCommit>,
-    snippet: Object<Subject>,
-    labels: R::Detail<List<Label>>,
-    assignees: R::Detail<List<User>>,
-    /// The name of a release.
-    name: R::Detail<Text>,
-    url: R::Detail<Text>,
-    description: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct User {
-    username: Text,
-    name: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Label {
-    title: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Project<R: Reading> {
-    path_with_namespace: Text,
-    web_url: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Attributes<R: Reading> {
-    id: Text,
-    iid: Text,
-    title: Text,
-    action: Text,
-    /// The kind of an issue: `Issue`, `Task`, `Incident`.
-    #[serde(rename = "type")]
-    kind: Text,
-    confidential: Flag,
-    source_branch: R::Detail<Text>,
-    target_branch: Text,
-    #[serde(rename = "ref")]
-    reference: Text,
-    status: Text,
-    url: R::Detail<Text>,
-    description: R::Detail<Text>,
-    /// The text of a comment.
-    note: R::Detail<Text>,
-}
-
-/// The issue or merge request that a note is on.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Subject {
-    iid: Text,
-    title: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct NotedCommit {
-    id: Text,
-}
-
-pub(super) fn read<R: Reading>(event_type: &str, json: &[u8]) -> (Activity, bool) {
-    let (payload, is_json): (Payload<R>, bool) = read_marked(json);
-    (activity(event_type, payload, json), is_json)
-}
-
-fn activity<R: Reading>(event_type: &str, mut payload: Payload<R>, json: &[u8]) -> Activity {
-    let project = payload.project.0.take().unwrap_or_default();
-    let repository = project.path_with_namespace.0;
-    let repository = repository.or_else(|| payload.path_with_namespace.0.take());
-    let user = payload.user.0.take().unwrap_or_default();
-    let actor = [
-        payload.user_username.0.take(),
-        user.username.0,
-        payload.user_name.0.take(),
-        user.name.0,
-    ];
+pub(super) fn describe(event_type: &str, json: &Tree<'_>) -> Activity {
+    let actor = ["user_username", "user.username", "user_name", "user.name"];
     let mut activity = Activity {
-        actor: actor.into_iter().flatten().next(),
-        repository,
+        actor: json.owned(&actor),
+        // System hooks have it at the top level.
+        repository: json.owned(&["project.path_with_namespace", "path_with_namespace"]),
         details: Details {
-            repository_url: R::open(project.web_url).0,
+            repository_url: json.owned(&["project.web_url"]),
             ..Details::default()
         },
         ..Activity::default()
     };
-    describe(event_type, payload, json, &mut activity);
+    describe_into(event_type, json, &mut activity);
     activity
 }
 
@@ -147,115 +38,97 @@ fn by_machine(activity: &mut Activity, what: &str, status: Option<&str>, page: O
     activity.details.url = page;
 }
 
-fn numbered(what: &str, sign: char, number: Option<&String>) -> String {
+fn numbered(what: &str, sign: char, number: Option<&str>) -> String {
     match number {
         Some(number) => format!("{what} {sign}{number}"),
         None => what.to_owned(),
     }
 }
 
-fn describe<R: Reading>(
-    event_type: &str,
-    mut payload: Payload<R>,
-    json: &[u8],
-    activity: &mut Activity,
-) {
-    let mut about = payload.object_attributes.0.take().unwrap_or_default();
-    let action = about.action.0.clone();
-    let action = action.as_deref().unwrap_or("update");
-    let page = |activity: &Activity, rest: &str, id: Option<String>| {
+fn describe_into(event_type: &str, json: &Tree<'_>, activity: &mut Activity) {
+    let about = json.at("object_attributes");
+    let action = about.text("action").unwrap_or("update");
+    let branch = json.owned(&["ref"]);
+    let page = |activity: &Activity, rest: &str, id: Option<&str>| {
         let project = activity.details.repository_url.as_ref()?;
         Some(format!("{project}/-/{rest}/{}", id?))
     };
     match event_type {
-        "push" | "tag_push" => push(activity, payload),
+        "push" | "tag_push" => push(activity, json),
         "issue" | "work_item" | "confidential_issue" | "confidential_work_item" => {
-            let noun = about.kind.0.take().unwrap_or_else(|| "issue".to_owned());
-            let noun = noun.to_lowercase();
-            let is_confidential = about.confidential.0 || event_type.starts_with("confidential_");
+            // The kind of an issue: `Issue`, `Task`, `Incident`.
+            let noun = about.text("type").unwrap_or("issue").to_lowercase();
+            let is_confidential =
+                about.is_true("confidential") || event_type.starts_with("confidential_");
             let noun = match is_confidential {
                 true => format!("confidential {noun}"),
                 false => noun,
             };
-            let what = numbered(&noun, '#', about.iid.0.as_ref());
+            let what = numbered(&noun, '#', about.text("iid"));
             by_person(activity, format!("{} {what}", past(action)), action);
-            subject(activity, action, about, payload);
+            subject(activity, action, json);
         }
         "merge_request" => {
-            let what = numbered("merge request", '!', about.iid.0.as_ref());
+            let what = numbered("merge request", '!', about.text("iid"));
             by_person(activity, format!("{} {what}", past(action)), action);
             if action == "close" {
                 activity.details.tone = Tone::Bad;
             }
-            subject(activity, action, about, payload);
+            subject(activity, action, json);
         }
-        "note" | "confidential_note" => note(activity, event_type, about, payload),
+        "note" | "confidential_note" => note(activity, event_type, json),
         "pipeline" => {
-            let what = numbered("pipeline", '#', about.id.0.as_ref());
-            activity.branch = about.reference.0;
-            let url = R::open(about.url).0;
-            let url = url.or_else(|| page(activity, "pipelines", about.id.0));
-            by_machine(activity, &what, about.status.0.as_deref(), url);
+            let id = about.text("id");
+            let what = numbered("pipeline", '#', id);
+            activity.branch = about.owned(&["ref"]);
+            let url = about.owned(&["url"]);
+            let url = url.or_else(|| page(activity, "pipelines", id));
+            by_machine(activity, &what, about.text("status"), url);
         }
         "job" | "build" => {
-            let name = payload.build_name.0.unwrap_or_default();
-            activity.branch = payload.reference.0;
-            let url = page(activity, "jobs", R::open(payload.build_id).0);
-            let status = payload.build_status.0.as_deref();
+            let name = json.text("build_name").unwrap_or_default();
+            activity.branch = branch;
+            let url = page(activity, "jobs", json.text("build_id"));
+            let status = json.text("build_status");
             by_machine(activity, &format!("job {name}"), status, url);
         }
         "deployment" => {
-            let place = payload.environment.0.unwrap_or_default();
-            activity.branch = payload.reference.0;
-            let url = R::open(payload.deployable_url).0;
-            let status = payload.status.0.as_deref();
-            by_machine(activity, &format!("deployment to {place}"), status, url);
+            let place = json.text("environment").unwrap_or_default();
+            activity.branch = branch;
+            let url = json.owned(&["deployable_url"]);
+            let what = format!("deployment to {place}");
+            by_machine(activity, &what, json.text("status"), url);
         }
         "release" => {
-            let action = payload.action.0.as_deref().unwrap_or("create");
-            let tag = payload.tag.0;
-            let deed = format!(
-                "{} release {}",
-                past(action),
-                tag.as_deref().unwrap_or_default()
-            );
+            let action = json.text("action").unwrap_or("create");
+            let tag = json.text("tag");
+            let deed = format!("{} release {}", past(action), tag.unwrap_or_default());
             by_person(activity, deed.trim_end().to_owned(), action);
             let details = &mut activity.details;
-            details.url = R::open(payload.url).0;
-            details.text = R::open(payload.description).0;
-            let name = R::open(payload.name)
-                .0
-                .filter(|name| Some(name) != tag.as_ref());
-            details.add("Name", [name]);
-            activity.branch = tag;
+            details.url = json.owned(&["url"]);
+            details.text = json.owned(&["description"]);
+            let name = json.text("name").filter(|name| Some(*name) != tag);
+            details.add("Name", name.map(str::to_owned));
+            activity.branch = tag.map(str::to_owned);
         }
         "wiki_page" => {
-            let title = about.title.0.unwrap_or_default();
+            let title = about.text("title").unwrap_or_default();
             let deed = format!("{} wiki page {title}", past(action));
             by_person(activity, deed.trim_end().to_owned(), action);
             let is_there = action != "delete";
-            activity.details.url = R::open(about.url).0.filter(|_| is_there);
+            activity.details.url = about.owned(&["url"]).filter(|_| is_there);
         }
         other => gitlab_rare::describe(other, json, activity),
     }
 }
 
-fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
-    let listed = payload.commits;
-    let (before, after) = (payload.before.0.as_deref(), payload.after.0.as_deref());
-    let push = Push {
-        reference: payload.reference.0.as_deref(),
-        before,
-        after,
-        commits: payload.total_commits_count.number().unwrap_or(listed.len),
-        or_more: false,
-        is_forced: false,
-    };
+fn push(activity: &mut Activity, json: &Tree<'_>) {
+    let push = Push::read(json, "total_commits_count");
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.describe();
-    let commits = listed.first.into_iter().map(|commit| R::open(commit));
-    details.set_commits(commits, push.commits, false);
-    if let (Some(project), Some(before), Some(after)) = (&details.repository_url, before, after)
+    details.set_commits(json, push.commits, false);
+    if let (Some(project), Some(before), Some(after)) =
+        (&details.repository_url, push.before, push.after)
         && !is_zero(Some(after))
     {
         details.url = Some(if is_zero(Some(before)) {
@@ -267,61 +140,43 @@ fn push<R: Reading>(activity: &mut Activity, payload: Payload<R>) {
 }
 
 /// An issue or a merge request.
-fn subject<R: Reading>(
-    activity: &mut Activity,
-    action: &str,
-    about: Attributes<R>,
-    payload: Payload<R>,
-) {
+fn subject(activity: &mut Activity, action: &str, json: &Tree<'_>) {
+    let about = json.at("object_attributes");
     let details = &mut activity.details;
-    details.url = R::open(about.url).0;
+    details.url = about.owned(&["url"]);
     if action == "open" {
-        details.text = R::open(about.description).0;
+        details.text = about.owned(&["description"]);
     }
-    let source = R::open(about.source_branch).0;
-    if let (Some(source), Some(target)) = (source, &about.target_branch.0) {
-        details.add("Branches", [Some(format!("{source} → {target}"))]);
-    }
-    let labels = R::open(payload.labels);
-    let names = labels.first.into_iter().map(|label| label.title.0);
-    details.add_list("Labels", names, labels.len);
-    let assignees = R::open(payload.assignees).first.into_iter();
-    details.add(
-        "Assignee",
-        assignees.map(|user| user.username.0.or(user.name.0)),
-    );
-    activity.title = about.title.0;
-    activity.branch = about.target_branch.0;
+    let target = about.text("target_branch");
+    details.add_branches(about.text("source_branch"), target);
+    details.add_list("Labels", json, "labels", &["title"]);
+    details.add_list("Assignee", json, "assignees", &["username", "name"]);
+    activity.title = about.owned(&["title"]);
+    activity.branch = target.map(str::to_owned);
 }
 
-fn note<R: Reading>(
-    activity: &mut Activity,
-    event_type: &str,
-    about: Attributes<R>,
-    payload: Payload<R>,
-) {
-    let (what, title) = match (payload.merge_request.0, payload.issue.0) {
-        (Some(on), _) => (
-            numbered("merge request", '!', on.iid.0.as_ref()),
-            on.title.0,
-        ),
-        (None, Some(on)) => (numbered("issue", '#', on.iid.0.as_ref()), on.title.0),
-        (None, None) => match (payload.commit.0, payload.snippet.0) {
-            (Some(commit), _) => {
-                let id: String = commit.id.0.unwrap_or_default().chars().take(8).collect();
-                (format!("commit {id}"), None)
-            }
-            (None, Some(snippet)) => ("a snippet".to_owned(), snippet.title.0),
-            (None, None) => ("something".to_owned(), None),
-        },
+fn note(activity: &mut Activity, event_type: &str, json: &Tree<'_>) {
+    let kinds = ["merge_request", "issue", "commit", "snippet"];
+    let kind = kinds.into_iter().find(|kind| json.has_object(kind));
+    let on = json.at(kind.unwrap_or_default());
+    let what = match kind {
+        Some("merge_request") => numbered("merge request", '!', on.text("iid")),
+        Some("issue") => numbered("issue", '#', on.text("iid")),
+        Some("commit") => {
+            let id: String = on.text("id").unwrap_or_default().chars().take(8).collect();
+            format!("commit {id}")
+        }
+        Some(_) => "a snippet".to_owned(),
+        None => "something".to_owned(),
     };
+    let about = json.at("object_attributes");
     let noun = match event_type {
         "confidential_note" => "wrote a confidential comment on",
-        _ if about.action.0.as_deref() == Some("update") => "edited a comment on",
+        _ if about.text("action") == Some("update") => "edited a comment on",
         _ => "commented on",
     };
     activity.deed = format!("{noun} {what}");
-    activity.title = title;
-    activity.details.url = R::open(about.url).0;
-    activity.details.text = R::open(about.note).0;
+    activity.title = on.owned(&["title"]).filter(|_| kind != Some("commit"));
+    activity.details.url = about.owned(&["url"]);
+    activity.details.text = about.owned(&["note"]);
 }

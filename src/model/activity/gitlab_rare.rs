@@ -2,13 +2,12 @@
 //! vulnerabilities. They are read from a tree. An event without a sentence of its own is described by its
 //! name.
 
-use super::tree::Tree;
 use super::words::{past, spaced};
 use super::{Activity, Tone};
+use crate::model::lenient::Tree;
 
 /// Describes an event; its people and project are known already, if the payload has them.
-pub(super) fn describe(event_type: &str, json: &[u8], activity: &mut Activity) {
-    let tree = Tree::read(json);
+pub(super) fn describe(event_type: &str, tree: &Tree<'_>, activity: &mut Activity) {
     // Group hooks have the general name in the header and the exact name in the body.
     let event_type = match event_type {
         "member" | "project" | "subgroup" => tree.text("event_name").unwrap_or(event_type),
@@ -22,20 +21,20 @@ pub(super) fn describe(event_type: &str, json: &[u8], activity: &mut Activity) {
         "group_path",
     ];
     if activity.repository.is_none() {
-        activity.repository = tree.first(&places).map(str::to_owned);
+        activity.repository = tree.owned(&places);
     }
     if activity.repository.is_none() && event_type.contains("group_") {
-        activity.repository = tree.first(&["path", "name"]).map(str::to_owned);
+        activity.repository = tree.owned(&["path", "name"]);
     }
     let about = tree.at("object_attributes");
-    let of_system = of_system(event_type, &tree, activity);
+    let of_system = of_system(event_type, tree, activity);
     let (deed, tone) = match event_type {
         _ if of_system.is_some() => of_system.unwrap_or_default(),
         "milestone" => {
             let action = tree.first(&["action", "object_attributes.action"]);
             let action = action.unwrap_or("update");
             let title = about.text("title").unwrap_or_default();
-            activity.details.text = about.text("description").map(str::to_owned);
+            activity.details.text = about.owned(&["description"]);
             (
                 format!("{} milestone {title}", past(action)),
                 Tone::of_action(action),
@@ -63,7 +62,7 @@ pub(super) fn describe(event_type: &str, json: &[u8], activity: &mut Activity) {
         }
         "vulnerability" => {
             let state = about.text("state").unwrap_or("changed");
-            activity.title = about.text("title").map(str::to_owned);
+            activity.title = about.owned(&["title"]);
             let tone = match state {
                 "resolved" | "dismissed" => Tone::Done,
                 _ => Tone::Bad,
@@ -86,14 +85,14 @@ pub(super) fn describe(event_type: &str, json: &[u8], activity: &mut Activity) {
     let details = &mut activity.details;
     details.tone = tone;
     if details.url.is_none() {
-        details.url = about.text("url").map(str::to_owned);
+        details.url = about.owned(&["url"]);
     }
     activity.stands_alone = true;
 }
 
 /// Describes a system hook, or a hook about people and groups. These name the people concerned, but not the
 /// person who did it.
-fn of_system(event: &str, tree: &Tree, activity: &mut Activity) -> Option<(String, Tone)> {
+fn of_system(event: &str, tree: &Tree<'_>, activity: &mut Activity) -> Option<(String, Tone)> {
     let name = tree.first(&["username", "user_username", "user_name", "name"]);
     let name = name.unwrap_or("somebody");
     let level = tree.first(&["access_level", "project_access", "group_access"]);

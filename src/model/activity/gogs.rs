@@ -3,182 +3,29 @@
 //! Event names are GitHub's. A Gogs push lists at most five commits, unless its server is
 //! configured otherwise (`[ui] FEED_MAX_COMMIT_NUM`), and has no total.
 
-use serde::Deserialize;
-
-use super::details::PushedCommit;
 use super::rare::{self, Dialect};
-use super::reading::Reading;
-use super::words::{done, is_zero, past, short};
-use super::{Activity, Details, Push, Tone};
-use crate::model::lenient::{Flag, List, Nothing, Object, Text, read_marked};
+use super::words::{done, is_page, is_zero, past, short};
+use super::{Activity, Details, Named, Push, Tone};
+use crate::model::lenient::Tree;
 
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Payload<R: Reading> {
-    action: Text,
-    number: Text,
-    #[serde(rename = "ref")]
-    reference: Text,
-    ref_type: Text,
-    before: Text,
-    after: Text,
-    commits: List<R::Detail<PushedCommit>>,
-    total_commits: Text,
-    compare_url: R::Detail<Text>,
-    /// GitHub's name of the field.
-    compare: R::Detail<Text>,
-    issue: Object<Subject<R>>,
-    pull_request: Object<Subject<R>>,
-    comment: R::Detail<Object<Comment>>,
-    review: Object<Review<R>>,
-    release: Object<Release<R>>,
-    forkee: Object<Repository<R>>,
-    /// Who was asked for a review, on GitHub and Gitea: a person or a team.
-    requested_reviewer: Object<User<R>>,
-    requested_team: Object<Team>,
-    /// The label that was added or removed, on GitHub.
-    label: Object<Label>,
-    /// Whether it was a force push, on GitHub.
-    forced: Flag,
-    is_pull: Flag,
-    repository: Object<Repository<R>>,
-    sender: Object<User<R>>,
-    pusher: Object<User<R>>,
+fn repository(tree: &Tree<'_>) -> Named {
+    (
+        tree.owned(&["full_name", "name"]),
+        tree.owned(&["html_url"]),
+    )
 }
 
-/// An issue or a pull request.
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Subject<R: Reading> {
-    number: Text,
-    title: Text,
-    merged: Flag,
-    /// Gogs' name of the field.
-    base_branch: Text,
-    base: Object<Branch>,
-    /// An issue that is a pull request has this field.
-    pull_request: Object<Nothing>,
-    html_url: R::Detail<Text>,
-    body: R::Detail<Text>,
-    labels: R::Detail<List<Label>>,
-    assignee: R::Detail<Object<Assignee>>,
-    assignees: R::Detail<List<Assignee>>,
-    milestone: R::Detail<Object<Milestone>>,
-    /// Gogs' name of the field.
-    head_branch: R::Detail<Text>,
-    head: R::Detail<Object<Branch>>,
+fn person(tree: &Tree<'_>) -> Named {
+    let name = tree.owned(&["login", "username", "name"]);
+    (name, tree.owned(&["html_url"]))
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Branch {
-    #[serde(rename = "ref")]
-    reference: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Label {
-    name: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Assignee {
-    login: Text,
-    username: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Milestone {
-    title: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Comment {
-    id: Text,
-    html_url: Text,
-    body: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Review<R: Reading> {
-    /// GitHub's name of the field.
-    state: Text,
-    html_url: R::Detail<Text>,
-    body: R::Detail<Text>,
-    /// Gitea's name of the field.
-    content: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Release<R: Reading> {
-    tag_name: Text,
-    name: R::Detail<Text>,
-    body: R::Detail<Text>,
-    html_url: R::Detail<Text>,
-    prerelease: Flag,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Team {
-    name: Text,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct Repository<R: Reading> {
-    full_name: Text,
-    name: Text,
-    html_url: R::Detail<Text>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, bound = "R: Reading")]
-struct User<R: Reading> {
-    login: Text,
-    username: Text,
-    name: Text,
-    html_url: R::Detail<Text>,
-}
-
-/// A name and its page.
-type Named = (Option<String>, Option<String>);
-
-impl<R: Reading> Repository<R> {
-    fn shown(self) -> Named {
-        (self.full_name.0.or(self.name.0), R::open(self.html_url).0)
-    }
-}
-
-impl<R: Reading> User<R> {
-    fn shown(self) -> Named {
-        let name = self.login.0.or(self.username.0).or(self.name.0);
-        (name, R::open(self.html_url).0)
-    }
-}
-
-pub(super) fn read<R: Reading>(
-    event_type: &str,
-    json: &[u8],
-    dialect: Dialect,
-) -> (Activity, bool) {
-    let (mut payload, is_json): (Payload<R>, bool) = read_marked(json);
-    let repository = payload.repository.0.take().map(Repository::shown);
-    let (repository, repository_url) = repository.unwrap_or_default();
-    let (pusher, sender) = (payload.pusher.0.take(), payload.sender.0.take());
-    let actor = [sender, pusher]
-        .into_iter()
-        .flatten()
-        .map(User::shown)
-        .find(|(name, _)| name.is_some());
+pub(super) fn describe(event_type: &str, json: &Tree<'_>, dialect: Dialect) -> Activity {
+    let (repository, repository_url) = repository(json.at("repository"));
+    let people = ["sender", "pusher"].map(|role| person(json.at(role)));
+    let actor = people.into_iter().find(|(name, _)| name.is_some());
     let (actor, actor_url) = actor.unwrap_or_default();
-    let describer = Describer {
+    let mut describer = Describer {
         activity: Activity {
             actor,
             repository,
@@ -190,20 +37,21 @@ pub(super) fn read<R: Reading>(
             ..Activity::default()
         },
         dialect,
-        payload,
+        json,
     };
-    (describer.describe(event_type, json), is_json)
+    describer.describe(event_type);
+    describer.activity
 }
 
 /// A payload and the activity that is built from it.
-struct Describer<R: Reading> {
+struct Describer<'a> {
     activity: Activity,
     dialect: Dialect,
-    payload: Payload<R>,
+    json: &'a Tree<'a>,
 }
 
-impl<R: Reading> Describer<R> {
-    fn describe(mut self, event_type: &str, json: &[u8]) -> Activity {
+impl<'a> Describer<'a> {
+    fn describe(&mut self, event_type: &str) {
         match event_type {
             "push" => self.push(),
             "create" | "delete" => self.make_or_remove(event_type),
@@ -215,9 +63,8 @@ impl<R: Reading> Describer<R> {
             | "pull_request_comment"
             | "pull_request_review_comment" => self.review(event_type),
             "release" => self.release(),
-            _ => rare::describe(event_type, json, self.dialect, &mut self.activity),
+            _ => rare::describe(event_type, self.json, self.dialect, &mut self.activity),
         }
-        self.activity
     }
 
     /// The URL of a page of the repository.
@@ -227,68 +74,46 @@ impl<R: Reading> Describer<R> {
     }
 
     fn push(&mut self) {
-        let payload = &mut self.payload;
-        let total = payload.total_commits.number();
-        let listed = std::mem::take(&mut payload.commits);
-        let push = Push {
-            reference: payload.reference.0.as_deref(),
-            before: payload.before.0.as_deref(),
-            after: payload.after.0.as_deref(),
-            commits: total.unwrap_or(listed.len),
-            or_more: total.is_none() && listed.len >= 5 && self.dialect == Dialect::Gogs,
-            is_forced: payload.forced.0,
-        };
+        let json = self.json;
+        let mut push = Push::read(json, "total_commits");
+        let may_be_cut = self.dialect == Dialect::Gogs && push.commits >= 5;
+        push.is_forced = json.is_true("forced");
+        push.or_more = may_be_cut && json.number("total_commits").is_none();
         let is_new = is_zero(push.before);
-        let (what, name) = short(payload.reference.0.as_deref().unwrap_or_default());
+        let (what, name) = short(push.reference.unwrap_or_default());
         let page = details_page(&self.activity.details, self.dialect, what, name);
-        let (count, or_more) = (push.commits, push.or_more);
         let details = &mut self.activity.details;
         (self.activity.deed, self.activity.branch, details.tone) = push.describe();
-        let compare_url = R::open(std::mem::take(&mut payload.compare_url)).0;
-        let compare = R::open(std::mem::take(&mut payload.compare)).0;
-        let commits = listed.first.into_iter().map(|commit| R::open(commit));
-        details.set_commits(commits, count, or_more);
-        // For a new branch Gitea's compare URL has an all-zero commit; it leads to no page.
-        let is_page = |url: &String| !url.contains("0000000");
-        let compared = compare_url.or(compare).filter(is_page);
-        let commit = details
-            .commits
-            .first()
-            .and_then(|commit| commit.url.clone());
-        details.url = match is_new {
-            true => page.or(compared).or(commit),
-            false => compared.or(commit),
-        };
+        details.set_commits(json, push.commits, push.or_more);
+        let compared = json.owned(&["compare_url", "compare"]);
+        let compared = compared.filter(|url| is_page(url));
+        let page = page.filter(|_| is_new).or(compared);
+        details.url = page.or_else(|| details.first_commit_url());
     }
 
     fn make_or_remove(&mut self, event_type: &str) {
         let verb = past(event_type);
-        let what = self.payload.ref_type.0.as_deref().unwrap_or("branch");
-        let name = self.payload.reference.0.take();
+        let what = self.json.text("ref_type").unwrap_or("branch");
         // Forgejo writes the full reference.
-        let name = name.map(|name| short(&name).1.to_owned());
-        let deed = format!("{verb} {what} {}", name.as_deref().unwrap_or_default());
+        let name = self.json.text("ref").map(|name| short(name).1);
+        let deed = format!("{verb} {what} {}", name.unwrap_or_default());
         self.activity.deed = deed.trim_end().to_owned();
         let details = &mut self.activity.details;
         details.tone = Tone::of_action(event_type);
         if event_type == "create"
-            && let (Some(repository), Some(name)) = (&details.repository_url, &name)
+            && let (Some(repository), Some(name)) = (&details.repository_url, name)
         {
             details.url = Some(self.dialect.tree(repository, what, name));
         }
-        self.activity.branch = name;
+        self.activity.branch = name.map(str::to_owned);
     }
 
     fn fork(&mut self) {
-        let forkee = self.payload.forkee.0.take().map(Repository::shown);
-        let forked = forkee.unwrap_or_default();
+        let forked = repository(self.json.at("forkee"));
         // In Gitea and Forgejo `forkee` is the original, and `repository` is the new one.
         let (forkee, url) = if self.dialect == Dialect::Gitea && forked.0.is_some() {
             let details = &mut self.activity.details;
-            let new = self
-                .activity
-                .repository
-                .replace(forked.0.unwrap_or_default());
+            let new = std::mem::replace(&mut self.activity.repository, forked.0);
             let url = std::mem::replace(&mut details.repository_url, forked.1);
             (new, url)
         } else {
@@ -302,28 +127,28 @@ impl<R: Reading> Describer<R> {
         self.activity.details.url = url;
     }
 
+    /// The issue or pull request that the event is about.
+    fn about(&self) -> &'a Tree<'a> {
+        let about = self.json.object(&["pull_request", "issue"]);
+        about.unwrap_or(self.json.at("issue"))
+    }
+
     fn discuss(&mut self, event_type: &str) {
-        let payload = &mut self.payload;
-        let action = payload.action.0.take();
-        let action = action.as_deref().unwrap_or("update");
-        let comment = R::open(std::mem::take(&mut payload.comment)).0;
-        let of_issue = payload.issue.0.as_ref();
-        let is_pull = payload.is_pull.0
-            || payload.pull_request.0.is_some()
-            || of_issue.is_some_and(|issue| issue.pull_request.0.is_some());
-        let subject = payload.pull_request.0.as_ref().or(of_issue);
-        let is_merged = action == "closed" && subject.is_some_and(|subject| subject.merged.0);
+        let json = self.json;
+        let action = json.text("action").unwrap_or("update");
+        let is_pull = json.is_true("is_pull")
+            || json.has_object("pull_request")
+            || json.has_object("issue.pull_request");
+        let is_merged = action == "closed" && self.about().is_true("merged");
         let is_comment = event_type == "issue_comment";
         let noun = if is_pull { "pull request" } else { "issue" };
-        let asked = payload.requested_reviewer.0.take().map(User::shown);
-        let asked = asked.and_then(|(name, _)| name);
-        let asked = asked.or_else(|| {
-            let team = payload.requested_team.0.take()?.name.0?;
+        let asked = person(json.at("requested_reviewer")).0.or_else(|| {
+            let team = json.text("requested_team.name")?;
             Some(format!("team {team}"))
         });
-        let label = payload.label.0.take().and_then(|label| label.name.0);
-        let number = self.number().map(str::to_owned);
-        let what = match &number {
+        let label = json.text("label.name");
+        let number = self.number();
+        let what = match number {
             Some(number) => format!("{noun} #{number}"),
             None => noun.to_owned(),
         };
@@ -356,63 +181,54 @@ impl<R: Reading> Describer<R> {
         };
         self.subject(!is_comment && is_of_words(action));
         // Payloads of Gogs and Gitea still contain the value that was removed.
-        self.activity
-            .details
-            .fields
-            .retain(|(name, _)| Some(*name) != gone);
-        if let Some(comment) = comment {
-            self.comment(comment, is_of_words(action));
-        }
+        let fields = &mut self.activity.details.fields;
+        fields.retain(|(name, _)| Some(*name) != gone);
+        self.comment(is_of_words(action));
     }
 
     /// Adds what is known of the issue or pull request itself; its text only if the event is about
     /// the text.
     fn subject(&mut self, with_text: bool) {
-        let pull = self.payload.pull_request.0.take();
-        let Some(subject) = pull.or_else(|| self.payload.issue.0.take()) else {
-            return;
-        };
-        let base = subject.base.0.and_then(|base| base.reference.0);
-        let base = subject.base_branch.0.or(base);
-        let head = R::open(subject.head).0.and_then(|head| head.reference.0);
-        let head = R::open(subject.head_branch).0.or(head);
+        let subject = self.about();
+        let base = subject.owned(&["base_branch", "base.ref"]);
+        let head = subject.first(&["head_branch", "head.ref"]);
         let details = &mut self.activity.details;
-        let url = R::open(subject.html_url).0;
+        let url = subject.owned(&["html_url"]);
         details.url = url.or(details.url.take());
         if with_text {
-            details.text = R::open(subject.body).0;
+            details.text = subject.owned(&["body"]);
         }
         // For a deleted branch only an internal reference of the server is left.
         let head = head.filter(|head| !head.starts_with("refs/"));
-        if let (Some(head), Some(base)) = (head, &base) {
-            details.add("Branches", [Some(format!("{head} → {base}"))]);
+        details.add_branches(head, base.as_deref());
+        details.add_list("Labels", subject, "labels", &["name"]);
+        let login = ["login", "username"];
+        match subject.list("assignees") {
+            [] => details.add("Assignee", subject.at("assignee").owned(&login)),
+            _ => details.add_list("Assignee", subject, "assignees", &login),
         }
-        let labels = R::open(subject.labels);
-        let names = labels.first.into_iter().map(|label| label.name.0);
-        details.add_list("Labels", names, labels.len);
-        let mut assignees = R::open(subject.assignees);
-        if assignees.first.is_empty() {
-            assignees.first.extend(R::open(subject.assignee).0);
-        }
-        let names = assignees.first.into_iter();
-        let names = names.map(|user| user.login.0.or(user.username.0));
-        details.add_list("Assignee", names, assignees.len);
-        let milestone = R::open(subject.milestone).0.unwrap_or_default();
-        details.add("Milestone", [milestone.title.0]);
+        details.add("Milestone", subject.owned(&["milestone.title"]));
         self.activity.branch = base;
-        self.activity.title = subject.title.0;
+        self.activity.title = subject.owned(&["title"]);
     }
 
-    fn comment(&mut self, comment: Comment, with_text: bool) {
+    /// Adds what is known of the comment, if the event is about one.
+    fn comment(&mut self, with_text: bool) {
+        if !self.json.has_object("comment") {
+            return;
+        }
         let details = &mut self.activity.details;
         // Some versions of Gogs leave out the comment's id at the end of the URL.
-        let url = match (comment.html_url.0, comment.id.0) {
-            (Some(url), Some(id)) if url.ends_with("#issuecomment-") => Some(format!("{url}{id}")),
-            (url, _) => url,
+        let url = match self.json.owned(&["comment.html_url"]) {
+            Some(url) if url.ends_with("#issuecomment-") => {
+                let id = self.json.text("comment.id").unwrap_or_default();
+                Some(format!("{url}{id}"))
+            }
+            url => url,
         };
         details.url = url.or(details.url.take());
         if with_text {
-            details.text = comment.body.0;
+            details.text = self.json.owned(&["comment.body"]);
         }
         // These were shown when they were set.
         details.fields.clear();
@@ -420,8 +236,8 @@ impl<R: Reading> Describer<R> {
 
     /// A pull request was reviewed. GitHub has one event type for this, Gitea one per result.
     fn review(&mut self, event_type: &str) {
-        let review = self.payload.review.0.take().unwrap_or_default();
-        let (verb, tone) = match (review.state.0.as_deref(), event_type) {
+        let review = self.json.at("review");
+        let (verb, tone) = match (review.text("state"), event_type) {
             (Some("approved"), _) | (None, "pull_request_approved") => ("approved", Tone::Good),
             (Some("changes_requested"), _) | (None, "pull_request_rejected") => {
                 ("asked for changes of", Tone::Bad)
@@ -430,66 +246,54 @@ impl<R: Reading> Describer<R> {
             (_, "pull_request_review_comment") => ("commented on", Tone::Plain),
             _ => ("reviewed", Tone::Plain),
         };
-        let comment = R::open(std::mem::take(&mut self.payload.comment)).0;
         let number = self.number().map(|number| format!(" #{number}"));
         let deed = format!("{verb} pull request{}", number.unwrap_or_default());
         self.activity.deed = deed;
         self.subject(false);
         let details = &mut self.activity.details;
         details.tone = tone;
-        details.text = R::open(review.body).0.or(R::open(review.content).0);
-        details.url = R::open(review.html_url).0.or(details.url.take());
+        // Gitea's name of the text is `content`.
+        details.text = review.owned(&["body", "content"]);
+        details.url = review.owned(&["html_url"]).or(details.url.take());
         details.fields.clear();
-        if let Some(comment) = comment {
-            self.comment(comment, true);
-        }
+        self.comment(true);
     }
 
     fn release(&mut self) {
-        let action = self.payload.action.0.take();
-        let action = action.as_deref().unwrap_or("published");
+        let action = self.json.text("action").unwrap_or("published");
         let verb = past(action);
-        let Some(release) = self.payload.release.0.take() else {
-            self.activity.deed = format!("{verb} a release");
-            return;
-        };
-        let tag = release.tag_name.0;
-        let kind = if release.prerelease.0 {
+        let release = self.json.at("release");
+        let tag = release.text("tag_name");
+        let kind = if release.is_true("prerelease") {
             "pre-release"
         } else {
             "release"
         };
-        self.activity.deed = match &tag {
+        self.activity.deed = match tag {
             Some(tag) => format!("{verb} {kind} {tag}"),
             None => format!("{verb} a {kind}"),
         };
+        if !self.json.has_object("release") {
+            return;
+        }
         let details = &mut self.activity.details;
         details.tone = Tone::of_action(action);
-        details.url = R::open(release.html_url).0;
-        details.text = R::open(release.body).0;
-        let name = R::open(release.name)
-            .0
-            .filter(|name| Some(name) != tag.as_ref());
-        details.add("Name", [name]);
+        details.url = release.owned(&["html_url"]);
+        details.text = release.owned(&["body"]);
+        let name = release.text("name").filter(|name| Some(*name) != tag);
+        details.add("Name", name.map(str::to_owned));
         // Gogs sends no URL; all its releases are on one page.
         if action == "deleted" {
             details.url = None;
         } else if let (None, Some(repository)) = (&details.url, &details.repository_url) {
             details.url = Some(format!("{repository}/releases"));
         }
-        self.activity.branch = tag;
+        self.activity.branch = tag.map(str::to_owned);
     }
 
-    fn number(&self) -> Option<&str> {
-        let payload = &self.payload;
-        let pull = payload.pull_request.0.as_ref();
-        let issue = payload.issue.0.as_ref();
-        payload
-            .number
-            .0
-            .as_deref()
-            .or_else(|| pull.and_then(|pull| pull.number.0.as_deref()))
-            .or_else(|| issue.and_then(|issue| issue.number.0.as_deref()))
+    fn number(&self) -> Option<&'a str> {
+        let places = ["number", "pull_request.number", "issue.number"];
+        self.json.first(&places)
     }
 }
 

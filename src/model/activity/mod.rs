@@ -4,14 +4,13 @@
 //! rejected here. There is one file per dialect: `gogs` (also for Gitea, Forgejo and GitHub, whose payloads
 //! have a common origin; `rare` has their rare events), `gitee`, `gitlab`; `words` has the wording.
 //!
-//! A body is read at two depths: [`Facts`], with few fields, when an event comes in; an [`Activity`] with
-//! its [`Details`] when a chat message is written.
+//! A body is read once into a bounded tree (`lenient::Tree`), from which the fields are taken by their paths.
 
 use std::borrow::Cow;
 
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
-use crate::model::lenient;
+use crate::model::lenient::{self, Tree};
 use crate::model::line::one_line;
 use crate::signature::form;
 
@@ -21,12 +20,9 @@ mod gitlab;
 mod gitlab_rare;
 mod gogs;
 mod rare;
-mod reading;
-mod tree;
 mod words;
 
 pub use details::{Commit, Details, Tone};
-use reading::{Full, Summary};
 use words::{is_branch, is_zero, short};
 
 /// Maximum length of a summary, in characters: one line of a list.
@@ -48,7 +44,7 @@ pub struct Activity {
     pub branch: Option<String>,
     /// Whether the deed is clear without the person and the repository, because it names its object.
     pub stands_alone: bool,
-    /// What only a chat message shows; empty unless it was asked for.
+    /// What only a chat message shows.
     pub details: Details,
 }
 
@@ -86,11 +82,9 @@ impl Facts {
         body: &[u8],
     ) -> Facts {
         let json = json_of(kind, content_type, body);
-        let (activity, is_json) = match kind {
-            Some(kind) => read::<Summary>(kind, event_type, &json)
-                .unwrap_or_else(|| (Activity::default(), lenient::is_json(&json))),
-            None => (Activity::default(), lenient::is_json(&json)),
-        };
+        let (activity, is_json) = kind
+            .and_then(|kind| read(kind, event_type, &json))
+            .unwrap_or_else(|| (Activity::default(), lenient::is_json(&json)));
         let summary = activity.summary();
         Facts {
             summary: if is_test(kind, headers) {
@@ -107,26 +101,24 @@ impl Facts {
     }
 }
 
-/// Reads the event of a git server in one of these dialects.
-fn read<R: reading::Reading>(
-    kind: SourceKind,
-    event_type: &str,
-    json: &[u8],
-) -> Option<(Activity, bool)> {
+/// Reads the event of a git server in one of these dialects; also returns whether it is JSON.
+fn read(kind: SourceKind, event_type: &str, json: &[u8]) -> Option<(Activity, bool)> {
     use rare::Dialect;
-    let read = match kind {
-        SourceKind::Gogs => gogs::read::<R>(event_type, json, Dialect::Gogs),
+    let describe: fn(&str, &Tree<'_>) -> Activity = match kind {
+        SourceKind::Gogs => |event_type, tree| gogs::describe(event_type, tree, Dialect::Gogs),
         SourceKind::Gitea | SourceKind::Forgejo => {
-            gogs::read::<R>(event_type, json, Dialect::Gitea)
+            |event_type, tree| gogs::describe(event_type, tree, Dialect::Gitea)
         }
-        SourceKind::Github => gogs::read::<R>(event_type, json, Dialect::Github),
-        SourceKind::Gitee => gitee::read::<R>(event_type, json),
-        SourceKind::Gitlab => gitlab::read::<R>(event_type, json),
+        SourceKind::Github => |event_type, tree| gogs::describe(event_type, tree, Dialect::Github),
+        SourceKind::Gitee => gitee::describe,
+        SourceKind::Gitlab => gitlab::describe,
         SourceKind::Standard | SourceKind::Generic => return None,
     };
-    let (mut activity, is_json) = read;
-    activity.link_actor();
-    Some((activity, is_json))
+    Some(lenient::read_marked(json, &[], |tree| {
+        let mut activity = describe(event_type, tree);
+        activity.link_actor();
+        activity
+    }))
 }
 
 /// Whether the "test" button of a hook sent this. Gitee's test looks like a real event.
@@ -181,7 +173,7 @@ impl Activity {
         body: &[u8],
     ) -> Option<Activity> {
         let json = json_of(Some(kind), content_type, body);
-        let (mut activity, _) = read::<Full>(kind, event_type, &json)?;
+        let (mut activity, _) = read(kind, event_type, &json)?;
         if is_test(Some(kind), headers) {
             activity.deed = format!("tried the hook: {}", activity.deed);
             activity.details.tone = Tone::Quiet;
@@ -237,6 +229,9 @@ impl Activity {
     }
 }
 
+/// The name of a person or a repository, and its page.
+type Named = (Option<String>, Option<String>);
+
 /// A push, in the form that all dialects have.
 struct Push<'a> {
     /// `refs/heads/main`, `refs/tags/v1`.
@@ -251,7 +246,19 @@ struct Push<'a> {
     is_forced: bool,
 }
 
-impl Push<'_> {
+impl<'a> Push<'a> {
+    /// Reads a push whose total number of commits is in this field.
+    fn read(json: &'a Tree<'_>, total: &str) -> Push<'a> {
+        Push {
+            reference: json.text("ref"),
+            before: json.text("before"),
+            after: json.text("after"),
+            commits: json.number(total).unwrap_or(json.len("commits")),
+            or_more: false,
+            is_forced: false,
+        }
+    }
+
     /// The deed, the short name of the branch or tag, and the tone.
     fn describe(&self) -> (String, Option<String>, Tone) {
         let (what, name) = short(self.reference.unwrap_or_default());

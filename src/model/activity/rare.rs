@@ -2,9 +2,9 @@
 //! They are read from a tree. An event without a sentence of its own is described by its type, action, name
 //! and sender, never by its body.
 
-use super::tree::Tree;
 use super::words::{done, ended, past, path, short, spaced};
 use super::{Activity, Tone};
+use crate::model::lenient::Tree;
 
 /// The dialect of a payload, where it makes a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,98 +27,52 @@ impl Dialect {
     }
 }
 
-/// Things that people create, change and remove: the event's type, the noun, the path of the object in the
-/// body.
-const THINGS: [(&str, &str, &str); 36] = [
-    ("branch_protection_rule", "branch protection rule", "rule"),
-    ("code_scanning_alert", "code scanning alert", "alert"),
-    ("custom_property", "custom property", "definition"),
-    ("dependabot_alert", "Dependabot alert", "alert"),
-    ("deploy_key", "deploy key", "key"),
-    ("discussion", "discussion", "discussion"),
-    (
-        "bypass_request_push_ruleset",
-        "bypass request",
-        "exemption_request",
-    ),
-    (
-        "bypass_request_secret_scanning",
-        "bypass request",
-        "exemption_request",
-    ),
-    (
-        "dismissal_request_code_scanning",
-        "dismissal request",
-        "exemption_request",
-    ),
-    (
-        "dismissal_request_dependabot",
-        "dismissal request",
-        "exemption_request",
-    ),
-    (
-        "dismissal_request_secret_scanning",
-        "dismissal request",
-        "exemption_request",
-    ),
-    (
-        "exemption_request_push_ruleset",
-        "bypass request",
-        "exemption_request",
-    ),
-    ("installation", "installation of app", "installation"),
-    (
-        "marketplace_purchase",
-        "marketplace plan",
-        "marketplace_purchase",
-    ),
-    ("label", "label", "label"),
-    ("merge_group", "merge group", "merge_group"),
-    ("milestone", "milestone", "milestone"),
-    (
-        "organization_custom_property",
-        "custom property",
-        "definition",
-    ),
-    ("package", "package", "package"),
-    (
-        "personal_access_token_request",
-        "request for an access token",
-        "personal_access_token_request",
-    ),
-    ("project", "project", "project"),
-    ("project_card", "project card", "project_card"),
-    ("project_column", "project column", "project_column"),
-    ("projects_v2", "project", "projects_v2"),
-    ("projects_v2_item", "project item", "projects_v2_item"),
-    (
-        "projects_v2_status_update",
-        "project status",
-        "projects_v2_status_update",
-    ),
-    ("registry_package", "package", "registry_package"),
-    (
-        "repository_advisory",
-        "security advisory",
-        "repository_advisory",
-    ),
-    ("repository_ruleset", "ruleset", "repository_ruleset"),
-    (
-        "repository_vulnerability_alert",
-        "vulnerability alert",
-        "alert",
-    ),
-    ("secret_scanning_alert", "secret scanning alert", "alert"),
-    (
-        "security_advisory",
-        "security advisory",
-        "security_advisory",
-    ),
-    ("sponsorship", "sponsorship", "sponsorship"),
-    ("team", "team", "team"),
-    ("user", "user", "user"),
-    ("hook", "webhook", "hook"),
-];
+/// The path of the object in the body that people created, changed or removed.
+fn object_of(event_type: &str) -> &str {
+    match event_type {
+        "branch_protection_rule" => "rule",
+        "code_scanning_alert"
+        | "dependabot_alert"
+        | "repository_vulnerability_alert"
+        | "secret_scanning_alert" => "alert",
+        "custom_property" | "organization_custom_property" => "definition",
+        "deploy_key" => "key",
+        "bypass_request_push_ruleset"
+        | "bypass_request_secret_scanning"
+        | "dismissal_request_code_scanning"
+        | "dismissal_request_dependabot"
+        | "dismissal_request_secret_scanning"
+        | "exemption_request_push_ruleset" => "exemption_request",
+        other => other,
+    }
+}
+
+/// What people call that object.
+fn noun_of(event_type: &str) -> String {
+    let noun = match event_type {
+        "bypass_request_push_ruleset"
+        | "bypass_request_secret_scanning"
+        | "exemption_request_push_ruleset" => "bypass request",
+        "dependabot_alert" => "Dependabot alert",
+        "dismissal_request_code_scanning"
+        | "dismissal_request_dependabot"
+        | "dismissal_request_secret_scanning" => "dismissal request",
+        "hook" => "webhook",
+        "installation" => "installation of app",
+        "marketplace_purchase" => "marketplace plan",
+        "organization_custom_property" => "custom property",
+        "personal_access_token_request" => "request for an access token",
+        "projects_v2" => "project",
+        "projects_v2_item" => "project item",
+        "projects_v2_status_update" => "project status",
+        "registry_package" => "package",
+        "repository_advisory" => "security advisory",
+        "repository_ruleset" => "ruleset",
+        "repository_vulnerability_alert" => "vulnerability alert",
+        other => return spaced(other),
+    };
+    noun.to_owned()
+}
 
 /// Fields that may contain the name of a thing.
 const NAMES: [&str; 16] = [
@@ -141,8 +95,12 @@ const NAMES: [&str; 16] = [
 ];
 
 /// Describes an event; its people and repository are known already, if the payload has them.
-pub(super) fn describe(event_type: &str, json: &[u8], dialect: Dialect, activity: &mut Activity) {
-    let tree = Tree::read(json);
+pub(super) fn describe(
+    event_type: &str,
+    json: &Tree<'_>,
+    dialect: Dialect,
+    activity: &mut Activity,
+) {
     let places = [
         "organization.login",
         "organization.username",
@@ -153,23 +111,23 @@ pub(super) fn describe(event_type: &str, json: &[u8], dialect: Dialect, activity
         "package.owner.login",
     ];
     if activity.repository.is_none() {
-        activity.repository = tree.first(&places).map(str::to_owned);
+        activity.repository = json.owned(&places);
     }
     if activity.details.repository_url.is_none() {
         let urls = ["package.repository.html_url", "run.repository.html_url"];
-        activity.details.repository_url = tree.first(&urls).map(str::to_owned);
+        activity.details.repository_url = json.owned(&urls);
     }
     let mut describer = Describer {
-        action: tree.text("action").unwrap_or_default().to_owned(),
-        tree,
+        action: json.text("action").unwrap_or_default(),
+        json,
         activity,
     };
     describer.describe(event_type, dialect);
 }
 
 struct Describer<'a> {
-    tree: Tree,
-    action: String,
+    json: &'a Tree<'a>,
+    action: &'a str,
     activity: &'a mut Activity,
 }
 
@@ -210,7 +168,7 @@ impl Describer<'_> {
             "ping" => self.named("ping"),
             "meta" => self.did("removed the webhook".to_owned(), None),
             "installation_repositories" => {
-                let deed = match self.action.as_str() {
+                let deed = match self.action {
                     "removed" => "took repositories from an app",
                     _ => "gave an app access to more repositories",
                 };
@@ -218,7 +176,7 @@ impl Describer<'_> {
             }
             "repository_dispatch" => self.did(format!("dispatched {}", self.action), None),
             "workflow_dispatch" => {
-                let name = self.tree.text("workflow").unwrap_or("a workflow");
+                let name = self.json.text("workflow").unwrap_or("a workflow");
                 let deed = format!("dispatched {}", name.rsplit('/').next().unwrap_or(name));
                 self.did(deed, None);
             }
@@ -229,7 +187,7 @@ impl Describer<'_> {
 
     fn did(&mut self, deed: String, url: Option<String>) {
         self.activity.deed = deed;
-        self.activity.details.tone = Tone::of_action(&self.action);
+        self.activity.details.tone = Tone::of_action(self.action);
         if url.is_some() {
             self.activity.details.url = url;
         }
@@ -238,18 +196,12 @@ impl Describer<'_> {
     /// Describes it only by its name and its sender.
     fn named(&mut self, name: &str) {
         self.did(name.to_owned(), None);
-        self.person_last();
-    }
-
-    fn person_last(&mut self) {
-        if let Some(actor) = self.activity.actor.take() {
-            self.activity.deed = format!("{}, by {actor}", self.activity.deed);
-        }
+        self.activity.name_person_last();
     }
 
     fn ran(&mut self, event_type: &str) {
-        let tree = std::mem::take(&mut self.tree);
-        let run = run_of(event_type, &tree, &self.action);
+        let tree = self.json;
+        let run = run_of(event_type, tree, self.action);
         let (words, tone) = ended(run.status);
         let mut deed = format!("{} {words}", run.what);
         let branch = run.branch.map(|branch| short(branch).1.to_owned());
@@ -262,18 +214,18 @@ impl Describer<'_> {
         }
         let triggers = ["run.trigger_user.login", "run.trigger_user.username"];
         if self.activity.actor.is_none() {
-            self.activity.actor = tree.first(&triggers).map(str::to_owned);
+            self.activity.actor = tree.owned(&triggers);
         }
         let is_page = |url: &&str| url.starts_with("http");
         let url = run.url.filter(is_page).map(str::to_owned);
         self.did(deed, url);
-        self.person_last();
+        self.activity.name_person_last();
         self.activity.details.tone = tone;
         self.activity.branch = branch;
     }
 
     fn deployment(&mut self) {
-        let tree = std::mem::take(&mut self.tree);
+        let tree = self.json;
         let reference = tree.text("deployment.ref").map(|name| short(name).1);
         let what = reference.unwrap_or("something");
         let place = tree.text("deployment.environment").unwrap_or("somewhere");
@@ -284,25 +236,25 @@ impl Describer<'_> {
         let is_commit =
             |name: &&str| name.len() == 40 && name.bytes().all(|b| b.is_ascii_hexdigit());
         self.activity.branch = reference.filter(|name| !is_commit(name)).map(str::to_owned);
-        self.activity.details.text = tree.text("deployment.description").map(str::to_owned);
+        self.activity.details.text = tree.owned(&["deployment.description"]);
     }
 
     fn wiki_page(&mut self, dialect: Dialect) {
-        let page = self.tree.text("page").unwrap_or("a page").to_owned();
-        let remark = self.tree.text("comment");
+        let page = self.json.text("page").unwrap_or("a page").to_owned();
+        let remark = self.json.text("comment");
         let remark = remark.map_or_else(String::new, |text| format!(" ({text})"));
         let repository = self.activity.details.repository_url.clone();
         let is_there = self.action != "deleted" && dialect != Dialect::Github;
         let url = repository.filter(|_| is_there);
         let url = url.map(|repository| format!("{repository}/wiki/{}", path(&page)));
-        let deed = done(&self.action, &format!("wiki page {page}{remark}"));
+        let deed = done(self.action, &format!("wiki page {page}{remark}"));
         self.did(deed, url);
     }
 
     fn wiki_pages(&mut self) {
-        let pages = self.tree.list("pages");
+        let pages = self.json.list("pages");
         let first = pages.first().unwrap_or(&Tree::Nothing);
-        let name = |page: &Tree| {
+        let name = |page: &Tree<'_>| {
             page.first(&["title", "page_name"])
                 .unwrap_or("a page")
                 .to_owned()
@@ -317,12 +269,12 @@ impl Describer<'_> {
                 format!("changed {count} wiki pages: {}", names.join(", "))
             }
         };
-        let url = first.text("html_url").map(str::to_owned);
+        let url = first.owned(&["html_url"]);
         self.did(deed, url);
     }
 
     fn repository(&mut self) {
-        let tree = &self.tree;
+        let tree = self.json;
         let from = tree.first(&[
             "changes.repository.name.from",
             "changes.owner.from.user.login",
@@ -333,7 +285,7 @@ impl Describer<'_> {
             (Some(_), _) => "the default branch",
             (None, _) => "the repository",
         };
-        let mut deed = done(&self.action, what);
+        let mut deed = done(self.action, what);
         if let Some(from) = from {
             let from = if self.action == "edited" {
                 format!(" (it was {from})")
@@ -348,7 +300,7 @@ impl Describer<'_> {
     }
 
     fn people(&mut self, event_type: &str) {
-        let tree = &self.tree;
+        let tree = self.json;
         let who = tree.first(&[
             "member.login",
             "membership.user.login",
@@ -365,7 +317,7 @@ impl Describer<'_> {
         } else {
             "the organisation".to_owned()
         };
-        let deed = match (event_type, self.action.as_str()) {
+        let deed = match (event_type, self.action) {
             ("team_add", _) => format!("gave team {team} access"),
             (_, "added" | "member_added") => format!("added {who} to {place}"),
             (_, "removed" | "member_removed") => format!("removed {who} from {place}"),
@@ -379,27 +331,27 @@ impl Describer<'_> {
             (_, action) => done(action, who),
         };
         self.did(deed, None);
-        self.activity.details.tone = match self.action.as_str() {
+        self.activity.details.tone = match self.action {
             "removed" | "member_removed" | "deleted" => Tone::Bad,
             _ => Tone::Plain,
         };
     }
 
     fn talk(&mut self, event_type: &str) {
-        let tree = std::mem::take(&mut self.tree);
+        let tree = self.json;
         let commit = tree.text("comment.commit_id").unwrap_or_default();
         let (object, what) = match event_type {
             "commit_comment" => {
                 let id: String = commit.chars().take(7).collect();
                 ("comment", format!("commit {id}"))
             }
-            "discussion_comment" => ("discussion", numbered("discussion", &tree, "discussion")),
+            "discussion_comment" => ("discussion", numbered("discussion", tree, "discussion")),
             _ => (
                 "pull_request",
-                numbered("pull request", &tree, "pull_request"),
+                numbered("pull request", tree, "pull_request"),
             ),
         };
-        let deed = match (event_type, self.action.as_str()) {
+        let deed = match (event_type, self.action) {
             ("pull_request_review_thread", action) => {
                 format!("{} a thread of {what}", past(action))
             }
@@ -412,17 +364,17 @@ impl Describer<'_> {
             &format!("{object}.html_url"),
         ]);
         self.did(deed, url.map(str::to_owned));
-        self.activity.title = tree.text(&format!("{object}.title")).map(str::to_owned);
+        self.activity.title = tree.owned(&[&format!("{object}.title")]);
         self.activity.details.tone = Tone::Plain;
-        if matches!(self.action.as_str(), "created" | "edited") {
-            self.activity.details.text = tree.text("comment.body").map(str::to_owned);
+        if matches!(self.action, "created" | "edited") {
+            self.activity.details.text = tree.owned(&["comment.body"]);
         }
-        self.activity.branch = tree.text("pull_request.base.ref").map(str::to_owned);
+        self.activity.branch = tree.owned(&["pull_request.base.ref"]);
     }
 
     /// One issue became part of another, or is blocked by it.
     fn related(&mut self, event_type: &str) {
-        let tree = std::mem::take(&mut self.tree);
+        let tree = self.json;
         let number = |object: &str| tree.text(&format!("{object}.number"));
         let (one, other, how) = match event_type {
             "sub_issues" => ("sub_issue", "parent_issue", "a part of"),
@@ -436,19 +388,19 @@ impl Describer<'_> {
             false => "",
         };
         let deed = format!("made issue #{first} {made}{how} #{second}");
-        let url = tree.text(&format!("{one}.html_url")).map(str::to_owned);
+        let url = tree.owned(&[&format!("{one}.html_url")]);
         self.did(deed, url);
-        self.activity.title = tree.text(&format!("{one}.title")).map(str::to_owned);
+        self.activity.title = tree.owned(&[&format!("{one}.title")]);
     }
 
     /// A deployment waits for a person's approval, or was approved or rejected.
     fn review(&mut self, event_type: &str) {
-        let tree = std::mem::take(&mut self.tree);
+        let tree = self.json;
         let place = tree.first(&["environment", "workflow_job_run.environment"]);
         let place = place.map_or_else(String::new, |place| format!(" to {place}"));
-        let approver = tree.text("approver.login").map(str::to_owned);
-        let requested = tree.text("requestor.login").map(str::to_owned);
-        let deed = match (event_type, self.action.as_str()) {
+        let approver = tree.owned(&["approver.login"]);
+        let requested = tree.owned(&["requestor.login"]);
+        let deed = match (event_type, self.action) {
             ("deployment_review", "approved") => format!("approved the deployment{place}"),
             ("deployment_review", "rejected") => format!("rejected the deployment{place}"),
             _ => format!("asked for leave to deploy{place}"),
@@ -463,12 +415,10 @@ impl Describer<'_> {
 
     /// Something was created, changed or removed.
     fn thing(&mut self, event_type: &str) {
-        let tree = std::mem::take(&mut self.tree);
-        let known = THINGS.iter().find(|(name, _, _)| *name == event_type);
-        let noun = known.map_or_else(|| spaced(event_type), |(_, noun, _)| (*noun).to_owned());
-        let object = tree.at(known.map_or(event_type, |(_, _, object)| object));
-        let mut what = noun;
-        let name = object.first(&NAMES).map(str::to_owned);
+        let tree = self.json;
+        let object = tree.at(object_of(event_type));
+        let mut what = noun_of(event_type);
+        let name = object.owned(&NAMES);
         let version = object.first(&["package_version.version", "version"]);
         match (object.text("number"), &name) {
             (Some(number), _) => what = format!("{what} #{number}"),
@@ -481,9 +431,9 @@ impl Describer<'_> {
         if object.has("number") {
             self.activity.title = name;
         }
-        let action = self.action.clone();
+        let action = self.action;
         let is_phrase = |action: &str| past(action) == spaced(action) && action.contains('_');
-        let deed = match (self.activity.actor.is_some(), action.as_str()) {
+        let deed = match (self.activity.actor.is_some(), action) {
             (_, "") => return self.named(&what),
             // Some actions do not apply to a thing as an object: `checks_requested`.
             (_, action) if is_phrase(action) && done(action, "").trim() == spaced(action) => {
@@ -498,25 +448,21 @@ impl Describer<'_> {
         let is_alert = event_type.contains("alert") || event_type.contains("advisory");
         let details = &mut self.activity.details;
         if is_alert {
-            details.tone = match action.as_str() {
+            details.tone = match action {
                 "fixed" | "resolved" | "closed_by_user" | "dismissed" | "auto_dismissed"
                 | "withdrawn" | "resolve" | "dismiss" | "validated" => Tone::Done,
                 _ => Tone::Bad,
             };
         }
-        if matches!(action.as_str(), "created" | "opened" | "edited") {
-            details.text = object.first(&["body", "description"]).map(str::to_owned);
+        if matches!(action, "created" | "opened" | "edited") {
+            details.text = object.owned(&["body", "description"]);
         }
-        let names = object.list("labels").iter();
-        let names: Vec<Option<String>> = names
-            .map(|label| label.text("name").map(str::to_owned))
-            .collect();
-        details.add("Labels", names);
+        details.add_list("Labels", object, "labels", &["name"]);
     }
 }
 
 /// A thing with its number: `discussion #9`.
-fn numbered(noun: &str, tree: &Tree, object: &str) -> String {
+fn numbered(noun: &str, tree: &Tree<'_>, object: &str) -> String {
     match tree.text(&format!("{object}.number")) {
         Some(number) => format!("{noun} #{number}"),
         None => format!("a {noun}"),
@@ -524,7 +470,7 @@ fn numbered(noun: &str, tree: &Tree, object: &str) -> String {
 }
 
 /// What is shown of a run.
-fn run_of<'a>(event_type: &str, tree: &'a Tree, action: &'a str) -> Run<'a> {
+fn run_of<'a>(event_type: &str, tree: &'a Tree<'a>, action: &'a str) -> Run<'a> {
     let object = tree.at(event_type);
     let named = |noun: &str, name: Option<&str>| match name {
         Some(name) => format!("{noun} {name}"),

@@ -31,6 +31,12 @@ pub(super) fn is_zero(commit: Option<&str>) -> bool {
     commit.is_some_and(|id| !id.is_empty() && id.bytes().all(|digit| digit == b'0'))
 }
 
+/// Whether a link to a comparison leads to a page. For a new branch it has an all-zero commit, and leads to
+/// none.
+pub(super) fn is_page(compare_url: &str) -> bool {
+    !compare_url.contains("0000000")
+}
+
 /// The name of a branch or tag in the path of a URL. It may be several segments.
 pub(super) fn path(name: &str) -> String {
     const KEPT: &AsciiSet = &NON_ALPHANUMERIC

@@ -11,22 +11,16 @@ use super::verdict::{Assessment, Verdict, of_chat, said, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
-use crate::model::lenient::{self, Text};
+use crate::model::lenient::{self, Tree};
 use crate::time::Timestamp;
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Body {
-    code: Text,
-    message: Text,
-    /// Seconds, with a fraction. Kept as a number's text and parsed below.
-    retry_after: Option<serde_json::Number>,
+pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
+    lenient::read(&reply.body, &[], |body| read_body(body, reply, now))
 }
 
-pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
-    let body: Body = lenient::read(&reply.body);
-    let code = body.code.0.as_deref();
-    let message = shorten(body.message.0.as_deref().unwrap_or_default());
+fn read_body(body: &Tree<'_>, reply: &Response, now: Timestamp) -> Assessment {
+    let code = body.text("code");
+    let message = shorten(body.text("message").unwrap_or_default());
     let explained = |advice: &str| {
         let name = match code {
             Some(code) => format!("Discord {} (code {code})", reply.status),
@@ -40,9 +34,11 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
             ..Verdict::ACCEPTED.into()
         },
         (429, _) => {
-            let asked = body
-                .retry_after
-                .and_then(|number| seconds(&number.to_string()));
+            // Seconds, with a fraction.
+            let asked = match body.at("retry_after") {
+                Tree::Fraction(number) => seconds(number),
+                _ => body.text("retry_after").and_then(seconds),
+            };
             let header = retry_after(reply, now).map(|at| at.since(now));
             let wait = asked.max(header).or(spent(reply));
             let why = said(&["Discord 429", &message]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::verdict::{Assessment, Verdict, of_chat, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
-use crate::model::lenient::{self, Text};
+use crate::model::lenient;
 use crate::time::Timestamp;
 
 /// Pause after one message too many: the limit is per minute.
@@ -20,24 +20,19 @@ pub(super) struct Coded {
     pub(super) whole: String,
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Body {
-    errcode: Text,
-    errmsg: Text,
-}
-
 /// Reads a robot's response, or judges a response that has no `errcode`.
 pub(super) fn answer(chat: Chat, reply: &Response, now: Timestamp) -> Result<Coded, Assessment> {
     if !(200..300).contains(&reply.status) {
         return Err(of_chat(chat, reply, now).or_rate_limited(reply, SLOW_DOWN));
     }
-    let body: Body = lenient::read(&reply.body);
-    let Some(code) = body.errcode.0 else {
+    let (code, whole) = lenient::read(&reply.body, &[], |body| {
+        (body.owned(&["errcode"]), body.owned(&["errmsg"]))
+    });
+    let Some(code) = code else {
         let why = format!("{}'s reply has no errcode: is the URL right?", chat.title());
         return Err(Verdict::retryable(why).into());
     };
-    let whole = body.errmsg.0.unwrap_or_default();
+    let whole = whole.unwrap_or_default();
     Ok(Coded {
         code,
         message: essence(&whole),

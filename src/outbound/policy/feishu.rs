@@ -12,37 +12,27 @@ use super::verdict::{Assessment, Verdict, of_chat, said, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::header::first_value;
-use crate::model::lenient::{self, Text};
+use crate::model::lenient;
 use crate::time::Timestamp;
 
 /// Pause after throttling without a wait time.
 const SLOW_DOWN: Duration = Duration::from_secs(7);
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Body {
-    code: Text,
-    msg: Text,
-    #[serde(rename = "StatusCode")]
-    status_code: Text,
-    #[serde(rename = "StatusMessage")]
-    status_message: Text,
-}
-
 pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
-    let body: Body = lenient::read(&reply.body);
-    let message = body.msg.0.or(body.status_message.0).unwrap_or_default();
+    let (code, message) = lenient::read(&reply.body, &[], |body| {
+        let message = body.first(&["msg", "StatusMessage"]).unwrap_or_default();
+        (body.owned(&["code", "StatusCode"]), shorten(message))
+    });
     let is_success = (200..300).contains(&reply.status);
     let wait = wait(reply, now);
     let by_status = || of_chat(Chat::Feishu, reply, now).or_rate_limited(reply, wait);
-    let Some(code) = body.code.0.or(body.status_code.0) else {
+    let Some(code) = code else {
         return if is_success {
             Verdict::retryable("Feishu's reply has no code: is the URL right?").into()
         } else {
             by_status()
         };
     };
-    let message = shorten(&message);
     let explained = |advice: &str| said(&[&format!("Feishu {code}"), &message, advice]);
     let words = message.to_lowercase();
     let verdict = match code.as_str() {
