@@ -93,6 +93,8 @@
 //! | box | one database file; its random id, a part of every outer id, separates its ids from those of other files |
 //! | mark | the last part of an outer id, drawn by each process that creates rows: it separates the ids of a file from those of its copies |
 
+#[macro_use]
+mod names;
 pub mod cli;
 pub mod error;
 #[cfg(test)]

@@ -1,6 +1,5 @@
 //! An attempt: one HTTP try of a delivery, with the request and the response.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -24,25 +23,11 @@ pub enum Outcome {
     Unreachable,
 }
 
-impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Outcome; 3] = [Outcome::Delivered, Outcome::Refused, Outcome::Unreachable];
-
-    /// The name used in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Outcome::Delivered => "delivered",
-            Outcome::Refused => "refused",
-            Outcome::Unreachable => "unreachable",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+names!(Outcome, "outcome":
+    Delivered = "delivered",
+    Refused = "refused",
+    Unreachable = "unreachable",
+);
 
 /// What an endpoint answered.
 #[derive(Debug, Clone, Default)]

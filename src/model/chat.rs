@@ -58,27 +58,15 @@ const HOSTS: [(&str, Chat); 10] = [
     ("open.larksuite.com", Chat::Feishu),
 ];
 
+names!(Chat, "chat":
+    Slack = "slack",
+    Discord = "discord",
+    Dingtalk = "dingtalk",
+    Wecom = "wecom",
+    Feishu = "feishu",
+);
+
 impl Chat {
-    /// Every chat, in the order of the help text.
-    pub const ALL: [Chat; 5] = [
-        Chat::Slack,
-        Chat::Discord,
-        Chat::Dingtalk,
-        Chat::Wecom,
-        Chat::Feishu,
-    ];
-
-    /// The name used on the command line, in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Chat::Slack => "slack",
-            Chat::Discord => "discord",
-            Chat::Dingtalk => "dingtalk",
-            Chat::Wecom => "wecom",
-            Chat::Feishu => "feishu",
-        }
-    }
-
     /// The product's own name.
     pub fn title(self) -> &'static str {
         match self {
@@ -88,11 +76,6 @@ impl Chat {
             Chat::Wecom => "WeCom",
             Chat::Feishu => "Feishu",
         }
-    }
-
-    /// The chat with this name.
-    pub fn of_name(name: &str) -> Option<Chat> {
-        Chat::ALL.into_iter().find(|chat| chat.name() == name)
     }
 
     /// How many messages it accepts per time. Discord reports this in its replies instead.

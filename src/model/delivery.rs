@@ -1,11 +1,7 @@
 //! A delivery: one event owed to one endpoint. It has the state.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, ReplayId};
 use crate::model::window::Windows;
 use crate::time::Timestamp;
@@ -26,46 +22,12 @@ pub enum State {
     Cancelled,
 }
 
-impl State {
-    /// Every state, in the order of the life cycle.
-    pub const ALL: [State; 4] = [
-        State::Pending,
-        State::Delivered,
-        State::Dead,
-        State::Cancelled,
-    ];
-
-    /// The name used on the command line, in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            State::Pending => "pending",
-            State::Delivered => "delivered",
-            State::Dead => "dead",
-            State::Cancelled => "cancelled",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for State {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<State> {
-        State::ALL
-            .into_iter()
-            .find(|state| state.name() == text)
-            .ok_or_else(|| {
-                Error::misuse(format!(
-                    "unknown state `{text}`; one of pending, delivered, dead, cancelled"
-                ))
-            })
-    }
-}
+names!(State, "state":
+    Pending = "pending",
+    Delivered = "delivered",
+    Dead = "dead",
+    Cancelled = "cancelled",
+);
 
 /// A state change of a delivery, or an event that may cause one.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -76,7 +76,7 @@ impl Format {
         match (name, template) {
             ("raw", None) => Some(Format::Raw),
             ("template", Some(template)) => Some(Format::Template(template)),
-            (name, None) => Chat::of_name(name).map(Format::Chat),
+            (name, None) => name.parse().ok().map(Format::Chat),
             _ => None,
         }
     }

@@ -1,11 +1,9 @@
 //! The kinds of senders: a closed set, with the defaults of each.
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::signature::{Secret, gitee, standard};
 
 /// The kind of a sender. It decides how requests are verified and how events get their type and key.
@@ -29,33 +27,18 @@ pub enum SourceKind {
     Generic,
 }
 
+names!(SourceKind, "source kind":
+    Gogs = "gogs",
+    Gitee = "gitee",
+    Gitea = "gitea",
+    Forgejo = "forgejo",
+    Github = "github",
+    Gitlab = "gitlab",
+    Standard = "standard",
+    Generic = "generic",
+);
+
 impl SourceKind {
-    /// Every kind, in the order of the help text.
-    pub const ALL: [SourceKind; 8] = [
-        SourceKind::Gogs,
-        SourceKind::Gitee,
-        SourceKind::Gitea,
-        SourceKind::Forgejo,
-        SourceKind::Github,
-        SourceKind::Gitlab,
-        SourceKind::Standard,
-        SourceKind::Generic,
-    ];
-
-    /// The name used on the command line, in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            SourceKind::Gogs => "gogs",
-            SourceKind::Gitee => "gitee",
-            SourceKind::Gitea => "gitea",
-            SourceKind::Forgejo => "forgejo",
-            SourceKind::Github => "github",
-            SourceKind::Gitlab => "gitlab",
-            SourceKind::Standard => "standard",
-            SourceKind::Generic => "generic",
-        }
-    }
-
     /// What a known key means, by default.
     ///
     /// Gogs, GitHub and GitLab repeat a key when a person presses Redelivery or Resend (Gogs also at once,
@@ -221,7 +204,7 @@ impl SourceKind {
     /// Checks that this kind can verify with the secret.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when it cannot, with a way to make a valid secret.
+    /// [`Error::Misuse`](crate::Error::Misuse) when it cannot, with a way to make a valid secret.
     pub fn check_secret(self, secret: &Secret) -> Result<()> {
         match self {
             SourceKind::Standard => standard::check_verifying(secret),
@@ -230,26 +213,6 @@ impl SourceKind {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl fmt::Display for SourceKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for SourceKind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<SourceKind> {
-        SourceKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
-            .ok_or_else(|| {
-                let names = SourceKind::ALL.map(SourceKind::name).join(", ");
-                Error::misuse(format!("unknown source kind `{text}`; one of {names}"))
-            })
     }
 }
 
@@ -263,23 +226,4 @@ pub enum OnRepeat {
     Replay,
 }
 
-impl OnRepeat {
-    /// The name used on the command line and in SQL.
-    pub fn name(self) -> &'static str {
-        match self {
-            OnRepeat::Ignore => "ignore",
-            OnRepeat::Replay => "replay",
-        }
-    }
-}
-
-impl FromStr for OnRepeat {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<OnRepeat> {
-        [OnRepeat::Ignore, OnRepeat::Replay]
-            .into_iter()
-            .find(|choice| choice.name() == text)
-            .ok_or_else(|| Error::misuse(format!("unknown --on-repeat `{text}`; ignore or replay")))
-    }
-}
+names!(OnRepeat, "--on-repeat": Ignore = "ignore", Replay = "replay");

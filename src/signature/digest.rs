@@ -1,8 +1,5 @@
 //! The HMAC that most schemes are built on: its hash and its text encoding.
 
-use std::fmt;
-use std::str::FromStr;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -11,9 +8,8 @@ use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq;
 
 use super::{Rejection, Secret};
-use crate::error::{Error, Result};
 
-/// The hash of the HMAC.
+/// The hash of the HMAC. Senders write its name before the equals sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     /// SHA-1. It is still sound for an HMAC, and old senders support nothing else.
@@ -33,21 +29,9 @@ pub enum Encoding {
     Base64,
 }
 
+names!(Algorithm, "algorithm": Sha1 = "sha1", Sha256 = "sha256", Sha512 = "sha512");
+
 impl Algorithm {
-    /// Every algorithm, in the order of the help text.
-    pub const ALL: [Algorithm; 3] = [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
-
-    /// Returns the name used on the command line.
-    ///
-    /// Senders write the same name before the equals sign.
-    pub fn name(self) -> &'static str {
-        match self {
-            Algorithm::Sha1 => "sha1",
-            Algorithm::Sha256 => "sha256",
-            Algorithm::Sha512 => "sha512",
-        }
-    }
-
     /// Computes the HMAC of these texts, one after the other (RFC 2104).
     pub(super) fn hmac(self, secret: &Secret, texts: &[&[u8]]) -> Vec<u8> {
         fn run<M: Mac + KeyInit>(key: &[u8], texts: &[&[u8]]) -> Vec<u8> {
@@ -89,18 +73,9 @@ pub(super) fn same(claimed: &[u8], made: &[u8]) -> std::result::Result<(), Rejec
     }
 }
 
+names!(Encoding, "encoding": Hex = "hex", Base64 = "base64");
+
 impl Encoding {
-    /// Every encoding, in the order of the help text.
-    pub const ALL: [Encoding; 2] = [Encoding::Hex, Encoding::Base64];
-
-    /// Returns the name used on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Encoding::Hex => "hex",
-            Encoding::Base64 => "base64",
-        }
-    }
-
     /// Describes a digest's form, for a sender that sent something else.
     pub(super) fn form(self, algorithm: Algorithm) -> String {
         let bytes = match algorithm {
@@ -126,39 +101,5 @@ impl Encoding {
             Encoding::Hex => hex::decode(text).ok(),
             Encoding::Base64 => STANDARD.decode(text).ok(),
         }
-    }
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for Encoding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Algorithm> {
-        let named = Algorithm::ALL.into_iter().find(|one| one.name() == text);
-        named.ok_or_else(|| {
-            Error::misuse(format!(
-                "unknown algorithm `{text}`; one of sha1, sha256, sha512"
-            ))
-        })
-    }
-}
-
-impl FromStr for Encoding {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Encoding> {
-        let named = Encoding::ALL.into_iter().find(|one| one.name() == text);
-        named.ok_or_else(|| Error::misuse(format!("unknown encoding `{text}`; hex or base64")))
     }
 }

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit};
@@ -53,31 +52,17 @@ pub enum Scheme {
     Generic,
 }
 
+names!(Scheme, "signature scheme":
+    None = "none",
+    Standard = "standard",
+    Github = "github",
+    Gogs = "gogs",
+    Gitea = "gitea",
+    Gitee = "gitee",
+    Generic = "generic",
+);
+
 impl Scheme {
-    /// Every scheme, in the order of the help text.
-    pub const ALL: [Scheme; 7] = [
-        Scheme::None,
-        Scheme::Standard,
-        Scheme::Github,
-        Scheme::Gogs,
-        Scheme::Gitea,
-        Scheme::Gitee,
-        Scheme::Generic,
-    ];
-
-    /// Returns the name used on the command line, in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Scheme::None => "none",
-            Scheme::Standard => "standard",
-            Scheme::Github => "github",
-            Scheme::Gogs => "gogs",
-            Scheme::Gitea => "gitea",
-            Scheme::Gitee => "gitee",
-            Scheme::Generic => "generic",
-        }
-    }
-
     /// Checks that a secret fits this scheme, before it is stored.
     ///
     /// # Errors
@@ -189,26 +174,6 @@ impl Scheme {
             }
             Scheme::Generic => rules.sign(newest, message),
         })
-    }
-}
-
-impl fmt::Display for Scheme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Scheme {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Scheme> {
-        Scheme::ALL
-            .into_iter()
-            .find(|scheme| scheme.name() == text)
-            .ok_or_else(|| {
-                let names = Scheme::ALL.map(Scheme::name).join(", ");
-                Error::misuse(format!("unknown signature scheme `{text}`; one of {names}"))
-            })
     }
 }
 

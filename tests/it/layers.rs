@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// What each part may import, besides itself, `error`, `time` and `caught`.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
@@ -36,6 +36,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("signature", &[]),
     ("time", &[]),
     ("error", &[]),
+    ("names", &[]),
     ("panics", &[]),
     ("fuzz", &[]),
 ];

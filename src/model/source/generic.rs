@@ -88,37 +88,12 @@ pub enum Handshake {
     Cloudevents,
 }
 
-impl Handshake {
-    /// Every handshake, in the order of the help text.
-    pub const ALL: [Handshake; 4] = [
-        Handshake::Slack,
-        Handshake::Challenge,
-        Handshake::Microsoft,
-        Handshake::Cloudevents,
-    ];
-
-    /// The name used on the command line and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Handshake::Slack => "slack",
-            Handshake::Challenge => "challenge",
-            Handshake::Microsoft => "microsoft",
-            Handshake::Cloudevents => "cloudevents",
-        }
-    }
-}
-
-impl FromStr for Handshake {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Handshake> {
-        let mut all = Handshake::ALL.into_iter();
-        all.find(|one| one.name() == text).ok_or_else(|| {
-            let names = Handshake::ALL.map(Handshake::name).join(", ");
-            Error::misuse(format!("unknown handshake `{text}`; one of {names}"))
-        })
-    }
-}
+names!(Handshake, "handshake":
+    Slack = "slack",
+    Challenge = "challenge",
+    Microsoft = "microsoft",
+    Cloudevents = "cloudevents",
+);
 
 /// A known sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,36 +114,15 @@ pub enum Preset {
     Shopify,
 }
 
-impl Preset {
-    /// Every preset, in the order of the help text.
-    pub const ALL: [Preset; 7] = [
-        Preset::Bitbucket,
-        Preset::Stripe,
-        Preset::Slack,
-        Preset::Grafana,
-        Preset::Alertmanager,
-        Preset::Sentry,
-        Preset::Shopify,
-    ];
-
-    /// The name used on the command line and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Preset::Bitbucket => "bitbucket",
-            Preset::Stripe => "stripe",
-            Preset::Slack => "slack",
-            Preset::Grafana => "grafana",
-            Preset::Alertmanager => "alertmanager",
-            Preset::Sentry => "sentry",
-            Preset::Shopify => "shopify",
-        }
-    }
-
-    /// The preset with this name.
-    pub fn of_name(name: &str) -> Option<Preset> {
-        Preset::ALL.into_iter().find(|preset| preset.name() == name)
-    }
-}
+names!(Preset, "preset":
+    Bitbucket = "bitbucket",
+    Stripe = "stripe",
+    Slack = "slack",
+    Grafana = "grafana",
+    Alertmanager = "alertmanager",
+    Sentry = "sentry",
+    Shopify = "shopify",
+);
 
 /// Where a text comes from.
 #[derive(Debug, Clone)]
@@ -265,7 +219,7 @@ impl GenericRules {
         rules.key_from = origin("key_header", "key_expr")?;
         rules.auth = text("auth").map(str::parse).transpose()?;
         rules.handshake = text("handshake").map(str::parse).transpose()?;
-        rules.preset = text("preset").and_then(Preset::of_name);
+        rules.preset = text("preset").and_then(|name| name.parse().ok());
         Ok(rules)
     }
 

@@ -113,7 +113,7 @@ impl FromStr for SenderKind {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<SenderKind> {
-        if let Some(preset) = Preset::of_name(text) {
+        if let Ok(preset) = text.parse() {
             return Ok(SenderKind::Preset(preset));
         }
         text.parse().map(SenderKind::Kind).map_err(|_| {
