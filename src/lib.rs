@@ -73,6 +73,7 @@
 //! | window | the times at which an endpoint may be sent to |
 //! | hold | nothing is sent to an endpoint until a person resumes it; its deliveries wait |
 //! | filter | a condition that an event must meet before it is owed to an endpoint |
+//! | selection | which events, deliveries or outages are listed or replayed (on pages and in JSON: `filter`) |
 //! | outbox | the view that other programs insert into, in their own transactions |
 //! | delivery | one event owed to one endpoint; it has the state |
 //! | settled | delivered, dead or cancelled: no longer pending |

@@ -4,10 +4,11 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::replay::say_what_is_meant;
-use super::{Context, EXIT_CODES, Limit, given};
+use super::settings::{OfDeliveries, Options};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
-use crate::model::delivery::State;
 use crate::model::diff::{Diff, Side};
+use crate::model::settings::{Listing, Selection};
 use crate::store::Store;
 
 #[derive(Debug, Subcommand)]
@@ -57,35 +58,8 @@ pub(super) enum AttemptCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// Only in this state: pending, delivered, dead, cancelled; the last two as
-    /// far as no replay got through in their place
-    #[arg(long)]
-    state: Option<State>,
-    /// Only dead and cancelled ones in whose place a replay got through
-    #[arg(long)]
-    superseded: bool,
-    /// Only those of this bulk replay
-    #[arg(long, value_name = "ID")]
-    replay: Option<String>,
-    /// Only to this endpoint
-    #[arg(long, value_name = "NAME")]
-    endpoint: Option<String>,
-    /// Only of events of this source
-    #[arg(long, value_name = "NAME")]
-    source: Option<String>,
-    /// Only of events of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Only of this event
-    #[arg(long, value_name = "ID")]
-    event: Option<String>,
-    /// Only since then: an age (2h, 7d), a day or time here (2026-11-28,
-    /// '2026-11-28 10:00', yesterday), or RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only before then
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    conditions: Options<OfDeliveries>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -115,30 +89,13 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
 
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
     let box_id = store.box_id();
-    let asked = [
-        (
-            "state",
-            arguments.state.map(|state| state.name().to_owned()),
-        ),
-        (
-            "superseded",
-            arguments.superseded.then(|| "true".to_owned()),
-        ),
-        ("replay", arguments.replay),
-        ("endpoint", arguments.endpoint),
-        ("source", arguments.source),
-        ("type", arguments.event_type),
-        ("event", arguments.event),
-        ("since", arguments.since),
-        ("until", arguments.until),
-    ];
-    let mut filter = store.delivery_filter(&given(&asked), context.now())?;
+    let (pairs, now) = (arguments.conditions.read()?, context.now());
+    let mut selection = Selection::read(Listing::Deliveries, &pairs, box_id, now)?;
     let deliveries = arguments.limit.pages(|limit| {
-        let page = store.deliveries(&filter, limit)?;
-        filter.before = page.last().map(|delivery| delivery.id);
+        let page = store.deliveries(&selection, limit)?;
+        selection.before = page.last().map(|delivery| delivery.id.0);
         Ok(page)
     })?;
-    let now = context.now();
     let objects: Vec<Value> = deliveries
         .iter()
         .map(|delivery| delivery.json(box_id, now))

@@ -18,12 +18,13 @@ use crate::inbound::IngestConfig;
 use crate::model::delivery::State;
 use crate::model::endpoint::NewEndpoint;
 use crate::model::kind::SourceKind;
+use crate::model::settings::Selection;
 use crate::model::source::NewSource;
 use crate::outbound::Egress;
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
-use crate::store::{DeliveryFilter, Limits, Location, Retention};
+use crate::store::{Limits, Location, Retention};
 use crate::time::{Timestamp, show_span};
 
 /// A Gogs push in the documented format; people and hosts are invented.
@@ -276,7 +277,7 @@ fn wait_until_delivered(
 ) -> Result<crate::model::delivery::DeliveryRecord> {
     let deadline = context.clock.elapsed() + PATIENCE;
     loop {
-        let deliveries = service.store().deliveries(&DeliveryFilter::default(), 1)?;
+        let deliveries = service.store().deliveries(&Selection::default(), 1)?;
         if let Some(delivery) = deliveries
             .into_iter()
             .find(|delivery| delivery.state == State::Delivered)

@@ -7,11 +7,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Context, EXIT_CODES, Limit, given};
+use super::settings::{OfBodies, Options};
+use super::{Context, EXIT_CODES, Limit};
 use crate::error::{Error, Result};
 use crate::model::event::{BODY_BYTES_MAX, EventRecord, NewEvent};
-use crate::model::text::Text;
-use crate::store::{EventFilter, Store};
+use crate::model::settings::{Listing, Selection};
+use crate::store::Store;
 
 /// Longest time that a search takes, since a person waits for it.
 const SEARCH_MAX: Duration = Duration::from_secs(10);
@@ -56,23 +57,8 @@ pub(super) enum EventCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ListArguments {
-    /// Only of this source
-    #[arg(long, value_name = "NAME")]
-    source: Option<String>,
-    /// Only of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Only since then: an age (2h, 7d), a day or time here (2026-11-28,
-    /// '2026-11-28 10:00', yesterday), or RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only before then
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// Only with this text in the body, in upper or lower case; looks back for
-    /// ten seconds and says how far it came
-    #[arg(long, value_name = "TEXT")]
-    text: Option<String>,
+    #[command(flatten)]
+    conditions: Options<OfBodies>,
     #[command(flatten)]
     limit: Limit,
 }
@@ -123,18 +109,13 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     let box_id = store.box_id();
     match command {
         EventCommand::List(arguments) => {
-            let asked = [
-                ("source", arguments.source),
-                ("type", arguments.event_type),
-                ("since", arguments.since),
-                ("until", arguments.until),
-            ];
-            let mut filter = store.event_filter(&given(&asked), context.now())?;
-            let events = match &arguments.text {
-                Some(text) => search(context, &store, &filter, text, arguments.limit.limit)?,
+            let pairs = arguments.conditions.read()?;
+            let mut selection = Selection::read(Listing::Bodies, &pairs, box_id, context.now())?;
+            let events = match selection.text {
+                Some(_) => search(context, &store, &selection, arguments.limit.limit)?,
                 None => arguments.limit.pages(|limit| {
-                    let page = store.events(&filter, limit)?;
-                    filter.before = page.last().map(|event| event.id);
+                    let page = store.events(&selection, limit)?;
+                    selection.before = page.last().map(|event| event.id.0);
                     Ok(page)
                 })?,
             };
@@ -153,18 +134,16 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     }
 }
 
-/// Searches for a text until the time limit, and says how far back it looked.
+/// Searches for a text for ten seconds at most, and says how far back it looked.
 fn search(
     context: &Context,
     store: &Store,
-    filter: &EventFilter,
-    text: &str,
+    selection: &Selection,
     limit: usize,
 ) -> Result<Vec<EventRecord>> {
-    let text = Text::new(text)?;
     let until = context.clock.elapsed() + SEARCH_MAX;
     let go_on = || context.clock.elapsed() < until;
-    let found = store.search_events(filter, Some(&text), limit, go_on)?;
+    let found = store.search_events(selection, limit, go_on)?;
     match found.back_to.filter(|_| found.next.is_some()) {
         Some(at) => context.out.note(&format!(
             "looked back to {at}; to look further: --until {at}"

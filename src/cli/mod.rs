@@ -34,7 +34,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::error::{Error, Result};
 use crate::model::replay::ReplayKind;
 use crate::panics::abort_on_other_panics;
-use crate::store::{FilterPair, Location, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{Location, Missing, PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, SystemClock, Timestamp};
 
 use output::Output;
@@ -373,14 +373,6 @@ impl Limit {
     fn newest<T>(&self, rows: Vec<T>) -> Vec<T> {
         rows.into_iter().rev().take(self.limit).collect()
     }
-}
-
-/// Returns the filters that were given.
-fn given<'a>(asked: &'a [(&'a str, Option<String>)]) -> Vec<FilterPair<'a>> {
-    let asked = asked.iter();
-    asked
-        .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
-        .collect()
 }
 
 /// The error for a `set` without any setting.

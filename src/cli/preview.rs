@@ -6,9 +6,9 @@ use super::Context;
 use crate::error::Result;
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::redact::hide_fields;
+use crate::model::settings::Selection;
 use crate::outbound::{RenderContext, render};
 use crate::signature::Signable;
-use crate::store::DeliveryFilter;
 
 /// Prints what would be sent of an event now.
 pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) -> Result<()> {
@@ -18,10 +18,10 @@ pub(super) fn preview(context: &Context, name: &str, event: &str, signed: bool) 
     let report = store.endpoint_report(name)?;
     let endpoint = &report.endpoint;
     // Uses the event's delivery to this endpoint if there is one: some chats need a delivery id.
-    let of_event = DeliveryFilter {
+    let of_event = Selection {
         event: Some(id),
         endpoint: Some(name.to_owned()),
-        ..DeliveryFilter::default()
+        ..Selection::default()
     };
     let newest = store.deliveries(&of_event, 1)?;
     let newest = newest.first().map(|held| store.box_id().delivery(held.id));

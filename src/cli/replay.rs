@@ -8,10 +8,11 @@ use serde_json::json;
 use super::Context;
 use super::event::read_data;
 use super::progress;
+use super::settings::{OfBodies, OfReplay, Options};
 use crate::error::{Error, Result};
-use crate::model::delivery::State;
 use crate::model::rate::Rates;
-use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
+use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::model::settings::{Listing, Selection};
 use crate::store::{Preview, ReplayOptions, Store};
 use crate::time::show_span;
 
@@ -22,14 +23,8 @@ pub(super) struct ReplayArguments {
     /// endpoint; all or none is replayed
     #[arg(value_name = "ID")]
     ids: Vec<String>,
-    /// Those in this state: delivered, dead, cancelled
-    #[arg(long)]
-    state: Option<State>,
-    /// Those to this endpoint
-    #[arg(long, value_name = "NAME")]
-    endpoint: Option<String>,
     #[command(flatten)]
-    chosen: Chosen,
+    conditions: Options<OfReplay>,
     /// Send them to this endpoint, or to this URL (unsigned)
     #[arg(long, value_name = "NAME|URL")]
     to: Option<Target>,
@@ -39,27 +34,6 @@ pub(super) struct ReplayArguments {
     edit: Option<PathBuf>,
     #[command(flatten)]
     how: How,
-}
-
-/// Which of them.
-#[derive(Debug, Args)]
-struct Chosen {
-    /// Of events of this source
-    #[arg(long, value_name = "NAME")]
-    source: Option<String>,
-    /// Of events of this type
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// Made since then: an age (2h, 7d), a day or time here (2026-11-28,
-    /// '2026-11-28 10:00', yesterday), or RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Made before then
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
-    /// With this text in the event's body, in upper or lower case
-    #[arg(long, value_name = "TEXT")]
-    text: Option<String>,
 }
 
 /// In which way.
@@ -87,43 +61,15 @@ pub(super) struct RecoverArguments {
     /// The endpoint
     endpoint: String,
     #[command(flatten)]
-    chosen: Chosen,
+    conditions: Options<OfBodies>,
     #[command(flatten)]
     how: How,
 }
 
-impl Chosen {
-    fn selection(
-        &self,
-        context: &Context,
-        state: Option<State>,
-        endpoint: Option<&str>,
-    ) -> Result<Selection> {
-        let asked = [
-            ("state", state.map(State::name)),
-            ("endpoint", endpoint),
-            ("source", self.source.as_deref()),
-            ("type", self.event_type.as_deref()),
-            ("since", self.since.as_deref()),
-            ("until", self.until.as_deref()),
-            ("text", self.text.as_deref()),
-        ];
-        let mut selection = Selection::default();
-        for (name, value) in asked {
-            if let Some(value) = value {
-                selection.set(name, value, context.now())?;
-            }
-        }
-        Ok(selection)
-    }
-}
-
 pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<()> {
     let store = context.store()?;
-    let endpoint = arguments.endpoint.as_deref();
-    let selection = arguments
-        .chosen
-        .selection(context, arguments.state, endpoint)?;
+    let pairs = arguments.conditions.read()?;
+    let selection = Selection::read(Listing::Replay, &pairs, store.box_id(), context.now())?;
     match (arguments.ids.is_empty(), selection.is_empty()) {
         (false, true) => replay_named(context, &store, arguments),
         (true, false) => {
@@ -132,16 +78,8 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
                     "an edited body stands for one event: name its deliveries by id",
                 ));
             }
-            let asked = NewReplay {
-                kind: ReplayKind::Replay,
-                selection,
-                to: arguments.to.clone(),
-                has_new_ids: arguments.how.new_id,
-                rate: arguments.how.rate.clone(),
-                up_to: None,
-                asked_by: asked_by(),
-            };
-            bulk(context, &store, asked, &arguments.how)
+            let (kind, to) = (ReplayKind::Replay, arguments.to.clone());
+            bulk(context, &store, kind, selection, to, &arguments.how)
         }
         (false, false) => Err(Error::misuse(
             "name deliveries by id, or choose them by --state, --endpoint and the like, not both",
@@ -159,25 +97,16 @@ pub(super) fn recover_or_backfill(
     arguments: &RecoverArguments,
 ) -> Result<()> {
     let store = context.store()?;
-    let selection = arguments
-        .chosen
-        .selection(context, None, Some(&arguments.endpoint))?;
+    let mut pairs = arguments.conditions.read()?;
+    pairs.push(("endpoint".to_owned(), arguments.endpoint.clone()));
+    let selection = Selection::read(Listing::Replay, &pairs, store.box_id(), context.now())?;
     if selection.since.is_none() {
         return Err(Error::misuse(format!(
             "say since when: hookbox {kind} {} --since 7d",
             arguments.endpoint
         )));
     }
-    let asked = NewReplay {
-        kind,
-        selection,
-        to: None,
-        has_new_ids: arguments.how.new_id,
-        rate: arguments.how.rate.clone(),
-        up_to: None,
-        asked_by: asked_by(),
-    };
-    bulk(context, &store, asked, &arguments.how)
+    bulk(context, &store, kind, selection, None, &arguments.how)
 }
 
 /// Replays a few deliveries given by id: all of them at once, or none.
@@ -227,7 +156,23 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
 /// Replays many deliveries chosen by filter.
 ///
 /// The replay is stored, and its deliveries are created while some process serves the file.
-fn bulk(context: &Context, store: &Store, asked: NewReplay, how: &How) -> Result<()> {
+fn bulk(
+    context: &Context,
+    store: &Store,
+    kind: ReplayKind,
+    selection: Selection,
+    to: Option<Target>,
+    how: &How,
+) -> Result<()> {
+    let asked = NewReplay {
+        kind,
+        selection,
+        to,
+        has_new_ids: how.new_id,
+        rate: how.rate.clone(),
+        up_to: None,
+        asked_by: asked_by(),
+    };
     let searching = progress::searching(context);
     let preview = store.preview_replay(&asked, || true);
     searching.finish();

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use super::read_text;
 use crate::error::{Error, Result};
 use crate::model::settings::{
-    ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+    ENDPOINT_SETTINGS, Kind, Listing, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
 };
 
 /// The settings that a command has options for.
@@ -22,28 +22,26 @@ pub(super) trait Table {
     const ELSEWHERE: &'static [&'static str];
 }
 
-#[derive(Debug, Clone)]
-pub(super) struct OfEndpoint;
+macro_rules! tables {
+    ($($name:ident: $settings:expr, $elsewhere:expr;)+) => {$(
+        #[derive(Debug, Clone)]
+        pub(super) struct $name;
 
-#[derive(Debug, Clone)]
-pub(super) struct OfSource;
-
-#[derive(Debug, Clone)]
-pub(super) struct OfSignature;
-
-impl Table for OfEndpoint {
-    const SETTINGS: &'static [Setting] = &ENDPOINT_SETTINGS;
-    const ELSEWHERE: &'static [&'static str] = &["url", "secret", "auth_secret", "template"];
+        impl Table for $name {
+            const SETTINGS: &'static [Setting] = $settings;
+            const ELSEWHERE: &'static [&'static str] = $elsewhere;
+        }
+    )+};
 }
 
-impl Table for OfSource {
-    const SETTINGS: &'static [Setting] = &SOURCE_SETTINGS;
-    const ELSEWHERE: &'static [&'static str] = &["secret"];
-}
-
-impl Table for OfSignature {
-    const SETTINGS: &'static [Setting] = &SIGNATURE_SETTINGS;
-    const ELSEWHERE: &'static [&'static str] = &[];
+tables! {
+    OfEndpoint: &ENDPOINT_SETTINGS, &["url", "secret", "auth_secret", "template"];
+    OfSource: &SOURCE_SETTINGS, &["secret"];
+    OfSignature: &SIGNATURE_SETTINGS, &[];
+    OfBodies: Listing::Bodies.conditions(), &[];
+    OfDeliveries: Listing::Deliveries.conditions(), &[];
+    OfFeed: Listing::Feed.conditions(), &[];
+    OfReplay: Listing::Replay.conditions(), &[];
 }
 
 /// The given options.
@@ -55,9 +53,9 @@ pub(super) struct Options<T> {
 
 impl<T: Table> Options<T> {
     /// Returns the pairs; named files are read.
-    pub(super) fn read(self) -> Result<Vec<(String, String)>> {
+    pub(super) fn read(&self) -> Result<Vec<(String, String)>> {
         let mut pairs = Vec::new();
-        for (setting, texts) in self.given {
+        for (setting, texts) in &self.given {
             let name = setting.name.to_owned();
             let text = texts.join("\n");
             match setting.kind {

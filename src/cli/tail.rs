@@ -5,12 +5,14 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use clap::Args;
 
+use super::Context;
 use super::output::harmless;
-use super::{Context, given};
+use super::settings::{OfFeed, Options};
 use crate::error::Result;
 use crate::model::attempt::Outcome;
 use crate::model::delivery::State;
 use crate::model::id::BoxId;
+use crate::model::settings::{Listing, Selection};
 use crate::store::{FeedEvent, Follower};
 use crate::time::{Timestamp, show_span};
 
@@ -22,12 +24,8 @@ pub(super) struct TailArguments {
     /// Begin with so many of the latest, 1000 at most
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u16).range(0..=1000))]
     limit: u16,
-    /// Only attempts and outages of this endpoint
-    #[arg(long, value_name = "NAME")]
-    endpoint: Option<String>,
-    /// Only events of this source, and attempts to deliver them
-    #[arg(long, value_name = "NAME")]
-    source: Option<String>,
+    #[command(flatten)]
+    conditions: Options<OfFeed>,
     /// Print the latest and end
     #[arg(long)]
     no_follow: bool,
@@ -40,12 +38,9 @@ pub(super) struct TailArguments {
 )]
 pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     let store = context.store()?;
-    let asked = [
-        ("endpoint", arguments.endpoint.clone()),
-        ("source", arguments.source.clone()),
-    ];
-    let filter = store.follow_filter(&given(&asked))?;
-    let (mut follower, latest) = Follower::from_now(&store, filter, arguments.limit.into())?;
+    let pairs = arguments.conditions.read()?;
+    let selection = Selection::read(Listing::Feed, &pairs, store.box_id(), context.now())?;
+    let (mut follower, latest) = Follower::from_now(&store, selection, arguments.limit.into())?;
     let manner = if context.out.is_json() || !context.out.is_shown() {
         Manner::Json
     } else if context.out.is_coloured() {

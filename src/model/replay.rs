@@ -11,6 +11,7 @@ use crate::model::delivery::State;
 use crate::model::endpoint::EndpointUrl;
 use crate::model::id::{BoxId, ReplayId};
 use crate::model::rate::Rates;
+use crate::model::settings::Selection;
 use crate::time::Timestamp;
 
 /// What a bulk replay does.
@@ -138,101 +139,6 @@ macro_rules! named {
 
 named!(ReplayKind, "kind of replay"; ReplayState, "state of a replay");
 
-/// Which deliveries (for a backfill: which events) are selected. An empty selection means all settled ones.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Selection {
-    /// In this state.
-    pub state: Option<State>,
-    /// To this endpoint. For a recover or a backfill: the endpoint that gets them.
-    pub endpoint: Option<String>,
-    /// Of events of this source.
-    pub source: Option<String>,
-    /// Of events of this type.
-    pub event_type: Option<String>,
-    /// Made (for a backfill: received) at or after this time.
-    pub since: Option<Timestamp>,
-    /// Made (for a backfill: received) before this time.
-    pub until: Option<Timestamp>,
-    /// With this text in the event's body; the case of ASCII letters is ignored.
-    pub text: Option<String>,
-}
-
-impl Selection {
-    /// Whether no condition is set.
-    pub fn is_empty(&self) -> bool {
-        *self == Selection::default()
-    }
-
-    /// The form that is stored and shown: an object of the conditions that are set.
-    pub fn json(&self) -> Value {
-        let texts = [
-            ("state", self.state.map(|state| state.name().to_owned())),
-            ("endpoint", self.endpoint.clone()),
-            ("source", self.source.clone()),
-            ("type", self.event_type.clone()),
-            ("since", self.since.map(|at| at.to_string())),
-            ("until", self.until.map(|at| at.to_string())),
-            ("text", self.text.clone()),
-        ];
-        let set = texts.into_iter();
-        set.filter_map(|(name, value)| Some((name.to_owned(), Value::String(value?))))
-            .collect()
-    }
-
-    /// Parses the output of [`Selection::json`].
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] when a field is unknown or cannot be parsed.
-    pub fn from_json(object: &Value, now: Timestamp) -> Result<Selection> {
-        let mut selection = Selection::default();
-        for (name, value) in object.as_object().into_iter().flatten() {
-            let text = value
-                .as_str()
-                .ok_or_else(|| Error::misuse(format!("{name} of a selection is no text")))?;
-            selection.set(name, text, now)?;
-        }
-        Ok(selection)
-    }
-
-    /// Sets a field by its name in JSON and in URLs.
-    ///
-    /// # Errors
-    /// [`Error::Misuse`] when there is no such field or the value cannot be parsed.
-    pub fn set(&mut self, name: &str, value: &str, now: Timestamp) -> Result<()> {
-        let text = || Some(value.to_owned());
-        match name {
-            "state" => self.state = Some(value.parse()?),
-            "endpoint" => self.endpoint = text(),
-            "source" => self.source = text(),
-            "type" => self.event_type = text(),
-            "since" => self.since = Some(Timestamp::parse(value, now)?),
-            "until" => self.until = Some(Timestamp::parse(value, now)?),
-            "text" => self.text = text(),
-            other => {
-                return Err(Error::misuse(format!(
-                    "deliveries cannot be chosen by `{other}`; by state, endpoint, source, type, since, until or text"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Selection {
-    /// In words: `state dead, endpoint ci, since 2026-03-01T12:00:00.000Z`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_empty() {
-            return f.write_str("all that is settled");
-        }
-        let object = self.json();
-        for (index, (name, value)) in object.as_object().into_iter().flatten().enumerate() {
-            let comma = if index == 0 { "" } else { ", " };
-            write!(f, "{comma}{name} {}", value.as_str().unwrap_or_default())?;
-        }
-        Ok(())
-    }
-}
-
 /// The endpoint that gets the replays, if it is not the endpoint of each old delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
@@ -270,7 +176,7 @@ impl fmt::Display for Target {
 pub struct NewReplay {
     /// What it does.
     pub kind: ReplayKind,
-    /// Which deliveries or events.
+    /// Which deliveries (for a backfill: which events); of an empty selection all that are settled.
     pub selection: Selection,
     /// The endpoint that gets them; `None` sends each to the endpoint of the old delivery.
     pub to: Option<Target>,
@@ -370,30 +276,6 @@ impl ReplayRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_selection_is_read_back_as_it_was_written() {
-        let selection = Selection {
-            state: Some(State::Dead),
-            endpoint: Some("ci".to_owned()),
-            source: Some("gogs".to_owned()),
-            event_type: Some("push".to_owned()),
-            since: Some(Timestamp(1_000)),
-            until: Some(Timestamp(2_000)),
-            text: Some("beacon, \"x\"".to_owned()),
-        };
-        let read = Selection::from_json(&selection.json(), Timestamp(0)).unwrap();
-        assert_eq!(read, selection);
-        let none = Selection::default();
-        assert_eq!(
-            Selection::from_json(&none.json(), Timestamp(0)).unwrap(),
-            none
-        );
-        assert!(none.is_empty() && !selection.is_empty());
-        for bad in [json!({"color": "red"}), json!({"state": 1})] {
-            assert!(Selection::from_json(&bad, Timestamp(0)).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn what_is_over_takes_no_move_and_the_rest_takes_each() {

@@ -97,10 +97,10 @@ fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
                 _ => "/deliveries".to_owned(),
             })
         }
-        Chosen::Filtered(_, selection, _) if selection.is_empty() => Err(Error::misuse(
+        Chosen::Filtered(_, selection) if selection.is_empty() => Err(Error::misuse(
             "choose deliveries first: by a filter, or by ticking them",
         )),
-        Chosen::Filtered(kind, selection, _) => {
+        Chosen::Filtered(kind, selection) => {
             let asked = read_filtered(kind, &selection, form)?;
             let go_on = until_deadline(app.clock.as_ref());
             let preview = store.preview_replay(&asked, go_on)?;

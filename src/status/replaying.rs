@@ -7,7 +7,8 @@ use super::page::{Chosen, Edit};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
-use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
+use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::model::settings::{Listing, Selection};
 use crate::store::{ReplayOptions, Store};
 use crate::time::Timestamp;
 
@@ -33,35 +34,18 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
         let edit = edit_of(store, &ids)?;
         return Ok(Chosen::Named(ids, edit));
     }
-    let (mut selection, mut chosen) = (Selection::default(), Vec::new());
     let kind = match field(fields, "kind") {
         "" => ReplayKind::Replay,
         kind => kind.parse()?,
     };
-    for (name, value) in fields {
-        let value = value.trim();
-        match name.as_str() {
-            _ if value.is_empty() => {}
-            "state" | "endpoint" | "source" | "type" | "since" | "until" | "text" => {
-                // The age becomes a time now, so that it means the same moment when the form is sent.
-                let value = match name.as_str() {
-                    "since" | "until" => Timestamp::parse(value, now)?.to_string(),
-                    _ => value.to_owned(),
-                };
-                selection.set(name, &value, now)?;
-                chosen.push((name.clone(), value));
-            }
-            // Ignoring these fields would choose other deliveries than were shown.
-            "replay" | "superseded" | "event" => {
-                return Err(Error::misuse(format!(
-                    "deliveries cannot be chosen by `{name}` for a replay; choose by state, endpoint, source, type, since or until"
-                )));
-            }
-            // The other fields say how to send, or belong to the list or the form itself.
-            _ => {}
-        }
-    }
-    Ok(Chosen::Filtered(kind, selection, chosen))
+    // The other fields say how to send, or belong to the list or the form itself. A condition of the list
+    // alone is an error: without it other deliveries would be chosen than were shown.
+    let conditions = fields
+        .iter()
+        .filter(|(name, _)| Listing::Deliveries.knows(name) || Listing::Replay.knows(name));
+    let conditions: Vec<(String, String)> = conditions.cloned().collect();
+    let selection = Selection::read(Listing::Replay, &conditions, store.box_id(), now)?;
+    Ok(Chosen::Filtered(kind, selection))
 }
 
 /// Reads how the deliveries of a filter are to be replayed.

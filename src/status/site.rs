@@ -8,12 +8,8 @@ use super::reply::{Reply, status_of};
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
-use crate::model::event::EventRecord;
-use crate::model::id::EventId;
-use crate::model::text::Text;
-use crate::store::{
-    DeliveryFilter, FilterPair, Found, OutageFilter, Preview, ReplayOptions, Store,
-};
+use crate::model::settings::{Listing, Selection};
+use crate::store::{Preview, ReplayOptions, Store};
 
 /// Rows of a list on a page.
 const ROWS: usize = 50;
@@ -34,7 +30,7 @@ pub(super) fn get(
                 stats: store.stats()?,
                 endpoints: store.endpoint_reports()?,
                 sources: store.source_reports()?,
-                latest: store.deliveries(&DeliveryFilter::default(), 10)?,
+                latest: store.deliveries(&Selection::default(), 10)?,
             },
         ),
         ["deliveries"] => return deliveries(app, context, query),
@@ -42,9 +38,9 @@ pub(super) fn get(
         ["events"] => return events(app, context, query),
         ["events", id] => {
             let event = store.event(context.box_id.parse_event(id)?)?;
-            let of_event = DeliveryFilter {
+            let of_event = Selection {
                 event: Some(event.id),
-                ..DeliveryFilter::default()
+                ..Selection::default()
             };
             let deliveries = store.deliveries(&of_event, ROWS)?;
             page::event(context, &event, &shown_body(store, &event)?, &deliveries)
@@ -74,7 +70,7 @@ pub(super) fn get(
             let id = context.box_id.parse_replay(id)?;
             page::replay(context, &store.replay_record(id)?)
         }
-        ["outages"] => page::outages(context, &store.outages(&OutageFilter::default(), ROWS)?),
+        ["outages"] => page::outages(context, &store.outages(&Selection::default(), ROWS)?),
         _ => return Err(Error::not_found(format!("no page at {path}"))),
     };
     Ok(Reply::page(html))
@@ -96,12 +92,9 @@ fn delivery(store: &Store, context: &PageContext<'_>, id: &str) -> Result<String
 
 fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Reply> {
     let store = &app.store;
-    let asked = parsed(query);
-    let read = store
-        .delivery_filter(&as_asked(&asked), context.now)
-        .and_then(|filter| {
-            store.search_deliveries(&filter, ROWS, until_deadline(app.clock.as_ref()))
-        });
+    let read = asked(context, Listing::Deliveries, query).and_then(|selection| {
+        store.search_deliveries(&selection, ROWS, until_deadline(app.clock.as_ref()))
+    });
     let directory = store.fresh_directory()?;
     list_or_problem(context, "/deliveries", read, |context, found| {
         let view = page::DeliveriesView {
@@ -157,23 +150,18 @@ fn refused(
     }
 }
 
-/// Reads the fields of a query.
-fn parsed(query: &str) -> Vec<(String, String)> {
-    let pairs = form_urlencoded::parse(query.as_bytes());
-    pairs.into_owned().collect()
-}
-
-/// Returns the fields that were filled in.
-fn as_asked(pairs: &[(String, String)]) -> Vec<FilterPair<'_>> {
-    let pairs = pairs.iter();
-    pairs
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .filter(|(_, value)| !value.trim().is_empty())
-        .collect()
+/// Reads which rows a query asks for.
+fn asked(context: &PageContext<'_>, listing: Listing, query: &str) -> Result<Selection> {
+    let pairs = form_urlencoded::parse(query.as_bytes()).into_owned();
+    let pairs: Vec<(String, String)> = pairs.collect();
+    Selection::read(listing, &pairs, context.box_id, context.now)
 }
 
 fn events(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Reply> {
-    let read = read_events(app, context, query);
+    let read = asked(context, Listing::Bodies, query).and_then(|selection| {
+        let go_on = until_deadline(app.clock.as_ref());
+        app.store.search_events(&selection, ROWS, go_on)
+    });
     list_or_problem(context, "/events", read, |context, found| {
         let view = page::EventsView {
             query,
@@ -183,23 +171,6 @@ fn events(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Repl
         };
         page::events(context, &view)
     })
-}
-
-fn read_events(
-    app: &AppState,
-    context: &PageContext<'_>,
-    query: &str,
-) -> Result<Found<EventRecord, EventId>> {
-    let store = &app.store;
-    let (text, asked): (Vec<_>, Vec<_>) = parsed(query)
-        .into_iter()
-        .partition(|(name, _)| name == "text");
-    let filter = store.event_filter(&as_asked(&asked), context.now)?;
-    let text = text.first().map(|(_, text)| text.trim());
-    let text = text.filter(|text| !text.is_empty());
-    let text = text.map(Text::new).transpose()?;
-    let go_on = until_deadline(app.clock.as_ref());
-    store.search_events(&filter, text.as_ref(), ROWS, go_on)
 }
 
 /// Returns the preview page of the replay that these fields describe.
@@ -213,8 +184,8 @@ pub(super) fn new_replay(
     let preview = match &chosen {
         Chosen::Named(ids, edit) => read_named(edit.as_ref(), fields)
             .and_then(|options| store.preview_named(ids, &options).map(Some)),
-        Chosen::Filtered(_, selection, _) if selection.is_empty() => Ok(None),
-        Chosen::Filtered(kind, selection, _) => {
+        Chosen::Filtered(_, selection) if selection.is_empty() => Ok(None),
+        Chosen::Filtered(kind, selection) => {
             read_filtered(*kind, selection, fields).and_then(|asked| {
                 let go_on = until_deadline(app.clock.as_ref());
                 store.preview_replay(&asked, go_on).map(Some)
@@ -254,7 +225,7 @@ fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
     let store = &app.store;
     match chosen {
         Chosen::Named(ids, _) => store.preview_named(ids, &ReplayOptions::default()),
-        Chosen::Filtered(kind, selection, _) => {
+        Chosen::Filtered(kind, selection) => {
             let asked = read_filtered(*kind, selection, &[])?;
             store.preview_replay(&asked, until_deadline(app.clock.as_ref()))
         }

@@ -46,9 +46,6 @@ pub use engine::store::Serving;
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;
 pub use history::follow::{FeedBatch, FeedEvent, Follower};
-pub use history::list_filter::{
-    DeliveryFilter, EventFilter, FilterPair, FollowFilter, OutageFilter,
-};
 pub use history::matches::Match;
 pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;

@@ -182,6 +182,56 @@ fn a_repeat_with_its_key_is_answered_as_the_first_was_and_does_nothing() {
 }
 
 #[test]
+fn a_wrong_filter_gets_the_same_words_from_page_api_and_command_line() {
+    let here = TestDb::new();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    let served = here.serve();
+    for (name, value) in [
+        ("state", "paper"),
+        ("superseded", "perhaps"),
+        ("endpoint", "nobody"),
+        ("source", "nowhere"),
+        ("event", "99"),
+        ("event", "dlv_1"),
+        ("replay", "x"),
+        ("since", "soon"),
+    ] {
+        let query = format!("/deliveries?{name}={value}");
+        let (status, _, answer) = served.api("GET", &query, None, &[]);
+        let detail = answer["detail"].as_str().unwrap();
+        let option = format!("--{name}={value}");
+        let ran = here.run(&["delivery", "list", &option]);
+        assert!(ran.stderr.contains(detail), "{detail}: {}", ran.stderr);
+        assert_eq!(ran.code, if status == 404 { 3 } else { 2 }, "{detail}");
+        let shown = detail.replace('"', "&quot;");
+        let (of_page, _, html) = served.page(&query);
+        assert!(of_page == status && html.contains(&shown), "{detail}");
+        if let "superseded" | "event" | "replay" = name {
+            continue;
+        }
+        let filter = json!({ name: value });
+        let (again, answer) = served.api_post("/replays", json!({ "filter": filter }));
+        assert_eq!((again, answer["detail"].as_str()), (status, Some(detail)));
+        let ran = here.run(&["replay", "--dry-run", &option]);
+        assert!(ran.stderr.contains(detail), "{detail}: {}", ran.stderr);
+        let (of_page, _, html) = served.page(&format!("/replays/new?{name}={value}"));
+        assert!(of_page == status && html.contains(&shown), "{detail}");
+    }
+    // An empty value is none, but of a replay, which would send more than was meant.
+    here.json(&["enqueue", "--type", "x"]);
+    assert_eq!(here.list(&["event", "list", "--source", ""]).len(), 1);
+    for path in ["/events?source=", "/deliveries?endpoint=%20&state="] {
+        assert_eq!(served.api_get(path)["items"].as_array().unwrap().len(), 1);
+    }
+    let filter = json!({ "state": "dead", "endpoint": "" });
+    let (status, _) = served.api_post("/replays", json!({ "filter": filter }));
+    assert_eq!(status, 404);
+    let dead = ["replay", "--dry-run", "--state", "dead", "--endpoint", ""];
+    assert_eq!(here.run(&dead).code, 3);
+    assert_eq!(served.page("/replays/new?state=dead&endpoint=").0, 404);
+}
+
+#[test]
 fn a_wrong_request_is_answered_with_a_problem_document() {
     let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);

@@ -7,9 +7,10 @@ use std::time::Duration;
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::{DeliveryId, ReplayId};
-use hookbox::model::replay::{NewReplay, ReplayKind, ReplayState, ReplayTransition, Selection};
+use hookbox::model::replay::{NewReplay, ReplayKind, ReplayState, ReplayTransition};
+use hookbox::model::settings::Selection;
 use hookbox::outbound::{Pulse, Replayer};
-use hookbox::store::{DeliveryFilter, PAGE_MAX, REPLAY_PENDING_MAX};
+use hookbox::store::{PAGE_MAX, REPLAY_PENDING_MAX};
 
 use crate::support::{Bench, NOON, Script, replied, unreachable};
 
@@ -372,9 +373,9 @@ fn recover_sends_what_the_endpoint_never_got_and_backfill_what_it_was_never_owed
 }
 
 fn of_endpoint(bench: &Bench, name: &str) -> Vec<DeliveryRecord> {
-    let filter = DeliveryFilter {
+    let filter = Selection {
         endpoint: Some(name.to_owned()),
-        ..DeliveryFilter::default()
+        ..Selection::default()
     };
     bench.store.deliveries(&filter, PAGE_MAX).unwrap()
 }

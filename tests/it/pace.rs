@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hookbox::model::endpoint::{EndpointUrl, NewEndpoint};
-use hookbox::store::{DeliveryFilter, ReplayOptions};
+use hookbox::model::settings::Selection;
+use hookbox::store::ReplayOptions;
 
 use crate::support::{Bench, Receiver, Script, TestDb, replied, unreachable};
 
@@ -31,10 +32,7 @@ fn an_endpoint_gets_no_more_than_its_rate_and_what_waits_spends_no_tries() {
         bench.run_due();
         assert_eq!(sent(&bench, "paced"), expected);
     }
-    let waiting = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 100)
-        .unwrap();
+    let waiting = bench.store.deliveries(&Selection::default(), 100).unwrap();
     let pending = waiting.iter().filter(|row| row.settled.is_none());
     assert!(pending.clone().count() == 30 && pending.clone().all(|row| row.tries == 0));
     // They go in order, oldest first, as the first of the minute leave it.
@@ -55,9 +53,9 @@ fn replays_and_retries_are_held_to_the_same_rate() {
     bench.event();
     bench.run_due();
     assert_eq!(sent(&bench, "paced"), 2);
-    let delivered = DeliveryFilter {
+    let delivered = Selection {
         state: Some("delivered".parse().unwrap()),
-        ..DeliveryFilter::default()
+        ..Selection::default()
     };
     let done = bench.store.deliveries(&delivered, 10).unwrap();
     bench

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::SourceId;
 use hookbox::model::kind::{OnRepeat, SourceKind};
+use hookbox::model::settings::Selection;
 use hookbox::model::source::NewSource;
-use hookbox::store::DeliveryFilter;
 use serde_json::Value;
 
 use crate::support::{Bench, PUSH, Receiver, Script, TestDb, event, replied};
@@ -149,10 +149,7 @@ fn a_gogs_redelivery_replays_when_it_comes_more_than_ten_seconds_after_the_first
     let again = bench.store.accept(keyed(source), bench.now()).unwrap();
     assert_eq!(again.deliveries, 0, "the replay is still pending");
     assert_eq!(bench.run_due(), 1);
-    let all = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 10)
-        .unwrap();
+    let all = bench.store.deliveries(&Selection::default(), 10).unwrap();
     assert_eq!(all.len(), 2);
     assert_eq!(all[0].replay_of, Some(all[1].id));
     assert_eq!(bench.store.stats().unwrap().events, 1);
@@ -264,5 +261,6 @@ fn events_are_found_by_a_text_in_their_bodies() {
         "{}",
         all.stderr
     );
-    assert_eq!(here.run(&["event", "list", "--text", ""]).code, 2);
+    let long = "x".repeat(1_025);
+    assert_eq!(here.run(&["event", "list", "--text", &long]).code, 2);
 }

@@ -2,7 +2,8 @@
 
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::EventId;
-use hookbox::store::{EventFilter, PAGE_MAX, Retention};
+use hookbox::model::settings::Selection;
+use hookbox::store::{PAGE_MAX, Retention};
 
 use crate::support::{Bench, DAY, Script, replied};
 
@@ -17,10 +18,7 @@ fn accept(bench: &Bench, event_type: &str, bytes: usize) -> i64 {
 }
 
 fn left(bench: &Bench) -> Vec<i64> {
-    let events = bench
-        .store
-        .events(&EventFilter::default(), PAGE_MAX)
-        .unwrap();
+    let events = bench.store.events(&Selection::default(), PAGE_MAX).unwrap();
     let mut ids: Vec<i64> = events.iter().map(|event| event.id.0).collect();
     ids.sort_unstable();
     ids

@@ -9,8 +9,9 @@ use hookbox::model::delivery::State;
 use hookbox::model::endpoint::{Endpoint, EndpointUrl, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::retry::LADDER_DEFAULT;
+use hookbox::model::settings::Selection;
 use hookbox::outbound::{Exchange, OutboundRequest, Scheduler, SendResult, Transport};
-use hookbox::store::{DeliveryFilter, Store};
+use hookbox::store::Store;
 
 use crate::support::{Bench, NOON, Script, event, replied, replied_with, unreachable};
 
@@ -29,7 +30,7 @@ fn a_receiver_that_fails_twice_is_tried_three_times_at_ladder_times() {
     bench.endpoint("ci");
     bench.event();
     assert_eq!(bench.run_due(), 1);
-    let all = DeliveryFilter::default();
+    let all = Selection::default();
     let first = bench.store.deliveries(&all, 10).unwrap().remove(0);
     assert_eq!((first.state, first.tries), (State::Pending, 1));
     let wait = first.due.unwrap().since(bench.now());
@@ -70,7 +71,7 @@ fn a_delivery_that_is_never_taken_is_dead_after_the_whole_ladder_with_its_reason
     for _ in 0..LADDER_DEFAULT.len() {
         let pending = bench
             .store
-            .deliveries(&DeliveryFilter::default(), 1)
+            .deliveries(&Selection::default(), 1)
             .unwrap()
             .remove(0);
         bench.advance(pending.due.unwrap().since(bench.now()));
@@ -84,7 +85,7 @@ fn a_delivery_that_is_never_taken_is_dead_after_the_whole_ladder_with_its_reason
     );
     let dead = bench
         .store
-        .deliveries(&DeliveryFilter::default(), 1)
+        .deliveries(&Selection::default(), 1)
         .unwrap()
         .remove(0);
     assert_eq!((dead.state, dead.tries), (State::Dead, 10));
@@ -129,10 +130,7 @@ fn a_week_offline_spends_no_tries_and_grows_one_row() {
     let outage = report.outage.unwrap();
     assert_eq!(outage.probes, probes as i64);
     assert_eq!(report.pending, 3);
-    let waiting = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 10)
-        .unwrap();
+    let waiting = bench.store.deliveries(&Selection::default(), 10).unwrap();
     assert!(
         waiting
             .iter()
@@ -228,7 +226,7 @@ fn no_answer_and_a_broken_reply_spend_a_try() {
     bench.run_due();
     let refused = bench
         .store
-        .deliveries(&DeliveryFilter::default(), 1)
+        .deliveries(&Selection::default(), 1)
         .unwrap()
         .remove(0);
     assert_eq!(
@@ -275,7 +273,7 @@ fn what_is_cancelled_while_it_waits_is_not_sent() {
     bench.run_due();
     let newest = bench
         .store
-        .deliveries(&DeliveryFilter::default(), 1)
+        .deliveries(&Selection::default(), 1)
         .unwrap()
         .remove(0);
     bench.store.cancel(newest.id, bench.now()).unwrap();
@@ -305,17 +303,14 @@ fn the_stored_counts_equal_the_rows() {
         bench.advance(secs(3));
     }
     bench.event();
-    let newest = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 1)
-        .unwrap();
+    let newest = bench.store.deliveries(&Selection::default(), 1).unwrap();
     bench.store.cancel(newest[0].id, bench.now()).unwrap();
     bench.store.remove_endpoint("b", true, bench.now()).unwrap();
     let stats = bench.store.stats().unwrap();
     let count = |state| {
-        let filter = DeliveryFilter {
+        let filter = Selection {
             state: Some(state),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         bench.store.deliveries(&filter, 1000).unwrap().len() as i64
     };

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
+use hookbox::model::settings::Selection;
 use hookbox::outbound::Scheduler;
-use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, ReplayOptions, Store};
+use hookbox::store::{Missing, PAGE_MAX, ReplayOptions, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 use net::{Crash, Net, NetState, Owed, WEATHERS, Weather};
 
@@ -126,10 +127,7 @@ impl Life {
 
     /// Some delivery in one of these states.
     fn any(&mut self, states: &[State]) -> Option<DeliveryRecord> {
-        let all = self
-            .store()
-            .deliveries(&DeliveryFilter::default(), 40)
-            .unwrap();
+        let all = self.store().deliveries(&Selection::default(), 40).unwrap();
         let fitting: Vec<DeliveryRecord> = all
             .into_iter()
             .filter(|row| states.contains(&row.state))
@@ -140,10 +138,10 @@ impl Life {
 
     /// Whether a delivery's event is pending at its endpoint.
     fn is_pending(&self, row: &DeliveryRecord) -> bool {
-        let filter = DeliveryFilter {
+        let filter = Selection {
             event: Some(row.event),
             state: Some(State::Pending),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         let pending = self.store().deliveries(&filter, 100).unwrap();
         pending.iter().any(|other| other.endpoint == row.endpoint)
@@ -240,10 +238,10 @@ impl Life {
     fn judge(&self) {
         let store = self.store();
         let mut all = Vec::new();
-        let mut filter = DeliveryFilter::default();
+        let mut filter = Selection::default();
         loop {
             let page = store.deliveries(&filter, PAGE_MAX).unwrap();
-            filter.before = page.last().map(|row| row.id);
+            filter.before = page.last().map(|row| row.id.0);
             if page.is_empty() {
                 break;
             }

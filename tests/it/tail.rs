@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use hookbox::store::{FeedEvent, FollowFilter, Follower};
+use hookbox::model::settings::Selection;
+use hookbox::store::{FeedEvent, Follower};
 use serde_json::Value;
 
 use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
@@ -44,7 +45,7 @@ fn a_follower_sees_each_thing_once_even_an_attempt_of_an_old_delivery() {
     bench.event();
     bench.run_due();
     let (mut follower, latest) =
-        Follower::from_now(&bench.store, FollowFilter::default(), 10).unwrap();
+        Follower::from_now(&bench.store, Selection::default(), 10).unwrap();
     let latest: Vec<String> = latest.iter().map(told).collect();
     assert_eq!(latest, ["event push", "refused #1"]);
     assert!(new(&mut follower, &bench).is_empty());
@@ -71,7 +72,7 @@ fn a_follower_that_fell_behind_is_told_how_much_passed_unseen() {
         bench.endpoint(&format!("ci-{number}"));
     }
     let (mut follower, latest) =
-        Follower::from_now(&bench.store, FollowFilter::default(), 10).unwrap();
+        Follower::from_now(&bench.store, Selection::default(), 10).unwrap();
     assert!(latest.is_empty());
     for _ in 0..100 {
         bench.store.accept(event("push"), bench.now()).unwrap();

@@ -57,7 +57,7 @@ impl Setting {
 }
 
 /// A row of the table; no default is written as an empty text.
-const fn row(
+pub(crate) const fn row(
     kind: Kind,
     group: &'static str,
     name: &'static str,

@@ -2,20 +2,24 @@
 //! same table.
 //!
 //! A change is a list of (name, text) pairs; an empty text restores the default. `definitions` has the
-//! table, for help and OpenAPI; `parse_endpoint` and `parse_source` parse the texts.
+//! table, for help and OpenAPI; `parse_endpoint` and `parse_source` parse the texts. `selection` has the
+//! conditions of lists and replays, which are given in the same way.
 
 mod definitions;
 mod parse_endpoint;
 mod parse_source;
+mod selection;
 
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::signature::generic::Rules;
 
+pub(crate) use definitions::row;
 pub use definitions::{ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting};
 pub use parse_endpoint::set_endpoint;
 pub use parse_source::set_source;
+pub use selection::{Listing, Selection};
 
 /// Settings by name, each with its text.
 pub type Pairs = [(String, String)];

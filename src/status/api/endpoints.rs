@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::schema::{Field, Kind, Schema};
-use super::{Call, Input, Operation, Output, Parameter, ROTATE, page, parameter};
+use super::{Call, Input, Operation, Output, ROTATE, page, parameter};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
-use crate::model::settings::set_endpoint;
+use crate::model::settings::{self, set_endpoint};
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -66,11 +66,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/endpoints/{name}",
         id: "removeEndpoint",
         help: "Remove an endpoint; its deliveries stay to be looked at",
-        query: &[Parameter {
-            name: "cancel_pending",
-            help: "Whether pending deliveries may be cancelled",
-            kind: "boolean",
-        }],
+        query: &[parameter(
+            settings::Kind::Flag,
+            "cancel_pending",
+            "Whether pending deliveries may be cancelled",
+        )],
         input: Input::Nothing,
         output: Output::One(Schema::Removed),
         status: 200,
@@ -171,7 +171,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/endpoints/{name}/match",
         id: "matchEvent",
         help: "What each filter of an endpoint makes of an event",
-        query: &[parameter("event", "The event")],
+        query: &[parameter(settings::Kind::Text, "event", "The event")],
         input: Input::Nothing,
         output: Output::One(Schema::Match),
         status: 200,

@@ -5,21 +5,13 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
 use super::schema::{Field, Kind, Schema};
-use super::{CURSOR, Call, Input, LIMIT, Operation, Output, Parameter, page, parameter};
+use super::{Call, Input, Operation, Output, page, page_of};
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
-use crate::model::text::Text;
+use crate::model::settings::Listing;
 use crate::status::deadline::{side, until_deadline};
-use crate::store::{EventFilter, OutageRecord};
-
-const SINCE: Parameter = parameter(
-    "since",
-    "Since then: an age (2h), a day or time of the box (2026-11-28, yesterday), or RFC 3339",
-);
-const UNTIL: Parameter = parameter("until", "Before then");
-const SOURCE: Parameter = parameter("source", "Of this source");
-const TYPE: Parameter = parameter("type", "Of this type");
+use crate::store::OutageRecord;
 
 const NEW_EVENT: &[Field] = &[
     Field("type", Kind::Text, false),
@@ -36,7 +28,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/events",
         id: "listEvents",
         help: "Events, newest first",
-        query: &[SOURCE, TYPE, SINCE, UNTIL, LIMIT, CURSOR],
+        query: &page_of::<6>(Listing::Events),
         input: Input::Nothing,
         output: Output::Page(Schema::Event),
         status: 200,
@@ -47,15 +39,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/events/search",
         id: "searchEvents",
         help: "Events with a text in their bodies, newest first; looks back for two seconds and says how far it came",
-        query: &[
-            parameter("text", "The text, in upper or lower case"),
-            SOURCE,
-            TYPE,
-            SINCE,
-            UNTIL,
-            LIMIT,
-            CURSOR,
-        ],
+        query: &page_of::<7>(Listing::Bodies),
         input: Input::Nothing,
         output: Output::One(Schema::Search),
         status: 200,
@@ -102,23 +86,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/deliveries",
         id: "listDeliveries",
         help: "Deliveries, newest first; dead and cancelled ones only as far as no replay got through in their place, unless asked for as superseded",
-        query: &[
-            parameter("state", "pending, delivered, dead or cancelled"),
-            Parameter {
-                name: "superseded",
-                help: "Only those in whose place a replay got through",
-                kind: "boolean",
-            },
-            parameter("endpoint", "To this endpoint"),
-            SOURCE,
-            TYPE,
-            parameter("event", "Of this event"),
-            parameter("replay", "Of this bulk replay"),
-            SINCE,
-            UNTIL,
-            LIMIT,
-            CURSOR,
-        ],
+        query: &page_of::<11>(Listing::Deliveries),
         input: Input::Nothing,
         output: Output::Page(Schema::Delivery),
         status: 200,
@@ -175,14 +143,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         path: "/outages",
         id: "listOutages",
         help: "Times in which an endpoint could not be reached, newest first",
-        query: &[parameter("endpoint", "Of this endpoint"), LIMIT, CURSOR],
+        query: &page_of::<3>(Listing::Outages),
         input: Input::Nothing,
         output: Output::Page(Schema::Outage),
         status: 200,
         run: |call| {
             let limit = call.limit()?;
-            let filter = call.store.outage_filter(&call.asked(&["limit"]))?;
-            let outages = call.store.outages(&filter, limit)?;
+            let outages = call.store.outages(&call.asked(Listing::Outages)?, limit)?;
             let last = outages.last().filter(|_| outages.len() == limit);
             let next = last.map(|outage| outage.id.to_string());
             Ok(page(outages.iter().map(OutageRecord::json).collect(), next))
@@ -221,30 +188,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
     },
 ];
 
-fn filter_of_events(call: &Call<'_>) -> Result<EventFilter> {
-    call.store
-        .event_filter(&call.asked(&["limit", "text"]), call.now)
-}
-
 fn list_events(call: &Call<'_>) -> Result<Value> {
-    let limit = call.limit()?;
-    let go_on = until_deadline(call.clock);
-    let found = call
-        .store
-        .search_events(&filter_of_events(call)?, None, limit, go_on)?;
+    let (limit, go_on) = (call.limit()?, until_deadline(call.clock));
+    let selection = call.asked(Listing::Events)?;
+    let found = call.store.search_events(&selection, limit, go_on)?;
     let next = found.next.map(|id| call.box_id().event(id));
     let items = found.rows.iter().map(|event| event.json(call.box_id()));
     Ok(page(items.collect(), next))
 }
 
 fn search_events(call: &Call<'_>) -> Result<Value> {
-    let text = call.query("text");
-    let text = Text::new(text.ok_or_else(|| Error::misuse("text is missing"))?)?;
     let go_on = until_deadline(call.clock);
-    let filter = filter_of_events(call)?;
-    let found = call
-        .store
-        .search_events(&filter, Some(&text), call.limit()?, go_on)?;
+    let selection = call.asked(Listing::Bodies)?;
+    if selection.text.is_none() {
+        return Err(Error::misuse("text is missing"));
+    }
+    let found = call.store.search_events(&selection, call.limit()?, go_on)?;
     let items = found.rows.iter().map(|event| event.json(call.box_id()));
     Ok(json!({
         "items": items.collect::<Vec<Value>>(),
@@ -292,12 +251,8 @@ fn enqueue(call: &Call<'_>) -> Result<Value> {
 fn list_deliveries(call: &Call<'_>) -> Result<Value> {
     let limit = call.limit()?;
     let box_id = call.box_id();
-    let filter = call
-        .store
-        .delivery_filter(&call.asked(&["limit"]), call.now)?;
-    let found = call
-        .store
-        .search_deliveries(&filter, limit, until_deadline(call.clock))?;
+    let (selection, go_on) = (call.asked(Listing::Deliveries)?, until_deadline(call.clock));
+    let found = call.store.search_deliveries(&selection, limit, go_on)?;
     let next = found.next.map(|id| box_id.delivery(id));
     let items = found
         .rows

@@ -20,8 +20,9 @@ use tiny_http::Method;
 use super::reply::Reply;
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
+use crate::model::settings::{self, Listing, Selection, Setting};
 use crate::signature::Secret;
-use crate::store::{FilterPair, PAGE_DEFAULT, PAGE_MAX, Store};
+use crate::store::{PAGE_DEFAULT, PAGE_MAX, Store};
 use crate::time::{Clock, Timestamp, parse_span};
 
 pub(super) use openapi::document;
@@ -41,13 +42,6 @@ pub(super) struct Call<'a> {
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Map<String, Value>,
-}
-
-/// A query parameter.
-pub(super) struct Parameter {
-    name: &'static str,
-    help: &'static str,
-    kind: &'static str,
 }
 
 /// The body of a request.
@@ -82,7 +76,7 @@ pub(super) struct Operation {
     path: &'static str,
     id: &'static str,
     help: &'static str,
-    query: &'static [Parameter],
+    query: &'static [Setting],
     input: Input,
     output: Output,
     /// 200, or 201 if something is created.
@@ -208,13 +202,11 @@ impl Call<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// Returns the query's filters, except these names.
-    fn asked(&self, but_for: &[&str]) -> Vec<FilterPair<'_>> {
-        let pairs = self.query.iter();
-        pairs
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .filter(|(name, value)| !value.is_empty() && !but_for.contains(name))
-            .collect()
+    /// Reads which rows the query asks for.
+    fn asked(&self, listing: Listing) -> Result<Selection> {
+        let pairs = self.query.iter().filter(|(name, _)| name != LIMIT.name);
+        let pairs: Vec<(String, String)> = pairs.cloned().collect();
+        Selection::read(listing, &pairs, self.box_id(), self.now)
     }
 
     /// Returns the number of rows asked for.
@@ -299,22 +291,24 @@ const ROTATE: &[Field] = &[
     Field("overlap", Kind::Text, true),
 ];
 
-const LIMIT: Parameter = Parameter {
-    name: "limit",
-    help: "Rows of a page: 1 to 1000",
-    kind: "integer",
-};
+const LIMIT: Setting = parameter(settings::Kind::Number, "limit", "Rows of a page: 1 to 1000");
 
-const CURSOR: Parameter = Parameter {
-    name: "cursor",
-    help: "Go on here: `next` of the page before",
-    kind: "string",
-};
+const CURSOR: Setting = parameter(
+    settings::Kind::Text,
+    "cursor",
+    "Go on here: `next` of the page before",
+);
 
-const fn parameter(name: &'static str, help: &'static str) -> Parameter {
-    Parameter {
-        name,
-        help,
-        kind: "string",
-    }
+const fn parameter(kind: settings::Kind, name: &'static str, help: &'static str) -> Setting {
+    settings::row(kind, "", name, "", "", help)
+}
+
+/// The parameters of a list: its conditions, and which page of it.
+const fn page_of<const N: usize>(listing: Listing) -> [Setting; N] {
+    let conditions = listing.conditions();
+    assert!(conditions.len() + 2 == N);
+    let mut parameters = [CURSOR; N];
+    parameters.split_at_mut(N - 2).0.copy_from_slice(conditions);
+    parameters[N - 2] = LIMIT;
+    parameters
 }

@@ -61,7 +61,7 @@ fn describe(operation: &Operation) -> Value {
     let query = operation.query.iter().map(|parameter| {
         json!({
             "name": parameter.name, "in": "query", "description": parameter.help,
-            "schema": { "type": parameter.kind },
+            "schema": { "type": type_of(parameter) },
         })
     });
     let mut parameters: Vec<Value> = path_parameters.chain(query).collect();
@@ -82,6 +82,15 @@ fn describe(operation: &Operation) -> Value {
         described["requestBody"] = body;
     }
     described
+}
+
+/// The JSON type of a value.
+fn type_of(setting: &Setting) -> &'static str {
+    match setting.kind {
+        Kind::Number => "integer",
+        Kind::Flag => "boolean",
+        _ => "string",
+    }
 }
 
 fn responses(operation: &Operation) -> Value {
@@ -156,12 +165,8 @@ pub(super) fn field_names(input: Input) -> Vec<&'static str> {
 
 fn request_body(input: Input) -> Option<Value> {
     let setting = |setting: &Setting| {
-        let (kind, is_list) = match setting.kind {
-            Kind::Number => ("integer", false),
-            Kind::Flag => ("boolean", false),
-            Kind::Lines => ("string", true),
-            _ => ("string", setting.value.ends_with(",...")),
-        };
+        let kind = type_of(setting);
+        let is_list = setting.kind == Kind::Lines || setting.value.ends_with(",...");
         // A text is read as on the command line, whatever the kind.
         let mut kinds = vec![kind];
         kinds.extend((kind != "string").then_some("string"));

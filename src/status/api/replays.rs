@@ -6,7 +6,8 @@ use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::id::DeliveryId;
-use crate::model::replay::{NewReplay, ReplayKind, ReplayTransition, Selection, Target};
+use crate::model::replay::{NewReplay, ReplayKind, ReplayTransition, Target};
+use crate::model::settings::Selection;
 use crate::status::deadline::until_deadline;
 use crate::store::ReplayOptions;
 
@@ -151,7 +152,7 @@ fn replay(call: &Call<'_>) -> Result<Value> {
             }
             let asked = NewReplay {
                 kind,
-                selection: Selection::from_json(filter, call.now)?,
+                selection: Selection::from_json(filter, call.box_id(), call.now)?,
                 to,
                 has_new_ids: call.flag("new_id")?,
                 rate: call.text("rate")?.map(str::parse).transpose()?,

@@ -8,7 +8,8 @@ use super::frame::frame;
 use super::parts::{progress, size, table};
 use super::texts::{fill, link_in};
 use crate::model::id::DeliveryId;
-use crate::model::replay::{ReplayKind, Selection};
+use crate::model::replay::ReplayKind;
+use crate::model::settings::Selection;
 use crate::store::{Preview, Stopped};
 
 /// The preview of a replay.
@@ -26,8 +27,8 @@ pub(in crate::status) struct NewReplayView {
 pub(in crate::status) enum Chosen {
     /// Deliveries given by id, and how the body of their event can be edited, if it is one event.
     Named(Vec<DeliveryId>, Option<Edit>),
-    /// Deliveries of a filter, with the form fields of that filter.
-    Filtered(ReplayKind, Selection, Vec<(String, String)>),
+    /// Deliveries of a filter.
+    Filtered(ReplayKind, Selection),
 }
 
 /// How a body can be edited on a page.
@@ -52,7 +53,7 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
     let list = html! { a href="/deliveries" { (t.the_list) } };
     let of = match &view.chosen {
         Chosen::Named(ids, _) => fill(t.of_named, &[("count", &ids.len())]),
-        Chosen::Filtered(kind, what, _) => {
+        Chosen::Filtered(kind, what) => {
             let text = match kind {
                 ReplayKind::Replay => t.of,
                 ReplayKind::Recover => t.recover_of,
@@ -100,10 +101,11 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
                     (new_ids(context, view))
                     @if let Some(edit) = edit { (body(context, view, edit)) }
                 }
-                Chosen::Filtered(kind, _, fields) => {
+                Chosen::Filtered(kind, selection) => {
                     input type="hidden" name="kind" value=(kind);
                     input type="hidden" name="up_to" value=(preview.up_to);
-                    @for (name, value) in fields { input type="hidden" name=(name) value=(value); }
+                    // An age is a time here, so that it means the same when the form is sent.
+                    @for (name, value) in selection.pairs() { input type="hidden" name=(name) value=(value); }
                     @if *kind == ReplayKind::Replay { (to(context, view)) }
                     label {
                         span { (t.rate_at_most) }

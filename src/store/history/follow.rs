@@ -11,9 +11,9 @@ use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
 use crate::model::id::{BoxId, EventId};
+use crate::model::settings::{Listing, Selection};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
-use crate::store::history::list_filter::{EventFilter, FollowFilter, OutageFilter};
 use crate::store::history::query::{ATTEMPT_COLUMNS, OutageRecord, PAGE_MAX, read_attempt};
 use crate::time::Timestamp;
 
@@ -70,28 +70,25 @@ impl FeedEvent {
     }
 }
 
-impl FollowFilter {
-    fn wants(&self, feed_event: &FeedEvent) -> bool {
-        let is_of = |asked: &Option<String>, name: Option<&str>| {
-            asked.as_deref().is_none_or(|asked| name == Some(asked))
-        };
-        let (endpoint, source) = match feed_event {
-            FeedEvent::Event(event) => (None, event.source.as_deref()),
-            FeedEvent::Attempt(tried) => {
-                (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref())
-            }
-            FeedEvent::OutageBegan(outage) | FeedEvent::OutageEnded(outage) => {
-                (Some(outage.endpoint.as_str()), None)
-            }
-        };
-        is_of(&self.endpoint, endpoint) && is_of(&self.source, source)
-    }
+/// Whether a selection of the feed has this feed event.
+fn has(selection: &Selection, feed_event: &FeedEvent) -> bool {
+    let is_of = |asked: &Option<String>, name: Option<&str>| {
+        asked.as_deref().is_none_or(|asked| name == Some(asked))
+    };
+    let (endpoint, source) = match feed_event {
+        FeedEvent::Event(event) => (None, event.source.as_deref()),
+        FeedEvent::Attempt(tried) => (Some(tried.1.endpoint.as_str()), tried.1.source.as_deref()),
+        FeedEvent::OutageBegan(outage) | FeedEvent::OutageEnded(outage) => {
+            (Some(outage.endpoint.as_str()), None)
+        }
+    };
+    is_of(&selection.endpoint, endpoint) && is_of(&selection.source, source)
 }
 
 /// A position in the feed.
 #[derive(Debug)]
 pub struct Follower {
-    filter: FollowFilter,
+    selection: Selection,
     event: EventId,
     /// The position in the log of recent attempts.
     attempt: i64,
@@ -105,30 +102,32 @@ impl Follower {
     /// Attempts are included as far back as the log of recent attempts goes.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    /// [`Error::NotFound`] when the endpoint or the source never existed; [`Error::Misuse`] when the feed
+    /// has no such condition; [`Error::Database`] when the file cannot be read.
     pub fn from_now(
         store: &Store,
-        filter: FollowFilter,
+        selection: Selection,
         latest: usize,
     ) -> Result<(Follower, Vec<FeedEvent>)> {
+        selection.check(Listing::Feed)?;
         let latest = latest.min(LATEST_MAX);
-        let newest = store.outages(&OutageFilter::default(), 1)?;
+        let newest = store.outages(&Selection::default(), 1)?;
         let mut follower = Follower {
             event: EventId(store.newest_id("select max(id) from hookbox_event")?),
             attempt: store.newest_id("select max(id) from hookbox_recent_attempt")?,
             outage: newest.first().map_or(0, |outage| outage.id),
             open: BTreeSet::new(),
-            filter,
+            selection,
         };
         follower.note_open(&newest, &store.open_outages()?);
-        let filter = &follower.filter;
-        let of_source = EventFilter {
-            source: filter.source.clone(),
-            ..EventFilter::default()
+        let selection = &follower.selection;
+        let of_source = Selection {
+            source: selection.source.clone(),
+            ..Selection::default()
         };
-        let of_endpoint = OutageFilter {
-            endpoint: filter.endpoint.clone(),
-            ..OutageFilter::default()
+        let of_endpoint = Selection {
+            endpoint: selection.endpoint.clone(),
+            ..Selection::default()
         };
         let mut past: Vec<FeedEvent> = Vec::new();
         past.extend(
@@ -139,7 +138,7 @@ impl Follower {
         );
         let outages = store.outages(&of_endpoint, latest)?;
         past.extend(outages.into_iter().flat_map(both_ends));
-        past.retain(|feed_event| filter.wants(feed_event));
+        past.retain(|feed_event| has(selection, feed_event));
         past.extend(follower.latest_attempts(store, latest)?);
         past.sort_by_key(FeedEvent::at);
         past.drain(..past.len().saturating_sub(latest));
@@ -170,7 +169,7 @@ impl Follower {
         let mut feed_events = store.with_deliveries(tried)?;
         feed_events.extend(events.into_iter().map(FeedEvent::from));
         feed_events.extend(outages);
-        feed_events.retain(|feed_event| self.filter.wants(feed_event));
+        feed_events.retain(|feed_event| has(&self.selection, feed_event));
         feed_events.sort_by_key(FeedEvent::at);
         Ok(FeedBatch {
             feed_events,
@@ -190,7 +189,7 @@ impl Follower {
             };
             place = *first;
             let tried = store.with_deliveries(tried)?;
-            found.extend(tried.into_iter().filter(|one| self.filter.wants(one)));
+            found.extend(tried.into_iter().filter(|one| has(&self.selection, one)));
         }
         found.truncate(latest);
         Ok(found)

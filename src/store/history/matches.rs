@@ -4,8 +4,8 @@ use crate::error::Result;
 use crate::model::filter::Check;
 use crate::model::id::{DeliveryId, EventId};
 use crate::model::large_body::on_large_body_pool;
+use crate::model::settings::Selection;
 use crate::store::engine::store::Store;
-use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::route::stored_scope;
 
@@ -34,10 +34,10 @@ impl Store {
             let scope = stored_scope(&directory, &record, &body);
             held.set.filters.checks(&scope)
         });
-        let owed = DeliveryFilter {
+        let owed = Selection {
             event: Some(event),
             endpoint: Some(endpoint.to_owned()),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         let deliveries = self.deliveries(&owed, PAGE_MAX)?;
         Ok(Match {

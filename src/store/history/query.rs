@@ -13,16 +13,13 @@ use crate::model::activity::Facts;
 use crate::model::attempt::{AttemptRecord, Timing};
 use crate::model::delivery::{DeliveryRecord, EndpointWaits, State};
 use crate::model::event::{EventRecord, summary};
-use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, SourceId};
+use crate::model::id::{AttemptId, DeliveryId, EventId};
+use crate::model::settings::{Listing, Selection};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{Headers, Micros};
 use crate::store::engine::conn::{Row, params};
-use crate::store::engine::directory::{no_endpoint, no_source};
 use crate::store::engine::packed::read_body;
-use crate::store::engine::value::FromValue;
-use crate::store::history::list_filter::{
-    Conditions, DeliveryFilter, EventFilter, OutageFilter, some,
-};
+use crate::store::history::conditions::{Conditions, Named, some};
 use crate::store::history::report::total;
 use crate::time::Timestamp;
 
@@ -99,23 +96,30 @@ const OUTAGE_COLUMNS: &str =
      from hookbox_outage as o
      join hookbox_endpoint as p on p.id = o.endpoint_id";
 
-const ENDPOINT_BY_NAME: &str = "select id from hookbox_endpoint where name = :name";
-
-const SOURCE_BY_NAME: &str = "select id from hookbox_source where name = :name";
-
 impl Store {
     /// Events, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
+    /// [`Store::search_events`] also searches for a text.
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read.
-    pub fn events(&self, filter: &EventFilter, limit: usize) -> Result<Vec<EventRecord>> {
+    /// [`Error::NotFound`] when the source never existed; [`Error::Misuse`] when events have no such
+    /// condition; [`Error::Database`] when the file cannot be read.
+    pub fn events(&self, selection: &Selection, limit: usize) -> Result<Vec<EventRecord>> {
+        self.events_of(selection, self.named(Listing::Events, selection)?, limit)
+    }
+
+    pub(super) fn events_of(
+        &self,
+        selection: &Selection,
+        named: Named,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>> {
         let mut conditions = Conditions::default();
-        conditions.add("s.name = :source", ":source", some(&filter.source));
-        conditions.add("e.type = :type", ":type", some(&filter.event_type));
-        conditions.add("e.received_ms >= :since", ":since", some(&filter.since));
-        conditions.add("e.received_ms < :until", ":until", some(&filter.until));
-        conditions.add("e.id < :before", ":before", some(&filter.before));
-        conditions.add("e.id >= :from", ":from", some(&filter.from));
+        conditions.add("e.source_id = :source", ":source", some(&named.source));
+        conditions.add("e.type = :type", ":type", some(&selection.event_type));
+        conditions.add("e.received_ms >= :since", ":since", some(&selection.since));
+        conditions.add("e.received_ms < :until", ":until", some(&selection.until));
+        conditions.add("e.id < :before", ":before", some(&selection.before));
+        conditions.add("e.id >= :from", ":from", some(&selection.from));
         let statement = format!(
             "{EVENT_COLUMNS} {} order by e.id desc limit :limit",
             conditions.clause()
@@ -134,7 +138,7 @@ impl Store {
                 params! { ":id": id },
                 read_event,
             )?
-            .ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(id))))
+            .ok_or_else(|| self.no_event(id))
         })
     }
 
@@ -149,21 +153,40 @@ impl Store {
                 params! { ":id": id },
                 read_body,
             )?
-            .ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(id))))
+            .ok_or_else(|| self.no_event(id))
         })
+    }
+
+    pub(super) fn no_event(&self, id: EventId) -> Error {
+        Error::not_found(format!("no event {}", self.box_id().event(id)))
     }
 
     /// Deliveries, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read.
-    pub fn deliveries(&self, filter: &DeliveryFilter, limit: usize) -> Result<Vec<DeliveryRecord>> {
+    /// [`Error::NotFound`] when the endpoint or the source never existed, or there is no such event;
+    /// [`Error::Misuse`] when deliveries have no such condition; [`Error::Database`] when the file cannot
+    /// be read.
+    pub fn deliveries(&self, selection: &Selection, limit: usize) -> Result<Vec<DeliveryRecord>> {
+        self.deliveries_of(
+            selection,
+            self.named(Listing::Deliveries, selection)?,
+            limit,
+        )
+    }
+
+    pub(super) fn deliveries_of(
+        &self,
+        selection: &Selection,
+        named: Named,
+        limit: usize,
+    ) -> Result<Vec<DeliveryRecord>> {
         let mut conditions = Conditions::default();
-        let state = match filter.state {
+        let state = match selection.state {
             // The condition is repeated in the words of the partial indexes, so that SQLite uses
             // them.
             Some(State::Pending) => "d.state = :state and d.state = 'pending'",
-            Some(State::Dead | State::Cancelled) if filter.is_superseded => {
+            Some(State::Dead | State::Cancelled) if selection.is_superseded => {
                 "d.state = :state and d.superseded_by is not null"
             }
             Some(State::Dead | State::Cancelled) => {
@@ -171,31 +194,27 @@ impl Store {
             }
             Some(State::Delivered) | None => "d.state = :state",
         };
-        conditions.add(state, ":state", some(&filter.state));
-        if filter.is_superseded {
+        conditions.add(state, ":state", some(&selection.state));
+        if selection.is_superseded {
             conditions.texts.push("d.superseded_by is not null");
         }
-        conditions.add("d.replay_id = :replay", ":replay", some(&filter.replay));
-        // Looked up first: a search by row id goes straight through the endpoint's index.
-        let endpoint = match &filter.endpoint {
-            None => None,
-            Some(name) => match self.row_named::<EndpointId>(ENDPOINT_BY_NAME, name)? {
-                None => return Ok(Vec::new()),
-                found => found,
-            },
-        };
-        conditions.add("d.endpoint_id = :endpoint", ":endpoint", some(&endpoint));
-        conditions.add("s.name = :source", ":source", some(&filter.source));
-        conditions.add("e.type = :type", ":type", some(&filter.event_type));
-        conditions.add("d.event_id = :event", ":event", some(&filter.event));
-        conditions.add("d.created_ms >= :since", ":since", some(&filter.since));
-        conditions.add("d.created_ms < :until", ":until", some(&filter.until));
-        conditions.add("d.id < :before", ":before", some(&filter.before));
-        conditions.add("d.id >= :from", ":from", some(&filter.from));
+        conditions.add("d.replay_id = :replay", ":replay", some(&selection.replay));
+        conditions.add(
+            "d.endpoint_id = :endpoint",
+            ":endpoint",
+            some(&named.endpoint),
+        );
+        conditions.add("e.source_id = :source", ":source", some(&named.source));
+        conditions.add("e.type = :type", ":type", some(&selection.event_type));
+        conditions.add("d.event_id = :event", ":event", some(&selection.event));
+        conditions.add("d.created_ms >= :since", ":since", some(&selection.since));
+        conditions.add("d.created_ms < :until", ":until", some(&selection.until));
+        conditions.add("d.id < :before", ":before", some(&selection.before));
+        conditions.add("d.id >= :from", ":from", some(&selection.from));
         // Few pending deliveries are found through their own index and sorted. Many pending ones
         // are among the newest rows, so reading from the newest row finds a page at once.
-        let index = match filter.state {
-            Some(State::Pending) if filter.event.is_none() => {
+        let index = match selection.state {
+            Some(State::Pending) if selection.event.is_none() => {
                 if self.pending()? <= SORTED_MAX {
                     "indexed by hookbox_delivery_due"
                 } else {
@@ -231,28 +250,6 @@ impl Store {
         Ok(())
     }
 
-    /// The row id of the endpoint that has or had this name.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when such an endpoint never existed.
-    pub fn endpoint_id(&self, name: &str) -> Result<EndpointId> {
-        self.row_named(ENDPOINT_BY_NAME, name)?
-            .ok_or_else(|| no_endpoint(name))
-    }
-
-    /// The row id of the source that has or had this name.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when such a source never existed.
-    pub fn source_id(&self, name: &str) -> Result<SourceId> {
-        self.row_named(SOURCE_BY_NAME, name)?
-            .ok_or_else(|| no_source(name))
-    }
-
-    pub(crate) fn row_named<T: FromValue>(&self, statement: &str, name: &str) -> Result<Option<T>> {
-        self.read(|conn| conn.maybe(statement, params! { ":name": name }, |row| row.get(0)))
-    }
-
     /// One delivery.
     ///
     /// # Errors
@@ -280,9 +277,9 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
     pub fn replays_of(&self, delivery: &DeliveryRecord) -> Result<Vec<DeliveryRecord>> {
-        let of_event = DeliveryFilter {
+        let of_event = Selection {
             event: Some(delivery.event),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         let mut replays = self.deliveries(&of_event, PAGE_MAX)?;
         replays.retain(|other| other.replay_of == Some(delivery.id));
@@ -293,11 +290,17 @@ impl Store {
     /// Outages, newest first, at most `limit` (and never more than [`PAGE_MAX`]).
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read.
-    pub fn outages(&self, filter: &OutageFilter, limit: usize) -> Result<Vec<OutageRecord>> {
+    /// [`Error::NotFound`] when the endpoint never existed; [`Error::Misuse`] when outages have no such
+    /// condition; [`Error::Database`] when the file cannot be read.
+    pub fn outages(&self, selection: &Selection, limit: usize) -> Result<Vec<OutageRecord>> {
+        let named = self.named(Listing::Outages, selection)?;
         let mut conditions = Conditions::default();
-        conditions.add("p.name = :endpoint", ":endpoint", some(&filter.endpoint));
-        conditions.add("o.id < :before", ":before", some(&filter.before));
+        conditions.add(
+            "o.endpoint_id = :endpoint",
+            ":endpoint",
+            some(&named.endpoint),
+        );
+        conditions.add("o.id < :before", ":before", some(&selection.before));
         let statement = format!(
             "{OUTAGE_COLUMNS} {} order by o.id desc limit :limit",
             conditions.clause()

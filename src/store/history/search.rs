@@ -10,11 +10,11 @@ use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
 use crate::model::id::{DeliveryId, EventId};
+use crate::model::settings::{Listing, Selection};
 use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::history::list_filter::{DeliveryFilter, EventFilter};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
@@ -39,143 +39,138 @@ pub struct Found<T, I> {
     pub is_cut: bool,
 }
 
-/// The rows of a table, searched from the newest to the oldest.
-struct Window<'a> {
+/// A table that is searched from the newest row to the oldest.
+struct Table {
     /// SQL: selects the newest id.
-    newest: &'a str,
+    newest: &'static str,
     /// SQL: selects the oldest id.
-    oldest: &'a str,
+    oldest: &'static str,
     /// SQL: selects the time of the first row after `:id`.
-    time_of_next: &'a str,
-    since: Option<Timestamp>,
-    until: Option<Timestamp>,
-    /// Only ids less than this one.
-    before: Option<i64>,
+    time_of_next: &'static str,
+}
+
+const EVENTS: Table = Table {
+    newest: "select max(id) from hookbox_event",
+    oldest: "select min(id) from hookbox_event",
+    time_of_next: "select received_ms from hookbox_event where id > :id order by id limit 1",
+};
+
+const DELIVERIES: Table = Table {
+    newest: "select max(id) from hookbox_delivery",
+    oldest: "select min(id) from hookbox_delivery",
+    time_of_next: "select created_ms from hookbox_delivery where id > :id order by id limit 1",
+};
+
+/// What is searched, and how many ids at a time.
+struct Search<'a> {
+    table: Table,
+    selection: &'a Selection,
     width: i64,
 }
 
-const EVENTS: (&str, &str, &str) = (
-    "select max(id) from hookbox_event",
-    "select min(id) from hookbox_event",
-    "select received_ms from hookbox_event where id > :id order by id limit 1",
-);
-
-const DELIVERIES: (&str, &str, &str) = (
-    "select max(id) from hookbox_delivery",
-    "select min(id) from hookbox_delivery",
-    "select created_ms from hookbox_delivery where id > :id order by id limit 1",
-);
-
 impl Store {
-    /// Searches events from the newest to the oldest, until `limit` match or `go_on` returns false. With a
-    /// text, the body must contain it.
+    /// Searches events from the newest to the oldest, until `limit` match or `go_on` returns false.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    /// As [`Store::events`]; [`Error::Misuse`](crate::Error::Misuse) also when the text is too long.
     pub fn search_events(
         &self,
-        filter: &EventFilter,
-        text: Option<&Text>,
+        selection: &Selection,
         limit: usize,
         go_on: impl Fn() -> bool,
     ) -> Result<Found<EventRecord, EventId>> {
-        let window = Window {
-            newest: EVENTS.0,
-            oldest: EVENTS.1,
-            time_of_next: EVENTS.2,
-            since: filter.since,
-            until: filter.until,
-            before: filter.before.map(|id| id.0),
+        let named = self.named(Listing::Bodies, selection)?;
+        let text = selection.text.as_deref().map(Text::new).transpose()?;
+        let search = Search {
+            table: EVENTS,
+            selection,
             width: if text.is_some() {
                 BODIES_WINDOW
             } else {
                 WINDOW
             },
         };
-        let page = |from: i64, before: i64, room: usize| -> Result<Vec<EventRecord>> {
-            let part = EventFilter {
-                from: Some(EventId(from)),
-                before: Some(EventId(before)),
-                ..filter.clone()
-            };
-            let Some(text) = text else {
-                return self.events(&part, room);
+        let page = |part: &Selection, room: usize| -> Result<Vec<EventRecord>> {
+            let Some(text) = &text else {
+                return self.events_of(part, named, room);
             };
             let mut found = Vec::new();
-            for event in self.events(&part, BODIES_WINDOW as usize)? {
+            for event in self.events_of(part, named, BODIES_WINDOW as usize)? {
                 if found.len() < room && text.is_in(&self.event_body(event.id)?) {
                     found.push(event);
                 }
             }
             Ok(found)
         };
-        let found = self.look_back(&window, limit, go_on, page, |event| event.id.0)?;
+        let id_of = |event: &EventRecord| event.id.0;
+        let found = self.look_back(search, limit, go_on, page, id_of)?;
         Ok(found.with_ids(EventId))
     }
 
     /// As [`Store::search_events`], for deliveries.
     ///
     /// # Errors
-    /// As [`Store::search_events`].
+    /// As [`Store::deliveries`].
     pub fn search_deliveries(
         &self,
-        filter: &DeliveryFilter,
+        selection: &Selection,
         limit: usize,
         go_on: impl Fn() -> bool,
     ) -> Result<Found<DeliveryRecord, DeliveryId>> {
+        let named = self.named(Listing::Deliveries, selection)?;
         // If an index finds the rows, no windows are needed: the deliveries of one event, and pending ones.
-        let is_indexed = filter.event.is_some() || filter.state == Some(State::Pending);
-        let window = Window {
-            newest: DELIVERIES.0,
-            oldest: DELIVERIES.1,
-            time_of_next: DELIVERIES.2,
-            since: filter.since,
-            until: filter.until,
-            before: filter.before.map(|id| id.0),
+        let is_indexed = selection.event.is_some() || selection.state == Some(State::Pending);
+        let search = Search {
+            table: DELIVERIES,
+            selection,
             width: if is_indexed { i64::MAX } else { WINDOW },
         };
-        let page = |from: i64, before: i64, room: usize| {
-            let part = DeliveryFilter {
-                from: Some(DeliveryId(from)),
-                before: Some(DeliveryId(before)),
-                ..filter.clone()
-            };
-            self.deliveries(&part, room)
-        };
-        let found = self.look_back(&window, limit, go_on, page, |delivery| delivery.id.0)?;
+        let page = |part: &Selection, room: usize| self.deliveries_of(part, named, room);
+        let id_of = |delivery: &DeliveryRecord| delivery.id.0;
+        let found = self.look_back(search, limit, go_on, page, id_of)?;
         Ok(found.with_ids(DeliveryId))
     }
 
-    /// Reads pages of matching rows, `page(from, before, limit)`, in each window, until there are enough.
+    /// Reads pages of matching rows, `page(part, limit)`, of so many ids at a time, until there are
+    /// enough.
     fn look_back<T>(
         &self,
-        window: &Window<'_>,
+        Search {
+            table,
+            selection,
+            width,
+        }: Search<'_>,
         limit: usize,
         go_on: impl Fn() -> bool,
-        mut page: impl FnMut(i64, i64, usize) -> Result<Vec<T>>,
+        page: impl Fn(&Selection, usize) -> Result<Vec<T>>,
         id_of: impl Fn(&T) -> i64,
     ) -> Result<Found<T, i64>> {
-        let newest = self.newest_id(window.newest)?;
+        let newest = self.newest_id(table.newest)?;
         let time_behind = |id: i64| -> Result<Option<Timestamp>> {
             self.read(|conn| {
                 let time =
-                    conn.maybe(window.time_of_next, params! { ":id": id }, |row| row.get(0))?;
+                    conn.maybe(table.time_of_next, params! { ":id": id }, |row| row.get(0))?;
                 Ok(time)
             })
         };
-        let oldest = self.newest_id(window.oldest)?.max(1);
+        let oldest = self.newest_id(table.oldest)?.max(1);
         // Ids below this one are searched next.
-        let mut below = window.before.unwrap_or(i64::MAX).min(newest + 1);
-        if let Some(until) = window.until {
+        let mut below = selection.before.unwrap_or(i64::MAX).min(newest + 1);
+        if let Some(until) = selection.until {
             let older =
-                self.read(|conn| partition_by_time(conn, window.time_of_next, newest, until, 1))?;
+                self.read(|conn| partition_by_time(conn, table.time_of_next, newest, until, 1))?;
             below = below.min(older.saturating_add(CLOCK_SKEW_ROWS));
         }
         let mut found = Found::default();
         while below > oldest {
-            let first = below.saturating_sub(window.width).max(oldest);
+            let first = below.saturating_sub(width).max(oldest);
             let room = limit - found.rows.len();
-            found.rows.extend(page(first, below, room)?);
+            let part = Selection {
+                from: Some(first),
+                before: Some(below),
+                ..selection.clone()
+            };
+            found.rows.extend(page(&part, room)?);
             if found.rows.len() >= limit {
                 let last = found.rows.last().map(&id_of);
                 found.next = last.filter(|id| *id > oldest);
@@ -191,7 +186,7 @@ impl Store {
                     oldest >= FIRST_PLAUSIBLE && oldest.plus(CLOCK_ROOM) < since
                 })
             };
-            if window.since.is_some_and(is_past) {
+            if selection.since.is_some_and(is_past) {
                 break;
             }
             if below > oldest && !go_on() {

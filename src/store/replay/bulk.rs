@@ -3,10 +3,11 @@
 use super::preview::Preview;
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
-use crate::model::id::{DeliveryId, EndpointId, ReplayId};
+use crate::model::id::{BoxId, DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
-    NewReplay, ReplayRecord, ReplayState, ReplayTransition, Selection, Target, next_replay_state,
+    NewReplay, ReplayRecord, ReplayState, ReplayTransition, Target, next_replay_state,
 };
+use crate::model::settings::Selection;
 use crate::store::drain::expire::{Settlement, settle};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Params, Row, params, unreadable};
@@ -175,7 +176,8 @@ impl Store {
         counted: &[State],
     ) -> Result<Vec<ReplayRecord>> {
         self.read(|conn| {
-            let mut records = conn.all::<ReplayRecord>(statement, values, read_record)?;
+            let mut records =
+                conn.all::<ReplayRecord>(statement, values, |row| read_record(row, self.box_id()))?;
             for record in &mut records {
                 let counts = record.counts.iter_mut().zip(State::ALL);
                 for (count_of, state) in counts.filter(|(_, state)| counted.contains(state)) {
@@ -230,11 +232,11 @@ fn cancel_pending(tx: &mut Tx<'_>, id: ReplayId, now: Timestamp) -> Result<usize
     Ok(count)
 }
 
-fn read_record(row: &Row<'_>) -> Result<ReplayRecord> {
+fn read_record(row: &Row<'_>, box_id: &BoxId) -> Result<ReplayRecord> {
     let filter: String = row.get("filter")?;
     let filter =
         serde_json::from_str(&filter).map_err(|error| unreadable("filter", error.into()))?;
-    let selection = Selection::from_json(&filter, Timestamp(0))
+    let selection = Selection::from_json(&filter, box_id, Timestamp(0))
         .map_err(|error| unreadable("filter", error.into()))?;
     Ok(ReplayRecord {
         id: row.get("id")?,

@@ -20,11 +20,11 @@ use crate::model::delivery::{State, Transition, next_state};
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::replay::Target;
+use crate::model::settings::Selection;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::store::engine::packed::{Packed, pack};
-use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event, pending_at};
 use crate::store::setup::endpoint::endpoint_for;
@@ -144,10 +144,10 @@ impl Store {
     }
 
     fn settled_of(&self, event: EventId) -> Result<Vec<DeliveryId>> {
-        let outer = self.box_id().event(self.event(event)?.id);
-        let of_event = DeliveryFilter {
+        let outer = self.box_id().event(event);
+        let of_event = Selection {
             event: Some(event),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         // Newest first.
         let all = self.deliveries(&of_event, PAGE_MAX)?;

@@ -15,11 +15,11 @@ use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::model::settings::Selection;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::history::list_filter::DeliveryFilter;
 use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
 
@@ -178,9 +178,9 @@ impl Store {
             if !gets_it.insert((delivery.event, endpoint)) {
                 continue;
             }
-            let to_it = DeliveryFilter {
+            let to_it = Selection {
                 event: Some(delivery.event),
-                ..DeliveryFilter::default()
+                ..Selection::default()
             };
             let others = self.deliveries(&to_it, PAGE_MAX)?;
             let is_pending = |other: &&DeliveryRecord| {
@@ -335,9 +335,9 @@ impl Store {
 
     fn latest_attempts(&self, endpoint: &str) -> Result<Vec<AttemptRecord>> {
         const LOOKED_AT: usize = 20;
-        let latest = DeliveryFilter {
+        let latest = Selection {
             endpoint: Some(endpoint.to_owned()),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         let mut attempts = Vec::new();
         for delivery in self.deliveries(&latest, LOOKED_AT)? {

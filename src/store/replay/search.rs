@@ -7,14 +7,15 @@ use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::endpoint::Endpoint;
 use crate::model::filter::Wanted;
-use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::model::id::{DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::large_body::on_large_body_pool;
-use crate::model::replay::{NewReplay, ReplayKind, Selection, Target};
+use crate::model::replay::{NewReplay, ReplayKind, Target};
+use crate::model::settings::{Listing, Selection};
 use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Row;
 use crate::store::engine::value::ToValue;
-use crate::store::history::list_filter::some;
+use crate::store::history::conditions::some;
 use crate::store::intake::route::stored_scope;
 use crate::time::Timestamp;
 
@@ -56,6 +57,7 @@ pub(crate) struct Search {
     state: Option<State>,
     /// The endpoint of the old deliveries, where the statement asks for it.
     from: Option<EndpointId>,
+    source: Option<SourceId>,
     /// The endpoint that gets all of them, where the statement asks for it; null if it will be created.
     to: Option<Option<EndpointId>>,
     /// For a backfill: the endpoint whose filters an event must pass.
@@ -85,16 +87,11 @@ impl Search {
                 )));
             }
         }
-        let named = selection.endpoint.as_deref();
-        let from = named.map(|name| store.endpoint_id(name)).transpose()?;
-        if let Some(name) = &selection.source {
-            store.source_id(name)?;
-        }
+        let named = store.named(Listing::Replay, &selection)?;
         let directory = store.fresh_directory()?;
-        let of_one = (asked.kind != ReplayKind::Replay).then(|| named.map(str::to_owned));
-        let target = match of_one.flatten() {
-            Some(name) => Some(Target::Endpoint(name)),
-            None => asked.to.clone(),
+        let target = match &selection.endpoint {
+            Some(name) if asked.kind != ReplayKind::Replay => Some(Target::Endpoint(name.clone())),
+            _ => asked.to.clone(),
         };
         let endpoint = match &target {
             None => None,
@@ -106,7 +103,8 @@ impl Search {
         Ok(Search {
             statement: statement(asked, &selection),
             state: selection.state,
-            from: from.filter(|_| !is_backfill),
+            from: named.endpoint.filter(|_| !is_backfill),
+            source: named.source,
             to,
             wanting: endpoint.filter(|_| is_backfill),
             text,
@@ -136,7 +134,7 @@ impl Search {
             (":state", some(&self.state)),
             (":from", some(&self.from)),
             (":to", some(&self.to)),
-            (":source", some(&selection.source)),
+            (":source", some(&self.source)),
             (":type", some(&selection.event_type)),
             (":since", some(&selection.since)),
             (":until", some(&selection.until)),
@@ -207,7 +205,7 @@ fn read_candidate(row: &Row<'_>) -> Result<Candidate> {
 fn statement(asked: &NewReplay, selection: &Selection) -> String {
     let mut conditions: Vec<&str> = Vec::new();
     let event_conditions = [
-        (selection.source.is_some(), "s.name = :source"),
+        (selection.source.is_some(), "e.source_id = :source"),
         (selection.event_type.is_some(), "e.type = :type"),
     ];
     conditions.extend(chosen(event_conditions));
@@ -220,7 +218,6 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
         return format!(
             "select e.id, e.id, null, :to, e.received_ms, e.bytes, false
              from hookbox_event as e
-             left join hookbox_source as s on s.id = e.source_id
              where e.id > :after and e.id <= :end {}
                  and e.replay_of_event is null and e.type <> 'hookbox.test'
                  and not exists (
@@ -269,7 +266,6 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
              )
          from hookbox_delivery as d
          join hookbox_event as e on e.id = d.event_id
-         left join hookbox_source as s on s.id = e.source_id
          where d.id > :after and d.id <= :end and {} {}
              and not exists (
                  select 1 from hookbox_delivery as l indexed by hookbox_delivery_event

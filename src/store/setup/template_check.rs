@@ -6,9 +6,9 @@ use crate::model::endpoint::NewEndpoint;
 use crate::model::id::EventId;
 use crate::model::kind::SourceKind;
 use crate::model::sendable::SendableEvent;
+use crate::model::settings::Selection;
 use crate::model::template::Template;
 use crate::store::engine::Store;
-use crate::store::history::list_filter::EventFilter;
 use crate::time::Timestamp;
 
 impl Store {
@@ -29,7 +29,7 @@ impl Store {
         if held.map(Template::stored) == Some(template.stored()) {
             return Ok(());
         }
-        let newest = self.events(&EventFilter::default(), 1)?;
+        let newest = self.events(&Selection::default(), 1)?;
         let (sample, what) = match newest.first() {
             Some(event) => {
                 let id = self.box_id().event(event.id);

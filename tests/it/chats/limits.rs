@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hookbox::model::chat::Chat;
-use hookbox::store::{DeliveryFilter, PAGE_MAX, ReplayOptions};
+use hookbox::model::settings::Selection;
+use hookbox::store::{PAGE_MAX, ReplayOptions};
 
 use super::robot::{accept, bench, drain, issue, number_of};
 
@@ -75,7 +76,7 @@ fn replays_count_for_the_rate_of_the_chat() {
     drain(&mut bench, Duration::from_secs(1));
     let ids: Vec<_> = bench
         .store
-        .deliveries(&DeliveryFilter::default(), PAGE_MAX)
+        .deliveries(&Selection::default(), PAGE_MAX)
         .unwrap()
         .iter()
         .map(|delivery| delivery.id)
@@ -133,10 +134,7 @@ fn a_chat_that_asks_for_less_gets_nothing_for_as_long_and_then_everything_in_ord
             "{}: the others wait as well",
             chat.name()
         );
-        let waits = bench
-            .store
-            .deliveries(&DeliveryFilter::default(), 10)
-            .unwrap();
+        let waits = bench.store.deliveries(&Selection::default(), 10).unwrap();
         for row in &waits {
             assert_eq!(row.waiting(bench.now()), Some("pace"), "{}", chat.name());
             assert_eq!(row.tries, 0, "{}: it spends none", chat.name());
@@ -167,10 +165,7 @@ fn a_chat_that_goes_on_asking_for_less_is_asked_ever_more_seldom_and_nothing_is_
     }
     // A minute, two, four and so on to an hour.
     assert!((24..35).contains(&asked), "{asked} times in a day");
-    let waiting = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 1)
-        .unwrap();
+    let waiting = bench.store.deliveries(&Selection::default(), 1).unwrap();
     assert_eq!((waiting[0].settled, waiting[0].tries), (None, 0));
     assert!(waiting[0].reason.as_deref().unwrap().contains("130101"));
     robot.state.lock().unwrap().first.clear();

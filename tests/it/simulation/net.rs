@@ -9,9 +9,10 @@ use hookbox::model::attempt::Timing;
 use hookbox::model::delivery::State;
 use hookbox::model::endpoint::Endpoint;
 use hookbox::model::id::EventId;
+use hookbox::model::settings::Selection;
 use hookbox::model::window::Opening;
 use hookbox::outbound::{Exchange, OutboundRequest, SendResult, Transport};
-use hookbox::store::{DeliveryFilter, PAGE_MAX, Store};
+use hookbox::store::{PAGE_MAX, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
 use crate::support::{replied, replied_with, unreachable};
@@ -67,10 +68,10 @@ impl NetState {
     /// What must hold whenever something is sent.
     fn check(&mut self, endpoint: &Endpoint, event: i64, now: Timestamp) {
         let store = self.store.clone().expect("a process runs");
-        let of_event = DeliveryFilter {
+        let of_event = Selection {
             endpoint: Some(endpoint.set.name.clone()),
             event: Some(EventId(event)),
-            ..DeliveryFilter::default()
+            ..Selection::default()
         };
         let rows = store.deliveries(&of_event, PAGE_MAX).unwrap();
         let is_due = rows.iter().any(|row| row.due.is_some_and(|due| due <= now));

@@ -5,8 +5,8 @@ use std::sync::mpsc::channel;
 
 use hookbox::model::delivery::State;
 use hookbox::model::event::NewEvent;
+use hookbox::model::settings::Selection;
 use hookbox::rusqlite::Connection;
-use hookbox::store::DeliveryFilter;
 use hookbox::{Error, Hookbox};
 
 use crate::embedded::{add_ci, free};
@@ -77,9 +77,9 @@ fn a_program_serves_its_own_database_stops_and_serves_it_again() {
     );
     assert_eq!(receiver.next().body, br#"{"total":43}"#);
     drop(running);
-    let pending = DeliveryFilter {
+    let pending = Selection {
         state: Some(State::Pending),
-        ..DeliveryFilter::default()
+        ..Selection::default()
     };
     assert!(hookbox.store().deliveries(&pending, 10).unwrap().is_empty());
 }

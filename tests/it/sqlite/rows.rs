@@ -133,7 +133,8 @@ fn a_repeat_of_a_request_whose_answer_was_lost_is_409_and_does_nothing() {
 #[test]
 fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
     use hookbox::model::id::{DeliveryId, EventId};
-    use hookbox::store::{DeliveryFilter, EventFilter, Missing, Store};
+    use hookbox::model::settings::Selection;
+    use hookbox::store::{Missing, Store};
     use hookbox::time::Timestamp;
 
     let here = TestDb::in_file();
@@ -148,34 +149,34 @@ fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
          select id, id, 1, 'delivered', received_ms, received_ms from hookbox_event;",
     );
     let store = Store::open(&here.db, Missing::Refuse).unwrap();
-    let rare = EventFilter {
+    let rare = Selection {
         event_type: Some("rare".to_owned()),
-        ..EventFilter::default()
+        ..Selection::default()
     };
-    let found = store.search_events(&rare, None, 10, || true).unwrap();
+    let found = store.search_events(&rare, 10, || true).unwrap();
     assert_eq!((found.rows.len(), found.next), (1, None));
     // In pieces: each says where it goes on.
     let (mut next, mut pieces) = (None, 0);
     loop {
-        let filter = EventFilter {
+        let filter = Selection {
             before: next,
             ..rare.clone()
         };
-        let found = store.search_events(&filter, None, 10, || false).unwrap();
+        let found = store.search_events(&filter, 10, || false).unwrap();
         pieces += 1;
-        next = found.next;
+        next = found.next.map(|id| id.0);
         if next.is_none() {
             assert_eq!(found.rows.len(), 1);
             break;
         }
         assert!(found.rows.is_empty() && found.is_cut);
-        let back_to = Timestamp(1_700_000_000_000 + next.unwrap().0 * 1000);
+        let back_to = Timestamp(1_700_000_000_000 + next.unwrap() * 1000);
         assert_eq!(found.back_to, Some(back_to));
     }
     assert_eq!(pieces, 4);
-    let deliveries = DeliveryFilter {
+    let deliveries = Selection {
         event_type: Some("rare".to_owned()),
-        ..DeliveryFilter::default()
+        ..Selection::default()
     };
     let found = store.search_deliveries(&deliveries, 10, || false).unwrap();
     assert_eq!(
@@ -188,19 +189,19 @@ fn a_list_of_what_hardly_fits_looks_back_a_piece_at_a_time_and_says_how_far() {
         looks.set(looks.get() + 1);
         true
     };
-    let filter = EventFilter {
+    let filter = Selection {
         until: Some(Timestamp(1_700_000_000_000 + 5_000_000)),
-        ..EventFilter::default()
+        ..Selection::default()
     };
-    let found = store.search_events(&filter, None, 10, count).unwrap();
+    let found = store.search_events(&filter, 10, count).unwrap();
     assert_eq!(found.rows[0].id, EventId(4_999));
     assert!(looks.get() <= 2, "{}", looks.get());
-    let filter = EventFilter {
+    let filter = Selection {
         since: Some(Timestamp(1_700_000_000_000 + 20_000_000 + 86_400_000)),
-        ..EventFilter::default()
+        ..Selection::default()
     };
     let found = store
-        .search_events(&filter, None, 10, || panic!("there is nothing to look for"))
+        .search_events(&filter, 10, || panic!("there is nothing to look for"))
         .unwrap();
     assert!(found.rows.is_empty() && found.next.is_none());
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::{DeliveryId, EventId};
-use hookbox::store::{DeliveryFilter, EventFilter, PAGE_MAX, ReplayOptions};
+use hookbox::model::settings::Selection;
+use hookbox::store::{PAGE_MAX, ReplayOptions};
 use serde_json::json;
 
 use crate::support::{Bench, DAY, Receiver, Script, TestDb, replied, sql, wait_until};
@@ -42,10 +43,7 @@ fn is_in_order(bench: &Bench) {
 }
 
 fn events(bench: &Bench) -> BTreeSet<i64> {
-    let events = bench
-        .store
-        .events(&EventFilter::default(), PAGE_MAX)
-        .unwrap();
+    let events = bench.store.events(&Selection::default(), PAGE_MAX).unwrap();
     events.iter().map(|event| event.id.0).collect()
 }
 
@@ -173,10 +171,7 @@ fn removing_is_done_in_pieces_that_can_be_broken_off_and_gone_on_with() {
     is_in_order(&bench);
     let too_young = bench.store.prune(bench.now(), None, bench.now(), |_| true);
     assert!(too_young.unwrap_err().to_string().contains("last hour"));
-    let left = bench
-        .store
-        .deliveries(&DeliveryFilter::default(), 10)
-        .unwrap();
+    let left = bench.store.deliveries(&Selection::default(), 10).unwrap();
     assert_eq!(left.len(), 1);
 }
 
@@ -234,7 +229,7 @@ fn what_a_bulk_replay_is_yet_to_send_stays_until_it_was() {
     bench.run_due();
     let asked = hookbox::model::replay::NewReplay {
         kind: hookbox::model::replay::ReplayKind::Replay,
-        selection: hookbox::model::replay::Selection {
+        selection: hookbox::model::settings::Selection {
             state: Some(hookbox::model::delivery::State::Dead),
             ..Default::default()
         },

@@ -6,8 +6,9 @@ use std::time::Duration;
 use hookbox::model::delivery::DeliveryRecord;
 use hookbox::model::endpoint::NewEndpoint;
 use hookbox::model::id::EndpointId;
+use hookbox::model::settings::Selection;
 use hookbox::outbound::{Scheduler, Transport};
-use hookbox::store::{DeliveryFilter, Missing, PAGE_MAX, Store};
+use hookbox::store::{Missing, PAGE_MAX, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
 
 use super::{NOON, Script, TestDb, at, event};
@@ -105,7 +106,7 @@ impl Bench {
 
     /// The deliveries, oldest first.
     pub fn deliveries(&self) -> Vec<DeliveryRecord> {
-        let filter = DeliveryFilter::default();
+        let filter = Selection::default();
         let mut all = self.store.deliveries(&filter, PAGE_MAX).unwrap();
         all.reverse();
         all
