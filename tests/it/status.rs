@@ -405,7 +405,11 @@ fn a_list_whose_filter_a_replay_does_not_know_offers_no_replay() {
     let (_here, served, _receiver) = with_one_dead_delivery();
     let list = |query: &str| served.page(&format!("/deliveries?{query}")).2;
     assert!(list("state=dead").contains("Replay all that match"));
-    for query in ["state=dead&superseded=true", "state=dead&replay=1"] {
+    for query in [
+        "state=dead&superseded=true",
+        "state=dead&replay=1",
+        "state=dead&event=1",
+    ] {
         assert!(!list(query).contains("Replay all that match"), "{query}");
         let (status, _, html) = served.page(&format!("/replays/new?{query}"));
         assert!(

@@ -9,6 +9,7 @@ use super::fields::choice;
 use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, with_place};
 use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::settings::Listing;
 use crate::store::Directory;
 use crate::time::Timestamp;
 
@@ -97,7 +98,7 @@ fn filters(
             @for (label, name, example) in typed {
                 label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
             }
-            @for name in ["replay", "superseded"] {
+            @for name in ["replay", "superseded", "event"] {
                 @if !asked(name).is_empty() { input type="hidden" name=(name) value=(asked(name)); }
             }
             button type="submit" { (words.filter) }
@@ -106,13 +107,13 @@ fn filters(
     }
 }
 
-/// Whether this filter can choose deliveries for a replay.
-///
-/// It cannot if it uses `replay` or `superseded`, or asks for pending deliveries.
+/// Whether this filter can choose deliveries for a replay, which does not know all of a list's conditions
+/// and does not send what is pending.
 fn can_be_chosen(query: &str) -> bool {
     let mut fields = form_urlencoded::parse(query.as_bytes());
-    !fields.any(|(name, value)| {
-        (matches!(name.as_ref(), "replay" | "superseded") && !value.is_empty())
-            || (name == "state" && value == "pending")
+    fields.all(|(name, value)| match name.as_ref() {
+        "state" => value != State::Pending.name(),
+        "cursor" => true,
+        name => value.is_empty() || Listing::Replay.knows(name),
     })
 }
