@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
 
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {
     let box_id = store.box_id();
-    let (pairs, now) = (arguments.conditions.read()?, context.now());
+    let (pairs, now) = (arguments.conditions.read(context)?.pairs, context.now());
     let mut selection = Selection::read(Listing::Deliveries, &pairs, box_id, now)?;
     let deliveries = arguments.limit.pages(|limit| {
         let page = store.deliveries(&selection, limit)?;

@@ -6,14 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::preview::preview;
-use super::secret::{AuthSecretArguments, RotateArguments, SecretArguments};
-use super::settings::{OfEndpoint, Options};
+use super::secret::RotateArguments;
+use super::settings::{Given, OfEndpoint, OfNewEndpoint, Options};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
-use crate::model::settings::set_endpoint;
-use crate::signature::{Scheme, Secret};
+use crate::model::settings::{Change, endpoint_change};
+use crate::signature::Scheme;
 use crate::time::show_span;
 
 #[derive(Debug, Subcommand)]
@@ -115,68 +115,20 @@ pub(super) struct AddArguments {
     /// Where events are POSTed: an absolute http or https URL
     url: String,
     #[command(flatten)]
-    settings: Settings,
+    settings: Options<OfNewEndpoint>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct SetArguments {
     /// Its name
     name: String,
-    /// Where events are POSTed from now on, also those that wait
-    #[arg(long)]
-    url: Option<String>,
     #[command(flatten)]
-    settings: Settings,
-}
-
-/// What can be set when an endpoint is made, and later; an empty value brings back the default.
-#[derive(Debug, Args)]
-struct Settings {
-    #[command(flatten)]
-    options: Options<OfEndpoint>,
-    #[command(flatten)]
-    secret: SecretArguments,
-    #[command(flatten)]
-    auth_secret: AuthSecretArguments,
-}
-
-/// The given settings, already read.
-struct Change {
-    pairs: Vec<(String, String)>,
-    /// Kept apart, since its bytes may not be text.
-    secret: Option<Secret>,
-}
-
-impl Settings {
-    fn read(self, context: &Context) -> Result<Change> {
-        let mut pairs = self.options.read()?;
-        if let Some(secret) = self.auth_secret.read(context)? {
-            pairs.push(("auth_secret".to_owned(), secret));
-        }
-        Ok(Change {
-            pairs,
-            secret: self.secret.read(context)?,
-        })
-    }
-}
-
-impl Change {
-    fn is_nothing(&self) -> bool {
-        self.pairs.is_empty() && self.secret.is_none()
-    }
-
-    fn apply(&self, endpoint: &mut NewEndpoint) -> Result<()> {
-        set_endpoint(endpoint, &self.pairs)?;
-        if self.secret.is_some() {
-            endpoint.secret.clone_from(&self.secret);
-        }
-        Ok(())
-    }
+    settings: Options<OfEndpoint>,
 }
 
 pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
     match command {
-        EndpointCommand::Add(arguments) => add(context, *arguments),
+        EndpointCommand::Add(arguments) => add(context, &arguments),
         EndpointCommand::List(limit) => {
             let reports = limit.newest(context.store()?.endpoint_reports()?);
             let objects: Vec<Value> = reports.iter().map(EndpointReport::json).collect();
@@ -197,7 +149,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
         EndpointCommand::Show { name } => context
             .out
             .fields(&context.store()?.endpoint_report(&name)?.json()),
-        EndpointCommand::Set(arguments) => set(context, *arguments),
+        EndpointCommand::Set(arguments) => set(context, &arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         EndpointCommand::Hold { name, reason } => hold(context, &name, reason.as_deref()),
         EndpointCommand::Resume {
@@ -246,10 +198,9 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
     }
 }
 
-fn add(context: &Context, arguments: AddArguments) -> Result<()> {
-    let change = arguments.settings.read(context)?;
+fn add(context: &Context, arguments: &AddArguments) -> Result<()> {
     let mut new = NewEndpoint::new(arguments.name.clone(), arguments.url.parse()?);
-    change.apply(&mut new)?;
+    change(arguments.settings.read(context)?)?.make(&mut new)?;
     new.check()?;
     let store = context.store_or_new()?;
     store.add_endpoint(new, context.now())?;
@@ -263,24 +214,26 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
     context.out.object(&report.json(), &text)
 }
 
-fn set(context: &Context, arguments: SetArguments) -> Result<()> {
-    let mut change = arguments.settings.read(context)?;
-    change
-        .pairs
-        .extend(arguments.url.map(|url| ("url".to_owned(), url)));
-    if change.is_nothing() {
+fn set(context: &Context, arguments: &SetArguments) -> Result<()> {
+    let (name, change) = (&arguments.name, change(arguments.settings.read(context)?)?);
+    if change.is_empty() {
         return Err(nothing_named());
     }
     let store = context.store()?;
-    store.set_endpoint(
-        &arguments.name,
-        move |endpoint| change.apply(endpoint),
-        context.now(),
-    )?;
-    let report = store.endpoint_report(&arguments.name)?;
+    store.set_endpoint(name, move |endpoint| change.make(endpoint), context.now())?;
+    let report = store.endpoint_report(name)?;
     say_doubts(context, &report);
-    let text = format!("changed endpoint {}", arguments.name);
-    context.out.object(&report.json(), &text)
+    context
+        .out
+        .object(&report.json(), &format!("changed endpoint {name}"))
+}
+
+fn change(given: Given) -> Result<Change<NewEndpoint>> {
+    let mut change = endpoint_change(&given.pairs)?;
+    if given.secret.is_some() {
+        change.put(given.secret, |endpoint, secret| endpoint.secret = secret);
+    }
+    Ok(change)
 }
 
 /// Prints warnings about settings that are probably a mistake.

@@ -109,7 +109,7 @@ pub(super) fn run(context: &Context, command: EventCommand) -> Result<()> {
     let box_id = store.box_id();
     match command {
         EventCommand::List(arguments) => {
-            let pairs = arguments.conditions.read()?;
+            let pairs = arguments.conditions.read(context)?.pairs;
             let mut selection = Selection::read(Listing::Bodies, &pairs, box_id, context.now())?;
             let events = match selection.text {
                 Some(_) => search(context, &store, &selection, arguments.limit.limit)?,

@@ -68,7 +68,7 @@ pub(super) struct RecoverArguments {
 
 pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<()> {
     let store = context.store()?;
-    let pairs = arguments.conditions.read()?;
+    let pairs = arguments.conditions.read(context)?.pairs;
     let selection = Selection::read(Listing::Replay, &pairs, store.box_id(), context.now())?;
     match (arguments.ids.is_empty(), selection.is_empty()) {
         (false, true) => replay_named(context, &store, arguments),
@@ -97,7 +97,7 @@ pub(super) fn recover_or_backfill(
     arguments: &RecoverArguments,
 ) -> Result<()> {
     let store = context.store()?;
-    let mut pairs = arguments.conditions.read()?;
+    let mut pairs = arguments.conditions.read(context)?.pairs;
     pairs.push(("endpoint".to_owned(), arguments.endpoint.clone()));
     let selection = Selection::read(Listing::Replay, &pairs, store.box_id(), context.now())?;
     if selection.since.is_none() {

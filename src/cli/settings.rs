@@ -7,11 +7,13 @@ use std::path::Path;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use super::read_text;
+use super::secret::{Input, password};
+use super::{Context, read_text};
 use crate::error::{Error, Result};
 use crate::model::settings::{
-    ENDPOINT_SETTINGS, Kind, Listing, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+    ENDPOINT_SETTINGS, Kind, Listing, SECRET_SETTING, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
 };
+use crate::signature::Secret;
 
 /// The settings that a command has options for.
 pub(super) trait Table {
@@ -35,30 +37,44 @@ macro_rules! tables {
 }
 
 tables! {
-    OfEndpoint: &ENDPOINT_SETTINGS, &["url", "secret", "auth_secret", "template"];
-    OfSource: &SOURCE_SETTINGS, &["secret"];
+    OfNewEndpoint: &ENDPOINT_SETTINGS, &["url", "template"];
+    OfEndpoint: &ENDPOINT_SETTINGS, &["template"];
+    OfSource: &SOURCE_SETTINGS, &[];
     OfSignature: &SIGNATURE_SETTINGS, &[];
+    OfSecret: &SECRET_SETTING, &[];
     OfBodies: Listing::Bodies.conditions(), &[];
     OfDeliveries: Listing::Deliveries.conditions(), &[];
     OfFeed: Listing::Feed.conditions(), &[];
     OfReplay: Listing::Replay.conditions(), &[];
 }
 
-/// The given options.
+/// The options of a command, as they were given.
 #[derive(Debug, Clone)]
 pub(super) struct Options<T> {
-    given: Vec<(&'static Setting, Vec<String>)>,
+    given: Vec<(&'static Setting, Input, Vec<String>)>,
     table: PhantomData<T>,
 }
 
+/// The given settings.
+pub(super) struct Given {
+    pub(super) pairs: Vec<(String, String)>,
+    /// Kept apart, since its bytes may not be text.
+    pub(super) secret: Option<Secret>,
+}
+
 impl<T: Table> Options<T> {
-    /// Returns the pairs; named files are read.
-    pub(super) fn read(&self) -> Result<Vec<(String, String)>> {
-        let mut pairs = Vec::new();
-        for (setting, texts) in &self.given {
+    /// Returns the settings; files, variables and standard input are read.
+    pub(super) fn read(&self, context: &Context) -> Result<Given> {
+        let (mut pairs, mut secret) = (Vec::new(), None);
+        for (setting, input, texts) in &self.given {
             let name = setting.name.to_owned();
             let text = texts.join("\n");
             match setting.kind {
+                Kind::Secret if name == "secret" => secret = Some(input.secret(context, &text)?),
+                Kind::Secret => {
+                    check_auth(&pairs)?;
+                    pairs.push((name, password(&input.secret(context, &text)?)?));
+                }
                 Kind::File if !text.is_empty() => {
                     pairs.push((name, text_of_file(Path::new(&text))?));
                 }
@@ -77,12 +93,31 @@ impl<T: Table> Options<T> {
                 _ => pairs.push((name, text)),
             }
         }
-        Ok(pairs)
+        Ok(Given { pairs, secret })
     }
 
-    fn options() -> impl Iterator<Item = &'static Setting> {
+    /// The options: a secret has three, of which one is given.
+    fn options() -> impl Iterator<Item = (&'static Setting, Input)> {
         let settings = T::SETTINGS.iter();
-        settings.filter(|setting| !T::ELSEWHERE.contains(&setting.name))
+        let settings = settings.filter(|setting| !T::ELSEWHERE.contains(&setting.name));
+        settings.flat_map(|setting| {
+            let inputs: &[Input] = match setting.kind {
+                Kind::Secret => &[Input::File, Input::Variable, Input::Text],
+                _ => &[Input::Text],
+            };
+            inputs.iter().map(move |input| (setting, *input))
+        })
+    }
+}
+
+/// Checks that there is a password to read: the table has `auth` before `auth_secret`.
+fn check_auth(pairs: &[(String, String)]) -> Result<()> {
+    let auth = pairs.iter().find(|(name, _)| name == "auth");
+    match auth.map(|(_, how)| how.trim()) {
+        None | Some("" | "none") => Err(Error::misuse(
+            "auth_secret goes with auth: basic:USER or bearer",
+        )),
+        Some(_) => Ok(()),
     }
 }
 
@@ -107,17 +142,36 @@ fn long_name(setting: &Setting) -> String {
     }
 }
 
-fn option(setting: &'static Setting) -> Arg {
-    let option = Arg::new(setting.name)
-        .long(long_name(setting))
-        .value_name(setting.value)
-        .help(setting.described());
+fn option(setting: &'static Setting, input: Input) -> Arg {
+    let (value, help) = match (setting.kind, input) {
+        (Kind::Secret, Input::Text) => (
+            setting.value,
+            ": `-` reads it from standard input; anything else is the secret itself, which then stands in your shell's history",
+        ),
+        (_, Input::Text) => (setting.value, ""),
+        (_, Input::File) => (
+            "FILE",
+            ": read it from this file (one newline at its end and a byte order mark are left out)",
+        ),
+        (_, Input::Variable) => ("VARIABLE", ": read it from this environment variable"),
+    };
+    let option = Arg::new(input.id(setting))
+        .long(format!(
+            "{}{}",
+            long_name(setting),
+            input.suffix().replace('_', "-")
+        ))
+        .value_name(value)
+        .help(format!("{}{help}", setting.described()));
     let option = match setting.kind {
         Kind::Flag => option
             .num_args(0..=1)
             .require_equals(true)
             .default_missing_value("true"),
         Kind::Lines => option.action(ArgAction::Append),
+        Kind::Secret => option
+            .allow_hyphen_values(true)
+            .group(format!("input of {}", setting.name)),
         _ => option,
     };
     match setting.group {
@@ -128,7 +182,9 @@ fn option(setting: &'static Setting) -> Arg {
 
 impl<T: Table> Args for Options<T> {
     fn augment_args(command: Command) -> Command {
-        Options::<T>::options().fold(command, |command, setting| command.arg(option(setting)))
+        Options::<T>::options().fold(command, |command, (setting, input)| {
+            command.arg(option(setting, input))
+        })
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -138,9 +194,9 @@ impl<T: Table> Args for Options<T> {
 
 impl<T: Table> FromArgMatches for Options<T> {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Options<T>, clap::Error> {
-        let given = Options::<T>::options().filter_map(|setting| {
-            let lines = matches.get_many::<String>(setting.name)?;
-            Some((setting, lines.cloned().collect()))
+        let given = Options::<T>::options().filter_map(|(setting, input)| {
+            let lines = matches.get_many::<String>(&input.id(setting))?;
+            Some((setting, input, lines.cloned().collect()))
         });
         Ok(Options {
             given: given.collect(),

@@ -4,13 +4,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::event::read_data;
-use super::secret::SecretArguments;
-use super::settings::{OfSignature, Options};
+use super::settings::{OfSecret, OfSignature, Options};
 use super::{Context, EXIT_CODES};
 use crate::error::{Error, Result};
 use crate::model::header::parse_header;
 use crate::model::header::{Header, first_value};
-use crate::model::settings::set_rules;
+use crate::model::settings::rules_change;
 use crate::signature::generic::Rules;
 use crate::signature::{Scheme, Secret, Signable, Signed, gitee, standard};
 
@@ -58,7 +57,7 @@ struct What {
     #[arg(long)]
     sign: Scheme,
     #[command(flatten)]
-    secret: SecretArguments,
+    secret: Options<OfSecret>,
     #[command(flatten)]
     rules: Options<OfSignature>,
     /// The content type; a form's `payload` is what gogs and gitea sign
@@ -91,9 +90,9 @@ impl What {
             return Err(Error::misuse("--sign none signs nothing; name a scheme"));
         }
         let mut rules = Rules::default();
-        set_rules(&mut rules, &self.rules.read()?)?;
+        rules_change(&self.rules.read(context)?.pairs)?.make(&mut rules)?;
         rules.check()?;
-        let secret = self.secret.read(context)?.ok_or_else(|| {
+        let secret = self.secret.read(context)?.secret.ok_or_else(|| {
             Error::misuse("give the secret, with --secret-file, --secret-env or --secret -")
         })?;
         Ok(Read {

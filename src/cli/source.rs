@@ -3,12 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::secret::{RotateArguments, SecretArguments};
+use super::secret::RotateArguments;
 use super::settings::{OfSource, Options};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;
-use crate::model::settings::set_source;
+use crate::model::settings::{Change, source_change};
 use crate::model::source::{NewSource, Preset, SenderKind, Source, SourceReport};
 use crate::signature::Secret;
 
@@ -85,33 +85,25 @@ pub(super) struct SetArguments {
 struct Settings {
     #[command(flatten)]
     options: Options<OfSource>,
-    #[command(flatten)]
-    secret: SecretArguments,
     /// Draw a token that the path must end with: /in/NAME/TOKEN. For senders
     /// that sign nothing, or not the body. A source that has one keeps it
     #[arg(long)]
     path_token: bool,
 }
 
-/// The given settings, already read.
-struct Change {
-    pairs: Vec<(String, String)>,
-    /// Kept apart, since its bytes may not be text.
-    secret: Option<Secret>,
-    /// `Some(None)` removes the token; without a new value the existing token stays.
-    path_token: Option<Option<Secret>>,
-}
-
 impl Settings {
-    fn read(self, context: &Context) -> Result<Change> {
-        Ok(Change {
-            pairs: self.options.read()?,
-            secret: self.secret.read(context)?,
-            path_token: match self.path_token {
-                true => Some(Some(draw_token()?)),
-                false => None,
-            },
-        })
+    fn read(&self, context: &Context) -> Result<Change<NewSource>> {
+        let given = self.options.read(context)?;
+        let mut change = source_change(&given.pairs)?;
+        if given.secret.is_some() {
+            change.put(given.secret, |source, secret| source.secret = secret);
+        }
+        if self.path_token {
+            change.put(draw_token()?, |source, token| {
+                source.path_token.get_or_insert(token);
+            });
+        }
+        Ok(change)
     }
 }
 
@@ -125,31 +117,10 @@ fn draw_token() -> Result<Secret> {
     Secret::new(hex::encode(bytes))
 }
 
-impl Change {
-    fn is_nothing(&self) -> bool {
-        self.pairs.is_empty() && self.secret.is_none() && self.path_token.is_none()
-    }
-
-    fn apply(&self, source: &mut NewSource) -> Result<()> {
-        set_source(source, &self.pairs)?;
-        if self.secret.is_some() {
-            source.secret.clone_from(&self.secret);
-        }
-        match &self.path_token {
-            Some(Some(token)) if source.path_token.is_none() => {
-                source.path_token = Some(token.clone());
-            }
-            Some(None) => source.path_token = None,
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
 pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
     match command {
-        SourceCommand::Add(arguments) => add(context, *arguments),
-        SourceCommand::Set(arguments) => set(context, *arguments),
+        SourceCommand::Add(arguments) => add(context, &arguments),
+        SourceCommand::Set(arguments) => set(context, &arguments),
         SourceCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
         SourceCommand::List(limit) => {
             let reports = limit.newest(context.store()?.source_reports()?);
@@ -213,9 +184,9 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
     }
 }
 
-fn add(context: &Context, arguments: AddArguments) -> Result<()> {
+fn add(context: &Context, arguments: &AddArguments) -> Result<()> {
     let mut new = NewSource::of(arguments.name.clone(), arguments.kind);
-    arguments.settings.read(context)?.apply(&mut new)?;
+    arguments.settings.read(context)?.make(&mut new)?;
     new.check()?;
     let store = context.store_or_new()?;
     store.add_source(new, context.now())?;
@@ -235,21 +206,21 @@ fn add(context: &Context, arguments: AddArguments) -> Result<()> {
         .object(&with_whole_path(context, &report), &text)
 }
 
-fn set(context: &Context, arguments: SetArguments) -> Result<()> {
+fn set(context: &Context, arguments: &SetArguments) -> Result<()> {
     let mut change = arguments.settings.read(context)?;
     if arguments.no_path_token {
-        change.path_token = Some(None);
+        change.put((), |source, ()| source.path_token = None);
     }
     if arguments.no_secret {
-        change.pairs.push(("secret".to_owned(), String::new()));
+        change.put((), |source, ()| source.secret = None);
     }
-    if change.is_nothing() {
+    if change.is_empty() {
         return Err(nothing_named());
     }
     let store = context.store()?;
     store.set_source(
         &arguments.name,
-        move |source| change.apply(source),
+        move |source| change.make(source),
         context.now(),
     )?;
     let report = store.source_report(&arguments.name)?;

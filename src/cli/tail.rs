@@ -38,7 +38,7 @@ pub(super) struct TailArguments {
 )]
 pub(super) fn run(context: &Context, arguments: &TailArguments) -> Result<()> {
     let store = context.store()?;
-    let pairs = arguments.conditions.read()?;
+    let pairs = arguments.conditions.read(context)?.pairs;
     let selection = Selection::read(Listing::Feed, &pairs, store.box_id(), context.now())?;
     let (mut follower, latest) = Follower::from_now(&store, selection, arguments.limit.into())?;
     let manner = if context.out.is_json() || !context.out.is_shown() {

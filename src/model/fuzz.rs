@@ -9,7 +9,7 @@ use super::rate::Rates;
 use super::redact::{Redaction, hide_fields};
 use super::retry::Retry;
 use super::scope::Scope;
-use super::settings::{set_endpoint, set_source};
+use super::settings::{endpoint_change, source_change};
 use super::template::{Particulars, Template};
 use super::window::Windows;
 use crate::fuzz::{fuzz, kind_of, parts};
@@ -388,8 +388,8 @@ fn settings() {
             let mut endpoint = NewEndpoint::new("e", url.parse().unwrap());
             let mut source = NewSource::new("s", SourceKind::Generic);
             let said = [
-                set_endpoint(&mut endpoint, &changes),
-                set_source(&mut source, &changes),
+                endpoint_change(&changes).and_then(|change| change.make(&mut endpoint)),
+                source_change(&changes).and_then(|change| change.make(&mut source)),
             ];
             said.map(|done| done.map_err(|error| kind_of(&error.to_string())))
         },

@@ -8,7 +8,7 @@ use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::replay::ReplayTransition;
-use crate::model::settings::{set_endpoint, set_source};
+use crate::model::settings::{endpoint_change, source_change};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
@@ -48,20 +48,20 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
         ["endpoints"] => {
             let url = field("url").parse()?;
             let mut endpoint = NewEndpoint::new(field("name"), url);
-            set_endpoint(&mut endpoint, &given(form, &["name"]))?;
+            endpoint_change(&given(form, &["name"]))?.make(&mut endpoint)?;
             store.add_endpoint(endpoint, now)?;
             format!("/endpoints/{}", field("name"))
         }
         ["endpoints", name, verb] => endpoint(app, name, verb, form, field)?,
         ["sources"] => {
             let mut source = NewSource::of(field("name"), field("kind").parse()?);
-            set_source(&mut source, &given(form, &["name", "kind"]))?;
+            source_change(&given(form, &["name", "kind"]))?.make(&mut source)?;
             store.add_source(source, now)?;
             format!("/sources/{}", field("name"))
         }
         ["sources", name, "set"] => {
-            let changes = some_given(form)?;
-            store.set_source(name, move |source| set_source(source, &changes), now)?;
+            let change = source_change(&some_given(form)?)?;
+            store.set_source(name, move |source| change.make(source), now)?;
             format!("/sources/{name}")
         }
         ["sources", name, "rotate-secret"] => {
@@ -133,9 +133,8 @@ fn endpoint<'f>(
             return Ok(format!("/deliveries/{}", store.box_id().delivery(made)));
         }
         "set" => {
-            let changes = some_given(form)?;
-            let change = move |endpoint: &mut NewEndpoint| set_endpoint(endpoint, &changes);
-            store.set_endpoint(name, change, now)?;
+            let change = endpoint_change(&some_given(form)?)?;
+            store.set_endpoint(name, move |endpoint| change.make(endpoint), now)?;
         }
         "rotate-secret" => {
             store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;

@@ -68,7 +68,7 @@ fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
     here.add_gogs();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     here.json(&["enqueue", "--type", "x"]);
-    let rows: [(&[&str], i32, &str); 29] = [
+    let rows: [(&[&str], i32, &str); 32] = [
         (&["source", "add", "gogs", "--kind", "gogs"], 2, "already"),
         (
             &["source", "add", "x", "--kind", "svn"],
@@ -172,6 +172,22 @@ fn bad_input_is_refused_with_what_to_do_and_changes_nothing() {
             &["endpoint", "add", "x", "http://h/", "--retry", "cron:x"],
             2,
             "six fields",
+        ),
+        // A wrong value is reported before an unknown name: values are parsed first.
+        (
+            &["endpoint", "set", "zzz", "--timeout", "soon"],
+            2,
+            "timeout: `soon`",
+        ),
+        (
+            &["endpoint", "set", "zzz", "--timeout", "5s"],
+            3,
+            "no endpoint named zzz",
+        ),
+        (
+            &["source", "set", "zzz", "--on-repeat", "perhaps"],
+            2,
+            "on_repeat: ",
         ),
         (&["enqueue", "--type", ""], 2, "event type is empty"),
         (

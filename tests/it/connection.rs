@@ -32,6 +32,8 @@ fn what_cannot_be_sent_is_refused_when_it_is_set() {
             "basic:USER, bearer or none",
         ),
         (&["--auth", "bearer"], "--auth-secret-file"),
+        (&["--auth", "none", "--auth-secret", "-"], "goes with auth"),
+        (&["--auth-secret", "-"], "goes with auth"),
         (&["--method", "GET"], "POST or PUT"),
         (&["--proxy", "h:1"], "proxy's URL"),
         (&["--connect-timeout", "0s"], "more than 0"),

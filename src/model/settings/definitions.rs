@@ -3,7 +3,7 @@
 //!
 //! The help of the command line, the forms and OpenAPI are generated from this table only.
 
-use Kind::{File, Flag, Format, Lines, Number, Text};
+use Kind::{File, Flag, Format, Lines, Number, Secret, Text};
 
 /// A setting that can be given.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,8 @@ pub enum Kind {
     Lines,
     /// A text of several lines; on the command line, the name of the file that contains it.
     File,
+    /// A secret; on the command line, read from a file, an environment variable or standard input.
+    Secret,
     /// `template:FILE` names a file on the command line.
     Format,
 }
@@ -83,6 +85,10 @@ const REQUESTS: &str = "How requests are made";
 const SIGNATURE: &str = "For a generic signature";
 const GENERIC: &str = "For kind generic";
 
+/// A secret by itself.
+pub const SECRET_SETTING: [Setting; 1] =
+    [row(Secret, MAIN, "secret", "SECRET", "", "The secret").secret()];
+
 /// How a generic signature is made, of an endpoint, of a source, and by hand.
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
@@ -115,7 +121,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
         "The content type of what a template makes"),
     row(Text, MAIN, "sign", "SCHEME", "none",
         "How requests are signed: none, standard (Standard Webhooks), github, gogs, gitea, gitee or generic; chats have signatures of their own"),
-    row(Text, MAIN, "secret", "SECRET", "",
+    row(Secret, MAIN, "secret", "SECRET", "",
         "What requests are signed with").secret(),
     row(Text, FILTERS, "types", "GLOB,...", "all",
         "Only events of these types, such as push,tag* (* is any text)"),
@@ -155,7 +161,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
         "Headers of every request, each as `Name: value`, a line each (on the command line an option each); all that are given take the place of those before").secret(),
     row(Text, REQUESTS, "auth", "HOW", "none",
         "Credentials: basic:USER, bearer or none; the password or token is given apart"),
-    row(Text, REQUESTS, "auth_secret", "SECRET", "",
+    row(Secret, REQUESTS, "auth_secret", "SECRET", "",
         "The password or token of auth").secret(),
     row(File, REQUESTS, "ca", "FILE", "Mozilla's, which are built in",
         "Check the endpoint against these certificate authorities, as PEM, and no others"),
@@ -174,7 +180,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
 pub const SOURCE_SETTINGS: [Setting; 15] = [
-    row(Text, MAIN, "secret", "SECRET", "",
+    row(Secret, MAIN, "secret", "SECRET", "",
         "What requests must be signed with").secret(),
     row(Text, MAIN, "tolerance", "SPAN|none", "1h for gitee, 5m for standard and gitlab",
         "How far the signed time of a request may be from now, or none to take any"),

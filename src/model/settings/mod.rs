@@ -16,9 +16,11 @@ use crate::error::{Error, Result};
 use crate::signature::generic::Rules;
 
 pub(crate) use definitions::row;
-pub use definitions::{ENDPOINT_SETTINGS, Kind, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting};
-pub use parse_endpoint::set_endpoint;
-pub use parse_source::set_source;
+pub use definitions::{
+    ENDPOINT_SETTINGS, Kind, SECRET_SETTING, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+};
+pub use parse_endpoint::endpoint_change;
+pub use parse_source::source_change;
 pub use selection::{Listing, Selection};
 
 /// Settings by name, each with its text.
@@ -30,40 +32,76 @@ fn text_of<'p>(pairs: &'p Pairs, name: &str) -> Option<&'p str> {
     found.map(|(_, value)| value.as_str())
 }
 
-/// Changes how a generic signature is made.
+/// A change of an endpoint, a source or the rules of a signature: every text is parsed, and nothing is
+/// changed yet.
+pub struct Change<T>(Vec<Step<T>>);
+
+type Step<T> = Box<dyn Fn(&mut T) -> Result<()> + Send + Sync>;
+
+impl<T: 'static> Change<T> {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a value, and how it is set.
+    pub fn put<V: Clone + Send + Sync + 'static>(&mut self, value: V, set: fn(&mut T, V)) {
+        self.then(move |held| {
+            set(held, value.clone());
+            Ok(())
+        });
+    }
+
+    fn then(&mut self, step: impl Fn(&mut T) -> Result<()> + Send + Sync + 'static) {
+        self.0.push(Box::new(step));
+    }
+
+    /// Makes the change.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it does not fit to what is held.
+    pub fn make(&self, held: &mut T) -> Result<()> {
+        self.0.iter().try_for_each(|step| step(held))
+    }
+}
+
+/// Parses how a generic signature is made.
 ///
 /// # Errors
 /// [`Error::Misuse`] when a text is not a valid value. Other settings are ignored.
-pub fn set_rules(rules: &mut Rules, pairs: &Pairs) -> Result<()> {
-    let default = Rules::default();
+pub fn rules_change(pairs: &Pairs) -> Result<Change<Rules>> {
+    let mut change = Change(Vec::new());
     for (name, value) in pairs {
-        let text = value.trim();
-        let set = match name.as_str() {
-            "signature_algorithm" => optional(text)
-                .map(|algorithm| rules.algorithm = algorithm.unwrap_or(default.algorithm)),
-            "signature_encoding" => {
-                optional(text).map(|encoding| rules.encoding = encoding.unwrap_or(default.encoding))
-            }
-            // White space belongs to these two: it is signed, or stands before the signature.
-            "signature_over" => {
-                optional(value).map(|over| rules.over = over.unwrap_or(default.over.clone()))
-            }
-            "signature_prefix" => {
-                rules.prefix.clone_from(value);
-                Ok(())
-            }
-            "signature_header" => {
-                let header = some(text).map(|header| header.to_owned().into());
-                rules.header = header.unwrap_or(default.header.clone());
-                Ok(())
-            }
-            "timestamp_header" => {
-                rules.timestamp_header = some(text).map(|name| name.to_owned().into());
-                Ok(())
-            }
-            _ => Ok(()),
-        };
-        set.map_err(|error| of_setting(name, error))?;
+        set_rule(&mut change, name, value).map_err(|error| of_setting(name, error))?;
+    }
+    Ok(change)
+}
+
+fn set_rule(change: &mut Change<Rules>, name: &str, value: &str) -> Result<()> {
+    let (text, default) = (value.trim(), Rules::default());
+    match name {
+        "signature_algorithm" => change.put(
+            optional(text)?.unwrap_or(default.algorithm),
+            |rules, algorithm| rules.algorithm = algorithm,
+        ),
+        "signature_encoding" => change.put(
+            optional(text)?.unwrap_or(default.encoding),
+            |rules, encoding| rules.encoding = encoding,
+        ),
+        // White space belongs to these two: it is signed, or stands before the signature.
+        "signature_over" => change.put(optional(value)?.unwrap_or(default.over), |rules, over| {
+            rules.over = over
+        }),
+        "signature_prefix" => change.put(value.to_owned(), |rules, prefix| rules.prefix = prefix),
+        "signature_header" => change.put(
+            some(text).map_or(default.header, |header| header.to_owned().into()),
+            |rules, header| rules.header = header,
+        ),
+        "timestamp_header" => change.put(
+            some(text).map(|header| header.to_owned().into()),
+            |rules, header| rules.timestamp_header = header,
+        ),
+        _ => {}
     }
     Ok(())
 }
@@ -103,6 +141,14 @@ mod tests {
     fn pairs(texts: &[(&str, &str)]) -> Vec<(String, String)> {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         texts.iter().map(own).collect()
+    }
+
+    fn set_endpoint(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
+        endpoint_change(pairs)?.make(endpoint)
+    }
+
+    fn set_source(source: &mut NewSource, pairs: &Pairs) -> Result<()> {
+        source_change(pairs)?.make(source)
     }
 
     fn endpoint() -> NewEndpoint {
@@ -189,7 +235,8 @@ mod tests {
     fn white_space_that_is_signed_is_kept() {
         let mut rules = Rules::default();
         for (name, value) in [("signature_over", "{body}\n"), ("signature_prefix", "v1 ")] {
-            set_rules(&mut rules, &pairs(&[(name, value)])).unwrap();
+            let change = rules_change(&pairs(&[(name, value)])).unwrap();
+            change.make(&mut rules).unwrap();
         }
         assert_eq!(
             (rules.over.to_string().as_str(), rules.prefix.as_str()),

@@ -1,9 +1,7 @@
 //! Parses the settings of an endpoint.
 
-use std::time::Duration;
-
 use super::definitions::ENDPOINT_SETTINGS;
-use super::{Pairs, check_known, of_setting, optional, set_rules, some, text_of};
+use super::{Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of};
 use crate::error::{Error, Result};
 use crate::model::connection::Auth;
 use crate::model::endpoint::{Format, NewEndpoint, PROBE_MAX_DEFAULT, TIMEOUT_DEFAULT};
@@ -15,18 +13,22 @@ use crate::time::parse_span;
 /// Longest name of a template's file, as file systems have it.
 const FILE_NAME_CHARS_MAX: usize = 255;
 
-/// Changes an endpoint: each setting by its name.
+/// Parses a change of an endpoint: each setting by its name.
 ///
 /// # Errors
 /// [`Error::Misuse`] when there is no such setting or a text is not a valid value.
-pub fn set_endpoint(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
+pub fn endpoint_change(pairs: &Pairs) -> Result<Change<NewEndpoint>> {
     check_known(&ENDPOINT_SETTINGS, "an endpoint", pairs)?;
-    set_format(endpoint, pairs)?;
+    let mut change = Change(Vec::new());
+    set_format(&mut change, pairs)?;
     if let Some(scheme) = text_of(pairs, "sign") {
         let scheme = optional(scheme.trim()).map_err(|error| of_setting("sign", error))?;
-        endpoint.sign_by(scheme.unwrap_or(Scheme::None));
+        change.put(scheme.unwrap_or(Scheme::None), NewEndpoint::sign_by);
     }
-    set_rules(&mut endpoint.signature, pairs)?;
+    let rules = rules_change(pairs)?;
+    if !rules.is_empty() {
+        change.then(move |endpoint| rules.make(&mut endpoint.signature));
+    }
     for (name, value) in pairs {
         // A space may be part of a secret, so it is not trimmed.
         let value = if name == "secret" {
@@ -34,45 +36,55 @@ pub fn set_endpoint(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
         } else {
             value.trim()
         };
-        set_one(endpoint, name, value).map_err(|error| of_setting(name, error))?;
+        set_one(&mut change, name, value).map_err(|error| of_setting(name, error))?;
     }
     set_auth(
-        endpoint,
+        &mut change,
         text_of(pairs, "auth"),
         text_of(pairs, "auth_secret"),
-    )
+    )?;
+    Ok(change)
 }
 
-fn set_one(endpoint: &mut NewEndpoint, name: &str, value: &str) -> Result<()> {
-    let filters = &mut endpoint.filters;
+fn set_one(to: &mut Change<NewEndpoint>, name: &str, value: &str) -> Result<()> {
+    let span = || some(value).map(parse_span).transpose();
+    let number = || some(value).map(number).transpose();
     match name {
-        "url" => endpoint.url = value.parse()?,
-        "types" => filters.types = optional(value)?,
-        "sources" => filters.sources = optional(value)?,
-        "branches" => filters.branches = optional(value)?,
-        "when" => filters.when = optional(value)?,
-        "timeout" => endpoint.timeout = span_or(value, TIMEOUT_DEFAULT)?,
-        "probe_max" => endpoint.probe_max = span_or(value, PROBE_MAX_DEFAULT)?,
-        "connect_timeout" => {
-            endpoint.connection.connect_timeout = some(value).map(parse_span).transpose()?;
-        }
-        "concurrency" => endpoint.concurrency = some(value).map(number).transpose()?,
-        "tries" => endpoint.tries = some(value).map(number).transpose()?,
-        "rate" => endpoint.rate = optional(value)?,
-        "retry" => endpoint.retry = value.parse()?,
-        "expire" => endpoint.expire = some(value).map(parse_span).transpose()?,
-        "window" => endpoint.window = optional(value)?,
-        "expire_offline" => endpoint.expires_offline = flag(value)?,
-        "ordered" => endpoint.is_ordered = flag(value)?,
-        "only_replays" => endpoint.gets_only_replays = flag(value)?,
-        "method" => endpoint.connection.method = optional(value)?.unwrap_or_default(),
-        "headers" => endpoint.connection.headers = headers(value)?,
-        "ca" => endpoint.connection.ca = optional(value)?,
-        "client_cert" => endpoint.connection.client_cert = optional(value)?,
-        "proxy" => endpoint.connection.proxy = optional(value)?,
-        "expect" => endpoint.connection.expect = optional(value)?,
-        "forward_headers" => endpoint.connection.forward = optional(value)?,
-        "secret" => endpoint.secret = some(value).map(Secret::new).transpose()?,
+        "url" => to.put(value.parse()?, |e, url| e.url = url),
+        "types" => to.put(optional(value)?, |e, types| e.filters.types = types),
+        "sources" => to.put(optional(value)?, |e, sources| e.filters.sources = sources),
+        "branches" => to.put(optional(value)?, |e, branches| {
+            e.filters.branches = branches
+        }),
+        "when" => to.put(optional(value)?, |e, when| e.filters.when = when),
+        "timeout" => to.put(span()?.unwrap_or(TIMEOUT_DEFAULT), |e, span| {
+            e.timeout = span
+        }),
+        "probe_max" => to.put(span()?.unwrap_or(PROBE_MAX_DEFAULT), |e, span| {
+            e.probe_max = span
+        }),
+        "connect_timeout" => to.put(span()?, |e, span| e.connection.connect_timeout = span),
+        "concurrency" => to.put(number()?, |e, count| e.concurrency = count),
+        "tries" => to.put(number()?, |e, tries| e.tries = tries),
+        "rate" => to.put(optional(value)?, |e, rate| e.rate = rate),
+        "retry" => to.put(value.parse()?, |e, retry| e.retry = retry),
+        "expire" => to.put(span()?, |e, span| e.expire = span),
+        "window" => to.put(optional(value)?, |e, window| e.window = window),
+        "expire_offline" => to.put(flag(value)?, |e, flag| e.expires_offline = flag),
+        "ordered" => to.put(flag(value)?, |e, flag| e.is_ordered = flag),
+        "only_replays" => to.put(flag(value)?, |e, flag| e.gets_only_replays = flag),
+        "method" => to.put(optional(value)?, |e, method| {
+            e.connection.method = method.unwrap_or_default();
+        }),
+        "headers" => to.put(headers(value)?, |e, headers| e.connection.headers = headers),
+        "ca" => to.put(optional(value)?, |e, ca| e.connection.ca = ca),
+        "client_cert" => to.put(optional(value)?, |e, cert| e.connection.client_cert = cert),
+        "proxy" => to.put(optional(value)?, |e, proxy| e.connection.proxy = proxy),
+        "expect" => to.put(optional(value)?, |e, expect| e.connection.expect = expect),
+        "forward_headers" => to.put(optional(value)?, |e, names| e.connection.forward = names),
+        "secret" => to.put(some(value).map(Secret::new).transpose()?, |e, secret| {
+            e.secret = secret
+        }),
         // The other settings are parsed together with the ones that they belong to.
         _ => {}
     }
@@ -80,62 +92,66 @@ fn set_one(endpoint: &mut NewEndpoint, name: &str, value: &str) -> Result<()> {
 }
 
 /// Parses the format, and for a template its text and its content type: what is not given stays.
-fn set_format(endpoint: &mut NewEndpoint, pairs: &Pairs) -> Result<()> {
+fn set_format(change: &mut Change<NewEndpoint>, pairs: &Pairs) -> Result<()> {
     let given = |name: &str| text_of(pairs, name).map(str::trim);
     let (format, content_type) = (given("format"), given("content_type"));
     let text = text_of(pairs, "template").filter(|text| !text.trim().is_empty());
     if format.is_none() && text.is_none() && content_type.is_none() {
         return Ok(());
     }
-    let held = endpoint.format.template().map(Template::stored);
-    let held = |name: &str| held.as_ref().and_then(|held| held[name].as_str());
-    let file = match format.map(|format| format.strip_prefix("template:").unwrap_or(format)) {
-        // No file name is given: a template keeps its old one.
-        None | Some("template") => None,
-        Some(file) => Some(file),
+    let brought = match (text, content_type) {
+        (Some(_), _) => Some("template"),
+        (None, Some(one)) if !one.is_empty() => Some("content_type"),
+        _ => None,
     };
-    let is_template = match format {
-        None => text.is_some() || held("text").is_some(),
-        Some(format) => format == "template" || format.starts_with("template:"),
-    };
-    if !is_template {
-        let brought = match (text, content_type) {
-            (Some(_), _) => Some("template"),
-            (None, Some(one)) if !one.is_empty() => Some("content_type"),
-            _ => None,
-        };
-        if let Some(brought) = brought {
-            return Err(Error::misuse(format!(
-                "{brought} goes with format template; {} brings its own",
-                match format {
-                    None => endpoint.format.name(),
-                    Some("") => "raw",
-                    Some(name) => name,
-                }
-            )));
-        }
-        if let Some(name) = format {
-            let name = if name.is_empty() { "raw" } else { name };
-            endpoint.send_as(Format::of_name(name, None).ok_or_else(|| {
-                Error::misuse(format!(
-                    "unknown format `{name}`; raw, slack, discord, dingtalk, wecom, feishu or template:FILE"
-                ))
-            })?);
-        }
+    if let Some(name) =
+        format.filter(|name| !(*name == "template" || name.starts_with("template:")))
+    {
+        let name = some(name).unwrap_or("raw");
+        brought.map_or(Ok(()), |brought| Err(not_with(brought, name)))?;
+        let format = Format::of_name(name, None).ok_or_else(|| {
+            Error::misuse(format!(
+                "unknown format `{name}`; raw, slack, discord, dingtalk, wecom, feishu or template:FILE"
+            ))
+        })?;
+        change.put(format, NewEndpoint::send_as);
         return Ok(());
     }
-    let text = text.or(held("text")).ok_or_else(|| {
-        Error::misuse(
-            "give the template's text as `template`, on the command line as --format template:FILE",
-        )
-    })?;
-    let file = file_name(file.or(held("file")).unwrap_or("template"))?;
-    let content_type = match content_type {
-        None => held("content_type").unwrap_or(CONTENT_TYPE),
-        Some(given) => some(given).unwrap_or(CONTENT_TYPE),
-    };
-    endpoint.send_as(Format::Template(Template::parse(file, text, content_type)?));
+    let file = format.and_then(|format| format.strip_prefix("template:"));
+    // Where no file is named, a template keeps its name.
+    let file = file.filter(|file| *file != "template").map(file_name);
+    let file = file.transpose()?.map(str::to_owned);
+    let (text, content_type) = (text.map(str::to_owned), content_type.map(str::to_owned));
+    let is_template = format.is_some() || text.is_some();
+    change.then(move |endpoint| {
+        let held = endpoint.format.template().map(Template::stored);
+        let held = |name: &str| held.as_ref().and_then(|held| held[name].as_str());
+        if !is_template && held("text").is_none() {
+            let name = endpoint.format.name();
+            return brought.map_or(Ok(()), |brought| Err(not_with(brought, name)));
+        }
+        let text = text.as_deref().or(held("text")).ok_or_else(|| {
+            Error::misuse(
+                "give the template's text as `template`, on the command line as --format template:FILE",
+            )
+        })?;
+        let file = file.as_deref().or(held("file")).unwrap_or("template");
+        let content_type = match &content_type {
+            None => held("content_type"),
+            Some(given) => some(given),
+        };
+        let content_type = content_type.unwrap_or(CONTENT_TYPE);
+        let template = Template::parse(file, text, content_type)?;
+        endpoint.send_as(Format::Template(template));
+        Ok(())
+    });
     Ok(())
+}
+
+fn not_with(brought: &str, format: &str) -> Error {
+    Error::misuse(format!(
+        "{brought} goes with format template; {format} brings its own"
+    ))
 }
 
 /// What a template is called: the name of its file, without the folders before it.
@@ -150,7 +166,11 @@ fn file_name(given: &str) -> Result<&str> {
     Ok(name)
 }
 
-fn set_auth(endpoint: &mut NewEndpoint, how: Option<&str>, secret: Option<&str>) -> Result<()> {
+fn set_auth(
+    change: &mut Change<NewEndpoint>,
+    how: Option<&str>,
+    secret: Option<&str>,
+) -> Result<()> {
     let Some(how) = how else {
         return match secret {
             None => Ok(()),
@@ -159,17 +179,14 @@ fn set_auth(endpoint: &mut NewEndpoint, how: Option<&str>, secret: Option<&str>)
             )),
         };
     };
-    endpoint.connection.auth = Auth::read(how.trim(), || {
+    let auth = Auth::read(how.trim(), || {
         let secret = secret.filter(|secret| !secret.is_empty());
         let secret =
             secret.ok_or_else(|| Error::misuse("give the password or token as `auth_secret`, on the command line with --auth-secret-file, --auth-secret-env or --auth-secret -"))?;
         Secret::new(secret)
     })?;
+    change.put(auth, |endpoint, auth| endpoint.connection.auth = auth);
     Ok(())
-}
-
-fn span_or(value: &str, default: Duration) -> Result<Duration> {
-    some(value).map_or(Ok(default), parse_span)
 }
 
 fn number(value: &str) -> Result<u32> {

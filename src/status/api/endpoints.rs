@@ -7,7 +7,7 @@ use super::{Call, Input, Operation, Output, ROTATE, page, parameter};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
 use crate::model::filter::Check;
-use crate::model::settings::{self, set_endpoint};
+use crate::model::settings::{self, endpoint_change};
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -205,7 +205,7 @@ fn add(call: &Call<'_>) -> Result<Value> {
     let name = call.required("name")?;
     let url = call.required("url")?.parse()?;
     let mut endpoint = NewEndpoint::new(name, url);
-    set_endpoint(&mut endpoint, &call.settings(&["name"])?)?;
+    endpoint_change(&call.settings(&["name"])?)?.make(&mut endpoint)?;
     call.store.add_endpoint(endpoint, call.now)?;
     show(call, name)
 }
@@ -215,8 +215,8 @@ fn set(call: &Call<'_>) -> Result<Value> {
     if changes.is_empty() {
         return Err(Error::misuse("nothing to change was named"));
     }
-    let name = call.part(0);
-    let change = move |endpoint: &mut NewEndpoint| set_endpoint(endpoint, &changes);
-    call.store.set_endpoint(name, change, call.now)?;
+    let (name, change) = (call.part(0), endpoint_change(&changes)?);
+    call.store
+        .set_endpoint(name, move |endpoint| change.make(endpoint), call.now)?;
     show(call, name)
 }

@@ -6,7 +6,7 @@ use super::schema::Schema;
 use super::{Call, Input, Operation, Output, ROTATE, page};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;
-use crate::model::settings::set_source;
+use crate::model::settings::source_change;
 use crate::model::source::NewSource;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -37,7 +37,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         run: |call| {
             let name = call.required("name")?;
             let mut source = NewSource::of(name, call.required("kind")?.parse()?);
-            set_source(&mut source, &call.settings(&["name", "kind"])?)?;
+            source_change(&call.settings(&["name", "kind"])?)?.make(&mut source)?;
             call.store.add_source(source, call.now)?;
             show(call, name)
         },
@@ -67,9 +67,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
             if changes.is_empty() {
                 return Err(Error::misuse("nothing to change was named"));
             }
-            let name = call.part(0);
-            let change = move |source: &mut NewSource| set_source(source, &changes);
-            call.store.set_source(name, change, call.now)?;
+            let (name, change) = (call.part(0), source_change(&changes)?);
+            call.store
+                .set_source(name, move |source| change.make(source), call.now)?;
             show(call, name)
         },
     },
