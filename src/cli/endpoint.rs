@@ -339,32 +339,26 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
 fn match_event(context: &Context, name: &str, event: &str) -> Result<()> {
     let store = context.store()?;
     let found = store.match_event(name, store.box_id().parse_event(event)?)?;
-    let event = store.box_id().event(found.event);
-    let owed: Vec<String> = found
-        .deliveries
-        .iter()
-        .map(|id| store.box_id().delivery(*id))
-        .collect();
-    let goes = found.checks.iter().all(|check| check.passes);
+    let goes = found.passes();
+    let object = found.json(name, store.box_id());
     if context.out.is_json() {
-        let checks: Vec<Value> = found.checks.iter().map(Check::json).collect();
-        let object = json!({
-            "endpoint": name, "event": event, "matches": goes, "checks": checks, "deliveries": owed,
-        });
         return context.out.line(&object.to_string());
     }
+    let event = store.box_id().event(found.event);
     let verb = if goes { "goes" } else { "does not go" };
     context.out.line(&format!("{event} {verb} to {name}"))?;
-    if found.checks.is_empty() {
+    let checks: Vec<Value> = found.checks.iter().map(Check::json).collect();
+    if checks.is_empty() {
         context
             .out
             .line("the endpoint has no filters: every event goes there")?;
     } else {
-        let checks: Vec<Value> = found.checks.iter().map(Check::json).collect();
         context
             .out
             .list(&["filter", "setting", "passes", "why"], &checks)?;
     }
+    let owed = found.deliveries.iter();
+    let owed: Vec<String> = owed.map(|id| store.box_id().delivery(*id)).collect();
     match (goes, owed.as_slice()) {
         (true, []) => context.out.line(
             "it was not owed: filters are asked when an event is accepted, and then the endpoint was not there, or set otherwise",

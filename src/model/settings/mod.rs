@@ -115,6 +115,15 @@ fn check_known(settings: &[Setting], of: &str, pairs: &Pairs) -> Result<()> {
     }
 }
 
+/// A text as it is parsed: a space may be part of a secret, so it is not trimmed.
+fn trimmed<'v>(name: &str, value: &'v str) -> &'v str {
+    if name == "secret" {
+        value
+    } else {
+        value.trim()
+    }
+}
+
 /// Adds the name of the setting to an error.
 fn of_setting(name: &str, error: Error) -> Error {
     match error {

@@ -1,7 +1,9 @@
 //! Parses the settings of an endpoint.
 
 use super::definitions::ENDPOINT_SETTINGS;
-use super::{Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of};
+use super::{
+    Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of, trimmed,
+};
 use crate::error::{Error, Result};
 use crate::model::connection::Auth;
 use crate::model::endpoint::{Format, NewEndpoint, PROBE_MAX_DEFAULT, TIMEOUT_DEFAULT};
@@ -30,13 +32,8 @@ pub fn endpoint_change(pairs: &Pairs) -> Result<Change<NewEndpoint>> {
         change.then(move |endpoint| rules.make(&mut endpoint.signature));
     }
     for (name, value) in pairs {
-        // A space may be part of a secret, so it is not trimmed.
-        let value = if name == "secret" {
-            value
-        } else {
-            value.trim()
-        };
-        set_one(&mut change, name, value).map_err(|error| of_setting(name, error))?;
+        set_one(&mut change, name, trimmed(name, value))
+            .map_err(|error| of_setting(name, error))?;
     }
     set_auth(
         &mut change,

@@ -1,7 +1,9 @@
 //! Parses the settings of a source.
 
 use super::definitions::SOURCE_SETTINGS;
-use super::{Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of};
+use super::{
+    Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of, trimmed,
+};
 use crate::error::{Error, Result};
 use crate::model::source::{NewSource, Origin, Tolerance};
 use crate::signature::Secret;
@@ -18,13 +20,8 @@ pub fn source_change(pairs: &Pairs) -> Result<Change<NewSource>> {
         change.then(move |source| rules.make(&mut source.generic.signature));
     }
     for (name, value) in pairs {
-        // A space may be part of a secret, so it is not trimmed.
-        let value = if name == "secret" {
-            value
-        } else {
-            value.trim()
-        };
-        set_one(&mut change, name, value).map_err(|error| of_setting(name, error))?;
+        set_one(&mut change, name, trimmed(name, value))
+            .map_err(|error| of_setting(name, error))?;
     }
     if let Some(origin) = origin(pairs, "type_header", "type_expr")? {
         change.put(origin, |source, origin| source.generic.type_from = origin);

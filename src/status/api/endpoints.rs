@@ -6,8 +6,7 @@ use super::schema::{Field, Kind, Schema};
 use super::{Call, Input, Operation, Output, ROTATE, page, parameter};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, NewEndpoint};
-use crate::model::filter::Check;
-use crate::model::settings::{self, endpoint_change};
+use crate::model::settings::{self, ENDPOINT_SETTINGS, endpoint_change};
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,7 +33,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "addEndpoint",
         help: "Add an endpoint",
         query: &[],
-        input: Input::Endpoint { is_new: true },
+        input: Input::Settings(&["name", "url"], &ENDPOINT_SETTINGS),
         output: Output::One(Schema::Endpoint),
         status: 201,
         run: add,
@@ -56,7 +55,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "setEndpoint",
         help: "Change what is named; null brings back what is usual",
         query: &[],
-        input: Input::Endpoint { is_new: false },
+        input: Input::Settings(&[], &ENDPOINT_SETTINGS),
         output: Output::One(Schema::Endpoint),
         status: 200,
         run: set,
@@ -182,17 +181,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
             let found = call
                 .store
                 .match_event(call.part(0), call.box_id().parse_event(event)?)?;
-            let ids = found
-                .deliveries
-                .iter()
-                .map(|id| call.box_id().delivery(*id));
-            Ok(json!({
-                "endpoint": call.part(0),
-                "event": call.box_id().event(found.event),
-                "matches": found.checks.iter().all(|check| check.passes),
-                "checks": found.checks.iter().map(Check::json).collect::<Vec<Value>>(),
-                "deliveries": ids.collect::<Vec<String>>(),
-            }))
+            Ok(found.json(call.part(0), call.box_id()))
         },
     },
 ];

@@ -50,14 +50,8 @@ pub(super) enum Input {
     Nothing,
     /// These fields; the first ones, up to the number, are required.
     Fields(&'static [Field], usize),
-    /// The settings of an endpoint, with its name and URL if it is created.
-    Endpoint {
-        is_new: bool,
-    },
-    /// The settings of a source, with its name and kind if it is created.
-    Source {
-        is_new: bool,
-    },
+    /// Required texts, and settings.
+    Settings(&'static [&'static str], &'static [Setting]),
 }
 
 /// The response to a successful request.

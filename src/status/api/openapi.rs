@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::schema::Schema;
 use super::{Input, Operation, Output, PREFIX, operations};
-use crate::model::settings::{ENDPOINT_SETTINGS, Kind, SOURCE_SETTINGS, Setting};
+use crate::model::settings::{Kind, Setting};
 
 /// Returns the whole document.
 pub(in crate::status) fn document() -> Value {
@@ -142,23 +142,12 @@ fn responses(operation: &Operation) -> Value {
 
 /// Returns the names of a body's fields.
 pub(super) fn field_names(input: Input) -> Vec<&'static str> {
-    let settings = |settings: &'static [Setting]| settings.iter().map(|setting| setting.name);
     match input {
         Input::Nothing => Vec::new(),
         Input::Fields(fields, _) => fields.iter().map(|field| field.0).collect(),
-        Input::Endpoint { is_new } => {
-            let own: &[&str] = if is_new { &["name"] } else { &[] };
-            own.iter()
-                .copied()
-                .chain(settings(&ENDPOINT_SETTINGS))
-                .collect()
-        }
-        Input::Source { is_new } => {
-            let own: &[&str] = if is_new { &["name", "kind"] } else { &[] };
-            own.iter()
-                .copied()
-                .chain(settings(&SOURCE_SETTINGS))
-                .collect()
+        Input::Settings(required, settings) => {
+            let settings = settings.iter().map(|setting| setting.name);
+            settings.chain(required.iter().copied()).collect()
         }
     }
 }
@@ -182,7 +171,6 @@ fn request_body(input: Input) -> Option<Value> {
         }
         (setting.name.to_owned(), schema)
     };
-    let text = json!({ "type": "string" });
     let (properties, required): (Map<String, Value>, Vec<&str>) = match input {
         Input::Nothing => return None,
         Input::Fields(fields, required) => (
@@ -192,35 +180,13 @@ fn request_body(input: Input) -> Option<Value> {
                 .collect(),
             fields[..required].iter().map(|field| field.0).collect(),
         ),
-        Input::Endpoint { is_new } => {
-            let mut properties: Map<String, Value> =
-                ENDPOINT_SETTINGS.iter().map(setting).collect();
-            if is_new {
-                properties.insert("name".to_owned(), text);
+        Input::Settings(required, settings) => {
+            let mut properties: Map<String, Value> = settings.iter().map(setting).collect();
+            for name in required {
+                let text = json!({ "type": "string" });
+                properties.entry(*name).or_insert(text);
             }
-            (
-                properties,
-                if is_new {
-                    vec!["name", "url"]
-                } else {
-                    Vec::new()
-                },
-            )
-        }
-        Input::Source { is_new } => {
-            let mut properties: Map<String, Value> = SOURCE_SETTINGS.iter().map(setting).collect();
-            if is_new {
-                properties.insert("name".to_owned(), text.clone());
-                properties.insert("kind".to_owned(), text);
-            }
-            (
-                properties,
-                if is_new {
-                    vec!["name", "kind"]
-                } else {
-                    Vec::new()
-                },
-            )
+            (properties, required.to_vec())
         }
     };
     Some(json!({

@@ -6,7 +6,7 @@ use super::schema::Schema;
 use super::{Call, Input, Operation, Output, ROTATE, page};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;
-use crate::model::settings::source_change;
+use crate::model::settings::{SOURCE_SETTINGS, source_change};
 use crate::model::source::NewSource;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -31,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "addSource",
         help: "Add a source",
         query: &[],
-        input: Input::Source { is_new: true },
+        input: Input::Settings(&["name", "kind"], &SOURCE_SETTINGS),
         output: Output::One(Schema::Source),
         status: 201,
         run: |call| {
@@ -59,7 +59,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         id: "setSource",
         help: "Change what is named; null brings back what is usual",
         query: &[],
-        input: Input::Source { is_new: false },
+        input: Input::Settings(&[], &SOURCE_SETTINGS),
         output: Output::One(Schema::Source),
         status: 200,
         run: |call| {

@@ -1,8 +1,10 @@
 //! Explains what an endpoint's filters say about a stored event: why it was sent or not.
 
+use serde_json::{Value, json};
+
 use crate::error::Result;
 use crate::model::filter::Check;
-use crate::model::id::{DeliveryId, EventId};
+use crate::model::id::{BoxId, DeliveryId, EventId};
 use crate::model::large_body::on_large_body_pool;
 use crate::model::settings::Selection;
 use crate::store::engine::store::Store;
@@ -18,6 +20,25 @@ pub struct Match {
     pub checks: Vec<Check>,
     /// The deliveries of the event to the endpoint, newest first.
     pub deliveries: Vec<DeliveryId>,
+}
+
+impl Match {
+    /// Whether the event passes every filter.
+    pub fn passes(&self) -> bool {
+        self.checks.iter().all(|check| check.passes)
+    }
+
+    /// The JSON object of the API and the command line.
+    pub fn json(&self, endpoint: &str, box_id: &BoxId) -> Value {
+        let deliveries = self.deliveries.iter().map(|id| box_id.delivery(*id));
+        json!({
+            "endpoint": endpoint,
+            "event": box_id.event(self.event),
+            "matches": self.passes(),
+            "checks": self.checks.iter().map(Check::json).collect::<Vec<Value>>(),
+            "deliveries": deliveries.collect::<Vec<String>>(),
+        })
+    }
 }
 
 impl Store {
