@@ -10,7 +10,7 @@ use super::secret::RotateArguments;
 use super::settings::{Given, OfEndpoint, OfNewEndpoint, Options};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
-use crate::model::endpoint::{EndpointReport, NewEndpoint};
+use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
 use crate::model::filter::Check;
 use crate::model::settings::{Change, endpoint_change};
 use crate::signature::Scheme;
@@ -264,8 +264,8 @@ fn hold(context: &Context, name: &str, reason: Option<&str>) -> Result<()> {
     let held = store.endpoint_report(name)?.endpoint.held;
     let known = held.as_ref().map(|hold| hold.reason.as_str());
     let reason = match reason {
-        Some(reason) => check_reason(reason)?,
-        None => known.unwrap_or("held by hand"),
+        Some(reason) => hold_reason(reason)?,
+        None => known.unwrap_or(HELD_BY_HAND),
     };
     let is_new = store.hold_endpoint(name, reason, context.now())?;
     let report = store.endpoint_report(name)?;
@@ -277,19 +277,6 @@ fn hold(context: &Context, name: &str, reason: Option<&str>) -> Result<()> {
         format!("endpoint {name} was held already: {reason}")
     };
     context.out.object(&report.json(), &text)
-}
-
-/// Checks a hold's reason: it is shown on one line of lists and pages.
-fn check_reason(reason: &str) -> Result<&str> {
-    const CHARS_MAX: usize = 200;
-    let reason = reason.trim();
-    let fits = (1..=CHARS_MAX).contains(&reason.chars().count());
-    if !fits || reason.chars().any(char::is_control) {
-        return Err(Error::misuse(format!(
-            "--reason is one line of 1 to {CHARS_MAX} characters"
-        )));
-    }
-    Ok(reason)
 }
 
 fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -> Result<()> {

@@ -132,6 +132,25 @@ pub struct Hold {
     pub reason: String,
 }
 
+/// The reason of a hold for which none is given.
+pub const HELD_BY_HAND: &str = "held by hand";
+
+/// Checks a hold's reason: it is shown on one line of lists and pages.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is empty, too long or of several lines.
+pub fn hold_reason(reason: &str) -> Result<&str> {
+    const CHARS_MAX: usize = 200;
+    let reason = reason.trim();
+    let fits = (1..=CHARS_MAX).contains(&reason.chars().count());
+    if !fits || reason.contains(char::is_control) {
+        return Err(Error::misuse(format!(
+            "the reason is one line of 1 to {CHARS_MAX} characters"
+        )));
+    }
+    Ok(reason)
+}
+
 impl Endpoint {
     /// All secret texts that are sent to the endpoint. They must be hidden in its replies, since a receiver
     /// may repeat them.

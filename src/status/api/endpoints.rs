@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schema::{Field, Kind, Schema};
 use super::{Call, Input, Operation, Output, ROTATE, page, parameter};
 use crate::error::{Error, Result};
-use crate::model::endpoint::{EndpointReport, NewEndpoint};
+use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
 use crate::model::settings::{self, ENDPOINT_SETTINGS, endpoint_change};
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
@@ -92,14 +92,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
         run: |call| {
             let reason = call
                 .text("reason")?
-                .map(str::trim)
-                .filter(|reason| !reason.is_empty());
-            let reason = reason.unwrap_or("held by hand");
-            if reason.chars().count() > 200 || reason.chars().any(char::is_control) {
-                return Err(Error::misuse(
-                    "reason is one line of 200 characters at most",
-                ));
-            }
+                .filter(|reason| !reason.trim().is_empty());
+            let reason = hold_reason(reason.unwrap_or(HELD_BY_HAND))?;
             call.store.hold_endpoint(call.part(0), reason, call.now)?;
             show(call, call.part(0))
         },

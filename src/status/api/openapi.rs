@@ -9,15 +9,15 @@ use crate::model::settings::{Kind, Setting};
 /// Returns the whole document.
 pub(in crate::status) fn document() -> Value {
     let mut paths: Map<String, Value> = Map::new();
+    let mut schemas: Map<String, Value> = Map::new();
     for operation in operations() {
+        if let Output::One(schema) | Output::Page(schema) = operation.output {
+            schemas.insert(schema.name(), schema.json());
+        }
         let path = format!("{PREFIX}{}", operation.path);
         let held = paths.entry(path).or_insert_with(|| json!({}));
         held[operation.method.to_lowercase()] = describe(operation);
     }
-    let mut schemas: Map<String, Value> = Schema::ALL
-        .iter()
-        .map(|schema| (schema.name(), schema.json()))
-        .collect();
     schemas.insert(
         "Problem".to_owned(),
         json!({

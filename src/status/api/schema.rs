@@ -49,27 +49,6 @@ const SET: bool = false;
 const OPEN: bool = true;
 
 impl Schema {
-    pub(super) const ALL: [Schema; 18] = [
-        Schema::Stats,
-        Schema::Pruned,
-        Schema::Event,
-        Schema::Accepted,
-        Schema::Search,
-        Schema::Delivery,
-        Schema::Attempt,
-        Schema::Diff,
-        Schema::Outage,
-        Schema::Endpoint,
-        Schema::Made,
-        Schema::Hurried,
-        Schema::Match,
-        Schema::Removed,
-        Schema::Source,
-        Schema::Refusal,
-        Schema::Replay,
-        Schema::Replayed,
-    ];
-
     pub(super) fn name(self) -> String {
         format!("{self:?}")
     }
@@ -78,13 +57,13 @@ impl Schema {
         use Kind::{Any, Flag, Integer, Moment, Number, Object, Objects, Text, Texts};
         match self {
             Schema::Pruned => &[
-                Field("dry_run", Kind::Flag, SET),
-                Field("events", Kind::Integer, SET),
-                Field("deliveries", Kind::Integer, SET),
-                Field("attempts", Kind::Integer, SET),
-                Field("bytes", Kind::Integer, SET),
-                Field("complete", Kind::Flag, SET),
-                Field("next", Kind::Text, OPEN),
+                Field("dry_run", Flag, SET),
+                Field("events", Integer, SET),
+                Field("deliveries", Integer, SET),
+                Field("attempts", Integer, SET),
+                Field("bytes", Integer, SET),
+                Field("complete", Flag, SET),
+                Field("next", Text, OPEN),
             ],
             Schema::Stats => &[
                 Field("events", Integer, SET),
