@@ -32,6 +32,7 @@ mod hostile;
 mod layers;
 mod messages;
 mod metrics;
+mod nodes;
 mod order;
 mod outbox;
 mod pace;

@@ -155,7 +155,9 @@ impl Page {
 
     fn fill_in_order(&mut self, store: &Store, endpoint: &Endpoint) -> Result<()> {
         self.next_due = None;
-        let first = match self.first {
+        // Where several nodes take events in, one with a smaller id may have been committed since.
+        let known = self.first.filter(|_| store.ids_are_in_order());
+        let first = match known {
             Some(first) => Some(first),
             None => store.first_pending(endpoint.id)?,
         };

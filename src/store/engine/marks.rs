@@ -37,7 +37,7 @@ pub(crate) fn refresh(conn: Conn<'_>, box_id: &BoxId) -> Result<()> {
     Ok(())
 }
 
-/// Asks whether another process serves the database now.
+/// Asks whether another process serves the database now, whose mark is used then.
 pub(crate) type IsServed = Box<dyn Fn(Conn<'_>) -> Result<bool> + Send>;
 
 /// Whether this process drew its mark. The writer owns this, and reports when a job or a group is rolled
@@ -74,11 +74,14 @@ impl Marking {
         if self.state != State::None {
             return Ok(());
         }
-        let is_shared = !self.published.serves() && (self.is_served)(conn)?;
+        let is_shared = (self.is_served)(conn)?;
         self.state = match draw(conn, is_shared)? {
             Some(mark) => State::Drawn(mark),
             None => State::Held,
         };
+        if self.state == State::Held {
+            self.hold();
+        }
         Ok(())
     }
 
@@ -104,9 +107,14 @@ impl Marking {
         if let State::Drawn(mark) = &self.state {
             self.box_id.add_mark(mark.clone());
             self.state = State::Held;
-            let serves = self.published.serves();
-            self.published.has_mark.store(serves, Ordering::Release);
+            self.hold();
         }
+    }
+
+    /// The rows from now on have a mark. While this process serves, no other one draws one.
+    fn hold(&self) {
+        let serves = self.published.serves();
+        self.published.has_mark.store(serves, Ordering::Release);
     }
 }
 
@@ -130,15 +138,7 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
         .iter()
         .map(|byte| char::from(DIGITS[usize::from(byte % 32)]))
         .collect();
-    let id = conn.insert(
-        "insert into hookbox_mark (mark, event_from, delivery_from)
-         values (
-             :mark,
-             (select coalesce(max(id), 0) + 1 from hookbox_event),
-             (select coalesce(max(id), 0) + 1 from hookbox_delivery)
-         )",
-        params! { ":mark": mark },
-    )?;
+    let id = conn.insert(next_of(conn), params! { ":mark": mark })?;
     let drawn = conn.one(
         "select event_from, delivery_from from hookbox_mark where id = :id",
         params! { ":id": id },
@@ -152,6 +152,29 @@ pub(crate) fn draw(conn: Conn<'_>, is_shared: bool) -> Result<Option<Mark>> {
         },
     )?;
     Ok(Some(drawn))
+}
+
+/// The statement that adds a mark, for all rows that come from now on. On a server another process may have
+/// rows that it has not committed yet, with an older mark: their ids are below the next one of the sequence.
+fn next_of(conn: Conn<'_>) -> &'static str {
+    match conn.is_file() {
+        true => {
+            "insert into hookbox_mark (mark, event_from, delivery_from)
+             values (
+                 :mark,
+                 (select coalesce(max(id), 0) + 1 from hookbox_event),
+                 (select coalesce(max(id), 0) + 1 from hookbox_delivery)
+             )"
+        }
+        false => {
+            "insert into hookbox_mark (mark, event_from, delivery_from)
+             values (
+                 :mark,
+                 nextval(pg_get_serial_sequence('hookbox_event', 'id')),
+                 nextval(pg_get_serial_sequence('hookbox_delivery', 'id'))
+             )"
+        }
+    }
 }
 
 /// Removes marks that no row uses any more. A mark is unused when the next mark begins before the first row

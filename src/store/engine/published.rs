@@ -110,8 +110,12 @@ impl Published {
         }
     }
 
-    /// Whether this process serves the file.
+    /// Whether this process serves the database.
     pub(crate) fn serves(&self) -> bool {
+        #[cfg(feature = "postgres")]
+        if self.node.load(Ordering::Relaxed) != 0 {
+            return true;
+        }
         self.serving.lock().expect(NO_PANIC).is_held()
     }
 

@@ -204,6 +204,12 @@ impl Store {
         Ok(serving)
     }
 
+    /// Whether rows are committed in the order of their ids: on a file, which has one writer at a time. See
+    /// docs/decisions/0008-order-of-ids.md.
+    pub(crate) fn ids_are_in_order(&self) -> bool {
+        self.inner.location.file().is_some()
+    }
+
     /// Whether this process may send to an endpoint now: it may unless another node works on its lane.
     pub(crate) fn may_send(&self, endpoint: EndpointId, elapsed: Duration) -> bool {
         self.inner.published.lanes.may_send(endpoint, elapsed)
@@ -245,7 +251,7 @@ impl Store {
         match &self.inner.location {
             Location::File(path) => Ok(lock::is_served(path)),
             #[cfg(feature = "postgres")]
-            Location::Server(_) => self.read(nodes::has_some),
+            Location::Server(_) => self.read(|conn| nodes::has_other(conn, 0)),
         }
     }
 
@@ -384,13 +390,13 @@ fn open_file(path: &Path, missing: Missing) -> Result<Opened> {
     let connection = open::connect_writable(&path)?;
     let published = publish(Conn::sqlite(&connection), &box_id)?;
     let session = SqliteSession::new(connection, published.clone(), &path)?;
-    let served = path.clone();
+    let (served, shared) = (path.clone(), published.clone());
     Ok(Opened {
         location: Location::File(path),
         box_id,
         session: Box::new(session),
         published,
-        is_served: Box::new(move |_| Ok(lock::is_this_served(&served))),
+        is_served: Box::new(move |_| Ok(!shared.serves() && lock::is_this_served(&served))),
     })
 }
 
@@ -401,12 +407,15 @@ fn open_server(url: ServerUrl, missing: Missing) -> Result<Opened> {
     let connection = server.connect_writable()?;
     let published = publish(Conn::postgres(&connection), &box_id)?;
     let session = PgSession::new(connection, server.clone(), published.clone())?;
+    let shared = published.clone();
     Ok(Opened {
         location: Location::Server(url),
         box_id,
         session: Box::new(session),
         published,
-        is_served: Box::new(nodes::has_some),
+        is_served: Box::new(move |conn| {
+            nodes::has_other(conn, shared.node.load(Ordering::Relaxed))
+        }),
     })
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use super::{GOGS_SECRET, SERVE, Served, wait_until};
+use super::{GOGS_SECRET, SERVE, Served, say, wait_until};
 
 /// A folder with a database, which is removed with it.
 pub struct TestDb {
@@ -36,6 +36,13 @@ impl TestDb {
             db,
             schema: None,
         }
+    }
+
+    /// Rows of the database on the server, as another program reads them.
+    pub fn query(&self, statement: &str) -> Vec<postgres::Row> {
+        let url = &self.schema.as_ref().expect("it is on a server").url;
+        let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
+        client.query(statement, &[]).unwrap()
     }
 
     /// The same, whose file is another one now.
@@ -156,6 +163,19 @@ impl TestDb {
             (shown["state"] == state).then_some(shown)
         })
     }
+}
+
+/// Whether the engine under test is PostgreSQL: for what only several nodes can show.
+pub fn is_on_server() -> bool {
+    if std::env::var_os("HOOKBOX_TEST_POSTGRES").is_some() {
+        return true;
+    }
+    let thread = std::thread::current();
+    say(&format!(
+        "skipped: {}: HOOKBOX_TEST_POSTGRES names no server",
+        thread.name().unwrap_or_default()
+    ));
+    false
 }
 
 /// A schema of its own on the server under test; dropping this drops it.

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, Statement};
 
@@ -38,9 +39,12 @@ impl PgConnection {
         }
     }
 
-    /// Whether the connection is lost.
+    /// Whether the connection is lost, also while nothing was asked: the server says so when it stops.
     pub(crate) fn is_closed(&self) -> bool {
-        self.client.borrow().is_closed()
+        let mut client = self.client.borrow_mut();
+        // Reads what has come, without waiting.
+        let is_broken = client.notifications().iter().next().is_err();
+        is_broken || client.is_closed()
     }
 
     pub(crate) fn changes(&self) -> u64 {

@@ -83,13 +83,16 @@ impl Drop for Node {
     }
 }
 
-/// Whether a node serves the database now.
-pub(crate) fn has_some(conn: Conn<'_>) -> Result<bool> {
+/// Whether another node than this one serves the database now.
+pub(crate) fn has_other(conn: Conn<'_>, node: i64) -> Result<bool> {
     conn.one(
         &format!(
-            "select exists (select 1 from hookbox_node where id <> 0 and seen_ms > {NOW} - :lease)"
+            "select exists (
+                 select 1 from hookbox_node
+                 where id <> 0 and id <> :node and seen_ms > {NOW} - :lease
+             )"
         ),
-        params! { ":lease": LEASE_MS },
+        params! { ":node": node, ":lease": LEASE_MS },
         |row| row.get(0),
     )
 }

@@ -30,7 +30,12 @@ pub(crate) struct PgSession {
     /// The sum of all commits that were counted, without this process's own.
     others: i64,
     own: i64,
+    /// Checks until a lost connection is tried again.
+    polls_to_rest: u32,
 }
+
+/// While the server is away, an idle node tries once a second.
+const POLLS_BETWEEN_TRIES: u32 = 20;
 
 impl PgSession {
     pub(crate) fn new(
@@ -46,6 +51,7 @@ impl PgSession {
             is_open: false,
             others: 0,
             own: 0,
+            polls_to_rest: 0,
         };
         session.others_committed()?;
         Ok(session)
@@ -58,8 +64,10 @@ impl PgSession {
     /// Opens the connection again if it was lost.
     fn reconnect(&mut self) -> Result<()> {
         if self.connection.is_closed() {
+            self.polls_to_rest = POLLS_BETWEEN_TRIES;
             self.connection = self.server.connect_writable()?;
         }
+        self.polls_to_rest = 0;
         Ok(())
     }
 }
@@ -136,7 +144,9 @@ impl Session for PgSession {
 
     /// A program that writes to the outbox counts no commit, so its rows are looked for too.
     fn poll_others(&mut self) -> Result<bool> {
-        self.reconnect()?;
+        if self.published.trouble.is(Kind::Gone) {
+            return Ok(false);
+        }
         let waits: bool = self.conn().one(
             "select exists (select 1 from hookbox_outbox_row where problem is null)",
             &[],
@@ -145,11 +155,23 @@ impl Session for PgSession {
         Ok(self.others_committed()? || waits)
     }
 
-    /// The server keeps its own place. It is away while the connection cannot be made.
+    /// The server keeps its own place; it is gone while it cannot be reached.
     fn check_place(&mut self) -> bool {
-        let was_away = self.published.trouble.is(Kind::Gone);
-        let is_away = self.reconnect().is_err();
-        was_away && !is_away
+        let was_gone = self.published.trouble.is(Kind::Gone);
+        if self.polls_to_rest > 0 {
+            self.polls_to_rest -= 1;
+            return false;
+        }
+        let why = self.reconnect().err().map(|error| {
+            format!(
+                "{} cannot be reached: {}; nothing is taken in or recorded until it is back",
+                self.server,
+                error.chain()
+            )
+        });
+        let is_gone = why.is_some();
+        self.published.trouble.set(Kind::Gone, why);
+        was_gone && !is_gone
     }
 
     /// The server's disk is not ours to look after.
