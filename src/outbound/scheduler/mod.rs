@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
-use crate::store::{Listening, Report, Store, Woken};
+use crate::store::{Listening, Report, Store};
 use crate::time::Clock;
 
 use super::attempt::{AttemptJob, run};
@@ -65,6 +65,8 @@ pub struct Scheduler {
     lanes: BTreeMap<EndpointId, Lane>,
     /// The endpoint that was served last; the next round starts after it.
     last_served: Option<EndpointId>,
+    /// Set when the directory or the leases may have changed since the lanes were made.
+    must_follow: bool,
     /// Reports of attempts that have ended and are not on disk yet.
     recording: HashMap<DeliveryId, Arc<Report>>,
     /// Reports that could not be written; they are written again after `paused_until`.
@@ -110,6 +112,7 @@ impl Scheduler {
             chance: fastrand::Rng::with_seed(seed),
             lanes: BTreeMap::new(),
             last_served: None,
+            must_follow: true,
             recording: HashMap::new(),
             unwritten: Vec::new(),
             paused_until: None,
@@ -302,19 +305,9 @@ impl Scheduler {
         }
     }
 
-    /// Everything may have changed: follows the directory, and looks at all lanes again.
+    /// Everything may have changed: the next round follows the directory, and looks at all lanes again.
     fn wake_all(&mut self) {
-        if let Err(error) = self.follow_directory() {
-            tracing::error!(
-                error = error.chain(),
-                "cannot read the state of an endpoint; trying again"
-            );
-            self.pause();
-            self.mailbox.woken(&Woken::All);
-        }
-        for lane in self.lanes.values_mut() {
-            lane.wake();
-        }
+        self.must_follow = true;
     }
 
     /// Endpoints that are new, and those whose lanes this process has since now, get a lane; removed ones
@@ -332,6 +325,10 @@ impl Scheduler {
                 self.lanes.insert(endpoint.id, lane);
             }
         }
+        for lane in self.lanes.values_mut() {
+            lane.wake();
+        }
+        self.must_follow = false;
         Ok(())
     }
 
@@ -353,6 +350,9 @@ impl Scheduler {
             return Ok(());
         }
         self.paused_until = None;
+        if self.must_follow {
+            self.follow_directory()?;
+        }
         let moment = self.moment();
         let mut order = self.round();
         // The next round asks only the endpoints that had a delivery: among hundreds few have one.

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, Statement};
@@ -23,6 +24,8 @@ pub(crate) struct PgConnection {
     statements: RefCell<HashMap<String, Arc<Prepared>>>,
     /// Counts statements that wrote rows, and those that failed.
     changes: Cell<u64>,
+    /// Whether the server only reads now: another one is the primary.
+    only_reads: Cell<bool>,
 }
 
 struct Prepared {
@@ -36,6 +39,7 @@ impl PgConnection {
             client: RefCell::new(client),
             statements: RefCell::default(),
             changes: Cell::new(0),
+            only_reads: Cell::new(false),
         }
     }
 
@@ -44,7 +48,7 @@ impl PgConnection {
         let mut client = self.client.borrow_mut();
         // Reads what has come, without waiting.
         let is_broken = client.notifications().iter().next().is_err();
-        is_broken || client.is_closed()
+        is_broken || client.is_closed() || self.only_reads.get()
     }
 
     pub(crate) fn changes(&self) -> u64 {
@@ -91,11 +95,13 @@ impl PgConnection {
         let done = self.prepared(statement, params).and_then(|prepared| {
             let values = bound(&prepared.names, params)?;
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            Ok(run(
-                &mut self.client.borrow_mut(),
-                &prepared.statement,
-                &values,
-            )?)
+            let done = run(&mut self.client.borrow_mut(), &prepared.statement, &values);
+            if let Err(error) = &done {
+                let code = error.code();
+                self.only_reads
+                    .set(code == Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
+            }
+            Ok(done?)
         });
         if done.is_err() {
             self.changes.set(self.changes.get() + 1);

@@ -7,5 +7,6 @@ pub(crate) mod keys;
 pub(crate) mod nodes;
 pub(crate) mod open;
 pub(crate) mod session;
+mod tls;
 mod translate;
 mod value;

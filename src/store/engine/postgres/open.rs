@@ -4,13 +4,16 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use postgres::config::SslMode;
 use postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::location::{Missing, ServerUrl};
 use crate::store::engine::postgres::client::PgConnection;
+use crate::store::engine::postgres::tls;
 
 /// The schema, run as it is written.
 const SCHEMA: &str = include_str!("../../../../schema.postgres.sql");
@@ -33,6 +36,7 @@ const SESSION: &str = "set synchronous_commit = on;
 #[derive(Clone)]
 pub(crate) struct Server {
     config: Config,
+    tls: Option<MakeRustlsConnect>,
     url: ServerUrl,
 }
 
@@ -42,7 +46,8 @@ impl Server {
     /// # Errors
     /// [`Error::Misuse`] when it is not one of PostgreSQL's.
     pub(crate) fn new(url: &ServerUrl) -> Result<Server> {
-        let mut config = Config::from_str(&url.0).map_err(|error| {
+        let parameters = tls::parameters(&url.0)?;
+        let mut config = Config::from_str(&parameters.url).map_err(|error| {
             let cause = std::error::Error::source(&error);
             let cause = cause.map_or_else(|| error.to_string(), ToString::to_string);
             Error::misuse(format!(
@@ -55,8 +60,13 @@ impl Server {
         if config.get_application_name().is_none() {
             config.application_name("hookbox");
         }
+        let tls = parameters.connector(&config)?;
+        if tls.is_some() {
+            config.ssl_mode(SslMode::Require);
+        }
         Ok(Server {
             config,
+            tls,
             url: url.clone(),
         })
     }
@@ -75,7 +85,11 @@ impl Server {
     }
 
     fn connect(&self) -> Result<PgConnection> {
-        Ok(PgConnection::new(self.config.connect(NoTls)?))
+        let client = match &self.tls {
+            Some(tls) => self.config.connect(tls.clone()),
+            None => self.config.connect(NoTls),
+        };
+        Ok(PgConnection::new(client?))
     }
 
     /// Checks the database, creates what is missing, and returns its box.

@@ -61,6 +61,12 @@ impl PgSession {
         self.published.node.load(Ordering::Relaxed)
     }
 
+    /// Whether the sum of all commits says that another process committed.
+    fn is_new(&mut self, all: i64) -> bool {
+        let others = all - self.own;
+        std::mem::replace(&mut self.others, others) != others
+    }
+
     /// Opens the connection again if it was lost.
     fn reconnect(&mut self) -> Result<()> {
         if self.connection.is_closed() {
@@ -131,15 +137,12 @@ impl Session for PgSession {
     }
 
     fn others_committed(&mut self) -> Result<bool> {
-        let all: i64 = self.conn().one(
+        let all = self.conn().one(
             "select cast(sum(commits) as bigint) from hookbox_node",
             &[],
             |row| row.get(0),
         )?;
-        let others = all - self.own;
-        let is_new = others != self.others;
-        self.others = others;
-        Ok(is_new)
+        Ok(self.is_new(all))
     }
 
     /// A program that writes to the outbox counts no commit, so its rows are looked for too.
@@ -147,12 +150,14 @@ impl Session for PgSession {
         if self.published.trouble.is(Kind::Gone) {
             return Ok(false);
         }
-        let waits: bool = self.conn().one(
-            "select exists (select 1 from hookbox_outbox_row where problem is null)",
+        let (all, waits): (i64, bool) = self.conn().one(
+            "select cast(sum(commits) as bigint),
+                 exists (select 1 from hookbox_outbox_row where problem is null)
+             from hookbox_node",
             &[],
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(self.others_committed()? || waits)
+        Ok(self.is_new(all) || waits)
     }
 
     /// The server keeps its own place; it is gone while it cannot be reached.
