@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use crate::payload;
 
 /// The same headers as hookbox keeps of the driver's pushes.
-const HEADERS: &str = r#"[["Host","127.0.0.1:8420"],["User-Agent","GogsServer"],["Content-Length","3081"],["Content-Type","application/json"],["X-Github-Event","push"],["X-Gogs-Event","push"],["X-Gogs-Signature","7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa"],["Accept-Encoding","gzip"],["X-Github-Delivery","b1c9a7f2-1111-4222-8333-444455556666"],["X-Gogs-Delivery","b1c9a7f2-1111-4222-8333-444455556666"]]"#;
+pub(crate) const HEADERS: &str = r#"[["Host","127.0.0.1:8420"],["User-Agent","GogsServer"],["Content-Length","3081"],["Content-Type","application/json"],["X-Github-Event","push"],["X-Gogs-Event","push"],["X-Gogs-Signature","7804d460f7eadad206a6d4c5a760b15defa80add90a31069e5ab2df85f18bcfa"],["Accept-Encoding","gzip"],["X-Github-Delivery","b1c9a7f2-1111-4222-8333-444455556666"],["X-Gogs-Delivery","b1c9a7f2-1111-4222-8333-444455556666"]]"#;
 
 /// What anybody would begin with: the event, a key that is taken once, what is due.
 const TABLES: &str = "

@@ -28,6 +28,7 @@ mod options;
 mod outage;
 mod outbox;
 mod payload;
+mod postgres;
 mod processes;
 mod receiver;
 mod replaying;

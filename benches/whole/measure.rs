@@ -11,6 +11,7 @@ use crate::isolation::isolation;
 use crate::options::{Options, median};
 use crate::outage::{outage, week};
 use crate::outbox::outbox;
+use crate::postgres::postgres;
 use crate::processes::{Mode, Receiver, closed_port, drive, wait_for_pending};
 use crate::replaying::replaying;
 use crate::served::Box;
@@ -37,6 +38,7 @@ pub(crate) fn run(options: &Options) {
         ("replay", replaying),
         ("sql", outbox),
         ("idle", idle),
+        ("postgres", postgres),
     ] {
         if options.wants(name) {
             measure(options, &table);

@@ -24,15 +24,27 @@ pub(crate) const BEFORE: Timestamp = Timestamp(1_772_366_400_000);
 /// A folder with a database that has the source.
 pub(crate) struct Box {
     _folder: tempfile::TempDir,
+    /// The file; there is none on a server.
     pub(crate) db: PathBuf,
+    location: String,
     pub(crate) store: Store,
 }
 
 impl Box {
     pub(crate) fn new(root: &Path) -> Box {
         let folder = tempfile::tempdir_in(root).unwrap();
+        let location = folder.path().join("hookbox.db").display().to_string();
+        Box::made(folder, location)
+    }
+
+    /// A database on a server.
+    pub(crate) fn at(root: &Path, url: String) -> Box {
+        Box::made(tempfile::tempdir_in(root).unwrap(), url)
+    }
+
+    fn made(folder: tempfile::TempDir, location: String) -> Box {
         let db = folder.path().join("hookbox.db");
-        let store = Store::open(&db, Missing::Create).unwrap();
+        let store = Store::open(&location, Missing::Create).unwrap();
         let source = NewSource {
             secret: Some(Secret::new(GOGS_SECRET).unwrap()),
             ..NewSource::new("gogs", SourceKind::Gogs)
@@ -41,6 +53,7 @@ impl Box {
         Box {
             _folder: folder,
             db,
+            location,
             store,
         }
     }
@@ -93,7 +106,7 @@ impl Box {
                 "127.0.0.1:0",
                 "--db",
             ])
-            .arg(&self.db)
+            .arg(&self.location)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
