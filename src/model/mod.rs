@@ -26,6 +26,7 @@ pub(crate) mod large_body;
 pub(crate) mod lenient;
 pub(crate) mod line;
 mod name;
+pub mod node;
 pub mod outage;
 pub mod rate;
 pub mod redact;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::model::node::NodeRecord;
 use crate::time::Timestamp;
 
 /// The totals of the store.
@@ -27,6 +28,8 @@ pub struct Stats {
     pub db_bytes: u64,
     /// Unused bytes in the database file: the next rows are written there.
     pub reusable_bytes: u64,
+    /// The nodes that serve a database on a server; none of a file.
+    pub nodes: Vec<NodeRecord>,
 }
 
 impl Stats {
@@ -43,6 +46,7 @@ impl Stats {
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
             "db_bytes": self.db_bytes,
             "reusable_bytes": self.reusable_bytes,
+            "nodes": self.nodes.iter().map(NodeRecord::json).collect::<Vec<_>>(),
         })
     }
 }

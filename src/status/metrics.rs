@@ -27,6 +27,11 @@ struct SourceLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NodeLabels {
+    node: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndpointLabel {
     endpoint: String,
 }
@@ -177,13 +182,24 @@ fn attempts(registry: &mut Registry, store: &Store) {
 
 fn whole(registry: &mut Registry, store: &Store) -> Result<()> {
     let replays = i64::try_from(store.running_replays()?.len()).unwrap_or(i64::MAX);
-    let sizes = store.sizes()?;
+    let (sizes, stats) = (store.sizes()?, store.stats()?);
+    if !stats.nodes.is_empty() {
+        let lanes = Family::<NodeLabels, Gauge>::default();
+        for node in &stats.nodes {
+            let labels = NodeLabels {
+                node: node.name.clone(),
+            };
+            let count = i64::try_from(node.endpoints.len()).unwrap_or(i64::MAX);
+            lanes.get_or_create(&labels).set(count);
+        }
+        registry.register("node_lanes", "Endpoints that a node sends to", lanes);
+    }
     let gauges = [
         ("replays_running", "Bulk replays that go on", replays),
         (
             "outbox_rows",
             "What other programs put in, and no event was made of yet",
-            store.stats()?.outbox,
+            stats.outbox,
         ),
         (
             "store_unwritable",

@@ -76,6 +76,7 @@ impl Schema {
                 Field("oldest_due_at", Moment, OPEN),
                 Field("db_bytes", Integer, SET),
                 Field("reusable_bytes", Integer, SET),
+                Field("nodes", Objects, SET),
             ],
             Schema::Event => &[
                 Field("id", Text, SET),

@@ -8,6 +8,7 @@ use super::parts::{delivery_table, last_day, size, table};
 use super::texts::{fill, link_in};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::EndpointReport;
+use crate::model::node::NodeRecord;
 use crate::model::source::SourceReport;
 use crate::model::stats::Stats;
 
@@ -30,6 +31,12 @@ pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView
                 p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
                 (endpoints(context, &view.endpoints))
+            }
+        }
+        @if !view.stats.nodes.is_empty() {
+            section #nodes data-live {
+                h2 { (t.nodes) }
+                (nodes(context, &view.stats.nodes))
             }
         }
         section #sources data-live {
@@ -81,6 +88,28 @@ fn totals(context: &PageContext<'_>, stats: &Stats) -> Markup {
             li { span.number { (size(stats.db_bytes)) } span { (t.on_disk) } }
         }
     }
+}
+
+/// The nodes of a database on a server, and who sends to what.
+fn nodes(context: &PageContext<'_>, rows: &[NodeRecord]) -> Markup {
+    let (t, words) = (&context.texts.overview, &context.texts.words);
+    let rows_shown = html! {
+        @for node in rows {
+            tr {
+                td.mono data-label=(words.name) { (node.name) }
+                td data-label=(t.since) { (context.moment(node.since)) }
+                td data-label=(t.seen) { (context.moment(node.seen)) }
+                td data-label=(t.sends_to) {
+                    @for (index, name) in node.endpoints.iter().enumerate() {
+                        @if index > 0 { ", " }
+                        a href={ "/endpoints/" (name) } { (name) }
+                    }
+                }
+            }
+        }
+    };
+    let columns = [words.name, t.since, t.seen, t.sends_to];
+    table(&columns, &rows_shown)
 }
 
 pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> Markup {

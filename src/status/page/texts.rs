@@ -131,6 +131,10 @@ texts! {
     }
     /// The overview, and the tables of endpoints and sources.
     overview: Overview {
+        nodes: "Nodes",
+        since: "since",
+        seen: "last seen",
+        sends_to: "sends to",
         title: "Overview",
         no_endpoints: "None yet. Add one: {command}",
         no_sources: "None yet. Add one: {command}",

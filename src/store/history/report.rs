@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
+use crate::model::node::NodeRecord;
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
 use crate::model::stats::Stats;
@@ -91,6 +92,7 @@ impl Store {
         let sizes = self.sizes()?;
         self.read(|conn| {
             let inside = Inside::read(conn, &sizes)?;
+            let nodes = nodes(conn)?;
             // One statement, so that all values are from the same moment.
             conn.one(
                 "select coalesce(sum(case what when 'events' then value else -value end) filter (where of = 'source' and what in ('events', 'pruned')), 0) as events,
@@ -118,11 +120,45 @@ impl Store {
                         oldest_due: row.get("oldest_due_ms")?,
                         db_bytes: sizes.database + sizes.wal,
                         reusable_bytes: inside.free,
+                        nodes,
                     })
                 },
             )
         })
     }
+}
+
+/// The nodes of a database on a server, each with the endpoints whose lanes it has.
+fn nodes(conn: Conn<'_>) -> Result<Vec<NodeRecord>> {
+    if conn.is_file() {
+        return Ok(Vec::new());
+    }
+    let nodes = conn.all::<(i64, NodeRecord)>(
+        "select id, name, since_ms, seen_ms from hookbox_node where id <> 0 order by id",
+        &[],
+        |row| {
+            let node = NodeRecord {
+                name: row.get("name")?,
+                since: row.get("since_ms")?,
+                seen: row.get("seen_ms")?,
+                endpoints: Vec::new(),
+            };
+            Ok((row.get("id")?, node))
+        },
+    )?;
+    let with_endpoints = |(id, node): (i64, NodeRecord)| {
+        let endpoints = conn.all(
+            "select p.name
+             from hookbox_lane as l
+             join hookbox_endpoint as p on p.id = l.endpoint_id
+             where l.node_id = :id and p.removed_ms is null
+             order by p.name",
+            params! { ":id": id },
+            |row| row.get(0),
+        )?;
+        Ok(NodeRecord { endpoints, ..node })
+    };
+    nodes.into_iter().map(with_endpoints).collect()
 }
 
 fn report_source(conn: Conn<'_>, source: &Source) -> Result<SourceReport> {
