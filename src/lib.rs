@@ -117,3 +117,7 @@ pub use store::enqueue;
 /// The database library of the store. A program that adds events in its own transactions ([`enqueue`])
 /// needs connections of the same version.
 pub use rusqlite;
+
+/// The same for a database on a server.
+#[cfg(feature = "postgres")]
+pub use postgres;

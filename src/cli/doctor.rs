@@ -58,10 +58,12 @@ pub(super) fn run(context: &Context) -> Result<()> {
     let file = store.location().file();
     let processes = file.map(processes_with).unwrap_or_default();
     let mut findings = of_file(&store, &health, &processes, is_served);
-    findings.extend(store.check(Depth::Quick)?.into_iter().map(|fault| {
-        let what = format!("the file is damaged: {}", fault.what);
-        Finding::new(Level::Problem, what, fault.do_this())
-    }));
+    if file.is_some() {
+        findings.extend(store.check(Depth::Quick)?.into_iter().map(|fault| {
+            let what = format!("the file is damaged: {}", fault.what);
+            Finding::new(Level::Problem, what, fault.do_this())
+        }));
+    }
     findings.extend(of_outbox(&health, is_served, context.now()));
     for report in store.endpoint_reports()? {
         findings.extend(of_endpoint(&report, context.now()));

@@ -248,7 +248,7 @@ fn setting_up_with_bad_input_does_not_even_make_the_file() {
         &["endpoint", "add", "x", "http://h/", "--sign", "gogs"],
     ] {
         assert_eq!(here.run(arguments).code, 2);
-        assert!(!here.db.exists());
+        assert!(!here.is_made());
     }
 }
 

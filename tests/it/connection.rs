@@ -56,7 +56,7 @@ fn what_cannot_be_sent_is_refused_when_it_is_set() {
         assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
         assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
     }
-    assert!(!here.db.exists(), "nothing was made");
+    assert!(!here.is_made(), "nothing was made");
 }
 
 /// A certificate authority, a server that it vouches for, and a client that it vouches for.

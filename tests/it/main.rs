@@ -39,6 +39,7 @@ mod pace;
 mod pages;
 mod payloads;
 mod poison;
+mod postgres;
 mod producers;
 mod readme;
 mod rejections;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hookbox::time::{Clock, SystemClock};
 
-use crate::support::{PUSH, Receiver, Served, TestDb, is_on_server, number_from, say, wait_until};
+use crate::support::{PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until};
 
 /// How many lanes each node has.
 fn lanes(here: &TestDb) -> Vec<i64> {
@@ -20,7 +20,7 @@ fn lanes(here: &TestDb) -> Vec<i64> {
 
 #[test]
 fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
-    if !is_on_server() {
+    if no_server() {
         return;
     }
     let here = TestDb::new();
@@ -88,7 +88,7 @@ impl Got {
 /// `HOOKBOX_NODE_KILLS` says how often (2).
 #[test]
 fn nodes_that_are_killed_lose_nothing_and_keep_the_order() {
-    if !is_on_server() {
+    if no_server() {
         return;
     }
     let here = TestDb::new();

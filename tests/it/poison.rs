@@ -54,7 +54,7 @@ fn a_delivery_that_ends_the_process_twice_is_set_aside_and_all_others_go_on() {
     if is_missing("cc", &["--version"], "install a C compiler") {
         return;
     }
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     let shim = built_shim(here.folder.path(), "memory");
     let receiver = Receiver::answering(&[200]);
     let template = here.folder.path().join("t.j2");

@@ -94,7 +94,7 @@ fn dead_deliveries_can_be_removed_before_delivered_ones() {
 
 #[test]
 fn a_file_that_holds_too_much_loses_the_oldest_that_arrived_then_the_dead_and_never_what_waits() {
-    let mut bench = Bench::new(
+    let mut bench = Bench::in_file(
         Script::default()
             .then(replied(500))
             .then(replied(500))

@@ -215,7 +215,7 @@ fn what_signs_a_time_that_is_nowhere_is_refused() {
         "{}",
         ran.stderr
     );
-    assert!(!here.db.exists(), "nothing was made");
+    assert!(!here.is_made(), "nothing was made");
     // What is made here has its time in the usual place.
     here.add_endpoint(
         "ci",

@@ -77,10 +77,10 @@ fn a_path_that_does_not_exist_is_made_by_setting_up_and_refused_by_looking() {
         let ran = here.run(arguments);
         assert_eq!(ran.code, 3, "{arguments:?}: {}", ran.stderr);
         assert!(ran.stderr.contains("hookbox init"), "{}", ran.stderr);
-        assert!(!here.db.exists());
+        assert!(!here.is_made());
     }
     here.add_gogs();
-    assert!(here.db.exists());
+    assert!(here.is_made());
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn tolerance_is_set_where_a_request_carries_a_signed_time() {
         assert_eq!(ran.code, 2, "{kind} {tolerance}");
         assert!(ran.stderr.contains(says), "{}", ran.stderr);
     }
-    assert!(!here.db.exists(), "nothing was made");
+    assert!(!here.is_made(), "nothing was made");
 }
 
 /// The base64 of HMAC-SHA1 over a body, by an implementation that is not this program's.
@@ -317,7 +317,7 @@ fn a_source_setting_that_cannot_work_is_refused_when_it_is_set() {
         assert_eq!(ran.code, 2, "{value}: {}", ran.stderr);
         assert!(ran.stderr.contains(says), "{value}: {}", ran.stderr);
     }
-    assert!(!here.db.exists(), "nothing was made");
+    assert!(!here.is_made(), "nothing was made");
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! Format `template:FILE`: what is made of an event, when it is checked, and how it is looked at.
 
-use std::path::Path;
-
 use hookbox::signature::{Secret, gogs};
 use serde_json::Value;
 
@@ -174,7 +172,7 @@ fn an_event_on_which_a_template_fails_is_sent_once_the_template_is_mended() {
     ]);
     assert_eq!(receiver.next().body, b"no JSON");
     here.wait_for_state("1", "delivered");
-    assert!(Path::new(&here.db).exists());
+    assert!(here.is_made());
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn a_secret_of_another_encoding_is_refused() {
     );
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("save it as UTF-8"), "{}", ran.stderr);
-    assert!(!here.db.exists(), "nothing was made");
+    assert!(!here.is_made(), "nothing was made");
 }
 
 #[test]

@@ -413,7 +413,7 @@ fn what_can_never_be_sent_is_refused_when_it_is_set() {
         assert!(refused.stderr.contains(says), "{}", refused.stderr);
         assert!(!refused.stderr.contains("hunter2"), "{}", refused.stderr);
     }
-    assert!(!here.db.exists());
+    assert!(!here.is_made());
 }
 
 #[test]

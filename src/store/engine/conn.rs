@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
-use super::postgres::client::{self, PgConnection};
+use super::postgres::client::{self, Statements};
 use super::value::{FromValue, ToValue, Unfit, Value};
 use crate::error::{DatabaseFault, Error, Result};
 
@@ -20,17 +20,18 @@ pub struct Conn<'c>(Engine<'c>);
 enum Engine<'c> {
     Sqlite(&'c rusqlite::Connection),
     #[cfg(feature = "postgres")]
-    Postgres(&'c PgConnection),
+    Postgres(&'c dyn Statements),
 }
 
 /// An application's own connection to the database, or a transaction that it began.
 ///
-/// [`enqueue`](crate::store::enqueue) writes events through this trait. Only the connection and transaction
-/// types of the engine's crates implement it; the trait is sealed, so other crates cannot.
+/// [`enqueue`](crate::store::enqueue) writes events through this trait. It is implemented for references to
+/// the connections and transactions of the engines' crates: `&` for those of `rusqlite`, `&mut` for those of
+/// `postgres`, as the methods of these crates take them. The trait is sealed, so other crates cannot.
 pub trait AppConnection: sealed::Sealed {
-    /// The engine's handle to this connection.
+    /// Runs `work` with the engine's handle to this connection.
     #[doc(hidden)]
-    fn conn(&self) -> Conn<'_>;
+    fn with_conn(self, work: impl FnOnce(Conn<'_>) -> Result<()>) -> Result<()>;
 }
 
 /// Seals [`AppConnection`], so that only the engines' types can implement it.
@@ -55,7 +56,7 @@ impl<'c> Conn<'c> {
     }
 
     #[cfg(feature = "postgres")]
-    pub(in crate::store::engine) fn postgres(connection: &'c PgConnection) -> Conn<'c> {
+    pub(in crate::store::engine) fn postgres(connection: &'c dyn Statements) -> Conn<'c> {
         Conn(Engine::Postgres(connection))
     }
 }

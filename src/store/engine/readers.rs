@@ -34,7 +34,7 @@ impl Reader {
         match self {
             Reader::Sqlite(connection) => Conn::sqlite(connection),
             #[cfg(feature = "postgres")]
-            Reader::Postgres(connection) => Conn::postgres(connection),
+            Reader::Postgres(connection) => Conn::postgres(&**connection),
         }
     }
 

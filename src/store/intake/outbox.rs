@@ -61,23 +61,48 @@ struct Waiting {
     inserted: Timestamp,
 }
 
-const NEXT: &str = "select id, mark, type, body, key, source, content_type, headers, inserted_ms
+/// The next rows. A row of SQLite may hold a text or bytes; one of PostgreSQL holds bytes, and says whether
+/// they were given as a text.
+const NEXT: &str =
+    "select id, mark, type, body, typeof(body) = 'text' as is_text, key, source, content_type,
+         headers, inserted_ms
      from hookbox_outbox_row
      where problem is null
      order by id
      limit :limit";
+
+/// The same on a server. All that it finds is sent to us before the first row is looked at, so the server
+/// counts the bytes.
+const NEXT_ON_SERVER: &str =
+    "select r.id, r.mark, r.type, r.body, r.is_text, r.key, r.source, r.content_type,
+         r.headers, r.inserted_ms
+     from hookbox_outbox_row as r
+     join (
+         select id, sum(length(body)) over (order by id) - length(body) as bytes_before
+         from (
+             select id, body from hookbox_outbox_row
+             where problem is null
+             order by id
+             limit :limit
+         ) as next
+     ) as counted on counted.id = r.id
+     where counted.bytes_before < :bytes
+     order by r.id";
 
 /// Adds an event to the outbox, in the caller's own transaction: it commits or rolls back with it.
 ///
 /// The process that serves the file turns the row into an event within about 50 ms. If the key is known, it
 /// is the same event and the row changes nothing.
 ///
-/// The connection must be open to a file that has hookbox's tables
-/// ([`Missing::CreateOrExtend`](crate::store::Missing::CreateOrExtend), or `schema.sql`).
+/// The connection is `&` one of `rusqlite`, or `&mut` one of `postgres`, or a transaction of it. It must be open
+/// to a database that has hookbox's tables
+/// ([`Missing::CreateOrExtend`](crate::store::Missing::CreateOrExtend), or `schema.sql`); in PostgreSQL its
+/// `search_path` must have their schema.
 ///
 /// # Errors
 /// [`Error::Misuse`] when the event is not valid; [`Error::NotFound`] when its source does not exist;
-/// [`Error::Database`] when it cannot be written, or the tables do not exist. Nothing is added then.
+/// [`Error::Database`] when it cannot be written, or the tables do not exist. Nothing is added then. After an
+/// [`Error::Database`] PostgreSQL takes nothing more in the transaction but its rollback.
 ///
 /// ```
 /// use hookbox::model::event::NewEvent;
@@ -102,8 +127,13 @@ const NEXT: &str = "select id, mark, type, body, key, source, content_type, head
 /// assert_eq!(store.stats()?.outbox, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn enqueue(connection: &impl AppConnection, event: &NewEvent) -> Result<()> {
-    let conn = connection.conn();
+pub fn enqueue(connection: impl AppConnection, event: &NewEvent) -> Result<()> {
+    check(event)?;
+    connection.with_conn(|conn| insert(conn, event))
+}
+
+/// Checks what the table itself does not.
+fn check(event: &NewEvent) -> Result<()> {
     event.check()?;
     if event.body.len() > BODY_BYTES_MAX {
         return Err(Error::misuse(format!(
@@ -117,18 +147,22 @@ pub fn enqueue(connection: &impl AppConnection, event: &NewEvent) -> Result<()> 
         ));
     }
     check_headers(&event.headers)?;
-    let headers = match event.headers.as_slice() {
+    match headers_as_json(event) {
+        Some(text) if text.len() > HEADERS_BYTES_MAX => Err(Error::misuse(format!(
+            "the headers are longer than {HEADERS_BYTES_MAX} bytes"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn headers_as_json(event: &NewEvent) -> Option<String> {
+    match event.headers.as_slice() {
         [] => None,
         headers => Some(serde_json::json!(headers).to_string()),
-    };
-    if headers
-        .as_ref()
-        .is_some_and(|text| text.len() > HEADERS_BYTES_MAX)
-    {
-        return Err(Error::misuse(format!(
-            "the headers are longer than {HEADERS_BYTES_MAX} bytes"
-        )));
     }
+}
+
+fn insert(conn: Conn<'_>, event: &NewEvent) -> Result<()> {
     let source: Option<String> = match event.source {
         None => None,
         Some(id) => {
@@ -149,7 +183,7 @@ pub fn enqueue(connection: &impl AppConnection, event: &NewEvent) -> Result<()> 
             ":key": event.key,
             ":source": source,
             ":content_type": event.content_type,
-            ":headers": headers,
+            ":headers": headers_as_json(event),
         },
     )
 }
@@ -278,7 +312,7 @@ type Found = std::result::Result<Waiting, (RowId, String)>;
 
 fn read_batch(conn: Conn<'_>) -> Result<Vec<Found>> {
     let (mut waiting, mut bytes) = (Vec::new(), 0);
-    conn.each(NEXT, params! { ":limit": BATCH_ROWS }, |row| {
+    let take = |row: &Row<'_>| {
         let found = read_row(row)?;
         bytes += found.as_ref().map_or(0, |row| row.event.body.len());
         waiting.push(found);
@@ -286,7 +320,15 @@ fn read_batch(conn: Conn<'_>) -> Result<Vec<Found>> {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })
-    })?;
+    };
+    match conn.is_file() {
+        true => conn.each(NEXT, params! { ":limit": BATCH_ROWS }, take)?,
+        false => conn.each(
+            NEXT_ON_SERVER,
+            params! { ":limit": BATCH_ROWS, ":bytes": BATCH_BYTES },
+            take,
+        )?,
+    }
     Ok(waiting)
 }
 
@@ -315,9 +357,10 @@ fn read_row(row: &Row<'_>) -> Result<Found> {
     if let Some(problem) = broken {
         return Ok(Err((id, problem)));
     }
-    let (body, is_text) = match row.value("body")? {
-        Value::Text(text) => (text.into_owned(), true),
-        _ => (row.get("body")?, false),
+    let is_text: bool = row.get("is_text")?;
+    let body = match row.value("body")? {
+        Value::Text(text) => text.into_owned(),
+        _ => row.get("body")?,
     };
     let usual = || match serde_json::from_slice::<serde::de::IgnoredAny>(&body) {
         Ok(_) => "application/json",

@@ -216,7 +216,7 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
         ];
         conditions.extend(chosen(times));
         return format!(
-            "select e.id, e.id, null, :to, e.received_ms, e.bytes, false
+            "select e.id, e.id, null, cast(:to as bigint), e.received_ms, e.bytes, false
              from hookbox_event as e
              where e.id > :after and e.id <= :end {}
                  and e.replay_of_event is null and e.type <> 'hookbox.test'
@@ -246,8 +246,8 @@ fn statement(asked: &NewReplay, selection: &Selection) -> String {
     // If all go to one endpoint, each event goes there once, whichever endpoint had it before.
     let (to, same) = match (&asked.to, selection.endpoint.is_some()) {
         (None, _) => ("d.endpoint_id", "l.endpoint_id = d.endpoint_id"),
-        (Some(_), true) => (":to", "l.endpoint_id = :from"),
-        (Some(_), false) => (":to", "true"),
+        (Some(_), true) => ("cast(:to as bigint)", "l.endpoint_id = :from"),
+        (Some(_), false) => ("cast(:to as bigint)", "true"),
     };
     let since = if selection.since.is_some() {
         "and l.created_ms >= :since"

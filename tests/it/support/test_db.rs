@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use super::{GOGS_SECRET, SERVE, Served, say, wait_until};
+use super::{GOGS_SECRET, SERVE, Served, wait_until};
 
 /// A folder with a database, which is removed with it.
 pub struct TestDb {
@@ -40,9 +40,8 @@ impl TestDb {
 
     /// Rows of the database on the server, as another program reads them.
     pub fn query(&self, statement: &str) -> Vec<postgres::Row> {
-        let url = &self.schema.as_ref().expect("it is on a server").url;
-        let mut client = postgres::Client::connect(url, postgres::NoTls).unwrap();
-        client.query(statement, &[]).unwrap()
+        let schema = self.schema.as_ref().expect("it is on a server");
+        schema.client().query(statement, &[]).unwrap()
     }
 
     /// The same, whose file is another one now.
@@ -56,6 +55,19 @@ impl TestDb {
         self.schema
             .as_ref()
             .map_or_else(of_file, |schema| schema.url.clone())
+    }
+
+    /// Whether hookbox's tables were made: the file is there, or the schema has them.
+    pub fn is_made(&self) -> bool {
+        match &self.schema {
+            None => self.db.exists(),
+            Some(schema) => {
+                let name = format!("{}.hookbox_meta", schema.name);
+                let made = "select to_regclass($1) is not null";
+                let row = schema.client().query_one(made, &[&name]).unwrap();
+                row.get(0)
+            }
+        }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -165,19 +177,6 @@ impl TestDb {
     }
 }
 
-/// Whether the engine under test is PostgreSQL: for what only several nodes can show.
-pub fn is_on_server() -> bool {
-    if std::env::var_os("HOOKBOX_TEST_POSTGRES").is_some() {
-        return true;
-    }
-    let thread = std::thread::current();
-    say(&format!(
-        "skipped: {}: HOOKBOX_TEST_POSTGRES names no server",
-        thread.name().unwrap_or_default()
-    ));
-    false
-}
-
 /// A schema of its own on the server under test; dropping this drops it.
 struct Schema {
     server: String,
@@ -201,9 +200,13 @@ impl Schema {
         Some(schema)
     }
 
+    /// A connection to the server, outside the schema.
+    fn client(&self) -> postgres::Client {
+        postgres::Client::connect(&self.server, postgres::NoTls).unwrap()
+    }
+
     fn run(&self, statements: &str) {
-        let mut client = postgres::Client::connect(&self.server, postgres::NoTls).unwrap();
-        client.batch_execute(statements).unwrap();
+        self.client().batch_execute(statements).unwrap();
     }
 }
 

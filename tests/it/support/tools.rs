@@ -16,12 +16,34 @@ pub fn is_missing(program: &str, probe: &[&str], how: &str) -> bool {
         .stderr(Stdio::null())
         .status()
         .is_ok_and(|status| status.success());
-    if found {
-        return false;
+    if !found {
+        skip(program, probe, how);
     }
+    !found
+}
+
+/// Whether no server is there to test against. Counts and fails as [`is_missing`] does; its name in
+/// `HOOKBOX_TEST_WITHOUT` is `postgres`.
+pub fn no_server() -> bool {
+    if !on_server() {
+        skip(
+            "a PostgreSQL server",
+            &["postgres"],
+            "set HOOKBOX_TEST_POSTGRES=postgres://...",
+        );
+    }
+    !on_server()
+}
+
+/// Whether the database under test is on a server.
+pub fn on_server() -> bool {
+    std::env::var_os("HOOKBOX_TEST_POSTGRES").is_some()
+}
+
+fn skip(program: &str, names: &[&str], how: &str) {
     let without = std::env::var("HOOKBOX_TEST_WITHOUT").unwrap_or_default();
     let mut without = without.split(',').filter(|name| !name.is_empty());
-    let is_left_out = without.any(|name| probe.iter().any(|part| part.contains(name)));
+    let is_left_out = without.any(|name| names.iter().any(|part| part.contains(name)));
     assert!(
         is_left_out || std::env::var_os("HOOKBOX_TEST_ALL").is_none(),
         "{program} is missing: {how}"
@@ -33,7 +55,6 @@ pub fn is_missing(program: &str, probe: &[&str], how: &str) -> bool {
     say(&format!(
         "skipped {count}: {test}: {program} is missing ({how})"
     ));
-    true
 }
 
 /// Builds a library that stands between a process and the system, `tests/shims/NAME.c`.

@@ -20,12 +20,54 @@ const STATEMENTS_KEPT: usize = 256;
 
 /// A connection. One thread uses it at a time.
 pub(crate) struct PgConnection {
-    client: RefCell<Client>,
+    client: RefCell<Guarded>,
     statements: RefCell<HashMap<String, Arc<Prepared>>>,
     /// Counts statements that wrote rows, and those that failed.
     changes: Cell<u64>,
     /// Whether the server only reads now: another one is the primary.
     only_reads: Cell<bool>,
+}
+
+/// A client, which must not be used on a thread of a tokio runtime: it has a runtime of its own and would
+/// panic there.
+struct Guarded(Option<Client>);
+
+impl Guarded {
+    fn with<T: Send>(&mut self, work: impl FnOnce(&mut Client) -> T + Send) -> T {
+        let client = self
+            .0
+            .as_mut()
+            .expect("it is taken only when it is dropped");
+        outside_runtime(move || work(client))
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        outside_runtime(move || drop(client));
+    }
+}
+
+/// Does work that must not be done on a thread of a tokio runtime: there, another thread does it while this
+/// one waits.
+pub(super) fn outside_runtime<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return work();
+    }
+    std::thread::scope(|scope| match scope.spawn(work).join() {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// What runs the statements of a [`Conn`](crate::store::engine::conn::Conn).
+pub(in crate::store::engine) trait Statements {
+    /// Runs a statement; returns how many rows it changed.
+    fn execute(&self, statement: &str, params: Params<'_>) -> Result<usize>;
+
+    /// Runs a statement; returns its rows.
+    fn query(&self, statement: &str, params: Params<'_>) -> Result<Vec<Row>>;
 }
 
 struct Prepared {
@@ -36,7 +78,7 @@ struct Prepared {
 impl PgConnection {
     pub(crate) fn new(client: Client) -> PgConnection {
         PgConnection {
-            client: RefCell::new(client),
+            client: RefCell::new(Guarded(Some(client))),
             statements: RefCell::default(),
             changes: Cell::new(0),
             only_reads: Cell::new(false),
@@ -45,10 +87,14 @@ impl PgConnection {
 
     /// Whether the connection is lost, also while nothing was asked: the server says so when it stops.
     pub(crate) fn is_closed(&self) -> bool {
-        let mut client = self.client.borrow_mut();
-        // Reads what has come, without waiting.
-        let is_broken = client.notifications().iter().next().is_err();
-        is_broken || client.is_closed() || self.only_reads.get()
+        if self.only_reads.get() {
+            return true;
+        }
+        self.client.borrow_mut().with(|client| {
+            // Reads what has come, without waiting.
+            let is_broken = client.notifications().iter().next().is_err();
+            is_broken || client.is_closed()
+        })
     }
 
     pub(crate) fn changes(&self) -> u64 {
@@ -57,29 +103,8 @@ impl PgConnection {
 
     /// Runs statements without parameters.
     pub(crate) fn batch(&self, statements: &str) -> Result<()> {
-        Ok(self.client.borrow_mut().batch_execute(statements)?)
-    }
-
-    /// Runs a statement; returns how many rows it changed.
-    pub(crate) fn execute(&self, statement: &str, params: Params<'_>) -> Result<usize> {
-        let changed = self.with(statement, params, |client, statement, values| {
-            client.execute(statement, values)
-        })?;
-        if changed > 0 {
-            self.changes.set(self.changes.get() + 1);
-        }
-        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
-    }
-
-    /// Runs a statement; returns its rows.
-    pub(crate) fn query(&self, statement: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let rows = self.with(statement, params, |client, statement, values| {
-            client.query(statement, values)
-        })?;
-        if !statement.starts_with("select") {
-            self.changes.set(self.changes.get() + 1);
-        }
-        Ok(rows)
+        let mut client = self.client.borrow_mut();
+        Ok(client.with(|client| client.batch_execute(statements))?)
     }
 
     fn with<T>(
@@ -90,12 +115,17 @@ impl PgConnection {
             &mut Client,
             &Statement,
             &[&(dyn ToSql + Sync)],
-        ) -> std::result::Result<T, postgres::Error>,
-    ) -> Result<T> {
+        ) -> std::result::Result<T, postgres::Error>
+        + Send,
+    ) -> Result<T>
+    where
+        T: Send,
+    {
         let done = self.prepared(statement, params).and_then(|prepared| {
             let values = bound(&prepared.names, params)?;
             let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            let done = run(&mut self.client.borrow_mut(), &prepared.statement, &values);
+            let mut client = self.client.borrow_mut();
+            let done = client.with(|client| run(client, &prepared.statement, &values));
             if let Err(error) = &done {
                 let code = error.code();
                 self.only_reads
@@ -120,7 +150,7 @@ impl PgConnection {
         let types: Vec<Type> = values.iter().map(Parameter::usual_type).collect();
         let mut client = self.client.borrow_mut();
         let prepared = Arc::new(Prepared {
-            statement: client.prepare_typed(&translated.text, &types)?,
+            statement: client.with(|client| client.prepare_typed(&translated.text, &types))?,
             names: translated.names,
         });
         let mut statements = self.statements.borrow_mut();
@@ -132,8 +162,30 @@ impl PgConnection {
     }
 }
 
+impl Statements for PgConnection {
+    fn execute(&self, statement: &str, params: Params<'_>) -> Result<usize> {
+        let changed = self.with(statement, params, |client, statement, values| {
+            client.execute(statement, values)
+        })?;
+        if changed > 0 {
+            self.changes.set(self.changes.get() + 1);
+        }
+        Ok(usize::try_from(changed).unwrap_or(usize::MAX))
+    }
+
+    fn query(&self, statement: &str, params: Params<'_>) -> Result<Vec<Row>> {
+        let rows = self.with(statement, params, |client, statement, values| {
+            client.query(statement, values)
+        })?;
+        if !statement.starts_with("select") {
+            self.changes.set(self.changes.get() + 1);
+        }
+        Ok(rows)
+    }
+}
+
 /// The values of a statement's parameters, in their order.
-fn bound<'p>(names: &[String], params: Params<'p>) -> Result<Vec<Parameter<'p>>> {
+pub(super) fn bound<'p>(names: &[String], params: Params<'p>) -> Result<Vec<Parameter<'p>>> {
     let unknown = params
         .iter()
         .find(|(name, _)| !names.iter().any(|known| known == name));

@@ -1,6 +1,7 @@
 //! Everything that is specific to PostgreSQL: the connection, the SQL that it speaks, the schema, and how
 //! keys are stored in it.
 
+mod app;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod keys;

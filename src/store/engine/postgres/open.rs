@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::location::{Missing, ServerUrl};
-use crate::store::engine::postgres::client::PgConnection;
+use crate::store::engine::postgres::client::{PgConnection, outside_runtime};
 use crate::store::engine::postgres::tls;
 
 /// The schema, run as it is written.
@@ -85,11 +85,11 @@ impl Server {
     }
 
     fn connect(&self) -> Result<PgConnection> {
-        let client = match &self.tls {
+        let client = outside_runtime(|| match &self.tls {
             Some(tls) => self.config.connect(tls.clone()),
             None => self.config.connect(NoTls),
-        };
-        Ok(PgConnection::new(client?))
+        })?;
+        Ok(PgConnection::new(client))
     }
 
     /// Checks the database, creates what is missing, and returns its box.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::ErrorCode as Code;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 
-use crate::error::{DatabaseFault, Error};
+use crate::error::{DatabaseFault, Error, Result};
 use crate::store::engine::conn::{AppConnection, Conn, sealed};
 use crate::store::engine::value::Value;
 
@@ -72,11 +72,11 @@ impl From<rusqlite::Error> for Error {
 
 macro_rules! app_connections {
     ($($name:ty),+) => {$(
-        impl sealed::Sealed for $name {}
+        impl sealed::Sealed for &$name {}
 
-        impl AppConnection for $name {
-            fn conn(&self) -> Conn<'_> {
-                Conn::sqlite(self)
+        impl AppConnection for &$name {
+            fn with_conn(self, work: impl FnOnce(Conn<'_>) -> Result<()>) -> Result<()> {
+                work(Conn::sqlite(self))
             }
         }
     )+};

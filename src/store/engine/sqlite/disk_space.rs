@@ -105,15 +105,24 @@ pub(crate) fn free_at(path: &Path) -> Option<u64> {
 }
 
 impl Store {
-    /// The sizes of the files, and the free space where they are; of a server, the size of the database.
+    /// The sizes of the files, and the free space where they are; on a server, the size of hookbox's tables.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the server cannot be asked.
     pub fn sizes(&self) -> Result<Sizes> {
         let Some(path) = self.location().file() else {
             let database = self.read(|conn| {
-                let size = "select pg_database_size(current_database())";
-                conn.one(size, &[], |row| row.get(0))
+                conn.one(
+                    "select sum(pg_total_relation_size(oid))
+                     from pg_class
+                     where relkind = 'r'
+                         and starts_with(relname, 'hookbox_')
+                         and relnamespace = (
+                             select relnamespace from pg_class where oid = 'hookbox_meta'::regclass
+                         )",
+                    &[],
+                    |row| row.get(0),
+                )
             })?;
             return Ok(Sizes {
                 database,

@@ -1,0 +1,443 @@
+//! What is so on a server only: the outbox as an application there sees it, and the commands that are for
+//! files.
+
+use hookbox::model::event::NewEvent;
+use hookbox::model::id::SourceId;
+use hookbox::postgres::{Client, NoTls};
+use hookbox::store::{Missing, Store};
+use hookbox::{Error, Hookbox};
+use serde_json::json;
+
+use crate::embedded::{add_ci, free};
+use crate::support::{GOGS_SECRET, NOON, PUSH, Receiver, TestDb, no_server, wait_until};
+
+/// A connection to the database as an application has it.
+fn app(here: &TestDb) -> Client {
+    Client::connect(&here.location(), NoTls).unwrap()
+}
+
+fn all_taken(here: &TestDb) {
+    wait_until("the outbox to be empty", || {
+        (here.json(&["stats"])["outbox"] == 0).then_some(())
+    });
+}
+
+/// What the server said.
+fn said(error: &hookbox::postgres::Error) -> &str {
+    error
+        .as_db_error()
+        .unwrap_or_else(|| panic!("{error}"))
+        .message()
+}
+
+#[test]
+fn what_an_application_commits_is_delivered_and_what_it_rolls_back_never_was() {
+    if no_server() {
+        return;
+    }
+    let receiver = Receiver::answering(&[200]);
+    let here = TestDb::new();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let _served = here.serve();
+    let mut app = app(&here);
+    app.batch_execute("create table orders (id serial primary key, total bigint)")
+        .unwrap();
+    for (total, commits) in [(1i64, true), (2, false), (3, true)] {
+        let mut tx = app.transaction().unwrap();
+        tx.execute("insert into orders (total) values ($1)", &[&total])
+            .unwrap();
+        tx.execute(
+            "insert into hookbox_outbox (type, body, headers)
+             values ('order.paid', $1, '{\"X-Shop\":\"north\"}')",
+            &[&json!({ "total": total }).to_string()],
+        )
+        .unwrap();
+        match commits {
+            true => tx.commit().unwrap(),
+            false => tx.rollback().unwrap(),
+        }
+    }
+    for total in [1, 3] {
+        let got = receiver.next();
+        assert_eq!(got.body, json!({ "total": total }).to_string().as_bytes());
+        assert_eq!(got.header("content-type"), Some("application/json"));
+        assert_eq!(got.header("x-shop"), Some("north"));
+        assert_eq!(got.header("x-hookbox-type"), Some("order.paid"));
+    }
+    assert!(receiver.got_nothing_more());
+    assert_eq!(here.json(&["stats"])["events"], 2);
+}
+
+#[test]
+fn enqueue_adds_an_event_in_the_transaction_of_the_application() {
+    if no_server() {
+        return;
+    }
+    let receiver = Receiver::answering(&[200]);
+    let here = TestDb::new();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let source = {
+        here.add_gogs();
+        let store = Store::open(here.location(), Missing::Refuse).unwrap();
+        store.directory().source("gogs").unwrap().id
+    };
+    let mut app = app(&here);
+    let event = |body: &str| NewEvent {
+        source: Some(source),
+        headers: vec![
+            ("X-Shop".to_owned(), "north".to_owned()),
+            ("X-Shop".to_owned(), "south".to_owned()),
+        ],
+        ..NewEvent::new("order.paid", body)
+    };
+    let mut tx = app.transaction().unwrap();
+    hookbox::enqueue(&mut tx, &event("[1]")).unwrap();
+    tx.rollback().unwrap();
+    let mut tx = app.transaction().unwrap();
+    let mut part = tx.savepoint("part").unwrap();
+    hookbox::enqueue(&mut part, &event("[2]")).unwrap();
+    part.rollback().unwrap();
+    hookbox::enqueue(&mut tx, &event("[3]")).unwrap();
+    tx.commit().unwrap();
+    hookbox::enqueue(&mut app, &NewEvent::new("own", b"\x00\xff".to_vec())).unwrap();
+    assert_eq!(here.json(&["stats"])["outbox"], 2);
+    let _served = here.serve();
+    let first = receiver.next();
+    assert_eq!(first.body, b"[3]");
+    assert_eq!(receiver.next().body, b"\x00\xff");
+    let events = here.list(&["event", "list"]);
+    assert_eq!(events[1]["source"], "gogs");
+    assert!(receiver.got_nothing_more());
+
+    // What cannot be an event is refused before it is written, and the transaction goes on.
+    let mut tx = app.transaction().unwrap();
+    let bad = [
+        NewEvent::new("", "{}"),
+        NewEvent::new("t", vec![0; 1024 * 1024 + 1]),
+        NewEvent {
+            headers: vec![("A B".to_owned(), "x".to_owned())],
+            ..NewEvent::new("t", "{}")
+        },
+    ];
+    for event in &bad {
+        let refused = hookbox::enqueue(&mut tx, event);
+        assert!(matches!(refused, Err(Error::Misuse(_))), "{refused:?}");
+    }
+    let of_nobody = NewEvent {
+        source: Some(SourceId(7_000)),
+        ..NewEvent::new("t", "{}")
+    };
+    let refused = hookbox::enqueue(&mut tx, &of_nobody);
+    assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+    hookbox::enqueue(&mut tx, &NewEvent::new("fine", "{}")).unwrap();
+    tx.commit().unwrap();
+    assert_eq!(receiver.next().body, b"{}");
+
+    // Elsewhere than in hookbox's own tables there is nothing to put it in.
+    app.batch_execute("set search_path = pg_catalog").unwrap();
+    let refused = hookbox::enqueue(&mut app, &NewEvent::new("t", "{}")).unwrap_err();
+    assert!(
+        refused.chain().contains("hookbox_outbox_row"),
+        "{}",
+        refused.chain()
+    );
+}
+
+#[test]
+fn bytes_and_texts_of_the_outbox_keep_their_bytes_their_order_and_their_time() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.json(&["init"]);
+    let mut app = app(&here);
+    app.batch_execute(
+        "insert into hookbox_outbox (type, body) values ('json', '{\"a\": 1.0}');
+         insert into hookbox_outbox (type, body) values ('text', 'ünï');
+         insert into hookbox_outbox (type, body_bytes) values ('json.bytes', '[1]');
+         insert into hookbox_outbox (type, body_bytes) values ('bytes', '\\x00ff0a');
+         insert into hookbox_outbox (type, body) values ('empty', '');
+         insert into hookbox_outbox (type, body, content_type) values ('own', '<a/>', 'text/xml');
+         update hookbox_outbox_row set inserted_ms = 1772366400000 where type = 'json';
+         update hookbox_outbox_row set inserted_ms = 5 where type = 'text';",
+    )
+    .unwrap();
+    // More at once than is taken over in one go, in rows and in bytes.
+    let large = "x".repeat(1024 * 1024);
+    for _ in 0..6 {
+        app.execute(
+            "insert into hookbox_outbox (type, body) values ('large', $1)",
+            &[&large],
+        )
+        .unwrap();
+    }
+    app.batch_execute(
+        "insert into hookbox_outbox (type, body)
+         select 'many', n::text from generate_series(1, 300) as n",
+    )
+    .unwrap();
+    let served = here.serve();
+    all_taken(&here);
+    let mut events = here.list(&["event", "list", "--limit", "1000"]);
+    events.reverse();
+    assert_eq!(events.len(), 6 + 6 + 300);
+    let told: Vec<(&str, &str)> = events[..6]
+        .iter()
+        .map(|event| {
+            let text = |name: &str| event[name].as_str().unwrap();
+            (text("type"), text("content_type"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("json", "application/json"),
+            ("text", "text/plain; charset=utf-8"),
+            ("json.bytes", "application/json"),
+            ("bytes", "application/octet-stream"),
+            ("empty", "text/plain; charset=utf-8"),
+            ("own", "text/xml"),
+        ]
+    );
+    assert_eq!(events[0]["received_at"], NOON.to_string());
+    let odd = events[1]["received_at"].as_str().unwrap();
+    assert!(
+        odd > "2026-03-02",
+        "a clock that was wrong says nothing: {odd}"
+    );
+    let body = |index: usize| {
+        let id = events[index]["id"].as_str().unwrap();
+        here.run(&["event", "body", id]).stdout
+    };
+    assert_eq!(body(1), "ünï".as_bytes());
+    assert_eq!(body(3), b"\x00\xff\n");
+    assert_eq!(body(12), b"1");
+    assert_eq!(body(311), b"300");
+    drop(served);
+}
+
+#[test]
+fn a_repeated_key_is_the_same_event_and_a_row_without_its_source_stays_with_the_reason() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.add_gogs();
+    let mut app = app(&here);
+    let mut put = |key: &str, source: Option<&str>| {
+        app.execute(
+            "insert into hookbox_outbox (type, body, key, source) values ('push', $1, $2, $3)",
+            &[&PUSH, &key, &source],
+        )
+        .unwrap();
+    };
+    put("k", Some("gogs"));
+    put("k", Some("gogs"));
+    put("k", None);
+    let served = here.serve();
+    all_taken(&here);
+    put("k", Some("gogs"));
+    all_taken(&here);
+    let events = here.list(&["event", "list"]);
+    assert_eq!(events.len(), 2, "one of the source, one of none");
+    assert_eq!(events[1]["source"], "gogs");
+    drop(served);
+
+    put("of one that goes", Some("gogs"));
+    here.json(&["source", "remove", "gogs"]);
+    let served = here.serve();
+    put("fine", None);
+    wait_until("the other to be taken", || {
+        (here.json(&["stats"])["events"] == 3).then_some(())
+    });
+    let row = app
+        .query_one("select problem from hookbox_outbox", &[])
+        .unwrap();
+    let problem: String = row.get(0);
+    assert!(problem.contains("source gogs was removed"), "{problem}");
+    drop(served);
+    here.run_with_input(
+        &["source", "add", "gogs", "--kind", "gogs", "--secret", "-"],
+        GOGS_SECRET.as_bytes(),
+    );
+    let _served = here.serve();
+    all_taken(&here);
+    assert_eq!(here.json(&["stats"])["events"], 4);
+}
+
+#[test]
+fn bad_input_makes_the_insert_fail_and_says_what_to_do() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.json(&["init"]);
+    let mut app = app(&here);
+    let long = "x".repeat(300);
+    let many = format!("{{\"A\":\"{}\"}}", "x".repeat(9_000));
+    let bad = [
+        ("(body) values ('x')", "type is missing"),
+        ("(type, body) values (' ', 'x')", "type is missing"),
+        ("(type, body) values (E'a\\n', 'x')", "control characters"),
+        ("(type, body) values ('LONG', 'x')", "longer than 128"),
+        ("(type) values ('a')", "body is missing"),
+        (
+            "(type, body, body_bytes) values ('a', 'b', 'c')",
+            "both given",
+        ),
+        (
+            "(type, body) values ('a', '\\x00ff'::bytea::text)",
+            "give them in body_bytes",
+        ),
+        ("(type, body) values ('a', repeat('x', 1048577))", "1 MiB"),
+        (
+            "(type, body, key) values ('a', 'b', '')",
+            "key is no text, or empty",
+        ),
+        (
+            "(type, body, key) values ('a', 'b', 'LONG')",
+            "longer than 256",
+        ),
+        (
+            "(type, body, source) values ('a', 'b', 'gogs')",
+            "no source of that name",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '[\"x\"]')",
+            "no JSON object",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', 'x')",
+            "no JSON object",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '{\"A B\":\"x\"}')",
+            "a name that none can have",
+        ),
+        (
+            "(type, body, headers) values ('a', 'b', '{\"A\":1}')",
+            "a header is no text",
+        ),
+        ("(type, body, headers) values ('a', 'b', 'MANY')", "8 KiB"),
+        (
+            "(type, body, content_type) values ('a', 'b', E'x\\r')",
+            "cannot stand in a header",
+        ),
+    ];
+    for (values, says) in bad {
+        let values = values.replace("LONG", &long).replace("MANY", &many);
+        let statement = format!("insert into hookbox_outbox {values}");
+        let error = app.batch_execute(&statement).unwrap_err();
+        let message = said(&error);
+        assert!(
+            message.starts_with("hookbox_outbox: ") && message.contains(says),
+            "{values}: {message}"
+        );
+    }
+    assert_eq!(here.json(&["stats"])["outbox"], 0);
+    let update = "insert into hookbox_outbox (type, body) values ('t', '{}');
+         update hookbox_outbox set body = 'x'";
+    let error = app.batch_execute(update).unwrap_err();
+    assert!(said(&error).contains("is not changed here"), "{error}");
+}
+
+#[test]
+fn a_role_that_may_only_insert_into_the_outbox_needs_nothing_else() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.json(&["init"]);
+    let mut owner = app(&here);
+    let schema: String = owner
+        .query_one("select current_schema()", &[])
+        .unwrap()
+        .get(0);
+    let role = format!("{schema}_app");
+    owner
+        .batch_execute(&format!(
+            "create role {role};
+             grant usage on schema {schema} to {role};
+             grant insert on hookbox_outbox to {role}"
+        ))
+        .unwrap();
+    let mut app = app(&here);
+    app.batch_execute(&format!("set role {role}")).unwrap();
+    app.batch_execute("insert into hookbox_outbox (type, body) values ('t', '{}')")
+        .unwrap();
+    for forbidden in [
+        "select type from hookbox_outbox",
+        "delete from hookbox_outbox",
+        "insert into hookbox_outbox_row (type, body) values ('t', '{}')",
+        "select name from hookbox_source",
+    ] {
+        let error = app.batch_execute(forbidden).unwrap_err();
+        assert!(said(&error).contains("permission denied"), "{forbidden}");
+    }
+    let event = NewEvent::new("t", "{}");
+    let error = hookbox::enqueue(&mut app, &event).unwrap_err();
+    assert!(error.chain().contains("permission denied"), "{error}");
+    // As the schema says of hookbox::enqueue.
+    owner
+        .batch_execute(&format!(
+            "grant insert (type, body, key, source, content_type, headers) on hookbox_outbox_row to {role};
+             grant select (id, name, removed_ms) on hookbox_source to {role}"
+        ))
+        .unwrap();
+    hookbox::enqueue(&mut app, &event).unwrap();
+    let _served = here.serve();
+    all_taken(&here);
+    assert_eq!(here.json(&["stats"])["events"], 2);
+    owner
+        .batch_execute(&format!("drop owned by {role}; drop role {role}"))
+        .unwrap();
+}
+
+#[test]
+fn what_is_for_files_says_what_to_use_on_a_server() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.add_gogs();
+    for (arguments, says) in [
+        (&["backup", "copy.db"][..], "pg_dump"),
+        (&["restore", "copy.db"], "PostgreSQL's own tools"),
+        (&["check"], "pg_amcheck"),
+        (&["salvage", "new.db"], "restore a backup"),
+        (&["compact"], "autovacuum"),
+        (&["serve", "--max-size", "1GiB"], "--keep-delivered"),
+    ] {
+        let ran = here.run(arguments);
+        assert_eq!(ran.code, 2, "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
+    }
+    let ran = here.run(&["doctor"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.text(), ran.stderr);
+    let sizes = here.json(&["stats"]);
+    let bytes = sizes["db_bytes"].as_u64().unwrap();
+    assert!((100_000..10_000_000).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn a_program_on_tokio_serves_a_server_too_and_may_forget_that_its_calls_block() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    let receiver = Receiver::answering(&[200]);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let hookbox = Hookbox::open(here.location()).unwrap();
+        add_ci(&hookbox, &receiver);
+        let running = hookbox.serve().ingest(free()).start().unwrap();
+        let accepted = hookbox.enqueue(NewEvent::new("order.paid", "{}")).unwrap();
+        assert_eq!(accepted.deliveries, 1);
+        assert_eq!(receiver.next().body, b"{}");
+        assert_eq!(hookbox.store().stats().unwrap().events, 1);
+        running.stop();
+        hookbox.store().close();
+    });
+}
