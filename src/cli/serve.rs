@@ -18,7 +18,7 @@ use crate::outbound::{AddressScope, Egress};
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
-use crate::store::{Limits, Retention};
+use crate::store::{Limits, Location, Retention};
 use crate::time::parse_span;
 
 #[derive(Debug, Args)]
@@ -115,7 +115,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             ingest: Some(IngestConfig {
                 address: arguments.ingest,
                 body_bytes_max: arguments.body_max.unwrap_or(BODY_BYTES_MAX),
-                connections_max: room_for_connections()?,
+                connections_max: room_for_connections(&context.db)?,
                 trusted: arguments.trusted.clone(),
             }),
             status: Some(StatusConfig {
@@ -177,10 +177,12 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Misuse`] when there are too few to serve at all.
-fn room_for_connections() -> Result<usize> {
+fn room_for_connections(location: &Location) -> Result<usize> {
     /// For the database and its log, for the writer and the readers; for sockets and the pipes that wake
     /// threads; for about a dozen connections.
     const LEAST: u64 = 48;
+    /// A connection to a server takes five, and there are about a dozen.
+    const LEAST_WITH_SERVER: u64 = 112;
     /// For twice as many requests as can be on the wire, the status page's connections, the database.
     const RESERVED: u64 = 384;
     let mut limit = getrlimit(Resource::Nofile);
@@ -192,9 +194,13 @@ fn room_for_connections() -> Result<usize> {
         Ok(()) => limit = raised,
         Err(error) => tracing::warn!(%error, "cannot raise the limit of open files"),
     }
-    if let Some(files) = limit.current.filter(|files| *files < LEAST) {
+    let least = match location.file() {
+        Some(_) => LEAST,
+        None => LEAST_WITH_SERVER,
+    };
+    if let Some(files) = limit.current.filter(|files| *files < least) {
         return Err(Error::misuse(format!(
-            "this process may open {files} files, and to serve takes {LEAST} at least; raise the limit: ulimit -n 1024 (LimitNOFILE= in a unit of systemd)"
+            "this process may open {files} files, and to serve takes {least} at least; raise the limit: ulimit -n 1024 (LimitNOFILE= in a unit of systemd)"
         )));
     }
     let left = limit.current.map_or(u64::MAX, |files| {

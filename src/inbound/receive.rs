@@ -265,15 +265,18 @@ impl Intake {
         if let Some(source) = known() {
             return Ok(source);
         }
+        /// How often the wait begins again while the store is slow to look.
+        const WAITS_MAX: usize = 4;
         let polls = self.store.polls();
-        sleep(DIRECTORY_AGE_MAX).await;
-        match known() {
-            Some(source) => Ok(source),
-            None if self.store.polls() == polls => {
-                Err(unavailable("the sources cannot be read now"))
+        for _ in 0..WAITS_MAX {
+            sleep(DIRECTORY_AGE_MAX).await;
+            match known() {
+                Some(source) => return Ok(source),
+                None if self.store.polls() == polls => {}
+                None => return Err(no_source(name)),
             }
-            None => Err(no_source(name)),
         }
+        Err(unavailable("the sources cannot be read now"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Receiver, TestDb, is_missing};
+use crate::support::{Receiver, TestDb, is_missing, no_server};
 
 const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
 
@@ -23,17 +23,22 @@ fn built(name: &str) -> PathBuf {
 
 /// An example that puts one order in and rolls another one back: what is delivered is the first.
 fn puts_one_order_in(mut program: Command) {
-    let receiver = Receiver::answering(&[204]);
     let here = TestDb::in_file();
     rusqlite::Connection::open(&here.db)
         .unwrap()
         .execute_batch("create table customers (id integer primary key)")
         .unwrap();
     here.json(&["init", "--into-existing", "--wal"]);
+    program.arg(&here.db);
+    puts_one_order_into(&here, program);
+}
+
+/// The same for a program that knows its database.
+fn puts_one_order_into(here: &TestDb, mut program: Command) {
+    let receiver = Receiver::answering(&[204]);
     here.add_endpoint("ci", &receiver.url, &[]);
     let _served = here.serve();
     let output = program
-        .arg(&here.db)
         .current_dir(MODULES)
         .stderr(Stdio::inherit())
         .output()
@@ -54,6 +59,17 @@ fn run(program: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
     command
+}
+
+#[test]
+fn an_event_goes_in_with_the_transaction_from_rust_on_a_server() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    let mut program = Command::new(built("enqueue_postgres"));
+    program.arg(here.location());
+    puts_one_order_into(&here, program);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use hookbox::{Error, Hookbox};
 use serde_json::json;
 
 use crate::embedded::{add_ci, free};
-use crate::support::{GOGS_SECRET, NOON, PUSH, Receiver, TestDb, no_server, wait_until};
+use crate::support::{GOGS_SECRET, NOON, PUSH, Receiver, Served, TestDb, no_server, wait_until};
 
 /// A connection to the database as an application has it.
 fn app(here: &TestDb) -> Client {
@@ -417,6 +417,31 @@ fn what_is_for_files_says_what_to_use_on_a_server() {
     let sizes = here.json(&["stats"]);
     let bytes = sizes["db_bytes"].as_u64().unwrap();
     assert!((100_000..10_000_000).contains(&bytes), "{bytes}");
+}
+
+#[test]
+fn few_file_descriptors_suffice_and_too_few_are_refused_with_a_sentence() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    here.add_gogs();
+    let serve = |files: u32| {
+        let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        here.serve_under("sh", &["-c", &script])
+    };
+    let output = serve(100).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("may open 100 files"), "{said}");
+    let receiver = Receiver::answering(&[200]);
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = Served::start(serve(112));
+    for number in 0..20 {
+        assert_eq!(served.push(&format!("k{number}"), PUSH.as_bytes()).0, 202);
+        assert_eq!(served.page("/").0, 200);
+        receiver.next();
+    }
 }
 
 #[test]

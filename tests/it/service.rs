@@ -133,7 +133,7 @@ fn a_log_on_a_full_disk_does_not_end_the_service() {
 
 #[test]
 fn too_few_file_descriptors_are_refused_with_a_sentence_and_48_suffice() {
-    let here = TestDb::new();
+    let here = TestDb::in_file();
     here.add_gogs();
     let serve = |files: u32| {
         let script = format!("ulimit -n {files}; exec \"$0\" \"$@\"");

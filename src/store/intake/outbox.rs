@@ -127,6 +127,21 @@ const NEXT_ON_SERVER: &str =
 /// assert_eq!(store.stats()?.outbox, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// On a server:
+///
+#[cfg_attr(feature = "postgres", doc = "```no_run")]
+#[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
+/// use hookbox::model::event::NewEvent;
+/// use hookbox::postgres::{Client, NoTls};
+///
+/// let mut app = Client::connect("postgres://localhost/app", NoTls)?;
+/// let mut tx = app.transaction()?;
+/// tx.execute("insert into orders (total) values (42)", &[])?;
+/// hookbox::enqueue(&mut tx, &NewEvent::new("order.paid", r#"{"total":42}"#))?;
+/// tx.commit()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn enqueue(connection: impl AppConnection, event: &NewEvent) -> Result<()> {
     check(event)?;
     connection.with_conn(|conn| insert(conn, event))

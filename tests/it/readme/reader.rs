@@ -44,7 +44,7 @@ impl Reader {
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hookbox"), program).unwrap();
         Reader {
             page: page.to_owned(),
-            here: TestDb::new(),
+            here: TestDb::in_file(),
             programs,
             served: None,
         }
