@@ -49,12 +49,14 @@ impl Fence {
             Ok(None) => return Ok(()),
             Ok(Some(_)) if self.known.contains(&endpoint) => return Ok(()),
             Err(NotLeased) => false,
-            // Locked against a hand-over until the transaction ends.
+            // Locked against a hand-over until the transaction ends: whoever takes a lane locks it `for
+            // update`. The node's own renewals, which change no key, go on meanwhile. They would wait for a
+            // `for share`, and this transaction for the node's row that they hold: a deadlock.
             Ok(Some(token)) => conn
                 .maybe(
                     "select 1 from hookbox_lane
                      where endpoint_id = :endpoint and token = :token and node_id is not null
-                     for share",
+                     for key share",
                     params! { ":endpoint": endpoint, ":token": token },
                     |_| Ok(()),
                 )?
