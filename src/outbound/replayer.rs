@@ -112,6 +112,10 @@ impl Replayer {
     /// # Errors
     /// [`Error::Database`] when the store cannot be read or written.
     pub fn step(&mut self) -> Result<Pulse> {
+        // One of several nodes is enough.
+        if !self.store.is_first_node() {
+            return Ok(Pulse::Waiting);
+        }
         let running = self.store.running_replays()?;
         self.paces
             .retain(|id, _| running.iter().any(|replay| replay.id == *id));

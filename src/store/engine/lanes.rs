@@ -24,6 +24,8 @@ enum Held {
         /// When the leases end, on the clock of [`Clock::elapsed`](crate::time::Clock::elapsed). The server
         /// lets another node have them a little later.
         until: Duration,
+        /// Whether this is the first of the nodes that live.
+        is_first: bool,
     },
 }
 
@@ -51,10 +53,19 @@ impl Lanes {
     pub(crate) fn may_send(&self, endpoint: EndpointId, elapsed: Duration) -> bool {
         match &*self.read() {
             Held::All => true,
-            Held::Leased { lanes, until } => {
+            Held::Leased { lanes, until, .. } => {
                 let lease = lanes.get(&endpoint);
                 elapsed < *until && lease.is_some_and(|lease| lease.phase == Phase::Held)
             }
+        }
+    }
+
+    /// Whether this process does what one of all nodes is enough for: removing what is old, say. Two may think
+    /// so for a moment; what they do must bear that.
+    pub(crate) fn is_first(&self) -> bool {
+        match &*self.read() {
+            Held::All => true,
+            Held::Leased { is_first, .. } => *is_first,
         }
     }
 
@@ -99,6 +110,7 @@ impl Lanes {
         new: HashMap<EndpointId, Lease>,
         until: Duration,
         elapsed: Duration,
+        is_first: bool,
     ) -> bool {
         let mut held = self.write();
         let (old, ended) = match std::mem::replace(
@@ -106,10 +118,11 @@ impl Lanes {
             Held::Leased {
                 lanes: HashMap::new(),
                 until,
+                is_first,
             },
         ) {
             Held::All => (HashMap::new(), Duration::ZERO),
-            Held::Leased { lanes, until } => (lanes, until),
+            Held::Leased { lanes, until, .. } => (lanes, until),
         };
         let held_in = |lanes: &HashMap<EndpointId, Lease>| {
             let mut held: Vec<(EndpointId, i64)> = lanes
@@ -128,7 +141,11 @@ impl Lanes {
                 lease.phase = Phase::Drained;
             }
         }
-        *held = Held::Leased { lanes, until };
+        *held = Held::Leased {
+            lanes,
+            until,
+            is_first,
+        };
         is_changed
     }
 
@@ -167,7 +184,7 @@ mod tests {
         let lanes = Lanes::default();
         assert!(lanes.may_send(EDGE, second(9)));
         assert_eq!(lanes.token(EDGE), Ok(None));
-        let set = |leases, until| lanes.set(leases, second(until), second(1));
+        let set = |leases, until| lanes.set(leases, second(until), second(1), true);
         assert!(set(HashMap::new(), 10));
         assert!(!lanes.may_send(EDGE, second(9)));
         assert_eq!(lanes.token(EDGE), Err(NotLeased));
@@ -179,13 +196,13 @@ mod tests {
         assert!(!set(leased(3, Phase::Held), 20));
         assert!(set(leased(4, Phase::Held), 20));
         // The leases had ended here before they were renewed.
-        assert!(lanes.set(leased(4, Phase::Held), second(30), second(20)));
+        assert!(lanes.set(leased(4, Phase::Held), second(30), second(20), true));
     }
 
     #[test]
     fn a_lane_is_handed_over_when_nothing_is_on_the_wire() {
         let lanes = Lanes::default();
-        let set = |phase, until| lanes.set(leased(1, phase), second(until), second(1));
+        let set = |phase, until| lanes.set(leased(1, phase), second(until), second(1), true);
         set(Phase::Held, 10);
         lanes.rests(EDGE);
         assert_eq!(lanes.leases(), leased(1, Phase::Held));

@@ -215,6 +215,11 @@ impl Store {
         self.inner.published.lanes.may_send(endpoint, elapsed)
     }
 
+    /// Whether this process does what one of all nodes is enough for.
+    pub(crate) fn is_first_node(&self) -> bool {
+        self.inner.published.lanes.is_first()
+    }
+
     /// Says that nothing is on the wire to an endpoint and nothing more is sent, so that another node may
     /// have its lane.
     pub(crate) fn lane_rests(&self, endpoint: EndpointId) {

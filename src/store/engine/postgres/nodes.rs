@@ -129,13 +129,13 @@ impl Keeper {
         }
         // Read before the server sets the end of the leases, so that they end here before they end there.
         let began = self.clock.elapsed();
-        let leases = self.in_transaction(Keeper::lease)?;
+        let (leases, is_first) = self.in_transaction(Keeper::lease)?;
         self.published.node.store(self.node, Ordering::Relaxed);
         let until = began + Duration::from_millis(LEASE_MS.unsigned_abs()) - MARGIN;
         if self
             .published
             .lanes
-            .set(leases, until, self.clock.elapsed())
+            .set(leases, until, self.clock.elapsed(), is_first)
         {
             self.published.notify(&Woken::All);
         }
@@ -159,7 +159,7 @@ impl Keeper {
         Conn::postgres(&self.connection)
     }
 
-    fn lease(&mut self) -> Result<HashMap<EndpointId, Lease>> {
+    fn lease(&mut self) -> Result<(HashMap<EndpointId, Lease>, bool)> {
         self.say_that_it_is_there()?;
         let before = self.published.lanes.leases();
         self.hand_over(&before)?;
@@ -181,7 +181,7 @@ impl Keeper {
             }
         }
         self.bury()?;
-        Ok(leases)
+        Ok((leases, self.is_first()?))
     }
 
     /// Writes that this node lives. A node that was taken for gone begins as another one.
@@ -254,6 +254,17 @@ impl Keeper {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         Ok(lanes.div_ceil(nodes.max(1)))
+    }
+
+    /// Whether no node that lives is older.
+    fn is_first(&self) -> Result<bool> {
+        self.conn().one(
+            &format!(
+                "select min(id) = :node from hookbox_node where id <> 0 and seen_ms > {NOW} - :lease"
+            ),
+            params! { ":node": self.node, ":lease": LEASE_MS },
+            |row| row.get(0),
+        )
     }
 
     /// Takes lanes that nobody has.
