@@ -6,8 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::preview::preview;
-use super::secret::RotateArguments;
-use super::settings::{Given, OfEndpoint, OfNewEndpoint, Options};
+use super::settings::{Given, OfEndpoint, OfNewEndpoint, Options, RotateArguments};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};

@@ -2,37 +2,11 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
 
-use clap::Args;
-
-use super::settings::{OfSecret, Options};
 use super::{BYTE_ORDER_MARK, Context};
 use crate::error::{Error, Result};
 use crate::model::settings::Setting;
 use crate::signature::Secret;
-use crate::time::parse_span;
-
-/// A new secret in the place of an old one.
-#[derive(Debug, Args)]
-pub(super) struct RotateArguments {
-    /// Its name
-    pub(super) name: String,
-    #[command(flatten)]
-    secret: Options<OfSecret>,
-    /// How long the old secret still holds
-    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = parse_span)]
-    pub(super) overlap: Duration,
-}
-
-impl RotateArguments {
-    /// Reads the new secret.
-    pub(super) fn read(&self, context: &Context) -> Result<Secret> {
-        self.secret.read(context)?.secret.ok_or_else(|| {
-            Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
-        })
-    }
-}
 
 /// What an option has: the value of a setting, or for a secret also where it is read from.
 #[derive(Debug, Clone, Copy)]

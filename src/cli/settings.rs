@@ -4,6 +4,7 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
+use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
@@ -14,6 +15,7 @@ use crate::model::settings::{
     ENDPOINT_SETTINGS, Kind, Listing, SECRET_SETTING, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
 };
 use crate::signature::Secret;
+use crate::time::parse_span;
 
 /// The settings that a command has options for.
 pub(super) trait Table {
@@ -210,5 +212,26 @@ impl<T: Table> FromArgMatches for Options<T> {
     ) -> std::result::Result<(), clap::Error> {
         *self = Options::from_arg_matches(matches)?;
         Ok(())
+    }
+}
+
+/// A new secret in the place of an old one.
+#[derive(Debug, Args)]
+pub(super) struct RotateArguments {
+    /// Its name
+    pub(super) name: String,
+    #[command(flatten)]
+    secret: Options<OfSecret>,
+    /// How long the old secret still holds
+    #[arg(long, value_name = "SPAN", default_value = "24h", value_parser = parse_span)]
+    pub(super) overlap: Duration,
+}
+
+impl RotateArguments {
+    /// Reads the new secret.
+    pub(super) fn read(&self, context: &Context) -> Result<Secret> {
+        self.secret.read(context)?.secret.ok_or_else(|| {
+            Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
+        })
     }
 }

@@ -3,8 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::secret::RotateArguments;
-use super::settings::{OfSource, Options};
+use super::settings::{OfSource, Options, RotateArguments};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;

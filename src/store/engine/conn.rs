@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
 use super::postgres::client::{self, Statements};
-use super::value::{FromValue, ToValue, Unfit, Value};
+use super::value::{FromValue, Params, Unfit, Value};
 use crate::error::{DatabaseFault, Error, Result};
 
 /// A handle to a connection of the engine.
@@ -38,9 +38,6 @@ pub trait AppConnection: sealed::Sealed {
 pub(in crate::store::engine) mod sealed {
     pub trait Sealed {}
 }
-
-/// The parameters of a statement: each name with its value.
-pub(crate) type Params<'p> = &'p [(&'p str, &'p dyn ToValue)];
 
 /// Parameters by name: `params! { ":id": id }`.
 macro_rules! params {

@@ -31,6 +31,9 @@ pub(crate) trait ToValue {
     fn to_value(&self) -> Result<Value<'_>, Unfit>;
 }
 
+/// The parameters of a statement: each name with its value.
+pub(crate) type Params<'p> = &'p [(&'p str, &'p dyn ToValue)];
+
 /// A type that can be read from a column.
 pub(crate) trait FromValue: Sized {
     /// Converts a column's value.

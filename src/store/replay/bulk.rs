@@ -10,8 +10,9 @@ use crate::model::replay::{
 use crate::model::settings::Selection;
 use crate::store::drain::expire::{Settlement, settle};
 use crate::store::engine::Store;
-use crate::store::engine::conn::{Params, Row, params, unreadable};
+use crate::store::engine::conn::{Row, params, unreadable};
 use crate::store::engine::job::Tx;
+use crate::store::engine::value::Params;
 use crate::store::history::query::PAGE_MAX;
 use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;

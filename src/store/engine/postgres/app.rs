@@ -9,10 +9,11 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
 
 use crate::error::Result;
-use crate::store::engine::conn::{AppConnection, Conn, Params, sealed};
+use crate::store::engine::conn::{AppConnection, Conn, sealed};
 use crate::store::engine::postgres::client::{Statements, bound};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::Parameter;
+use crate::store::engine::value::Params;
 
 /// A connection of an application, while an event is added through it.
 struct Borrowed<'c, C>(RefCell<&'c mut C>);

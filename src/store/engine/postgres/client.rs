@@ -10,10 +10,9 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, Statement};
 
 use crate::error::{DatabaseFault, Error, Result};
-use crate::store::engine::conn::Params;
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::{Column, Parameter};
-use crate::store::engine::value::Value;
+use crate::store::engine::value::{Params, Value};
 
 /// Prepared statements kept for a connection: more than the program has. Lists build theirs from filters.
 const STATEMENTS_KEPT: usize = 256;
