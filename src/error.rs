@@ -169,6 +169,11 @@ impl Error {
         self.is_fault(DatabaseFault::Locked)
     }
 
+    /// Whether another node changed the same rows at the same moment.
+    pub(crate) fn is_conflict(&self) -> bool {
+        self.is_fault(DatabaseFault::Conflict)
+    }
+
     /// Whether the database is damaged.
     pub(crate) fn is_damage(&self) -> bool {
         self.is_fault(DatabaseFault::Damaged)

@@ -3,10 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::channel;
 
+use hookbox::model::endpoint::NewEndpoint;
+use hookbox::model::event::NewEvent;
+use hookbox::store::{Missing, Store};
 use hookbox::time::{Clock, SystemClock};
 
-use crate::support::{PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until};
+use crate::support::{
+    NOON, PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until,
+};
 
 /// How many lanes each node has.
 fn lanes(here: &TestDb) -> Vec<i64> {
@@ -58,6 +64,44 @@ fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
     ));
     assert_eq!(first.push("k2", PUSH.as_bytes()).1["duplicate"], true);
     assert!(receiver.got_nothing_more());
+}
+
+#[test]
+fn a_key_that_two_processes_take_at_the_same_moment_is_one_event() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    let stores = [(); 2].map(|()| Store::open(here.location(), Missing::Create).unwrap());
+    for number in 0..4 {
+        let new = NewEndpoint::new(format!("e{number}"), "http://127.0.0.1:9/".parse().unwrap());
+        stores[0].add_endpoint(new, NOON).unwrap();
+    }
+    let keys = 300;
+    let new: Vec<usize> = std::thread::scope(|scope| {
+        let takers = stores.each_ref().map(|store| {
+            scope.spawn(move || {
+                let mut numbers: Vec<u32> = (0..keys).collect();
+                fastrand::shuffle(&mut numbers);
+                let (sender, answers) = channel();
+                for number in numbers {
+                    let event = NewEvent {
+                        key: Some(format!("key-{number}")),
+                        ..NewEvent::new("t", "{}")
+                    };
+                    let sender = sender.clone();
+                    store.accept_then(event, NOON, move |answer| sender.send(answer).unwrap());
+                }
+                drop(sender);
+                let accepted = answers.into_iter().map(|answer| answer.unwrap());
+                accepted.filter(|accepted| !accepted.duplicate).count()
+            })
+        });
+        takers.map(|taker| taker.join().unwrap()).to_vec()
+    });
+    assert_eq!(new.iter().sum::<usize>(), keys as usize, "{new:?}");
+    let stats = stores[0].stats().unwrap();
+    assert_eq!((stats.events, stats.pending), (300, 1_200));
 }
 
 /// What a receiver got first: of each sender the numbers, in order.

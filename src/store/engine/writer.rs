@@ -32,6 +32,9 @@ const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 /// the check.
 pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
 
+/// How often a group is committed again, at most, when other nodes get in its way.
+const CONFLICTS_MAX: u32 = 4;
+
 /// The thread that owns the write connection.
 pub(crate) struct Writer {
     session: Box<dyn Session>,
@@ -89,7 +92,7 @@ impl Writer {
             if group.jobs.is_empty() {
                 self.poll_other_writers();
             } else {
-                self.commit_and_answer(group.jobs);
+                self.commit_and_answer(group.jobs, CONFLICTS_MAX);
             }
             if std::mem::take(&mut self.others_wrote) {
                 self.published.publish(&self.directory);
@@ -98,7 +101,7 @@ impl Writer {
         }
     }
 
-    fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>) {
+    fn commit_and_answer(&mut self, mut group: Vec<Box<dyn Job>>, conflicts: u32) {
         self.check_place();
         if let Some(gone) = self.published.trouble.gone() {
             return answer_all(group, &gone);
@@ -128,13 +131,20 @@ impl Writer {
                 self.published.wake(&tally.into_woken());
             }
             Err(error) => {
-                self.published.note_error(&error);
-                if error.is_unavailable() {
-                    let why = format!("nothing is recorded or sent: {}", error.chain());
-                    self.published.trouble.set(Kind::CannotWrite, Some(why));
-                }
                 if let Err(error) = self.roll_back() {
                     tracing::error!(error = error.chain(), "cannot roll back");
+                }
+                if error.is_conflict() && conflicts > 0 {
+                    // One by one, each waits for another node at most once, and no two for each other.
+                    for job in group {
+                        self.commit_and_answer(vec![job], conflicts - 1);
+                    }
+                    return;
+                }
+                self.published.note_error(&error);
+                if error.is_unavailable() && !error.is_conflict() {
+                    let why = format!("nothing is recorded or sent: {}", error.chain());
+                    self.published.trouble.set(Kind::CannotWrite, Some(why));
                 }
                 answer_all(group, &error);
             }
@@ -214,6 +224,9 @@ impl Writer {
     }
 
     /// Runs one job; `None` when it failed.
+    ///
+    /// # Errors
+    /// When the whole group failed with it.
     fn run_one(&mut self, job: &mut dyn Job) -> Result<Option<Tally>> {
         let (conn, keys) = self.session.conn_and_keys();
         let mut tx = Tx {
@@ -232,7 +245,11 @@ impl Writer {
         if let Some(why) = self.session.lost() {
             return Err(group_lost(why));
         }
-        Ok(ran.is_ok().then_some(done))
+        match ran {
+            Ok(()) => Ok(Some(done)),
+            Err(error) if error.is_conflict() => Err(error),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Adds a job's counts to the group's. The jobs after it see the sources and endpoints that it changed.
