@@ -34,6 +34,7 @@ pub use engine::directory::Directory;
 pub use engine::idempotent_requests::{IdempotentRequest, StoredAnswer};
 pub use engine::location::{Location, Missing};
 pub use engine::measures::{AttemptLabels, Measures, OutcomeLabel};
+pub use engine::moving::{MovePhase, MoveProgress, Moved, MovedTable, move_to};
 pub use engine::published::{GroupStats, Listening, Woken};
 pub use engine::sqlite::backup::Copied;
 pub use engine::sqlite::check::{Depth, Fault, check};

@@ -183,6 +183,25 @@ impl Conn<'_> {
         }
         Ok(())
     }
+
+    /// As [`Conn::each`], for a statement without parameters that returns more rows than memory can hold.
+    /// `show` must not use this connection.
+    pub(crate) fn stream(
+        self,
+        statement: &str,
+        mut show: impl FnMut(&Row<'_>) -> Result<()>,
+    ) -> Result<()> {
+        match self.0 {
+            Engine::Sqlite(_) => self.each(statement, &[], |row| {
+                show(row)?;
+                Ok(ControlFlow::Continue(()))
+            }),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(connection) => {
+                connection.stream(statement, &mut |row| show(&Row(EngineRow::Postgres(row))))
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Conn<'_> {

@@ -22,6 +22,7 @@ pub(crate) mod lanes;
 pub(crate) mod location;
 pub(crate) mod marks;
 pub(crate) mod measures;
+pub(crate) mod moving;
 pub(crate) mod packed;
 pub(crate) mod partition;
 #[cfg(test)]

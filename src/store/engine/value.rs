@@ -76,6 +76,14 @@ impl<'v> Value<'v> {
         }
     }
 
+    /// How many bytes it needs, about.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Value::Null | Value::Integer(_) | Value::Real(_) => 8,
+            Value::Text(bytes) | Value::Blob(bytes) => 8 + bytes.len(),
+        }
+    }
+
     fn is_no(&self, wanted: &str) -> Unfit {
         let found = match self {
             Value::Null => "null",

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 
 use postgres::error::SqlState;
@@ -33,11 +34,17 @@ struct Guarded(Option<Client>);
 
 impl Guarded {
     fn with<T: Send>(&mut self, work: impl FnOnce(&mut Client) -> T + Send) -> T {
-        let client = self
-            .0
-            .as_mut()
-            .expect("it is taken only when it is dropped");
+        let client = self.here();
         outside_runtime(move || work(client))
+    }
+}
+
+impl Guarded {
+    /// The client, for work that is never done on a thread of a tokio runtime.
+    fn here(&mut self) -> &mut Client {
+        self.0
+            .as_mut()
+            .expect("it is taken only when it is dropped")
     }
 }
 
@@ -67,6 +74,11 @@ pub(in crate::store::engine) trait Statements {
 
     /// Runs a statement; returns its rows.
     fn query(&self, statement: &str, params: Params<'_>) -> Result<Vec<Row>>;
+
+    /// Runs a statement without parameters, and shows its rows one by one as they come.
+    fn stream(&self, statement: &str, show: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
+        self.query(statement, &[])?.iter().try_for_each(show)
+    }
 }
 
 struct Prepared {
@@ -104,6 +116,18 @@ impl PgConnection {
     pub(crate) fn batch(&self, statements: &str) -> Result<()> {
         let mut client = self.client.borrow_mut();
         Ok(client.with(|client| client.batch_execute(statements))?)
+    }
+
+    /// Runs a `copy ... from stdin` with this input.
+    pub(crate) fn copy(&self, statement: &str, input: &[u8]) -> Result<()> {
+        let mut client = self.client.borrow_mut();
+        let client = client.here();
+        let mut copy = client.copy_in(statement)?;
+        copy.write_all(input)
+            .map_err(|error| Error::io("send rows to the database", error))?;
+        copy.finish()?;
+        self.changes.set(self.changes.get() + 1);
+        Ok(())
     }
 
     fn with<T>(
@@ -180,6 +204,16 @@ impl Statements for PgConnection {
             self.changes.set(self.changes.get() + 1);
         }
         Ok(rows)
+    }
+
+    fn stream(&self, statement: &str, show: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
+        let mut client = self.client.borrow_mut();
+        let nothing: [&(dyn ToSql + Sync); 0] = [];
+        let mut rows = client.here().query_raw(statement, nothing)?;
+        while let Some(row) = rows.next()? {
+            show(&row)?;
+        }
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@ mod app;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod keys;
+pub(crate) mod moving;
 pub(crate) mod nodes;
 pub(crate) mod open;
 pub(crate) mod session;

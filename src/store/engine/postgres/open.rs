@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::location::{Missing, ServerUrl};
+use crate::store::engine::moving::begun::{UNFINISHED_VERSION, unfinished};
 use crate::store::engine::postgres::client::{PgConnection, outside_runtime};
 use crate::store::engine::postgres::tls;
 
@@ -19,7 +20,7 @@ use crate::store::engine::postgres::tls;
 const SCHEMA: &str = include_str!("../../../../schema.postgres.sql");
 
 /// The newest schema version that this program knows; the same number means the same tables as in SQLite.
-const SCHEMA_VERSION: i64 = crate::store::engine::sqlite::schema::SCHEMA_VERSION;
+pub(crate) const SCHEMA_VERSION: i64 = crate::store::engine::sqlite::schema::SCHEMA_VERSION;
 
 /// How long a connection attempt to one host may take, if the URL sets no `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +32,9 @@ const SESSION: &str = "set synchronous_commit = on;
      set lock_timeout = '5s';
      set idle_in_transaction_session_timeout = '10s';
      set client_min_messages = warning";
+
+/// Settings of a connection that moves a whole database: it works, or waits for the other side, for long.
+const LONG_SESSION: &str = "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0";
 
 /// A database on a server.
 #[derive(Clone)]
@@ -84,6 +88,13 @@ impl Server {
         Ok(connection)
     }
 
+    /// A connection for hours of work.
+    pub(crate) fn connect_for_long(&self) -> Result<PgConnection> {
+        let connection = self.connect_writable()?;
+        connection.batch(LONG_SESSION)?;
+        Ok(connection)
+    }
+
     fn connect(&self) -> Result<PgConnection> {
         let client = outside_runtime(|| match &self.tls {
             Some(tls) => self.config.connect(tls.clone()),
@@ -108,21 +119,45 @@ impl Server {
                 }
             }
         }
-        let (version, box_id): (i64, String) = conn.one(
-            "select schema_version, box from hookbox_meta where id = 1",
-            &[],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        if version != SCHEMA_VERSION {
-            return Err(Error::Refused(format!(
-                "{self} has schema version {version}, this hookbox works with {SCHEMA_VERSION}; use the hookbox that made it"
-            )));
-        }
+        self.check_version(conn)?;
+        let box_id: String = conn.one("select box from hookbox_meta where id = 1", &[], |row| {
+            row.get(0)
+        })?;
         Ok(BoxId::new(box_id))
+    }
+
+    /// Refuses tables that this program cannot use.
+    pub(crate) fn check_version(&self, conn: Conn<'_>) -> Result<()> {
+        match version(conn)? {
+            SCHEMA_VERSION => Ok(()),
+            UNFINISHED_VERSION => Err(unfinished(conn, self)),
+            other => Err(Error::Refused(format!(
+                "{self} has schema version {other}, this hookbox works with {SCHEMA_VERSION}; use the hookbox that made it"
+            ))),
+        }
     }
 }
 
-fn has_tables(conn: Conn<'_>) -> Result<bool> {
+/// Begins a transaction and makes the tables in it, as far as they are not there.
+pub(crate) fn begin_with_schema(connection: &PgConnection) -> Result<()> {
+    let open = SCHEMA
+        .trim_end()
+        .strip_suffix("commit;")
+        .expect("the schema is one transaction");
+    connection.batch(open)
+}
+
+/// The version of the tables.
+pub(crate) fn version(conn: Conn<'_>) -> Result<i64> {
+    conn.one(
+        "select schema_version from hookbox_meta where id = 1",
+        &[],
+        |row| row.get(0),
+    )
+}
+
+/// Whether hookbox's tables are there.
+pub(crate) fn has_tables(conn: Conn<'_>) -> Result<bool> {
     conn.one(
         "select to_regclass('hookbox_meta') is not null",
         &[],

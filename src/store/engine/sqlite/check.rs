@@ -12,7 +12,7 @@ use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::connect_read_only;
-use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, schema_version};
+use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, refuse_unfinished, schema_version};
 
 /// Maximum faults of one kind that are reported.
 const FAULTS_MAX: usize = 20;
@@ -93,7 +93,10 @@ pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
         }
         Err(error) => return Err(Error::io_at("open", path, error)),
     }
-    let found = connect_read_only(path).and_then(|connection| faults(&connection, depth));
+    let found = connect_read_only(path).and_then(|connection| {
+        refuse_unfinished(&connection, path)?;
+        faults(&connection, depth)
+    });
     match found {
         Err(error) if error.is_damage() => Ok(vec![Fault::damaged(error.chain())]),
         found => found,
@@ -166,7 +169,7 @@ fn texts(connection: &Connection, query: &str) -> Result<Vec<String>> {
 }
 
 /// Rows that refer to rows which do not exist.
-fn foreign_keys(connection: &Connection) -> Result<Vec<Fault>> {
+pub(crate) fn foreign_keys(connection: &Connection) -> Result<Vec<Fault>> {
     let mut broken = connection.prepare("pragma foreign_key_check")?;
     let mut broken = broken.query([])?;
     let mut faults = Vec::new();
@@ -243,7 +246,7 @@ fn disagreements(connection: &Connection) -> Result<Vec<Fault>> {
 }
 
 /// Events whose key would not be recognized if the same key came again.
-fn lost_keys(connection: &Connection) -> Result<Vec<Fault>> {
+pub(crate) fn lost_keys(connection: &Connection) -> Result<Vec<Fault>> {
     let mut keys = EventKeys::default();
     let mut events =
         connection.prepare("select id, source_id, key from hookbox_event where key is not null")?;

@@ -10,6 +10,7 @@ pub(crate) mod draft;
 pub(crate) mod event_keys;
 pub(crate) mod in_progress;
 pub(crate) mod lock;
+pub(crate) mod moving;
 pub(crate) mod open;
 pub(crate) mod permission;
 pub(crate) mod place;

@@ -17,7 +17,8 @@ use crate::store::engine::sqlite::lock::has_others_log;
 use crate::store::engine::sqlite::permission::{denied, give_to};
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, schema_version,
+    OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, refuse_unfinished,
+    schema_version,
 };
 
 /// How long a connection waits for the write lock (busy timeout). An application may hold the lock of its
@@ -47,20 +48,14 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         }
         create_file(path)?;
     }
-    // One name for the file, whatever link led to it: the scheduler's lock goes by the name.
-    let path = path
-        .canonicalize()
-        .map_err(|error| cannot("open", path, error))?;
-    place::check(&path)?;
-    if has_others_log(&path) {
-        return Err(place::others_log(&path));
-    }
+    let path = real_path(path)?;
     let (connection, version) = connect_writable(&path)
         .and_then(|connection| {
             let version = schema_version(&connection)?;
             Ok((connection, version))
         })
         .map_err(|error| in_own_words(error, &path))?;
+    refuse_unfinished(&connection, &path)?;
     match version {
         Some(found) if found > SCHEMA_VERSION => {
             return Err(Error::NewerSchema {
@@ -116,6 +111,19 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
     Ok((path, BoxId::new(box_id)))
 }
 
+/// The real path of a file that is there, and in a good place.
+pub(crate) fn real_path(path: &Path) -> Result<PathBuf> {
+    // One name for the file, whatever link led to it: the scheduler's lock goes by the name.
+    let path = path
+        .canonicalize()
+        .map_err(|error| cannot("open", path, error))?;
+    place::check(&path)?;
+    if has_others_log(&path) {
+        return Err(place::others_log(&path));
+    }
+    Ok(path)
+}
+
 /// Opens the connection that writes.
 pub(crate) fn connect_writable(path: &Path) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -159,7 +167,7 @@ fn set_up(connection: &Connection) -> Result<()> {
 /// SQLite decides whether the file is a database. If we opened and closed it ourselves, this process would
 /// lose all its locks on it, also those of a program that hookbox is part of (POSIX locks belong to the
 /// process).
-fn probe(path: &Path) -> Result<bool> {
+pub(crate) fn probe(path: &Path) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(place::no_database(path)),
         Ok(_) => Ok(true),
@@ -240,7 +248,7 @@ fn check_mode(connection: &Connection, path: &Path, missing: Missing) -> Result<
 }
 
 /// Translates SQLite's error that a file is no database or must not be used to our own error.
-fn in_own_words(error: Error, path: &Path) -> Error {
+pub(crate) fn in_own_words(error: Error, path: &Path) -> Error {
     let code = match &error {
         Error::Database { cause, .. } => cause
             .downcast_ref::<rusqlite::Error>()

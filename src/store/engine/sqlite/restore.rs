@@ -16,7 +16,9 @@ use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::lock::{ServeLock, has_others_log};
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables, sync_folder};
 use crate::store::engine::sqlite::place;
-use crate::store::engine::sqlite::schema::{OLDEST, SCHEMA_VERSION, migrate, schema_version};
+use crate::store::engine::sqlite::schema::{
+    OLDEST, SCHEMA_VERSION, migrate, refuse_unfinished, schema_version,
+};
 use crate::time::Timestamp;
 
 /// What was restored.
@@ -183,6 +185,7 @@ fn open_backup(path: &Path) -> Result<Connection> {
             }
         };
         let version = schema_version(&connection)?;
+        refuse_unfinished(&connection, path)?;
         Ok((connection, version))
     };
     match open() {

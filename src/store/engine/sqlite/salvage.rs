@@ -16,7 +16,9 @@ use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
-use crate::store::engine::sqlite::schema::{give_back_pages, make_schema, schema_version};
+use crate::store::engine::sqlite::schema::{
+    give_back_pages, make_schema, refuse_unfinished, schema_version,
+};
 
 /// The tables that are read, each after the tables that it refers to. The other tables hold what is
 /// rebuilt, or what is needed for a day only.
@@ -95,7 +97,7 @@ pub fn salvage(
         .and_then(|()| Ok(schema_version(&source)?));
     match known {
         // The row with the version may be lost, as long as the tables can be recognized.
-        Ok(Some(_)) => {}
+        Ok(Some(_)) => refuse_unfinished(&source, from)?,
         Ok(None) => {
             return Err(Error::Refused(format!(
                 "{} has none of hookbox's tables",

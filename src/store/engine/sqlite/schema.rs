@@ -9,6 +9,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use crate::store::engine::conn::Conn;
+use crate::store::engine::moving::begun::unfinished;
 use crate::store::engine::sqlite::lock::is_served;
 
 /// The schema, run as it is written.
@@ -110,6 +112,35 @@ pub(crate) fn give_back_pages(connection: &Connection) -> Result<()> {
 pub(crate) fn make_schema(connection: &Connection) -> Result<()> {
     connection.execute_batch(SCHEMA)?;
     Ok(())
+}
+
+/// Begins a transaction and creates the tables in it.
+pub(crate) fn begin_with_schema(connection: &Connection) -> Result<()> {
+    let open = SCHEMA
+        .trim_end()
+        .strip_suffix("commit;")
+        .expect("the schema is one transaction");
+    connection.execute_batch(open)?;
+    Ok(())
+}
+
+/// Whether a move into the file is not finished.
+pub(crate) fn is_moved_into(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "select exists (
+             select 1 from sqlite_schema where type = 'table' and name = 'hookbox_move'
+         )",
+        [],
+        |row| row.get(0),
+    )
+}
+
+/// Refuses a file into which a move is not finished.
+pub(crate) fn refuse_unfinished(connection: &Connection, path: &Path) -> Result<()> {
+    match is_moved_into(connection)? {
+        false => Ok(()),
+        true => Err(unfinished(Conn::sqlite(connection), path.display())),
+    }
 }
 
 /// The version in the file; `None` if hookbox's tables do not exist.
