@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod endpoint;
 mod event;
+mod moving;
 mod output;
 mod preview;
 mod processes;
@@ -148,6 +149,9 @@ enum Command {
     /// Put a backup in the place of the database, keeping what was there
     #[command(after_help = EXIT_CODES)]
     Restore(upkeep::RestoreArguments),
+    /// Move the database to another place: file to server, or back
+    #[command(after_help = EXIT_CODES)]
+    Move(moving::MoveArguments),
     /// Say whether the file is whole
     #[command(after_help = EXIT_CODES)]
     Check(upkeep::CheckArguments),
@@ -260,6 +264,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Compact => upkeep::compact(context),
         Command::Backup(arguments) => upkeep::backup(context, &arguments),
         Command::Restore(arguments) => upkeep::restore(context, &arguments),
+        Command::Move(arguments) => moving::run(context, &arguments),
         Command::Check(arguments) => upkeep::check(context, &arguments),
         Command::Salvage(arguments) => upkeep::salvage(context, &arguments),
         Command::Completions { shell } => {

@@ -75,6 +75,11 @@ impl Going {
         self.0.set_length(total);
         self.0.set_position(done.min(total));
     }
+
+    /// Says what is done now.
+    pub(super) fn says(&self, what: String) {
+        self.0.set_message(what);
+    }
 }
 
 impl Drop for Going {

@@ -32,6 +32,7 @@ mod hostile;
 mod layers;
 mod messages;
 mod metrics;
+mod moving;
 mod nodes;
 mod order;
 mod outbox;

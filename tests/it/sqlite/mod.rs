@@ -7,6 +7,7 @@ mod damage;
 mod embedded;
 mod file;
 mod lock;
+mod moving;
 mod place;
 mod power;
 mod retention;

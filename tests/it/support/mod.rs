@@ -4,6 +4,7 @@
 //! Fakes are scripted and strict: an unexpected call fails the test.
 
 mod bench;
+mod filled;
 mod http;
 pub mod proxy;
 mod receiver;

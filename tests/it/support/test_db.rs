@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use super::{GOGS_SECRET, SERVE, Served, wait_until};
+use super::{GOGS_SECRET, SERVE, Served, no_server, wait_until};
 
 /// A folder with a database, which is removed with it.
 pub struct TestDb {
@@ -43,6 +43,11 @@ impl TestDb {
         let schema = self.schema.as_ref().expect("it is on a server");
         let mut client = postgres::Client::connect(&schema.url, postgres::NoTls).unwrap();
         client.query(statement, &[]).unwrap()
+    }
+
+    /// A schema on the server of `HOOKBOX_TEST_POSTGRES=URL`; `None` where there is none.
+    pub fn on_server() -> Option<TestDb> {
+        (!no_server()).then(TestDb::new)
     }
 
     /// The same, whose file is another one now.
