@@ -170,8 +170,10 @@ fn next_of(conn: Conn<'_>) -> &'static str {
             "insert into hookbox_mark (mark, event_from, delivery_from)
              values (
                  :mark,
-                 nextval(pg_get_serial_sequence('hookbox_event', 'id')),
-                 nextval(pg_get_serial_sequence('hookbox_delivery', 'id'))
+                 (select coalesce(pg_sequence_last_value(s), 0) + 1
+                  from cast(pg_get_serial_sequence('hookbox_event', 'id') as regclass) as s),
+                 (select coalesce(pg_sequence_last_value(s), 0) + 1
+                  from cast(pg_get_serial_sequence('hookbox_delivery', 'id') as regclass) as s)
              )"
         }
     }
