@@ -38,8 +38,15 @@ pub(super) fn run(context: &Context, arguments: &MoveArguments) -> Result<()> {
             };
             bar.says(format!("{doing} {}", at.table));
             bar.is_at(at.done, at.total);
-        })?
+        })
     };
+    let moved = moved.inspect_err(|error| {
+        if error.may_pass() {
+            context
+                .out
+                .note("run the same command again once that is over: it goes on where it was");
+        }
+    })?;
     print(context, &moved)?;
     if moved.replaced_texts > 0 {
         context.out.note(&format!(

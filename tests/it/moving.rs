@@ -242,6 +242,25 @@ fn killed_at_any_moment_a_move_goes_on_or_begins_again() {
 }
 
 #[test]
+fn of_two_moves_into_one_place_one_is_refused_and_the_other_goes_on() {
+    let (from, other) = (large(), TestDb::filled());
+    for to in [Some(TestDb::in_file()), TestDb::on_server()]
+        .into_iter()
+        .flatten()
+    {
+        let mut child = begun(&from, &to);
+        wait_until("the move to be midway", || {
+            let ran = to.run(&["stats"]);
+            ran.stderr.contains("of hookbox_event)").then_some(())
+        });
+        let ran = tried(&other, &to, &[]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_same(&from, &to);
+    }
+}
+
+#[test]
 fn a_source_that_changed_is_not_mixed_with_what_is_there() {
     let (from, to) = (large(), TestDb::in_file());
     assert!(broken_off(&from, &to).is_some(), "it was over too soon");

@@ -135,7 +135,7 @@ impl FileTarget {
         if is_begun(path) {
             // As the source's: by the name that a service would have locked.
             let path = real_path(path)?;
-            let lock = ServeLock::take(&path)?;
+            let lock = lock(&path)?;
             if !restart {
                 return FileTarget::fill(&path, lock);
             }
@@ -143,7 +143,7 @@ impl FileTarget {
         }
         make(path, like.unwrap_or(path), begin)?;
         let path = real_path(path)?;
-        FileTarget::fill(&path, ServeLock::take(&path)?)
+        FileTarget::fill(&path, lock(&path)?)
     }
 
     fn fill(path: &Path, lock: ServeLock) -> Result<FileTarget> {
@@ -322,6 +322,20 @@ fn is_begun(path: &Path) -> bool {
         && connect_read_only(path)
             .and_then(|connection| Ok(is_moved_into(&connection)?))
             .unwrap_or(false)
+}
+
+/// Keeps other moves away. Nobody serves a file into which a move is not finished.
+fn lock(path: &Path) -> Result<ServeLock> {
+    ServeLock::take(path).map_err(|error| match error {
+        Error::AlreadyServing { path, pid } => {
+            let pid = pid.map_or_else(String::new, |pid| format!(" (process {pid})"));
+            Error::Refused(format!(
+                "another move into {} is running{pid}; leave it to that one, or end that one first",
+                path.display()
+            ))
+        }
+        error => error,
+    })
 }
 
 /// Makes the file, with empty tables and the mark of the move. It gets its name when it is whole.
