@@ -83,7 +83,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// See it work: a receiver that fails twice, a signed Gogs push, retries
+    /// See it work: a receiver that fails twice, a signed push, retries
     Demo(demo::DemoArguments),
     /// Make the database file, or add the tables to an application's own
     #[command(after_help = EXIT_CODES)]
