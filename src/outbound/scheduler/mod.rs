@@ -328,6 +328,7 @@ impl Scheduler {
         for lane in self.lanes.values_mut() {
             lane.wake();
         }
+        self.store.rest_lanes_but(|id| self.lanes.contains_key(&id));
         self.must_follow = false;
         Ok(())
     }
@@ -336,7 +337,7 @@ impl Scheduler {
     fn hand_over(&mut self, id: EndpointId) {
         if self.lanes.get(&id).is_some_and(|lane| !lane.is_busy()) {
             self.lanes.remove(&id);
-            self.store.lane_rests(id);
+            self.store.rest_lanes_but(|id| self.lanes.contains_key(&id));
         }
     }
 

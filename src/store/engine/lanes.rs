@@ -83,13 +83,14 @@ impl Lanes {
         }
     }
 
-    /// The scheduler has nothing of this endpoint on the wire any more, and sends nothing to it.
-    pub(crate) fn rests(&self, endpoint: EndpointId) {
-        if let Held::Leased { lanes, .. } = &mut *self.write()
-            && let Some(lease) = lanes.get_mut(&endpoint)
-            && lease.phase == Phase::Draining
-        {
-            lease.phase = Phase::Drained;
+    /// The scheduler holds no lanes but these: of all others nothing is on the wire, and nothing is sent.
+    pub(crate) fn rest_but(&self, is_held: impl Fn(EndpointId) -> bool) {
+        if let Held::Leased { lanes, .. } = &mut *self.write() {
+            for (endpoint, lease) in lanes {
+                if lease.phase == Phase::Draining && !is_held(*endpoint) {
+                    lease.phase = Phase::Drained;
+                }
+            }
         }
     }
 
@@ -204,13 +205,16 @@ mod tests {
         let lanes = Lanes::default();
         let set = |phase, until| lanes.set(leased(1, phase), second(until), second(1), true);
         set(Phase::Held, 10);
-        lanes.rests(EDGE);
+        lanes.rest_but(|_| false);
         assert_eq!(lanes.leases(), leased(1, Phase::Held));
         assert!(set(Phase::Draining, 10));
         assert!(!lanes.may_send(EDGE, second(1)));
         // What is on the wire is still recorded.
         assert_eq!(lanes.token(EDGE), Ok(Some(1)));
-        lanes.rests(EDGE);
+        lanes.rest_but(|endpoint| endpoint == EDGE);
+        assert_eq!(lanes.leases(), leased(1, Phase::Draining));
+        // Also one that the scheduler never held.
+        lanes.rest_but(|_| false);
         assert!(!set(Phase::Draining, 20));
         assert_eq!(lanes.leases(), leased(1, Phase::Drained));
     }

@@ -220,10 +220,9 @@ impl Store {
         self.inner.published.lanes.is_first()
     }
 
-    /// Says that nothing is on the wire to an endpoint and nothing more is sent, so that another node may
-    /// have its lane.
-    pub(crate) fn lane_rests(&self, endpoint: EndpointId) {
-        self.inner.published.lanes.rests(endpoint);
+    /// Says which lanes the scheduler holds: another node may have the others.
+    pub(crate) fn rest_lanes_but(&self, is_held: impl Fn(EndpointId) -> bool) {
+        self.inner.published.lanes.rest_but(is_held);
     }
 
     /// Accepts events only as long as these limits leave space, from now on. Events that are stored already
