@@ -131,6 +131,15 @@ impl Error {
         Error::NotFound(text.into())
     }
 
+    /// Makes an error for a database that is not as the program expects it.
+    pub(crate) fn unexpected(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Database {
+            doing: "use the database",
+            fault: DatabaseFault::Other,
+            cause: Arc::from(what.into()),
+        }
+    }
+
     /// Makes an error for an operating-system failure on a path.
     pub(crate) fn io_at(doing: &str, path: &Path, cause: io::Error) -> Error {
         Error::io(format!("{doing} {}", path.display()), cause)

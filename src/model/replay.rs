@@ -25,23 +25,8 @@ pub enum ReplayKind {
     Backfill,
 }
 
-impl ReplayKind {
-    /// Every kind.
-    pub const ALL: [ReplayKind; 3] = [
-        ReplayKind::Replay,
-        ReplayKind::Recover,
-        ReplayKind::Backfill,
-    ];
-
-    /// The name used in SQL and in JSON: that of the command.
-    pub fn name(self) -> &'static str {
-        match self {
-            ReplayKind::Replay => "replay",
-            ReplayKind::Recover => "recover",
-            ReplayKind::Backfill => "backfill",
-        }
-    }
-}
+names!(ReplayKind, "kind of replay":
+    Replay = "replay", Recover = "recover", Backfill = "backfill");
 
 /// The state of a bulk replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,25 +41,10 @@ pub enum ReplayState {
     Cancelled,
 }
 
+names!(ReplayState, "state of a replay":
+    Running = "running", Paused = "paused", Done = "done", Cancelled = "cancelled");
+
 impl ReplayState {
-    /// Every state.
-    pub const ALL: [ReplayState; 4] = [
-        ReplayState::Running,
-        ReplayState::Paused,
-        ReplayState::Done,
-        ReplayState::Cancelled,
-    ];
-
-    /// The name used in SQL and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            ReplayState::Running => "running",
-            ReplayState::Paused => "paused",
-            ReplayState::Done => "done",
-            ReplayState::Cancelled => "cancelled",
-        }
-    }
-
     /// Whether the replay has ended.
     pub fn is_over(self) -> bool {
         matches!(self, ReplayState::Done | ReplayState::Cancelled)
@@ -114,30 +84,6 @@ pub fn next_replay_state(state: ReplayState, change: ReplayTransition) -> Option
         (ReplayState::Done | ReplayState::Cancelled, _) => None,
     }
 }
-
-macro_rules! named {
-    ($($name:ident, $what:literal);+) => {$(
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.name())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-
-            fn from_str(text: &str) -> Result<$name> {
-                let found = $name::ALL.into_iter().find(|one| one.name() == text);
-                found.ok_or_else(|| {
-                    let names = $name::ALL.map(|one| one.name()).join(", ");
-                    Error::misuse(format!(concat!("unknown ", $what, " `{}`; one of {}"), text, names))
-                })
-            }
-        }
-    )+};
-}
-
-named!(ReplayKind, "kind of replay"; ReplayState, "state of a replay");
 
 /// The endpoint that gets the replays, if it is not the endpoint of each old delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,12 +5,11 @@
 //! writer does.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 #[cfg(feature = "postgres")]
 use super::postgres::client::{self, Statements};
 use super::value::{FromValue, Params, Unfit, Value};
-use crate::error::{DatabaseFault, Error, Result};
+use crate::error::{Error, Result};
 
 /// A handle to a connection of the engine.
 #[derive(Clone, Copy)]
@@ -91,7 +90,7 @@ impl Conn<'_> {
     pub(crate) fn change(self, rows: usize, statement: &str, params: Params<'_>) -> Result<()> {
         match self.run(statement, params)? {
             changed if changed == rows => Ok(()),
-            other => Err(unexpected(format!(
+            other => Err(Error::unexpected(format!(
                 "a statement changed {other} rows instead of {rows}"
             ))),
         }
@@ -122,7 +121,7 @@ impl Conn<'_> {
         read: impl FnOnce(&Row<'_>) -> Result<T>,
     ) -> Result<T> {
         self.maybe(statement, params, read)?
-            .ok_or_else(|| unexpected("a query returned no rows".to_owned()))
+            .ok_or_else(|| Error::unexpected("a query returned no rows"))
     }
 
     /// Returns the first row of a statement, if there is one.
@@ -222,7 +221,9 @@ fn prepared<'c>(
     let mut prepared = connection.prepare_cached(statement)?;
     for (name, value) in params {
         let Some(index) = prepared.parameter_index(name)? else {
-            return Err(unexpected(format!("the statement has no parameter {name}")));
+            return Err(Error::unexpected(format!(
+                "the statement has no parameter {name}"
+            )));
         };
         let value = value
             .to_value()
@@ -274,14 +275,5 @@ impl Row<'_> {
 
 /// The error for a column that holds what it must not.
 pub(crate) fn unreadable(column: impl std::fmt::Display, error: Unfit) -> Error {
-    unexpected(format!("column {column}: {error}"))
-}
-
-/// The error for a database that is not as the program expects it.
-fn unexpected(what: String) -> Error {
-    Error::Database {
-        doing: "use the database",
-        fault: DatabaseFault::Other,
-        cause: Arc::from(Unfit::from(what)),
-    }
+    Error::unexpected(format!("column {column}: {error}"))
 }

@@ -4,32 +4,23 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::error::Result;
 use crate::store::engine::conn::Conn;
-use crate::store::engine::location::Location;
 #[cfg(feature = "postgres")]
-use crate::store::engine::postgres::{client::PgConnection, open::Server};
-use crate::store::engine::sqlite::open::connect_read_only;
+use crate::store::engine::postgres::client::PgConnection;
 
 /// Connections kept for the next reader. Few, since each holds its own page cache.
 const IDLE_MAX: usize = 4;
 
-enum Reader {
+/// A connection that only reads.
+pub(crate) enum Reader {
     Sqlite(rusqlite::Connection),
     #[cfg(feature = "postgres")]
     Postgres(Box<PgConnection>),
 }
 
-impl Reader {
-    fn open(location: &Location) -> Result<Reader> {
-        match location {
-            Location::File(path) => connect_read_only(path).map(Reader::Sqlite),
-            #[cfg(feature = "postgres")]
-            Location::Server(url) => {
-                let connection = Server::new(url)?.connect_read_only()?;
-                Ok(Reader::Postgres(Box::new(connection)))
-            }
-        }
-    }
+/// Opens another one.
+pub(crate) type OpenReader = Box<dyn Fn() -> Result<Reader> + Send + Sync>;
 
+impl Reader {
     fn conn(&self) -> Conn<'_> {
         match self {
             Reader::Sqlite(connection) => Conn::sqlite(connection),
@@ -38,7 +29,7 @@ impl Reader {
         }
     }
 
-    /// Whether it can be used again.
+    /// Whether it can still be used: a server may have closed it while it was kept.
     fn is_sound(&self) -> bool {
         match self {
             Reader::Sqlite(_) => true,
@@ -49,15 +40,15 @@ impl Reader {
 }
 
 pub(crate) struct Readers {
-    location: Location,
+    open: OpenReader,
     /// `None` after the close: then connections are not kept.
     idle: Mutex<Option<Vec<Reader>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(location: Location) -> Readers {
+    pub(crate) fn new(open: OpenReader) -> Readers {
         Readers {
-            location,
+            open,
             idle: Mutex::new(Some(Vec::new())),
         }
     }
@@ -67,12 +58,11 @@ impl Readers {
         let kept = self.lock().as_mut().and_then(Vec::pop);
         let reader = match kept.filter(Reader::is_sound) {
             Some(reader) => reader,
-            None => Reader::open(&self.location)?,
+            None => (self.open)()?,
         };
         let result = query(reader.conn());
         if let Some(idle) = self.lock().as_mut()
             && idle.len() < IDLE_MAX
-            && reader.is_sound()
         {
             idle.push(reader);
         }

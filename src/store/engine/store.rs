@@ -25,7 +25,7 @@ use super::postgres::open::Server;
 #[cfg(feature = "postgres")]
 use super::postgres::{nodes, session::PgSession};
 use super::published::{GroupCounter, GroupStats, Listening, NO_PANIC, Published, Woken};
-use super::readers::Readers;
+use super::readers::{OpenReader, Reader, Readers};
 use super::session::Session;
 use super::sqlite::disk_space::{DiskSpace, Limits};
 use super::sqlite::lock::{self, ServeLock};
@@ -86,6 +86,7 @@ impl Store {
             session,
             published,
             is_served,
+            open_reader,
         } = opened;
         let marking = Marking::new(is_served, published.clone(), box_id.clone());
         let writer = Writer::new(session, published.clone(), marking);
@@ -97,7 +98,7 @@ impl Store {
         let file = location.file();
         Ok(Store {
             inner: Arc::new(Inner {
-                readers: Readers::new(location.clone()),
+                readers: Readers::new(open_reader),
                 identity: file.and_then(place::identity),
                 location,
                 box_id,
@@ -387,6 +388,7 @@ struct Opened {
     session: Box<dyn Session>,
     published: Arc<Published>,
     is_served: IsServed,
+    open_reader: OpenReader,
 }
 
 fn open_file(path: &Path, missing: Missing) -> Result<Opened> {
@@ -395,12 +397,14 @@ fn open_file(path: &Path, missing: Missing) -> Result<Opened> {
     let published = publish(Conn::sqlite(&connection), &box_id)?;
     let session = SqliteSession::new(connection, published.clone(), &path)?;
     let (served, shared) = (path.clone(), published.clone());
+    let read = path.clone();
     Ok(Opened {
         location: Location::File(path),
         box_id,
         session: Box::new(session),
         published,
         is_served: Box::new(move |_| Ok(!shared.serves() && lock::is_this_served(&served))),
+        open_reader: Box::new(move || open::connect_read_only(&read).map(Reader::Sqlite)),
     })
 }
 
@@ -419,6 +423,10 @@ fn open_server(url: ServerUrl, missing: Missing) -> Result<Opened> {
         published,
         is_served: Box::new(move |conn| {
             nodes::has_other(conn, shared.node.load(Ordering::Relaxed))
+        }),
+        open_reader: Box::new(move || {
+            let connection = server.connect_read_only()?;
+            Ok(Reader::Postgres(Box::new(connection)))
         }),
     })
 }

@@ -10,7 +10,7 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::{ToSql, Type};
 use postgres::{Client, Row, Statement};
 
-use crate::error::{DatabaseFault, Error, Result};
+use crate::error::{Error, Result};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::{Column, Parameter};
 use crate::store::engine::value::{Params, Value};
@@ -37,9 +37,7 @@ impl Guarded {
         let client = self.here();
         outside_runtime(move || work(client))
     }
-}
 
-impl Guarded {
     /// The client, for work that is never done on a thread of a tokio runtime.
     fn here(&mut self) -> &mut Client {
         self.0
@@ -223,26 +221,20 @@ pub(super) fn bound<'p>(names: &[String], params: Params<'p>) -> Result<Vec<Para
         .iter()
         .find(|(name, _)| !names.iter().any(|known| known == name));
     if let Some((name, _)) = unknown {
-        return Err(unfit(
-            format!("the statement has no parameter {name}").into(),
-        ));
+        return Err(Error::unexpected(format!(
+            "the statement has no parameter {name}"
+        )));
     }
     let value_of = |wanted: &String| -> Result<Parameter<'p>> {
         let given = params.iter().find(|(name, _)| name == wanted);
         match given {
-            Some((_, value)) => Ok(Parameter(value.to_value().map_err(unfit)?)),
-            None => Err(unfit(format!("the parameter {wanted} has no value").into())),
+            Some((_, value)) => Ok(Parameter(value.to_value().map_err(Error::unexpected)?)),
+            None => Err(Error::unexpected(format!(
+                "the parameter {wanted} has no value"
+            ))),
         }
     };
     names.iter().map(value_of).collect()
-}
-
-fn unfit(error: crate::store::engine::value::Unfit) -> Error {
-    Error::Database {
-        doing: "use the database",
-        fault: DatabaseFault::Other,
-        cause: Arc::from(error),
-    }
 }
 
 /// A column's value.

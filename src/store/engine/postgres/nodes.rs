@@ -38,6 +38,11 @@ const GONE_MS: i64 = 60_000;
 /// The server's clock, in milliseconds.
 const NOW: &str = "cast(extract(epoch from clock_timestamp()) * 1000 as bigint)";
 
+/// Of `hookbox_node`: those that live.
+fn living() -> String {
+    format!("id <> 0 and seen_ms > {NOW} - {LEASE_MS}")
+}
+
 /// This process as a node. Dropping it hands over all lanes.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -87,12 +92,10 @@ impl Drop for Node {
 pub(crate) fn has_other(conn: Conn<'_>, node: i64) -> Result<bool> {
     conn.one(
         &format!(
-            "select exists (
-                 select 1 from hookbox_node
-                 where id <> 0 and id <> :node and seen_ms > {NOW} - :lease
-             )"
+            "select exists (select 1 from hookbox_node where {} and id <> :node)",
+            living()
         ),
-        params! { ":node": node, ":lease": LEASE_MS },
+        params! { ":node": node },
         |row| row.get(0),
     )
 }
@@ -248,9 +251,10 @@ impl Keeper {
             &format!(
                 "select
                      (select count(*) from hookbox_lane),
-                     (select count(*) from hookbox_node where id <> 0 and seen_ms > {NOW} - :lease)"
+                     (select count(*) from hookbox_node where {})",
+                living()
             ),
-            params! { ":lease": LEASE_MS },
+            &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         Ok(lanes.div_ceil(nodes.max(1)))
@@ -260,9 +264,10 @@ impl Keeper {
     fn is_first(&self) -> Result<bool> {
         self.conn().one(
             &format!(
-                "select min(id) = :node from hookbox_node where id <> 0 and seen_ms > {NOW} - :lease"
+                "select min(id) = :node from hookbox_node where {}",
+                living()
             ),
-            params! { ":node": self.node, ":lease": LEASE_MS },
+            params! { ":node": self.node },
             |row| row.get(0),
         )
     }
