@@ -37,7 +37,7 @@ pub(super) fn describe(request: &Received<'_>) -> Described {
     Described::new(event_type, Some(key)).originally(original)
 }
 
-fn event_type(json: &Tree<'_>, header: Option<&str>) -> Option<String> {
+fn event_type(json: Tree<'_>, header: Option<&str>) -> Option<String> {
     let status = json.text("job.statusCode");
     if let (Some(_), Some(status)) = (json.text("job.pipelineId"), status) {
         return Some(match status {
@@ -62,7 +62,7 @@ fn normalised(name: &str) -> String {
 }
 
 /// Reads the body's JSON, or the JSON in the field `hook` of a form hook.
-fn read<T>(request: &Received<'_>, take: impl Fn(&Tree<'_>) -> T) -> T {
+fn read<T>(request: &Received<'_>, take: impl Fn(Tree<'_>) -> T) -> T {
     let body = match field(request.content_type(), request.body, "hook") {
         Some(json) => Cow::Owned(json.into_bytes()),
         None => Cow::Borrowed(request.body),

@@ -44,7 +44,7 @@ pub struct Commit {
 
 impl Commit {
     /// A commit in the form that all dialects use.
-    fn read(pushed: &Tree<'_>) -> Commit {
+    fn read(pushed: Tree<'_>) -> Commit {
         Commit {
             id: pushed.owned(&["id"]),
             url: pushed.owned(&["url"]),
@@ -88,8 +88,8 @@ impl Tone {
 
 impl Details {
     /// Stores the listed commits; `all` is the total number.
-    pub(super) fn set_commits(&mut self, tree: &Tree<'_>, all: usize, or_more: bool) {
-        self.commits = tree.list("commits").iter().map(Commit::read).collect();
+    pub(super) fn set_commits(&mut self, tree: Tree<'_>, all: usize, or_more: bool) {
+        self.commits = tree.items("commits").map(Commit::read).collect();
         self.commits_unlisted = all.saturating_sub(self.commits.len());
         self.commits_or_more = or_more;
     }
@@ -117,11 +117,11 @@ impl Details {
     pub(super) fn add_list(
         &mut self,
         name: &'static str,
-        tree: &Tree<'_>,
+        tree: Tree<'_>,
         path: &str,
         of_item: &[&str],
     ) {
-        let items = tree.list(path).iter();
+        let items = tree.items(path);
         let mut values: Vec<&str> = items.filter_map(|item| item.first(of_item)).collect();
         let more = tree.len(path).max(values.len()).saturating_sub(NAMES_MAX);
         values.truncate(NAMES_MAX);

@@ -6,19 +6,19 @@ use super::{Activity, Details, Named, Push, Tone};
 use crate::model::lenient::{self, Tree};
 
 /// `full_name` is a display name, according to Gitee's documentation; the other is always a path.
-fn repository(tree: &Tree<'_>) -> Named {
+fn repository(tree: Tree<'_>) -> Named {
     let name = tree.owned(&["path_with_namespace", "full_name", "name"]);
     (name, tree.owned(&["html_url", "url"]))
 }
 
-fn person(tree: &Tree<'_>) -> Named {
+fn person(tree: Tree<'_>) -> Named {
     let name = tree.owned(&["login", "user_name", "name"]);
     (name, tree.owned(&["html_url", "url"]))
 }
 
-pub(super) fn describe(event_type: &str, json: &Tree<'_>) -> Activity {
+pub(super) fn describe(event_type: &str, json: Tree<'_>) -> Activity {
     if json.has_object("job") && event_type.starts_with("pipeline") {
-        return ran(json.at("job"), json.list("sources"));
+        return ran(json.at("job"), json.items("sources"));
     }
     let json = json.object(&["push_data"]).unwrap_or(json);
     let actor = json.object(&["sender", "author"]).map(person);
@@ -48,7 +48,7 @@ pub(super) fn describe(event_type: &str, json: &Tree<'_>) -> Activity {
     activity
 }
 
-fn push(activity: &mut Activity, json: &Tree<'_>) {
+fn push(activity: &mut Activity, json: Tree<'_>) {
     let push = Push::read(json, "total_commits_count");
     let is_new = is_zero(push.before);
     let details = &mut activity.details;
@@ -64,7 +64,7 @@ fn push(activity: &mut Activity, json: &Tree<'_>) {
     details.url = tree.or(compared).or_else(|| details.first_commit_url());
 }
 
-fn merge_request(activity: &mut Activity, json: &Tree<'_>) {
+fn merge_request(activity: &mut Activity, json: Tree<'_>) {
     let action = match (json.text("action"), json.text("action_desc")) {
         (None | Some("update"), Some("update_label")) => "update_label",
         (action, _) => action.unwrap_or("update"),
@@ -86,7 +86,7 @@ fn merge_request(activity: &mut Activity, json: &Tree<'_>) {
     activity.branch = target.map(str::to_owned);
 }
 
-fn issue(activity: &mut Activity, json: &Tree<'_>) {
+fn issue(activity: &mut Activity, json: Tree<'_>) {
     let issue = match json.text("iid") {
         Some(number) => format!("issue #{number}"),
         None => "an issue".to_owned(),
@@ -109,7 +109,7 @@ fn issue(activity: &mut Activity, json: &Tree<'_>) {
     subject(details, json.at("issue"));
 }
 
-fn note(activity: &mut Activity, json: &Tree<'_>) {
+fn note(activity: &mut Activity, json: Tree<'_>) {
     let verb = past(json.text("action").unwrap_or("comment"));
     let of_commit = json.text("noteable_type") == Some("Commit");
     // Older and newer hooks have it in different places.
@@ -132,7 +132,7 @@ fn note(activity: &mut Activity, json: &Tree<'_>) {
 }
 
 /// Adds what is known of the issue or the merge request itself.
-fn subject(details: &mut Details, subject: &Tree<'_>) {
+fn subject(details: &mut Details, subject: Tree<'_>) {
     details.url = subject.owned(&["html_url"]).or(details.url.take());
     details.add_list("Labels", subject, "labels", &["name"]);
     details.add(
@@ -144,7 +144,7 @@ fn subject(details: &mut Details, subject: &Tree<'_>) {
 
 /// A job of a pipeline ended. The name of the status is in the reader's language, so the code is
 /// used.
-fn ran(job: &Tree<'_>, triggers: &[Tree<'_>]) -> Activity {
+fn ran<'a>(job: Tree<'_>, triggers: impl Iterator<Item = Tree<'a>>) -> Activity {
     let mut deed = "pipeline".to_owned();
     let (name, number) = (job.text("pipelineName"), job.text("buildNumber"));
     if let Some(name) = name {

@@ -4,7 +4,7 @@ use super::words::{ended, is_zero, past};
 use super::{Activity, Details, Push, Tone, gitlab_rare};
 use crate::model::lenient::Tree;
 
-pub(super) fn describe(event_type: &str, json: &Tree<'_>) -> Activity {
+pub(super) fn describe(event_type: &str, json: Tree<'_>) -> Activity {
     let actor = ["user_username", "user.username", "user_name", "user.name"];
     let mut activity = Activity {
         actor: json.owned(&actor),
@@ -45,7 +45,7 @@ fn numbered(what: &str, sign: char, number: Option<&str>) -> String {
     }
 }
 
-fn describe_into(event_type: &str, json: &Tree<'_>, activity: &mut Activity) {
+fn describe_into(event_type: &str, json: Tree<'_>, activity: &mut Activity) {
     let about = json.at("object_attributes");
     let action = about.text("action").unwrap_or("update");
     let branch = json.owned(&["ref"]);
@@ -122,7 +122,7 @@ fn describe_into(event_type: &str, json: &Tree<'_>, activity: &mut Activity) {
     }
 }
 
-fn push(activity: &mut Activity, json: &Tree<'_>) {
+fn push(activity: &mut Activity, json: Tree<'_>) {
     let push = Push::read(json, "total_commits_count");
     let details = &mut activity.details;
     (activity.deed, activity.branch, details.tone) = push.describe();
@@ -140,7 +140,7 @@ fn push(activity: &mut Activity, json: &Tree<'_>) {
 }
 
 /// An issue or a merge request.
-fn subject(activity: &mut Activity, action: &str, json: &Tree<'_>) {
+fn subject(activity: &mut Activity, action: &str, json: Tree<'_>) {
     let about = json.at("object_attributes");
     let details = &mut activity.details;
     details.url = about.owned(&["url"]);
@@ -155,7 +155,7 @@ fn subject(activity: &mut Activity, action: &str, json: &Tree<'_>) {
     activity.branch = target.map(str::to_owned);
 }
 
-fn note(activity: &mut Activity, event_type: &str, json: &Tree<'_>) {
+fn note(activity: &mut Activity, event_type: &str, json: Tree<'_>) {
     let kinds = ["merge_request", "issue", "commit", "snippet"];
     let kind = kinds.into_iter().find(|kind| json.has_object(kind));
     let on = json.at(kind.unwrap_or_default());

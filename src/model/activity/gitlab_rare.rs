@@ -7,7 +7,7 @@ use super::{Activity, Tone};
 use crate::model::lenient::Tree;
 
 /// Describes an event; its people and project are known already, if the payload has them.
-pub(super) fn describe(event_type: &str, tree: &Tree<'_>, activity: &mut Activity) {
+pub(super) fn describe(event_type: &str, tree: Tree<'_>, activity: &mut Activity) {
     // Group hooks have the general name in the header and the exact name in the body.
     let event_type = match event_type {
         "member" | "project" | "subgroup" => tree.text("event_name").unwrap_or(event_type),
@@ -92,7 +92,7 @@ pub(super) fn describe(event_type: &str, tree: &Tree<'_>, activity: &mut Activit
 
 /// Describes a system hook, or a hook about people and groups. These name the people concerned, but not the
 /// person who did it.
-fn of_system(event: &str, tree: &Tree<'_>, activity: &mut Activity) -> Option<(String, Tone)> {
+fn of_system(event: &str, tree: Tree<'_>, activity: &mut Activity) -> Option<(String, Tone)> {
     let name = tree.first(&["username", "user_username", "user_name", "name"]);
     let name = name.unwrap_or("somebody");
     let level = tree.first(&["access_level", "project_access", "group_access"]);

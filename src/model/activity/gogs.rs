@@ -8,19 +8,19 @@ use super::words::{done, is_page, is_zero, past, short};
 use super::{Activity, Details, Named, Push, Tone};
 use crate::model::lenient::Tree;
 
-fn repository(tree: &Tree<'_>) -> Named {
+fn repository(tree: Tree<'_>) -> Named {
     (
         tree.owned(&["full_name", "name"]),
         tree.owned(&["html_url"]),
     )
 }
 
-fn person(tree: &Tree<'_>) -> Named {
+fn person(tree: Tree<'_>) -> Named {
     let name = tree.owned(&["login", "username", "name"]);
     (name, tree.owned(&["html_url"]))
 }
 
-pub(super) fn describe(event_type: &str, json: &Tree<'_>, dialect: Dialect) -> Activity {
+pub(super) fn describe(event_type: &str, json: Tree<'_>, dialect: Dialect) -> Activity {
     let (repository, repository_url) = repository(json.at("repository"));
     let people = ["sender", "pusher"].map(|role| person(json.at(role)));
     let actor = people.into_iter().find(|(name, _)| name.is_some());
@@ -47,7 +47,7 @@ pub(super) fn describe(event_type: &str, json: &Tree<'_>, dialect: Dialect) -> A
 struct Describer<'a> {
     activity: Activity,
     dialect: Dialect,
-    json: &'a Tree<'a>,
+    json: Tree<'a>,
 }
 
 impl<'a> Describer<'a> {
@@ -128,7 +128,7 @@ impl<'a> Describer<'a> {
     }
 
     /// The issue or pull request that the event is about.
-    fn about(&self) -> &'a Tree<'a> {
+    fn about(&self) -> Tree<'a> {
         let about = self.json.object(&["pull_request", "issue"]);
         about.unwrap_or(self.json.at("issue"))
     }
@@ -203,9 +203,10 @@ impl<'a> Describer<'a> {
         details.add_branches(head, base.as_deref());
         details.add_list("Labels", subject, "labels", &["name"]);
         let login = ["login", "username"];
-        match subject.list("assignees") {
-            [] => details.add("Assignee", subject.at("assignee").owned(&login)),
-            _ => details.add_list("Assignee", subject, "assignees", &login),
+        if subject.items("assignees").next().is_some() {
+            details.add_list("Assignee", subject, "assignees", &login);
+        } else {
+            details.add("Assignee", subject.at("assignee").owned(&login));
         }
         details.add("Milestone", subject.owned(&["milestone.title"]));
         self.activity.branch = base;

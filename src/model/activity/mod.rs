@@ -104,7 +104,7 @@ impl Facts {
 /// Reads the event of a git server in one of these dialects; also returns whether it is JSON.
 fn read(kind: SourceKind, event_type: &str, json: &[u8]) -> Option<(Activity, bool)> {
     use rare::Dialect;
-    let describe: fn(&str, &Tree<'_>) -> Activity = match kind {
+    let describe: fn(&str, Tree<'_>) -> Activity = match kind {
         SourceKind::Gogs => |event_type, tree| gogs::describe(event_type, tree, Dialect::Gogs),
         SourceKind::Gitea | SourceKind::Forgejo => {
             |event_type, tree| gogs::describe(event_type, tree, Dialect::Gitea)
@@ -248,7 +248,7 @@ struct Push<'a> {
 
 impl<'a> Push<'a> {
     /// Reads a push whose total number of commits is in this field.
-    fn read(json: &'a Tree<'_>, total: &str) -> Push<'a> {
+    fn read(json: Tree<'a>, total: &str) -> Push<'a> {
         Push {
             reference: json.text("ref"),
             before: json.text("before"),

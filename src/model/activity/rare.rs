@@ -97,7 +97,7 @@ const NAMES: [&str; 16] = [
 /// Describes an event; its people and repository are known already, if the payload has them.
 pub(super) fn describe(
     event_type: &str,
-    json: &Tree<'_>,
+    json: Tree<'_>,
     dialect: Dialect,
     activity: &mut Activity,
 ) {
@@ -126,7 +126,7 @@ pub(super) fn describe(
 }
 
 struct Describer<'a> {
-    json: &'a Tree<'a>,
+    json: Tree<'a>,
     action: &'a str,
     activity: &'a mut Activity,
 }
@@ -252,9 +252,9 @@ impl Describer<'_> {
     }
 
     fn wiki_pages(&mut self) {
-        let pages = self.json.list("pages");
-        let first = pages.first().unwrap_or(&Tree::Nothing);
-        let name = |page: &Tree<'_>| {
+        let pages: Vec<Tree<'_>> = self.json.items("pages").collect();
+        let first = pages.first().copied().unwrap_or_default();
+        let name = |page: Tree<'_>| {
             page.first(&["title", "page_name"])
                 .unwrap_or("a page")
                 .to_owned()
@@ -265,7 +265,7 @@ impl Describer<'_> {
                 done(action, &format!("wiki page {}", name(first)))
             }
             count => {
-                let names: Vec<String> = pages.iter().take(3).map(name).collect();
+                let names: Vec<String> = pages.iter().copied().take(3).map(name).collect();
                 format!("changed {count} wiki pages: {}", names.join(", "))
             }
         };
@@ -462,7 +462,7 @@ impl Describer<'_> {
 }
 
 /// A thing with its number: `discussion #9`.
-fn numbered(noun: &str, tree: &Tree<'_>, object: &str) -> String {
+fn numbered(noun: &str, tree: Tree<'_>, object: &str) -> String {
     match tree.text(&format!("{object}.number")) {
         Some(number) => format!("{noun} #{number}"),
         None => format!("a {noun}"),
@@ -470,7 +470,7 @@ fn numbered(noun: &str, tree: &Tree<'_>, object: &str) -> String {
 }
 
 /// What is shown of a run.
-fn run_of<'a>(event_type: &str, tree: &'a Tree<'a>, action: &'a str) -> Run<'a> {
+fn run_of<'a>(event_type: &str, tree: Tree<'a>, action: &'a str) -> Run<'a> {
     let object = tree.at(event_type);
     let named = |noun: &str, name: Option<&str>| match name {
         Some(name) => format!("{noun} {name}"),
@@ -497,8 +497,8 @@ fn run_of<'a>(event_type: &str, tree: &'a Tree<'a>, action: &'a str) -> Run<'a> 
             what: named("status", tree.text("context")),
             status: tree.text("state").unwrap_or("changed"),
             branch: tree
-                .list("branches")
-                .first()
+                .items("branches")
+                .next()
                 .and_then(|branch| branch.text("name")),
             about: tree.text("description"),
             url: tree.first(&["target_url", "commit.html_url", "commit.url"]),

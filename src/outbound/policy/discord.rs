@@ -18,7 +18,7 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     lenient::read(&reply.body, &[], |body| read_body(body, reply, now))
 }
 
-fn read_body(body: &Tree<'_>, reply: &Response, now: Timestamp) -> Assessment {
+fn read_body(body: Tree<'_>, reply: &Response, now: Timestamp) -> Assessment {
     let code = body.text("code");
     let message = shorten(body.text("message").unwrap_or_default());
     let explained = |advice: &str| {
@@ -35,10 +35,8 @@ fn read_body(body: &Tree<'_>, reply: &Response, now: Timestamp) -> Assessment {
         },
         (429, _) => {
             // Seconds, with a fraction.
-            let asked = match body.at("retry_after") {
-                Tree::Fraction(number) => seconds(number),
-                _ => body.text("retry_after").and_then(seconds),
-            };
+            let asked = body.fraction("retry_after").or(body.text("retry_after"));
+            let asked = asked.and_then(seconds);
             let header = retry_after(reply, now).map(|at| at.since(now));
             let wait = asked.max(header).or(spent(reply));
             let why = said(&["Discord 429", &message]);
