@@ -1,4 +1,4 @@
-//! Access control: tokens, login sessions, and a delay for wrong tokens.
+//! Access control: tokens, sessions of those who logged in, and a delay for wrong tokens.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -8,17 +8,17 @@ use subtle::ConstantTimeEq;
 use tiny_http::Request;
 
 use super::guard::header;
-use crate::error::{Error, Result};
+use super::login_session::{AGE_MAX, LoginSession, SessionKey, UNUSED_MAX};
+use super::role::Role;
+use crate::error::Result;
 use crate::signature::Secret;
+use crate::time::Timestamp;
 
 /// The session cookie.
 const COOKIE: &str = "hookbox_session";
 
-/// How long a session lasts after its last use.
-pub(super) const SESSION_MAX: Duration = Duration::from_secs(12 * 3_600);
-
-/// Sessions at a time; a new one replaces the oldest.
-const SESSIONS_MAX: usize = 100;
+/// Sessions whose end is remembered.
+const ENDED_MAX: usize = 1_000;
 
 /// Wrong tokens from one address before it has to wait, and the longest wait.
 const FREE_FAILURES: u32 = 5;
@@ -45,15 +45,6 @@ impl Tokens {
     }
 }
 
-/// What a client may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    /// Read.
-    Reader,
-    /// Read and change.
-    Operator,
-}
-
 /// Why access is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Denied {
@@ -63,28 +54,34 @@ pub(super) enum Denied {
     Braked(Duration),
 }
 
-struct Session {
-    role: Role,
-    used: Duration,
-}
-
 #[derive(Default)]
 struct Failures {
     count: u32,
     not_before: Duration,
 }
 
+/// A moment, by both clocks: sessions go by the wall clock, which other processes share.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) time: Timestamp,
+    pub(super) elapsed: Duration,
+}
+
 pub(super) struct Access {
     tokens: Tokens,
-    sessions: Mutex<HashMap<String, Session>>,
+    session_key: SessionKey,
+    /// Sessions that were ended here, and when they began.
+    ended: Mutex<HashMap<String, Timestamp>>,
     failures: Mutex<HashMap<String, Failures>>,
 }
 
 impl Access {
-    pub(super) fn new(tokens: Tokens) -> Access {
+    /// `secret` is stored in the database: all who serve it know each other's sessions.
+    pub(super) fn new(tokens: Tokens, secret: &[u8; 32]) -> Access {
         Access {
+            session_key: SessionKey::new(secret, [&tokens.operator, &tokens.reader]),
             tokens,
-            sessions: Mutex::default(),
+            ended: Mutex::default(),
             failures: Mutex::default(),
         }
     }
@@ -95,11 +92,7 @@ impl Access {
     }
 
     /// Returns what the sender of a request may do.
-    pub(super) fn role(
-        &self,
-        request: &Request,
-        now: Duration,
-    ) -> std::result::Result<Role, Denied> {
+    pub(super) fn role(&self, request: &Request, now: Moment) -> std::result::Result<Role, Denied> {
         if !self.is_needed() {
             return Ok(Role::Operator);
         }
@@ -108,20 +101,31 @@ impl Access {
                 .split_once(' ')
                 .filter(|(how, _)| how.eq_ignore_ascii_case("bearer"));
             let token = token.map(|(_, token)| token.trim());
-            return self.check(token.unwrap_or_default(), client(request), now);
+            return self.check(token.unwrap_or_default(), client(request), now.elapsed);
         }
-        let session = session_of(request).ok_or(Denied::Unknown)?;
-        let mut sessions = self
-            .sessions
-            .lock()
-            .expect("no holder of the sessions panics");
-        let held = sessions.get_mut(session).ok_or(Denied::Unknown)?;
-        if now.saturating_sub(held.used) > SESSION_MAX {
-            sessions.remove(session);
-            return Err(Denied::Unknown);
-        }
-        held.used = now;
-        Ok(held.role)
+        let session = self.session(request, now.time);
+        session.map(|session| session.role).ok_or(Denied::Unknown)
+    }
+
+    /// The session of a request.
+    fn session(&self, request: &Request, now: Timestamp) -> Option<LoginSession> {
+        let session = LoginSession::read(&self.session_key, cookie_of(request)?, now)?;
+        let ended = self.ended.lock().expect("no holder of the ends panics");
+        (!ended.contains_key(&session.id)).then_some(session)
+    }
+
+    /// The cookie that replaces the one of a request, if it is time.
+    pub(super) fn renewed(&self, request: &Request, now: Timestamp) -> Option<String> {
+        let session = self.session(request, now)?.renewed(now)?;
+        Some(self.cookie(&session))
+    }
+
+    fn cookie(&self, session: &LoginSession) -> String {
+        format!(
+            "{COOKIE}={}; HttpOnly; SameSite=Strict; Path=/; Max-Age={}",
+            session.value(&self.session_key),
+            UNUSED_MAX.as_secs()
+        )
     }
 
     /// Begins a session for a client with a valid token; returns its cookie.
@@ -129,42 +133,26 @@ impl Access {
         &self,
         request: &Request,
         token: &str,
-        now: Duration,
+        now: Moment,
     ) -> Result<std::result::Result<String, Denied>> {
-        let role = match self.check(token.trim(), client(request), now) {
+        let role = match self.check(token.trim(), client(request), now.elapsed) {
             Ok(role) => role,
             Err(denied) => return Ok(Err(denied)),
         };
-        let mut id = [0_u8; 32];
-        getrandom::fill(&mut id).map_err(|error| {
-            Error::io("draw a session", std::io::Error::other(error.to_string()))
-        })?;
-        let id = hex::encode(id);
-        let mut sessions = self
-            .sessions
-            .lock()
-            .expect("no holder of the sessions panics");
-        if sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used);
-            if let Some(oldest) = oldest.map(|(id, _)| id.clone()) {
-                sessions.remove(&oldest);
-            }
-        }
-        sessions.insert(id.clone(), Session { role, used: now });
-        let seconds = SESSION_MAX.as_secs();
-        Ok(Ok(format!(
-            "{COOKIE}={id}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}"
-        )))
+        let session = LoginSession::begin(role, now.time)?;
+        Ok(Ok(self.cookie(&session)))
     }
 
     /// Ends a session; returns the header value that makes the browser delete its cookie.
-    pub(super) fn log_out(&self, request: &Request) -> String {
-        if let Some(session) = session_of(request) {
-            let mut sessions = self
-                .sessions
-                .lock()
-                .expect("no holder of the sessions panics");
-            sessions.remove(session);
+    ///
+    /// This process knows no copy of it any more; others do until it is too old.
+    pub(super) fn log_out(&self, request: &Request, now: Timestamp) -> String {
+        if let Some(session) = self.session(request, now) {
+            let mut ended = self.ended.lock().expect("no holder of the ends panics");
+            ended.retain(|_, begun| now.since(*begun) <= AGE_MAX);
+            if ended.len() < ENDED_MAX {
+                ended.insert(session.id, session.begun);
+            }
         }
         format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
     }
@@ -222,7 +210,7 @@ fn client(request: &Request) -> &str {
     header(request, super::gate::CLIENT_HEADER).unwrap_or_default()
 }
 
-fn session_of(request: &Request) -> Option<&str> {
+fn cookie_of(request: &Request) -> Option<&str> {
     let cookies = header(request, "Cookie")?.split(';');
     let pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
     pairs
@@ -237,10 +225,24 @@ mod tests {
     use tiny_http::{Header, TestRequest};
 
     fn access() -> Access {
-        Access::new(Tokens {
+        with_reader("may-look")
+    }
+
+    fn with_reader(token: &str) -> Access {
+        let tokens = Tokens {
             operator: Some(Secret::new("may-change").unwrap()),
-            reader: Some(Secret::new("may-look").unwrap()),
-        })
+            reader: Some(Secret::new(token).unwrap()),
+        };
+        Access::new(tokens, &[7; 32])
+    }
+
+    /// So many seconds after the first moment.
+    fn at(seconds: u64) -> Moment {
+        let after = Duration::from_secs(seconds);
+        Moment {
+            time: Timestamp(1_772_366_400_000).plus(after),
+            elapsed: Duration::from_secs(1_000) + after,
+        }
     }
 
     fn with(headers: &[(&str, &str)]) -> Request {
@@ -255,50 +257,88 @@ mod tests {
         with(&[("Authorization", &format!("Bearer {token}"))])
     }
 
-    const NOW: Duration = Duration::from_secs(1_000);
-
     #[test]
     fn each_token_lets_in_for_what_it_is_for() {
         let access = access();
-        assert_eq!(access.role(&bearer("may-change"), NOW), Ok(Role::Operator));
-        assert_eq!(access.role(&bearer("may-look"), NOW), Ok(Role::Reader));
+        assert_eq!(
+            access.role(&bearer("may-change"), at(0)),
+            Ok(Role::Operator)
+        );
+        assert_eq!(access.role(&bearer("may-look"), at(0)), Ok(Role::Reader));
         for request in [
             bearer("may-chang"),
             bearer(""),
             with(&[]),
             with(&[("Cookie", "hookbox_session=x")]),
         ] {
-            assert_eq!(access.role(&request, NOW), Err(Denied::Unknown));
+            assert_eq!(access.role(&request, at(0)), Err(Denied::Unknown));
         }
-        let open = Access::new(Tokens::default());
-        assert_eq!(open.role(&with(&[]), NOW), Ok(Role::Operator));
+        let open = Access::new(Tokens::default(), &[7; 32]);
+        assert_eq!(open.role(&with(&[]), at(0)), Ok(Role::Operator));
+    }
+
+    const HOURS_12: u64 = 12 * 3_600;
+
+    /// A request with the cookie that a reply sets.
+    fn with_cookie(set: &str) -> Request {
+        let pair = set.split(';').next().unwrap();
+        with(&[("Cookie", &format!("a=b; {pair}"))])
     }
 
     #[test]
-    fn a_session_lasts_while_it_is_used_and_ends_when_asked() {
+    fn a_session_lasts_while_it_is_used_and_ends_when_asked_or_after_a_week() {
         let access = access();
-        let cookie = access
-            .log_in(&with(&[]), "may-look\n", NOW)
-            .unwrap()
-            .unwrap();
-        assert!(cookie.contains("; HttpOnly; SameSite=Strict; "), "{cookie}");
-        let pair = cookie.split(';').next().unwrap();
-        let request = with(&[("Cookie", &format!("a=b; {pair}"))]);
-        assert_eq!(access.role(&request, NOW + SESSION_MAX), Ok(Role::Reader));
+        let log_in = |now| {
+            let cookie = access.log_in(&with(&[]), "may-look\n", now);
+            cookie.unwrap().unwrap()
+        };
+        let set = log_in(at(0));
+        assert!(set.contains("; HttpOnly; SameSite=Strict; "), "{set}");
+        let request = with_cookie(&set);
+        assert_eq!(access.role(&request, at(HOURS_12)), Ok(Role::Reader));
         assert_eq!(
-            access.role(&request, NOW + 2 * SESSION_MAX),
-            Ok(Role::Reader)
-        );
-        access.log_out(&request);
-        assert_eq!(
-            access.role(&request, NOW + 2 * SESSION_MAX),
+            access.role(&request, at(HOURS_12 + 1)),
             Err(Denied::Unknown)
         );
-        let cookie = access.log_in(&with(&[]), "may-look", NOW).unwrap().unwrap();
-        let pair = cookie.split(';').next().unwrap();
-        let request = with(&[("Cookie", pair)]);
-        let late = NOW + SESSION_MAX + Duration::from_secs(1);
-        assert_eq!(access.role(&request, late), Err(Denied::Unknown));
+        assert_eq!(access.renewed(&request, at(600).time), None);
+        let mut request = request;
+        for hours in 1..=14 {
+            let renewed = access.renewed(&request, at(hours * HOURS_12).time).unwrap();
+            request = with_cookie(&renewed);
+        }
+        assert_eq!(access.role(&request, at(14 * HOURS_12)), Ok(Role::Reader));
+        assert_eq!(
+            access.role(&request, at(14 * HOURS_12 + 1)),
+            Err(Denied::Unknown)
+        );
+        let (one, other) = (with_cookie(&log_in(at(0))), with_cookie(&log_in(at(0))));
+        let gone = access.log_out(&one, at(1).time);
+        assert!(gone.starts_with("hookbox_session=; "), "{gone}");
+        assert_eq!(access.role(&one, at(2)), Err(Denied::Unknown));
+        assert_eq!(access.role(&other, at(2)), Ok(Role::Reader));
+    }
+
+    #[test]
+    fn a_session_holds_on_every_node_and_after_a_restart_but_not_with_other_tokens_or_changed() {
+        let set = access().log_in(&with(&[]), "may-look", at(0));
+        let set = set.unwrap().unwrap();
+        assert_eq!(access().role(&with_cookie(&set), at(1)), Ok(Role::Reader));
+        let other = with_reader("may-look-2");
+        assert_eq!(other.role(&with_cookie(&set), at(1)), Err(Denied::Unknown));
+        let tokens = access().tokens;
+        let other_box = Access::new(tokens, &[8; 32]);
+        assert_eq!(
+            other_box.role(&with_cookie(&set), at(1)),
+            Err(Denied::Unknown)
+        );
+        let more = set.replace("reader", "operator");
+        let cut = set.replace(".", "");
+        let none = "hookbox_session=reader.0.1.2.";
+        for forged in [more.as_str(), &cut, none, "hookbox_session="] {
+            assert_ne!(forged, set);
+            let request = with_cookie(forged);
+            assert_eq!(access().role(&request, at(1)), Err(Denied::Unknown));
+        }
     }
 
     #[test]
@@ -312,12 +352,12 @@ mod tests {
         };
         let ask = |address: &str, token: &str, now| access.role(&from(address, token), now);
         for _ in 0..5 {
-            assert_eq!(ask("192.0.2.1", "no", NOW), Err(Denied::Unknown));
+            assert_eq!(ask("192.0.2.1", "no", at(0)), Err(Denied::Unknown));
         }
         let braked = |seconds| Err(Denied::Braked(Duration::from_secs(seconds)));
-        assert_eq!(ask("192.0.2.1", "no", NOW), braked(1));
-        assert_eq!(ask("192.0.2.2", "no", NOW), Err(Denied::Unknown));
-        let later = NOW + Duration::from_secs(1);
+        assert_eq!(ask("192.0.2.1", "no", at(0)), braked(1));
+        assert_eq!(ask("192.0.2.2", "no", at(0)), Err(Denied::Unknown));
+        let later = at(1);
         assert_eq!(ask("192.0.2.1", "no", later), Err(Denied::Unknown));
         assert_eq!(ask("192.0.2.1", "no", later), braked(2));
         // Behind a proxy all clients have one address.

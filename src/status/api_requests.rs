@@ -8,11 +8,12 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tiny_http::Request;
 
-use super::access::{Denied, Role};
+use super::access::Denied;
 use super::api::{self, Asked, Call, Operation};
 use super::gate::BODY_BYTES_MAX;
 use super::guard::{Refused, header};
 use super::reply::{Reply, status_of};
+use super::role::Role;
 use super::state::AppState;
 use crate::error::Result;
 use crate::store::{IdempotentRequest, Store, StoredAnswer};

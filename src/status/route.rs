@@ -6,12 +6,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use tiny_http::{Header, Method, Request, Response, StatusCode};
 
-use super::access::{Denied, Role};
+use super::access::Denied;
 use super::api_requests;
 use super::gate::FORM_BYTES_MAX;
 use super::guard::{Refused, header};
 use super::page::{self, PageContext, Returned};
 use super::reply::{Reply, status_of};
+use super::role::Role;
 use super::state::AppState;
 use super::{actions, api, metrics, site};
 use crate::error::{Error, Result};
@@ -33,7 +34,13 @@ const SECURITY_HEADERS: [(&str, &str); 6] = [
 
 /// Answers one request; every error becomes a page, or problem+json for a program.
 pub(super) fn answer(app: &AppState, mut request: Request) {
-    let reply = respond(app, &mut request);
+    let mut reply = respond(app, &mut request);
+    let is_set = reply.headers.iter().any(|(name, _)| *name == "Set-Cookie");
+    if let Some(cookie) = app.access.renewed(&request, app.clock.now())
+        && !is_set
+    {
+        reply.headers.push(("Set-Cookie", cookie));
+    }
     let reply = with_tag(&request, reply);
     let mut response = Response::from_data(reply.body).with_status_code(StatusCode(reply.status));
     let security = SECURITY_HEADERS
@@ -81,7 +88,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
     if let Some(reply) = for_everybody(app, request, path, query) {
         return reply;
     }
-    let role = match app.access.role(request, app.clock.elapsed()) {
+    let role = match app.access.role(request, app.moment()) {
         Ok(role) => role,
         Err(denied) if api_requests::is_for_machines(path) => return api_requests::denied(denied),
         Err(_) => {
@@ -205,9 +212,7 @@ fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {
         found.map(|(_, value)| value.as_str()).unwrap_or_default()
     };
     let next = field("next");
-    let logged_in = app
-        .access
-        .log_in(request, field("secret"), app.clock.elapsed());
+    let logged_in = app.access.log_in(request, field("secret"), app.moment());
     let (status, problem) = match logged_in {
         Ok(Ok(cookie)) => {
             // Redirect only to a page of this server.
@@ -257,7 +262,7 @@ fn post(
     };
     if path == "/logout" {
         let mut reply = Reply::see_other("/login".to_owned());
-        let cookie = app.access.log_out(request);
+        let cookie = app.access.log_out(request, app.clock.now());
         reply.headers.push(("Set-Cookie", cookie));
         return Ok(reply);
     }

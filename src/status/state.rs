@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::access::Access;
+use super::access::{Access, Moment};
 use super::config::StatusConfig;
 use super::guard::Guard;
 use super::in_progress_keys::InProgressKeys;
@@ -23,6 +23,14 @@ pub(super) struct AppState {
 }
 
 impl AppState {
+    /// Now, by both clocks.
+    pub(super) fn moment(&self) -> Moment {
+        Moment {
+            time: self.clock.now(),
+            elapsed: self.clock.elapsed(),
+        }
+    }
+
     pub(super) fn new(
         store: Store,
         clock: Arc<dyn Clock>,
@@ -37,7 +45,10 @@ impl AppState {
                 config.names.clone(),
                 &store.derived_secret("forms of the status page")?,
             ),
-            access: Access::new(config.tokens.clone()),
+            access: Access::new(
+                config.tokens.clone(),
+                &store.derived_secret("sessions of the status page")?,
+            ),
             under_way: InProgressKeys::default(),
             events_at,
             store,

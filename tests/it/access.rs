@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{FREE_PORT, SERVE, Served, TestDb};
+use crate::support::{FREE_PORT, SERVE, Served, TestDb, no_server};
 
 const OPERATOR: &str = "an-operators-token-of-32-letters";
 const READER: &str = "a-readers-token-of-some-letters";
@@ -19,8 +19,13 @@ fn token_file(here: &TestDb, name: &str, token: &str) -> PathBuf {
 fn guarded(more: &[&str]) -> (TestDb, Served) {
     let here = TestDb::new();
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
-    let operator = token_file(&here, "operator", OPERATOR);
-    let reader = token_file(&here, "reader", READER);
+    let served = serve_guarded(&here, more);
+    (here, served)
+}
+
+fn serve_guarded(here: &TestDb, more: &[&str]) -> Served {
+    let operator = token_file(here, "operator", OPERATOR);
+    let reader = token_file(here, "reader", READER);
     let mut arguments = vec![
         "--token-file",
         operator.to_str().unwrap(),
@@ -28,8 +33,7 @@ fn guarded(more: &[&str]) -> (TestDb, Served) {
         reader.to_str().unwrap(),
     ];
     arguments.extend_from_slice(more);
-    let served = here.serve_with(&arguments);
-    (here, served)
+    here.serve_with(&arguments)
 }
 
 fn form_token(html: &str) -> String {
@@ -150,6 +154,20 @@ fn a_person_logs_in_goes_where_they_wanted_and_logs_out() {
             .0,
         403
     );
+}
+
+#[test]
+fn a_login_holds_on_every_node_and_after_a_restart() {
+    let (here, served) = guarded(&[]);
+    let (cookie, _) = log_in(&served, OPERATOR, "/");
+    // A file is served by one process at a time.
+    let first = (!no_server()).then_some(served);
+    let other = serve_guarded(&here, &[]);
+    let cookie = ("Cookie", cookie.as_str());
+    for served in first.iter().chain([&other]) {
+        let (status, _, html) = served.ask("GET", "/endpoints/ci", &[cookie], "");
+        assert!(status == 200 && html.contains("Hold"), "{html}");
+    }
 }
 
 #[test]
