@@ -113,6 +113,8 @@ pub mod time;
 pub use error::{Error, Result};
 pub use service::Hookbox;
 pub use store::enqueue;
+#[cfg(feature = "postgres")]
+pub use store::enqueue_async;
 
 /// The database library of the store. A program that adds events in its own transactions ([`enqueue`])
 /// needs connections of the same version.
@@ -121,3 +123,7 @@ pub use rusqlite;
 /// The same for a database on a server.
 #[cfg(feature = "postgres")]
 pub use postgres;
+
+/// The same for an application that waits without blocking ([`enqueue_async`]).
+#[cfg(feature = "postgres")]
+pub use tokio_postgres;

@@ -51,6 +51,8 @@ pub use history::matches::Match;
 pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;
 pub use intake::accept::REPEAT_QUIET;
+#[cfg(feature = "postgres")]
+pub use intake::outbox::enqueue_async;
 pub use intake::outbox::{Taken, enqueue};
 pub use intake::rejected::SourceRejections;
 pub use replay::{

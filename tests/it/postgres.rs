@@ -69,6 +69,44 @@ fn what_an_application_commits_is_delivered_and_what_it_rolls_back_never_was() {
     assert_eq!(here.json(&["stats"])["events"], 2);
 }
 
+/// Adds an event and rolls another one back from a task that may move between threads; returns what waits.
+fn enqueued_on_tokio(url: String, source: SourceId) -> i64 {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let task = async move {
+        let (mut app, connection) =
+            hookbox::tokio_postgres::connect(&url, hookbox::tokio_postgres::NoTls)
+                .await
+                .unwrap();
+        tokio::spawn(connection);
+        let event = |body: &str| NewEvent {
+            source: Some(source),
+            headers: vec![("X-Shop".to_owned(), "west".to_owned())],
+            ..NewEvent::new("order.paid", body)
+        };
+        let tx = app.transaction().await.unwrap();
+        hookbox::enqueue_async(&tx, &event("[4]")).await.unwrap();
+        tx.rollback().await.unwrap();
+        hookbox::enqueue_async(&app, &event("[5]")).await.unwrap();
+        let of_nobody = NewEvent {
+            source: Some(SourceId(99)),
+            ..event("[6]")
+        };
+        let refused = hookbox::enqueue_async(&app, &of_nobody).await;
+        assert_eq!(
+            refused.unwrap_err().to_string(),
+            "the event's source is not there"
+        );
+        let bad = hookbox::enqueue_async(&app, &NewEvent::new("", "{}")).await;
+        assert_eq!(bad.unwrap_err().exit_code(), 2);
+        let waits = "select count(*) from hookbox_outbox_row";
+        app.query_one(waits, &[]).await.unwrap().get(0)
+    };
+    runtime.block_on(runtime.spawn(task)).unwrap()
+}
+
 #[test]
 fn enqueue_adds_an_event_in_the_transaction_of_the_application() {
     if no_server() {
@@ -102,11 +140,19 @@ fn enqueue_adds_an_event_in_the_transaction_of_the_application() {
     tx.commit().unwrap();
     hookbox::enqueue(&mut app, &NewEvent::new("own", b"\x00\xff".to_vec())).unwrap();
     assert_eq!(here.json(&["stats"])["outbox"], 2);
+    assert_eq!(enqueued_on_tokio(here.location(), source), 3);
     let _served = here.serve();
     let first = receiver.next();
     assert_eq!(first.body, b"[3]");
     assert_eq!(receiver.next().body, b"\x00\xff");
+    let last = receiver.next();
+    assert_eq!(
+        (last.body.as_slice(), last.header("x-shop")),
+        (&b"[5]"[..], Some("west"))
+    );
     let events = here.list(&["event", "list"]);
+    assert_eq!(events[0]["source"], "gogs");
+    let events = &events[1..];
     assert_eq!(events[1]["source"], "gogs");
     assert!(receiver.got_nothing_more());
 

@@ -14,7 +14,7 @@ use crate::store::drain::hold::hold;
 use crate::store::engine::Store;
 use crate::store::engine::columns::{HeadersRef, Micros, Millis};
 use crate::store::engine::conn::params;
-use crate::store::engine::job::Tx;
+use crate::store::engine::job::{Outline, Tx};
 use crate::store::engine::measures::{AttemptLabels, OutcomeLabel};
 use crate::time::Timestamp;
 
@@ -25,9 +25,6 @@ const ATTEMPTS_MAX: i64 = 1023;
 /// How many recent attempts can be followed. A follower that is further behind misses some; it gets
 /// their number.
 const ATTEMPTS_KEPT: i64 = 8_192;
-
-/// The oldest are removed each time this many new ones have come.
-const TRIM_AFTER: i64 = 1_024;
 
 /// The report of one attempt.
 #[derive(Debug, Clone)]
@@ -105,21 +102,18 @@ impl Store {
             .response
             .as_ref()
             .map_or(0, |response| response.body.len());
-        self.submit(bytes, false, move |tx| record(tx, &report), answer);
+        let outline = Outline {
+            bytes,
+            ..Outline::default()
+        };
+        self.submit(outline, move |tx| record(tx, &report), answer);
     }
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     tx.require_lane(report.endpoint)?;
-    let found_outage = match report.decision.outcome {
-        Outcome::Unreachable => grow_outage(tx, report)?,
-        Outcome::Delivered | Outcome::Refused => {
-            if report.reached {
-                end_outage(tx, report)?;
-            }
-            false
-        }
-    };
+    let is_unreachable = report.decision.outcome == Outcome::Unreachable;
+    let found_outage = is_unreachable && grow_outage(tx, report)?;
     if let Some(pace) = &report.pace {
         endpoint_state::write(tx, report.endpoint, pace)?;
     }
@@ -132,7 +126,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
         hold(tx, report.endpoint, reason, report.ended)?;
     }
     // During an outage, the outage's row stands for all its probes.
-    if report.decision.outcome == Outcome::Unreachable && !found_outage {
+    if is_unreachable && !found_outage {
         return Ok(());
     }
     tx.tally.attempted(report.endpoint, report.ended_steady);
@@ -141,7 +135,11 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if report.is_page {
         tx.tally.answered_by_page(report.endpoint);
     }
-    let number = move_delivery(tx, report)?;
+    let found = Found::read(tx, report)?;
+    if let Some(outage) = found.outage.filter(|_| report.reached && !is_unreachable) {
+        end_outage(tx, outage, report.ended)?;
+    }
+    let number = move_delivery(tx, report, &found)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here. The attempt is still
         // counted.
@@ -150,16 +148,41 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     insert_attempt(tx, report, number)
 }
 
+/// The delivery and its endpoint as they are now.
+struct Found {
+    state: State,
+    attempts: i64,
+    is_replay: bool,
+    /// The endpoint's open outage.
+    outage: Option<i64>,
+}
+
+impl Found {
+    fn read(tx: &Tx<'_>, report: &Report) -> Result<Found> {
+        tx.conn.one(
+            "select d.state, d.attempts, d.replay_of is not null as is_replay,
+                 (select o.id from hookbox_outage as o
+                  where o.endpoint_id = :endpoint and o.ended_ms is null) as outage
+             from hookbox_delivery as d
+             where d.id = :id",
+            params! { ":id": report.delivery, ":endpoint": report.endpoint },
+            |row| {
+                Ok(Found {
+                    state: row.get(0)?,
+                    attempts: row.get(1)?,
+                    is_replay: row.get(2)?,
+                    outage: row.get(3)?,
+                })
+            },
+        )
+    }
+}
+
 /// Counts the attempt and changes the delivery's state, if the delivery is still pending. A person
 /// may have cancelled it in the meantime; then only the attempt is counted. Returns the attempt's
 /// number.
-fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
-    let (from, attempts, is_replay): (State, i64, bool) = tx.conn.one(
-        "select state, attempts, replay_of is not null from hookbox_delivery where id = :id",
-        params! { ":id": report.delivery },
-        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-    )?;
-    let number = attempts + 1;
+fn move_delivery(tx: &mut Tx<'_>, report: &Report, found: &Found) -> Result<i64> {
+    let (from, number) = (found.state, found.attempts + 1);
     let (due, reason, spent) = match &report.decision.change {
         // A delivered attempt may have a reason too: what was unusual about it.
         Transition::Deliver => (None, report.decision.error.as_deref(), 1),
@@ -173,7 +196,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     let Some(to) = next_state(from, &report.decision.change) else {
         return count_attempt(tx, report, from, number);
     };
-    tx.conn.change_one(
+    tx.conn.later().change_one(
         "update hookbox_delivery
          set state = :to, due_ms = :due, settled_ms = :settled, tries = tries + :spent,
              attempts = :number, reason = :reason
@@ -192,7 +215,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report) -> Result<i64> {
     if to != from {
         tx.tally.deliveries_moved(report.endpoint, from, to, 1);
     }
-    if to == State::Delivered && is_replay {
+    if to == State::Delivered && found.is_replay {
         supersede(tx, report)?;
     }
     Ok(number)
@@ -232,7 +255,7 @@ fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
 
 /// Counts the attempt of a delivery that continues to wait, and stores the reason for the wait.
 fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
-    tx.conn.change_one(
+    tx.conn.later().change_one(
         "update hookbox_delivery
          set attempts = :number, reason = :reason
          where id = :id and state = 'pending'",
@@ -247,7 +270,7 @@ fn postpone(tx: &Tx<'_>, report: &Report, number: i64) -> Result<i64> {
 
 /// Counts the attempt of a delivery whose state does not change.
 fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Result<i64> {
-    tx.conn.change_one(
+    tx.conn.later().change_one(
         "update hookbox_delivery set attempts = :number where id = :id and state = :state",
         params! { ":number": number, ":id": report.delivery, ":state": state },
     )?;
@@ -256,22 +279,29 @@ fn count_attempt(tx: &Tx<'_>, report: &Report, state: State, number: i64) -> Res
 
 /// Adds an attempt to the log for followers, in the transaction that writes the attempt.
 fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
-    let place = tx.conn.insert(
+    let later = tx.conn.later();
+    later.run(
         "insert into hookbox_recent_attempt (attempt_id) values (:delivery * 1024 + :number)",
         params! { ":delivery": delivery, ":number": number },
     )?;
-    if place % TRIM_AFTER == 0 {
-        tx.conn.run(
-            "delete from hookbox_recent_attempt where id <= :place - :kept",
-            params! { ":place": place, ":kept": ATTEMPTS_KEPT },
+    if trims(delivery.0 * 1024 + number) {
+        later.run(
+            "delete from hookbox_recent_attempt
+             where id <= (select max(id) from hookbox_recent_attempt) - :kept",
+            params! { ":kept": ATTEMPTS_KEPT },
         )?;
     }
     Ok(())
 }
 
+/// Whether the log is trimmed after this attempt: about one of a thousand, spread evenly (Fibonacci hashing).
+fn trims(attempt: i64) -> bool {
+    attempt.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54 == 0
+}
+
 fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {
     let response = report.response.as_ref();
-    tx.conn.run(
+    tx.conn.later().run(
         "insert into hookbox_attempt (
              id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us, total_us,
              outcome, status, error, request_headers, response_headers, response_body,
@@ -332,18 +362,10 @@ fn grow_outage(tx: &Tx<'_>, report: &Report) -> Result<bool> {
     Ok(probes == 1)
 }
 
-/// Ends the endpoint's outage, if there is one: the endpoint was reached.
-fn end_outage(tx: &Tx<'_>, report: &Report) -> Result<()> {
-    let open: Option<i64> = tx.conn.maybe(
-        "select id from hookbox_outage where endpoint_id = :endpoint and ended_ms is null",
-        params! { ":endpoint": report.endpoint },
-        |row| row.get(0),
-    )?;
-    if let Some(id) = open {
-        tx.conn.change_one(
-            "update hookbox_outage set ended_ms = :at where id = :id and ended_ms is null",
-            params! { ":at": report.ended, ":id": id },
-        )?;
-    }
-    Ok(())
+/// Ends the endpoint's outage: the endpoint was reached.
+fn end_outage(tx: &Tx<'_>, outage: i64, at: Timestamp) -> Result<()> {
+    tx.conn.later().change_one(
+        "update hookbox_outage set ended_ms = :at where id = :id and ended_ms is null",
+        params! { ":at": at, ":id": outage },
+    )
 }

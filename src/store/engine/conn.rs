@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use super::later::{Later, Table};
 #[cfg(feature = "postgres")]
 use super::postgres::client::{self, Statements};
 use super::value::{FromValue, Params, Unfit, Value};
@@ -57,7 +58,7 @@ impl<'c> Conn<'c> {
     }
 }
 
-impl Conn<'_> {
+impl<'c> Conn<'c> {
     /// Whether this is a connection to a SQLite file.
     pub(crate) fn is_file(self) -> bool {
         matches!(self.0, Engine::Sqlite(_))
@@ -71,6 +72,44 @@ impl Conn<'_> {
             }
             #[cfg(feature = "postgres")]
             Engine::Postgres(connection) => connection.execute(statement, params),
+        }
+    }
+
+    /// The connection for statements that the caller does not wait for.
+    pub(crate) fn later(self) -> Later<'c> {
+        Later(self)
+    }
+
+    /// As [`Later::run`]; the statement must change so many rows, if they are given.
+    pub(super) fn post(
+        self,
+        statement: &str,
+        params: Params<'_>,
+        rows: Option<usize>,
+    ) -> Result<()> {
+        match (self.0, rows) {
+            #[cfg(feature = "postgres")]
+            (Engine::Postgres(connection), _) => connection.post(statement, params, rows),
+            (_, Some(rows)) => self.change(rows, statement, params),
+            (_, None) => self.run(statement, params).map(drop),
+        }
+    }
+
+    /// The id of the row that was inserted last, where SQLite gave it.
+    pub(super) fn last_inserted(self) -> Option<i64> {
+        match self.0 {
+            Engine::Sqlite(connection) => Some(connection.last_insert_rowid()),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// As [`Later::new_id`].
+    pub(super) fn new_id(self, #[allow(unused)] table: Table) -> Result<Option<i64>> {
+        match self.0 {
+            Engine::Sqlite(_) => Ok(None),
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(connection) => connection.new_id(table.name()).map(Some),
         }
     }
 

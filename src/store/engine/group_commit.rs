@@ -132,6 +132,7 @@ mod tests {
     use super::*;
     use crate::error::{Error, Result};
     use crate::store::engine::job::Tx;
+    use crate::store::engine::session::KeyOf;
 
     struct Idle {
         urgent_jobs: bool,
@@ -142,6 +143,8 @@ mod tests {
             Ok(())
         }
 
+        fn fail(&mut self, _error: Error) {}
+
         fn answer(self: Box<Self>, _stopped: Option<&Error>) {}
 
         fn bytes(&self) -> usize {
@@ -150,6 +153,10 @@ mod tests {
 
         fn is_urgent(&self) -> bool {
             self.urgent_jobs
+        }
+
+        fn key(&self) -> Option<KeyOf<'_>> {
+            None
         }
     }
 

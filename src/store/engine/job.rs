@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::id::EndpointId;
+use crate::model::id::{EndpointId, SourceId};
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::directory::Directory;
 use crate::store::engine::lanes::NotLeased;
 use crate::store::engine::marks::Marking;
 use crate::store::engine::published::Published;
-use crate::store::engine::session::Keys;
+use crate::store::engine::session::{KeyOf, Keys};
 use crate::store::engine::tally::Tally;
 
 /// What a job works with: the open transaction, the directory of that moment, and the counts to
@@ -94,6 +94,9 @@ pub(crate) trait Job: Send {
     /// it did.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<()>;
 
+    /// What [`Job::run`] did failed after it, and is undone.
+    fn fail(&mut self, error: Error);
+
     /// Reports the result to the caller: after the commit, or with the error that prevented it.
     fn answer(self: Box<Self>, stopped: Option<&Error>);
 
@@ -102,6 +105,9 @@ pub(crate) trait Job: Send {
 
     /// Whether a caller waits for the answer (an urgent job).
     fn is_urgent(&self) -> bool;
+
+    /// The key that the job will ask for.
+    fn key(&self) -> Option<KeyOf<'_>>;
 }
 
 /// A message to the writer's thread.
@@ -110,14 +116,24 @@ pub(crate) enum Message {
     Stop,
 }
 
+/// What the writer may know of a job before it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    /// About how many bytes it writes.
+    pub(crate) bytes: usize,
+    /// Whether a caller waits for the answer.
+    pub(crate) is_urgent: bool,
+    /// The key that it will ask for.
+    pub(crate) key: Option<(Option<SourceId>, String)>,
+}
+
 /// A job made of two closures: one runs in the transaction, the other takes the result after the
 /// commit.
 pub(crate) struct Task<T, O, A> {
     pub(crate) operation: O,
     pub(crate) result: Option<Result<T>>,
     pub(crate) answer: A,
-    pub(crate) bytes: usize,
-    pub(crate) is_urgent: bool,
+    pub(crate) outline: Outline,
 }
 
 impl<T, O, A> Job for Task<T, O, A>
@@ -133,6 +149,10 @@ where
         done
     }
 
+    fn fail(&mut self, error: Error) {
+        self.result = Some(Err(error));
+    }
+
     fn answer(self: Box<Self>, stopped: Option<&Error>) {
         let result = match (self.result, stopped) {
             (Some(Ok(value)), None) => Ok(value),
@@ -145,10 +165,15 @@ where
     }
 
     fn bytes(&self) -> usize {
-        self.bytes
+        self.outline.bytes
     }
 
     fn is_urgent(&self) -> bool {
-        self.is_urgent
+        self.outline.is_urgent
+    }
+
+    fn key(&self) -> Option<KeyOf<'_>> {
+        let (source, key) = self.outline.key.as_ref()?;
+        Some((*source, key))
     }
 }

@@ -19,6 +19,7 @@ pub(crate) mod job;
     allow(dead_code, reason = "a file has no leases")
 )]
 pub(crate) mod lanes;
+pub(crate) mod later;
 pub(crate) mod location;
 pub(crate) mod marks;
 pub(crate) mod measures;

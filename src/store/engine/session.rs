@@ -16,8 +16,14 @@ pub(crate) trait Session: Send {
     /// The connection, and the keys of events as this transaction sees them.
     fn conn_and_keys(&mut self) -> (Conn<'_>, &mut dyn Keys);
 
-    /// Begins the transaction of a group.
-    fn begin(&mut self) -> Result<()>;
+    /// Begins the transaction of a group: so many jobs, which will ask for these keys.
+    fn begin(&mut self, jobs: usize, keys: &mut dyn Iterator<Item = KeyOf<'_>>) -> Result<()>;
+
+    /// Waits for all statements that were handed over to run later.
+    fn settle(&mut self) -> Result<()>;
+
+    /// As [`Session::settle`], at the end of the transaction: only the commit is left.
+    fn finish(&mut self) -> Result<()>;
 
     /// Commits it: all that was written is on disk.
     fn commit(&mut self) -> Result<()>;
@@ -53,6 +59,9 @@ pub(crate) trait Session: Send {
     fn check_room(&self);
 }
 
+/// A key, and its source.
+pub(crate) type KeyOf<'k> = (Option<SourceId>, &'k str);
+
 /// The idempotency keys: each belongs to one event of its source.
 pub(crate) trait Keys {
     /// The event that has this key.
@@ -83,7 +92,7 @@ pub(crate) trait Keys {
 }
 
 /// An event that already has this key.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
     pub(crate) id: EventId,
     pub(crate) received: Timestamp,

@@ -13,7 +13,7 @@ use sha2::Sha256;
 use super::conn::Conn;
 use super::directory::{self, Directory};
 use super::idempotent_requests::{self, IdempotentRequest};
-use super::job::{Message, Task, Tx};
+use super::job::{Message, Outline, Task, Tx};
 use super::lanes::Lanes;
 #[cfg(feature = "postgres")]
 use super::location::ServerUrl;
@@ -305,8 +305,7 @@ impl Store {
     /// number of callers is bounded (connections, workers, threads).
     pub(crate) fn submit<T: Send + 'static>(
         &self,
-        bytes: usize,
-        is_urgent: bool,
+        outline: Outline,
         operation: impl Fn(&mut Tx<'_>) -> Result<T> + Send + 'static,
         answer: impl FnOnce(Result<T>) + Send + 'static,
     ) {
@@ -314,8 +313,7 @@ impl Store {
             operation,
             result: None,
             answer,
-            bytes,
-            is_urgent,
+            outline,
         });
         if let Err(unsent) = self.inner.jobs.send(Message::Job(job))
             && let Message::Job(job) = unsent.0
@@ -338,7 +336,11 @@ impl Store {
             }
             Ok(done)
         };
-        self.submit(0, true, operation, move |result| {
+        let urgent = Outline {
+            is_urgent: true,
+            ..Outline::default()
+        };
+        self.submit(urgent, operation, move |result| {
             // The caller waits just below, so the receiver exists.
             let _ = sender.send(result);
         });

@@ -208,7 +208,7 @@ impl Tally {
         let run = |text: &str, params: &[(&str, &dyn ToValue)]| {
             let of_node = node.as_ref().map(|node| (":node", node as &dyn ToValue));
             let params: Vec<(&str, &dyn ToValue)> = params.iter().copied().chain(of_node).collect();
-            conn.run(text, &params)
+            conn.later().run(text, &params)
         };
         for ((of, id, what), by) in self.sums.iter().filter(|(_, by)| **by != 0) {
             let counted = params! { ":of": of, ":id": id, ":what": what, ":by": by };

@@ -166,28 +166,36 @@ impl Writer {
 
     /// Runs all jobs of the group in one transaction.
     fn commit(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
-        self.begin()?;
+        self.begin(group)?;
         let tally = match self.run_all(group)? {
             Some(tally) => tally,
             None => {
                 self.roll_back()?;
-                self.begin()?;
-                self.run_each_apart(group)?
+                self.begin(group)?;
+                let tally = self.run_each_apart(group)?;
+                self.finish(&tally)?;
+                tally
             }
         };
-        tally.flush(self.session.conn(), self.session.node())?;
         self.session.commit()?;
         self.marking.committed();
         Ok(tally)
     }
 
     /// Begins a transaction, then reads what other processes wrote before.
-    fn begin(&mut self) -> Result<()> {
-        self.session.begin()?;
+    fn begin(&mut self, group: &[Box<dyn Job>]) -> Result<()> {
+        let mut keys = group.iter().filter_map(|job| job.key());
+        self.session.begin(group.len(), &mut keys)?;
         self.fence.forget();
         self.published.polls.fetch_add(1, Ordering::Relaxed);
         self.others_wrote |= self.session.others_committed()?;
         self.refresh_directory()
+    }
+
+    /// Writes the counts, and waits for all that was written.
+    fn finish(&mut self, tally: &Tally) -> Result<()> {
+        tally.flush(self.session.conn(), self.session.node())?;
+        self.session.finish()
     }
 
     /// Runs every job; `None` when one failed after it had written, so that the group must be rolled back.
@@ -201,7 +209,8 @@ impl Writer {
                 None => return Ok(None),
             }
         }
-        Ok(Some(tally))
+        let finished = self.finish(&tally);
+        Ok(self.is_done(&finished)?.then_some(tally))
     }
 
     /// Runs every job in its own savepoint, so that a failed job is rolled back alone.
@@ -210,7 +219,15 @@ impl Writer {
         for job in group {
             let was_marked = self.marking.is_drawn();
             self.session.begin_job()?;
-            let done = self.run_one(job.as_mut())?;
+            let mut done = self.run_one(job.as_mut())?;
+            if done.is_some() {
+                let settled = self.session.settle();
+                done = done.filter(|_| settled.is_ok());
+                self.is_done(&settled)?;
+                if let Err(error) = settled {
+                    job.fail(error);
+                }
+            }
             if done.is_none() {
                 self.marking.undo_to(was_marked);
                 self.fence.forget();
@@ -239,16 +256,24 @@ impl Writer {
         };
         let ran = job.run(&mut tx);
         let done = tx.tally;
-        if let Err(error) = &ran {
+        Ok(self.is_done(&ran)?.then_some(done))
+    }
+
+    /// Whether something was done; false when it failed alone.
+    ///
+    /// # Errors
+    /// When the whole group failed with it.
+    fn is_done(&self, done: &Result<()>) -> Result<bool> {
+        if let Err(error) = done {
             self.published.note_error(error);
         }
         if let Some(why) = self.session.lost() {
             return Err(group_lost(why));
         }
-        match ran {
-            Ok(()) => Ok(Some(done)),
-            Err(error) if error.is_conflict() => Err(error),
-            Err(_) => Ok(None),
+        match done {
+            Ok(()) => Ok(true),
+            Err(error) if error.is_conflict() => Err(error.clone()),
+            Err(_) => Ok(false),
         }
     }
 
@@ -312,6 +337,7 @@ mod tests {
 
     use crate::error::Error;
     use crate::model::event::NewEvent;
+    use crate::store::engine::job::Outline;
     use crate::store::{Missing, Store};
     use crate::time::Timestamp;
 
@@ -330,8 +356,7 @@ mod tests {
         let (entered, wait_for_entry) = channel();
         let (release, held) = channel::<()>();
         store.submit(
-            0,
-            true,
+            Outline::default(),
             move |_| {
                 entered.send(()).unwrap();
                 held.recv().unwrap();
@@ -352,8 +377,7 @@ mod tests {
         accept("before");
         let failed = answered.clone();
         store.submit(
-            0,
-            true,
+            Outline::default(),
             |tx| {
                 tx.conn
                     .run("update hookbox_meta set box = 'ffffffffff'", &[])?;

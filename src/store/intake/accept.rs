@@ -15,7 +15,8 @@ use crate::store::engine::Store;
 use crate::store::engine::columns::HeadersRef;
 use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
-use crate::store::engine::job::Tx;
+use crate::store::engine::job::{Outline, Tx};
+use crate::store::engine::later::Table;
 use crate::store::engine::packed::{Packed, pack};
 use crate::store::intake::route::Routes;
 use crate::time::Timestamp;
@@ -66,12 +67,13 @@ impl Store {
             Err(error) => return answer(Err(error)),
         };
         self.published().ask_for_keys();
-        self.submit(
-            prepared.body.bytes.len(),
-            true,
-            move |tx| accept(tx, &prepared, now),
-            answer,
-        );
+        let source = prepared.event.source;
+        let outline = Outline {
+            bytes: prepared.body.bytes.len(),
+            is_urgent: true,
+            key: prepared.event.key.clone().map(|key| (source, key)),
+        };
+        self.submit(outline, move |tx| accept(tx, &prepared, now), answer);
     }
 
     /// Does all work that needs no transaction, in the caller's thread, so that the writer is busy for less
@@ -206,16 +208,20 @@ pub(crate) fn insert_event(
     now: Timestamp,
 ) -> Result<EventId> {
     tx.mark()?;
-    let id = tx.conn.insert(
+    let later = tx.conn.later();
+    let id = later.new_id(Table::Event)?;
+    let id = later.insert(
+        id,
         "insert into hookbox_event (
-             source_id, type, original_type, key, received_ms, content_type,
+             id, source_id, type, original_type, key, received_ms, content_type,
              summary, branch, is_json, problem, bytes, encoding, replay_of_event, headers, body
          ) values (
-             :source, :type, :original_type, :key, :now, :content_type,
+             :id, :source, :type, :original_type, :key, :now, :content_type,
              :summary, :branch, :is_json, :problem, :bytes, :encoding, :replay_of, :headers,
              :body
          )",
         params! {
+            ":id": id,
             ":source": event.source,
             ":type": event.event_type,
             ":original_type": event.original_type,
@@ -329,15 +335,19 @@ pub(crate) fn add_delivery(
     now: Timestamp,
 ) -> Result<DeliveryId> {
     tx.mark()?;
-    let id = tx.conn.insert(
+    let later = tx.conn.later();
+    let id = later.new_id(Table::Delivery)?;
+    let id = later.insert(
+        id,
         "insert into hookbox_delivery (
-             event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
+             id, event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
              when_error
          ) values (
-             :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
+             :id, :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
              :when_error
          )",
         params! {
+            ":id": id,
             ":event": new.event,
             ":endpoint": new.endpoint,
             ":pending": State::Pending,

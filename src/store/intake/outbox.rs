@@ -16,8 +16,10 @@ use crate::panics::catch_panic;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{AppConnection, Conn, Row, params};
 use crate::store::engine::job::Tx;
+#[cfg(feature = "postgres")]
+use crate::store::engine::postgres::app::Bound;
 use crate::store::engine::sqlite::in_progress::{self, WorkItem};
-use crate::store::engine::value::Value;
+use crate::store::engine::value::{ToValue, Value};
 use crate::store::intake::accept::{Prepared, accept};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
@@ -177,30 +179,94 @@ fn headers_as_json(event: &NewEvent) -> Option<String> {
     }
 }
 
+/// As [`enqueue`], for an application that waits for its database without blocking: a client or transaction of
+/// `tokio_postgres`, or of a pool of such clients.
+///
+/// # Errors
+/// As [`enqueue`].
+///
+/// ```no_run
+/// # async fn ordered() -> Result<(), Box<dyn std::error::Error>> {
+/// use hookbox::model::event::NewEvent;
+/// use hookbox::tokio_postgres::{NoTls, connect};
+///
+/// let (mut app, connection) = connect("postgres://localhost/app", NoTls).await?;
+/// tokio::spawn(connection);
+/// let tx = app.transaction().await?;
+/// tx.execute("insert into orders (total) values (42)", &[]).await?;
+/// hookbox::enqueue_async(&tx, &NewEvent::new("order.paid", r#"{"total":42}"#)).await?;
+/// tx.commit().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "postgres")]
+pub async fn enqueue_async(
+    connection: &impl tokio_postgres::GenericClient,
+    event: &NewEvent,
+) -> Result<()> {
+    check(event)?;
+    let source = match event.source {
+        None => None,
+        Some(id) => {
+            let query = Bound::new(SOURCE_NAME, params! { ":id": id })?;
+            match query.query(connection).await?.first() {
+                Some(row) => Some(row.try_get::<_, String>(0)?),
+                None => return Err(no_source()),
+            }
+        }
+    };
+    let row = OutboxRow::new(event, source);
+    let insert = Bound::new(INSERT, &row.params())?;
+    insert.query(connection).await.map(drop)
+}
+
+const SOURCE_NAME: &str = "select name from hookbox_source where id = :id and removed_ms is null";
+
+const INSERT: &str =
+    "insert into hookbox_outbox_row (type, body, key, source, content_type, headers)
+     values (:type, :body, :key, :source, :content_type, :headers)";
+
+fn no_source() -> Error {
+    Error::not_found("the event's source is not there")
+}
+
+/// An event in the columns of the outbox.
+struct OutboxRow<'e> {
+    event: &'e NewEvent,
+    source: Option<String>,
+    headers: Option<String>,
+}
+
+impl OutboxRow<'_> {
+    fn new(event: &NewEvent, source: Option<String>) -> OutboxRow<'_> {
+        OutboxRow {
+            event,
+            source,
+            headers: headers_as_json(event),
+        }
+    }
+
+    fn params(&self) -> [(&str, &dyn ToValue); 6] {
+        [
+            (":type", &self.event.event_type),
+            (":body", &self.event.body),
+            (":key", &self.event.key),
+            (":source", &self.source),
+            (":content_type", &self.event.content_type),
+            (":headers", &self.headers),
+        ]
+    }
+}
+
 fn insert(conn: Conn<'_>, event: &NewEvent) -> Result<()> {
     let source: Option<String> = match event.source {
         None => None,
         Some(id) => {
-            let name = conn.maybe(
-                "select name from hookbox_source where id = :id and removed_ms is null",
-                params! { ":id": id },
-                |row| row.get(0),
-            )?;
-            Some(name.ok_or_else(|| Error::not_found("the event's source is not there"))?)
+            let name = conn.maybe(SOURCE_NAME, params! { ":id": id }, |row| row.get(0))?;
+            Some(name.ok_or_else(no_source)?)
         }
     };
-    conn.change_one(
-        "insert into hookbox_outbox_row (type, body, key, source, content_type, headers)
-         values (:type, :body, :key, :source, :content_type, :headers)",
-        params! {
-            ":type": event.event_type,
-            ":body": event.body,
-            ":key": event.key,
-            ":source": source,
-            ":content_type": event.content_type,
-            ":headers": headers_as_json(event),
-        },
-    )
+    conn.change_one(INSERT, &OutboxRow::new(event, source).params())
 }
 
 impl Store {

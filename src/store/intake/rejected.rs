@@ -6,7 +6,7 @@ use crate::model::rejected::{REJECTED_KEPT, RejectedRequest};
 use crate::store::engine::Store;
 use crate::store::engine::columns::{Headers, HeadersRef};
 use crate::store::engine::conn::{Row, params};
-use crate::store::engine::job::Tx;
+use crate::store::engine::job::{Outline, Tx};
 
 /// The requests that a source rejected since the last write.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ impl Store {
         refusals: Vec<SourceRejections>,
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
-        self.submit(0, false, move |tx| note(tx, &refusals), answer);
+        self.submit(Outline::default(), move |tx| note(tx, &refusals), answer);
     }
 
     /// The latest requests that a source rejected, newest first; a hundred at most.

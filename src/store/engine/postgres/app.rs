@@ -5,6 +5,8 @@
 
 use std::cell::RefCell;
 
+use tokio_postgres::GenericClient as AsyncClient;
+
 use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
 
@@ -14,6 +16,34 @@ use crate::store::engine::postgres::client::{Statements, bound};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::Parameter;
 use crate::store::engine::value::Params;
+
+/// A statement with its values, for a connection that is waited for without blocking.
+pub(crate) struct Bound {
+    text: String,
+    values: Vec<Parameter<'static>>,
+}
+
+impl Bound {
+    pub(crate) fn new(statement: &str, params: Params<'_>) -> Result<Bound> {
+        let translated = translate(statement);
+        let values = bound(&translated.names, params)?;
+        Ok(Bound {
+            text: translated.text,
+            values: values.into_iter().map(Parameter::into_owned).collect(),
+        })
+    }
+
+    /// The rows of the statement.
+    pub(crate) async fn query(&self, client: &impl AsyncClient) -> Result<Vec<Row>> {
+        Ok(client.query_typed(&self.text, &typed(&self.values)).await?)
+    }
+}
+
+/// Values with their types, so that nothing need be prepared.
+fn typed<'v>(values: &'v [Parameter<'_>]) -> Vec<(&'v (dyn ToSql + Sync), Type)> {
+    let typed = |value: &'v Parameter<'_>| (value as _, value.usual_type());
+    values.iter().map(typed).collect()
+}
 
 /// A connection of an application, while an event is added through it.
 struct Borrowed<'c, C>(RefCell<&'c mut C>);
@@ -31,11 +61,11 @@ impl<C: GenericClient> Borrowed<'_, C> {
     ) -> Result<T> {
         let translated = translate(statement);
         let values = bound(&translated.names, params)?;
-        let typed: Vec<(&(dyn ToSql + Sync), Type)> = values
-            .iter()
-            .map(|value: &Parameter<'_>| (value as _, value.usual_type()))
-            .collect();
-        Ok(run(&mut self.0.borrow_mut(), &translated.text, &typed)?)
+        Ok(run(
+            &mut self.0.borrow_mut(),
+            &translated.text,
+            &typed(&values),
+        )?)
     }
 }
 

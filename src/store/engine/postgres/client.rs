@@ -1,16 +1,25 @@
 //! One connection to PostgreSQL, with its prepared statements.
+//!
+//! A statement that nobody waits for ([`Statements::post`]) is sent with the next one that is waited for, so
+//! that a group of jobs does not wait for the server statement by statement.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::io::Write;
+use std::pin::pin;
 use std::sync::Arc;
 
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
 use postgres::types::{ToSql, Type};
-use postgres::{Client, Row, Statement};
+use postgres::{Row, Statement};
+use tokio::runtime::Runtime;
+use tokio::task::{JoinHandle, yield_now};
+use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
+use crate::store::engine::conn::params;
+use crate::store::engine::postgres::fault::is_read_only;
+use crate::store::engine::postgres::posted::{Posted, all_sent};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::{Column, Parameter};
 use crate::store::engine::value::{Params, Value};
@@ -18,38 +27,105 @@ use crate::store::engine::value::{Params, Value};
 /// Prepared statements kept for a connection: more than the program has. Lists build theirs from filters.
 const STATEMENTS_KEPT: usize = 256;
 
+/// Statements that may wait to be sent; each may hold a body.
+const POSTED_MAX: usize = 512;
+
 /// A connection. One thread uses it at a time.
 pub(crate) struct PgConnection {
-    client: RefCell<Guarded>,
+    wire: RefCell<Guarded>,
     statements: RefCell<HashMap<String, Arc<Prepared>>>,
+    posted: RefCell<Vec<Posted>>,
+    /// Ids that the server set aside for rows of these tables.
+    ids: RefCell<HashMap<&'static str, Vec<i64>>>,
+    /// How many ids are asked for at once.
+    ids_at_once: Cell<i64>,
     /// Counts statements that wrote rows, and those that failed.
     changes: Cell<u64>,
     /// Whether the server only reads now: another one is the primary.
     only_reads: Cell<bool>,
 }
 
-/// A client, which must not be used on a thread of a tokio runtime: it has a runtime of its own and would
-/// panic there.
-struct Guarded(Option<Client>);
+/// The connection, and the runtime that moves its bytes while somebody waits for it.
+pub(super) struct Wire {
+    runtime: Runtime,
+    client: Client,
+    /// Moves the bytes.
+    mover: JoinHandle<()>,
+}
 
-impl Guarded {
-    fn with<T: Send>(&mut self, work: impl FnOnce(&mut Client) -> T + Send) -> T {
-        let client = self.here();
-        outside_runtime(move || work(client))
+impl Wire {
+    /// Connects, and keeps what `connect` returns.
+    pub(super) fn open<M>(
+        connect: impl Future<Output = std::result::Result<(Client, M), postgres::Error>>,
+    ) -> Result<Wire>
+    where
+        M: Future<Output = std::result::Result<(), postgres::Error>> + Send + 'static,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::io("connect to the database", error))?;
+        let (client, mover) = runtime.block_on(connect)?;
+        let mover = runtime.spawn(async move {
+            if let Err(error) = mover.await {
+                tracing::debug!(%error, "a connection to the database ended");
+            }
+        });
+        Ok(Wire {
+            runtime,
+            client,
+            mover,
+        })
     }
 
-    /// The client, for work that is never done on a thread of a tokio runtime.
-    fn here(&mut self) -> &mut Client {
+    /// Whether the connection is lost, also while nothing was asked: the server says so when it stops.
+    fn is_lost(&self) -> bool {
+        // What has come is read, and then understood.
+        self.runtime.block_on(async {
+            yield_now().await;
+            yield_now().await;
+        });
+        self.client.is_closed() || self.mover.is_finished()
+    }
+
+    /// Says good-bye, so that the server does not find the connection broken.
+    fn close(self) {
+        let Wire {
+            runtime,
+            client,
+            mover,
+        } = self;
+        drop(client);
+        // An error here is one of a connection that nobody needs any more.
+        let _ = runtime.block_on(async { tokio::time::timeout(CLOSE_TIMEOUT, mover).await });
+    }
+}
+
+/// How long a good-bye may take.
+const CLOSE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// A wire, which must not be waited for on a thread of a tokio runtime: its own runtime would panic there.
+struct Guarded(Option<Wire>);
+
+impl Guarded {
+    fn with<T: Send>(&self, work: impl FnOnce(&Wire) -> T + Send) -> T {
+        let wire = self.here();
+        outside_runtime(move || work(wire))
+    }
+
+    /// The wire, for work that is never done on a thread of a tokio runtime.
+    fn here(&self) -> &Wire {
         self.0
-            .as_mut()
+            .as_ref()
             .expect("it is taken only when it is dropped")
     }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        let client = self.0.take();
-        outside_runtime(move || drop(client));
+        if let Some(wire) = self.0.take() {
+            outside_runtime(move || wire.close());
+        }
     }
 }
 
@@ -77,87 +153,146 @@ pub(in crate::store::engine) trait Statements {
     fn stream(&self, statement: &str, show: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
         self.query(statement, &[])?.iter().try_for_each(show)
     }
+
+    /// Runs a statement that nobody waits for; it must change so many rows, if they are given. An error may
+    /// come with a later statement.
+    fn post(&self, statement: &str, params: Params<'_>, rows: Option<usize>) -> Result<()> {
+        let changed = self.execute(statement, params)?;
+        check_rows(changed, rows)
+    }
+
+    /// The id for the next row of a table.
+    fn new_id(&self, table: &'static str) -> Result<i64> {
+        let one = params! { ":table": table, ":count": 1_i64 };
+        match self.query(NEW_IDS, one)?.first() {
+            Some(row) => Ok(row.try_get(0)?),
+            None => Err(Error::unexpected("a query returned no rows")),
+        }
+    }
 }
 
-struct Prepared {
-    statement: Statement,
+/// Checks how many rows a statement changed.
+pub(super) fn check_rows(changed: usize, wanted: Option<usize>) -> Result<()> {
+    match wanted {
+        Some(rows) if rows != changed => Err(Error::unexpected(format!(
+            "a statement changed {changed} rows instead of {rows}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The statement that sets aside ids for rows of a table.
+const NEW_IDS: &str =
+    "select nextval(pg_get_serial_sequence(:table, 'id')) from generate_series(1, :count)";
+
+pub(super) struct Prepared {
+    pub(super) statement: Statement,
     names: Vec<String>,
 }
 
 impl PgConnection {
-    pub(crate) fn new(client: Client) -> PgConnection {
+    pub(super) fn new(wire: Wire) -> PgConnection {
         PgConnection {
-            client: RefCell::new(Guarded(Some(client))),
+            wire: RefCell::new(Guarded(Some(wire))),
             statements: RefCell::default(),
+            posted: RefCell::default(),
+            ids: RefCell::default(),
+            ids_at_once: Cell::new(1),
             changes: Cell::new(0),
             only_reads: Cell::new(false),
         }
     }
 
-    /// Whether the connection is lost, also while nothing was asked: the server says so when it stops.
+    /// Whether the connection is lost, also while nothing was asked.
     pub(crate) fn is_closed(&self) -> bool {
-        if self.only_reads.get() {
-            return true;
-        }
-        self.client.borrow_mut().with(|client| {
-            // Reads what has come, without waiting.
-            let is_broken = client.notifications().iter().next().is_err();
-            is_broken || client.is_closed()
-        })
+        self.is_broken() || self.wire.borrow().with(Wire::is_lost)
+    }
+
+    /// Whether a statement found the connection lost.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.only_reads.get() || self.wire.borrow().here().client.is_closed()
     }
 
     pub(crate) fn changes(&self) -> u64 {
         self.changes.get()
     }
 
+    fn changed(&self) {
+        self.changes.set(self.changes.get() + 1);
+    }
+
+    /// A transaction of so many jobs begins: no id is kept from an earlier one, so that ids do not come long
+    /// after they were set aside. Statements without parameters; nobody waits for them.
+    pub(crate) fn begin(&self, statements: &'static str, jobs: usize) {
+        self.ids.borrow_mut().clear();
+        self.ids_at_once
+            .set(i64::try_from(jobs).unwrap_or(1).clamp(1, 64));
+        self.posted.borrow_mut().push(Posted::Batch(statements));
+    }
+
+    /// Waits for all that was posted.
+    pub(crate) fn settle(&self) -> Result<()> {
+        if self.posted.borrow().is_empty() {
+            return Ok(());
+        }
+        self.wait_for(async |_| Ok(()))
+    }
+
+    /// Forgets what was posted and not sent: its transaction is rolled back.
+    pub(crate) fn forget_posted(&self) {
+        self.posted.borrow_mut().clear();
+    }
+
     /// Runs statements without parameters.
     pub(crate) fn batch(&self, statements: &str) -> Result<()> {
-        let mut client = self.client.borrow_mut();
-        Ok(client.with(|client| client.batch_execute(statements))?)
+        self.wait_for(async |client| client.batch_execute(statements).await)
     }
 
     /// Runs a `copy ... from stdin` with this input.
     pub(crate) fn copy(&self, statement: &str, input: &[u8]) -> Result<()> {
-        let mut client = self.client.borrow_mut();
-        let client = client.here();
-        let mut copy = client.copy_in(statement)?;
-        copy.write_all(input)
-            .map_err(|error| Error::io("send rows to the database", error))?;
-        copy.finish()?;
-        self.changes.set(self.changes.get() + 1);
+        let input = Bytes::copy_from_slice(input);
+        self.wait_for(async |client| {
+            let mut sink = pin!(client.copy_in(statement).await?);
+            sink.send(input).await?;
+            sink.finish().await
+        })?;
+        self.changed();
         Ok(())
     }
 
-    fn with<T>(
+    /// Sends what was posted and then this, in one go, and waits for all of it. The first error is returned.
+    fn wait_for<T: Send>(
+        &self,
+        run: impl AsyncFnOnce(&Client) -> std::result::Result<T, postgres::Error> + Send,
+    ) -> Result<T> {
+        let posted = self.posted.take();
+        let (before, done) = self.wire.borrow().with(|wire| {
+            let last = run(&wire.client);
+            wire.runtime.block_on(all_sent(&wire.client, &posted, last))
+        });
+        let done = before.and_then(|()| Ok(done?));
+        if let Err(error) = &done {
+            self.changed();
+            self.only_reads.set(is_read_only(error));
+        }
+        done
+    }
+
+    fn with<T: Send>(
         &self,
         statement: &str,
         params: Params<'_>,
-        run: impl FnOnce(
-            &mut Client,
+        run: impl AsyncFnOnce(
+            &Client,
             &Statement,
             &[&(dyn ToSql + Sync)],
         ) -> std::result::Result<T, postgres::Error>
         + Send,
-    ) -> Result<T>
-    where
-        T: Send,
-    {
-        let done = self.prepared(statement, params).and_then(|prepared| {
-            let values = bound(&prepared.names, params)?;
-            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-            let mut client = self.client.borrow_mut();
-            let done = client.with(|client| run(client, &prepared.statement, &values));
-            if let Err(error) = &done {
-                let code = error.code();
-                self.only_reads
-                    .set(code == Some(&SqlState::READ_ONLY_SQL_TRANSACTION));
-            }
-            Ok(done?)
-        });
-        if done.is_err() {
-            self.changes.set(self.changes.get() + 1);
-        }
-        done
+    ) -> Result<T> {
+        let prepared = self.prepared(statement, params)?;
+        let values = bound(&prepared.names, params)?;
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        self.wait_for(async |client| run(client, &prepared.statement, &values).await)
     }
 
     /// The statement, prepared. Its parameters have the types of the first values that it is run with: from
@@ -169,9 +304,9 @@ impl PgConnection {
         let translated = translate(statement);
         let values = bound(&translated.names, params)?;
         let types: Vec<Type> = values.iter().map(Parameter::usual_type).collect();
-        let mut client = self.client.borrow_mut();
+        let text = &translated.text;
         let prepared = Arc::new(Prepared {
-            statement: client.with(|client| client.prepare_typed(&translated.text, &types))?,
+            statement: self.wait_for(async |client| client.prepare_typed(text, &types).await)?,
             names: translated.names,
         });
         let mut statements = self.statements.borrow_mut();
@@ -185,33 +320,69 @@ impl PgConnection {
 
 impl Statements for PgConnection {
     fn execute(&self, statement: &str, params: Params<'_>) -> Result<usize> {
-        let changed = self.with(statement, params, |client, statement, values| {
-            client.execute(statement, values)
+        let changed = self.with(statement, params, async |client, statement, values| {
+            client.execute(statement, values).await
         })?;
         if changed > 0 {
-            self.changes.set(self.changes.get() + 1);
+            self.changed();
         }
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
     fn query(&self, statement: &str, params: Params<'_>) -> Result<Vec<Row>> {
-        let rows = self.with(statement, params, |client, statement, values| {
-            client.query(statement, values)
+        let rows = self.with(statement, params, async |client, statement, values| {
+            client.query(statement, values).await
         })?;
         if !statement.starts_with("select") {
-            self.changes.set(self.changes.get() + 1);
+            self.changed();
         }
         Ok(rows)
     }
 
     fn stream(&self, statement: &str, show: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
-        let mut client = self.client.borrow_mut();
         let nothing: [&(dyn ToSql + Sync); 0] = [];
-        let mut rows = client.here().query_raw(statement, nothing)?;
-        while let Some(row) = rows.next()? {
-            show(&row)?;
+        let wire = self.wire.borrow();
+        let Wire {
+            runtime, client, ..
+        } = wire.here();
+        let mut rows = pin!(runtime.block_on(client.query_raw(statement, nothing))?);
+        while let Some(row) = runtime.block_on(rows.next()) {
+            show(&row?)?;
         }
         Ok(())
+    }
+
+    fn post(&self, statement: &str, params: Params<'_>, rows: Option<usize>) -> Result<()> {
+        let prepared = self.prepared(statement, params)?;
+        let values = bound(&prepared.names, params)?;
+        let values = values.into_iter().map(Parameter::into_owned).collect();
+        self.posted.borrow_mut().push(Posted::Statement {
+            prepared,
+            values,
+            rows,
+        });
+        self.changed();
+        match self.posted.borrow().len() < POSTED_MAX {
+            true => Ok(()),
+            false => self.settle(),
+        }
+    }
+
+    fn new_id(&self, table: &'static str) -> Result<i64> {
+        let set_aside = |ids: &mut HashMap<&str, Vec<i64>>| ids.get_mut(table)?.pop();
+        if let Some(id) = set_aside(&mut self.ids.borrow_mut()) {
+            return Ok(id);
+        }
+        let wanted = params! { ":table": table, ":count": self.ids_at_once.get() };
+        let rows = self.query(NEW_IDS, wanted)?;
+        let mut ids: Vec<i64> = rows
+            .iter()
+            .map(|row| Ok(row.try_get(0)?))
+            .collect::<Result<_>>()?;
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        let first = ids.pop();
+        self.ids.borrow_mut().insert(table, ids);
+        first.ok_or_else(|| Error::unexpected("a query returned no rows"))
     }
 }
 

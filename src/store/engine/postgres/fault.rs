@@ -24,6 +24,16 @@ impl From<postgres::Error> for Error {
     }
 }
 
+/// Whether the server only reads now: another one is the primary.
+pub(super) fn is_read_only(error: &Error) -> bool {
+    let Error::Database { cause, .. } = error else {
+        return false;
+    };
+    let described = cause.downcast_ref::<Described>();
+    described
+        .is_some_and(|Described(error)| error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
+}
+
 fn of_code(code: &SqlState) -> (&'static str, DatabaseFault) {
     match code.code() {
         // Two transactions changed the same rows, or added the same key: one of them is to try again.

@@ -1,13 +1,14 @@
 //! Everything that is specific to PostgreSQL: the connection, the SQL that it speaks, the schema, and how
 //! keys are stored in it.
 
-mod app;
+pub(crate) mod app;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod keys;
 pub(crate) mod moving;
 pub(crate) mod nodes;
 pub(crate) mod open;
+mod posted;
 pub(crate) mod session;
 mod tls;
 mod translate;

@@ -18,12 +18,8 @@ use crate::store::engine::value::Value;
 const COPY_HEAD: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const COPY_END: &[u8] = &(-1_i16).to_be_bytes();
 
-/// References that are left out while rows come, and made at the end: the first leads to later rows, the
-/// second costs a look-up for each event. Each with its table and column, and the table that it leads to.
-const LATE_REFERENCES: [(&str, &str, &str); 2] = [
-    ("hookbox_delivery", "superseded_by", "hookbox_delivery"),
-    (EVENTS, "source_id", "hookbox_source"),
-];
+/// A reference that is left out while rows come, and made at the end: it leads to later rows.
+const LATE_REFERENCE: &str = "hookbox_delivery_superseded_by_fkey";
 
 /// Tables of a server that are made anew, or belong to those who serve.
 const OTHERS: &[&str] = &["hookbox_key", "hookbox_lane"];
@@ -126,7 +122,9 @@ impl ServerTarget {
                     refuse_served(conn, &server)?;
                     refuse_rows(conn, &server)?;
                     empty(conn)?;
-                    leave_references_out(conn)?;
+                    connection.batch(&format!(
+                        "alter table hookbox_delivery drop constraint if exists {LATE_REFERENCE}"
+                    ))?;
                     begin(conn)?;
                     connection.batch("commit")
                 });
@@ -228,13 +226,11 @@ impl Target for ServerTarget {
     }
 
     fn settle(&mut self, meta: &Meta, newest: &[(&'static Table, i64)]) -> Result<()> {
-        for (table, column, to) in LATE_REFERENCES {
-            let name = format!("{table}_{column}_fkey");
-            if !has_reference(self.conn(), table, &name)? {
-                self.connection.batch(&format!(
-                    "alter table {table} add constraint {name} foreign key ({column}) references {to} (id)"
-                ))?;
-            }
+        if !has_late_reference(self.conn())? {
+            self.connection.batch(&format!(
+                "alter table hookbox_delivery add constraint {LATE_REFERENCE}
+                 foreign key (superseded_by) references hookbox_delivery (id)"
+            ))?;
         }
         for (table, newest) in newest {
             self.conn().one(
@@ -330,25 +326,15 @@ fn put(out: &mut Vec<u8>, value: &Value<'_>) -> Result<()> {
     Ok(())
 }
 
-fn has_reference(conn: Conn<'_>, table: &str, name: &str) -> Result<bool> {
+fn has_late_reference(conn: Conn<'_>) -> Result<bool> {
     conn.one(
         "select exists (
              select 1 from pg_constraint
-             where conrelid = to_regclass(:table) and conname = :name
+             where conrelid = to_regclass('hookbox_delivery') and conname = :name
          )",
-        params! { ":table": table, ":name": name },
+        params! { ":name": LATE_REFERENCE },
         |row| row.get(0),
     )
-}
-
-fn leave_references_out(conn: Conn<'_>) -> Result<()> {
-    for (table, column, _) in LATE_REFERENCES {
-        conn.run(
-            &format!("alter table {table} drop constraint if exists {table}_{column}_fkey"),
-            &[],
-        )?;
-    }
-    Ok(())
 }
 
 /// Refuses a store that somebody used. One that was only made, or served without anything in it, is new.

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use postgres::config::SslMode;
-use postgres::{Config, NoTls};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::model::id::BoxId;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::location::{Missing, ServerUrl};
 use crate::store::engine::moving::begun::{UNFINISHED_VERSION, unfinished};
-use crate::store::engine::postgres::client::{PgConnection, outside_runtime};
+use crate::store::engine::postgres::client::{PgConnection, Wire, outside_runtime};
 use crate::store::engine::postgres::tls;
 
 /// The schema, run as it is written.
@@ -96,11 +96,11 @@ impl Server {
     }
 
     fn connect(&self) -> Result<PgConnection> {
-        let client = outside_runtime(|| match &self.tls {
-            Some(tls) => self.config.connect(tls.clone()),
-            None => self.config.connect(NoTls),
+        let wire = outside_runtime(|| match &self.tls {
+            Some(tls) => Wire::open(self.config.connect(tls.clone())),
+            None => Wire::open(self.config.connect(NoTls)),
         })?;
-        Ok(PgConnection::new(client))
+        Ok(PgConnection::new(wire))
     }
 
     /// Checks the database, creates what is missing, and returns its box.

@@ -9,7 +9,7 @@ use crate::store::engine::postgres::client::PgConnection;
 use crate::store::engine::postgres::keys::PgKeys;
 use crate::store::engine::postgres::open::Server;
 use crate::store::engine::published::Published;
-use crate::store::engine::session::{Keys, Session};
+use crate::store::engine::session::{KeyOf, Keys, Session};
 use crate::store::engine::trouble::Kind;
 
 /// The node id of all processes that do not serve: commands, and programs that embed hookbox.
@@ -47,7 +47,7 @@ impl PgSession {
             connection,
             server,
             published,
-            keys: PgKeys,
+            keys: PgKeys::default(),
             is_open: false,
             others: 0,
             own: 0,
@@ -87,18 +87,28 @@ impl Session for PgSession {
         (Conn::postgres(&self.connection), &mut self.keys)
     }
 
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self, jobs: usize, keys: &mut dyn Iterator<Item = KeyOf<'_>>) -> Result<()> {
         self.reconnect()?;
+        self.keys.begin(keys);
         self.is_open = true;
-        self.connection.batch(BEGIN)
+        self.connection.begin(BEGIN, jobs);
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<()> {
+        self.connection.settle()
     }
 
     /// Counts the commit, so that other processes see that something was written.
-    fn commit(&mut self) -> Result<()> {
-        self.conn().change_one(
+    fn finish(&mut self) -> Result<()> {
+        self.conn().later().change_one(
             "update hookbox_node set commits = commits + 1 where id = :node",
             params! { ":node": self.node_id() },
         )?;
+        self.settle()
+    }
+
+    fn commit(&mut self) -> Result<()> {
         self.connection.batch("commit")?;
         self.is_open = false;
         self.own += 1;
@@ -106,6 +116,7 @@ impl Session for PgSession {
     }
 
     fn roll_back(&mut self) -> Result<()> {
+        self.connection.forget_posted();
         match std::mem::take(&mut self.is_open) && !self.connection.is_closed() {
             true => self.connection.batch("rollback"),
             false => Ok(()),
@@ -117,6 +128,9 @@ impl Session for PgSession {
     }
 
     fn end_job(&mut self, is_undone: bool) -> Result<()> {
+        if is_undone {
+            self.keys.forget();
+        }
         self.connection.batch(match is_undone {
             true => "rollback to savepoint job; release savepoint job",
             false => "release savepoint job",
@@ -124,7 +138,7 @@ impl Session for PgSession {
     }
 
     fn lost(&self) -> Option<&'static str> {
-        let is_lost = self.connection.is_closed();
+        let is_lost = self.connection.is_broken();
         is_lost.then_some("the connection to the database was lost")
     }
 

@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
-use postgres::Config;
-use postgres::config::Host;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::Config;
+use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};

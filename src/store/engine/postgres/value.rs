@@ -24,6 +24,19 @@ impl Parameter<'_> {
     }
 }
 
+impl Parameter<'_> {
+    /// A copy that outlives what it was made of.
+    pub(super) fn into_owned(self) -> Parameter<'static> {
+        Parameter(match self.0 {
+            Value::Null => Value::Null,
+            Value::Integer(number) => Value::Integer(number),
+            Value::Real(number) => Value::Real(number),
+            Value::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
+            Value::Blob(bytes) => Value::Blob(Cow::Owned(bytes.into_owned())),
+        })
+    }
+}
+
 impl ToSql for Parameter<'_> {
     fn to_sql(&self, wanted: &Type, out: &mut BytesMut) -> Result<IsNull, Unfit> {
         match (&self.0, wanted) {

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use crate::error::Result;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::published::{NO_PANIC, Published};
-use crate::store::engine::session::{Keys, Session};
+use crate::store::engine::session::{KeyOf, Keys, Session};
 use crate::store::engine::sqlite::check::{Depth, check};
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::connect_read_only;
@@ -118,12 +118,21 @@ impl Session for SqliteSession {
     }
 
     /// Takes the write lock.
-    fn begin(&mut self) -> Result<()> {
+    fn begin(&mut self, _jobs: usize, _keys: &mut dyn Iterator<Item = KeyOf<'_>>) -> Result<()> {
         if self.published.are_keys_asked_for() && !self.keys.is_loaded() {
             self.keys.load(Conn::sqlite(&self.connection))?;
         }
         self.execute("begin immediate")?;
         self.keys.begin();
+        Ok(())
+    }
+
+    /// Nothing is left to wait for: each statement is done when it returns.
+    fn settle(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
         Ok(())
     }
 
