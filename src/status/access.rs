@@ -17,8 +17,32 @@ use crate::time::Timestamp;
 /// The session cookie.
 const COOKIE: &str = "hookbox_session";
 
-/// Sessions whose end is remembered.
+/// Sessions whose end is remembered one by one.
 const ENDED_MAX: usize = 1_000;
+
+/// The sessions that were ended in this process.
+#[derive(Default)]
+struct Ended {
+    /// When each began.
+    begun: HashMap<String, Timestamp>,
+    /// All that began up to then, where they were too many.
+    all_until: Option<Timestamp>,
+}
+
+impl Ended {
+    fn has(&self, session: &LoginSession) -> bool {
+        self.begun.contains_key(&session.id) || self.all_until >= Some(session.begun)
+    }
+
+    fn add(&mut self, session: LoginSession, now: Timestamp) {
+        self.begun.retain(|_, begun| now.since(*begun) <= AGE_MAX);
+        if self.begun.len() >= ENDED_MAX {
+            let latest = self.begun.drain().map(|(_, begun)| begun).max();
+            self.all_until = self.all_until.max(latest);
+        }
+        self.begun.insert(session.id, session.begun);
+    }
+}
 
 /// Wrong tokens from one address before it has to wait, and the longest wait.
 const FREE_FAILURES: u32 = 5;
@@ -70,8 +94,7 @@ pub(super) struct Moment {
 pub(super) struct Access {
     tokens: Tokens,
     session_key: SessionKey,
-    /// Sessions that were ended here, and when they began.
-    ended: Mutex<HashMap<String, Timestamp>>,
+    ended: Mutex<Ended>,
     failures: Mutex<HashMap<String, Failures>>,
 }
 
@@ -111,7 +134,7 @@ impl Access {
     fn session(&self, request: &Request, now: Timestamp) -> Option<LoginSession> {
         let session = LoginSession::read(&self.session_key, cookie_of(request)?, now)?;
         let ended = self.ended.lock().expect("no holder of the ends panics");
-        (!ended.contains_key(&session.id)).then_some(session)
+        (!ended.has(&session)).then_some(session)
     }
 
     /// The cookie that replaces the one of a request, if it is time.
@@ -149,10 +172,7 @@ impl Access {
     pub(super) fn log_out(&self, request: &Request, now: Timestamp) -> String {
         if let Some(session) = self.session(request, now) {
             let mut ended = self.ended.lock().expect("no holder of the ends panics");
-            ended.retain(|_, begun| now.since(*begun) <= AGE_MAX);
-            if ended.len() < ENDED_MAX {
-                ended.insert(session.id, session.begun);
-            }
+            ended.add(session, now);
         }
         format!("{COOKIE}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0")
     }
@@ -316,6 +336,14 @@ mod tests {
         assert!(gone.starts_with("hookbox_session=; "), "{gone}");
         assert_eq!(access.role(&one, at(2)), Err(Denied::Unknown));
         assert_eq!(access.role(&other, at(2)), Ok(Role::Reader));
+        // Whoever may log in cannot make an end forgotten.
+        for second in 3..1_100 {
+            access.log_out(&with_cookie(&log_in(at(second))), at(second).time);
+        }
+        assert_eq!(access.role(&one, at(1_200)), Err(Denied::Unknown));
+        let ahead = with_cookie(&log_in(at(5_000)));
+        assert_eq!(access.role(&ahead, at(4_600)), Err(Denied::Unknown));
+        assert_eq!(access.role(&ahead, at(4_800)), Ok(Role::Reader));
     }
 
     #[test]

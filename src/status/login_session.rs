@@ -20,6 +20,9 @@ pub(super) const UNUSED_MAX: Duration = Duration::from_secs(12 * 3_600);
 /// How long it lasts in all.
 pub(super) const AGE_MAX: Duration = Duration::from_secs(7 * 24 * 3_600);
 
+/// How far the clock of another node may be ahead.
+const AHEAD_MAX: Duration = Duration::from_secs(5 * 60);
+
 /// A cookie older than this is replaced when it is used.
 const RENEW_AFTER: Duration = Duration::from_secs(10 * 60);
 
@@ -85,8 +88,10 @@ impl LoginSession {
             begun: Timestamp(parts.next()?.parse().ok()?),
             used: Timestamp(parts.next()?.parse().ok()?),
         };
+        // One of a clock that was far ahead would last until then.
+        let is_past = session.used.max(session.begun) <= now.plus(AHEAD_MAX);
         let is_fresh = now.since(session.used) <= UNUSED_MAX && now.since(session.begun) <= AGE_MAX;
-        is_fresh.then_some(session)
+        (is_past && is_fresh).then_some(session)
     }
 
     /// The session with this use; `None` while the last one is recent enough.

@@ -1,6 +1,7 @@
 //! Several nodes over one database on a server: each lane is one node's, and a dead node's go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -129,6 +130,110 @@ impl Got {
     }
 }
 
+/// Three nodes, senders that go from one to the next, and two receivers.
+struct Traffic {
+    any: Receiver,
+    ordered: Receiver,
+    senders: Senders,
+}
+
+struct Senders {
+    nodes: Vec<Mutex<Option<Served>>>,
+    accepted: Mutex<BTreeSet<String>>,
+    sent: AtomicU64,
+}
+
+impl Traffic {
+    fn begin(here: &TestDb) -> Traffic {
+        here.add_gogs();
+        let (any, ordered) = (Receiver::answering(&[200]), Receiver::answering(&[200]));
+        here.add_endpoint("any", &any.url, &[]);
+        here.add_endpoint("ordered", &ordered.url, &["--ordered"]);
+        here.add_endpoint("other", &any.url, &["--types", "nothing"]);
+        Traffic {
+            any,
+            ordered,
+            senders: Senders {
+                nodes: (0..3).map(|_| Mutex::new(Some(here.serve()))).collect(),
+                accepted: Mutex::default(),
+                sent: AtomicU64::new(0),
+            },
+        }
+    }
+
+    /// Lets three senders send while harm is done so often, each time after some events more.
+    fn while_harmed(&self, times: u64, mut harm: impl FnMut(&Senders)) {
+        let senders = &self.senders;
+        let mut random = fastrand::Rng::new();
+        let stop = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for sender in 0..3 {
+                let stop = &stop;
+                scope.spawn(move || senders.send(sender, stop));
+            }
+            for _ in 0..times {
+                senders.wait_for_more(random.u64(50..200));
+                harm(senders);
+            }
+            senders.wait_for_more(50);
+            stop.store(true, Ordering::Relaxed);
+        });
+    }
+
+    /// Waits until both receivers have all; says how they got it.
+    fn end(self, harm: &str, repeats_max: usize) {
+        let accepted = self.senders.accepted.into_inner().unwrap();
+        for (name, receiver) in [("any", &self.any), ("ordered", &self.ordered)] {
+            let mut got = Got::default();
+            while !accepted.is_subset(&got.ids) {
+                let request = receiver.next();
+                got.take(request.header("webhook-id").unwrap(), &request.body);
+            }
+            say(&format!(
+                "{harm}: {} accepted, {name} got {} and {} again, {} out of order",
+                accepted.len(),
+                got.ids.len(),
+                got.repeats,
+                got.out_of_order,
+            ));
+            if name == "ordered" {
+                assert_eq!(got.out_of_order, 0);
+                assert!(got.repeats <= repeats_max, "{}", got.repeats);
+            }
+        }
+    }
+}
+
+impl Senders {
+    fn send(&self, sender: u64, stop: &AtomicBool) {
+        let (mut number, mut node) = (0, sender as usize);
+        while !stop.load(Ordering::Relaxed) {
+            let body = format!("{{\"sender\":{sender},\"number\":{number}}}");
+            let key = format!("{sender}-{number}");
+            // Each time another node: what it did not answer may be there already.
+            node += 1;
+            let served = self.nodes[node % 3].lock().unwrap();
+            let answer = served
+                .as_ref()
+                .and_then(|node| node.try_push(&key, body.as_bytes()));
+            drop(served);
+            if let Some((202 | 200, answer)) = answer {
+                let id = answer["id"].as_str().unwrap().to_owned();
+                self.accepted.lock().unwrap().insert(id);
+                number += 1;
+                self.sent.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn wait_for_more(&self, events: u64) {
+        let goal = self.sent.load(Ordering::Relaxed) + events;
+        wait_until("some to be accepted", || {
+            (self.sent.load(Ordering::Relaxed) >= goal).then_some(())
+        });
+    }
+}
+
 /// `HOOKBOX_NODE_KILLS` says how often (2).
 #[test]
 fn nodes_that_are_killed_lose_nothing_and_keep_the_order() {
@@ -136,74 +241,85 @@ fn nodes_that_are_killed_lose_nothing_and_keep_the_order() {
         return;
     }
     let here = TestDb::new();
-    here.add_gogs();
-    let (any, ordered) = (Receiver::answering(&[200]), Receiver::answering(&[200]));
-    here.add_endpoint("any", &any.url, &[]);
-    here.add_endpoint("ordered", &ordered.url, &["--ordered"]);
-    here.add_endpoint("other", &any.url, &["--types", "nothing"]);
+    let traffic = Traffic::begin(&here);
     let kills = number_from("HOOKBOX_NODE_KILLS", 2);
-    let accepted: Mutex<BTreeSet<String>> = Mutex::default();
     let mut random = fastrand::Rng::new();
-    let nodes: Vec<Mutex<Option<Served>>> =
-        (0..3).map(|_| Mutex::new(Some(here.serve()))).collect();
-    let (stop, sent) = (AtomicBool::new(false), AtomicU64::new(0));
-    std::thread::scope(|scope| {
-        for sender in 0..3_u64 {
-            let (nodes, accepted, stop, sent) = (&nodes, &accepted, &stop, &sent);
-            scope.spawn(move || {
-                let (mut number, mut node) = (0, sender as usize);
-                while !stop.load(Ordering::Relaxed) {
-                    let body = format!("{{\"sender\":{sender},\"number\":{number}}}");
-                    let key = format!("{sender}-{number}");
-                    // Each time another node: what it did not answer may be there already.
-                    node += 1;
-                    let served = nodes[node % 3].lock().unwrap();
-                    let answer = served
-                        .as_ref()
-                        .and_then(|node| node.try_push(&key, body.as_bytes()));
-                    drop(served);
-                    if let Some((202, answer)) = answer {
-                        let id = answer["id"].as_str().unwrap().to_owned();
-                        accepted.lock().unwrap().insert(id);
-                        number += 1;
-                        sent.fetch_add(1, Ordering::Relaxed);
-                    }
-                }
-            });
-        }
-        for _ in 0..kills {
-            let goal = sent.load(Ordering::Relaxed) + random.u64(50..200);
-            wait_until("some to be accepted", || {
-                (sent.load(Ordering::Relaxed) >= goal).then_some(())
-            });
-            let one = random.usize(..3);
-            let killed = nodes[one].lock().unwrap().take();
-            killed.unwrap().signal("KILL");
-            *nodes[one].lock().unwrap() = Some(here.serve());
-        }
-        stop.store(true, Ordering::Relaxed);
+    traffic.while_harmed(kills, |senders| {
+        let one = &senders.nodes[random.usize(..3)];
+        let killed = one.lock().unwrap().take();
+        killed.unwrap().signal("KILL");
+        *one.lock().unwrap() = Some(here.serve());
     });
-    let accepted = accepted.into_inner().unwrap();
-    let collect = |receiver: &Receiver| {
-        let mut got = Got::default();
-        while !accepted.is_subset(&got.ids) {
-            let request = receiver.next();
-            got.take(request.header("webhook-id").unwrap(), &request.body);
-        }
-        got
-    };
-    for (name, receiver) in [("any", &any), ("ordered", &ordered)] {
-        let got = collect(receiver);
-        say(&format!(
-            "{kills} kills of nodes: {} accepted, {name} got {} and {} again, {} out of order",
-            accepted.len(),
-            got.ids.len(),
-            got.repeats,
-            got.out_of_order,
-        ));
-        if name == "ordered" {
-            assert_eq!(got.out_of_order, 0);
-            assert!(got.repeats <= kills as usize, "{}", got.repeats);
-        }
+    traffic.end(&format!("{kills} kills of nodes"), kills as usize);
+}
+
+/// `HOOKBOX_SERVER_RESTARTS` says how often (1).
+#[test]
+fn a_server_that_is_restarted_under_load_loses_nothing_and_no_node_need_be() {
+    if no_server() {
+        return;
     }
+    let server = OwnServer::start(&[]);
+    let here = TestDb::on_own_server(&server.url);
+    let traffic = Traffic::begin(&here);
+    let restarts = number_from("HOOKBOX_SERVER_RESTARTS", 1);
+    traffic.while_harmed(restarts, |_| server.control("restart"));
+    traffic.end(
+        &format!("{restarts} restarts of the server"),
+        restarts as usize,
+    );
+}
+
+#[test]
+fn a_standby_that_takes_over_has_all_that_was_accepted() {
+    if no_server() {
+        return;
+    }
+    let primary = OwnServer::start(&[]);
+    let standby = OwnServer::start(&["standby", &primary.folder]);
+    let here = TestDb::on_own_server(&standby.url);
+    let traffic = Traffic::begin(&here);
+    traffic.while_harmed(1, |_| {
+        primary.control("crash");
+        standby.control("promote");
+    });
+    traffic.end("1 fail-over", 1);
+}
+
+/// A server that belongs to one test, which may harm it.
+struct OwnServer {
+    folder: String,
+    url: String,
+}
+
+impl OwnServer {
+    fn start(arguments: &[&str]) -> OwnServer {
+        let output = script().args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let url = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        let folder = match url.split_once("host=") {
+            Some((_, folder)) => folder.to_owned(),
+            None => {
+                let (_, last) = url.split_once(',').unwrap();
+                last.split('/').next().unwrap().replace("%2F", "/")
+            }
+        };
+        OwnServer { folder, url }
+    }
+
+    fn control(&self, what: &str) {
+        let status = script().args([what, &self.folder]).status().unwrap();
+        assert!(status.success(), "{what}");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // A test that fails already is to say why itself.
+        let _ = script().args(["stop", &self.folder]).status();
+    }
+}
+
+fn script() -> Command {
+    Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
 }

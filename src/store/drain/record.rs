@@ -135,11 +135,11 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
     if report.is_page {
         tx.tally.answered_by_page(report.endpoint);
     }
-    let found = Found::read(tx, report)?;
-    if let Some(outage) = found.outage.filter(|_| report.reached && !is_unreachable) {
+    let current = Current::read(tx, report)?;
+    if let Some(outage) = current.outage.filter(|_| report.reached && !is_unreachable) {
         end_outage(tx, outage, report.ended)?;
     }
-    let number = move_delivery(tx, report, &found)?;
+    let number = move_delivery(tx, report, &current)?;
     if number > ATTEMPTS_MAX {
         // Only an endpoint that comes and goes a thousand times gets here. The attempt is still
         // counted.
@@ -149,7 +149,7 @@ fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
 }
 
 /// The delivery and its endpoint as they are now.
-struct Found {
+struct Current {
     state: State,
     attempts: i64,
     is_replay: bool,
@@ -157,8 +157,8 @@ struct Found {
     outage: Option<i64>,
 }
 
-impl Found {
-    fn read(tx: &Tx<'_>, report: &Report) -> Result<Found> {
+impl Current {
+    fn read(tx: &Tx<'_>, report: &Report) -> Result<Current> {
         tx.conn.one(
             "select d.state, d.attempts, d.replay_of is not null as is_replay,
                  (select o.id from hookbox_outage as o
@@ -167,7 +167,7 @@ impl Found {
              where d.id = :id",
             params! { ":id": report.delivery, ":endpoint": report.endpoint },
             |row| {
-                Ok(Found {
+                Ok(Current {
                     state: row.get(0)?,
                     attempts: row.get(1)?,
                     is_replay: row.get(2)?,
@@ -181,8 +181,8 @@ impl Found {
 /// Counts the attempt and changes the delivery's state, if the delivery is still pending. A person
 /// may have cancelled it in the meantime; then only the attempt is counted. Returns the attempt's
 /// number.
-fn move_delivery(tx: &mut Tx<'_>, report: &Report, found: &Found) -> Result<i64> {
-    let (from, number) = (found.state, found.attempts + 1);
+fn move_delivery(tx: &mut Tx<'_>, report: &Report, current: &Current) -> Result<i64> {
+    let (from, number) = (current.state, current.attempts + 1);
     let (due, reason, spent) = match &report.decision.change {
         // A delivered attempt may have a reason too: what was unusual about it.
         Transition::Deliver => (None, report.decision.error.as_deref(), 1),
@@ -215,7 +215,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report, found: &Found) -> Result<i64>
     if to != from {
         tx.tally.deliveries_moved(report.endpoint, from, to, 1);
     }
-    if to == State::Delivered && found.is_replay {
+    if to == State::Delivered && current.is_replay {
         supersede(tx, report)?;
     }
     Ok(number)
@@ -294,9 +294,11 @@ fn attempt_added(tx: &Tx<'_>, delivery: DeliveryId, number: i64) -> Result<()> {
     Ok(())
 }
 
-/// Whether the log is trimmed after this attempt: about one of a thousand, spread evenly (Fibonacci hashing).
+/// Whether the log is trimmed after this attempt: one of a thousand, by a hash of its number.
 fn trims(attempt: i64) -> bool {
-    attempt.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54 == 0
+    let mixed = attempt.cast_unsigned().wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (mixed ^ (mixed >> 29)).is_multiple_of(1_024)
 }
 
 fn insert_attempt(tx: &Tx<'_>, report: &Report, number: i64) -> Result<()> {

@@ -56,9 +56,7 @@ impl<'c> Conn<'c> {
     pub(in crate::store::engine) fn postgres(connection: &'c dyn Statements) -> Conn<'c> {
         Conn(Engine::Postgres(connection))
     }
-}
 
-impl<'c> Conn<'c> {
     /// Whether this is a connection to a SQLite file.
     pub(crate) fn is_file(self) -> bool {
         matches!(self.0, Engine::Sqlite(_))
@@ -87,11 +85,10 @@ impl<'c> Conn<'c> {
         params: Params<'_>,
         rows: Option<usize>,
     ) -> Result<()> {
-        match (self.0, rows) {
+        match self.0 {
             #[cfg(feature = "postgres")]
-            (Engine::Postgres(connection), _) => connection.post(statement, params, rows),
-            (_, Some(rows)) => self.change(rows, statement, params),
-            (_, None) => self.run(statement, params).map(drop),
+            Engine::Postgres(connection) => connection.post(statement, params, rows),
+            _ => check_rows(self.run(statement, params)?, rows),
         }
     }
 
@@ -101,6 +98,15 @@ impl<'c> Conn<'c> {
             Engine::Sqlite(connection) => Some(connection.last_insert_rowid()),
             #[cfg(feature = "postgres")]
             Engine::Postgres(_) => None,
+        }
+    }
+
+    /// As [`Later::expect`].
+    pub(super) fn expect(self, #[allow(unused)] table: Table, #[allow(unused)] rows: usize) {
+        match self.0 {
+            Engine::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Engine::Postgres(connection) => connection.expect(table.name(), rows),
         }
     }
 
@@ -127,12 +133,7 @@ impl<'c> Conn<'c> {
     /// When it changes another number of rows: the data is not in the state that the caller expected, so
     /// the transaction must be rolled back.
     pub(crate) fn change(self, rows: usize, statement: &str, params: Params<'_>) -> Result<()> {
-        match self.run(statement, params)? {
-            changed if changed == rows => Ok(()),
-            other => Err(Error::unexpected(format!(
-                "a statement changed {other} rows instead of {rows}"
-            ))),
-        }
+        check_rows(self.run(statement, params)?, Some(rows))
     }
 
     /// Inserts a row; returns its `id`.
@@ -270,6 +271,16 @@ fn prepared<'c>(
         prepared.raw_bind_parameter(index, value)?;
     }
     Ok(prepared)
+}
+
+/// Checks how many rows a statement changed.
+pub(super) fn check_rows(changed: usize, wanted: Option<usize>) -> Result<()> {
+    match wanted {
+        Some(rows) if rows != changed => Err(Error::unexpected(format!(
+            "a statement changed {changed} rows instead of {rows}"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// A row that a statement returned.

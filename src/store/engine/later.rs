@@ -1,8 +1,9 @@
 //! Statements that a job does not wait for one by one.
 //!
-//! A server answers each statement after a way there and back, so the statements of a group are sent together.
-//! An error among them is found when the group is settled, before it is committed; the writer then runs each
-//! job apart, so that only the job that it belongs to fails.
+//! A server answers each statement after a way there and back, so the statements of a group are sent together,
+//! with the next one that somebody waits for. So an error may come with a later statement, also one of another
+//! job, or when the writer waits for all before it commits. It then runs each job apart, so that only the job
+//! that the error belongs to fails. Nobody may pass over an error of a [`Conn`] in a transaction.
 
 use crate::error::{Error, Result};
 use crate::store::engine::conn::Conn;
@@ -55,6 +56,11 @@ impl Later<'_> {
             Some(id) => Ok(id),
             None => Err(Error::unexpected("a row was inserted without an id")),
         }
+    }
+
+    /// Says how many rows the job is about to add to a table, so that their ids come together.
+    pub(crate) fn expect(self, table: Table, rows: usize) {
+        self.0.expect(table, rows);
     }
 
     /// The id for the next row of a table; none where SQLite gives it when the row is inserted.

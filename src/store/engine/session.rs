@@ -20,9 +20,10 @@ pub(crate) trait Session: Send {
     fn begin(&mut self, jobs: usize, keys: &mut dyn Iterator<Item = KeyOf<'_>>) -> Result<()>;
 
     /// Waits for all statements that were handed over to run later.
-    fn settle(&mut self) -> Result<()>;
+    fn wait_for_all(&mut self) -> Result<()>;
 
-    /// As [`Session::settle`], at the end of the transaction: only the commit is left.
+    /// As [`Session::wait_for_all`], at the end of the transaction, whose commit is counted where other nodes
+    /// look for that.
     fn finish(&mut self) -> Result<()>;
 
     /// Commits it: all that was written is on disk.

@@ -4,8 +4,9 @@
 //! more), runs them in one transaction, fsyncs, and only then answers all callers.
 //!
 //! A job that fails after it wrote is rolled back alone: the whole group is rolled back and run again, this
-//! time with a savepoint per job. Savepoints copy pages, so they are used only when needed. If the commit
-//! fails, the whole group fails.
+//! time with a savepoint per job. Savepoints copy pages, so they are used only when needed. On a server a job
+//! may also fail after it returned, when a statement that it did not wait for does ([`later`](super::later)).
+//! If the commit fails, the whole group fails.
 //!
 //! Between groups the writer checks what other processes committed.
 
@@ -209,8 +210,11 @@ impl Writer {
                 None => return Ok(None),
             }
         }
-        let finished = self.finish(&tally);
-        Ok(self.is_done(&finished)?.then_some(tally))
+        match self.finish(&tally) {
+            // Another try would find the same.
+            Err(error) if error.is_unavailable() => Err(error),
+            finished => Ok(self.is_done(&finished)?.then_some(tally)),
+        }
     }
 
     /// Runs every job in its own savepoint, so that a failed job is rolled back alone.
@@ -221,7 +225,7 @@ impl Writer {
             self.session.begin_job()?;
             let mut done = self.run_one(job.as_mut())?;
             if done.is_some() {
-                let settled = self.session.settle();
+                let settled = self.session.wait_for_all();
                 done = done.filter(|_| settled.is_ok());
                 self.is_done(&settled)?;
                 if let Err(error) = settled {

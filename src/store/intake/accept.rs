@@ -245,6 +245,8 @@ pub(crate) fn insert_event(
 
 /// Adds a delivery of a new event for every endpoint that wants it.
 fn route(tx: &mut Tx<'_>, event: EventId, routes: &Routes, now: Timestamp) -> Result<usize> {
+    let later = tx.conn.later();
+    later.expect(Table::Delivery, routes.endpoints.len());
     for route in &routes.endpoints {
         let new = NewDelivery {
             when_error: route.when_error.as_deref(),

@@ -180,7 +180,7 @@ fn headers_as_json(event: &NewEvent) -> Option<String> {
 }
 
 /// As [`enqueue`], for an application that waits for its database without blocking: a client or transaction of
-/// `tokio_postgres`, or of a pool of such clients.
+/// `tokio_postgres`. A pool may wrap them in types of its own, which lead to them (`&*tx`).
 ///
 /// # Errors
 /// As [`enqueue`].
@@ -217,7 +217,7 @@ pub async fn enqueue_async(
     };
     let row = OutboxRow::new(event, source);
     let insert = Bound::new(INSERT, &row.params())?;
-    insert.query(connection).await.map(drop)
+    insert.change_one(connection).await
 }
 
 const SOURCE_NAME: &str = "select name from hookbox_source where id = :id and removed_ms is null";

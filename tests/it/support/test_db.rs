@@ -50,6 +50,14 @@ impl TestDb {
         (!no_server()).then(TestDb::new)
     }
 
+    /// A schema on this server.
+    pub fn on_own_server(url: &str) -> TestDb {
+        TestDb {
+            schema: Some(Schema::on(url.to_owned())),
+            ..TestDb::in_file()
+        }
+    }
+
     /// The same, whose file is another one now.
     pub fn with_file(self, db: PathBuf) -> TestDb {
         TestDb { db, ..self }
@@ -193,6 +201,10 @@ struct Schema {
 impl Schema {
     fn make() -> Option<Schema> {
         let server = std::env::var("HOOKBOX_TEST_POSTGRES").ok()?;
+        Some(Schema::on(server))
+    }
+
+    fn on(server: String) -> Schema {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("hookbox_test_{}_{number}", std::process::id());
@@ -203,7 +215,7 @@ impl Schema {
             name,
         };
         schema.run(&format!("create schema {}", schema.name));
-        Some(schema)
+        schema
     }
 
     /// A connection to the server, outside the schema.

@@ -11,7 +11,7 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
 
 use crate::error::Result;
-use crate::store::engine::conn::{AppConnection, Conn, sealed};
+use crate::store::engine::conn::{AppConnection, Conn, check_rows, sealed};
 use crate::store::engine::postgres::client::{Statements, bound};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::Parameter;
@@ -31,6 +31,14 @@ impl Bound {
             text: translated.text,
             values: values.into_iter().map(Parameter::into_owned).collect(),
         })
+    }
+
+    /// Runs the statement, which must change one row.
+    pub(crate) async fn change_one(&self, client: &impl AsyncClient) -> Result<()> {
+        let changed = client
+            .execute_typed(&self.text, &typed(&self.values))
+            .await?;
+        check_rows(usize::try_from(changed).unwrap_or(usize::MAX), Some(1))
     }
 
     /// The rows of the statement.

@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
-use crate::store::engine::conn::params;
+use crate::store::engine::conn::{check_rows, params};
 use crate::store::engine::postgres::fault::is_read_only;
 use crate::store::engine::postgres::posted::{Posted, all_sent};
 use crate::store::engine::postgres::translate::translate;
@@ -30,19 +30,31 @@ const STATEMENTS_KEPT: usize = 256;
 /// Statements that may wait to be sent; each may hold a body.
 const POSTED_MAX: usize = 512;
 
+/// Ids that are asked for at once.
+const IDS_AT_ONCE_MAX: i64 = 256;
+
 /// A connection. One thread uses it at a time.
 pub(crate) struct PgConnection {
     wire: RefCell<Guarded>,
     statements: RefCell<HashMap<String, Arc<Prepared>>>,
     posted: RefCell<Vec<Posted>>,
     /// Ids that the server set aside for rows of these tables.
-    ids: RefCell<HashMap<&'static str, Vec<i64>>>,
-    /// How many ids are asked for at once.
-    ids_at_once: Cell<i64>,
+    ids: RefCell<HashMap<&'static str, SetAside>>,
+    /// How many jobs the open transaction has.
+    jobs: Cell<i64>,
     /// Counts statements that wrote rows, and those that failed.
     changes: Cell<u64>,
     /// Whether the server only reads now: another one is the primary.
     only_reads: Cell<bool>,
+}
+
+/// Ids for the next rows of a table.
+#[derive(Default)]
+struct SetAside {
+    /// The first one comes last.
+    ids: Vec<i64>,
+    /// How many rows the present job adds.
+    rows_a_job: i64,
 }
 
 /// The connection, and the runtime that moves its bytes while somebody waits for it.
@@ -161,29 +173,27 @@ pub(in crate::store::engine) trait Statements {
         check_rows(changed, rows)
     }
 
+    /// Sets ids aside for the next rows of a table; the first one comes last.
+    fn new_ids(&self, table: &'static str, count: i64) -> Result<Vec<i64>> {
+        let rows = self.query(
+            "select nextval(pg_get_serial_sequence(:table, 'id')) from generate_series(1, :count)",
+            params! { ":table": table, ":count": count },
+        )?;
+        let ids: std::result::Result<Vec<i64>, _> = rows.iter().map(|row| row.try_get(0)).collect();
+        let mut ids = ids?;
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(ids)
+    }
+
+    /// A job is about to add so many rows to a table.
+    fn expect(&self, _table: &'static str, _rows: usize) {}
+
     /// The id for the next row of a table.
     fn new_id(&self, table: &'static str) -> Result<i64> {
-        let one = params! { ":table": table, ":count": 1_i64 };
-        match self.query(NEW_IDS, one)?.first() {
-            Some(row) => Ok(row.try_get(0)?),
-            None => Err(Error::unexpected("a query returned no rows")),
-        }
+        let id = self.new_ids(table, 1)?.pop();
+        id.ok_or_else(|| Error::unexpected("a query returned no rows"))
     }
 }
-
-/// Checks how many rows a statement changed.
-pub(super) fn check_rows(changed: usize, wanted: Option<usize>) -> Result<()> {
-    match wanted {
-        Some(rows) if rows != changed => Err(Error::unexpected(format!(
-            "a statement changed {changed} rows instead of {rows}"
-        ))),
-        _ => Ok(()),
-    }
-}
-
-/// The statement that sets aside ids for rows of a table.
-const NEW_IDS: &str =
-    "select nextval(pg_get_serial_sequence(:table, 'id')) from generate_series(1, :count)";
 
 pub(super) struct Prepared {
     pub(super) statement: Statement,
@@ -197,7 +207,7 @@ impl PgConnection {
             statements: RefCell::default(),
             posted: RefCell::default(),
             ids: RefCell::default(),
-            ids_at_once: Cell::new(1),
+            jobs: Cell::new(1),
             changes: Cell::new(0),
             only_reads: Cell::new(false),
         }
@@ -225,22 +235,23 @@ impl PgConnection {
     /// after they were set aside. Statements without parameters; nobody waits for them.
     pub(crate) fn begin(&self, statements: &'static str, jobs: usize) {
         self.ids.borrow_mut().clear();
-        self.ids_at_once
-            .set(i64::try_from(jobs).unwrap_or(1).clamp(1, 64));
+        self.jobs.set(i64::try_from(jobs).unwrap_or(1));
         self.posted.borrow_mut().push(Posted::Batch(statements));
     }
 
     /// Waits for all that was posted.
-    pub(crate) fn settle(&self) -> Result<()> {
+    pub(crate) fn wait_for_all(&self) -> Result<()> {
         if self.posted.borrow().is_empty() {
             return Ok(());
         }
         self.wait_for(async |_| Ok(()))
     }
 
-    /// Forgets what was posted and not sent: its transaction is rolled back.
-    pub(crate) fn forget_posted(&self) {
+    /// Forgets what was posted and not sent, since it is undone, and the ids that were set aside: the next row
+    /// may have a new mark, which begins after them.
+    pub(crate) fn forget(&self) {
         self.posted.borrow_mut().clear();
+        self.ids.borrow_mut().clear();
     }
 
     /// Runs statements without parameters.
@@ -340,6 +351,7 @@ impl Statements for PgConnection {
     }
 
     fn stream(&self, statement: &str, show: &mut dyn FnMut(&Row) -> Result<()>) -> Result<()> {
+        self.wait_for_all()?;
         let nothing: [&(dyn ToSql + Sync); 0] = [];
         let wire = self.wire.borrow();
         let Wire {
@@ -364,25 +376,25 @@ impl Statements for PgConnection {
         self.changed();
         match self.posted.borrow().len() < POSTED_MAX {
             true => Ok(()),
-            false => self.settle(),
+            false => self.wait_for_all(),
         }
     }
 
+    fn expect(&self, table: &'static str, rows: usize) {
+        let mut all = self.ids.borrow_mut();
+        all.entry(table).or_default().rows_a_job = i64::try_from(rows).unwrap_or(1);
+    }
+
     fn new_id(&self, table: &'static str) -> Result<i64> {
-        let set_aside = |ids: &mut HashMap<&str, Vec<i64>>| ids.get_mut(table)?.pop();
-        if let Some(id) = set_aside(&mut self.ids.borrow_mut()) {
-            return Ok(id);
+        let mut all = self.ids.borrow_mut();
+        let of_table = all.entry(table).or_default();
+        if of_table.ids.is_empty() {
+            // The other jobs of the group are taken to be alike.
+            let count = of_table.rows_a_job.max(1) * self.jobs.get();
+            of_table.ids = self.new_ids(table, count.clamp(1, IDS_AT_ONCE_MAX))?;
         }
-        let wanted = params! { ":table": table, ":count": self.ids_at_once.get() };
-        let rows = self.query(NEW_IDS, wanted)?;
-        let mut ids: Vec<i64> = rows
-            .iter()
-            .map(|row| Ok(row.try_get(0)?))
-            .collect::<Result<_>>()?;
-        ids.sort_unstable_by(|one, other| other.cmp(one));
-        let first = ids.pop();
-        self.ids.borrow_mut().insert(table, ids);
-        first.ok_or_else(|| Error::unexpected("a query returned no rows"))
+        let id = of_table.ids.pop();
+        id.ok_or_else(|| Error::unexpected("a query returned no rows"))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::store::engine::session::{KeyOf, Keys, Known};
 pub(crate) struct PgKeys {
     /// What the group will ask for and was not looked up yet.
     wanted: Vec<OwnKey>,
-    /// What was looked up, or written since.
+    /// What was looked up, and not written since.
     known: HashMap<OwnKey, Option<Known>>,
 }
 

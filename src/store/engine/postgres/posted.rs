@@ -9,7 +9,8 @@ use postgres::Error as PgError;
 use tokio_postgres::Client;
 
 use crate::error::Result;
-use crate::store::engine::postgres::client::{Prepared, check_rows};
+use crate::store::engine::conn::check_rows;
+use crate::store::engine::postgres::client::Prepared;
 use crate::store::engine::postgres::value::Parameter;
 
 /// A statement that is not sent yet.

@@ -95,8 +95,8 @@ impl Session for PgSession {
         Ok(())
     }
 
-    fn settle(&mut self) -> Result<()> {
-        self.connection.settle()
+    fn wait_for_all(&mut self) -> Result<()> {
+        self.connection.wait_for_all()
     }
 
     /// Counts the commit, so that other processes see that something was written.
@@ -105,7 +105,7 @@ impl Session for PgSession {
             "update hookbox_node set commits = commits + 1 where id = :node",
             params! { ":node": self.node_id() },
         )?;
-        self.settle()
+        self.wait_for_all()
     }
 
     fn commit(&mut self) -> Result<()> {
@@ -116,7 +116,7 @@ impl Session for PgSession {
     }
 
     fn roll_back(&mut self) -> Result<()> {
-        self.connection.forget_posted();
+        self.connection.forget();
         match std::mem::take(&mut self.is_open) && !self.connection.is_closed() {
             true => self.connection.batch("rollback"),
             false => Ok(()),
@@ -130,6 +130,7 @@ impl Session for PgSession {
     fn end_job(&mut self, is_undone: bool) -> Result<()> {
         if is_undone {
             self.keys.forget();
+            self.connection.forget();
         }
         self.connection.batch(match is_undone {
             true => "rollback to savepoint job; release savepoint job",

@@ -128,7 +128,7 @@ impl Session for SqliteSession {
     }
 
     /// Nothing is left to wait for: each statement is done when it returns.
-    fn settle(&mut self) -> Result<()> {
+    fn wait_for_all(&mut self) -> Result<()> {
         Ok(())
     }
 
