@@ -53,6 +53,10 @@ fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
     wait_until("the others to have its lanes", || {
         (lanes(&here) == [3, 3]).then_some(())
     });
+    // What the next one sent and did not record yet would be sent again.
+    wait_until("all to be recorded", || {
+        (here.json(&["stats"])["pending"] == 0).then_some(())
+    });
     let clock = SystemClock::new();
     assert_eq!(third.signal("KILL"), None);
     assert_eq!(first.push("k2", PUSH.as_bytes()).0, 202);
