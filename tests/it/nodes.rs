@@ -1,7 +1,6 @@
 //! Several nodes over one database on a server: each lane is one node's, and a dead node's go on.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -12,7 +11,7 @@ use hookbox::store::{Missing, Store};
 use hookbox::time::{Clock, SystemClock};
 
 use crate::support::{
-    NOON, PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until,
+    NOON, OwnServer, PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until,
 };
 
 /// How many lanes each node has.
@@ -288,42 +287,4 @@ fn a_standby_that_takes_over_has_all_that_was_accepted() {
         standby.control("promote");
     });
     traffic.end("1 fail-over", 1);
-}
-
-/// A server that belongs to one test, which may harm it.
-struct OwnServer {
-    folder: String,
-    url: String,
-}
-
-impl OwnServer {
-    fn start(arguments: &[&str]) -> OwnServer {
-        let output = script().args(arguments).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let url = String::from_utf8(output.stdout).unwrap().trim().to_owned();
-        let folder = match url.split_once("host=") {
-            Some((_, folder)) => folder.to_owned(),
-            None => {
-                let (_, last) = url.split_once(',').unwrap();
-                last.split('/').next().unwrap().replace("%2F", "/")
-            }
-        };
-        OwnServer { folder, url }
-    }
-
-    fn control(&self, what: &str) {
-        let status = script().args([what, &self.folder]).status().unwrap();
-        assert!(status.success(), "{what}");
-    }
-}
-
-impl Drop for OwnServer {
-    fn drop(&mut self) {
-        // A test that fails already is to say why itself.
-        let _ = script().args(["stop", &self.folder]).status();
-    }
-}
-
-fn script() -> Command {
-    Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.ci/postgres"))
 }

@@ -12,7 +12,9 @@ use serde_json::json;
 
 use crate::embedded::{add_ci, free};
 use crate::outbox::{BAD_ROWS, insert_of};
-use crate::support::{GOGS_SECRET, NOON, PUSH, Receiver, Served, TestDb, no_server, wait_until};
+use crate::support::{
+    GOGS_SECRET, NOON, OwnServer, PUSH, Receiver, Served, TestDb, no_server, wait_until,
+};
 
 /// A connection to the database as an application has it.
 fn app(here: &TestDb) -> Client {
@@ -532,4 +534,34 @@ fn of_a_group_only_the_event_that_the_server_refuses_fails() {
         ..NewEvent::new("good", "{}")
     };
     assert!(!store.accept(again, NOON).unwrap().duplicate);
+}
+
+#[test]
+fn a_server_that_takes_tls_alone_is_spoken_to_by_tls_and_its_certificate_is_checked() {
+    if no_server() {
+        return;
+    }
+    let server = OwnServer::start(&["tls"]);
+    let (address, _) = server.url.split_once('?').unwrap();
+    let here = TestDb::in_file();
+    let init = |url: &str| here.run(&["init", "--db", url]);
+    let made = init(&server.url);
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let served = here.serve_with(&["--db", &server.url]);
+    assert_eq!(served.ask("GET", "/readyz", &[], "").0, 200);
+    served.stop_and_read_log();
+    let other = here.folder.path().join("other.pem");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    std::fs::write(&other, made.cert.pem()).unwrap();
+    let required = format!("{address}?sslmode=require");
+    let of_other = format!("{required}&sslrootcert={}", other.display());
+    for (url, why) in [
+        (format!("{address}?sslmode=disable"), "no encryption"),
+        (required, "invalid peer certificate: "),
+        (of_other, "invalid peer certificate: "),
+    ] {
+        let refused = init(&url);
+        assert_ne!(refused.code, 0, "{url}");
+        assert!(refused.stderr.contains(why), "{url}: {}", refused.stderr);
+    }
 }

@@ -6,6 +6,7 @@
 mod auth;
 mod proxy;
 mod tls;
+mod trust;
 
 use std::fmt;
 use std::str::FromStr;
@@ -24,6 +25,7 @@ use crate::time::show_span;
 pub use auth::Auth;
 pub use proxy::ProxyUrl;
 pub use tls::{Authorities, ClientCertificate};
+pub(crate) use trust::trusting;
 
 /// Headers of an endpoint, at most.
 const HEADERS_MAX: usize = 32;

@@ -1,37 +1,20 @@
 //! TLS to an endpoint: trusted roots, client certificate, plain error messages.
 //!
-//! It uses rustls with our own certificate check. A certificate in the `--ca` file is trusted as it is,
-//! even if it is the server's own, as `openssl req -x509` makes it. Nothing is ever sent without a check.
+//! Which servers are trusted says [`trusting`]; nothing is ever sent without a check.
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
-    SignatureScheme, StreamOwned,
-};
+use rustls::{CertificateError, ClientConfig, ClientConnection, StreamOwned};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls_pki_types::{PrivateKeyDer, ServerName};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
 };
 
-use crate::model::connection::Connection;
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> =
-    LazyLock::new(|| Arc::new(ring::default_provider()));
-
-/// Mozilla's trusted certificate authorities, for endpoints without a CA file of their own.
-static PUBLIC_ROOTS: LazyLock<Arc<RootCertStore>> = LazyLock::new(|| {
-    Arc::new(RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    })
-});
+use crate::model::connection::{Connection, trusting};
 
 /// Wraps a connection in TLS if the URL is https.
 pub(super) struct TlsConnector(Arc<ClientConfig>);
@@ -42,23 +25,7 @@ impl TlsConnector {
     /// # Errors
     /// Why it cannot be created: a file holds no certificate, or certificate and key do not fit.
     pub(super) fn new(connection: &Connection) -> Result<TlsConnector, String> {
-        let (roots, own) = match &connection.ca {
-            None => (PUBLIC_ROOTS.clone(), Vec::new()),
-            Some(ca) => {
-                let own = ca.certificates();
-                let mut roots = RootCertStore::empty();
-                roots.add_parsable_certificates(own.iter().cloned());
-                (Arc::new(roots), own)
-            }
-        };
-        let inner = WebPkiServerVerifier::builder_with_provider(roots, PROVIDER.clone())
-            .build()
-            .map_err(|error| format!("the certificates of --ca cannot be used: {error}"))?;
-        let config = ClientConfig::builder_with_provider(PROVIDER.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier { inner, own }));
+        let config = trusting(connection.ca.as_ref())?;
         let config = match &connection.client_cert {
             None => config.with_no_client_auth(),
             Some(certificate) => {
@@ -153,75 +120,6 @@ impl Transport for Encrypted {
     fn is_tls(&self) -> bool {
         true
     }
-}
-
-/// Checks a server's certificate in the standard way.
-///
-/// It also accepts a certificate that is in the endpoint's CA file byte for byte, unless it has expired.
-#[derive(Debug)]
-struct Verifier {
-    inner: Arc<WebPkiServerVerifier>,
-    own: Vec<CertificateDer<'static>>,
-}
-
-impl ServerCertVerifier for Verifier {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let checked = self.inner.verify_server_cert(
-            end_entity,
-            intermediates,
-            server_name,
-            ocsp_response,
-            now,
-        );
-        match checked {
-            Err(rustls::Error::InvalidCertificate(why))
-                if self.own.contains(end_entity) && !is_of_time(&why) =>
-            {
-                Ok(ServerCertVerified::assertion())
-            }
-            checked => checked,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.inner.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
-    }
-}
-
-/// Whether a certificate is refused because it has expired or is not valid yet.
-fn is_of_time(why: &CertificateError) -> bool {
-    matches!(
-        why,
-        CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. }
-    )
 }
 
 fn failed(why: &str) -> ureq::Error {

@@ -6,6 +6,7 @@
 mod bench;
 mod filled;
 mod http;
+mod own_server;
 pub mod proxy;
 mod receiver;
 mod samples;
@@ -19,6 +20,7 @@ pub mod webdriver;
 
 pub use bench::Bench;
 pub use http::{ask, connect, raw, try_ask};
+pub use own_server::OwnServer;
 pub use receiver::{ReceivedRequest, Receiver, closed_port, listener, serve_each};
 pub use samples::{DAY, GOGS_SECRET, HOUR, NOON, PUSH, at, event};
 pub use script::{Script, replied, replied_with, unreachable};

@@ -6,14 +6,12 @@
 use std::path::Path;
 
 use percent_encoding::percent_decode_str;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error::{Error, Result};
-use crate::model::connection::Authorities;
+use crate::model::connection::{Authorities, trusting};
 
 /// The parameters of a URL that are read here, and the URL without them.
 pub(super) struct Parameters {
@@ -75,22 +73,15 @@ impl Parameters {
             None if is_local => return Ok(None),
             _ => {}
         }
-        let mut roots = RootCertStore {
-            roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-        };
-        if let Some(path) = &self.root {
+        let own = self.root.as_ref().map(|path| {
             let pem = std::fs::read_to_string(path)
                 .map_err(|error| Error::io_at("read", Path::new(path), error))?;
-            let own: Authorities = pem
-                .parse()
-                .map_err(|error: Error| Error::misuse(format!("sslrootcert {path}: {error}")))?;
-            roots = RootCertStore::empty();
-            roots.add_parsable_certificates(own.certificates());
-        }
-        let config = ClientConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::misuse(error.to_string()))?
-            .with_root_certificates(roots)
+            pem.parse::<Authorities>()
+                .map_err(|error| Error::misuse(format!("sslrootcert {path}: {error}")))
+        });
+        let own = own.transpose()?;
+        let config = trusting(own.as_ref())
+            .map_err(|error| Error::misuse(format!("TLS to the database: {error}")))?
             .with_no_client_auth();
         Ok(Some(MakeRustlsConnect::new(config)))
     }
