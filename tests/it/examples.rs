@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Receiver, TestDb, is_missing, no_server};
+use crate::support::{Receiver, TestDb, is_missing, no_server, send_signal, try_ask, wait_until};
 
 const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
 
@@ -209,4 +209,41 @@ fn the_receiver_in_node_takes_what_is_genuine() {
     if !is_missing("node", &["--version"], "apt-get install nodejs") {
         takes_what_is_genuine(run("node", &[&example("receiver.mjs")]));
     }
+}
+
+#[test]
+fn three_nodes_serve_one_database_and_end_together() {
+    let Some(here) = TestDb::on_server() else {
+        return;
+    };
+    let from = fastrand::u16(20_000..30_000);
+    let hookbox = PathBuf::from(env!("CARGO_BIN_EXE_hookbox"));
+    let path = std::env::var("PATH").unwrap();
+    let mut nodes = Command::new("sh")
+        .args([
+            &example("three-nodes.sh"),
+            &here.location(),
+            &from.to_string(),
+        ])
+        .env(
+            "PATH",
+            format!("{}:{path}", hookbox.parent().unwrap().display()),
+        )
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    for node in 11..14 {
+        let ready = format!("http://127.0.0.1:{}/readyz", from + node);
+        wait_until("a node to be ready", || {
+            let answered = try_ask("GET", &ready, &[], "").ok()?;
+            (answered.0 == 200).then_some(())
+        });
+    }
+    let living = "select count(*) from hookbox_node where id <> 0";
+    assert_eq!(here.query(living)[0].get::<_, i64>(0), 3);
+    send_signal(nodes.id(), "TERM");
+    assert!(nodes.wait().unwrap().success());
+    wait_until("all to have left", || {
+        (here.query(living)[0].get::<_, i64>(0) == 0).then_some(())
+    });
 }
