@@ -71,6 +71,33 @@ fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
 }
 
 #[test]
+fn a_node_with_a_long_backlog_has_few_other_lanes() {
+    if no_server() {
+        return;
+    }
+    let here = TestDb::new();
+    for (name, types) in [("hot", "a"), ("b", "b"), ("c", "c"), ("d", "d")] {
+        here.add_endpoint(name, "http://127.0.0.1:9/", &["--types", types]);
+    }
+    let store = Store::open(here.location(), Missing::Refuse).unwrap();
+    let (sender, answers) = channel();
+    for _ in 0..5_000 {
+        let sender = sender.clone();
+        store.accept_then(NewEvent::new("a", "{}"), NOON, move |result| {
+            sender.send(result.is_ok()).unwrap();
+        });
+    }
+    drop(sender);
+    assert!(answers.iter().all(|accepted| accepted));
+    let _nodes = (here.serve(), here.serve());
+    wait_until("the lanes to be divided", || {
+        let mut lanes = lanes(&here);
+        lanes.sort_unstable();
+        (lanes == [1, 3]).then_some(())
+    });
+}
+
+#[test]
 fn a_key_that_two_processes_take_at_the_same_moment_is_one_event() {
     if no_server() {
         return;

@@ -6,10 +6,10 @@
 
 use std::ops::ControlFlow;
 
-use super::later::{Later, Table};
 #[cfg(feature = "postgres")]
 use super::postgres::client::{self, Statements};
-use super::value::{FromValue, Params, Unfit, Value};
+pub(crate) use super::value::params;
+use super::value::{FromValue, Params, Unfit, Value, check_rows};
 use crate::error::{Error, Result};
 
 /// A handle to a connection of the engine.
@@ -39,14 +39,6 @@ pub(in crate::store::engine) mod sealed {
     pub trait Sealed {}
 }
 
-/// Parameters by name: `params! { ":id": id }`.
-macro_rules! params {
-    ($($name:literal : $value:expr),* $(,)?) => {
-        &[$(($name, &$value as &dyn $crate::store::engine::value::ToValue)),*]
-    };
-}
-pub(crate) use params;
-
 impl<'c> Conn<'c> {
     pub(in crate::store::engine) fn sqlite(connection: &'c rusqlite::Connection) -> Conn<'c> {
         Conn(Engine::Sqlite(connection))
@@ -73,12 +65,7 @@ impl<'c> Conn<'c> {
         }
     }
 
-    /// The connection for statements that the caller does not wait for.
-    pub(crate) fn later(self) -> Later<'c> {
-        Later(self)
-    }
-
-    /// As [`Later::run`]; the statement must change so many rows, if they are given.
+    /// Runs a statement that the caller does not wait for; it must change so many rows, if they are given.
     pub(super) fn post(
         self,
         statement: &str,
@@ -101,21 +88,21 @@ impl<'c> Conn<'c> {
         }
     }
 
-    /// As [`Later::expect`].
-    pub(super) fn expect(self, #[allow(unused)] table: Table, #[allow(unused)] rows: usize) {
+    /// Says how many rows come into a table.
+    pub(super) fn expect(self, #[allow(unused)] table: &'static str, #[allow(unused)] rows: usize) {
         match self.0 {
             Engine::Sqlite(_) => {}
             #[cfg(feature = "postgres")]
-            Engine::Postgres(connection) => connection.expect(table.name(), rows),
+            Engine::Postgres(connection) => connection.expect(table, rows),
         }
     }
 
-    /// As [`Later::new_id`].
-    pub(super) fn new_id(self, #[allow(unused)] table: Table) -> Result<Option<i64>> {
+    /// The id for the next row of a table; none where SQLite gives it when the row is inserted.
+    pub(super) fn new_id(self, #[allow(unused)] table: &'static str) -> Result<Option<i64>> {
         match self.0 {
             Engine::Sqlite(_) => Ok(None),
             #[cfg(feature = "postgres")]
-            Engine::Postgres(connection) => connection.new_id(table.name()).map(Some),
+            Engine::Postgres(connection) => connection.new_id(table).map(Some),
         }
     }
 
@@ -271,16 +258,6 @@ fn prepared<'c>(
         prepared.raw_bind_parameter(index, value)?;
     }
     Ok(prepared)
-}
-
-/// Checks how many rows a statement changed.
-pub(super) fn check_rows(changed: usize, wanted: Option<usize>) -> Result<()> {
-    match wanted {
-        Some(rows) if rows != changed => Err(Error::unexpected(format!(
-            "a statement changed {changed} rows instead of {rows}"
-        ))),
-        _ => Ok(()),
-    }
 }
 
 /// A row that a statement returned.

@@ -11,7 +11,7 @@ use crate::store::engine::value::Params;
 
 /// A connection that statements are handed to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Later<'c>(pub(super) Conn<'c>);
+pub(crate) struct Later<'c>(Conn<'c>);
 
 /// The tables whose rows get their ids before they are inserted, where the ids are the server's.
 #[derive(Debug, Clone, Copy)]
@@ -21,12 +21,18 @@ pub(crate) enum Table {
 }
 
 impl Table {
-    #[cfg(feature = "postgres")]
-    pub(super) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Table::Event => "hookbox_event",
             Table::Delivery => "hookbox_delivery",
         }
+    }
+}
+
+impl<'c> Conn<'c> {
+    /// The connection for statements that the caller does not wait for.
+    pub(crate) fn later(self) -> Later<'c> {
+        Later(self)
     }
 }
 
@@ -60,11 +66,11 @@ impl Later<'_> {
 
     /// Says how many rows the job is about to add to a table, so that their ids come together.
     pub(crate) fn expect(self, table: Table, rows: usize) {
-        self.0.expect(table, rows);
+        self.0.expect(table.name(), rows);
     }
 
     /// The id for the next row of a table; none where SQLite gives it when the row is inserted.
     pub(crate) fn new_id(self, table: Table) -> Result<Option<i64>> {
-        self.0.new_id(table)
+        self.0.new_id(table.name())
     }
 }

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use crate::error::{Error, Result as Done};
+
 /// The value of a column or of a parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value<'v> {
@@ -33,6 +35,24 @@ pub(crate) trait ToValue {
 
 /// The parameters of a statement: each name with its value.
 pub(crate) type Params<'p> = &'p [(&'p str, &'p dyn ToValue)];
+
+/// Parameters by name: `params! { ":id": id }`.
+macro_rules! params {
+    ($($name:literal : $value:expr),* $(,)?) => {
+        &[$(($name, &$value as &dyn $crate::store::engine::value::ToValue)),*]
+    };
+}
+pub(crate) use params;
+
+/// Checks how many rows a statement changed.
+pub(super) fn check_rows(changed: usize, wanted: Option<usize>) -> Done<()> {
+    match wanted {
+        Some(rows) if rows != changed => Err(Error::unexpected(format!(
+            "a statement changed {changed} rows instead of {rows}"
+        ))),
+        _ => Ok(()),
+    }
+}
 
 /// A type that can be read from a column.
 pub(crate) trait FromValue: Sized {

@@ -11,11 +11,11 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, GenericClient, Row, Transaction};
 
 use crate::error::Result;
-use crate::store::engine::conn::{AppConnection, Conn, check_rows, sealed};
+use crate::store::engine::conn::{AppConnection, Conn, sealed};
 use crate::store::engine::postgres::client::{Statements, bound};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::Parameter;
-use crate::store::engine::value::Params;
+use crate::store::engine::value::{Params, check_rows};
 
 /// A statement with its values, for a connection that is waited for without blocking.
 pub(crate) struct Bound {

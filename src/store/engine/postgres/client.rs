@@ -17,12 +17,11 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio_postgres::Client;
 
 use crate::error::{Error, Result};
-use crate::store::engine::conn::{check_rows, params};
 use crate::store::engine::postgres::fault::is_read_only;
-use crate::store::engine::postgres::posted::{Posted, all_sent};
+use crate::store::engine::postgres::posted::{Posted, Prepared, all_sent};
 use crate::store::engine::postgres::translate::translate;
 use crate::store::engine::postgres::value::{Column, Parameter};
-use crate::store::engine::value::{Params, Value};
+use crate::store::engine::value::{Params, Value, check_rows, params};
 
 /// Prepared statements kept for a connection: more than the program has. Lists build theirs from filters.
 const STATEMENTS_KEPT: usize = 256;
@@ -193,11 +192,6 @@ pub(in crate::store::engine) trait Statements {
         let id = self.new_ids(table, 1)?.pop();
         id.ok_or_else(|| Error::unexpected("a query returned no rows"))
     }
-}
-
-pub(super) struct Prepared {
-    pub(super) statement: Statement,
-    names: Vec<String>,
 }
 
 impl PgConnection {

@@ -2,6 +2,7 @@
 //! keys are stored in it.
 
 pub(crate) mod app;
+mod balance;
 pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod keys;

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::id::EndpointId;
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::lanes::{Lease, Phase};
+use crate::store::engine::postgres::balance::Balance;
 use crate::store::engine::postgres::client::PgConnection;
 use crate::store::engine::postgres::open::Server;
 use crate::store::engine::postgres::session::NO_NODE;
@@ -167,20 +168,16 @@ impl Keeper {
         let before = self.published.lanes.leases();
         self.hand_over(&before)?;
         let mut leases = self.renew(&before)?;
-        let share = self.share()?;
-        let held = leases.len();
-        if held < share {
-            leases.extend(self.take(share - held)?);
-        }
-        let mut excess = leases
-            .values()
-            .filter(|lease| lease.phase == Phase::Held)
-            .count()
-            .saturating_sub(share);
-        for lease in leases.values_mut() {
-            if excess > 0 && lease.phase == Phase::Held {
+        self.make_lanes()?;
+        let balance = self.balance()?;
+        let wanted = balance.to_take(leases.keys().copied(), self.free()?);
+        leases.extend(self.take(&wanted)?);
+        let held = leases
+            .iter()
+            .filter(|(_, lease)| lease.phase == Phase::Held);
+        for endpoint in balance.to_give(held.map(|(endpoint, _)| *endpoint)) {
+            if let Some(lease) = leases.get_mut(&endpoint) {
                 lease.phase = Phase::Draining;
-                excess -= 1;
             }
         }
         self.bury()?;
@@ -237,8 +234,8 @@ impl Keeper {
         Ok(renewed.into_iter().map(with_phase).collect())
     }
 
-    /// How many lanes each node has, at most, where they are shared out evenly.
-    fn share(&self) -> Result<usize> {
+    /// Makes the lanes of new endpoints.
+    fn make_lanes(&self) -> Result<()> {
         self.conn().run(
             "insert into hookbox_lane (endpoint_id)
              select id from hookbox_endpoint as p
@@ -247,17 +244,51 @@ impl Keeper {
              on conflict do nothing",
             &[],
         )?;
-        let (lanes, nodes): (usize, usize) = self.conn().one(
-            &format!(
-                "select
-                     (select count(*) from hookbox_lane),
-                     (select count(*) from hookbox_node where {})",
-                living()
-            ),
+        Ok(())
+    }
+
+    fn balance(&self) -> Result<Balance> {
+        let pending = self.conn().all(
+            "select p.id, (
+                 select coalesce(cast(sum(t.value) as bigint), 0) from hookbox_node_tally as t
+                 where t.of = 'endpoint' and t.id = p.id and t.what = 'pending'
+             )
+             from hookbox_endpoint as p
+             where p.removed_ms is null",
             &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(lanes.div_ceil(nodes.max(1)))
+        let others = self.conn().all(
+            &format!(
+                "select id from hookbox_node where {} and id <> :node",
+                living()
+            ),
+            params! { ":node": self.node },
+            |row| row.get(0),
+        )?;
+        let held = self.conn().all(
+            &format!(
+                "select node_id, endpoint_id from hookbox_lane
+                 where node_id <> :node and until_ms >= {NOW}"
+            ),
+            params! { ":node": self.node },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(Balance::new(pending, others, held))
+    }
+
+    /// Lanes that nobody has, of endpoints that are there.
+    fn free(&self) -> Result<Vec<EndpointId>> {
+        self.conn().all(
+            &format!(
+                "select l.endpoint_id
+                 from hookbox_lane as l
+                 join hookbox_endpoint as p on p.id = l.endpoint_id
+                 where p.removed_ms is null and (l.node_id is null or l.until_ms < {NOW})"
+            ),
+            &[],
+            |row| row.get(0),
+        )
     }
 
     /// Whether no node that lives is older.
@@ -272,22 +303,29 @@ impl Keeper {
         )
     }
 
-    /// Takes lanes that nobody has.
-    fn take(&self, most: usize) -> Result<HashMap<EndpointId, Lease>> {
+    /// Takes these lanes, as far as nobody has them.
+    fn take(&self, wanted: &[EndpointId]) -> Result<HashMap<EndpointId, Lease>> {
+        if wanted.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let wanted: Vec<i64> = wanted.iter().map(|endpoint| endpoint.0).collect();
         let taken = self.conn().all::<(EndpointId, i64)>(
             &format!(
                 "update hookbox_lane
                  set node_id = :node, until_ms = {NOW} + :lease, token = token + 1
                  where (endpoint_id, slice) in (
                      select endpoint_id, slice from hookbox_lane
-                     where node_id is null or until_ms < {NOW}
-                     order by endpoint_id
-                     limit :most
+                     where (node_id is null or until_ms < {NOW})
+                         and endpoint_id in (select value from json_each(:wanted))
                      for update skip locked
                  )
                  returning endpoint_id, token"
             ),
-            params! { ":node": self.node, ":lease": LEASE_MS, ":most": most },
+            params! {
+                ":node": self.node,
+                ":lease": LEASE_MS,
+                ":wanted": serde_json::json!(wanted).to_string(),
+            },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
         let held = |(endpoint, token)| {

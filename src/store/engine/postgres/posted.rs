@@ -5,13 +5,18 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 
-use postgres::Error as PgError;
+use postgres::{Error as PgError, Statement};
 use tokio_postgres::Client;
 
 use crate::error::Result;
-use crate::store::engine::conn::check_rows;
-use crate::store::engine::postgres::client::Prepared;
 use crate::store::engine::postgres::value::Parameter;
+use crate::store::engine::value::check_rows;
+
+/// A statement that the server knows, with the names of its parameters.
+pub(super) struct Prepared {
+    pub(super) statement: Statement,
+    pub(super) names: Vec<String>,
+}
 
 /// A statement that is not sent yet.
 pub(super) enum Posted {
