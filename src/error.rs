@@ -221,6 +221,11 @@ impl fmt::Display for Error {
             | Error::NotFound(text)
             | Error::Refused(text)
             | Error::Closed(text) => f.write_str(text),
+            // A URL is shown without its password.
+            Error::NoDatabase(place) if place.contains("://") => write!(
+                f,
+                "hookbox's tables are not at {place}; make them with `hookbox init` and this URL, or name another"
+            ),
             Error::NoDatabase(place) => write!(
                 f,
                 "no database at {place}; make one with `hookbox init --db {place}`, or name another with --db"

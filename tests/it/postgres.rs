@@ -555,10 +555,17 @@ fn a_server_that_takes_tls_alone_is_spoken_to_by_tls_and_its_certificate_is_chec
     std::fs::write(&other, made.cert.pem()).unwrap();
     let required = format!("{address}?sslmode=require");
     let of_other = format!("{required}&sslrootcert={}", other.display());
+    let of_no_database = server.url.replace("/postgres?", "/nothing?");
+    let nobody = "postgres://localhost:1/hookbox".to_owned();
     for (url, why) in [
-        (format!("{address}?sslmode=disable"), "no encryption"),
-        (required, "invalid peer certificate: "),
+        (
+            format!("{address}?sslmode=disable"),
+            "write sslmode=require",
+        ),
+        (required, "with sslrootcert=FILE"),
         (of_other, "invalid peer certificate: "),
+        (of_no_database, "make the database first (createdb)"),
+        (nobody, "postgres://localhost:1/hookbox: "),
     ] {
         let refused = init(&url);
         assert_ne!(refused.code, 0, "{url}");

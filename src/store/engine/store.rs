@@ -234,7 +234,10 @@ impl Store {
     pub fn limit(&self, limits: Limits) -> Result<()> {
         let Some(path) = self.inner.location.file() else {
             return match limits.size_max {
-                None => Ok(()),
+                None if limits.keep_free == Limits::default().keep_free => Ok(()),
+                None => Err(Error::misuse(
+                    "--keep-free is for a file; the disk of a server is watched there",
+                )),
                 Some(_) => Err(Error::misuse(
                     "--max-size is for a file; on a server keep rows by age: --keep-delivered, --keep-dead",
                 )),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use postgres::error::SqlState;
 
 use crate::error::{DatabaseFault, Error};
+use crate::store::engine::location::ServerUrl;
 
 impl From<postgres::Error> for Error {
     fn from(cause: postgres::Error) -> Error {
@@ -32,6 +33,52 @@ pub(super) fn is_read_only(error: &Error) -> bool {
     let described = cause.downcast_ref::<Described>();
     described
         .is_some_and(|Described(error)| error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION))
+}
+
+/// The error of a connection that could not be made: with the server, and what to do.
+pub(super) fn at_server(error: Error, server: &ServerUrl) -> Error {
+    match error {
+        Error::Database {
+            doing,
+            fault,
+            cause,
+        } => {
+            let why = cause.to_string();
+            let code = match cause.downcast_ref::<Described>() {
+                Some(Described(error)) => error.code().map_or("", SqlState::code),
+                None => "",
+            };
+            let said = match advice(code, &why) {
+                Some(advice) => format!("{server}: {why}; {advice}"),
+                None => format!("{server}: {why}"),
+            };
+            Error::Database {
+                doing,
+                fault,
+                cause: Arc::from(Box::<dyn std::error::Error + Send + Sync>::from(said)),
+            }
+        }
+        other => other,
+    }
+}
+
+fn advice(code: &str, why: &str) -> Option<&'static str> {
+    Some(match code {
+        "3D000" => "make the database first (createdb), or name another",
+        "28P01" => {
+            "check user and password; in a URL @ is written %40, / %2F, # %23, ? %3F and % %25"
+        }
+        "28000" if why.contains("no encryption") => "write sslmode=require into the URL",
+        "28000" => "check the user, and the server's pg_hba.conf",
+        "" if why.contains("invalid peer certificate") => {
+            "if it has an authority of its own, name that, or its own certificate, with sslrootcert=FILE"
+        }
+        "" if why.contains("lookup address") => "check the host; an @ in a password is written %40",
+        "" if why.contains("password missing") => {
+            "write it into the URL: postgres://USER:PASSWORD@HOST"
+        }
+        _ => return None,
+    })
 }
 
 fn of_code(code: &SqlState) -> (&'static str, DatabaseFault) {

@@ -14,6 +14,7 @@ use crate::store::engine::conn::Conn;
 use crate::store::engine::location::{Missing, ServerUrl};
 use crate::store::engine::moving::begun::{UNFINISHED_VERSION, unfinished};
 use crate::store::engine::postgres::client::{PgConnection, Wire, outside_runtime};
+use crate::store::engine::postgres::fault::at_server;
 use crate::store::engine::postgres::tls;
 
 /// The schema, run as it is written.
@@ -99,7 +100,8 @@ impl Server {
         let wire = outside_runtime(|| match &self.tls {
             Some(tls) => Wire::open(self.config.connect(tls.clone())),
             None => Wire::open(self.config.connect(NoTls)),
-        })?;
+        });
+        let wire = wire.map_err(|error| at_server(error, &self.url))?;
         Ok(PgConnection::new(wire))
     }
 

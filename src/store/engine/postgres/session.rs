@@ -184,8 +184,7 @@ impl Session for PgSession {
         }
         let why = self.reconnect().err().map(|error| {
             format!(
-                "{} cannot be reached: {}; nothing is taken in or recorded until it is back",
-                self.server,
+                "{}; nothing is taken in or recorded until it is back",
                 error.chain()
             )
         });
