@@ -25,6 +25,8 @@ pub enum Error {
     NotFound(String),
     /// A check failed, e.g. a signature does not match. The text says why.
     Refused(String),
+    /// This node does not have the lane of the endpoint any more: another one may send there.
+    LaneLost,
     /// There is no database of hookbox's at this path or URL. Create one with `hookbox init`.
     NoDatabase(String),
     /// The file is another program's database, and the caller did not allow what it takes to use it.
@@ -221,6 +223,9 @@ impl fmt::Display for Error {
             | Error::NotFound(text)
             | Error::Refused(text)
             | Error::Closed(text) => f.write_str(text),
+            Error::LaneLost => f.write_str(
+                "this node does not have the endpoint's lane any more; whoever has it sends what is not recorded",
+            ),
             // A URL is shown without its password.
             Error::NoDatabase(place) if place.contains("://") => write!(
                 f,

@@ -1,6 +1,7 @@
 //! Several nodes over one database on a server: each lane is one node's, and a dead node's go on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -11,7 +12,8 @@ use hookbox::store::{Missing, Store};
 use hookbox::time::{Clock, SystemClock};
 
 use crate::support::{
-    NOON, OwnServer, PUSH, Receiver, Served, TestDb, no_server, number_from, say, wait_until,
+    NOON, OwnServer, PUSH, Receiver, Served, TestDb, no_server, number_from, say, serve_each,
+    wait_until,
 };
 
 /// How many lanes each node has.
@@ -298,6 +300,45 @@ fn a_server_that_is_restarted_under_load_loses_nothing_and_no_node_need_be() {
         &format!("{restarts} restarts of the server"),
         restarts as usize,
     );
+}
+
+/// Cause: an attempt whose lane's lease had ended could not be recorded, and the delivery counted as on the wire
+/// from then on. Damage: it was sent again only after a restart.
+#[test]
+fn what_cannot_be_recorded_since_the_lease_ended_is_sent_again_without_a_restart() {
+    if no_server() {
+        return;
+    }
+    let server = OwnServer::start(&[]);
+    let here = TestDb::on_own_server(&server.url);
+    let (arrived, arrivals) = channel();
+    let (answer, answers) = channel::<()>();
+    let answers = Mutex::new(answers);
+    let address = serve_each(move |mut stream| {
+        let mut head = [0; 4_096];
+        let _ = stream.read(&mut head).unwrap();
+        arrived.send(()).unwrap();
+        let _ = answers.lock().unwrap().recv();
+        let _ =
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    });
+    here.add_endpoint("ci", &format!("http://{address}/"), &["--timeout", "60s"]);
+    let served = here.serve();
+    here.json(&["enqueue", "--type", "t", "--data", "{}"]);
+    arrivals.recv().unwrap();
+    server.control("crash");
+    // A lease lasts five rounds.
+    wait_until("the lease to end", || {
+        let failed = served.log().matches("cannot renew the leases").count();
+        (failed >= 6).then_some(())
+    });
+    // For the request on the wire, and for another one.
+    answer.send(()).unwrap();
+    answer.send(()).unwrap();
+    server.control("restart");
+    wait_until("it to be recorded", || {
+        (here.json(&["stats"])["delivered"] == 1).then_some(())
+    });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::Scheduler;
 use super::age::deadline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::attempt::{Decision, Outcome};
 use crate::model::delivery::Transition;
 use crate::model::endpoint::Endpoint;
@@ -254,20 +254,28 @@ impl Scheduler {
             }
             Err(error) => {
                 self.cannot_record = false;
-                // The delivery's row was edited by hand or similar. It stays in flight until the next
-                // start, so that it does not block the others.
                 let outer = self.store.box_id().delivery(delivery);
-                tracing::error!(
-                    delivery = outer,
-                    error = error.chain(),
-                    "cannot be recorded; set aside"
-                );
+                let is_lost = matches!(error, Error::LaneLost);
+                let error = error.chain();
+                if is_lost {
+                    tracing::warn!(delivery = outer, error, "not recorded; it is sent again");
+                } else {
+                    // The delivery's row was edited by hand or similar. It stays in flight until the next
+                    // start, so that it does not block the others.
+                    tracing::error!(delivery = outer, error, "cannot be recorded; set aside");
+                }
                 let report = self.recording.remove(&delivery);
+                let Some(lane) = self.lanes.get_mut(&endpoint) else {
+                    return;
+                };
                 // Then the hold was not written either, and the endpoint goes on.
-                if report.is_some_and(|report| report.decision.hold.is_some())
-                    && let Some(lane) = self.lanes.get_mut(&endpoint)
-                {
+                if report.is_some_and(|report| report.decision.hold.is_some()) {
                     lane.limits.hold_written();
+                }
+                if is_lost {
+                    // If the lane comes back, what is due is read anew.
+                    lane.page.release(delivery);
+                    lane.wake();
                 }
             }
             Ok(()) => {

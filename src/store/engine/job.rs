@@ -63,10 +63,7 @@ impl Fence {
                 .is_some(),
         };
         if !is_held {
-            return Err(Error::Refused(
-                "another node has this endpoint's lane now; it sends what is not recorded"
-                    .to_owned(),
-            ));
+            return Err(Error::LaneLost);
         }
         self.known.insert(endpoint);
         Ok(())
@@ -82,7 +79,7 @@ impl Tx<'_> {
     /// Makes sure that no other node works on an endpoint's lane until the transaction ends.
     ///
     /// # Errors
-    /// [`Error::Refused`] when one does.
+    /// [`Error::LaneLost`] when one does, or may do so now.
     pub(crate) fn require_lane(&mut self, endpoint: EndpointId) -> Result<()> {
         self.fence.require(self.conn, endpoint)
     }
