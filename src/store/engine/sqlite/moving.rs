@@ -19,8 +19,8 @@ use crate::store::engine::sqlite::open::{
 };
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    OLDEST, SCHEMA_VERSION, begin_with_schema, give_back_pages, is_moved_into, refuse_unfinished,
-    schema_version,
+    SCHEMA_VERSION, begin_with_schema, give_back_pages, is_moved_into, refuse_unfinished,
+    refuse_unknown, schema_version,
 };
 use crate::store::engine::value::Value;
 
@@ -53,21 +53,8 @@ impl FileSource {
         match version {
             Some(SCHEMA_VERSION) => {}
             None => return Err(Error::NoDatabase(path.display().to_string())),
-            Some(found) if found > SCHEMA_VERSION => {
-                return Err(Error::NewerSchema {
-                    path,
-                    found,
-                    known: SCHEMA_VERSION,
-                });
-            }
-            Some(found) if found < OLDEST => {
-                return Err(Error::OlderSchema {
-                    path,
-                    found,
-                    needed: OLDEST,
-                });
-            }
             Some(found) => {
+                refuse_unknown(&path, found)?;
                 return Err(Error::Refused(format!(
                     "{0} has schema version {found}; any other command, such as `hookbox stats --db {0}`, brings it up to version {SCHEMA_VERSION}; then move it",
                     path.display()

@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::lock::has_others_log;
 use crate::store::engine::sqlite::permission::{denied, give_to};
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    OLDEST, SCHEMA_VERSION, give_back_pages, make_schema, migrate, refuse_unfinished,
+    SCHEMA_VERSION, give_back_pages, make_schema, migrate, refuse_unfinished, refuse_unknown,
     schema_version,
 };
 
@@ -56,21 +56,10 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
         })
         .map_err(|error| in_own_words(error, &path))?;
     refuse_unfinished(&connection, &path)?;
+    if let Some(found) = version {
+        refuse_unknown(&path, found)?;
+    }
     match version {
-        Some(found) if found > SCHEMA_VERSION => {
-            return Err(Error::NewerSchema {
-                path,
-                found,
-                known: SCHEMA_VERSION,
-            });
-        }
-        Some(found) if found < OLDEST => {
-            return Err(Error::OlderSchema {
-                path,
-                found,
-                needed: OLDEST,
-            });
-        }
         Some(found) if found < SCHEMA_VERSION => {
             check_mode(&connection, &path, missing)?;
             migrate(&connection, &path, found)?;

@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::lock::{ServeLock, has_others_log};
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables, sync_folder};
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    OLDEST, SCHEMA_VERSION, migrate, refuse_unfinished, schema_version,
+    SCHEMA_VERSION, migrate, refuse_unfinished, refuse_unknown, schema_version,
 };
 use crate::time::Timestamp;
 
@@ -189,19 +189,7 @@ fn open_backup(path: &Path) -> Result<Connection> {
         Ok((connection, version))
     };
     match open() {
-        Ok((connection, Some(version))) if (OLDEST..=SCHEMA_VERSION).contains(&version) => {
-            Ok(connection)
-        }
-        Ok((_, Some(found))) if found < OLDEST => Err(Error::OlderSchema {
-            path: path.to_owned(),
-            found,
-            needed: OLDEST,
-        }),
-        Ok((_, Some(found))) => Err(Error::NewerSchema {
-            path: path.to_owned(),
-            found,
-            known: SCHEMA_VERSION,
-        }),
+        Ok((connection, Some(found))) => refuse_unknown(path, found).map(|()| connection),
         Ok((_, None)) => Err(Error::Refused(format!(
             "{} has none of hookbox's tables; nothing was changed",
             path.display()

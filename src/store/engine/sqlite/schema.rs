@@ -20,7 +20,7 @@ const SCHEMA: &str = include_str!("../../../../schema.sql");
 pub(crate) const SCHEMA_VERSION: i64 = 9;
 
 /// The oldest schema that files are migrated from.
-pub(crate) const OLDEST: i64 = 7;
+const OLDEST: i64 = 7;
 
 /// What leads to a schema from the one before it.
 struct Step {
@@ -43,6 +43,26 @@ const STEPS: &[Step] = &[
         replaces_tables: false,
     },
 ];
+
+/// Refuses a schema that this program can neither use nor migrate.
+pub(crate) fn refuse_unknown(path: &Path, found: i64) -> Result<()> {
+    let path = || path.to_path_buf();
+    if found > SCHEMA_VERSION {
+        return Err(Error::NewerSchema {
+            path: path(),
+            found,
+            known: SCHEMA_VERSION,
+        });
+    }
+    if found < OLDEST {
+        return Err(Error::OlderSchema {
+            path: path(),
+            found,
+            needed: OLDEST,
+        });
+    }
+    Ok(())
+}
 
 /// Migrates a file to the newest schema.
 pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Result<()> {
