@@ -119,7 +119,7 @@ impl Service {
         parts: &Parts,
         clock: Arc<dyn Clock>,
     ) -> Result<Service> {
-        let serving = store.begin_serving(&clock)?;
+        let serving = store.begin_serving(&clock)?.keep_leases()?;
         store.set_aside_what_ended_it(clock.now());
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;

@@ -4,45 +4,56 @@
 //! lives that life again, `HOOKBOX_SEEDS=N` sets how many there are.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::catch_unwind;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use hookbox::model::delivery::{DeliveryRecord, State};
 use hookbox::model::endpoint::{Endpoint, NewEndpoint};
+use hookbox::model::id::EventId;
 use hookbox::model::settings::Selection;
-use hookbox::outbound::Scheduler;
-use hookbox::store::{Missing, PAGE_MAX, ReplayOptions, Store};
+use hookbox::store::{PAGE_MAX, ReplayOptions, Store};
 use hookbox::time::{Clock, ManualClock, Timestamp};
-use net::{Crash, Net, NetState, Owed, WEATHERS, Weather};
+use net::{Net, NetState, Owed, WEATHERS, Weather};
+use nodes::Nodes;
 
-use crate::support::{NOON, event};
+use crate::support::{NOON, TestDb, event, no_server, number_from};
 
 mod net;
+mod nodes;
 
 /// Lives in a default run; `.ci/run` lives some thousands.
 const SEEDS: u64 = 60;
 
+/// Lives of nodes on a server, where each request takes far longer.
+const NODE_SEEDS: u64 = 12;
+
 const STEPS: usize = 60;
+
+/// Where a life's database is.
+enum Place<'a> {
+    File(&'a Path),
+    Server(TestDb),
+}
 
 const ENDPOINTS: [&str; 4] = ["plain", "ordered", "nightly", "paced"];
 
 struct Life {
-    file: std::path::PathBuf,
     random: fastrand::Rng,
     clock: Arc<ManualClock>,
     net: Arc<Net>,
-    process: Option<(Store, Scheduler)>,
+    nodes: Arc<Nodes>,
     /// Events that were taken in.
-    accepted: i64,
+    accepted: Vec<EventId>,
     replays: HashMap<Owed, usize>,
     sets_clock: bool,
 }
 
 impl Life {
-    fn begin(folder: &Path, seed: u64) -> Life {
+    /// A life in a file, or on a server.
+    fn begin(place: Place<'_>, seed: u64) -> Life {
         let mut random = fastrand::Rng::with_seed(seed);
         let clock = Arc::new(ManualClock::at(NOON));
         let state = NetState {
@@ -51,28 +62,33 @@ impl Life {
                 .iter()
                 .map(|name| ((*name).to_owned(), Weather::Up))
                 .collect(),
-            store: None,
             taken: HashMap::new(),
             lost: HashMap::new(),
+            is_harmful: matches!(place, Place::Server(_)),
             dies_in: None,
+            paced: Vec::new(),
             is_clock_set: false,
             broken: Vec::new(),
         };
+        let nodes = match place {
+            Place::File(folder) => Nodes::on_file(folder, clock.clone(), random.fork()),
+            Place::Server(database) => Nodes::on_server(database, clock.clone(), random.fork()),
+        };
         let net = Arc::new(Net {
             clock: clock.clone(),
+            nodes: OnceLock::from(Arc::new(nodes)),
             state: Mutex::new(state),
         });
-        let mut life = Life {
-            file: folder.join("hookbox.db"),
+        let life = Life {
             sets_clock: random.u8(0..4) == 0,
             random,
             clock,
+            nodes: net.nodes.get().unwrap().clone(),
             net,
-            process: None,
-            accepted: 0,
+            accepted: Vec::new(),
             replays: HashMap::new(),
         };
-        life.start();
+        life.nodes.start_all(&life.net);
         for name in ENDPOINTS {
             let mut new = NewEndpoint::new(name, "http://127.0.0.1:9/hook".parse().unwrap());
             match name {
@@ -97,31 +113,43 @@ impl Life {
             }
             life.store().add_endpoint(new, NOON).unwrap();
         }
+        life.nodes.wait_until_known(&ENDPOINTS);
         life
     }
 
-    fn store(&self) -> &Store {
-        &self.process.as_ref().expect("a process runs").0
+    fn store(&self) -> Store {
+        self.nodes.store()
     }
 
-    /// A process begins, whatever became of the one before.
-    fn start(&mut self) {
-        self.process = None;
-        self.net.state.lock().unwrap().store = None;
-        let store = Store::open(&self.file, Missing::Create).unwrap();
-        let seed = self.random.u64(..);
-        let scheduler = Scheduler::new(store.clone(), self.clock.clone(), self.net.clone(), seed);
-        self.net.state.lock().unwrap().store = Some(store.clone());
-        self.process = Some((store, scheduler.unwrap()));
-    }
-
-    /// Does what is due; when the process dies over it, another one begins.
+    /// All that are awake do what is due.
     fn run(&mut self) {
-        let (_, scheduler) = self.process.as_mut().expect("a process runs");
-        match catch_unwind(AssertUnwindSafe(|| scheduler.run_due())) {
-            Ok(done) => drop(done.unwrap()),
-            Err(why) if why.is::<Crash>() => self.start(),
-            Err(why) => resume_unwind(why),
+        self.nodes.live(&self.net);
+    }
+
+    /// An event comes to some node. One that cannot reach the database does not take it.
+    fn accept(&mut self) {
+        let node = self.nodes.any();
+        let now = self.clock.now();
+        let Some(store) = self.nodes.store_of(node) else {
+            return;
+        };
+        match store.accept(event("push"), now) {
+            Ok(accepted) => self.accepted.push(accepted.id),
+            Err(error) => assert!(!self.nodes.has_way(node), "{error:?}"),
+        }
+    }
+
+    /// What becomes of nodes, where there are several.
+    fn harm(&mut self) {
+        let node = self.nodes.any();
+        match self.random.u8(0..8) {
+            0 => self.nodes.kill(node),
+            1 => self.nodes.stop(node),
+            2 | 3 => self.nodes.start(node, &self.net),
+            4 => self.nodes.cut(node),
+            5 => self.nodes.mend(node),
+            6 => self.nodes.toggle_sleep(node),
+            _ => self.nodes.harm_all(),
         }
     }
 
@@ -153,8 +181,7 @@ impl Life {
         match self.random.u8(0..20) {
             0..8 => {
                 for _ in 0..self.random.usize(1..4) {
-                    self.store().accept(event("push"), now).unwrap();
-                    self.accepted += 1;
+                    self.accept();
                 }
             }
             8..11 => {
@@ -162,12 +189,15 @@ impl Life {
                 let mut net = self.net.state.lock().unwrap();
                 net.weather.insert(endpoint.to_owned(), weather);
             }
-            11 => drop(
-                self.store()
-                    .hold_endpoint(endpoint, "by chance", now)
-                    .unwrap(),
-            ),
-            12 | 13 => drop(self.store().resume_endpoint(endpoint).unwrap()),
+            11 => {
+                let held = self.store().hold_endpoint(endpoint, "by chance", now);
+                held.unwrap();
+                self.nodes.wait_until_known(&[endpoint]);
+            }
+            12 | 13 => {
+                self.store().resume_endpoint(endpoint).unwrap();
+                self.nodes.wait_until_known(&[endpoint]);
+            }
             14 => {
                 if let Some(row) = self.any(&[State::Delivered, State::Dead, State::Cancelled]) {
                     let asked = vec![row.id];
@@ -185,7 +215,11 @@ impl Life {
                     self.store().cancel(row.id, now).unwrap();
                 }
             }
-            16 => self.start(),
+            16 if self.nodes.are_several() => self.harm(),
+            16 => {
+                self.nodes.stop(0);
+                self.nodes.start(0, &self.net);
+            }
             17 => {
                 let sends = self.random.usize(0..6);
                 self.net.state.lock().unwrap().dies_in = Some(sends);
@@ -199,6 +233,7 @@ impl Life {
                 self.clock.set_wall(wall);
                 self.net.state.lock().unwrap().is_clock_set = true;
             }
+            _ if self.nodes.are_several() => self.harm(),
             _ => {}
         }
         self.run();
@@ -219,10 +254,13 @@ impl Life {
                 .values_mut()
                 .for_each(|weather| *weather = Weather::Up);
             net.dies_in = None;
+            net.is_harmful = false;
         }
+        self.nodes.start_all(&self.net);
         for name in ENDPOINTS {
             self.store().resume_endpoint(name).unwrap();
         }
+        self.nodes.wait_until_known(&ENDPOINTS);
         for _ in 0..2_000 {
             self.run();
             if self.store().stats().unwrap().pending == 0 {
@@ -250,19 +288,16 @@ impl Life {
         let net = self.net.state.lock().unwrap();
         assert!(net.broken.is_empty(), "{:?}", net.broken);
         let events = store.stats().unwrap().events;
-        assert_eq!(
-            events, self.accepted,
-            "every event that was taken in is there"
-        );
+        assert_eq!(events, self.accepted.len() as i64);
         let mut rows: HashMap<Owed, Vec<&DeliveryRecord>> = HashMap::new();
         for row in &all {
             rows.entry((row.event.0, row.endpoint.clone()))
                 .or_default()
                 .push(row);
         }
-        for event in 1..=events {
+        for event in &self.accepted {
             for name in ENDPOINTS {
-                let owed = (event, name.to_owned());
+                let owed = (event.0, name.to_owned());
                 let rows = rows.get(&owed).map_or(&[][..], Vec::as_slice);
                 let count = |of: &HashMap<Owed, usize>| of.get(&owed).copied().unwrap_or(0);
                 let (taken, replays) = (count(&net.taken), count(&self.replays));
@@ -320,6 +355,16 @@ impl Life {
     }
 }
 
+impl Drop for Life {
+    /// The nodes know the network, and it knows them.
+    fn drop(&mut self) {
+        // A life that failed has other things to say.
+        if !std::thread::panicking() {
+            self.nodes.end();
+        }
+    }
+}
+
 impl Life {
     /// Nothing is given up but for what the endpoint's policy says.
     fn judge_dead(&self, row: &DeliveryRecord, endpoint: &Endpoint) {
@@ -341,48 +386,34 @@ fn folder() -> tempfile::TempDir {
     tempfile::tempdir_in(memory).unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-fn live(seed: u64, steps: usize) {
-    let folder = folder();
-    let mut life = Life::begin(folder.path(), seed);
-    for _ in 0..steps {
+fn live(place: Place<'_>, seed: u64) {
+    let mut life = Life::begin(place, seed);
+    for _ in 0..STEPS {
         life.step();
     }
     life.settle();
     life.judge();
 }
 
-fn live_or_say(seed: u64, steps: usize) {
-    if let Err(why) = catch_unwind(|| live(seed, steps)) {
-        let why = why
-            .downcast_ref::<String>()
-            .map_or("see above", String::as_str);
-        panic!("{why}\nlive it again: HOOKBOX_SEED={seed} cargo test simulation");
+/// Lives so many lives, or that of `HOOKBOX_SEED`; says which one failed.
+fn live_all(live_one: impl Fn(u64) + Sync + std::panic::RefUnwindSafe, seeds: u64, at_once: usize) {
+    if let Ok(seed) = std::env::var("HOOKBOX_SEED") {
+        return live_one(seed.parse().unwrap());
     }
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .map(|text| text.parse().unwrap())
-}
-
-#[test]
-fn whatever_happens_nothing_is_lost_early_late_or_out_of_order() {
-    if let Some(seed) = number("HOOKBOX_SEED") {
-        return live(seed, STEPS);
-    }
-    let seeds = number("HOOKBOX_SEEDS").unwrap_or(SEEDS);
     let next = AtomicU64::new(0);
     std::thread::scope(|scope| {
-        // More than there are cores: a life mostly waits for its disk.
-        for _ in 0..8 {
+        for _ in 0..at_once {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
                     if seed >= seeds {
                         return;
                     }
-                    live_or_say(seed, STEPS);
+                    if let Err(why) = catch_unwind(|| live_one(seed)) {
+                        let why = why.downcast_ref::<String>();
+                        let why = why.map_or("see above", String::as_str);
+                        panic!("{why}\nlive it again: HOOKBOX_SEED={seed} cargo test simulation");
+                    }
                 }
             });
         }
@@ -390,9 +421,26 @@ fn whatever_happens_nothing_is_lost_early_late_or_out_of_order() {
 }
 
 #[test]
+fn whatever_happens_nothing_is_lost_early_late_or_out_of_order() {
+    let live_one = |seed| live(Place::File(folder().path()), seed);
+    // More than there are cores: a life mostly waits for its disk.
+    live_all(live_one, number_from("HOOKBOX_SEEDS", SEEDS), 8);
+}
+
+#[test]
+fn whatever_happens_to_nodes_nothing_is_lost_early_late_or_out_of_order() {
+    if no_server() {
+        return;
+    }
+    let live_one = |seed| live(Place::Server(TestDb::new()), seed);
+    // A life mostly waits for its nodes to hear of each other.
+    live_all(live_one, number_from("HOOKBOX_NODE_SEEDS", NODE_SEEDS), 12);
+}
+
+#[test]
 fn a_year_of_operation_loses_nothing() {
     let folder = folder();
-    let mut life = Life::begin(folder.path(), 2026);
+    let mut life = Life::begin(Place::File(folder.path()), 2026);
     life.sets_clock = false;
     let end = NOON.plus(Duration::from_secs(365 * 86_400));
     while life.clock.now() < end {

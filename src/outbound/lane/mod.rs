@@ -34,6 +34,8 @@ pub(super) struct Moment {
 #[derive(Debug)]
 pub(super) struct Lane {
     pub(super) endpoint: Arc<Endpoint>,
+    /// The lease for which this is true, where there are several nodes.
+    pub(super) lease: Option<i64>,
     pub(super) page: Page,
     pub(super) limits: SendLimits,
     /// Deliveries for which the endpoint closed the connection without a response.
@@ -41,9 +43,15 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(endpoint: Arc<Endpoint>, circuit: Circuit, pace: RateLimiter) -> Lane {
+    pub(super) fn new(
+        endpoint: Arc<Endpoint>,
+        lease: Option<i64>,
+        circuit: Circuit,
+        pace: RateLimiter,
+    ) -> Lane {
         Lane {
             endpoint,
+            lease,
             page: Page::new(),
             limits: SendLimits::new(circuit, pace),
             suspects: Suspects::default(),
@@ -141,7 +149,7 @@ mod tests {
             .accept(NewEvent::new("push", "{}"), Timestamp(0))
             .unwrap();
         let endpoint = store.directory().endpoint("edge").unwrap().clone();
-        let lane = Lane::new(endpoint, Circuit::default(), RateLimiter::default());
+        let lane = Lane::new(endpoint, None, Circuit::default(), RateLimiter::default());
         (store, lane)
     }
 

@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::endpoint::Endpoint;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::{Listening, Report, Store};
@@ -145,7 +145,8 @@ impl Scheduler {
             let pause = recent.not_before.since(now).min(PAUSE_MAX);
             RateLimiter::remembered(self.clock.elapsed(), &ages, pause)
         });
-        let mut lane = Lane::new(endpoint, circuit, pace);
+        let lease = self.store.lease(endpoint.id);
+        let mut lane = Lane::new(endpoint, lease, circuit, pace);
         if let Some(lasting) = left.failing_for {
             lane.limits.restore_failing_for(lasting);
         }
@@ -172,10 +173,12 @@ impl Scheduler {
         self.wake_all();
         loop {
             self.read_mail(Some(Duration::ZERO));
+            self.write_again();
             let mut jobs = Vec::new();
             self.dispatch(1, &mut jobs)?;
             let has_given_up = std::mem::take(&mut self.has_given_up);
-            if jobs.is_empty() && self.recording.is_empty() && !has_given_up {
+            let has_more = has_given_up || self.must_follow && !self.must_wait();
+            if jobs.is_empty() && !self.is_being_recorded() && !has_more {
                 return Ok(attempts);
             }
             attempts += jobs.len();
@@ -189,16 +192,16 @@ impl Scheduler {
                 self.tick();
                 self.settle(finished);
             }
-            if !self.recording.is_empty() {
+            if self.is_being_recorded() {
                 // An error here is also reported for each report by itself, below.
                 let _ = self.store.sync();
             }
-            while !self.recording.is_empty() {
+            while self.is_being_recorded() {
                 let mail = self.mailbox.take(None);
                 let errors = mail.recorded.iter();
                 let error = errors
                     .filter_map(|(_, _, result)| result.as_ref().err())
-                    .next();
+                    .find(|error| !matches!(error, Error::LaneLost));
                 let error = error.cloned();
                 self.sort(mail);
                 if let Some(error) = error {
@@ -206,6 +209,11 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Whether the writer has reports that it has not answered.
+    fn is_being_recorded(&self) -> bool {
+        self.recording.len() > self.unwritten.len()
     }
 
     fn work(mut self) {
@@ -318,6 +326,11 @@ impl Scheduler {
         self.lanes
             .retain(|id, _| directory.endpoint_by_id(*id).is_some());
         for endpoint in directory.endpoints() {
+            // Another node had it meanwhile: what is known of it may be untrue.
+            let is_stale = |lane: &mut Lane| lane.lease != self.store.lease(endpoint.id);
+            if self.lanes.get_mut(&endpoint.id).is_some_and(is_stale) {
+                self.hand_over(endpoint.id);
+            }
             if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
                 lane.replace(endpoint.clone());
             } else if self.store.may_send(endpoint.id, elapsed) {
@@ -333,21 +346,29 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Gives up the lane of an endpoint that another node is to send to, once nothing is on the wire.
+    /// Gives up the lane of an endpoint that another node is to send to, or has sent to, once nothing is on
+    /// the wire. If it is this node's by a new lease, it is made anew.
     fn hand_over(&mut self, id: EndpointId) {
         if self.lanes.get(&id).is_some_and(|lane| !lane.is_busy()) {
             self.lanes.remove(&id);
             self.store.rest_lanes_but(|id| self.lanes.contains_key(&id));
+            self.must_follow |= self.store.may_send(id, self.clock.elapsed());
         }
+    }
+
+    /// Whether nothing may be looked up or sent until something is recorded, or a pause ends.
+    fn must_wait(&self) -> bool {
+        let elapsed = self.clock.elapsed();
+        self.cannot_record
+            || self.recording.len() >= RECORDING_MAX
+            || self.paused_until.is_some_and(|until| until > elapsed)
     }
 
     /// Takes the due deliveries, one for each endpoint in turn, until there is no room or nothing is due.
     ///
     /// After an error, the jobs already in `jobs` must still be run.
     fn dispatch(&mut self, room: usize, jobs: &mut Vec<AttemptJob>) -> Result<()> {
-        let elapsed = self.clock.elapsed();
-        let must_wait = self.cannot_record || self.recording.len() >= RECORDING_MAX;
-        if must_wait || self.paused_until.is_some_and(|until| until > elapsed) {
+        if self.must_wait() {
             return Ok(());
         }
         self.paused_until = None;
@@ -377,7 +398,10 @@ impl Scheduler {
 
     /// Takes the next job of an endpoint, if it has one and may send now.
     fn take_from(&mut self, id: EndpointId, moment: Moment) -> Result<Option<AttemptJob>> {
-        if !self.store.may_send(id, moment.elapsed) {
+        let lease = self.store.lease(id);
+        if self.lanes.get(&id).is_none_or(|lane| lane.lease != lease)
+            || !self.store.may_send(id, moment.elapsed)
+        {
             self.hand_over(id);
             return Ok(None);
         }
@@ -488,6 +512,9 @@ impl Scheduler {
         if self.cannot_record || full {
             // A message will come: from the write that is under way, or from a request.
             return SLEEP_MAX;
+        }
+        if self.must_follow {
+            return Duration::ZERO;
         }
         let (moment, share) = (self.moment(), self.share());
         let (memory, store) = (&self.memory, &self.store);

@@ -173,7 +173,7 @@ impl Store {
     }
 
     /// Lets this process run the scheduler, until the returned value is dropped: on a file alone, on a
-    /// server as one of its nodes.
+    /// server as one of its nodes, whose leases [`Serving::keep_leases`] renews.
     ///
     /// # Errors
     /// [`Error::AlreadyServing`] when another process serves the file.
@@ -190,11 +190,11 @@ impl Store {
                 Serving(Hold::File(lock))
             }
             #[cfg(feature = "postgres")]
-            Location::Server(url) => Serving(Hold::Node(nodes::Node::join(
-                Server::new(url)?,
-                &self.inner.published,
-                clock.clone(),
-            )?)),
+            Location::Server(url) => {
+                let server = Server::new(url)?;
+                let node = nodes::Node::join(server, &self.inner.published, clock.clone())?;
+                Serving(Hold::Node(Box::new(node)))
+            }
         };
         // The mark is drawn now, so that other processes that write find it. A full disk must not keep the
         // service from starting: in that case the mark is drawn with the first row.
@@ -214,6 +214,11 @@ impl Store {
     /// Whether this process may send to an endpoint now: it may unless another node works on its lane.
     pub(crate) fn may_send(&self, endpoint: EndpointId, elapsed: Duration) -> bool {
         self.inner.published.lanes.may_send(endpoint, elapsed)
+    }
+
+    /// The number of the lease of an endpoint's lane; `None` where no lease is needed, or there is none.
+    pub(crate) fn lease(&self, endpoint: EndpointId) -> Option<i64> {
+        self.inner.published.lanes.token(endpoint).ok().flatten()
     }
 
     /// Whether this process does what one of all nodes is enough for.
@@ -376,14 +381,42 @@ impl Store {
 /// Holds the right to run the scheduler; see [`Store::begin_serving`].
 #[must_use = "another process may serve once it is dropped"]
 #[derive(Debug)]
-pub struct Serving(#[expect(dead_code, reason = "held until it is dropped")] Hold);
+pub struct Serving(Hold);
 
 #[derive(Debug)]
-#[expect(dead_code, reason = "held until it is dropped")]
 enum Hold {
-    File(ServeLock),
+    File(#[expect(dead_code, reason = "held until it is dropped")] ServeLock),
     #[cfg(feature = "postgres")]
-    Node(nodes::Node),
+    Node(Box<nodes::Node>),
+    #[cfg(feature = "postgres")]
+    Kept(#[expect(dead_code, reason = "held until it is dropped")] nodes::KeptNode),
+}
+
+impl Serving {
+    /// Renews this node's leases from now on, on a thread of its own. A file has none.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the thread cannot be started.
+    pub fn keep_leases(self) -> Result<Serving> {
+        match self.0 {
+            #[cfg(feature = "postgres")]
+            Hold::Node(node) => Ok(Serving(Hold::Kept(node.keep()?))),
+            hold => Ok(Serving(hold)),
+        }
+    }
+
+    /// Renews this node's leases once, takes free lanes and hands over others, for a caller that moves time
+    /// itself.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the server cannot be reached.
+    pub fn renew_leases(&mut self) -> Result<()> {
+        match &mut self.0 {
+            #[cfg(feature = "postgres")]
+            Hold::Node(node) => node.round(),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// What an engine gives to a store that opens.

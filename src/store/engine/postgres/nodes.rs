@@ -5,6 +5,7 @@
 //! A node that cannot reach the server stops sending before its leases end there.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -45,10 +46,8 @@ fn living() -> String {
 }
 
 /// This process as a node. Dropping it hands over all lanes.
-#[derive(Debug)]
 pub(crate) struct Node {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    keeper: Keeper,
 }
 
 impl Node {
@@ -66,19 +65,58 @@ impl Node {
             node: NO_NODE,
         };
         keeper.round()?;
+        Ok(Node { keeper })
+    }
+
+    /// Renews the leases, takes free lanes and hands over others, once.
+    pub(crate) fn round(&mut self) -> Result<()> {
+        self.keeper.round()
+    }
+
+    /// Does so again and again, on a thread of its own.
+    pub(crate) fn keep(self) -> Result<KeptNode> {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new()
             .name("lanes".to_owned())
-            .spawn(move || keeper.run(&stopped))
+            .spawn(move || self.run(&stopped))
             .map_err(|error| Error::io("start the thread of the lanes", error))?;
-        Ok(Node {
+        Ok(KeptNode {
             stop: Some(stop),
             thread: Some(thread),
         })
     }
+
+    fn run(mut self, stop: &Receiver<()>) {
+        while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(PERIOD) {
+            if let Err(error) = self.round() {
+                tracing::warn!(error = error.chain(), "cannot renew the leases of lanes");
+            }
+        }
+    }
 }
 
 impl Drop for Node {
+    fn drop(&mut self) {
+        self.keeper.leave();
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("id", &self.keeper.node)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A node whose leases are renewed. Dropping it hands over all lanes.
+#[derive(Debug)]
+pub(crate) struct KeptNode {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for KeptNode {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take()
@@ -111,21 +149,6 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn run(mut self, stop: &Receiver<()>) {
-        while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(PERIOD) {
-            if let Err(error) = self.round() {
-                tracing::warn!(error = error.chain(), "cannot renew the leases of lanes");
-            }
-        }
-        if let Err(error) = self.in_transaction(Keeper::leave) {
-            tracing::warn!(
-                error = error.chain(),
-                "cannot hand over the lanes; their leases end by themselves"
-            );
-        }
-        self.published.node.store(NO_NODE, Ordering::Relaxed);
-    }
-
     /// Renews, takes and hands over leases.
     fn round(&mut self) -> Result<()> {
         if self.connection.is_closed() {
@@ -353,8 +376,14 @@ impl Keeper {
     }
 
     /// Hands over everything: this node stops.
-    fn leave(&mut self) -> Result<()> {
-        self.forget(self.node)
+    fn leave(&mut self) {
+        if let Err(error) = self.in_transaction(|keeper| keeper.forget(keeper.node)) {
+            tracing::warn!(
+                error = error.chain(),
+                "cannot hand over the lanes; their leases end by themselves"
+            );
+        }
+        self.published.node.store(NO_NODE, Ordering::Relaxed);
     }
 
     fn forget(&self, node: i64) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::error::Result;
+use crate::error::{DatabaseFault, Error, Result};
 use crate::store::engine::conn::{Conn, params};
 use crate::store::engine::postgres::client::PgConnection;
 use crate::store::engine::postgres::keys::PgKeys;
@@ -100,12 +100,22 @@ impl Session for PgSession {
     }
 
     /// Counts the commit, so that other processes see that something was written.
+    ///
+    /// A node that slept for long was taken for gone. It writes as no node does until it has joined anew.
     fn finish(&mut self) -> Result<()> {
-        self.conn().later().change_one(
+        let counted = self.conn().run(
             "update hookbox_node set commits = commits + 1 where id = :node",
             params! { ":node": self.node_id() },
         )?;
-        self.wait_for_all()
+        if counted == 0 {
+            self.published.node.store(NO_NODE, Ordering::Relaxed);
+            return Err(Error::Database {
+                doing: "write as this node",
+                fault: DatabaseFault::Conflict,
+                cause: Arc::from(Box::from("the others took it for gone")),
+            });
+        }
+        Ok(())
     }
 
     fn commit(&mut self) -> Result<()> {
