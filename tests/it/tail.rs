@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hookbox::model::settings::Selection;
-use hookbox::store::{FeedEvent, Follower};
+use hookbox::store::{FeedEvent, Follower, Missing, Store};
 use serde_json::Value;
 
 use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
@@ -185,4 +185,27 @@ fn on_a_terminal_a_person_reads_lines_in_colour() {
         plain.contains("event") && !plain.contains('\u{1b}'),
         "{plain:?}"
     );
+}
+
+/// Cause: two nodes commit at the same moment, and the smaller id comes last. Damage: `tail` never showed it.
+#[test]
+fn what_is_committed_after_a_larger_id_is_shown_too() {
+    let Some(here) = TestDb::on_server() else {
+        return;
+    };
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    let store = Store::open(here.location(), Missing::Refuse).unwrap();
+    let (mut follower, _) = Follower::from_now(&store, Selection::default(), 10).unwrap();
+    let mut see = |id: i64| -> Vec<FeedEvent> {
+        here.query(&format!(
+            "insert into hookbox_outage (id, endpoint_id, since_ms, last_probe_ms, probes, error, ended_ms)
+             select {id}, id, {id}000, {id}000, 1, 'refused', {id}000 from hookbox_endpoint"
+        ));
+        follower.next(&store).unwrap().feed_events
+    };
+    for id in [1, 3, 2, 4] {
+        let seen = see(id);
+        assert_eq!(seen.len(), 2, "{id}: {seen:?}");
+        assert_eq!(seen[0].at().0, id * 1_000);
+    }
 }

@@ -14,6 +14,7 @@ use crate::model::id::{BoxId, EventId};
 use crate::model::settings::{Listing, Selection};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Conn, params};
+use crate::store::history::place::Place;
 use crate::store::history::query::{ATTEMPT_COLUMNS, OutageRecord, PAGE_MAX, read_attempt};
 use crate::time::Timestamp;
 
@@ -89,10 +90,10 @@ fn has(selection: &Selection, feed_event: &FeedEvent) -> bool {
 #[derive(Debug)]
 pub struct Follower {
     selection: Selection,
-    event: EventId,
+    event: Place,
     /// The position in the log of recent attempts.
-    attempt: i64,
-    outage: i64,
+    attempt: Place,
+    outage: Place,
     /// The row ids of the outages that had not ended at the last poll.
     open: BTreeSet<i64>,
 }
@@ -112,10 +113,11 @@ impl Follower {
         selection.check(Listing::Feed)?;
         let latest = latest.min(LATEST_MAX);
         let newest = store.outages(&Selection::default(), 1)?;
+        let place = |newest| Place::new(newest, store.ids_are_in_order());
         let mut follower = Follower {
-            event: EventId(store.newest_id("select max(id) from hookbox_event")?),
-            attempt: store.newest_id("select max(id) from hookbox_recent_attempt")?,
-            outage: newest.first().map_or(0, |outage| outage.id),
+            event: place(store.newest_id("select max(id) from hookbox_event")?),
+            attempt: place(store.newest_id("select max(id) from hookbox_recent_attempt")?),
+            outage: place(newest.first().map_or(0, |outage| outage.id)),
             open: BTreeSet::new(),
             selection,
         };
@@ -153,17 +155,16 @@ impl Follower {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
     pub fn next(&mut self, store: &Store) -> Result<FeedBatch> {
-        let tried = store.read(|conn| read_places(conn, NEXT_PLACES, self.attempt))?;
-        let unseen = tried
-            .first()
-            .map_or(0, |(place, _)| place - 1 - self.attempt);
-        if let Some((place, _)) = tried.last() {
-            self.attempt = *place;
-        }
-        let events = store.events_after(self.event, BATCH)?;
-        if let Some(event) = events.last() {
-            self.event = event.id;
-        }
+        let tried = store.read(|conn| {
+            let after = self.attempt.done();
+            read_places(conn, NEXT_PLACES, after, |place| {
+                !self.attempt.is_past(place)
+            })
+        })?;
+        let unseen = self.attempt.advance(tried.iter().map(|(place, _)| *place));
+        let mut events = store.events_after(EventId(self.event.done()), BATCH)?;
+        events.retain(|event| !self.event.is_past(event.id.0));
+        self.event.advance(events.iter().map(|event| event.id.0));
         let outages = self.next_outages(store)?;
         let is_empty = tried.is_empty() && events.is_empty() && outages.is_empty();
         let mut feed_events = store.with_deliveries(tried)?;
@@ -181,9 +182,9 @@ impl Follower {
     /// The latest attempts that match the filter, newest first.
     fn latest_attempts(&self, store: &Store, latest: usize) -> Result<Vec<FeedEvent>> {
         let mut found = Vec::new();
-        let mut place = self.attempt + 1;
+        let mut place = self.attempt.done() + 1;
         while found.len() < latest {
-            let tried = store.read(|conn| read_places(conn, LATEST_PLACES, place))?;
+            let tried = store.read(|conn| read_places(conn, LATEST_PLACES, place, |_| true))?;
             let Some((first, _)) = tried.last() else {
                 break;
             };
@@ -196,10 +197,9 @@ impl Follower {
     }
 
     fn next_outages(&mut self, store: &Store) -> Result<Vec<FeedEvent>> {
-        let begun = store.outages_after(self.outage)?;
-        if let Some(newest) = begun.last() {
-            self.outage = newest.id;
-        }
+        let mut begun = store.outages_after(self.outage.done())?;
+        begun.retain(|outage| !self.outage.is_past(outage.id));
+        self.outage.advance(begun.iter().map(|outage| outage.id));
         let open = store.open_outages()?;
         self.note_open(&begun, &open);
         let ended: Vec<i64> = self.open.difference(&open).copied().collect();
@@ -216,7 +216,8 @@ impl Follower {
     fn note_open(&mut self, read: &[OutageRecord], open: &BTreeSet<i64>) {
         let read = read.iter().filter(|outage| outage.ended.is_none());
         self.open.extend(read.map(|outage| outage.id));
-        self.open.extend(open.range(..=self.outage));
+        let begun = open.iter().filter(|id| self.outage.is_past(**id));
+        self.open.extend(begun);
     }
 }
 
@@ -258,17 +259,21 @@ fn read_places(
     conn: Conn<'_>,
     places: &str,
     place: i64,
+    is_asked_for: impl Fn(i64) -> bool,
 ) -> Result<Vec<(i64, Option<AttemptRecord>)>> {
     let by_id = format!("{ATTEMPT_COLUMNS} where id = :id");
-    conn.all(
-        places,
-        params! { ":place": place, ":limit": BATCH },
-        |row| {
-            let id: i64 = row.get(1)?;
+    let of_batch = params! { ":place": place, ":limit": BATCH };
+    let entries: Vec<(i64, i64)> =
+        conn.all(places, of_batch, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let asked_for = entries
+        .into_iter()
+        .filter(|(place, _)| is_asked_for(*place));
+    asked_for
+        .map(|(place, id)| {
             let attempt = conn.maybe(&by_id, params! { ":id": id }, read_attempt)?;
-            Ok((row.get(0)?, attempt))
-        },
-    )
+            Ok((place, attempt))
+        })
+        .collect()
 }
 
 impl Store {

@@ -3,6 +3,7 @@
 pub(crate) mod conditions;
 pub(crate) mod follow;
 pub(crate) mod matches;
+mod place;
 pub(crate) mod query;
 pub(crate) mod report;
 pub(crate) mod search;
