@@ -25,6 +25,8 @@ pub fn serve(here: &TestDb, shim: &Path) -> Command {
     let mut command = here.serve_command();
     command
         .env("LD_PRELOAD", shim)
+        // Where a node of a server notes what it works on.
+        .env("TMPDIR", here.folder.path())
         .env("HOOKBOX_MEMORY_MAX", LARGE);
     command
 }
@@ -54,7 +56,7 @@ fn a_delivery_that_ends_the_process_twice_is_set_aside_and_all_others_go_on() {
     if is_missing("cc", &["--version"], "install a C compiler") {
         return;
     }
-    let here = TestDb::in_file();
+    let here = TestDb::new();
     let shim = built_shim(here.folder.path(), "memory");
     let receiver = Receiver::answering(&[200]);
     let template = here.folder.path().join("t.j2");

@@ -2,7 +2,7 @@
 //! start.
 
 use crate::store::engine::Store;
-use crate::store::engine::sqlite::in_progress::{ENDS_MAX, REASON, WorkItem};
+use crate::store::engine::in_progress::{ENDS_MAX, REASON, WorkItem};
 use crate::time::Timestamp;
 
 impl Store {

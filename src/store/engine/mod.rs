@@ -13,6 +13,7 @@ pub(crate) mod conn;
 pub(crate) mod directory;
 pub(crate) mod group_commit;
 pub(crate) mod idempotent_requests;
+pub(crate) mod in_progress;
 pub(crate) mod job;
 #[cfg_attr(
     not(feature = "postgres"),

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::directory::Directory;
+use super::in_progress::WorkLog;
 use super::lanes::Lanes;
 use super::measures::Measures;
 use super::sqlite::disk_space::DiskSpace;
-use super::sqlite::in_progress::WorkLog;
 use super::sqlite::lock::Watched;
 use super::trouble::{Kind, Trouble};
 use crate::error::Error;

@@ -23,7 +23,7 @@ use super::measures::Measures;
 #[cfg(feature = "postgres")]
 use super::postgres::open::Server;
 #[cfg(feature = "postgres")]
-use super::postgres::{nodes, session::PgSession};
+use super::postgres::{node_file, nodes, session::PgSession};
 use super::published::{GroupCounter, GroupStats, Listening, NO_PANIC, Published, Woken};
 use super::readers::{OpenReader, Reader, Readers};
 use super::session::Session;
@@ -192,8 +192,12 @@ impl Store {
             #[cfg(feature = "postgres")]
             Location::Server(url) => {
                 let server = Server::new(url)?;
+                let file = node_file::take(&self.inner.box_id);
+                if let Some(file) = &file {
+                    self.watch_hands(file.watched(), file.left());
+                }
                 let node = nodes::Node::join(server, &self.inner.published, clock.clone())?;
-                Serving(Hold::Node(Box::new(node)))
+                Serving(Hold::Node(Box::new(node), file))
             }
         };
         // The mark is drawn now, so that other processes that write find it. A full disk must not keep the
@@ -387,9 +391,12 @@ pub struct Serving(Hold);
 enum Hold {
     File(#[expect(dead_code, reason = "held until it is dropped")] ServeLock),
     #[cfg(feature = "postgres")]
-    Node(Box<nodes::Node>),
+    Node(Box<nodes::Node>, Option<ServeLock>),
     #[cfg(feature = "postgres")]
-    Kept(#[expect(dead_code, reason = "held until it is dropped")] nodes::KeptNode),
+    Kept(
+        #[expect(dead_code, reason = "held until it is dropped")] nodes::KeptNode,
+        #[expect(dead_code, reason = "held until it is dropped")] Option<ServeLock>,
+    ),
 }
 
 impl Serving {
@@ -400,7 +407,7 @@ impl Serving {
     pub fn keep_leases(self) -> Result<Serving> {
         match self.0 {
             #[cfg(feature = "postgres")]
-            Hold::Node(node) => Ok(Serving(Hold::Kept(node.keep()?))),
+            Hold::Node(node, file) => Ok(Serving(Hold::Kept(node.keep()?, file))),
             hold => Ok(Serving(hold)),
         }
     }
@@ -413,7 +420,7 @@ impl Serving {
     pub fn renew_leases(&mut self) -> Result<()> {
         match &mut self.0 {
             #[cfg(feature = "postgres")]
-            Hold::Node(node) => node.round(),
+            Hold::Node(node, _) => node.round(),
             _ => Ok(()),
         }
     }

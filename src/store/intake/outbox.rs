@@ -15,10 +15,10 @@ use crate::model::header::Header;
 use crate::panics::catch_panic;
 use crate::store::engine::Store;
 use crate::store::engine::conn::{AppConnection, Conn, Row, params};
+use crate::store::engine::in_progress::{self, WorkItem};
 use crate::store::engine::job::Tx;
 #[cfg(feature = "postgres")]
 use crate::store::engine::postgres::app::Bound;
-use crate::store::engine::sqlite::in_progress::{self, WorkItem};
 use crate::store::engine::value::{ToValue, Value};
 use crate::store::intake::accept::{Prepared, accept};
 use crate::time::FIRST_PLAUSIBLE;

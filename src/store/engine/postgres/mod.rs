@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod fault;
 pub(crate) mod keys;
 pub(crate) mod moving;
+pub(crate) mod node_file;
 pub(crate) mod nodes;
 pub(crate) mod open;
 mod posted;

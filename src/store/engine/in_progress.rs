@@ -1,7 +1,7 @@
 //! Crash guard: records which item each thread works on, so that after a crash we know which item caused
 //! it.
 //!
-//! The records are lines in the lock file. The next process reads which items were in progress when the
+//! The records are lines in the lock file, or on a server in a file of the node on its own machine. The next process reads which items were in progress when the
 //! last process crashed. An item that was in progress at two crashes in a row is set aside, whatever the
 //! cause was.
 //!
