@@ -64,6 +64,11 @@ pub(super) fn run(context: &Context) -> Result<()> {
             Finding::new(Level::Problem, what, fault.do_this())
         }));
     }
+    for name in store.silent_nodes()? {
+        let what = format!("node {name} says nothing any more and was not stopped");
+        let do_this = "look whether it runs; what was its to send is sent by the others";
+        findings.push(Finding::new(Level::Warning, what, do_this));
+    }
     findings.extend(of_outbox(&health, is_served, context.now()));
     for report in store.endpoint_reports()? {
         findings.extend(of_endpoint(&report, context.now()));
@@ -172,7 +177,7 @@ fn of_file(
         }
     }
     if !is_served {
-        let what = "nothing serves this file: what comes in by command or SQL is not sent";
+        let what = "nothing serves this database: what comes in by command or SQL is not sent";
         let do_this = format!("hookbox serve --db {path}");
         findings.push(Finding::new(Level::Note, what, do_this));
     }

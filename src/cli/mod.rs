@@ -62,7 +62,7 @@ struct Arguments {
         env = "HOOKBOX_DB",
         hide_env_values = true,
         default_value = "hookbox.db",
-        value_parser = OsStringValueParser::new().map(Location::from)
+        value_parser = OsStringValueParser::new().try_map(Location::read)
     )]
     db: Location,
     /// Print JSON: one object, or one object a line for lists
@@ -212,7 +212,7 @@ impl Context {
     fn note_if_not_served(&self, store: &Store) {
         if matches!(store.is_served(), Ok(false)) {
             self.out
-                .note("nothing serves this file now; it is sent once `hookbox serve` runs");
+                .note("nothing serves this database now; it is sent once `hookbox serve` runs");
         }
     }
 }

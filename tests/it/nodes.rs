@@ -60,6 +60,13 @@ fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
     });
     let clock = SystemClock::new();
     assert_eq!(third.signal("KILL"), None);
+    wait_until("doctor to miss it", || {
+        let doctor = here.run(&["doctor"]);
+        doctor
+            .text()
+            .contains("says nothing any more")
+            .then_some(())
+    });
     assert_eq!(first.push("k2", PUSH.as_bytes()).0, 202);
     for _ in 0..6 {
         receiver.next();
@@ -70,6 +77,10 @@ fn lanes_are_shared_out_and_those_of_a_node_that_stops_or_dies_go_on() {
     ));
     assert_eq!(first.push("k2", PUSH.as_bytes()).1["duplicate"], true);
     assert!(receiver.got_nothing_more());
+    let log = first.log();
+    for (what, times) in [("node.joined", 2), ("node.gone", 2)] {
+        assert_eq!(log.matches(what).count(), times, "{log}");
+    }
 }
 
 #[test]
@@ -323,11 +334,11 @@ fn what_cannot_be_recorded_since_the_lease_ended_is_sent_again_without_a_restart
             stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     });
     here.add_endpoint("ci", &format!("http://{address}/"), &["--timeout", "60s"]);
-    let served = here.serve();
+    let served = here.serve_with(&["--log-level", "debug"]);
     here.json(&["enqueue", "--type", "t", "--data", "{}"]);
     arrivals.recv().unwrap();
     server.control("crash");
-    // A lease lasts five rounds.
+    // A lease lasts five rounds. Only the first failure is told without being asked for.
     wait_until("the lease to end", || {
         let failed = served.log().matches("cannot renew the leases").count();
         (failed >= 6).then_some(())

@@ -572,3 +572,22 @@ fn a_server_that_takes_tls_alone_is_spoken_to_by_tls_and_its_certificate_is_chec
         assert!(refused.stderr.contains(why), "{url}: {}", refused.stderr);
     }
 }
+
+/// Cause: an error of missing tables or rights was taken for one of the request. Damage: senders were answered
+/// 500 and gave up, and `/readyz` said that all was well.
+#[test]
+fn while_a_table_is_missing_or_closed_senders_are_asked_to_come_again() {
+    let Some(here) = TestDb::on_server() else {
+        return;
+    };
+    here.add_gogs();
+    let served = here.serve();
+    assert_eq!(served.push("k1", PUSH.as_bytes()).0, 202);
+    here.query("alter table hookbox_event rename to aside");
+    let (status, answer) = served.push("k2", PUSH.as_bytes());
+    assert_eq!(status, 503, "{answer}");
+    assert_eq!(served.ask("GET", "/readyz", &[], "").0, 503);
+    here.query("alter table aside rename to hookbox_event");
+    assert_eq!(served.push("k2", PUSH.as_bytes()).0, 202);
+    assert_eq!(served.ask("GET", "/readyz", &[], "").0, 200);
+}

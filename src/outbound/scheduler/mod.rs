@@ -77,6 +77,8 @@ pub struct Scheduler {
     cannot_record: bool,
     /// Whether the cause of that is another program's lock.
     is_locked_out: bool,
+    /// Whether what is due could be looked up the last time.
+    can_look: bool,
     on_wire: usize,
     memory: Memory,
     /// The time by which deliveries are due.
@@ -118,6 +120,7 @@ impl Scheduler {
             paused_until: None,
             cannot_record: false,
             is_locked_out: false,
+            can_look: true,
             on_wire: 0,
             memory: Memory::default(),
             steady,
@@ -227,12 +230,17 @@ impl Scheduler {
         while !self.read_mail(Some(wait)) {
             self.write_again();
             let mut jobs = Vec::new();
-            if let Err(error) = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs) {
-                tracing::error!(
-                    error = error.chain(),
-                    "cannot look up what is due; trying again"
-                );
+            let looked = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs);
+            let could_look = std::mem::replace(&mut self.can_look, looked.is_ok());
+            if let Err(error) = looked {
+                let error = error.chain();
+                match could_look {
+                    true => tracing::error!(error, "cannot look up what is due; trying again"),
+                    false => tracing::debug!(error, "cannot look up what is due yet"),
+                }
                 self.pause();
+            } else if !could_look {
+                tracing::info!("what is due can be looked up again");
             }
             for job in jobs {
                 if let Err((job, error)) = pool.run(job) {

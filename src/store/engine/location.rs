@@ -56,6 +56,26 @@ impl Location {
     }
 }
 
+impl Location {
+    /// Reads what a person wrote.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] for a URL that is not one of PostgreSQL's: nobody means a file by that.
+    pub fn read(given: OsString) -> Result<Location> {
+        let text = given.to_string_lossy();
+        let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
+        let is_ours = matches!(scheme, "postgres" | "postgresql") && text.contains("://");
+        let is_meant = scheme.to_ascii_lowercase().starts_with("postgres");
+        if !is_ours && (is_meant || text.contains("://")) {
+            return Err(Error::misuse(format!(
+                "`{}` is no database that hookbox can use: write a path, or postgres://USER:PASSWORD@HOST/DATABASE",
+                without_password(&text)
+            )));
+        }
+        Ok(Location::from(given))
+    }
+}
+
 impl From<String> for Location {
     fn from(text: String) -> Location {
         #[cfg(feature = "postgres")]
@@ -136,7 +156,6 @@ impl fmt::Debug for ServerUrl {
 }
 
 /// A URL as it may be shown.
-#[cfg(feature = "postgres")]
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
     let (address, parameters) = rest.split_once('?').unwrap_or((rest, ""));
@@ -178,6 +197,23 @@ mod tests {
             let location = Location::from(url);
             assert_eq!(location.to_string(), shown);
             assert!(!format!("{location:?}").contains("s3cret"));
+        }
+    }
+
+    #[test]
+    fn a_url_of_something_else_is_refused_and_no_file_of_that_name_made() {
+        for text in [
+            "mysql://mira:s3cret@h/d",
+            "Postgres://mira:s3cret@h/d",
+            "postgres:/h/d",
+            "sqlite:///hookbox.db",
+        ] {
+            let error = Location::read(text.into()).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
+        for text in ["hookbox.db", "a:b.db", "postgres://h/d"] {
+            assert!(Location::read(text.into()).is_ok(), "{text}");
         }
     }
 

@@ -272,6 +272,18 @@ impl Store {
         }
     }
 
+    /// The names of nodes that say nothing any more and did not stop; a file has none.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the server cannot be asked.
+    pub(crate) fn silent_nodes(&self) -> Result<Vec<String>> {
+        match &self.inner.location {
+            Location::File(_) => Ok(Vec::new()),
+            #[cfg(feature = "postgres")]
+            Location::Server(_) => self.read(nodes::silent),
+        }
+    }
+
     /// Calls `listener` after each commit that gave endpoints something to send, until the returned value
     /// is dropped. The listener must return at once: it runs on the writer's thread.
     pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) -> Listening {

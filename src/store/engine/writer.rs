@@ -44,6 +44,8 @@ pub(crate) struct Writer {
     directory: Arc<Directory>,
     marking: Marking,
     fence: Fence,
+    /// Why the last job that failed could not be done now, if that was not for what it is about.
+    unavailable: Option<Error>,
     /// Another process committed, and the listeners have not been notified yet.
     others_wrote: bool,
 }
@@ -60,6 +62,7 @@ impl Writer {
             fence: Fence::new(published.clone()),
             published,
             marking,
+            unavailable: None,
             others_wrote: false,
         }
     }
@@ -218,8 +221,13 @@ impl Writer {
     }
 
     /// Runs every job in its own savepoint, so that a failed job is rolled back alone.
+    ///
+    /// # Errors
+    /// When no job could be done, and not for what it is about: the database cannot be written.
     fn run_each_apart(&mut self, group: &mut [Box<dyn Job>]) -> Result<Tally> {
         let mut tally = Tally::default();
+        let mut any_done = false;
+        self.unavailable = None;
         for job in group {
             let was_marked = self.marking.is_drawn();
             self.session.begin_job()?;
@@ -238,10 +246,14 @@ impl Writer {
             }
             self.session.end_job(done.is_none())?;
             if let Some(done) = done {
+                any_done = true;
                 self.merge(&mut tally, done)?;
             }
         }
-        Ok(tally)
+        match self.unavailable.take() {
+            Some(error) if !any_done => Err(error),
+            _ => Ok(tally),
+        }
     }
 
     /// Runs one job; `None` when it failed.
@@ -267,7 +279,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the whole group failed with it.
-    fn is_done(&self, done: &Result<()>) -> Result<bool> {
+    fn is_done(&mut self, done: &Result<()>) -> Result<bool> {
         if let Err(error) = done {
             self.published.note_error(error);
         }
@@ -277,7 +289,12 @@ impl Writer {
         match done {
             Ok(()) => Ok(true),
             Err(error) if error.is_conflict() => Err(error.clone()),
-            Err(_) => Ok(false),
+            Err(error) => {
+                if matches!(error, Error::Database { .. }) && error.may_pass() {
+                    self.unavailable = Some(error.clone());
+                }
+                Ok(false)
+            }
         }
     }
 

@@ -21,7 +21,8 @@ fn doctor_finds_nothing_wrong_with_a_box_that_works_and_says_what_is() {
     let ran = here.run(&["doctor"]);
     assert_eq!(ran.code, 0);
     assert!(
-        ran.text().starts_with("note     nothing serves this file"),
+        ran.text()
+            .starts_with("note     nothing serves this database"),
         "{}",
         ran.text()
     );

@@ -93,6 +93,15 @@ fn of_code(code: &SqlState) -> (&'static str, DatabaseFault) {
             "write to the database, which only reads now",
             DatabaseFault::Unavailable,
         ),
+        // A person must mend these, on the server; what comes meanwhile is to come again.
+        "42501" => (
+            "use hookbox's tables (grant the role what it lacks)",
+            DatabaseFault::Unavailable,
+        ),
+        "42P01" | "42703" | "3F000" => (
+            "use hookbox's tables, which are not all as it made them (restore a backup)",
+            DatabaseFault::Unavailable,
+        ),
         "XX001" | "XX002" => (
             "read the database, which is damaged (restore a backup of it)",
             DatabaseFault::Damaged,

@@ -4,7 +4,7 @@
 //! over some where it has more than its share. All times are the server's: the clocks of nodes may differ.
 //! A node that cannot reach the server stops sending before its leases end there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -63,6 +63,8 @@ impl Node {
             published: published.clone(),
             clock,
             node: NO_NODE,
+            others: BTreeMap::new(),
+            is_away: false,
         };
         keeper.round()?;
         Ok(Node { keeper })
@@ -88,9 +90,8 @@ impl Node {
 
     fn run(mut self, stop: &Receiver<()>) {
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(PERIOD) {
-            if let Err(error) = self.round() {
-                tracing::warn!(error = error.chain(), "cannot renew the leases of lanes");
-            }
+            let renewed = self.round();
+            self.keeper.log_whether_away(renewed.err());
         }
     }
 }
@@ -127,6 +128,18 @@ impl Drop for KeptNode {
     }
 }
 
+/// The names of nodes that have said nothing since their leases ended, and did not say that they stop.
+pub(crate) fn silent(conn: Conn<'_>) -> Result<Vec<String>> {
+    conn.all(
+        &format!(
+            "select name from hookbox_node where id <> 0 and not ({}) order by id",
+            living()
+        ),
+        &[],
+        |row| row.get(0),
+    )
+}
+
 /// Whether another node than this one serves the database now.
 pub(crate) fn has_other(conn: Conn<'_>, node: i64) -> Result<bool> {
     conn.one(
@@ -146,6 +159,10 @@ struct Keeper {
     published: Arc<Published>,
     clock: Arc<dyn Clock>,
     node: i64,
+    /// The other nodes that lived in the last round, by id, with their names.
+    others: BTreeMap<i64, String>,
+    /// Whether the last round failed.
+    is_away: bool,
 }
 
 impl Keeper {
@@ -158,6 +175,10 @@ impl Keeper {
         let began = self.clock.elapsed();
         let (leases, is_first) = self.in_transaction(Keeper::lease)?;
         self.published.node.store(self.node, Ordering::Relaxed);
+        let before = self.published.lanes.leases().len();
+        if before != leases.len() {
+            tracing::info!(lanes = leases.len(), before, "node.lanes");
+        }
         let until = began + Duration::from_millis(LEASE_MS.unsigned_abs()) - MARGIN;
         if self
             .published
@@ -167,6 +188,37 @@ impl Keeper {
             self.published.notify(&Woken::All);
         }
         Ok(())
+    }
+
+    /// Says once that leases cannot be renewed, and once that they can be again.
+    fn log_whether_away(&mut self, error: Option<Error>) {
+        match (error, std::mem::replace(&mut self.is_away, false)) {
+            (Some(error), was_away) => {
+                self.is_away = true;
+                let error = error.chain();
+                match was_away {
+                    false => tracing::warn!(error, "cannot renew the leases of lanes"),
+                    true => tracing::debug!(error, "cannot renew the leases of lanes yet"),
+                }
+            }
+            (None, true) => tracing::info!("the leases of lanes are renewed again"),
+            (None, false) => {}
+        }
+    }
+
+    /// Says which other nodes came and went.
+    fn log_others(&mut self, others: BTreeMap<i64, String>) {
+        let before = std::mem::replace(&mut self.others, others);
+        for (id, name) in &self.others {
+            if !before.contains_key(id) {
+                tracing::info!(node = name, "node.joined");
+            }
+        }
+        for (id, name) in before {
+            if !self.others.contains_key(&id) {
+                tracing::warn!(node = name, "node.gone");
+            }
+        }
     }
 
     fn in_transaction<T>(&mut self, work: impl FnOnce(&mut Keeper) -> Result<T>) -> Result<T> {
@@ -270,7 +322,7 @@ impl Keeper {
         Ok(())
     }
 
-    fn balance(&self) -> Result<Balance> {
+    fn balance(&mut self) -> Result<Balance> {
         let pending = self.conn().all(
             "select p.id, (
                  select coalesce(cast(sum(t.value) as bigint), 0) from hookbox_node_tally as t
@@ -281,14 +333,20 @@ impl Keeper {
             &[],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        let others = self.conn().all(
-            &format!(
-                "select id from hookbox_node where {} and id <> :node",
-                living()
-            ),
-            params! { ":node": self.node },
-            |row| row.get(0),
-        )?;
+        let others: BTreeMap<i64, String> = self
+            .conn()
+            .all::<(i64, String)>(
+                &format!(
+                    "select id, name from hookbox_node where {} and id <> :node",
+                    living()
+                ),
+                params! { ":node": self.node },
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?
+            .into_iter()
+            .collect();
+        let living = others.keys().copied().collect();
+        self.log_others(others);
         let held = self.conn().all(
             &format!(
                 "select node_id, endpoint_id from hookbox_lane
@@ -297,7 +355,7 @@ impl Keeper {
             params! { ":node": self.node },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        Ok(Balance::new(pending, others, held))
+        Ok(Balance::new(pending, living, held))
     }
 
     /// Lanes that nobody has, of endpoints that are there.
