@@ -270,7 +270,7 @@ create table if not exists hookbox_node_tally (
     primary key (of, id, what, node_id)
 ) with (fillfactor = 50);
 
--- How many attempts of each endpoint ended how in which hour since 1970, by node as well; two days of
+-- How many attempts of each endpoint ended how in which hour since 1970, by node as well; eight days of
 -- them are kept.
 create table if not exists hookbox_node_hour (
     node_id     bigint  not null,

@@ -192,7 +192,7 @@ create table if not exists hookbox_tally (
     primary key (of, id, what)
 ) strict, without rowid;
 
--- How many attempts of each endpoint ended how in which hour since 1970; two days of them are kept.
+-- How many attempts of each endpoint ended how in which hour since 1970; eight days of them are kept.
 create table if not exists hookbox_hour (
     endpoint_id integer not null references hookbox_endpoint (id),
     hour        integer not null,

@@ -4,7 +4,7 @@
 //! takes a [`Clock`]. Start at [`Timestamp`]; parsing and printing follow.
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -99,7 +99,7 @@ impl Timestamp {
         if let Some(moment) = Timestamp::parse_rfc3339(text) {
             return Ok(moment);
         }
-        if let Some(moment) = of_zone(text, now, &jiff::tz::TimeZone::system()) {
+        if let Some(moment) = of_zone(text, now, &zone()) {
             return Ok(moment);
         }
         match parse_span(text) {
@@ -133,6 +133,29 @@ impl fmt::Display for Timestamp {
                 .to_rfc3339_opts(SecondsFormat::Millis, true),
         )
     }
+}
+
+/// The time zone in which people read and write times: of [`set_zone`], or else that of the machine, which
+/// `TZ` may change.
+pub fn zone() -> jiff::tz::TimeZone {
+    ZONE.get_or_init(jiff::tz::TimeZone::system).clone()
+}
+
+static ZONE: OnceLock<jiff::tz::TimeZone> = OnceLock::new();
+
+/// Sets the time zone of people, by its name in the IANA database, before anything asks for it.
+///
+/// # Errors
+/// [`Error::Misuse`] when the name is unknown.
+pub fn set_zone(name: &str) -> Result<()> {
+    let zone = jiff::tz::TimeZone::get(name).map_err(|_| {
+        Error::misuse(format!(
+            "`{name}` is no time zone; write it as the IANA database does: Europe/Berlin, UTC"
+        ))
+    })?;
+    // Whoever came first decides.
+    let _ = ZONE.set(zone);
+    Ok(())
 }
 
 /// Parses a date or a time in a time zone; `None` if the text is neither.

@@ -94,6 +94,8 @@ pub struct DeliveryRecord {
     pub tries: i64,
     /// Attempts recorded, including those that spent no try.
     pub attempts: i64,
+    /// The HTTP status of the last attempt that was recorded, if there was a response.
+    pub status: Option<u16>,
     /// When it was made.
     pub created: Timestamp,
     /// When it is due; only while pending.
@@ -187,6 +189,7 @@ impl DeliveryRecord {
             "state": self.state.name(),
             "tries": self.tries,
             "attempts": self.attempts,
+            "status": self.status,
             "created_at": self.created.to_string(),
             "due_at": self.due.map(|at| at.to_string()),
             "settled_at": self.settled.map(|at| at.to_string()),

@@ -442,7 +442,9 @@ pub struct EndpointReport {
     pub oldest_due: Option<Timestamp>,
     /// The present outage.
     pub outage: Option<Outage>,
-    /// How attempts ended in each hour of the last two days, oldest first; hours without attempts are left
+    /// When it last took something.
+    pub last_delivered: Option<Timestamp>,
+    /// How attempts ended in each hour of the last eight days, oldest first; hours without attempts are left
     /// out.
     pub hours: Vec<Hour>,
     /// For how long it has refused everything, if it is failing.
@@ -512,6 +514,7 @@ impl EndpointReport {
             "held_reason": endpoint.held.as_ref().map(|hold| &hold.reason),
             "circuit": if self.outage.is_some() { "open" } else { "closed" },
             "outage": self.outage.as_ref().map(Outage::json),
+            "last_delivered_at": self.last_delivered.map(|at| at.to_string()),
             "hours": self.hours.iter().map(Hour::json).collect::<Vec<Value>>(),
             "failing_for": self.failing.map(show_span),
             "paced_until": self.paced_until.map(|at| at.to_string()),

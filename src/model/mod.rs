@@ -38,6 +38,7 @@ pub mod scope;
 pub mod sendable;
 pub mod settings;
 pub mod source;
+pub mod standing;
 pub mod stats;
 pub mod template;
 pub mod text;

@@ -75,7 +75,18 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
         }
         _ => return Err(Error::not_found(format!("no form at {path}"))),
     };
-    Ok(Reply::see_other(next))
+    // The page says what was done; a form that stands elsewhere too leads back to where it was sent from.
+    let action = match parts.as_slice() {
+        ["replays"] => "start",
+        [_] => "add",
+        [.., action] => action,
+        [] => "",
+    };
+    let next = match field("back") {
+        "/" => "/",
+        _ => next.as_str(),
+    };
+    Ok(Reply::see_other(format!("{next}?done={action}")))
 }
 
 /// Replays the deliveries that the form chooses.
@@ -156,7 +167,10 @@ fn endpoint<'f>(
 /// Returns the settings of a form that are not empty; a dash restores the default.
 fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
     let settings = form.iter().filter(|(name, value)| {
-        name != "token" && !but_for.contains(&name.as_str()) && !value.trim().is_empty()
+        name != "token"
+            && name != "back"
+            && !but_for.contains(&name.as_str())
+            && !value.trim().is_empty()
     });
     settings
         .map(|(name, value)| match value.trim() {

@@ -105,14 +105,20 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
         return api_requests::answer(app, request, role);
     }
     let trouble = app.store.trouble();
+    let zone = crate::time::zone();
+    let texts = &page::ENGLISH;
+    let done = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
+    let done = done.and_then(|(_, action)| texts.done.of(&action));
     let context = PageContext {
         box_id: app.store.box_id(),
         now: app.clock.now(),
+        zone: &zone,
         token: app.guard.token(),
         may_change: role == Role::Operator,
         has_login: app.access.is_needed(),
         trouble: trouble.as_deref(),
-        texts: &page::ENGLISH,
+        texts,
+        done,
         returned: None,
     };
     let made = match request.method() {
@@ -181,7 +187,9 @@ fn for_everybody(app: &AppState, request: &mut Request, path: &str, query: &str)
         "/style.css" if is_get => {
             Reply::with_type(200, "text/css; charset=utf-8", page::STYLE.into())
         }
-        "/icon.svg" if is_get => Reply::with_type(200, "image/svg+xml", page::ICON.into()),
+        "/icon.svg" if is_get => icon(page::ICON_COLOUR),
+        "/icon-red.svg" if is_get => icon("#a0161f"),
+        "/icon-amber.svg" if is_get => icon("#b06a00"),
         "/live.js" if is_get => {
             Reply::with_type(200, "text/javascript; charset=utf-8", page::SCRIPT.into())
         }
@@ -193,6 +201,11 @@ fn for_everybody(app: &AppState, request: &mut Request, path: &str, query: &str)
         "/login" if app.access.is_needed() => login(app, request, query),
         _ => return None,
     })
+}
+
+fn icon(colour: &str) -> Reply {
+    let drawn = page::ICON.replace(page::ICON_COLOUR, colour);
+    Reply::with_type(200, "image/svg+xml", drawn.into())
 }
 
 fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {

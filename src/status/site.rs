@@ -2,13 +2,15 @@
 
 use super::body::shown_body;
 use super::deadline::{side, until_deadline};
-use super::page::{self, Chosen, PageContext, Returned};
+use super::page::{self, Chosen, Judged, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
+use crate::model::endpoint::EndpointReport;
 use crate::model::settings::{Listing, Selection};
+use crate::model::standing::Standing;
 use crate::store::{Preview, ReplayOptions, Store};
 
 /// Rows of a list on a page.
@@ -28,9 +30,10 @@ pub(super) fn get(
             context,
             &page::OverviewView {
                 stats: store.stats()?,
-                endpoints: store.endpoint_reports()?,
+                endpoints: judged(store, context)?,
                 sources: store.source_reports()?,
                 latest: store.deliveries(&Selection::default(), 10)?,
+                outages: store.outages(&Selection::default(), ROWS)?,
             },
         ),
         ["deliveries"] => return deliveries(app, context, query),
@@ -74,6 +77,26 @@ pub(super) fn get(
         _ => return Err(Error::not_found(format!("no page at {path}"))),
     };
     Ok(Reply::page(html))
+}
+
+/// Returns all endpoints; those that refuse everything with their last answer.
+fn judged(store: &Store, context: &PageContext<'_>) -> Result<Vec<Judged>> {
+    let with_refusal = |report: EndpointReport| {
+        let refuses = matches!(report.standing(context.now), Standing::Refuses { .. });
+        let last_refusal = match refuses {
+            true => store.last_refusal(report.endpoint.id)?,
+            false => None,
+        };
+        Ok(Judged {
+            report,
+            last_refusal,
+        })
+    };
+    store
+        .endpoint_reports()?
+        .into_iter()
+        .map(with_refusal)
+        .collect()
 }
 
 fn delivery(store: &Store, context: &PageContext<'_>, id: &str) -> Result<String> {

@@ -293,10 +293,10 @@ fn keys_lead_through_the_pages_and_can_be_turned_off() {
     browser.press("jjkx");
     browser.wait_for(
         "the second row to be left and the first with a box to be ticked or passed",
-        "document.activeElement.closest('tr') === document.querySelector('#rows tbody tr')",
+        "document.activeElement.closest('tr') === document.querySelector('#rows tbody tr:not(.date)')",
     );
     browser.press("jj");
-    let third = "document.querySelectorAll('#rows tbody tr')[2].querySelector('a')";
+    let third = "document.querySelectorAll('#rows tbody tr:not(.date)')[2].querySelector('a')";
     browser.wait_for(
         "the third row",
         &format!("document.activeElement === {third}"),
@@ -399,4 +399,77 @@ fn what_is_shown_follows_what_happens_and_leaves_alone_where_somebody_works() {
         browser.script("return document.querySelectorAll('#rows input:checked').length"),
         1
     );
+}
+
+#[test]
+fn a_person_sees_at_once_who_needs_them_and_mends_it_from_there() {
+    if no_browser() {
+        return;
+    }
+    let (here, served, _receiver) = lived_in();
+    let refusing = Receiver::answering(&[500]);
+    here.add_endpoint("mail", &refusing.url, &["--retry", "none"]);
+    served.push("k-mail", PUSH.as_bytes());
+    wait_until("the refusal", || {
+        let shown = here.json(&["endpoint", "show", "mail"]);
+        (!shown["failing_for"].is_null()).then_some(())
+    });
+    let browser = Browser::start();
+    browser.open(&format!("{}/", served.status));
+    assert_eq!(browser.text("h1"), "Endpoints that need you: 3 of 5");
+    let title = browser.script("return document.title");
+    assert_eq!(title, "Endpoints that need you: 3 of 5 · hookbox");
+    let icon = "return document.querySelector('link[rel=icon]').getAttribute('href')";
+    assert_eq!(browser.script(icon), "/icon-red.svg");
+    // The worst comes first, and its cause.
+    let lines = browser.text(".standings");
+    let lines: Vec<&str> = lines.lines().collect();
+    assert_eq!(lines[0], "refuses", "{lines:?}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("500 Internal")),
+        "{lines:?}"
+    );
+    // One click, on the spot, and it is said that it was done.
+    browser.click("form[action='/endpoints/archive/resume'] button");
+    browser.wait_for(
+        "the confirmation",
+        "document.querySelector('.done') !== null",
+    );
+    assert_eq!(browser.text(".done"), "It goes on.");
+    assert_eq!(browser.text("h1"), "Endpoints that need you: 2 of 5");
+    // Not said again when the page is loaded again.
+    assert_eq!(browser.url(), format!("{}/", served.status));
+}
+
+#[test]
+fn a_person_finds_what_came_last_night_with_two_clicks() {
+    if no_browser() {
+        return;
+    }
+    let (_here, served, _receiver) = lived_in();
+    let browser = Browser::start();
+    browser.open(&format!("{}/", served.status));
+    browser.click("header a[href='/deliveries']");
+    // A line each, under its day, with the status of the answer.
+    assert_eq!(browser.text("#rows tr.date"), "Today");
+    let heights = browser.script(
+        "return [...document.querySelectorAll('#rows tbody tr')].map(row => row.offsetHeight)",
+    );
+    let heights = heights.as_array().unwrap();
+    assert!(
+        heights.iter().all(|one| one.as_u64().unwrap() < 42),
+        "{heights:?}"
+    );
+    let state = browser.text("#rows tr:not(.date):has(.badge.dead) .state");
+    assert_eq!(state, "dead 500");
+    browser.click(".spans a:nth-of-type(2)");
+    browser.wait_for_url(|url| url.contains("+18%3A00") && url.contains("+08%3A00"));
+    assert_eq!(browser.text(".spans [aria-current]"), "Last night");
+    browser.click(".spans a:nth-of-type(3)");
+    browser.wait_for_url(|url| url.contains("since=today"));
+    assert_eq!(browser.text("#rows tr.date"), "Today");
+    // The other conditions stay.
+    browser.open(&format!("{}/deliveries?state=dead", served.status));
+    browser.click(".spans a:nth-of-type(1)");
+    browser.wait_for_url(|url| url.contains("state=dead") && url.contains("since=1h"));
 }

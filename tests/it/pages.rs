@@ -50,6 +50,11 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
             overflow.as_i64().unwrap() <= 0,
             "{path} is {overflow} px too wide"
         );
+        // Headers were shown one letter a line.
+        let narrow = browser.script(
+            "document.querySelectorAll('details').forEach(one => { one.open = true; }); return [...document.querySelectorAll('.headers th, .headers td')].filter(cell => cell.offsetWidth < 90 || cell.offsetHeight > 120).map(cell => cell.textContent)",
+        );
+        assert_eq!(narrow, json!([]), "{path}");
         let loaded = browser
             .script("return performance.getEntriesByType('resource').map(entry => entry.name)");
         for name in loaded.as_array().unwrap() {

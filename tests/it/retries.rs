@@ -109,7 +109,7 @@ fn a_lower_number_of_tries_applies_to_waiting_deliveries() {
     assert_eq!(bench.run_due(), 0);
     assert_eq!(
         bench.deliveries()[0].reason.as_deref(),
-        Some("gave up after 3 tries; 2 are allowed; the last: 500 Internal Server Error")
+        Some("given up after 3 tries; 2 are allowed; the last: 500 Internal Server Error")
     );
 }
 

@@ -246,7 +246,7 @@ fn a_hang_is_refused_after_the_time_out_and_nonsense_is_refused_too() {
     assert_eq!(hung["endpoint"], "silent");
     assert_eq!(
         hung["reason"],
-        "gave up after 2 tries; the last: no reply within 100ms"
+        "no reply within 100ms; given up after 2 tries"
     );
     let odd = here.wait_for_state("2", "dead");
     assert_eq!(

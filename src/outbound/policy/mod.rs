@@ -197,7 +197,8 @@ fn gave_up(error: &str, tries: u32) -> String {
     } else {
         format!("{tries} tries")
     };
-    format!("gave up after {times}; the last: {error}")
+    // What was answered comes first: lists show the beginning.
+    format!("{error}; given up after {times}")
 }
 
 #[cfg(test)]

@@ -69,10 +69,7 @@ fn the_ladder_ends_in_dead_with_the_last_answer_as_reason() {
     let Transition::GiveUp { reason } = judged(&replied(500, &[]), 2).change else {
         panic!("gives up")
     };
-    assert_eq!(
-        reason,
-        "gave up after 3 tries; the last: 500 Internal Server Error"
-    );
+    assert_eq!(reason, "500 Internal Server Error; given up after 3 tries");
 }
 
 #[test]

@@ -20,7 +20,10 @@ pub(super) fn give_up_if_spent(
     if due.tries == 0 || due.tries < tries_max {
         return Ok(false);
     }
-    let reason = format!("gave up after {} tries; {tries_max} are allowed", due.tries);
+    let reason = format!(
+        "given up after {} tries; {tries_max} are allowed",
+        due.tries
+    );
     store.give_up(lane.endpoint.id, due.id, &reason, now)?;
     let delivery = store.box_id().delivery(due.id);
     tracing::warn!(

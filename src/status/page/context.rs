@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::Zoned;
+use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 use super::texts::{Texts, fill};
@@ -14,6 +16,8 @@ pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) texts: &'static Texts,
     pub(in crate::status) box_id: &'a BoxId,
     pub(in crate::status) now: Timestamp,
+    /// The time zone of the people who look.
+    pub(in crate::status) zone: &'a TimeZone,
     /// The token that forms carry.
     pub(in crate::status) token: &'a str,
     /// Whether the user may change something.
@@ -24,6 +28,8 @@ pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) trouble: Option<&'a str>,
     /// The form of this page that was just sent and refused.
     pub(in crate::status) returned: Option<Returned<'a>>,
+    /// What was just done, as the address says.
+    pub(in crate::status) done: Option<&'static str>,
 }
 
 /// A refused form: the page shows it again as it was filled in.
@@ -51,6 +57,37 @@ impl PageContext<'_> {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// A moment in the time zone of the people who look.
+    pub(super) fn local(&self, at: Timestamp) -> Zoned {
+        at.to_jiff().to_zoned(self.zone.clone())
+    }
+
+    /// Shows the time of day; the exact time in UTC is a tooltip.
+    pub(super) fn time_of_day(&self, at: Timestamp) -> Markup {
+        let exact = at.to_string();
+        html! {
+            time datetime=(exact) title=(exact) { (self.local(at).strftime("%H:%M:%S")) }
+            " " span.dim { (self.distance(at)) }
+        }
+    }
+
+    pub(super) fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or(self.texts.times.of_machine)
+    }
+
+    /// The name of the day of a moment: today, yesterday, or its date.
+    pub(super) fn day(&self, at: Timestamp) -> String {
+        let t = &self.texts.times;
+        let (day, today) = (self.local(at).date(), self.local(self.now).date());
+        if day == today {
+            t.today.to_owned()
+        } else if today.yesterday().is_ok_and(|yesterday| day == yesterday) {
+            t.yesterday.to_owned()
+        } else {
+            day.strftime("%A, %-d %B %Y").to_string()
+        }
+    }
+
     /// Shows a moment: how long ago or ahead, with the exact time as a tooltip.
     pub(super) fn moment(&self, at: Timestamp) -> Markup {
         let exact = at.to_string();
@@ -60,7 +97,7 @@ impl PageContext<'_> {
     /// Shows a moment in full: date, time to the second, and how long ago or ahead.
     pub(super) fn exact(&self, at: Timestamp) -> Markup {
         let text = at.to_string();
-        let shown = text.get(..19).unwrap_or(&text).replace('T', " ");
+        let shown = self.local(at).strftime("%Y-%m-%d %H:%M:%S");
         html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (self.distance(at)) ")" } }
     }
 
@@ -114,11 +151,13 @@ mod tests {
             texts: &ENGLISH,
             box_id: &box_id,
             now,
+            zone: &TimeZone::UTC,
             token: "",
             may_change: true,
             has_login: false,
             trouble: None,
             returned: None,
+            done: None,
         };
         let rows = [
             (0, "just now"),

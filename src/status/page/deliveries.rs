@@ -8,6 +8,7 @@ use super::context::PageContext;
 use super::fields::choice;
 use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, with_place};
+use super::spans::{moments, spans};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::settings::Listing;
 use crate::store::Directory;
@@ -85,18 +86,19 @@ fn filters(
     let sources = view.directory.sources().iter();
     let sources: Vec<&str> = sources.map(|source| source.name.as_str()).collect();
     let any = Some(words.any);
-    let typed = [
-        (t.typed, "type", "push"),
-        (t.since, "since", "7d"),
-        (t.until, "until", "1h"),
-    ];
     html! {
+        (spans(context, "/deliveries", view.query))
         form.filters method="get" action="/deliveries" {
             (choice(t.state, "state", any, &states, &asked("state")))
             (choice(t.endpoint, "endpoint", any, &endpoints, &asked("endpoint")))
-            (choice(t.source, "source", any, &sources, &asked("source")))
-            @for (label, name, example) in typed {
-                label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
+            label { span { (t.typed) } input name="type" value=(asked("type")) placeholder="push" autocomplete="off"; }
+            @let has_more = ["source", "since", "until"].iter().any(|name| !asked(name).is_empty());
+            details.more open[has_more] {
+                summary { (t.more) }
+                div.filters {
+                    (choice(t.source, "source", any, &sources, &asked("source")))
+                    (moments(context, view.query))
+                }
             }
             @for name in ["replay", "superseded", "event"] {
                 @if !asked(name).is_empty() { input type="hidden" name=(name) value=(asked(name)); }

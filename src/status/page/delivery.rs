@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::body::{body, text};
 use super::context::PageContext;
 use super::frame::frame;
-use super::parts::{badge, button, headers};
+use super::parts::{badge, button, copy, headers};
 use super::texts::{fill, link_in};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
@@ -28,11 +28,11 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
     let id = box_id.delivery(view.delivery.id);
     let main = html! {
         div.heading #heading data-live {
-            h1 { (fill(t.title, &[("id", &id)])) }
+            h1 { (view.delivery.summary) }
             (badge(view.delivery.state, view.delivery.waiting(now)))
             @if context.may_change { (actions(context, view, &id)) }
         }
-        div #facts data-live { (facts(context, view)) }
+        div #answer data-live { (answer(context, view)) }
         section #attempts data-live {
             h2 { (t.attempts) }
             @if view.attempts.is_empty() { p.empty { (words.none_yet) } }
@@ -40,10 +40,14 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
                 (one_attempt(context, view, index))
             }
         }
+        section #facts data-live {
+            h2 { (fill(t.title, &[("id", &view.delivery.id.0)])) }
+            (facts(context, view))
+        }
         section {
             h2 { (t.event) }
             @let event_id = box_id.event(view.event.id);
-            p { a.mono href={ "/events/" (event_id) } { (event_id) } }
+            p { a.mono href={ "/events/" (event_id) } { (event_id) } " " (copy(context, &event_id)) }
             details { summary { (t.headers) } (headers(context, &view.event.headers)) }
             (body(context, &view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
         }
@@ -54,6 +58,46 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
         "/deliveries",
         &main,
     )
+}
+
+/// What became of it, in a sentence, and what it waits for.
+fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
+    let (t, delivery) = (&context.texts.delivery, &view.delivery);
+    let reason = delivery.reason.as_deref();
+    let class = match (delivery.state, reason) {
+        (State::Delivered, _) => "good",
+        (State::Dead, _) => "bad",
+        (State::Pending, _) | (State::Cancelled, _) => "calm",
+    };
+    let tries_max = view
+        .endpoint
+        .as_ref()
+        .map(|report| report.endpoint.set.tries_max());
+    html! {
+        p class={ "answer " (class) } {
+            @match delivery.state {
+                State::Delivered => {
+                    @match delivery.status {
+                        Some(status) => (fill(t.delivered_with, &[("status", &status)])),
+                        None => (delivery.state),
+                    }
+                    @if let Some(reason) = reason { " · " (reason) }
+                }
+                State::Dead | State::Cancelled => (reason.unwrap_or(delivery.state.name())),
+                State::Pending => {
+                    @if let Some(due) = delivery.due {
+                        (link_in(t.next_try, &[("when", &context.exact(due))]))
+                    }
+                    @if let Some(reason) = reason { " · " (fill(t.refused_with, &[("reason", &reason)])) }
+                    @if delivery.tries > 0 && let Some(most) = tries_max {
+                        " · " (fill(t.try_of, &[("tries", &delivery.tries), ("most", &most)]))
+                    }
+                }
+            }
+            @if let Some(settled) = delivery.settled { " · " (context.exact(settled)) }
+        }
+        @if delivery.state == State::Pending { dl.facts.waits { (waits(context, view)) } }
+    }
 }
 
 fn actions(context: &PageContext<'_>, view: &DeliveryView, id: &str) -> Markup {
@@ -81,7 +125,8 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
     let link = |id: &str| html! { a.mono href={ "/deliveries/" (id) } { (id) } };
     html! {
         dl.facts {
-            dt { (t.what) } dd { (delivery.summary) }
+            @let id = box_id.delivery(delivery.id);
+            dt { (t.id) } dd { span.mono { (id) } " " (copy(context, &id)) }
             dt { (t.typed) } dd { (delivery.event_type) }
             dt { (t.source) } dd { (delivery.source.as_deref().unwrap_or(context.texts.words.dash)) }
             dt { (t.endpoint) }
@@ -101,15 +146,10 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             dt { (t.made) } dd { (context.exact(delivery.created)) }
             @if let Some(due) = delivery.due { dt { (t.due) } dd { (context.exact(due)) } }
             @if let Some(settled) = delivery.settled { dt { (t.settled) } dd { (context.exact(settled)) } }
-            @if let Some(reason) = &delivery.reason {
-                dt { @if delivery.state == State::Pending { (t.last_refusal) } @else { (t.reason) } }
-                dd { (reason) }
-            }
             @if let Some(error) = &delivery.when_error {
                 dt { (t.in_doubt) }
                 dd { (fill(t.when_failed, &[("error", error)])) }
             }
-            (waits(context, view))
             @if let Some(original) = delivery.replay_of {
                 dt { (t.replay_of) } dd { (link(&box_id.delivery(original))) }
             }
@@ -209,16 +249,22 @@ fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> 
                 }
             }
             p.dim { (timing) }
-            h3 { (t.request_headers) }
-            (headers(context, &attempt.request_headers))
-            @if attempt.status.is_some() {
-                h3 { (t.reply_headers) }
-                (headers(context, &attempt.response_headers))
-                h3 { @if attempt.response_truncated { (t.reply_body_cut) } @else { (t.reply_body) } }
-                @if attempt.response_body.is_empty() {
-                    p.dim { (words.empty) }
-                } @else {
-                    (text(context, &String::from_utf8_lossy(&attempt.response_body)))
+            div.both {
+                div {
+                    h3 { (t.request_headers) }
+                    (headers(context, &attempt.request_headers))
+                }
+                @if attempt.status.is_some() {
+                    div {
+                        h3 { (t.reply_headers) }
+                        (headers(context, &attempt.response_headers))
+                        h3 { @if attempt.response_truncated { (t.reply_body_cut) } @else { (t.reply_body) } }
+                        @if attempt.response_body.is_empty() {
+                            p.dim { (words.empty) }
+                        } @else {
+                            (text(context, &String::from_utf8_lossy(&attempt.response_body)))
+                        }
+                    }
                 }
             }
         }

@@ -5,11 +5,12 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::chart::last_day;
 use super::context::PageContext;
 use super::fields::{self, capital, form, name, settings};
 use super::frame::frame;
 use super::overview;
-use super::parts::{button, last_day, size};
+use super::parts::{button, size};
 use super::texts::{fill, link_in};
 use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;

@@ -4,7 +4,8 @@ use maud::{Markup, html};
 
 use super::context::PageContext;
 use super::frame::frame;
-use super::parts::{asked, looked_back, size, table, with_place};
+use super::parts::{asked, by_day, looked_back, size, with_place};
+use super::spans::{moments, spans};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
@@ -26,15 +27,15 @@ pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>
         ("text", t.text, "beacon"),
         ("source", t.source, "gogs"),
         ("type", t.typed, "push"),
-        ("since", t.since, "7d"),
-        ("until", t.until, "1h"),
     ];
     let main = html! {
         h1 { (t.title) }
+        (spans(context, "/events", view.query))
         form.filters method="get" action="/events" {
             @for (name, label, example) in fields {
                 label { span { (label) } input name=(name) value=(asked(name)) placeholder=(example) autocomplete="off"; }
             }
+            (moments(context, view.query))
             button type="submit" { (words.find) }
             a href="/events" { (words.clear) }
         }
@@ -53,17 +54,30 @@ pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>
 
 fn rows(context: &PageContext<'_>, rows: &[EventRecord]) -> Markup {
     let (t, words) = (&context.texts.events, &context.texts.words);
-    let rows = html! {
-        @for row in rows {
-            @let id = context.box_id.event(row.id);
-            tr {
-                td data-label=(t.event) { a.mono href={ "/events/" (id) } title=(id) { "#" (row.id.0) } }
-                td data-label=(t.what) { (row.summary()) div.dim { (row.event_type) } }
-                td data-label=(t.source) { (row.source.as_deref().unwrap_or(words.dash)) }
-                td data-label=(t.size) { (size(u64::try_from(row.bytes).unwrap_or(0))) }
-                td data-label=(t.received) { (context.moment(row.received)) }
+    let columns = [t.what, t.source, t.received, t.size];
+    html! {
+        table.rows.list {
+            thead {
+                tr {
+                    @for (name, class) in columns.iter().zip(["what", "source", "came", "size"]) {
+                        th class=(class) scope="col" { (name) }
+                    }
+                }
             }
+            (by_day(context, rows, columns.len(), |row| row.received, |row| {
+                let id = context.box_id.event(row.id);
+                html! {
+                    tr {
+                        td.what {
+                            a href={ "/events/" (id) } title=(id) { (row.summary()) }
+                            " " span.dim { (row.event_type) }
+                        }
+                        td.source { (row.source.as_deref().unwrap_or(words.dash)) }
+                        td.came { (context.time_of_day(row.received)) }
+                        td.size { (size(u64::try_from(row.bytes).unwrap_or(0))) }
+                    }
+                }
+            }))
         }
-    };
-    table(&[t.event, t.what, t.source, t.size, t.received], &rows)
+    }
 }

@@ -7,6 +7,20 @@ use super::texts::{Texts, fill};
 
 /// Puts a page into its frame; `here` is its path in the navigation.
 pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &Markup) -> String {
+    frame_with_icon(context, title, here, ICON, main)
+}
+
+/// The icon's usual address.
+pub(super) const ICON: &str = "/icon.svg";
+
+/// Puts a page into its frame, with this icon in the tab.
+pub(super) fn frame_with_icon(
+    context: &PageContext<'_>,
+    title: &str,
+    here: &str,
+    icon: &str,
+    main: &Markup,
+) -> String {
     let t = &context.texts.frame;
     let links = [
         ("/", t.overview),
@@ -41,21 +55,26 @@ pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &M
             @if let Some(returned) = context.returned {
                 p.problem #problem role="alert" { (returned.problem) }
             }
+            @if let Some(done) = context.done {
+                p.done role="status" { (done) }
+            }
             (main)
         }
         footer {
-            (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION"))]))
+            (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION")), ("zone", &context.zone_name())]))
             @if !context.may_change { " · " (t.looks_only) }
             // Shown by the script, which also listens to keys; without the script there are no keys.
             " " button.quiet.small #keys-open type="button" hidden { (t.keys) }
         }
         (keys(context))
     };
-    whole(context.texts, title, true, &inside)
+    whole(context.texts, title, Some(icon), &inside)
 }
 
 /// Makes a whole HTML document.
-pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) -> String {
+///
+/// A page with an icon of its own is kept up to date by the script.
+pub(super) fn whole(texts: &Texts, title: &str, live: Option<&str>, inside: &Markup) -> String {
     let t = &texts.frame;
     html! {
         (DOCTYPE)
@@ -66,8 +85,8 @@ pub(super) fn whole(texts: &Texts, title: &str, is_live: bool, inside: &Markup) 
                 meta name="color-scheme" content="light dark";
                 title { (fill(t.title, &[("page", &title)])) }
                 link rel="stylesheet" href="/style.css";
-                link rel="icon" href="/icon.svg" type="image/svg+xml";
-                @if is_live { script src="/live.js" defer {} }
+                link rel="icon" href=(live.unwrap_or(ICON)) type="image/svg+xml";
+                @if live.is_some() { script src="/live.js" defer {} }
             }
             body {
                 a.skip href="#main" { (t.skip) }

@@ -2,6 +2,15 @@
 // single keys lead through it. Without it every page works as it stands.
 "use strict";
 
+// What was just done is said once, and not again when the page is loaded again.
+(() => {
+  const here = new URL(location.href);
+  if (here.searchParams.has("done")) {
+    here.searchParams.delete("done");
+    history.replaceState(null, "", here);
+  }
+})();
+
 // Keeps what is shown up to date: asks for the same page now and then, and puts its live parts in
 // the place of those that are shown, but for one that somebody is working in.
 (() => {
@@ -39,10 +48,22 @@
     }
   };
 
-  const look = async () => {
-    if (document.hidden) {
+  let isLooking = false;
+
+  // One at a time: a list that takes longer than the period is not asked for again meanwhile.
+  const lookOnce = async () => {
+    if (document.hidden || isLooking) {
       return;
     }
+    isLooking = true;
+    try {
+      await look();
+    } finally {
+      isLooking = false;
+    }
+  };
+
+  const look = async () => {
     const headers = tag === null ? {} : { "If-None-Match": tag };
     // A form that was refused is shown again at its own address, which is none to look at.
     const from = document.querySelector("main[data-from]")?.dataset.from ?? location.href;
@@ -56,17 +77,43 @@
     }
     tag = reply.headers.get("ETag");
     const next = new DOMParser().parseFromString(await reply.text(), "text/html");
+    document.title = next.title;
+    const icon = document.querySelector("link[rel=icon]");
+    const other = next.querySelector("link[rel=icon]");
+    if (icon !== null && other !== null && icon.getAttribute("href") !== other.getAttribute("href")) {
+      icon.setAttribute("href", other.getAttribute("href"));
+    }
     for (const part of document.querySelectorAll("[data-live][id]")) {
-      const other = next.getElementById(part.id);
-      if (other !== null) {
-        put(part, other);
+      const now = next.getElementById(part.id);
+      if (now !== null) {
+        put(part, now);
       }
     }
   };
 
   if (document.querySelector("[data-live]") !== null) {
-    setInterval(() => { look().catch(() => { stale.hidden = false; }); }, PERIOD_MS);
+    setInterval(() => { lookOnce().catch(() => { stale.hidden = false; }); }, PERIOD_MS);
   }
+})();
+
+// Copies what a button names. A page that was opened over plain HTTP from elsewhere may not.
+(() => {
+  const show = () => {
+    if (navigator.clipboard !== undefined) {
+      document.querySelectorAll("button[data-copy]").forEach((button) => { button.hidden = false; });
+    }
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("button[data-copy]");
+    if (button) {
+      navigator.clipboard.writeText(button.dataset.copy).then(() => {
+        button.classList.add("copied");
+        setTimeout(() => button.classList.remove("copied"), 1500);
+      }, () => {});
+    }
+  });
+  new MutationObserver(show).observe(document.body, { childList: true, subtree: true });
+  show();
 })();
 
 // Ticks all the boxes of a form at once.
@@ -105,7 +152,7 @@
   open.hidden = false;
   open.addEventListener("click", () => list.showModal());
 
-  const rows = () => [...document.querySelectorAll("table.rows tbody tr")];
+  const rows = () => [...document.querySelectorAll("table.rows tbody tr:not(.date)")];
   const linkOf = (row) => row?.querySelector("a") ?? null;
   const here = () => document.activeElement?.closest("table.rows tbody tr") ?? null;
 

@@ -30,5 +30,5 @@ pub(in crate::status) fn login(
             p.dim { (link_in(t.where_it_is, &[("option", &option)])) }
         }
     };
-    whole(texts, t.title, false, &inside)
+    whole(texts, t.title, None, &inside)
 }

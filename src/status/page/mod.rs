@@ -5,6 +5,7 @@
 
 mod attempt;
 mod body;
+mod chart;
 mod context;
 mod deliveries;
 mod delivery;
@@ -13,6 +14,7 @@ mod event;
 mod events;
 mod fields;
 mod frame;
+mod json;
 mod login;
 mod outages;
 mod overview;
@@ -20,7 +22,9 @@ mod parts;
 mod preview;
 mod replay;
 mod source;
+mod spans;
 mod texts;
+mod verdict;
 
 pub(super) use attempt::difference;
 pub(super) use context::{PageContext, Returned};
@@ -37,6 +41,7 @@ pub(super) use preview::{Chosen, Edit, NewReplayView, looked_at, new_replay};
 pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};
 pub(super) use texts::{ENGLISH, fill};
+pub(super) use verdict::Judged;
 
 /// The only style sheet.
 pub(super) const STYLE: &str = include_str!("style.css");
@@ -48,3 +53,6 @@ pub(super) const SCRIPT: &str = include_str!("live.js");
 
 /// The icon of the pages in browser tabs.
 pub(super) const ICON: &str = include_str!("icon.svg");
+
+/// The colour of the icon while all is well; where it is not, the icon has another one.
+pub(super) const ICON_COLOUR: &str = "#0b5cad";

@@ -1,37 +1,53 @@
-//! The overview: totals, endpoints, sources, the latest deliveries.
+//! The overview: a verdict, how each endpoint stands, totals, sources, the latest deliveries.
+
+use std::time::Duration;
 
 use maud::{Markup, html};
 
+use super::chart::{last_day, of_all};
 use super::context::PageContext;
-use super::frame::frame;
-use super::parts::{delivery_table, last_day, size, table};
+use super::frame::frame_with_icon;
+use super::parts::{delivery_table, size, table};
 use super::texts::{fill, link_in};
-use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::endpoint::EndpointReport;
+use super::verdict::{Judged, colour, lines, verdict};
+use crate::model::delivery::DeliveryRecord;
+use crate::model::endpoint::{EndpointReport, Hour};
 use crate::model::node::NodeRecord;
 use crate::model::source::SourceReport;
+use crate::model::standing::{Ended, Standing};
 use crate::model::stats::Stats;
+use crate::store::OutageRecord;
 
 pub(in crate::status) struct OverviewView {
     pub(in crate::status) stats: Stats,
-    pub(in crate::status) endpoints: Vec<EndpointReport>,
+    pub(in crate::status) endpoints: Vec<Judged>,
     pub(in crate::status) sources: Vec<SourceReport>,
     pub(in crate::status) latest: Vec<DeliveryRecord>,
+    pub(in crate::status) outages: Vec<OutageRecord>,
 }
 
 pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView) -> String {
     let (t, names) = (&context.texts.overview, &context.texts.frame);
     let add = |command: &str| html! { code { (command) } };
+    let verdict_text = verdict(context, &view.endpoints);
+    let colour = colour(context, &view.endpoints);
+    let hours: Vec<Hour> = view
+        .endpoints
+        .iter()
+        .flat_map(|one| one.report.hours.clone())
+        .collect();
     let main = html! {
-        h1 { (t.title) }
-        div #totals data-live { (totals(context, &view.stats)) }
-        section #endpoints data-live {
-            h2 { (names.endpoints) }
+        div #verdict data-live { h1 class={ "verdict " (colour) } { (verdict_text) } }
+        section #endpoints data-live aria-label=(names.endpoints) {
             @if view.endpoints.is_empty() {
                 p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
-                (endpoints(context, &view.endpoints))
+                (lines(context, &view.endpoints))
             }
+        }
+        div #totals data-live {
+            (totals(context, view))
+            (of_all(context, &hours, &view.outages))
         }
         @if !view.stats.nodes.is_empty() {
             section #nodes data-live {
@@ -57,37 +73,77 @@ pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView
             }
         }
     };
-    frame(context, t.title, "/", &main)
+    let icon = match colour {
+        "green" => "/icon.svg",
+        "red" => "/icon-red.svg",
+        _ => "/icon-amber.svg",
+    };
+    frame_with_icon(context, &verdict_text, "/", icon, &main)
 }
 
-fn totals(context: &PageContext<'_>, stats: &Stats) -> Markup {
+/// What waits, and what the last day and week brought.
+fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
+    const DAY: Duration = Duration::from_secs(86_400);
     let t = &context.texts.overview;
-    let counts = [
-        (State::Pending, stats.pending),
-        (State::Delivered, stats.delivered),
-        (State::Dead, stats.dead),
-        (State::Cancelled, stats.cancelled),
-    ];
+    let stats = &view.stats;
+    let reports = || view.endpoints.iter().map(|one| &one.report);
+    let day = Ended::since(reports(), context.now.minus(DAY));
+    let week = Ended::since(reports(), context.now.minus(DAY * 7));
+    let last_hours = Ended::since(reports(), context.now.minus(Duration::from_secs(7_200)));
+    // What waits for an endpoint that cannot be sent to has no time left that could be told.
+    let goes_out = reports().filter(|report| !report.standing(context.now).stops());
+    let goes_out: i64 = goes_out.map(|report| report.pending).sum();
     html! {
         ul.cards {
-            li { span.number { (stats.events) } span { (t.events) } }
+            li.pending[stats.pending > 0] {
+                a href="/deliveries?state=pending" {
+                    span.number { (stats.pending) }
+                    span { (t.wait) }
+                }
+                @if goes_out > 0 { span.dim { (time_left(context, goes_out, last_hours.delivered)) } }
+            }
+            li.delivered[day.delivered > 0] {
+                a href="/deliveries?state=delivered&since=1d" {
+                    span.number { (day.delivered) }
+                    span { (t.delivered_in_a_day) }
+                }
+                span.dim { (fill(t.in_a_week, &[("count", &week.delivered)])) }
+            }
+            li {
+                span.number { (day.refused) }
+                span { (t.refused_in_a_day) }
+                span.dim { (fill(t.in_a_week, &[("count", &week.refused)])) }
+            }
+            li.dead[stats.dead > 0] {
+                a href="/deliveries?state=dead" {
+                    span.number { (stats.dead) }
+                    span { (t.given_up) }
+                }
+            }
+            li {
+                span.number { (stats.events) }
+                span { (t.events_kept) }
+                span.dim { (fill(t.on_disk, &[("size", &size(stats.db_bytes))])) }
+            }
             @if stats.outbox > 0 {
                 li.pending { span.number { (stats.outbox) } span { (t.outbox) } }
             }
-            @for (state, count) in counts {
-                li class=[(count > 0).then_some(state.name())] {
-                    a href={ "/deliveries?state=" (state) } {
-                        span.number { (count) }
-                        span { (state) }
-                    }
-                    @if state == State::Pending && let Some(due) = stats.oldest_due {
-                        span.dim { (link_in(t.oldest_due, &[("when", &context.moment(due))])) }
-                    }
-                }
-            }
-            li { span.number { (size(stats.db_bytes)) } span { (t.on_disk) } }
         }
     }
+}
+
+/// How fast what waits goes out, by the last two hours, and how long that takes.
+fn time_left(context: &PageContext<'_>, pending: i64, delivered: i64) -> String {
+    let t = &context.texts.overview;
+    // The present hour and the one before it: between one hour and two.
+    let minutes = 60 + context.now.0.rem_euclid(3_600_000) / 60_000;
+    let an_hour = delivered * 60 / minutes.max(1);
+    if an_hour == 0 {
+        return t.none_goes.to_owned();
+    }
+    let seconds = u64::try_from(pending * 3_600 / an_hour).unwrap_or(0);
+    let span = context.span(Duration::from_secs(seconds));
+    fill(t.time_left, &[("rate", &an_hour), ("span", &span)])
 }
 
 /// The nodes of a database on a server, and who sends to what.
@@ -166,45 +222,48 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
 /// Shows whether an endpoint is reached, or why nothing is sent to it now.
 pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
     let (t, words) = (&context.texts.overview, &context.texts.words);
-    let now = context.now;
-    let closed = row.endpoint.set.window.as_ref();
-    let closed = closed.and_then(|window| window.closed_until(now));
-    let paced = row.paced_until.filter(|until| *until > now);
     let waits = |badge: &str, why: &str| {
         html! { span.badge.waiting { (badge) } " " (why) }
     };
-    if let Some(hold) = &row.endpoint.held {
-        let span = context.lasting(hold.since);
-        let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
-        return html! {
-            (waits(t.held, &why))
-            div.reason { a href={ "/endpoints/" (row.endpoint.set.name) } { (t.resume) } }
-        };
-    }
-    if let Some(outage) = &row.outage {
-        let values: [(&str, &dyn std::fmt::Display); 3] = [
-            ("span", &context.lasting(outage.since)),
-            ("probes", &outage.probes),
-            ("error", &outage.error),
-        ];
-        return waits(t.offline, &fill(t.offline_for, &values));
-    }
-    html! {
-        @if let Some(until) = paced && row.pending > 0 {
-            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &context.moment(until))]))
-        } @else if let Some(until) = closed {
+    match row.standing(context.now) {
+        Standing::Held(hold) => {
+            let span = context.lasting(hold.since);
+            let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
+            html! {
+                (waits(t.held, &why))
+                div.reason { a href={ "/endpoints/" (row.endpoint.set.name) } { (t.resume) } }
+            }
+        }
+        Standing::Offline(outage) => {
+            let values: [(&str, &dyn std::fmt::Display); 3] = [
+                ("span", &context.lasting(outage.since)),
+                ("probes", &outage.probes),
+                ("error", &outage.error),
+            ];
+            waits(t.offline, &fill(t.offline_for, &values))
+        }
+        Standing::Refuses { lasting } => match row.last_delivered {
+            Some(at) => html! {
+                span.badge.dead { (t.refuses) } " "
+                (link_in(context.texts.verdict.last_took, &[("when", &context.moment(at))]))
+            },
+            None => html! {
+                span.badge.dead { (t.refuses) } " "
+                (fill(t.refuses_for, &[("span", &context.span(lasting))]))
+            },
+        },
+        Standing::Closed { opens } => html! {
             span.badge.waiting { (t.window) } " "
-            @match until {
+            @match opens {
                 Some(until) => (link_in(t.opens, &[("when", &context.moment(until))])),
                 None => (t.never_opens),
             }
-        } @else if let Some(lasting) = row.failing {
-            (waits(t.refuses, &fill(t.refuses_for, &[("span", &context.span(lasting))])))
-        } @else if row.delivered + row.dead == 0 {
-            (words.dash)
-        } @else {
-            (words.yes)
-        }
+        },
+        Standing::Paced { until } => html! {
+            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &context.moment(until))]))
+        },
+        Standing::Unused => html! { (words.dash) },
+        Standing::Fine => html! { (words.yes) },
     }
 }
 

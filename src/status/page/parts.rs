@@ -1,13 +1,10 @@
 //! Small parts that several pages share.
 
-use std::time::Duration;
-
 use maud::{Markup, html};
 
 use super::context::PageContext;
 use super::texts::{fill, link_in};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::endpoint::Hour;
 use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
 
@@ -111,6 +108,27 @@ pub(super) fn button(
     }
 }
 
+/// Makes a small button that performs an action and comes back to this page, or goes where the action leads.
+pub(super) fn button_back(
+    context: &PageContext<'_>,
+    path: &str,
+    label: &str,
+    back: &str,
+) -> Markup {
+    html! {
+        form method="post" action=(path) {
+            input type="hidden" name="token" value=(context.token);
+            @if !back.is_empty() { input type="hidden" name="back" value=(back); }
+            button.small type="submit" { (label) }
+        }
+    }
+}
+
+/// Makes a button that copies a text; shown by the script, which a browser asks to be on a safe address.
+pub(super) fn copy(context: &PageContext<'_>, text: &str) -> Markup {
+    html! { button.quiet.small type="button" data-copy=(text) hidden { (context.texts.words.copy) } }
+}
+
 /// Shows a progress bar, with the figures beside it.
 pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: &str) -> Markup {
     let said = fill(
@@ -120,110 +138,89 @@ pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: 
     html! { progress max=(total.max(1)) value=(done) aria-label=(label) { (said) } }
 }
 
-/// Shows the attempts of the last 24 hours as a chart, one column an hour.
-///
-/// A column shows what was delivered and above it what was refused. The sums are beside the chart for users
-/// who cannot see it.
-pub(super) fn last_day(context: &PageContext<'_>, hours: &[Hour]) -> Markup {
-    const HOUR: Duration = Duration::from_secs(3_600);
-    const HEIGHT: i64 = 24;
-    let (now, words) = (context.now, &context.texts.words);
-    let since = now.minus(HOUR * 24);
-    let hours: Vec<&Hour> = hours.iter().filter(|hour| hour.began > since).collect();
-    let most = hours
-        .iter()
-        .map(|hour| hour.delivered + hour.refused)
-        .max()
-        .unwrap_or(0);
-    let delivered: i64 = hours.iter().map(|hour| hour.delivered).sum();
-    let refused: i64 = hours.iter().map(|hour| hour.refused).sum();
-    let tall = |count: i64| {
-        // Even the smallest count must be visible.
-        if count == 0 {
-            0
-        } else {
-            (count * HEIGHT / most.max(1)).max(1)
-        }
-    };
-    let label = fill(
-        words.last_day,
-        &[("delivered", &delivered), ("refused", &refused)],
-    );
-    html! {
-        @if most == 0 {
-            (words.dash)
-        } @else {
-            svg.day role="img" viewBox="0 0 96 24" width="96" height="24" aria-label=(label) {
-                @for hour in hours {
-                    @let ago = now.since(hour.began).as_secs() / HOUR.as_secs();
-                    @let x = 92 - 4 * i64::try_from(ago.min(23)).unwrap_or(0);
-                    @let (good, bad) = (tall(hour.delivered), tall(hour.refused).min(HEIGHT));
-                    @let good = good.min(HEIGHT - bad);
-                    rect.good x=(x) y=(HEIGHT - good) width="3" height=(good) {}
-                    rect.bad x=(x) y=(HEIGHT - good - bad) width="3" height=(bad) {}
-                }
-            }
-        }
-    }
-}
-
-/// Shows deliveries as a table, with checkboxes that choose some of them for the form with that id.
+/// Shows deliveries as a table, a line each and the days as headings, with checkboxes that choose some of them
+/// for the form with that id.
 pub(super) fn delivery_table(
     context: &PageContext<'_>,
     rows: &[DeliveryRecord],
     chosen_for: Option<&str>,
 ) -> Markup {
-    let PageContext { box_id, now, .. } = *context;
-    let (t, dash) = (&context.texts.deliveries, context.texts.words.dash);
-    let rows = html! {
-        @for row in rows {
-            @let id = box_id.delivery(row.id);
-            tr {
-                @if let Some(form) = chosen_for {
-                    td.choose {
-                        @if row.state != State::Pending {
-                            input type="checkbox" name="id" value=(id) form=(form)
-                                aria-label=(fill(t.choose_one, &[("number", &row.id.0)]));
-                        }
+    let t = &context.texts.deliveries;
+    let columns = [t.state, t.what, t.endpoint, t.came, t.tries];
+    html! {
+        @if let Some(form) = chosen_for {
+            // Shown by the script.
+            label.check.all { input type="checkbox" data-all=(form); span { (t.choose_all) } }
+        }
+        table.rows.list {
+            thead {
+                tr {
+                    @if chosen_for.is_some() { th.choose scope="col" { span.unseen { (t.choose) } } }
+                    @for (name, class) in columns.iter().zip(["state", "what", "endpoint", "came", "tries"]) {
+                        th class=(class) scope="col" { (name) }
                     }
-                }
-                td data-label=(t.delivery) { a.mono href={ "/deliveries/" (id) } title=(id) { "#" (row.id.0) }
-                    @if row.replay_of.is_some() { " " span.dim { (t.is_replay) } } }
-                td data-label=(t.state) {
-                    (badge(row.state, row.waiting(now)))
-                    @if let Some(by) = row.superseded_by {
-                        " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_superseded) }
-                    }
-                    @if let Some(reason) = &row.reason { div.reason title=(reason) { (reason) } }
-                }
-                td data-label=(t.what) { (row.summary) div.dim { (row.event_type) } }
-                td data-label=(t.source) { (row.source.as_deref().unwrap_or(dash)) }
-                td data-label=(t.endpoint) { (row.endpoint) }
-                td data-label=(t.tries) { (row.tries) }
-                td data-label=(t.made) { (context.moment(row.created)) }
-                td data-label=(t.due_or_settled) {
-                    @if let Some(at) = row.due.or(row.settled) { (context.moment(at)) }
                 }
             }
+            @let width = columns.len() + usize::from(chosen_for.is_some());
+            (by_day(context, rows, width, |row| row.created, |row| delivery_row(context, row, chosen_for)))
         }
-    };
-    let columns = [
-        t.delivery,
-        t.state,
-        t.what,
-        t.source,
-        t.endpoint,
-        t.tries,
-        t.made,
-        t.due_or_settled,
-    ];
-    let Some(form) = chosen_for else {
-        return table(&columns, &rows);
-    };
+    }
+}
+
+/// Shows rows under the days to which they belong.
+pub(super) fn by_day<T>(
+    context: &PageContext<'_>,
+    rows: &[T],
+    columns: usize,
+    at: impl Fn(&T) -> Timestamp,
+    show: impl Fn(&T) -> Markup,
+) -> Markup {
+    let days = rows.chunk_by(|one, next| context.day(at(one)) == context.day(at(next)));
     html! {
-        // Shown by the script.
-        label.check.all { input type="checkbox" data-all=(form); span { (t.choose_all) } }
-        (table(&[&[t.choose], columns.as_slice()].concat(), &rows))
+        @for day in days {
+            tbody {
+                tr.date { th scope="rowgroup" colspan=(columns) { (context.day(at(&day[0]))) } }
+                @for row in day { (show(row)) }
+            }
+        }
+    }
+}
+
+fn delivery_row(
+    context: &PageContext<'_>,
+    row: &DeliveryRecord,
+    chosen_for: Option<&str>,
+) -> Markup {
+    let PageContext { box_id, now, .. } = *context;
+    let t = &context.texts.deliveries;
+    let id = box_id.delivery(row.id);
+    html! {
+        tr {
+            @if let Some(form) = chosen_for {
+                td.choose {
+                    @if row.state != State::Pending {
+                        input type="checkbox" name="id" value=(id) form=(form)
+                            aria-label=(fill(t.choose_one, &[("number", &row.id.0)]));
+                    }
+                }
+            }
+            td.state {
+                (badge(row.state, row.waiting(now)))
+                @if let Some(status) = row.status { " " span.mono { (status) } }
+                @if let Some(by) = row.superseded_by {
+                    " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_superseded) }
+                }
+            }
+            td.what {
+                a href={ "/deliveries/" (id) } title=(id) { (row.summary) }
+                " " span.dim { (row.event_type) }
+                @if row.replay_of.is_some() { " " span.dim { "· " (t.is_replay) } }
+                @if let Some(reason) = &row.reason { " " span.why title=(reason) { "· " (reason) } }
+            }
+            td.endpoint title=(row.endpoint) { (row.endpoint) }
+            td.came { (context.time_of_day(row.created)) }
+            td.tries { (row.tries) }
+        }
     }
 }
 

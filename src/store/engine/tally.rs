@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 
 /// An hour, and how many hours are kept.
 pub(crate) const HOUR_MS: i64 = 3_600_000;
-const HOURS_KEPT: i64 = 48;
+const HOURS_KEPT: i64 = 8 * 24;
 
 /// What a count is about: `source` or `endpoint`, its row id, and what is counted.
 type Counted = (&'static str, i64, &'static str);
@@ -140,6 +140,9 @@ impl Tally {
             let hour = at.0.div_euclid(HOUR_MS);
             let of_hour = self.hours.entry((endpoint, hour, outcome.name()));
             *of_hour.or_default() += 1;
+        }
+        if outcome == Outcome::Delivered {
+            self.note(of(endpoint, "last_delivered_ms"), at);
         }
     }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::{Endpoint, EndpointReport, Hour};
+use crate::model::id::EndpointId;
 use crate::model::node::NodeRecord;
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
@@ -128,6 +129,26 @@ impl Store {
     }
 }
 
+impl Store {
+    /// The reason of the newest of an endpoint's deliveries that has one.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub(crate) fn last_refusal(&self, endpoint: EndpointId) -> Result<Option<String>> {
+        self.read(|conn| {
+            conn.maybe(
+                "select reason from (
+                     select id, reason from hookbox_delivery
+                     where endpoint_id = :id order by id desc limit 100
+                 ) as newest
+                 where reason is not null order by id desc limit 1",
+                params! { ":id": endpoint },
+                |row| row.get(0),
+            )
+        })
+    }
+}
+
 /// The nodes of a database on a server, each with the endpoints whose lanes it has.
 fn nodes(conn: Conn<'_>) -> Result<Vec<NodeRecord>> {
     if conn.is_file() {
@@ -230,6 +251,7 @@ fn report_endpoint(
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,
+        last_delivered: tally.get("last_delivered_ms").copied().map(Timestamp),
         hours,
         failing: read_failing(conn, endpoint.id)?,
         paced_until: pace,

@@ -1,0 +1,126 @@
+//! How an endpoint stands: whether it gets what it is owed, and if not, whether a person must do something.
+
+use std::time::Duration;
+
+use crate::model::endpoint::{EndpointReport, Hold};
+use crate::model::outage::Outage;
+use crate::time::Timestamp;
+
+/// How an endpoint stands. What comes first here is what a person should look at first.
+#[derive(Debug, Clone, Copy)]
+pub enum Standing<'r> {
+    /// It refuses whatever it is sent, since it last took something.
+    Refuses {
+        /// How long it was asked and refused: the time between its refusals.
+        lasting: Duration,
+    },
+    /// It cannot be reached.
+    Offline(&'r Outage),
+    /// Nothing is sent to it until a person resumes it.
+    Held(&'r Hold),
+    /// Its window is closed.
+    Closed {
+        /// When it opens again, if ever.
+        opens: Option<Timestamp>,
+    },
+    /// Its rate is used up, or it asked to wait, while something waits for it.
+    Paced {
+        /// When it gets more.
+        until: Timestamp,
+    },
+    /// Nothing was sent to it yet.
+    Unused,
+    /// It gets what it is owed.
+    Fine,
+}
+
+impl Standing<'_> {
+    /// Whether a person must do something, or see that somebody does.
+    pub fn needs_somebody(&self) -> bool {
+        matches!(
+            self,
+            Standing::Refuses { .. } | Standing::Offline(_) | Standing::Held(_)
+        )
+    }
+
+    /// Whether nothing is sent to it now, or nothing that it takes.
+    pub fn stops(&self) -> bool {
+        self.needs_somebody() || matches!(self, Standing::Closed { .. })
+    }
+
+    /// The word for it, which is the same in all languages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Standing::Refuses { .. } => "refuses",
+            Standing::Offline(_) => "offline",
+            Standing::Held(_) => "held",
+            Standing::Closed { .. } => "window",
+            Standing::Paced { .. } => "pace",
+            Standing::Unused => "unused",
+            Standing::Fine => "fine",
+        }
+    }
+
+    /// Where it stands in a list of what to look at first.
+    pub fn place(&self) -> u8 {
+        match self {
+            Standing::Refuses { .. } => 0,
+            Standing::Offline(_) => 1,
+            Standing::Held(_) => 2,
+            Standing::Closed { .. } => 3,
+            Standing::Paced { .. } => 4,
+            Standing::Unused => 5,
+            Standing::Fine => 6,
+        }
+    }
+}
+
+impl EndpointReport {
+    /// How it stands at this time.
+    pub fn standing(&self, now: Timestamp) -> Standing<'_> {
+        let set = &self.endpoint.set;
+        let closed = set.window.as_ref();
+        let closed = closed.and_then(|window| window.closed_until(now));
+        if let Some(hold) = &self.endpoint.held {
+            Standing::Held(hold)
+        } else if let Some(outage) = &self.outage {
+            Standing::Offline(outage)
+        } else if let Some(lasting) = self.failing {
+            Standing::Refuses { lasting }
+        } else if let Some(opens) = closed {
+            Standing::Closed { opens }
+        } else if let Some(until) = self.paced_until.filter(|until| *until > now)
+            && self.pending > 0
+        {
+            Standing::Paced { until }
+        } else if self.delivered + self.dead == 0 {
+            Standing::Unused
+        } else {
+            Standing::Fine
+        }
+    }
+}
+
+/// Attempts of the hours since some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ended {
+    /// Attempts that delivered.
+    pub delivered: i64,
+    /// Attempts that were refused.
+    pub refused: i64,
+}
+
+impl Ended {
+    /// Adds up the hours of these endpoints that began after `since`.
+    pub fn since<'r>(
+        reports: impl IntoIterator<Item = &'r EndpointReport>,
+        since: Timestamp,
+    ) -> Ended {
+        let hours = reports.into_iter().flat_map(|report| &report.hours);
+        let hours = hours.filter(|hour| hour.began > since);
+        hours.fold(Ended::default(), |sum, hour| Ended {
+            delivered: sum.delivered + hour.delivered,
+            refused: sum.refused + hour.refused,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! A JSON text, indented and coloured.
+
+use maud::{Markup, PreEscaped, Render};
+
+/// An indented text.
+pub(super) struct Indented {
+    pub(super) markup: Markup,
+    /// How many bytes of the source it shows.
+    pub(super) shown: usize,
+}
+
+/// Indents a JSON text by two spaces, up to about `bytes_max` bytes; `None` if it is not JSON.
+///
+/// Deep nesting makes the indented text many times as long, so the limit is checked while writing.
+pub(super) fn indented(bytes: &[u8], bytes_max: usize) -> Option<Indented> {
+    // Only checks that the text is JSON; no value is built.
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).ok()?;
+    let source = std::str::from_utf8(bytes).ok()?;
+    let mut writer = Writer::default();
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        if writer.written > bytes_max {
+            break;
+        }
+        let length = match first {
+            '"' => string_length(rest),
+            '-' | '0'..='9' | 'a'..='z' => {
+                let is_in = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+                rest.find(|c| !is_in(c)).unwrap_or(rest.len())
+            }
+            _ => first.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        rest = after;
+        match first {
+            '"' if after.trim_start().starts_with(':') => writer.coloured("k", &shown(token)),
+            '"' => writer.coloured("s", &shown(token)),
+            '{' | '[' => {
+                let close = if first == '{' { '}' } else { ']' };
+                writer.plain(token);
+                match after.trim_start().strip_prefix(close) {
+                    Some(after) => {
+                        writer.plain(close.encode_utf8(&mut [0; 4]));
+                        rest = after;
+                    }
+                    None => writer.line(1),
+                }
+            }
+            '}' | ']' => {
+                writer.line(-1);
+                writer.plain(token);
+            }
+            ',' => {
+                writer.plain(token);
+                writer.line(0);
+            }
+            ':' => writer.plain(": "),
+            c if c.is_ascii_whitespace() => {}
+            _ => writer.coloured("n", token),
+        }
+    }
+    Some(Indented {
+        markup: PreEscaped(writer.out),
+        shown: source.len() - rest.len(),
+    })
+}
+
+#[derive(Default)]
+struct Writer {
+    out: String,
+    /// Bytes of text, without the markup.
+    written: usize,
+    depth: usize,
+}
+
+impl Writer {
+    fn plain(&mut self, text: &str) {
+        self.written += text.len();
+        text.render_to(&mut self.out);
+    }
+
+    fn coloured(&mut self, class: &str, text: &str) {
+        self.out.push_str(&format!("<span class=\"{class}\">"));
+        self.plain(text);
+        self.out.push_str("</span>");
+    }
+
+    fn line(&mut self, deeper: isize) {
+        self.depth = self.depth.saturating_add_signed(deeper);
+        self.plain("\n");
+        let spaces = "  ".repeat(self.depth);
+        self.plain(&spaces);
+    }
+}
+
+/// The length of the string with which a text begins, with its quotes.
+fn string_length(text: &str) -> usize {
+    let mut is_escaped = false;
+    for (at, c) in text.char_indices().skip(1) {
+        match c {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// A string with its escaped letters as letters. Escapes that keep it on its line, and in its quotes, stay.
+fn shown(string: &str) -> String {
+    let mut out = String::with_capacity(string.len());
+    let mut rest = string;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let (letter, length) = match unescaped(escape) {
+            Some(found) => found,
+            None => {
+                let length = escape.chars().take(2).map(char::len_utf8).sum();
+                out.push_str(&escape[..length]);
+                rest = &escape[length..];
+                continue;
+            }
+        };
+        out.push(letter);
+        rest = &escape[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The letter of `\uXXXX`, or of two of them, and how many bytes they take.
+fn unescaped(escape: &str) -> Option<(char, usize)> {
+    let unit = |at: usize| {
+        let digits = escape.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let first = unit(0)?;
+    let units: Vec<u16> = match first {
+        0xd800..0xdc00 => vec![first, unit(6)?],
+        _ => vec![first],
+    };
+    let length = 6 * units.len();
+    let letter = char::decode_utf16(units).next()?.ok()?;
+    let stays = letter.is_control() || matches!(letter, '"' | '\\');
+    (!stays).then_some((letter, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(source: &[u8]) -> Option<String> {
+        let html = indented(source, 1_000)?.markup.into_string();
+        let mut text = String::new();
+        let mut is_text = true;
+        for c in html.chars() {
+            match c {
+                '<' => is_text = false,
+                '>' => is_text = true,
+                c if is_text => text.push(c),
+                _ => {}
+            }
+        }
+        let text = text.replace("&lt;", "<").replace("&gt;", ">");
+        Some(text.replace("&quot;", "\"").replace("&amp;", "&"))
+    }
+
+    #[test]
+    fn json_is_indented_numbers_stay_as_they_were_and_letters_are_shown() {
+        let source = br#"{"a":[1.0,12345678901234567890123,"\u003cb\u003e, {x}\"\n\u4fee\ud83d\ude00\ud83d"],"e":{},"l":[ ],"t":true}"#;
+        let expected = "{\n  \"a\": [\n    1.0,\n    12345678901234567890123,\n    \"<b>, {x}\\\"\\n修😀\\ud83d\"\n  ],\n  \"e\": {},\n  \"l\": [],\n  \"t\": true\n}";
+        assert_eq!(plain(source).unwrap(), expected);
+    }
+
+    #[test]
+    fn keys_and_values_are_told_apart_and_nothing_is_markup() {
+        let html = indented(br#"{"<k>" : "<s>"}"#, 1_000).unwrap().markup;
+        assert_eq!(
+            html.into_string(),
+            "{\n  <span class=\"k\">&quot;&lt;k&gt;&quot;</span>: <span class=\"s\">&quot;&lt;s&gt;&quot;</span>\n}"
+        );
+    }
+
+    #[test]
+    fn a_deeply_nested_body_is_cut_while_it_is_indented() {
+        let deep = format!(
+            "{}{}0{}",
+            "[".repeat(120),
+            "0,".repeat(100_000),
+            "]".repeat(120)
+        );
+        let cut = indented(deep.as_bytes(), 10_000).unwrap();
+        assert!(cut.shown < 1_000);
+        assert!(cut.markup.into_string().len() < 20_000);
+    }
+
+    #[test]
+    fn what_is_not_json_is_left_alone() {
+        for source in [&b"{\"a\": 1,}"[..], b"", b"\xff"] {
+            assert!(indented(source, 1_000).is_none());
+        }
+    }
+}

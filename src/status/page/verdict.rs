@@ -1,0 +1,151 @@
+//! What a person should know first: which endpoints do not get what they are owed, and what to do.
+
+use std::time::Duration;
+
+use maud::{Markup, html};
+
+use super::chart::last_day;
+use super::context::PageContext;
+use super::parts::button_back;
+use super::texts::{fill, link_in};
+use crate::model::endpoint::EndpointReport;
+use crate::model::standing::{Ended, Standing};
+
+/// An endpoint, how it stands, and the last thing that it answered, if that was no.
+pub(in crate::status) struct Judged {
+    pub(in crate::status) report: EndpointReport,
+    pub(in crate::status) last_refusal: Option<String>,
+}
+
+/// The verdict in a few words, for the heading and the tab.
+pub(super) fn verdict(context: &PageContext<'_>, all: &[Judged]) -> String {
+    let t = &context.texts.verdict;
+    let bad = all
+        .iter()
+        .filter(|one| needs_somebody(context, one))
+        .count();
+    match (all.len(), bad) {
+        (0, _) => context.texts.overview.title.to_owned(),
+        (_, 0) => t.all_well.to_owned(),
+        (count, bad) => fill(t.need_you, &[("bad", &bad), ("all", &count)]),
+    }
+}
+
+/// The colour of the verdict: of the worst that there is.
+pub(super) fn colour(context: &PageContext<'_>, all: &[Judged]) -> &'static str {
+    let worst = all.iter().map(|one| one.report.standing(context.now));
+    match worst.min_by_key(Standing::place) {
+        Some(Standing::Refuses { .. }) => "red",
+        Some(Standing::Offline(_)) => "amber",
+        Some(Standing::Held(_)) => "grey",
+        _ => "green",
+    }
+}
+
+fn needs_somebody(context: &PageContext<'_>, one: &Judged) -> bool {
+    one.report.standing(context.now).needs_somebody()
+}
+
+/// A line for each endpoint: what is wrong first, each with what to do about it.
+pub(super) fn lines(context: &PageContext<'_>, all: &[Judged]) -> Markup {
+    let mut all: Vec<&Judged> = all.iter().collect();
+    all.sort_by_key(|one| one.report.standing(context.now).place());
+    html! {
+        ul.standings {
+            @for one in all {
+                @let standing = one.report.standing(context.now);
+                li class=(class(&standing)) {
+                    span.badge { (word(context, &standing)) }
+                    a.name href={ "/endpoints/" (one.report.endpoint.set.name) } { (one.report.endpoint.set.name) }
+                    span.why { (why(context, one, &standing)) }
+                    span.chart { @if !one.report.hours.is_empty() { (last_day(context, &one.report.hours)) } }
+                    span.do { (what_to_do(context, one, &standing)) }
+                }
+            }
+        }
+    }
+}
+
+fn class(standing: &Standing<'_>) -> &'static str {
+    match standing {
+        Standing::Refuses { .. } => "red",
+        Standing::Offline(_) => "amber",
+        Standing::Held(_) | Standing::Closed { .. } | Standing::Paced { .. } => "grey",
+        Standing::Unused => "unused",
+        Standing::Fine => "green",
+    }
+}
+
+fn word(context: &PageContext<'_>, standing: &Standing<'_>) -> &'static str {
+    let t = &context.texts.overview;
+    match standing {
+        Standing::Refuses { .. } => t.refuses,
+        Standing::Offline(_) => t.offline,
+        Standing::Held(_) => t.held,
+        Standing::Closed { .. } => t.window,
+        Standing::Paced { .. } => t.pace,
+        Standing::Unused => context.texts.verdict.unused,
+        Standing::Fine => context.texts.verdict.fine,
+    }
+}
+
+/// The cause first, then for how long, and what waits.
+fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Markup {
+    let (t, o) = (&context.texts.verdict, &context.texts.overview);
+    let report = &one.report;
+    let day = Ended::since([report], context.now.minus(Duration::from_secs(86_400)));
+    let waits = (report.pending > 0).then(|| fill(t.waits, &[("count", &report.pending)]));
+    let took = report.last_delivered.map(|at| context.moment(at));
+    html! {
+        @match standing {
+            Standing::Refuses { lasting } => {
+                @if let Some(last) = &one.last_refusal { (last) " · " }
+                @match &took {
+                    Some(at) => (link_in(t.last_took, &[("when", at)])),
+                    None => (fill(t.took_nothing, &[("span", &context.span(*lasting))])),
+                }
+            }
+            Standing::Offline(outage) => {
+                (outage.error) " · "
+                (fill(t.for_probes, &[("span", &context.lasting(outage.since)), ("probes", &outage.probes)]))
+            }
+            Standing::Held(hold) => {
+                (hold.reason) " · " (fill(t.lasts, &[("span", &context.lasting(hold.since))]))
+            }
+            Standing::Closed { opens: Some(until) } => (link_in(o.opens, &[("when", &context.moment(*until))])),
+            Standing::Closed { opens: None } => (o.never_opens),
+            Standing::Paced { until } => (link_in(o.more_at, &[("when", &context.moment(*until))])),
+            Standing::Unused => (t.nothing_sent),
+            Standing::Fine => {
+                @if let Some(at) = &took { (link_in(t.last_took, &[("when", at)])) " · " }
+                (fill(t.in_a_day, &[("count", &day.delivered)]))
+                @if day.refused > 0 { " · " (fill(t.refused_in_a_day, &[("count", &day.refused)])) }
+            }
+        }
+        @if let Some(waits) = waits { " · " (waits) }
+        @if report.dead > 0 {
+            " · " a href={ "/deliveries?state=dead&endpoint=" (report.endpoint.set.name) } {
+                (fill(t.given_up, &[("count", &report.dead)]))
+            }
+        }
+    }
+}
+
+fn what_to_do(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Markup {
+    let (t, e) = (&context.texts.verdict, &context.texts.endpoints);
+    let name = &one.report.endpoint.set.name;
+    let path = |verb: &str| format!("/endpoints/{name}/{verb}");
+    html! {
+        @if context.may_change {
+            @match standing {
+                Standing::Held(_) => (button_back(context, &path("resume"), e.resume, "/")),
+                Standing::Offline(_) => (button_back(context, &path("try"), e.try_now, "/")),
+                Standing::Refuses { .. } => (button_back(context, &path("test"), e.test, "")),
+                _ if one.report.dead > 0 => {
+                    a.button.small href={ "/replays/new?state=dead&endpoint=" (name) } { (t.replay) }
+                }
+                _ => {}
+            }
+        }
+    }
+}
