@@ -3,10 +3,12 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::output::harmless;
 use super::replay::say_what_is_meant;
 use super::settings::{OfDeliveries, Options};
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::Result;
+use crate::model::attempt::AttemptRecord;
 use crate::model::diff::{Diff, Side};
 use crate::model::settings::{Listing, Selection};
 use crate::store::Store;
@@ -72,7 +74,15 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
             let id = store.box_id().parse_delivery(&id)?;
             context
                 .out
-                .fields(&store.delivery(id)?.json(store.box_id(), context.now()))
+                .fields(&store.delivery(id)?.json(store.box_id(), context.now()))?;
+            let attempts = store.attempts(id)?;
+            match context.out.is_json() || attempts.is_empty() {
+                true => Ok(()),
+                false => {
+                    context.out.line("")?;
+                    list_attempts(context, &store, attempts)
+                }
+            }
         }
         DeliveryCommand::Cancel { id } => {
             say_what_is_meant(context, &store, &[&id])?;
@@ -121,12 +131,16 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
         AttemptCommand::List { delivery, limit } => (delivery, limit),
         AttemptCommand::Show { id } => {
             let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
-            return context.out.fields(&attempt.json(store.box_id()));
+            return show_attempt(context, &attempt, &attempt.json(store.box_id()));
         }
         AttemptCommand::Diff { a, b } => return diff(context, &store, a, b),
     };
     let id = store.delivery(store.box_id().parse_delivery(delivery)?)?.id;
     let attempts = limit.newest(store.attempts(id)?);
+    list_attempts(context, &store, attempts)
+}
+
+fn list_attempts(context: &Context, store: &Store, attempts: Vec<AttemptRecord>) -> Result<()> {
     let objects: Vec<Value> = attempts
         .iter()
         .map(|attempt| attempt.json(store.box_id()))
@@ -143,6 +157,36 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
         ],
         &objects,
     )
+}
+
+/// Prints an attempt's facts, then both sides' headers and the body of the reply as they are.
+fn show_attempt(context: &Context, attempt: &AttemptRecord, object: &Value) -> Result<()> {
+    if context.out.is_json() {
+        return context.out.fields(object);
+    }
+    let mut facts = object.clone();
+    if let Some(facts) = facts.as_object_mut() {
+        facts.retain(|_, value| !value.is_array() && !value.is_object());
+        facts.remove("response_body");
+    }
+    context.out.fields(&facts)?;
+    for (title, headers) in [
+        ("request", &attempt.request_headers),
+        ("response", &attempt.response_headers),
+    ] {
+        context.out.line(&format!("\n{title}:"))?;
+        for (name, value) in headers {
+            context
+                .out
+                .line(&format!("  {}: {}", harmless(name), harmless(value)))?;
+        }
+    }
+    if !attempt.response_body.is_empty() {
+        let text = String::from_utf8_lossy(&attempt.response_body);
+        let lines: Vec<String> = text.lines().map(harmless).collect();
+        context.out.line(&format!("\n{}", lines.join("\n")))?;
+    }
+    Ok(())
 }
 
 fn diff(context: &Context, store: &Store, a: &str, b: &str) -> Result<()> {

@@ -9,6 +9,7 @@ use super::preview::preview;
 use super::settings::{Given, OfEndpoint, OfNewEndpoint, Options, RotateArguments};
 use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
+use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
 use crate::model::filter::Check;
 use crate::model::settings::{Change, endpoint_change};
@@ -63,11 +64,15 @@ pub(super) enum EndpointCommand {
         #[arg(long)]
         yes: bool,
     },
-    /// Send a test event to one endpoint alone, whatever its filters say
+    /// Send a test event to one endpoint alone, whatever its filters say, and wait for
+    /// its answer
     #[command(after_help = EXIT_CODES)]
     Test {
         /// Its name
         name: String,
+        /// Do not wait for the answer
+        #[arg(long)]
+        no_wait: bool,
     },
     /// Try at once whatever waits for its next try, also where the endpoint cannot
     /// be reached or asked to be left alone
@@ -156,15 +161,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             drop_before,
             yes,
         } => resume(context, &name, drop_before.as_deref(), yes),
-        EndpointCommand::Test { name } => {
-            let store = context.store()?;
-            let made = store.test_endpoint(&name, context.now())?;
-            context.note_if_not_served(&store);
-            let delivery = store.delivery(made)?.json(store.box_id(), context.now());
-            context
-                .out
-                .object(&delivery, &store.box_id().delivery(made))
-        }
+        EndpointCommand::Test { name, no_wait } => test(context, &name, no_wait),
         EndpointCommand::Try { name } => {
             let store = context.store()?;
             let made_due = store.try_endpoint(&name, context.now())?;
@@ -322,6 +319,66 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
 }
 
 /// Prints the result of each filter for an event, and whether it was owed.
+/// How often it is looked whether a test was answered.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Sends a test, and says what the endpoint answered.
+///
+/// # Errors
+/// [`Error::Refused`] when the endpoint did not take it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another process sends, and cannot tell"
+)]
+fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
+    let store = context.store()?;
+    let made = store.test_endpoint(name, context.now())?;
+    let id = store.box_id().delivery(made);
+    let is_served = store.is_served()?;
+    context.note_if_not_served(&store);
+    let timeout = store.endpoint_report(name)?.endpoint.set.timeout;
+    let deadline = context.clock.elapsed() + timeout + Duration::from_secs(1);
+    let mut delivery = store.delivery(made)?;
+    while is_served
+        && !no_wait
+        && delivery.state == State::Pending
+        && delivery.attempts == 0
+        && !matches!(
+            delivery.waiting(context.now()),
+            Some("held" | "window" | "offline" | "order")
+        )
+        && context.clock.elapsed() < deadline
+    {
+        std::thread::sleep(LOOK);
+        delivery = store.delivery(made)?;
+    }
+    let object = delivery.json(store.box_id(), context.now());
+    let attempts = store.attempts(made)?;
+    let Some(attempt) = attempts.last() else {
+        let why = delivery.waiting_reason(store.box_id(), context.now());
+        context.out.object(&object, &id)?;
+        return match why {
+            Some(why) if is_served && !no_wait => Err(Error::Refused(format!("it waits: {why}"))),
+            _ => Ok(()),
+        };
+    };
+    let took = show_span(Duration::from_millis(
+        u64::try_from(attempt.timing.total.as_millis())
+            .unwrap_or(0)
+            .max(1),
+    ));
+    let answer = match (attempt.status, &attempt.error) {
+        (Some(status), _) => format!("{status} in {took}"),
+        (None, Some(error)) => format!("{error} after {took}"),
+        (None, None) => format!("{} after {took}", attempt.outcome),
+    };
+    context.out.object(&object, &format!("{id}  {answer}"))?;
+    match delivery.state {
+        State::Delivered => Ok(()),
+        _ => Err(Error::Refused(format!("{name} did not take it: {answer}"))),
+    }
+}
+
 fn match_event(context: &Context, name: &str, event: &str) -> Result<()> {
     let store = context.store()?;
     let found = store.match_event(name, store.box_id().parse_event(event)?)?;

@@ -20,6 +20,7 @@ mod serve;
 mod settings;
 mod signature;
 mod source;
+mod status;
 mod tail;
 mod upkeep;
 
@@ -48,7 +49,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found."
     name = "hookbox",
     version,
     about = "A delivery store for webhooks, with replay: one binary, one SQLite file.",
-    after_help = "Example: hookbox endpoint add ci https://ci.example.org/hook\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found.",
+    after_help = "Example: hookbox endpoint add ci https://ci.example.org/hook\nExit codes: 0 done, 1 failed, 2 misused, 3 not found.",
     max_term_width = 80
 )]
 struct Arguments {
@@ -78,8 +79,21 @@ struct Arguments {
     )]
     log_level: Option<tracing::Level>,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
+
+/// What to do first, for who gives no command.
+const FIRST: &str = "\
+hookbox keeps webhooks in one file and sends them on until each receiver has them.
+
+  hookbox demo                                    see it work, in ten seconds
+  hookbox source add gogs --kind gogs --secret -  take pushes of a Gogs in
+  hookbox endpoint add ci https://ci.example.org/hook
+                                                  send them there
+  hookbox serve                                   do so; the page says where it is
+  hookbox status                                  is all well?
+
+hookbox --help lists all commands, hookbox COMMAND --help explains one.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -131,6 +145,9 @@ enum Command {
     /// Sign and verify by hand
     #[command(subcommand)]
     Signature(signature::SignatureCommand),
+    /// Say whether anybody must do something; exit code 1 if so
+    #[command(after_help = EXIT_CODES)]
+    Status,
     /// Totals
     #[command(after_help = EXIT_CODES)]
     Stats,
@@ -223,12 +240,17 @@ pub fn run() -> ExitCode {
     start_log(&arguments);
     outlive_size_limit();
     abort_on_other_panics();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let context = Context {
         db: arguments.db,
-        out: Output::new(arguments.json),
-        clock: Arc::new(SystemClock::new()),
+        out: Output::new(arguments.json, clock.clone()),
+        clock,
     };
-    match dispatch(&context, arguments.command) {
+    let Some(command) = arguments.command else {
+        context.out.tell(FIRST);
+        return ExitCode::from(2);
+    };
+    match dispatch(&context, command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.out.error(&error.chain());
@@ -257,6 +279,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         }
         Command::Replays(command) => replays::run(context, command),
         Command::Signature(command) => signature::run(context, command),
+        Command::Status => status::run(context),
         Command::Stats => stats(context),
         Command::Tail(arguments) => tail::run(context, &arguments),
         Command::Doctor => doctor::run(context),
@@ -335,7 +358,7 @@ fn outlive_size_limit() {
 
 fn start_log(arguments: &Arguments) {
     let usual = match arguments.command {
-        Command::Serve(_) => tracing::Level::INFO,
+        Some(Command::Serve(_)) => tracing::Level::INFO,
         _ => tracing::Level::WARN,
     };
     tracing_subscriber::fmt()

@@ -4,19 +4,26 @@
 //! failure.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tabwriter::TabWriter;
 
 use crate::error::{Error, Result};
+use crate::time::{Clock, Timestamp, show_span};
+
+/// No column is cut to less.
+const COLUMN_MIN: usize = 8;
 
 pub(super) struct Output {
     json: bool,
+    clock: Arc<dyn Clock>,
 }
 
 impl Output {
-    pub(super) fn new(json: bool) -> Output {
-        Output { json }
+    pub(super) fn new(json: bool, clock: Arc<dyn Clock>) -> Output {
+        Output { json, clock }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -49,13 +56,52 @@ impl Output {
                 .try_for_each(|object| self.line(&object.to_string()));
         }
         let header = columns.iter().map(|name| name.to_uppercase()).collect();
+        let now = self.clock.now();
         let rows = objects.iter().map(|object| {
             columns
                 .iter()
-                .map(|name| plain(&object[*name]))
+                .map(|name| match self.is_shown() {
+                    true => short(name, &object[*name], now),
+                    false => plain(&object[*name]),
+                })
                 .collect::<Vec<String>>()
         });
-        self.aligned(std::iter::once(header).chain(rows))
+        let rows = std::iter::once(header).chain(rows);
+        match self.is_shown() {
+            true => self.fitted(rows.collect()),
+            false => self.tabbed(rows),
+        }
+    }
+
+    /// Prints rows with tabs between the fields, for programs.
+    fn tabbed(&self, rows: impl Iterator<Item = Vec<String>>) -> Result<()> {
+        let lines = rows.map(|row| row.join("\t") + "\n");
+        self.bytes(lines.collect::<String>().as_bytes())
+    }
+
+    /// Prints a table that fits the terminal: of the widest columns, what does not fit is cut.
+    fn fitted(&self, mut rows: Vec<Vec<String>>) -> Result<()> {
+        let width = terminal_width();
+        let columns = rows.first().map_or(0, Vec::len);
+        let widest_in = |rows: &[Vec<String>], column: usize| {
+            let widths = rows.iter().map(|row| row[column].chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let mut widths: Vec<usize> = (0..columns)
+            .map(|column| widest_in(&rows, column))
+            .collect();
+        while widths.iter().map(|width| width + 2).sum::<usize>() > width
+            && let Some(widest) = widths.iter_mut().max()
+            && *widest > COLUMN_MIN
+        {
+            *widest -= 1;
+        }
+        for row in &mut rows {
+            for (field, width) in row.iter_mut().zip(&widths) {
+                *field = cut(field, *width);
+            }
+        }
+        self.aligned(rows.into_iter())
     }
 
     /// Prints one line of text.
@@ -94,6 +140,11 @@ impl Output {
         let _ = writeln!(std::io::stderr(), "hookbox: {text}");
     }
 
+    /// Prints a text for a person, on stderr.
+    pub(super) fn tell(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
     /// Whether a person is at a terminal and can be asked.
     pub(super) fn is_interactive(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
@@ -128,6 +179,56 @@ impl Output {
         })?;
         self.bytes(&bytes)
     }
+}
+
+/// Formats a field of a list for a person at a terminal: times as ages, ids by their numbers.
+fn short(name: &str, value: &Value, now: Timestamp) -> String {
+    let text = plain(value);
+    if name.ends_with("_at")
+        && let Some(at) = Timestamp::parse_rfc3339(&text)
+    {
+        let seconds = |span: Duration| Duration::from_secs(span.as_secs());
+        return match at > now {
+            true => format!("in {}", show_coarse(seconds(at.since(now)))),
+            false => format!("{} ago", show_coarse(seconds(now.since(at)))),
+        };
+    }
+    let parts: Vec<&str> = text.split('_').collect();
+    match parts.as_slice() {
+        ["evt" | "dlv" | "rpl", _, number, ..] if name == "id" || name == "event" => {
+            (*number).to_owned()
+        }
+        _ => text,
+    }
+}
+
+/// A span in its largest unit.
+fn show_coarse(span: Duration) -> String {
+    let shown = show_span(span);
+    let end = shown.find(|c: char| c.is_ascii_alphabetic());
+    let unit = end.map_or(0, |at| {
+        shown[at..]
+            .find(|c: char| c.is_ascii_digit())
+            .map_or(shown.len(), |more| at + more)
+    });
+    shown[..unit].to_owned()
+}
+
+fn cut(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+/// The width of the terminal, or a usual one.
+fn terminal_width() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    size.ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|width| *width > 0)
+        .unwrap_or(80)
 }
 
 /// Formats a JSON value for a person.

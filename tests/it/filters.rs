@@ -116,8 +116,8 @@ fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
     assert_eq!(here.json(&["endpoint", "show", "ci"])["when_errors"], 1);
     let (_, _, page) = served.page("/deliveries/1");
     assert!(page.contains("In doubt"), "{page}");
-    let (_, _, page) = served.page("/");
-    assert!(page.contains("failed on 1 events"), "{page}");
+    let (_, _, page) = served.page("/endpoints");
+    assert!(page.contains("which were sent: 1"), "{page}");
     let matched = here.run(&["endpoint", "match", "ci", "1"]);
     assert!(matched.text().contains("it fails"), "{}", matched.text());
     // One on which it does not fail and is not true is not sent.

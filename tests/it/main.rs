@@ -63,6 +63,7 @@ mod support;
 mod tail;
 mod taken_in;
 mod template;
+mod terminal;
 mod typed;
 mod verifiers;
 mod windows;

@@ -180,7 +180,7 @@ texts! {
         last_day: "Last 24 h",
         reached: "Reached",
         only_replays: "gets only replays",
-        when_failed: "its --when failed on {count} events, which were sent",
+        when_failed: "events on which its --when failed, which were sent: {count}",
         by_chat: "by the chat's rule",
         due: "due {when}",
         held: "held",

@@ -93,7 +93,7 @@ fn an_event_is_sent_to_a_chat_and_its_secrets_are_shown_nowhere() {
             assert!(!out.contains(secret), "{arguments:?}: {secret}");
         }
     }
-    let (_, _, page) = served.page("/");
+    let (_, _, page) = served.page("/endpoints");
     assert!(page.contains("dingtalk") && !page.contains("T0K3N"));
 }
 
