@@ -1,20 +1,23 @@
 //! Performs the forms of the pages. Each returns the page to show next.
 
+use std::time::Duration;
+
 use super::deadline::until_deadline;
 use super::page::{Chosen, looked_at};
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
 use super::state::AppState;
 use crate::error::{Error, Result};
-use crate::model::endpoint::NewEndpoint;
+use crate::model::endpoint::{NewEndpoint, hold_reason};
 use crate::model::replay::ReplayTransition;
 use crate::model::settings::{endpoint_change, source_change};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
+use crate::time::Timestamp;
 
 /// How long a replaced secret is still valid.
-const OVERLAP: std::time::Duration = std::time::Duration::from_secs(86_400);
+const OVERLAP: Duration = Duration::from_secs(86_400);
 
 /// Performs what the form at a path asks for.
 pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Result<Reply> {
@@ -131,9 +134,21 @@ fn endpoint<'f>(
     let (store, now) = (&app.store, app.clock.now());
     match verb {
         "hold" => {
-            store.hold_endpoint(name, "held on the status page", now)?;
+            let reason = match field("reason").trim() {
+                "" => "held on the status page",
+                reason => reason,
+            };
+            store.hold_endpoint(name, hold_reason(reason)?, now)?;
         }
         "resume" => {
+            let before = field("drop_before").trim();
+            if !before.is_empty() {
+                // Events of exactly that moment stay.
+                let before = Timestamp::parse(before, now)?;
+                let up_to = before.minus(Duration::from_millis(1));
+                let reason = format!("dropped when the endpoint was resumed: from before {before}");
+                store.drop_up_to(name, up_to, &reason, now)?;
+            }
             store.resume_endpoint(name)?;
         }
         "try" => {

@@ -1,6 +1,6 @@
 //! The pages that a browser gets.
 
-use super::body::shown_body;
+use super::body::{shown, shown_body};
 use super::deadline::{side, until_deadline};
 use super::page::{self, Chosen, Judged, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
@@ -15,6 +15,9 @@ use crate::store::{Preview, ReplayOptions, Store};
 
 /// Rows of a list on a page.
 const ROWS: usize = 50;
+
+/// The newest deliveries of an endpoint, on its page.
+const LATEST: usize = 20;
 
 /// Returns the page at a path.
 pub(super) fn get(
@@ -45,8 +48,14 @@ pub(super) fn get(
                 event: Some(event.id),
                 ..Selection::default()
             };
-            let deliveries = store.deliveries(&of_event, ROWS)?;
-            page::event(context, &event, &shown_body(store, &event)?, &deliveries)
+            let body = store.event_body(event.id)?;
+            let view = page::EventView {
+                deliveries: store.deliveries(&of_event, ROWS)?,
+                unowed: store.unowed(&event, &body)?,
+                body: shown(&event, &body).into_owned(),
+                event,
+            };
+            page::event(context, &view)
         }
         ["events", id, "body"] => {
             let id = context.box_id.parse_event(id)?;
@@ -59,10 +68,23 @@ pub(super) fn get(
             page::difference(context, &a, &b, &diff)
         }
         ["endpoints"] => page::endpoints(context, &store.endpoint_reports()?),
-        ["endpoints", name] => page::endpoint(context, &store.endpoint_report(name)?),
+        ["endpoints", name] => {
+            let report = store.endpoint_report(name)?;
+            let of_endpoint = Selection {
+                endpoint: Some(report.endpoint.set.name.clone()),
+                ..Selection::default()
+            };
+            let view = page::EndpointView {
+                latest: store.deliveries(&of_endpoint, LATEST)?,
+                outages: store.outages(&of_endpoint, ROWS)?,
+                report,
+            };
+            page::endpoint(context, &view)
+        }
         ["sources"] => page::sources(context, &store.source_reports()?),
         ["sources", name] => {
-            page::source(context, &store.source_report(name)?, &store.refusals(name)?)
+            let (report, refusals) = (store.source_report(name)?, store.refusals(name)?);
+            page::source(context, &report, &refusals, app.events_at)
         }
         ["replays"] => page::replays(context, &store.replays(None, ROWS)?),
         ["replays", "new"] => {

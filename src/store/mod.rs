@@ -47,7 +47,7 @@ pub use engine::store::Serving;
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;
 pub use history::follow::{FeedBatch, FeedEvent, Follower};
-pub use history::matches::Match;
+pub use history::matches::{Match, Unowed};
 pub use history::query::{OutageRecord, PAGE_DEFAULT, PAGE_MAX};
 pub use history::search::Found;
 pub use intake::accept::REPEAT_QUIET;

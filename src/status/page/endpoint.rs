@@ -5,16 +5,18 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::chart::last_day;
+use super::chart::of_all;
 use super::context::PageContext;
 use super::fields::{self, capital, form, name, settings};
 use super::frame::frame;
 use super::overview;
-use super::parts::{button, size};
+use super::parts::{button, delivery_table, size};
 use super::texts::{fill, link_in};
+use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;
 use crate::model::settings::ENDPOINT_SETTINGS;
+use crate::store::OutageRecord;
 
 /// Shows all endpoints, and a form to add one.
 pub(in crate::status) fn endpoints(
@@ -40,8 +42,16 @@ pub(in crate::status) fn endpoints(
     frame(context, t.title, "/endpoints", &main)
 }
 
-/// Shows one endpoint.
-pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointReport) -> String {
+pub(in crate::status) struct EndpointView {
+    pub(in crate::status) report: EndpointReport,
+    pub(in crate::status) latest: Vec<DeliveryRecord>,
+    pub(in crate::status) outages: Vec<OutageRecord>,
+}
+
+/// Shows one endpoint: how it stands, its newest deliveries, its settings.
+pub(in crate::status) fn endpoint(context: &PageContext<'_>, view: &EndpointView) -> String {
+    let report = &view.report;
+    let t = &context.texts.endpoints;
     let title = fill(
         context.texts.endpoints.title_of_one,
         &[("name", &report.endpoint.set.name)],
@@ -51,7 +61,20 @@ pub(in crate::status) fn endpoint(context: &PageContext<'_>, report: &EndpointRe
             h1 { (title) }
             @if context.may_change { (actions(context, report)) }
         }
-        div #facts data-live { (facts(context, report)) }
+        div #facts data-live {
+            (facts(context, report))
+            (of_all(context, &report.hours, &view.outages))
+        }
+        section #latest data-live {
+            h2 { (t.latest) }
+            @if view.latest.is_empty() {
+                p.empty { (context.texts.words.none_yet) }
+            } @else {
+                (delivery_table(context, &view.latest, None))
+                p { a href={ "/deliveries?endpoint=" (report.endpoint.set.name) } { (t.all) } }
+            }
+        }
+        (set_to(context, report))
         @if context.may_change {
             (make_up(context, report))
             (changes(context, report))
@@ -70,7 +93,28 @@ fn actions(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
             @if report.endpoint.held.is_some() {
                 (button(context, &path("resume"), "resume", t.resume, ""))
             } @else {
-                (button(context, &path("hold"), "hold", t.hold, "quiet"))
+                form.inline method="post" action=(path("hold")) {
+                    input type="hidden" name="token" value=(context.token);
+                    input name="reason" placeholder=(t.hold_why) aria-label=(t.hold_why) maxlength="200" autocomplete="off";
+                    button #hold.quiet type="submit" { (t.hold) }
+                }
+            }
+        }
+    }
+}
+
+/// Resumes a held endpoint without what is old by now.
+fn resume_without(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
+    html! {
+        @if context.may_change && report.endpoint.held.is_some() && report.pending > 0 {
+            details.change {
+                summary { (t.resume_without) }
+                form.filters method="post" action={ "/endpoints/" (report.endpoint.set.name) "/resume" } {
+                    input type="hidden" name="token" value=(context.token);
+                    label { span { (t.drop_before) } input type="datetime-local" name="drop_before" required; }
+                    button type="submit" { (t.resume) }
+                }
             }
         }
     }
@@ -79,14 +123,20 @@ fn actions(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let (t, name) = (&context.texts.endpoints, &report.endpoint.set.name);
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
-    let shown = report.json();
     html! {
         @for warning in &report.warnings {
             p { span.badge.waiting { (t.warning) } " " (warning) }
         }
+        (resume_without(context, report))
         dl.facts {
             dt { (t.reached) } dd { (overview::reached(context, report)) }
-            dt { (t.last_day) } dd { (last_day(context, &report.hours)) }
+            dt { (t.last_success) }
+            dd {
+                @match report.last_delivered {
+                    Some(at) => (context.exact(at)),
+                    None => (context.texts.words.never),
+                }
+            }
             dt { (t.pending) }
             dd {
                 a href=(list("pending")) { (report.pending) }
@@ -104,6 +154,13 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
             }
             dt { (t.superseded) } dd { a href={ (list("dead")) "&superseded=true" } { (report.superseded) } }
         }
+    }
+}
+
+fn set_to(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
+    let shown = report.json();
+    html! {
         h2 { (context.texts.words.settings) }
         dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
@@ -119,7 +176,8 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 }
 
 /// Fields that are not settings; the endpoint's state is shown above.
-const COUNTED: [&str; 17] = [
+const COUNTED: [&str; 18] = [
+    "last_delivered_at",
     "warnings",
     "name",
     "hours",

@@ -1,28 +1,34 @@
 //! One event: what came in, and its deliveries.
 
-use maud::html;
+use maud::{Markup, html};
 
 use super::body::body;
 use super::context::PageContext;
 use super::frame::frame;
-use super::parts::{delivery_table, headers};
+use super::parts::{copy, delivery_table, headers, table};
 use super::texts::fill;
-use crate::model::delivery::DeliveryRecord;
+use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
+use crate::store::Unowed;
 
-pub(in crate::status) fn event(
-    context: &PageContext<'_>,
-    event: &EventRecord,
-    bytes: &[u8],
-    deliveries: &[DeliveryRecord],
-) -> String {
+pub(in crate::status) struct EventView {
+    pub(in crate::status) event: EventRecord,
+    pub(in crate::status) body: Vec<u8>,
+    pub(in crate::status) deliveries: Vec<DeliveryRecord>,
+    pub(in crate::status) unowed: Vec<Unowed>,
+}
+
+pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> String {
+    let EventView {
+        event, deliveries, ..
+    } = view;
     let (t, dash) = (&context.texts.event, context.texts.words.dash);
     let box_id = context.box_id;
     let id = box_id.event(event.id);
     let main = html! {
-        div.heading { h1 { (fill(t.title, &[("id", &id)])) } }
+        div.heading { h1 { (event.summary()) } }
         dl.facts {
-            dt { (t.what) } dd { (event.summary()) }
+            dt { (t.id) } dd { span.mono { (id) } " " (copy(context, &id)) }
             dt { (t.typed) }
             dd {
                 (event.event_type)
@@ -46,6 +52,12 @@ pub(in crate::status) fn event(
                 (delivery_table(context, deliveries, None))
             }
         }
+        @if !view.unowed.is_empty() {
+            section #unowed data-live {
+                h2 { (t.not_sent_to) }
+                (unowed(context, view))
+            }
+        }
         section {
             h2 { (t.headers) }
             (headers(context, &event.headers))
@@ -55,7 +67,7 @@ pub(in crate::status) fn event(
             @if says_json(event) && !event.facts.is_json && event.bytes > 0 {
                 p { span.badge.waiting { (t.not_json) } " " (t.not_json_though) }
             }
-            (body(context, bytes, event.content_type.as_deref(), &format!("/events/{id}/body")))
+            (body(context, &view.body, event.content_type.as_deref(), &format!("/events/{id}/body")))
         }
     };
     frame(
@@ -64,6 +76,36 @@ pub(in crate::status) fn event(
         "/events",
         &main,
     )
+}
+
+/// Who did not get it, and why; each can be sent it.
+fn unowed(context: &PageContext<'_>, view: &EventView) -> Markup {
+    let (t, words) = (&context.texts.event, &context.texts.words);
+    // What was settled can be sent to anybody.
+    let settled = view.deliveries.iter();
+    let mut settled = settled.filter(|delivery| delivery.state != State::Pending);
+    let again = settled
+        .next_back()
+        .map(|delivery| context.box_id.delivery(delivery.id));
+    let rows = html! {
+        @for one in &view.unowed {
+            tr {
+                td data-label=(words.name) { a href={ "/endpoints/" (one.endpoint) } { (one.endpoint) } }
+                td data-label=(t.why) {
+                    @if one.failed.is_empty() { (t.was_not_there) }
+                    @for check in &one.failed {
+                        div { span.mono { (check.filter) " " (check.setting) } " · " (check.why) }
+                    }
+                }
+                td {
+                    @if context.may_change && let Some(id) = &again {
+                        a.button.small href={ "/replays/new?id=" (id) "&to=" (one.endpoint) } { (t.send_to_it) }
+                    }
+                }
+            }
+        }
+    };
+    table(&[words.name, t.why, ""], &rows)
 }
 
 fn says_json(event: &EventRecord) -> bool {

@@ -1,5 +1,7 @@
 //! Sources: their settings, rejected requests, and forms to add and change them.
 
+use std::net::SocketAddr;
+
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -7,12 +9,12 @@ use super::context::PageContext;
 use super::fields::{self, choice, form, name, settings};
 use super::frame::frame;
 use super::overview;
-use super::parts::headers;
+use super::parts::{copy, headers};
 use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::SOURCE_SETTINGS;
-use crate::model::source::{SenderKind, SourceReport};
+use crate::model::source::{SenderKind, Source, SourceReport};
 
 /// Shows all sources, and a form to add one.
 pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceReport]) -> String {
@@ -42,6 +44,7 @@ pub(in crate::status) fn source(
     context: &PageContext<'_>,
     report: &SourceReport,
     refusals: &[RejectedRequest],
+    events_at: Option<SocketAddr>,
 ) -> String {
     let t = &context.texts.sources;
     let source = &report.source;
@@ -52,6 +55,7 @@ pub(in crate::status) fn source(
             @if let Some(what) = source.unproved(context.now) { p.note { (what) "." } }
             (facts(context, report))
         }
+        (steps(context, source, events_at))
         @if context.may_change { (changes(context, report)) }
         section #refusals data-live {
             h2 { (t.refusals) }
@@ -66,6 +70,35 @@ pub(in crate::status) fn source(
         }
     };
     frame(context, &title, "/sources", &main)
+}
+
+/// The address that senders get, and where they are told.
+fn steps(context: &PageContext<'_>, source: &Source, events_at: Option<SocketAddr>) -> Markup {
+    let t = &context.texts.steps;
+    // The token in a path is for those who may change the source.
+    let path = match context.may_change {
+        true => source.path(),
+        false => source.shown_path(),
+    };
+    let url = events_at.map(|address| format!("http://{address}{path}"));
+    let step = match source.kind {
+        SourceKind::Gogs => t.gogs,
+        SourceKind::Gitee => t.gitee,
+        SourceKind::Gitea | SourceKind::Forgejo => t.gitea,
+        SourceKind::Github => t.github,
+        SourceKind::Gitlab => t.gitlab,
+        _ => t.other,
+    };
+    html! {
+        section {
+            h2 { (t.title) }
+            @if let Some(url) = &url {
+                p { span.mono { (url) } " " (copy(context, url)) }
+                p.dim { (t.from_elsewhere) }
+            }
+            p { (step) }
+        }
+    }
 }
 
 fn changes(context: &PageContext<'_>, report: &SourceReport) -> Markup {

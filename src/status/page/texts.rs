@@ -333,7 +333,11 @@ texts! {
     /// One event.
     event: Event {
         title: "Event {id}",
-        what: "What",
+        id: "Id",
+        not_sent_to: "Not sent to",
+        why: "Why",
+        was_not_there: "its filters let the event pass: when it came the endpoint was not there, or was set otherwise",
+        send_to_it: "Send to it…",
         typed: "Type",
         sent_as: "(sent as {name})",
         problem: "Could not be read",
@@ -358,10 +362,15 @@ texts! {
         test: "Send a test",
         try_now: "Try now",
         hold: "Hold",
+        hold_why: "why (for whoever looks)",
         resume: "Resume",
+        resume_without: "Resume without what is old",
+        drop_before: "Cancel what came before",
+        last_success: "Last took something",
+        latest: "Latest deliveries",
+        all: "All of them",
         warning: "Is this meant?",
         reached: "Reached",
-        last_day: "Last 24 h",
         pending: "Pending",
         oldest_due: "the oldest was due {when}",
         delivered: "Delivered",
@@ -396,6 +405,17 @@ texts! {
         refusals_told: "{count} in all, newest first; those from one address for one reason stand together. Bodies are not kept.",
         no_refusals: "None.",
         times: "{count} times",
+    }
+    /// What to tell a sender.
+    steps: Steps {
+        title: "What to tell the sender",
+        from_elsewhere: "From another machine it is the address under which that one reaches this one.",
+        gogs: "In Gogs: settings of the repository or organisation, Webhooks, Add a new webhook, Gogs. The address is the Payload URL, the content type application/json, the secret the one of this source.",
+        gitee: "In Gitee: the repository, Manage, WebHooks, Add. Choose the signature key and not the password: it is the secret of this source.",
+        gitea: "In Gitea or Forgejo: settings of the repository, Webhooks, Add Webhook. The address is the Target URL, the method POST, the content type application/json, the secret the one of this source.",
+        github: "In GitHub: settings of the repository or organisation, Webhooks, Add webhook. The address is the Payload URL, the content type application/json, the secret the one of this source.",
+        gitlab: "In GitLab: the project or group, Settings, Webhooks. The secret token is the secret of this source.",
+        other: "POST each event there, signed with the secret of this source.",
     }
     /// Bulk replays, and the preview of one.
     replays: Replays {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::Result;
+use crate::model::event::EventRecord;
 use crate::model::filter::Check;
 use crate::model::id::{BoxId, DeliveryId, EventId};
 use crate::model::large_body::on_large_body_pool;
@@ -41,7 +42,44 @@ impl Match {
     }
 }
 
+/// An endpoint that was not owed an event, and what its present filters say about it.
+#[derive(Debug)]
+pub struct Unowed {
+    /// The name of the endpoint.
+    pub endpoint: String,
+    /// The results of the filters that the event does not pass; none if it passes all.
+    pub failed: Vec<Check>,
+}
+
 impl Store {
+    /// The endpoints that were never owed a stored event.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such event.
+    pub fn unowed(&self, event: &EventRecord, body: &[u8]) -> Result<Vec<Unowed>> {
+        let directory = self.fresh_directory()?;
+        let of_event = Selection {
+            event: Some(event.id),
+            ..Selection::default()
+        };
+        let owed = self.deliveries(&of_event, PAGE_MAX)?;
+        let is_owed = |id| owed.iter().any(|delivery| delivery.endpoint_id == id);
+        Ok(on_large_body_pool(body.len(), || {
+            let scope = stored_scope(&directory, event, body);
+            let others = directory.endpoints().iter();
+            let others = others.filter(|endpoint| !is_owed(endpoint.id));
+            others
+                .map(|endpoint| Unowed {
+                    endpoint: endpoint.set.name.clone(),
+                    failed: {
+                        let checks = endpoint.set.filters.checks(&scope).into_iter();
+                        checks.filter(|check| !check.passes).collect()
+                    },
+                })
+                .collect()
+        }))
+    }
+
     /// Applies the present filters of an endpoint to a stored event.
     ///
     /// # Errors
