@@ -10,6 +10,7 @@ use super::Context;
 use super::processes::{listed, processes_with};
 use crate::error::{Error, Result};
 use crate::model::endpoint::EndpointReport;
+use crate::model::text::counted;
 use crate::store::{Depth, Health, OpenTo, Store};
 use crate::time::{Timestamp, show_span};
 
@@ -238,7 +239,10 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::new(Level::Warning, what, ""));
     }
     if report.dead > 0 {
-        let what = format!("{} deliveries to {name} are dead", report.dead);
+        let what = format!(
+            "given up for {name}: {}",
+            counted(report.dead, "delivery", "deliveries")
+        );
         let do_this = format!("hookbox replay --state dead --endpoint {name} --dry-run");
         findings.push(Finding::new(Level::Note, what, do_this));
     }

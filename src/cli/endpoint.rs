@@ -13,6 +13,7 @@ use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
 use crate::model::filter::Check;
 use crate::model::settings::{Change, endpoint_change};
+use crate::model::text::counted;
 use crate::signature::Scheme;
 use crate::time::show_span;
 
@@ -167,9 +168,13 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             let made_due = store.try_endpoint(&name, context.now())?;
             context.note_if_not_served(&store);
             let object = json!({ "endpoint": name, "made_due": made_due });
-            context
-                .out
-                .object(&object, &format!("{made_due} deliveries are tried now"))
+            context.out.object(
+                &object,
+                &format!(
+                    "tried now: {}",
+                    counted(made_due as i64, "delivery", "deliveries")
+                ),
+            )
         }
         EndpointCommand::Preview {
             endpoint,
@@ -188,7 +193,10 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             let object = json!({ "removed": name, "cancelled": cancelled });
             context.out.object(
                 &object,
-                &format!("removed endpoint {name}; {cancelled} deliveries cancelled"),
+                &format!(
+                    "removed endpoint {name}; cancelled: {}",
+                    counted(cancelled, "delivery", "deliveries")
+                ),
             )
         }
     }
@@ -283,13 +291,14 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
         // Events of exactly that moment stay.
         let up_to = before.minus(Duration::from_millis(1));
         let count = store.pending_up_to(store.endpoint_id(name)?, up_to)?;
-        let question = format!("cancel {count} deliveries of events from before {before}?");
+        let those = counted(count, "delivery", "deliveries");
+        let question = format!("cancel {those} of events from before {before}?");
         if count > 0 && !yes && !context.out.confirms(&question)? {
             if context.out.is_interactive() {
                 return context.out.line("nothing was changed");
             }
             return Err(Error::misuse(format!(
-                "{count} deliveries of events from before {before} would be cancelled; nothing was changed; to do it, add --yes"
+                "{those} of events from before {before} would be cancelled; nothing was changed; to do it, add --yes"
             )));
         }
         let reason = format!("dropped when the endpoint was resumed: from before {before}");

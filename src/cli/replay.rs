@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
 use crate::model::settings::{Listing, Selection};
+use crate::model::text::counted;
 use crate::store::{Preview, ReplayOptions, Store};
 use crate::time::show_span;
 
@@ -193,7 +194,10 @@ fn bulk(
     let object = json!({ "replay": outer, "deliveries": preview.deliveries });
     context.out.object(
         &object,
-        &format!("{outer}: {} deliveries", preview.deliveries),
+        &format!(
+            "{outer}: {}",
+            counted(preview.deliveries, "delivery", "deliveries")
+        ),
     )?;
     if how.wait || (store.is_served()? && context.out.is_interactive()) {
         progress::watch(context, store, id)?;
@@ -247,8 +251,8 @@ fn show_preview(context: &Context, preview: &Preview, object: &serde_json::Value
 fn preview_text(preview: &Preview) -> String {
     let size = |bytes: i64| format!("{:.1} KiB", bytes as f64 / 1024.0);
     let mut lines = vec![format!(
-        "{} deliveries, {} in all; {} the endpoint has had already",
-        preview.deliveries,
+        "{}, {} in all; {} the endpoint has had already",
+        counted(preview.deliveries, "delivery", "deliveries"),
         size(preview.bytes),
         preview.had
     )];

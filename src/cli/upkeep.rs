@@ -10,6 +10,7 @@ use super::Context;
 use super::processes::name_holders;
 use super::progress;
 use crate::error::{Error, Result};
+use crate::model::text::counted;
 use crate::store::{self, Copied, Depth, Pruned};
 use crate::time::Timestamp;
 
@@ -273,10 +274,10 @@ fn watched(bar: &progress::Going) -> impl FnMut(&Pruned) -> bool {
 
 fn told(pruned: &Pruned) -> String {
     format!(
-        "{} events with {} deliveries and {} attempts, {:.1} KiB of bodies",
-        pruned.events,
-        pruned.deliveries,
-        pruned.attempts,
+        "{} with {} and {}, {:.1} KiB of bodies",
+        counted(pruned.events, "event", "events"),
+        counted(pruned.deliveries, "delivery", "deliveries"),
+        counted(pruned.attempts, "attempt", "attempts"),
         pruned.bytes as f64 / 1024.0
     )
 }

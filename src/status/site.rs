@@ -2,16 +2,18 @@
 
 use super::body::{shown, shown_body};
 use super::deadline::{side, until_deadline};
-use super::page::{self, Chosen, Judged, PageContext, Returned};
+use super::page::{self, Chosen, FoundEvent, Judged, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::endpoint::EndpointReport;
+use crate::model::event::EventRecord;
 use crate::model::settings::{Listing, Selection};
 use crate::model::standing::Standing;
-use crate::store::{Preview, ReplayOptions, Store};
+use crate::model::text::Text;
+use crate::store::{Found, Preview, ReplayOptions, Store};
 
 /// Rows of a list on a page.
 const ROWS: usize = 50;
@@ -141,16 +143,35 @@ fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<
         store.search_deliveries(&selection, ROWS, until_deadline(app.clock.as_ref()))
     });
     let directory = store.fresh_directory()?;
+    let unknown = match &read {
+        Ok(found) if found.rows.is_empty() => unknown_type(app, context, query)?,
+        _ => None,
+    };
     list_or_problem(context, "/deliveries", read, |context, found| {
         let view = page::DeliveriesView {
             query,
             looked_back: found.back_to.filter(|_| found.is_cut),
             next: found.next.map(|id| context.box_id.delivery(id)),
             rows: found.rows,
+            unknown_type: unknown.as_deref(),
             directory: directory.clone(),
         };
         page::deliveries(context, &view)
     })
+}
+
+/// Returns the type that a query asks for, if no event has it.
+fn unknown_type(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Option<String>> {
+    let Some(event_type) = asked(context, Listing::Deliveries, query)?.event_type else {
+        return Ok(None);
+    };
+    let of_type = Selection {
+        event_type: Some(event_type.clone()),
+        ..Selection::default()
+    };
+    let found = (app.store).search_events(&of_type, 1, until_deadline(app.clock.as_ref()))?;
+    let is_unknown = found.rows.is_empty() && !found.is_cut;
+    Ok(is_unknown.then_some(event_type))
 }
 
 /// Returns a list; if the query is invalid, an empty list, and the form as it was filled in.
@@ -205,7 +226,27 @@ fn asked(context: &PageContext<'_>, listing: Listing, query: &str) -> Result<Sel
 fn events(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Reply> {
     let read = asked(context, Listing::Bodies, query).and_then(|selection| {
         let go_on = until_deadline(app.clock.as_ref());
-        app.store.search_events(&selection, ROWS, go_on)
+        let Found {
+            rows,
+            next,
+            back_to,
+            is_cut,
+        } = app.store.search_events(&selection, ROWS, go_on)?;
+        let text = selection.text.as_deref().map(Text::new).transpose()?;
+        let with_around = |event: EventRecord| {
+            let around = match &text {
+                // Without what a page may not show.
+                Some(text) => text.around(&shown_body(&app.store, &event)?),
+                None => None,
+            };
+            Ok(FoundEvent { event, around })
+        };
+        Ok(Found {
+            rows: rows.into_iter().map(with_around).collect::<Result<_>>()?,
+            next,
+            back_to,
+            is_cut,
+        })
     });
     list_or_problem(context, "/events", read, |context, found| {
         let view = page::EventsView {

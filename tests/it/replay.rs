@@ -263,4 +263,13 @@ fn events_are_found_by_a_text_in_their_bodies() {
     );
     let long = "x".repeat(1_025);
     assert_eq!(here.run(&["event", "list", "--text", &long]).code, 2);
+    // PHP and Python write letters as escapes.
+    let escaped = r#"{"message":"\u4fee\u590d \u0418\u0421"}"#;
+    here.json(&["enqueue", "--type", "push", "--data", escaped]);
+    for text in ["\u{4fee}\u{590d}", "\u{438}\u{441}"] {
+        assert_eq!(here.list(&["event", "list", "--text", text]).len(), 1);
+    }
+    let served = here.serve();
+    let (_, _, page) = served.page("/events?text=%E4%BF%AE");
+    assert!(page.contains("\u{4fee}\u{590d} \u{418}\u{421}"), "{page}");
 }

@@ -92,6 +92,32 @@ fn every_page_shows_what_it_is_for() {
 }
 
 #[test]
+fn a_filter_takes_globs_and_says_which_type_nobody_has() {
+    let (here, served, _receiver) = with_one_dead_delivery();
+    for (glob, fits) in [
+        ("pu*", true),
+        ("*us*", true),
+        ("p%", false),
+        ("pus_", false),
+    ] {
+        let list = here.list(&["delivery", "list", "--type", glob]);
+        assert_eq!(!list.is_empty(), fits, "{glob}");
+        let encoded: String = form_urlencoded::byte_serialize(glob.as_bytes()).collect();
+        let (_, _, page) = served.page(&format!("/deliveries?type={encoded}"));
+        let says = page.contains("No event here has the type");
+        assert_eq!(says, !fits, "{glob}");
+        let replayed = here.run(&["replay", "--state", "dead", "--type", glob, "--dry-run"]);
+        assert!(
+            replayed.text().contains("1 delivery") || !fits,
+            "{}",
+            replayed.text()
+        );
+    }
+    let (_, _, page) = served.page("/deliveries?type=push&state=cancelled");
+    assert!(page.contains("No deliveries match"), "{page}");
+}
+
+#[test]
 fn forms_show_what_is_set_now_and_no_secret() {
     let here = TestDb::new();
     here.json(&[

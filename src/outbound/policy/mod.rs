@@ -21,6 +21,7 @@ use crate::model::chat::Chat;
 use crate::model::delivery::Transition;
 use crate::model::endpoint::Endpoint;
 use crate::model::retry::Retry;
+use crate::model::text::counted;
 use crate::time::{Timestamp, show_span};
 
 use super::transport::SendResult;
@@ -192,11 +193,7 @@ pub(super) fn expired(endpoint: &Endpoint) -> String {
 }
 
 fn gave_up(error: &str, tries: u32) -> String {
-    let times = if tries == 1 {
-        "1 try".to_owned()
-    } else {
-        format!("{tries} tries")
-    };
+    let times = counted(i64::from(tries), "try", "tries");
     // What was answered comes first: lists show the beginning.
     format!("{error}; given up after {times}")
 }

@@ -9,6 +9,7 @@ use super::fields::choice;
 use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, with_place};
 use super::spans::{moments, spans};
+use super::texts::fill;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::settings::Listing;
 use crate::store::Directory;
@@ -22,6 +23,8 @@ pub(in crate::status) struct DeliveriesView<'a> {
     pub(in crate::status) looked_back: Option<Timestamp>,
     /// The cursor of the next page, if there is one.
     pub(in crate::status) next: Option<String>,
+    /// The type that was asked for, if no event has it.
+    pub(in crate::status) unknown_type: Option<&'a str>,
     pub(in crate::status) directory: Arc<Directory>,
 }
 
@@ -40,7 +43,12 @@ pub(in crate::status) fn deliveries(
         (filters(context, view, &asked))
         (looked_back(context, view.looked_back))
         @if view.rows.is_empty() {
-            p.empty { (t.no_match) }
+            p.empty {
+                @match view.unknown_type {
+                    Some(name) => (fill(t.no_such_type, &[("name", &name)])),
+                    None => (t.no_match),
+                }
+            }
         } @else {
             div #rows data-live {
                 (delivery_table(context, &view.rows, context.may_change.then_some("chosen")))
@@ -112,10 +120,13 @@ fn filters(
 /// Whether this filter can choose deliveries for a replay, which does not know all of a list's conditions
 /// and does not send what is pending.
 fn can_be_chosen(query: &str) -> bool {
-    let mut fields = form_urlencoded::parse(query.as_bytes());
-    fields.all(|(name, value)| match name.as_ref() {
-        "state" => value != State::Pending.name(),
-        "cursor" => true,
-        name => value.is_empty() || Listing::Replay.knows(name),
-    })
+    let fields = || form_urlencoded::parse(query.as_bytes());
+    // All there is would be no choice.
+    let chooses = fields().any(|(name, value)| name != "cursor" && !value.is_empty());
+    chooses
+        && fields().all(|(name, value)| match name.as_ref() {
+            "state" => value != State::Pending.name(),
+            "cursor" => true,
+            name => value.is_empty() || Listing::Replay.knows(name),
+        })
 }

@@ -9,11 +9,17 @@ use super::spans::{moments, spans};
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
+/// An event that was found, and what stands around the text that was looked for.
+pub(in crate::status) struct FoundEvent {
+    pub(in crate::status) event: EventRecord,
+    pub(in crate::status) around: Option<String>,
+}
+
 /// The events that were found, and how far the search looked.
 pub(in crate::status) struct EventsView<'a> {
     /// The query as it came; the form shows it again.
     pub(in crate::status) query: &'a str,
-    pub(in crate::status) rows: Vec<EventRecord>,
+    pub(in crate::status) rows: Vec<FoundEvent>,
     /// The cursor of the next page, if there is one.
     pub(in crate::status) next: Option<String>,
     /// How far back the search looked, if not to the end.
@@ -52,7 +58,7 @@ pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>
     frame(context, t.title, "/events", &main)
 }
 
-fn rows(context: &PageContext<'_>, rows: &[EventRecord]) -> Markup {
+fn rows(context: &PageContext<'_>, rows: &[FoundEvent]) -> Markup {
     let (t, words) = (&context.texts.events, &context.texts.words);
     let columns = [t.what, t.source, t.received, t.size];
     html! {
@@ -64,17 +70,19 @@ fn rows(context: &PageContext<'_>, rows: &[EventRecord]) -> Markup {
                     }
                 }
             }
-            (by_day(context, rows, columns.len(), |row| row.received, |row| {
-                let id = context.box_id.event(row.id);
+            (by_day(context, rows, columns.len(), |row| row.event.received, |row| {
+                let FoundEvent { event, around } = row;
+                let id = context.box_id.event(event.id);
                 html! {
                     tr {
                         td.what {
-                            a href={ "/events/" (id) } title=(id) { (row.summary()) }
-                            " " span.dim { (row.event_type) }
+                            a href={ "/events/" (id) } title=(id) { (event.summary()) }
+                            " " span.dim { (event.event_type) }
+                            @if let Some(around) = around { " " span.why title=(around) { "· " (around) } }
                         }
-                        td.source { (row.source.as_deref().unwrap_or(words.dash)) }
-                        td.came { (context.time_of_day(row.received)) }
-                        td.size { (size(u64::try_from(row.bytes).unwrap_or(0))) }
+                        td.source { (event.source.as_deref().unwrap_or(words.dash)) }
+                        td.came { (context.time_of_day(event.received)) }
+                        td.size { (size(u64::try_from(event.bytes).unwrap_or(0))) }
                     }
                 }
             }))

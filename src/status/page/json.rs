@@ -2,6 +2,8 @@
 
 use maud::{Markup, PreEscaped, Render};
 
+use crate::model::text::unescape;
+
 /// An indented text.
 pub(super) struct Indented {
     pub(super) markup: Markup,
@@ -33,8 +35,8 @@ pub(super) fn indented(bytes: &[u8], bytes_max: usize) -> Option<Indented> {
         let (token, after) = rest.split_at(length);
         rest = after;
         match first {
-            '"' if after.trim_start().starts_with(':') => writer.coloured("k", &shown(token)),
-            '"' => writer.coloured("s", &shown(token)),
+            '"' if after.trim_start().starts_with(':') => writer.coloured("k", &unescape(token)),
+            '"' => writer.coloured("s", &unescape(token)),
             '{' | '[' => {
                 let close = if first == '{' { '}' } else { ']' };
                 writer.plain(token);
@@ -105,46 +107,6 @@ fn string_length(text: &str) -> usize {
         }
     }
     text.len()
-}
-
-/// A string with its escaped letters as letters. Escapes that keep it on its line, and in its quotes, stay.
-fn shown(string: &str) -> String {
-    let mut out = String::with_capacity(string.len());
-    let mut rest = string;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let (letter, length) = match unescaped(escape) {
-            Some(found) => found,
-            None => {
-                let length = escape.chars().take(2).map(char::len_utf8).sum();
-                out.push_str(&escape[..length]);
-                rest = &escape[length..];
-                continue;
-            }
-        };
-        out.push(letter);
-        rest = &escape[length..];
-    }
-    out.push_str(rest);
-    out
-}
-
-/// The letter of `\uXXXX`, or of two of them, and how many bytes they take.
-fn unescaped(escape: &str) -> Option<(char, usize)> {
-    let unit = |at: usize| {
-        let digits = escape.get(at..at + 6)?.strip_prefix("\\u")?;
-        u16::from_str_radix(digits, 16).ok()
-    };
-    let first = unit(0)?;
-    let units: Vec<u16> = match first {
-        0xd800..0xdc00 => vec![first, unit(6)?],
-        _ => vec![first],
-    };
-    let length = 6 * units.len();
-    let letter = char::decode_utf16(units).next()?.ok()?;
-    let stays = letter.is_control() || matches!(letter, '"' | '\\');
-    (!stays).then_some((letter, length))
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub(super) use deliveries::{DeliveriesView, deliveries};
 pub(super) use delivery::{DeliveryView, delivery};
 pub(super) use endpoint::{EndpointView, endpoint, endpoints};
 pub(super) use event::{EventView, event};
-pub(super) use events::{EventsView, events};
+pub(super) use events::{EventsView, FoundEvent, events};
 pub(super) use frame::problem;
 pub(super) use login::login;
 pub(super) use outages::outages;

@@ -200,7 +200,7 @@ fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
         [("size", &bytes(preview.bytes)), ("had", &preview.had)];
     html! {
         p #preview {
-            strong { (fill(t.deliveries, &[("count", &preview.deliveries)])) } ", " (fill(t.in_all, &in_all))
+            strong { @if preview.deliveries == 1 { (t.delivery) } @else { (fill(t.deliveries, &[("count", &preview.deliveries)])) } } ", " (fill(t.in_all, &in_all))
             @if !preview.is_whole { " " (t.may_be_more) }
         }
         @if preview.deliveries > 0 {

@@ -15,6 +15,25 @@ pub(crate) struct Named {
     pub(crate) source: Option<SourceId>,
 }
 
+/// The condition on an event's type, and the value that it compares with. In a filter a `*` stands for
+/// anything, as in an endpoint's types.
+pub(crate) fn of_type(event_type: Option<&str>) -> (&'static str, Option<String>) {
+    match event_type {
+        Some(glob) if glob.contains('*') => {
+            let mut pattern = String::new();
+            for c in glob.chars() {
+                match c {
+                    '*' => pattern.push('%'),
+                    '%' | '_' | '!' => pattern.extend(['!', c]),
+                    c => pattern.push(c),
+                }
+            }
+            ("e.type like :type escape '!'", Some(pattern))
+        }
+        exact => ("e.type = :type", exact.map(str::to_owned)),
+    }
+}
+
 impl Store {
     /// The row id of the endpoint that has or had this name.
     ///

@@ -19,7 +19,7 @@ use crate::store::engine::Store;
 use crate::store::engine::columns::{Headers, Micros};
 use crate::store::engine::conn::{Row, params};
 use crate::store::engine::packed::read_body;
-use crate::store::history::conditions::{Conditions, Named, some};
+use crate::store::history::conditions::{Conditions, Named, of_type, some};
 use crate::store::history::report::total;
 use crate::time::Timestamp;
 
@@ -114,9 +114,10 @@ impl Store {
         named: Named,
         limit: usize,
     ) -> Result<Vec<EventRecord>> {
+        let (is_of_type, event_type) = of_type(selection.event_type.as_deref());
         let mut conditions = Conditions::default();
         conditions.add("e.source_id = :source", ":source", some(&named.source));
-        conditions.add("e.type = :type", ":type", some(&selection.event_type));
+        conditions.add(is_of_type, ":type", some(&event_type));
         conditions.add("e.received_ms >= :since", ":since", some(&selection.since));
         conditions.add("e.received_ms < :until", ":until", some(&selection.until));
         conditions.add("e.id < :before", ":before", some(&selection.before));
@@ -182,6 +183,7 @@ impl Store {
         named: Named,
         limit: usize,
     ) -> Result<Vec<DeliveryRecord>> {
+        let (is_of_type, event_type) = of_type(selection.event_type.as_deref());
         let mut conditions = Conditions::default();
         let state = match selection.state {
             // The condition is repeated in the words of the partial indexes, so that SQLite uses
@@ -206,7 +208,7 @@ impl Store {
             some(&named.endpoint),
         );
         conditions.add("e.source_id = :source", ":source", some(&named.source));
-        conditions.add("e.type = :type", ":type", some(&selection.event_type));
+        conditions.add(is_of_type, ":type", some(&event_type));
         conditions.add("d.event_id = :event", ":event", some(&selection.event));
         conditions.add("d.created_ms >= :since", ":since", some(&selection.since));
         conditions.add("d.created_ms < :until", ":until", some(&selection.until));

@@ -15,7 +15,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Row;
 use crate::store::engine::value::ToValue;
-use crate::store::history::conditions::some;
+use crate::store::history::conditions::{of_type, some};
 use crate::store::intake::route::stored_scope;
 use crate::time::Timestamp;
 
@@ -130,12 +130,13 @@ impl Search {
         let mut values: Vec<(&str, &dyn ToValue)> =
             vec![(":after", &after), (":end", &end), (":limit", &rows)];
         let selection = &self.selection;
+        let (_, event_type) = of_type(selection.event_type.as_deref());
         let optional: [(&str, Option<&dyn ToValue>); 7] = [
             (":state", some(&self.state)),
             (":from", some(&self.from)),
             (":to", some(&self.to)),
             (":source", some(&self.source)),
-            (":type", some(&selection.event_type)),
+            (":type", some(&event_type)),
             (":since", some(&selection.since)),
             (":until", some(&selection.until)),
         ];
@@ -204,9 +205,10 @@ fn read_candidate(row: &Row<'_>) -> Result<Candidate> {
 /// that the replays are in the order of their events. An event that is pending at the endpoint is left out.
 fn statement(asked: &NewReplay, selection: &Selection) -> String {
     let mut conditions: Vec<&str> = Vec::new();
+    let (is_of_type, _) = of_type(selection.event_type.as_deref());
     let event_conditions = [
         (selection.source.is_some(), "e.source_id = :source"),
-        (selection.event_type.is_some(), "e.type = :type"),
+        (selection.event_type.is_some(), is_of_type),
     ];
     conditions.extend(chosen(event_conditions));
     if asked.kind == ReplayKind::Backfill {
