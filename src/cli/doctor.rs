@@ -67,7 +67,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
     }
     for name in store.silent_nodes()? {
         let what = format!("node {name} says nothing any more and was not stopped");
-        let do_this = "look whether it runs; what was its to send is sent by the others";
+        let do_this = "look whether it runs; others send what was its to send, if any run";
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
     findings.extend(of_outbox(&health, is_served, context.now()));
@@ -220,18 +220,23 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
     }
     if let Some(outage) = &report.outage {
         let what = format!(
-            "endpoint {name} cannot be reached since {}: {}; {pending} wait",
+            "endpoint {name} cannot be reached for {}: {}; {pending} wait",
             in_seconds(now.since(outage.since)),
             outage.error
         );
-        findings.push(Finding::new(Level::Warning, what, ""));
+        let do_this = format!(
+            "look whether its host is up; it is probed by itself, or at once: hookbox endpoint try {name}"
+        );
+        findings.push(Finding::new(Level::Warning, what, do_this));
     }
     if let Some(lasting) = report.failing {
         let what = format!(
             "endpoint {name} has refused everything for {}; {pending} wait",
             in_seconds(lasting)
         );
-        let do_this = format!("hookbox delivery list --endpoint {name}");
+        let do_this = format!(
+            "read what it answers (hookbox delivery list --endpoint {name}), mend that there, then: hookbox endpoint test {name}"
+        );
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
     for warning in &report.warnings {

@@ -327,7 +327,6 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
     context.out.object(&object, &format!("{text}{aged}"))
 }
 
-/// Prints the result of each filter for an event, and whether it was owed.
 /// How often it is looked whether a test was answered.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -361,15 +360,20 @@ fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
         std::thread::sleep(LOOK);
         delivery = store.delivery(made)?;
     }
-    let object = delivery.json(store.box_id(), context.now());
+    if no_wait || !is_served {
+        let object = delivery.json(store.box_id(), context.now());
+        return context.out.object(&object, &id);
+    }
     let attempts = store.attempts(made)?;
+    let delivery = store.delivery(made)?;
+    let object = delivery.json(store.box_id(), context.now());
     let Some(attempt) = attempts.last() else {
         let why = delivery.waiting_reason(store.box_id(), context.now());
         context.out.object(&object, &id)?;
-        return match why {
-            Some(why) if is_served && !no_wait => Err(Error::Refused(format!("it waits: {why}"))),
-            _ => Ok(()),
-        };
+        return Err(Error::Refused(match why {
+            Some(why) => format!("it waits: {why}"),
+            None => "no answer yet; look later: hookbox delivery show".to_owned(),
+        }));
     };
     let took = show_span(Duration::from_millis(
         u64::try_from(attempt.timing.total.as_millis())
@@ -388,6 +392,7 @@ fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
     }
 }
 
+/// Prints the result of each filter for an event, and whether it was owed.
 fn match_event(context: &Context, name: &str, event: &str) -> Result<()> {
     let store = context.store()?;
     let found = store.match_event(name, store.box_id().parse_event(event)?)?;

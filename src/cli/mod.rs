@@ -87,10 +87,10 @@ const FIRST: &str = "\
 hookbox keeps webhooks in one file and sends them on until each receiver has them.
 
   hookbox demo                                    see it work, in ten seconds
-  hookbox source add gogs --kind gogs --secret -  take pushes of a Gogs in
+  hookbox source add gogs --kind gogs --secret -  take in pushes from Gogs
   hookbox endpoint add ci https://ci.example.org/hook
                                                   send them there
-  hookbox serve                                   do so; the page says where it is
+  hookbox serve                                   start; it prints the page's address
   hookbox status                                  is all well?
 
 hookbox --help lists all commands, hookbox COMMAND --help explains one.";

@@ -24,7 +24,7 @@ pub(super) struct MoveArguments {
 }
 
 fn location() -> impl TypedValueParser<Value = Location> {
-    OsStringValueParser::new().map(Location::from)
+    OsStringValueParser::new().try_map(Location::read)
 }
 
 pub(super) fn run(context: &Context, arguments: &MoveArguments) -> Result<()> {

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tabwriter::TabWriter;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::error::{Error, Result};
-use crate::time::{Clock, Timestamp, show_span};
+use crate::time::{Clock, Timestamp};
 
 /// No column is cut to less.
 const COLUMN_MIN: usize = 8;
@@ -84,7 +85,7 @@ impl Output {
         let width = terminal_width();
         let columns = rows.first().map_or(0, Vec::len);
         let widest_in = |rows: &[Vec<String>], column: usize| {
-            let widths = rows.iter().map(|row| row[column].chars().count());
+            let widths = rows.iter().map(|row| row[column].width());
             widths.max().unwrap_or(0)
         };
         let mut widths: Vec<usize> = (0..columns)
@@ -187,15 +188,14 @@ fn short(name: &str, value: &Value, now: Timestamp) -> String {
     if name.ends_with("_at")
         && let Some(at) = Timestamp::parse_rfc3339(&text)
     {
-        let seconds = |span: Duration| Duration::from_secs(span.as_secs());
         return match at > now {
-            true => format!("in {}", show_coarse(seconds(at.since(now)))),
-            false => format!("{} ago", show_coarse(seconds(now.since(at)))),
+            true => format!("in {}", show_coarse(at.since(now))),
+            false => format!("{} ago", show_coarse(now.since(at))),
         };
     }
     let parts: Vec<&str> = text.split('_').collect();
     match parts.as_slice() {
-        ["evt" | "dlv" | "rpl", _, number, ..] if name == "id" || name == "event" => {
+        ["evt" | "dlv" | "att" | "rpl", _, number, ..] if name == "id" || name == "event" => {
             (*number).to_owned()
         }
         _ => text,
@@ -204,21 +204,26 @@ fn short(name: &str, value: &Value, now: Timestamp) -> String {
 
 /// A span in its largest unit.
 fn show_coarse(span: Duration) -> String {
-    let shown = show_span(span);
-    let end = shown.find(|c: char| c.is_ascii_alphabetic());
-    let unit = end.map_or(0, |at| {
-        shown[at..]
-            .find(|c: char| c.is_ascii_digit())
-            .map_or(shown.len(), |more| at + more)
-    });
-    shown[..unit].to_owned()
+    let seconds = span.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3_600 => format!("{}m", seconds / 60),
+        3_600..86_400 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 fn cut(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
+    if text.width() <= room {
         return text.to_owned();
     }
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    let mut kept = String::new();
+    for c in text.chars() {
+        if kept.width() + c.width().unwrap_or(0) >= room {
+            break;
+        }
+        kept.push(c);
+    }
     kept + "…"
 }
 

@@ -130,6 +130,17 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         None => None,
         Some(path) => Some(read_data(&format!("@{}", path.display()))?),
     };
+    if let (Some(edited), Some(first)) = (&edited_body, ids.first()) {
+        let is_json = |body: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(body);
+        let held = store.event_body(store.delivery(*first)?.event)?;
+        if is_json(&held).is_ok()
+            && let Err(error) = is_json(edited)
+        {
+            context
+                .out
+                .note(&format!("the body is no JSON any more: {error}"));
+        }
+    }
     let options = ReplayOptions {
         to: arguments.to.clone(),
         has_new_ids: how.new_id,

@@ -19,7 +19,7 @@ use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
 use crate::store::{Limits, Location, Retention};
-use crate::time::parse_span;
+use crate::time::{parse_span, set_zone};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
@@ -30,6 +30,10 @@ pub(super) struct ServeArguments {
     /// free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8421", value_parser = parse_address)]
     status: SocketAddr,
+    /// The time zone of the page and of times that are asked for (Europe/Berlin)
+    /// [default: that of TZ, or of the machine]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
     /// Ask for the token in this file on the status page and the API
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -108,6 +112,9 @@ fn read_tokens(arguments: &ServeArguments) -> Result<Tokens> {
 }
 
 pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
+    if let Some(zone) = &arguments.time_zone {
+        set_zone(zone)?;
+    }
     let signals = Signals::listen()?;
     let config = ServiceConfig {
         database: context.db.clone(),

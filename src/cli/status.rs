@@ -79,6 +79,7 @@ fn why(standing: &Standing<'_>, report: &EndpointReport, now: Timestamp) -> Opti
     Some(match standing {
         Standing::Refuses { .. } => match report.last_delivered {
             Some(at) => format!("refuses everything; last took something {} ago", ago(at)),
+            None if report.delivered > 0 => "refuses everything".to_owned(),
             None => "refuses everything, and took nothing yet".to_owned(),
         },
         Standing::Offline(outage) => format!("{}; for {}", outage.error, ago(outage.since)),
@@ -86,7 +87,7 @@ fn why(standing: &Standing<'_>, report: &EndpointReport, now: Timestamp) -> Opti
         Standing::Closed { opens: Some(at) } => format!("opens at {at}"),
         Standing::Closed { opens: None } => "never opens again".to_owned(),
         Standing::Paced { until } => format!("gets more at {until}"),
-        Standing::Unused => "nothing was sent to it yet".to_owned(),
+        Standing::Unused => "took nothing yet".to_owned(),
         Standing::Fine => return None,
     })
 }

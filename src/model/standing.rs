@@ -6,10 +6,14 @@ use crate::model::endpoint::{EndpointReport, Hold};
 use crate::model::outage::Outage;
 use crate::time::Timestamp;
 
+/// A receiver that is started anew refuses for less than this.
+const PASSING: Duration = Duration::from_secs(300);
+
 /// How an endpoint stands. What comes first here is what a person should look at first.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing<'r> {
-    /// It refuses whatever it is sent, since it last took something.
+    /// It refuses whatever it is sent, since it last took something: for minutes, or until something was given
+    /// up.
     Refuses {
         /// How long it was asked and refused: the time between its refusals.
         lasting: Duration,
@@ -28,7 +32,7 @@ pub enum Standing<'r> {
         /// When it gets more.
         until: Timestamp,
     },
-    /// Nothing was sent to it yet.
+    /// It took nothing yet.
     Unused,
     /// It gets what it is owed.
     Fine,
@@ -39,7 +43,10 @@ impl Standing<'_> {
     pub fn needs_somebody(&self) -> bool {
         matches!(
             self,
-            Standing::Refuses { .. } | Standing::Offline(_) | Standing::Held(_)
+            Standing::Refuses { .. }
+                | Standing::Offline(_)
+                | Standing::Held(_)
+                | Standing::Closed { opens: None }
         )
     }
 
@@ -85,7 +92,9 @@ impl EndpointReport {
             Standing::Held(hold)
         } else if let Some(outage) = &self.outage {
             Standing::Offline(outage)
-        } else if let Some(lasting) = self.failing {
+        } else if let Some(lasting) = self.failing
+            && (lasting >= PASSING || self.dead > 0)
+        {
             Standing::Refuses { lasting }
         } else if let Some(opens) = closed {
             Standing::Closed { opens }
@@ -93,7 +102,7 @@ impl EndpointReport {
             && self.pending > 0
         {
             Standing::Paced { until }
-        } else if self.delivered + self.dead == 0 {
+        } else if self.last_delivered.is_none() && self.delivered == 0 {
             Standing::Unused
         } else {
             Standing::Fine

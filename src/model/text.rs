@@ -128,8 +128,14 @@ fn letter(escape: &str) -> Option<(char, usize)> {
     };
     let length = 6 * units.len();
     let letter = char::decode_utf16(units).next()?.ok()?;
-    let stays = letter.is_control() || matches!(letter, '"' | '\\');
+    let stays = letter.is_control() || matches!(letter, '"' | '\\') || turns(letter);
     (!stays).then_some((letter, length))
+}
+
+/// Whether a letter turns the order in which others are shown, or begins a line (Unicode, UAX 9 and UAX 14): as
+/// an escape it can be seen.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -176,8 +182,8 @@ mod tests {
     #[test]
     fn escapes_that_keep_a_string_together_stay() {
         assert_eq!(
-            unescape(r#""\u0041\u0022\u005c\n\"\\u0041\ud83d""#),
-            r#""A\u0022\u005c\n\"\\u0041\ud83d""#
+            unescape(r#""\u0041\u0022\u005c\n\"\\u0041\u202e\ud83d""#),
+            r#""A\u0022\u005c\n\"\\u0041\u202e\ud83d""#
         );
     }
 }

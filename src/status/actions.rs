@@ -81,6 +81,7 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
     // The page says what was done; a form that stands elsewhere too leads back to where it was sent from.
     let action = match parts.as_slice() {
         ["replays"] => "start",
+        ["replays", _, "resume"] => "go-on",
         [_] => "add",
         [.., action] => action,
         [] => "",

@@ -143,7 +143,19 @@ fn edited_body(edit: Option<&Edit>, fields: &Fields) -> Result<Option<Vec<u8>>> 
     } else {
         typed.replace("\r\n", "\n")
     };
-    Ok((typed != *held).then(|| typed.into_bytes()))
+    if typed == *held {
+        return Ok(None);
+    }
+    let is_json = |text: &str| serde_json::from_str::<serde::de::IgnoredAny>(text);
+    if field(fields, "any_body") != "true"
+        && is_json(held).is_ok()
+        && let Err(error) = is_json(&typed)
+    {
+        return Err(Error::misuse(format!(
+            "the body is no JSON any more: {error}; mend it, or tick that it is to be sent all the same"
+        )));
+    }
+    Ok(Some(typed.into_bytes()))
 }
 
 #[cfg(test)]

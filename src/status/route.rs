@@ -107,8 +107,10 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
     let trouble = app.store.trouble();
     let zone = crate::time::zone();
     let texts = &page::ENGLISH;
-    let done = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "done");
-    let done = done.and_then(|(_, action)| texts.done.of(&action));
+    // What was just done is no condition of a list.
+    let done = page::asked(query, "done");
+    let query = page::without(query, "done");
+    let (query, done) = (query.as_str(), texts.done.of(&done));
     let context = PageContext {
         box_id: app.store.box_id(),
         now: app.clock.now(),

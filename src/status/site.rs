@@ -289,6 +289,7 @@ pub(super) fn new_replay(
     let view = page::NewReplayView {
         chosen,
         fields: fields.to_vec(),
+        is_plain: error.is_some(),
         preview,
         endpoints: endpoints
             .map(|endpoint| endpoint.set.name.clone())

@@ -133,6 +133,8 @@ fn a_person_finds_what_failed_looks_at_what_a_replay_would_do_and_watches_it_end
         assert!(preview.starts_with(&counted), "{preview}");
         browser.click("#start");
         browser.wait_for_url(|url| url.contains("/deliveries"));
+        let said = browser.text(".done");
+        assert!(said.contains("sent again"), "{said}");
     };
     is_sent(1);
     assert_eq!(here.list(&["delivery", "list"]).len(), before + 1);
@@ -188,6 +190,10 @@ fn a_person_sends_another_body_to_an_address_given_on_the_spot() {
     let typed = browser.script(&format!("return {typed}"));
     assert_eq!(typed, "{\n  \"id\": 7\n}\nmore");
     browser.script("document.querySelector('select[name=to]').value = ''");
+    // It was JSON, and is none any more.
+    browser.click("#look-again");
+    assert!(browser.text("#problem").contains("no JSON any more"));
+    browser.click("input[name=any_body]");
     // Sent elsewhere than what was looked at, it is shown first.
     browser.click("#start");
     browser.wait_for(
@@ -436,7 +442,7 @@ fn a_person_sees_at_once_who_needs_them_and_mends_it_from_there() {
         "the confirmation",
         "document.querySelector('.done') !== null",
     );
-    assert_eq!(browser.text(".done"), "It goes on.");
+    assert_eq!(browser.text(".done"), "It is sent to again.");
     assert_eq!(browser.text("h1"), "Endpoints that need you: 2 of 5");
     // Not said again when the page is loaded again.
     assert_eq!(browser.url(), format!("{}/", served.status));

@@ -23,6 +23,8 @@ pub(in crate::outbound) struct Page {
     first: Option<DeliveryId>,
     /// Deliveries on the wire, or ended and not yet recorded. In the file they are still pending and due.
     in_flight: HashSet<DeliveryId>,
+    /// Deliveries that cannot be read or recorded: they are left alone, so that they do not block the others.
+    aside: HashSet<DeliveryId>,
     /// Whether the file may hold due deliveries that are not in `ready`.
     stale: bool,
     /// When the next delivery becomes due, as far as known.
@@ -35,6 +37,7 @@ impl Page {
             ready: VecDeque::new(),
             first: None,
             in_flight: HashSet::new(),
+            aside: HashSet::new(),
             stale: true,
             next_due: None,
         }
@@ -86,7 +89,18 @@ impl Page {
 
     /// Whether an ordered endpoint already has its one delivery in flight.
     pub(super) fn waits_for_one(&self, is_ordered: bool) -> bool {
-        is_ordered && !self.in_flight.is_empty()
+        is_ordered && !(self.in_flight.is_empty() && self.aside.is_empty())
+    }
+
+    /// Leaves a delivery alone from now on.
+    pub(in crate::outbound) fn set_aside(&mut self, id: DeliveryId) {
+        self.in_flight.remove(&id);
+        self.aside.insert(id);
+    }
+
+    /// Deliveries that nothing else may be done with: in flight, or set aside.
+    pub(in crate::outbound) fn taken(&self) -> impl Iterator<Item = DeliveryId> {
+        self.in_flight.iter().chain(&self.aside).copied()
     }
 
     /// Removes a delivery that was recorded, or whose attempt was cancelled before it was sent.
@@ -139,12 +153,12 @@ impl Page {
             return self.fill_in_order(store, endpoint);
         }
         // Deliveries in flight are still due in the file, so the query asks for that many more.
-        let limit = PAGE + self.in_flight.len();
+        let limit = PAGE + self.in_flight.len() + self.aside.len();
         let page = store.due(endpoint.id, now, limit)?;
         let whole = page.len() < limit;
         self.ready.extend(
             page.into_iter()
-                .filter(|due| !self.in_flight.contains(&due.id)),
+                .filter(|due| !(self.in_flight.contains(&due.id) || self.aside.contains(&due.id))),
         );
         if whole {
             self.next_due = store.next_due(endpoint.id, now)?;

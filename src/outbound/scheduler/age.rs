@@ -63,7 +63,7 @@ pub(super) fn expire_if_old(
         // Every delivery owed since this time or earlier has expired too: this one is past its deadline by
         // `now - deadline`, and one that is younger by no more than this spent no more time offline.
         up_to: owed.plus(now.since(deadline)),
-        except: lane.page.in_flight().filter(|id| *id != delivery).collect(),
+        except: lane.page.taken().filter(|id| *id != delivery).collect(),
     };
     let count = store.expire(old, &reason, now)?;
     tracing::warn!(

@@ -86,8 +86,15 @@ impl Scheduler {
             && first_value(&attempt.request_headers, "content-type")
                 .is_some_and(|content_type| content_type.contains("json"))
             && response.as_ref().is_some_and(is_page);
+        // A lane stays while something is on the wire.
+        let lane = self.lanes.get(&endpoint.id);
+        let lease = match lane {
+            Some(lane) => lane.lease,
+            None => self.store.lease(endpoint.id),
+        };
         let report = Report {
             is_page,
+            lease,
             delivery: attempt.delivery,
             endpoint: endpoint.id,
             started: attempt.started,
@@ -260,7 +267,7 @@ impl Scheduler {
                 if is_lost {
                     tracing::warn!(delivery = outer, error, "not recorded; it is sent again");
                 } else {
-                    // The delivery's row was edited by hand or similar. It stays in flight until the next
+                    // The delivery's row was edited by hand or similar. It is left alone until the next
                     // start, so that it does not block the others.
                     tracing::error!(delivery = outer, error, "cannot be recorded; set aside");
                 }
@@ -272,7 +279,9 @@ impl Scheduler {
                 if report.is_some_and(|report| report.decision.hold.is_some()) {
                     lane.limits.hold_written();
                 }
-                if is_lost {
+                if !is_lost {
+                    lane.page.set_aside(delivery);
+                } else {
                     // If the lane comes back, what is due is read anew.
                     lane.page.release(delivery);
                     lane.wake();

@@ -134,6 +134,8 @@ impl Scheduler {
 
     /// Makes the lane of an endpoint, in the state in which the last process, or another node, left it.
     fn restored(&self, endpoint: Arc<Endpoint>) -> Result<Lane> {
+        // Before the state is read: what another node writes later is of another lease.
+        let lease = self.store.lease(endpoint.id);
         let left = self.store.lane_state(endpoint.id)?;
         // An outage that was open then is still open.
         let circuit = match left.is_offline {
@@ -148,7 +150,6 @@ impl Scheduler {
             let pause = recent.not_before.since(now).min(PAUSE_MAX);
             RateLimiter::remembered(self.clock.elapsed(), &ages, pause)
         });
-        let lease = self.store.lease(endpoint.id);
         let mut lane = Lane::new(endpoint, lease, circuit, pace);
         if let Some(lasting) = left.failing_for {
             lane.limits.restore_failing_for(lasting);
@@ -230,8 +231,12 @@ impl Scheduler {
         while !self.read_mail(Some(wait)) {
             self.write_again();
             let mut jobs = Vec::new();
+            let looks = !self.must_wait();
             let looked = self.dispatch(WORKERS_MAX.saturating_sub(self.on_wire), &mut jobs);
-            let could_look = std::mem::replace(&mut self.can_look, looked.is_ok());
+            let could_look = self.can_look;
+            if looks {
+                self.can_look = looked.is_ok();
+            }
             if let Err(error) = looked {
                 let error = error.chain();
                 match could_look {
@@ -239,7 +244,7 @@ impl Scheduler {
                     false => tracing::debug!(error, "cannot look up what is due yet"),
                 }
                 self.pause();
-            } else if !could_look {
+            } else if !could_look && looks {
                 tracing::info!("what is due can be looked up again");
             }
             for job in jobs {
@@ -439,8 +444,9 @@ impl Scheduler {
                 }
                 Err(error) => {
                     lane.limits.off_wire();
-                    // This one row cannot be read. It stays in flight until the next start, so that it does
+                    // This one row cannot be read. It is left alone until the next start, so that it does
                     // not block the others.
+                    lane.page.set_aside(due.id);
                     let delivery = self.store.box_id().delivery(due.id);
                     tracing::error!(delivery, error = error.chain(), "cannot be read; set aside");
                     continue;
@@ -469,6 +475,12 @@ impl Scheduler {
                     lane.page.put_back(due.id);
                     return Err(error);
                 }
+            }
+            if !self.store.may_send(id, self.clock.elapsed()) {
+                // Reading took so long that another node may have the lane.
+                lane.limits.off_wire();
+                lane.page.put_back(due.id);
+                return Ok(None);
             }
             let delivery_id = self.store.box_id().delivery(due.id);
             let (webhook_id, event) = if due.has_new_id {
@@ -531,6 +543,8 @@ impl Scheduler {
             lane.limits.on_wire() < share
                 && memory.has_room_for(**id)
                 && store.may_send(**id, elapsed)
+                // Of another lease only what is on the wire is awaited.
+                && lane.lease == store.lease(**id)
         });
         let lanes = lanes.map(|(_, lane)| lane);
         let next = lanes.filter_map(|lane| lane.wait(moment)).min();

@@ -43,7 +43,7 @@ fn pairs(context: &PageContext<'_>, title: &str, a: &Markup, b: &Markup, pairs: 
                 p.dim { (words.none) }
             } @else {
                 div.scroll {
-                    table.headers {
+                    table.headers.pairs {
                         thead { tr { th scope="col" { (words.name) } th scope="col" { (a) } th scope="col" { (b) } th scope="col" { "" } } }
                         tbody {
                             @for pair in pairs {

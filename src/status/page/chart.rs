@@ -47,7 +47,7 @@ pub(super) fn of_all(
     let columns = columns(context.now, hours);
     let most = most(&columns);
     let right = LEFT + WIDE * HOURS;
-    let begin = context.now.minus(HOUR * 24);
+    let begin = columns.first().map_or(context.now, |column| column.began);
     let x_of = |at: Timestamp| {
         let part = at.max(begin).since(begin).as_secs_f64() / (HOURS as f64 * 3_600.0);
         LEFT + (part * (right - LEFT) as f64) as i64
@@ -79,7 +79,7 @@ pub(super) fn of_all(
                 }
                 @for column in columns.iter().filter(|column| column.place % 6 == 5) {
                     text x=(LEFT + WIDE * column.place) y=(below + lines + 16) text-anchor="middle" {
-                        (context.local(column.began).strftime("%H:00"))
+                        (context.local(column.began).strftime("%H:%M"))
                     }
                 }
             }

@@ -64,10 +64,10 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
 fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
     let (t, delivery) = (&context.texts.delivery, &view.delivery);
     let reason = delivery.reason.as_deref();
-    let class = match (delivery.state, reason) {
-        (State::Delivered, _) => "good",
-        (State::Dead, _) => "bad",
-        (State::Pending, _) | (State::Cancelled, _) => "calm",
+    let class = match delivery.state {
+        State::Delivered => "good",
+        State::Dead => "bad",
+        State::Pending | State::Cancelled => "calm",
     };
     let tries_max = view
         .endpoint
@@ -86,7 +86,8 @@ fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
                 State::Dead | State::Cancelled => (reason.unwrap_or(delivery.state.name())),
                 State::Pending => {
                     @if let Some(due) = delivery.due {
-                        (link_in(t.next_try, &[("when", &context.exact(due))]))
+                        @let text = if due <= context.now { t.due_since } else { t.next_try };
+                        (link_in(text, &[("when", &context.exact(due))]))
                     }
                     @if let Some(reason) = reason { " · " (fill(t.refused_with, &[("reason", &reason)])) }
                     @if delivery.tries > 0 && let Some(most) = tries_max {

@@ -33,6 +33,15 @@ pub(super) fn indented(bytes: &[u8], bytes_max: usize) -> Option<Indented> {
             _ => first.len_utf8(),
         };
         let (token, after) = rest.split_at(length);
+        // One long string is cut too.
+        let room = bytes_max.saturating_sub(writer.written).max(1);
+        if token.len() > room {
+            let end = (0..=room).rev().find(|at| token.is_char_boundary(*at));
+            let end = end.unwrap_or(0);
+            writer.coloured("s", &token[..end]);
+            rest = &rest[end..];
+            break;
+        }
         rest = after;
         match first {
             '"' if after.trim_start().starts_with(':') => writer.coloured("k", &unescape(token)),
@@ -156,6 +165,14 @@ mod tests {
         let cut = indented(deep.as_bytes(), 10_000).unwrap();
         assert!(cut.shown < 1_000);
         assert!(cut.markup.into_string().len() < 20_000);
+    }
+
+    #[test]
+    fn a_long_string_is_cut() {
+        let long = format!("[\"{}\"]", "\u{4fee}".repeat(10_000));
+        let cut = indented(long.as_bytes(), 1_000).unwrap();
+        assert!(cut.markup.into_string().len() < 1_100);
+        assert!((900..=1_010).contains(&cut.shown), "{}", cut.shown);
     }
 
     #[test]

@@ -98,22 +98,19 @@
 
 // Copies what a button names. A page that was opened over plain HTTP from elsewhere may not.
 (() => {
-  const show = () => {
-    if (navigator.clipboard !== undefined) {
-      document.querySelectorAll("button[data-copy]").forEach((button) => { button.hidden = false; });
-    }
-  };
+  if (navigator.clipboard !== undefined) {
+    document.documentElement.classList.add("copies");
+  }
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button[data-copy]");
     if (button) {
+      button.blur();
       navigator.clipboard.writeText(button.dataset.copy).then(() => {
         button.classList.add("copied");
         setTimeout(() => button.classList.remove("copied"), 1500);
       }, () => {});
     }
   });
-  new MutationObserver(show).observe(document.body, { childList: true, subtree: true });
-  show();
 })();
 
 // Ticks all the boxes of a form at once.
@@ -153,7 +150,7 @@
   open.addEventListener("click", () => list.showModal());
 
   const rows = () => [...document.querySelectorAll("table.rows tbody tr:not(.date)")];
-  const linkOf = (row) => row?.querySelector("a") ?? null;
+  const linkOf = (row) => row?.querySelector("td.what a") ?? row?.querySelector("a") ?? null;
   const here = () => document.activeElement?.closest("table.rows tbody tr") ?? null;
 
   const step = (by) => {

@@ -37,6 +37,7 @@ pub(super) use frame::problem;
 pub(super) use login::login;
 pub(super) use outages::outages;
 pub(super) use overview::{OverviewView, overview};
+pub(super) use parts::{asked, without};
 pub(super) use preview::{Chosen, Edit, NewReplayView, looked_at, new_replay};
 pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};

@@ -89,10 +89,10 @@ fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
     let reports = || view.endpoints.iter().map(|one| &one.report);
     let day = Ended::since(reports(), context.now.minus(DAY));
     let week = Ended::since(reports(), context.now.minus(DAY * 7));
-    let last_hours = Ended::since(reports(), context.now.minus(Duration::from_secs(7_200)));
     // What waits for an endpoint that cannot be sent to has no time left that could be told.
-    let goes_out = reports().filter(|report| !report.standing(context.now).stops());
-    let goes_out: i64 = goes_out.map(|report| report.pending).sum();
+    let goes_out = || reports().filter(|report| !report.standing(context.now).stops());
+    let last_hours = Ended::since(goes_out(), context.now.minus(Duration::from_secs(7_200)));
+    let goes_out: i64 = goes_out().map(|report| report.pending).sum();
     html! {
         ul.cards {
             li.pending[stats.pending > 0] {
@@ -137,13 +137,13 @@ fn time_left(context: &PageContext<'_>, pending: i64, delivered: i64) -> String 
     let t = &context.texts.overview;
     // The present hour and the one before it: between one hour and two.
     let minutes = 60 + context.now.0.rem_euclid(3_600_000) / 60_000;
-    let an_hour = delivered * 60 / minutes.max(1);
-    if an_hour == 0 {
+    if delivered == 0 {
         return t.none_goes.to_owned();
     }
-    let seconds = u64::try_from(pending * 3_600 / an_hour).unwrap_or(0);
-    let span = context.span(Duration::from_secs(seconds));
-    fill(t.time_left, &[("rate", &an_hour), ("span", &span)])
+    let seconds = pending.saturating_mul(minutes) * 60 / delivered;
+    let span = context.span(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
+    let rate = delivered * 60 / minutes;
+    fill(t.time_left, &[("rate", &rate), ("span", &span)])
 }
 
 /// The nodes of a database on a server, and who sends to what.
@@ -229,10 +229,7 @@ pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup
         Standing::Held(hold) => {
             let span = context.lasting(hold.since);
             let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
-            html! {
-                (waits(t.held, &why))
-                div.reason { a href={ "/endpoints/" (row.endpoint.set.name) } { (t.resume) } }
-            }
+            waits(t.held, &why)
         }
         Standing::Offline(outage) => {
             let values: [(&str, &dyn std::fmt::Display); 3] = [

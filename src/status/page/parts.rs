@@ -9,7 +9,7 @@ use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
 
 /// Returns the value of a name in a query.
-pub(super) fn asked(query: &str, name: &str) -> String {
+pub(in crate::status) fn asked(query: &str, name: &str) -> String {
     let pair = form_urlencoded::parse(query.as_bytes()).find(|(held, _)| held == name);
     pair.map(|(_, value)| value.into_owned())
         .unwrap_or_default()
@@ -22,6 +22,14 @@ pub(super) fn looked_back(context: &PageContext<'_>, to: Option<Timestamp>) -> M
         @if let Some(to) = to {
             p.dim { (link_in(text, &[("when", &context.moment(to))])) }
         }
+    }
+}
+
+/// Returns a query without a name.
+pub(in crate::status) fn without(query: &str, name: &str) -> String {
+    match asked(query, name).is_empty() {
+        true => query.to_owned(),
+        false => with_place(query, name, None),
     }
 }
 
@@ -126,7 +134,7 @@ pub(super) fn button_back(
 
 /// Makes a button that copies a text; shown by the script, which a browser asks to be on a safe address.
 pub(super) fn copy(context: &PageContext<'_>, text: &str) -> Markup {
-    html! { button.quiet.small type="button" data-copy=(text) hidden { (context.texts.words.copy) } }
+    html! { button.quiet.small type="button" data-copy=(text) { (context.texts.words.copy) } }
 }
 
 /// Shows a progress bar, with the figures beside it.

@@ -19,6 +19,8 @@ pub(in crate::status) struct NewReplayView {
     pub(in crate::status) fields: Vec<(String, String)>,
     /// `None` if nothing was chosen yet.
     pub(in crate::status) preview: Option<Preview>,
+    /// Whether the preview is of the deliveries as they are, since what was filled in cannot be.
+    pub(in crate::status) is_plain: bool,
     /// Names of the endpoints that the replay could go to.
     pub(in crate::status) endpoints: Vec<String>,
 }
@@ -93,7 +95,11 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
         form.settings method="post" action=(action) {
             input type="hidden" name="token" value=(context.token);
             // The target of the shown preview: if the user changes it, the new preview is shown first.
-            input type="hidden" name="looked" value=(looked_at(view.field("to"), view.field("to_url")));
+            @let looked = match view.is_plain {
+                true => looked_at("", ""),
+                false => looked_at(view.field("to"), view.field("to_url")),
+            };
+            input type="hidden" name="looked" value=(looked);
             @match &view.chosen {
                 Chosen::Named(ids, edit) => {
                     @for id in ids { input type="hidden" name="id" value=(context.box_id.delivery(*id)); }
@@ -155,11 +161,14 @@ fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup 
             @match edit {
                 Edit::Secret => p { (link_in(t.edit_secret, &[("command", &command)])) },
                 Edit::Not => p { (link_in(t.edit_long, &[("command", &command)])) },
-                Edit::Text(held) => label {
-                    span { (t.new_body) }
-                    // HTML ignores the first line break in a textarea, so one is added.
-                    textarea.mono name="body" rows="16" spellcheck="false" autocomplete="off" { "\n" (typed.unwrap_or(held)) }
-                },
+                Edit::Text(held) => {
+                    label {
+                        span { (t.new_body) }
+                        // HTML ignores the first line break in a textarea, so one is added.
+                        textarea.mono name="body" rows="16" spellcheck="false" autocomplete="off" { "\n" (typed.unwrap_or(held)) }
+                    }
+                    label.check { input type="checkbox" name="any_body" value="true" checked[view.field("any_body") == "true"]; span { (t.any_body) } }
+                }
             }
         }
     }

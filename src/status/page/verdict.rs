@@ -26,6 +26,7 @@ pub(super) fn verdict(context: &PageContext<'_>, all: &[Judged]) -> String {
         .count();
     match (all.len(), bad) {
         (0, _) => context.texts.overview.title.to_owned(),
+        (_, 0) if given_up(all) > 0 => fill(t.some_given_up, &[("count", &given_up(all))]),
         (_, 0) => t.all_well.to_owned(),
         (count, bad) => fill(t.need_you, &[("bad", &bad), ("all", &count)]),
     }
@@ -37,9 +38,15 @@ pub(super) fn colour(context: &PageContext<'_>, all: &[Judged]) -> &'static str 
     match worst.min_by_key(Standing::place) {
         Some(Standing::Refuses { .. }) => "red",
         Some(Standing::Offline(_)) => "amber",
-        Some(Standing::Held(_)) => "grey",
+        Some(Standing::Held(_) | Standing::Closed { opens: None }) => "grey",
+        _ if given_up(all) > 0 => "grey",
         _ => "green",
     }
+}
+
+/// Deliveries that were given up and did not get through since.
+fn given_up(all: &[Judged]) -> i64 {
+    all.iter().map(|one| one.report.dead).sum()
 }
 
 fn needs_somebody(context: &PageContext<'_>, one: &Judged) -> bool {
@@ -102,7 +109,8 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
                 @if let Some(last) = &one.last_refusal { (last) " · " }
                 @match &took {
                     Some(at) => (link_in(t.last_took, &[("when", at)])),
-                    None => (fill(t.took_nothing, &[("span", &context.span(*lasting))])),
+                    None if report.delivered > 0 => (fill(t.lasts, &[("span", &context.span(*lasting))])),
+                    None => (t.took_nothing),
                 }
             }
             Standing::Offline(outage) => {
@@ -115,7 +123,7 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
             Standing::Closed { opens: Some(until) } => (link_in(o.opens, &[("when", &context.moment(*until))])),
             Standing::Closed { opens: None } => (o.never_opens),
             Standing::Paced { until } => (link_in(o.more_at, &[("when", &context.moment(*until))])),
-            Standing::Unused => (t.nothing_sent),
+            Standing::Unused => (t.took_nothing),
             Standing::Fine => {
                 @if let Some(at) = &took { (link_in(t.last_took, &[("when", at)])) " · " }
                 (fill(t.in_a_day, &[("count", &day.delivered)]))

@@ -33,6 +33,8 @@ pub struct Report {
     pub delivery: DeliveryId,
     /// Its endpoint.
     pub endpoint: EndpointId,
+    /// The lease of the endpoint's lane under which it was sent, where there are several nodes.
+    pub lease: Option<i64>,
     /// When the attempt began.
     pub started: Timestamp,
     /// When it ended.
@@ -111,7 +113,7 @@ impl Store {
 }
 
 fn record(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
-    tx.require_lane(report.endpoint)?;
+    tx.require_lane(report.endpoint, report.lease)?;
     let is_unreachable = report.decision.outcome == Outcome::Unreachable;
     let found_outage = is_unreachable && grow_outage(tx, report)?;
     if let Some(pace) = &report.pace {

@@ -44,9 +44,11 @@ impl Fence {
         self.known.clear();
     }
 
-    fn require(&mut self, conn: Conn<'_>, endpoint: EndpointId) -> Result<()> {
+    fn require(&mut self, conn: Conn<'_>, endpoint: EndpointId, lease: Option<i64>) -> Result<()> {
         let is_held = match self.published.lanes.token(endpoint) {
             Ok(None) => return Ok(()),
+            // Another node had the lane since.
+            Ok(token) if token != lease => false,
             Ok(Some(_)) if self.known.contains(&endpoint) => return Ok(()),
             Err(NotLeased) => false,
             // Locked against a hand-over until the transaction ends: whoever takes a lane locks it `for
@@ -76,12 +78,13 @@ impl Tx<'_> {
         self.marking.ensure(self.conn)
     }
 
-    /// Makes sure that no other node works on an endpoint's lane until the transaction ends.
+    /// Makes sure that no other node has worked on an endpoint's lane since that lease, or does until the
+    /// transaction ends.
     ///
     /// # Errors
-    /// [`Error::LaneLost`] when one does, or may do so now.
-    pub(crate) fn require_lane(&mut self, endpoint: EndpointId) -> Result<()> {
-        self.fence.require(self.conn, endpoint)
+    /// [`Error::LaneLost`] when one has, or may do so now.
+    pub(crate) fn require_lane(&mut self, endpoint: EndpointId, lease: Option<i64>) -> Result<()> {
+        self.fence.require(self.conn, endpoint, lease)
     }
 }
 

@@ -64,7 +64,9 @@ impl Location {
     pub fn read(given: OsString) -> Result<Location> {
         let text = given.to_string_lossy();
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
-        let is_ours = matches!(scheme, "postgres" | "postgresql") && text.contains("://");
+        let is_ours = cfg!(feature = "postgres")
+            && matches!(scheme, "postgres" | "postgresql")
+            && text.contains("://");
         let is_meant = scheme.to_ascii_lowercase().starts_with("postgres");
         if !is_ours && (is_meant || text.contains("://")) {
             return Err(Error::misuse(format!(

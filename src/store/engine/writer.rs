@@ -36,6 +36,10 @@ pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
 /// How often a group is committed again, at most, when other nodes get in its way.
 const CONFLICTS_MAX: u32 = 4;
 
+/// Checks without a failed write, after which a server is taken for one that can be written: five seconds.
+/// While a node says that it cannot write, a balancer sends it nothing, so that nothing would show it.
+const POLLS_TO_HOPE: u32 = 100;
+
 /// The thread that owns the write connection.
 pub(crate) struct Writer {
     session: Box<dyn Session>,
@@ -46,6 +50,8 @@ pub(crate) struct Writer {
     fence: Fence,
     /// Why the last job that failed could not be done now, if that was not for what it is about.
     unavailable: Option<Error>,
+    /// Checks since a write failed.
+    polls: u32,
     /// Another process committed, and the listeners have not been notified yet.
     others_wrote: bool,
 }
@@ -63,6 +69,7 @@ impl Writer {
             published,
             marking,
             unavailable: None,
+            polls: 0,
             others_wrote: false,
         }
     }
@@ -147,6 +154,7 @@ impl Writer {
                 }
                 self.published.note_error(&error);
                 if error.is_unavailable() && !error.is_conflict() {
+                    self.polls = 0;
                     let why = format!("nothing is recorded or sent: {}", error.chain());
                     self.published.trouble.set(Kind::CannotWrite, Some(why));
                 }
@@ -321,6 +329,10 @@ impl Writer {
         self.published.polls.fetch_add(1, Ordering::Relaxed);
         self.check_place();
         self.session.check_room();
+        self.polls = self.polls.saturating_add(1);
+        if self.polls == POLLS_TO_HOPE && self.session.node().is_some() {
+            self.published.trouble.set(Kind::CannotWrite, None);
+        }
         let looked = self.session.poll_others().and_then(|others| {
             self.others_wrote |= others;
             match self.others_wrote {

@@ -76,15 +76,16 @@ const DELIVERY_COLUMNS: &str =
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error, d.replay_id, d.new_id, d.superseded_by,
         p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
-        p.\"window\", p.ordered, a.status
+        p.\"window\", p.ordered,
+        (select a.status from hookbox_attempt as a
+            where a.id = d.id * 1024 + d.attempts and a.delivery_id = d.id) as status
      from hookbox_delivery as d";
 
 const DELIVERY_JOINS: &str = "join hookbox_event as e on e.id = d.event_id
      join hookbox_endpoint as p on p.id = d.endpoint_id
      left join hookbox_source as s on s.id = e.source_id
      left join hookbox_outage as o on o.endpoint_id = d.endpoint_id and o.ended_ms is null
-     left join hookbox_pace as q on q.endpoint_id = d.endpoint_id
-     left join hookbox_attempt as a on a.id = d.id * 1024 + d.attempts";
+     left join hookbox_pace as q on q.endpoint_id = d.endpoint_id";
 
 pub(crate) const ATTEMPT_COLUMNS: &str =
     "select id, delivery_id, number, started_ms, resolve_us, connect_us, wait_us, read_us,

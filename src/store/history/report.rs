@@ -130,21 +130,24 @@ impl Store {
 }
 
 impl Store {
-    /// The reason of the newest of an endpoint's deliveries that has one.
+    /// What an endpoint answered the last time that it refused something, as far back as the log of recent
+    /// attempts goes.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
     pub(crate) fn last_refusal(&self, endpoint: EndpointId) -> Result<Option<String>> {
         self.read(|conn| {
-            conn.maybe(
-                "select reason from (
-                     select id, reason from hookbox_delivery
-                     where endpoint_id = :id order by id desc limit 100
-                 ) as newest
-                 where reason is not null order by id desc limit 1",
+            let found: Option<Option<String>> = conn.maybe(
+                "select a.error
+                 from hookbox_recent_attempt as r
+                 join hookbox_attempt as a on a.id = r.attempt_id
+                 join hookbox_delivery as d on d.id = a.delivery_id
+                 where d.endpoint_id = :id and a.outcome = 'refused'
+                 order by r.id desc limit 1",
                 params! { ":id": endpoint },
                 |row| row.get(0),
-            )
+            )?;
+            Ok(found.flatten())
         })
     }
 }

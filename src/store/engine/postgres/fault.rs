@@ -99,7 +99,7 @@ fn of_code(code: &SqlState) -> (&'static str, DatabaseFault) {
             DatabaseFault::Unavailable,
         ),
         "42P01" | "42703" | "3F000" => (
-            "use hookbox's tables, which are not all as it made them (restore a backup)",
+            "use hookbox's tables: one, or a column, is missing (check search_path, else restore a backup)",
             DatabaseFault::Unavailable,
         ),
         "XX001" | "XX002" => (

@@ -3,6 +3,7 @@
 //! systemd names a folder for it (`StateDirectory=`); elsewhere it is among the temporary files. Nothing in it
 //! outlives a restart of the machine.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -36,7 +37,14 @@ fn folder() -> PathBuf {
 
 fn take_in(folder: &Path, box_id: &BoxId) -> Result<Option<ServeLock>> {
     for number in 0..NODES_MAX {
-        match ServeLock::take(&folder.join(format!("hookbox-{box_id}-{number}"))) {
+        let name = format!("hookbox-{box_id}-{number}");
+        // Among the temporary files anybody may have made one of this name.
+        let is_of_another = std::fs::symlink_metadata(folder.join(format!("{name}.lock")))
+            .is_ok_and(|found| found.uid() != rustix::process::geteuid().as_raw());
+        if is_of_another {
+            continue;
+        }
+        match ServeLock::take(&folder.join(name)) {
             Err(Error::AlreadyServing { .. }) => {}
             taken => return taken.map(Some),
         }
