@@ -127,9 +127,7 @@ impl FromStr for Retry {
             .split(',')
             .map(|step| parse_span(step.trim()))
             .collect::<Result<Vec<Duration>>>()
-            .map_err(|error| {
-                Error::misuse(format!("--retry: {error}, several joined by commas"))
-            })?;
+            .map_err(|error| Error::misuse(format!("{error}, several joined by commas")))?;
         if steps.len() > STEPS_MAX {
             return Err(Error::misuse(format!(
                 "--retry has {} steps, limit is {STEPS_MAX}",

@@ -48,6 +48,26 @@ fn status_says_in_one_command_whether_anybody_must_do_something() {
     );
 }
 
+/// Cause: a first refusal was told as "refuses everything". Damage: an alarm for each receiver that is started
+/// anew.
+#[test]
+fn one_refusal_is_no_alarm_and_what_was_given_up_is_told() {
+    let here = TestDb::new();
+    let receiver = Receiver::answering(&[200, 503]);
+    here.add_endpoint("ci", &receiver.url, &["--retry", "1h"]);
+    let _served = here.serve();
+    let enqueue = || here.json(&["enqueue", "--type", "t", "--data", "{}"]);
+    enqueue();
+    here.wait_for_state("1", "delivered");
+    enqueue();
+    wait_until("the refusal", || {
+        (here.json(&["delivery", "show", "2"])["tries"] == 1).then_some(())
+    });
+    let ran = here.run(&["status"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.text().contains("ci\tfine\t1\t1\t0"), "{}", ran.text());
+}
+
 #[test]
 fn a_test_says_what_the_endpoint_answered() {
     let here = TestDb::new();

@@ -181,6 +181,13 @@ impl Selection {
                 _ => selection.text = Some(value.to_owned()),
             }
         }
+        if let (Some(since), Some(until)) = (selection.since, selection.until)
+            && since >= until
+        {
+            return Err(Error::misuse(format!(
+                "nothing comes after {since} and before {until}; exchange the two"
+            )));
+        }
         Ok(selection)
     }
 

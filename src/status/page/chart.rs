@@ -46,6 +46,7 @@ pub(super) fn of_all(
     const TOP: i64 = 12;
     let columns = columns(context.now, hours);
     let most = most(&columns);
+    let t = &context.texts.chart;
     let right = LEFT + WIDE * HOURS;
     let begin = columns.first().map_or(context.now, |column| column.began);
     let x_of = |at: Timestamp| {
@@ -61,6 +62,11 @@ pub(super) fn of_all(
     let height = below + 22 + lines;
     html! {
         @if most > 0 || !shown.is_empty() {
+            p.legend {
+                @for (class, name) in [("good", t.delivered), ("bad", t.refused), ("out", t.offline)] {
+                    span class=(class) { (name) } " "
+                }
+            }
             svg.chart role="img" viewBox={ "0 0 " (right + 12) " " (height) } aria-label=(sums(context, &columns)) {
                 line.axis x1=(LEFT) y1=(TOP) x2=(right) y2=(TOP) {}
                 text x=(LEFT - 6) y=(TOP + 4) text-anchor="end" { (most) }

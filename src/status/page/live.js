@@ -128,6 +128,15 @@
       other.checked = those.length > 0 && those.every((box) => box.checked);
     }
   });
+  // Without a box that is ticked there is nothing to replay.
+  const tell = () => {
+    for (const button of document.querySelectorAll("#chosen button")) {
+      button.disabled = document.querySelector("input[name=id][form=chosen]:checked") === null;
+    }
+  };
+  document.addEventListener("change", tell);
+  window.addEventListener("pageshow", tell);
+  tell();
   document.documentElement.classList.add("scripted");
 })();
 

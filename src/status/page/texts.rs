@@ -204,6 +204,12 @@ texts! {
         last_event: "Last event",
         refused: "Refused",
     }
+    /// What the colours of a chart stand for.
+    chart: Chart {
+        delivered: "delivered",
+        refused: "refused",
+        offline: "could not be reached",
+    }
     /// How the endpoints stand, and what to do about it.
     verdict: Verdict {
         need_you: "Endpoints that need you: {bad} of {all}",
