@@ -136,16 +136,19 @@ fn a_source_with_a_path_token_takes_requests_there_only_and_a_stranger_learns_no
         let same = text.replace(" in ", " nobody ");
         assert_eq!(same, unknown.1.to_string(), "{wrong}");
     }
-    // Whoever sets the sender up sees it; no list and no page does.
+    // Whoever sets the sender up sees it; no list does.
     assert_eq!(here.json(&["source", "show", "in"])["path"], path.as_str());
     assert_eq!(here.list(&["source", "list"])[0]["path"], "/in/in/***");
-    for page in ["/", "/sources/in"] {
+    for page in ["/", "/sources"] {
         let (_, _, html) = served.page(page);
         assert!(
             html.contains("/in/in/***") && !html.contains(token),
             "{page}"
         );
     }
+    let (_, _, html) = served.page("/sources/in");
+    let whole = format!("http://{}{path}", served.ingest_address());
+    assert!(html.contains(&whole), "{html}");
     let log = served.stop_and_read_log();
     assert!(!log.contains(token), "{log}");
     let refusals = here.list(&["source", "refusals", "in"]);
