@@ -85,7 +85,7 @@ pub(super) fn of_all(
                 }
                 @for column in columns.iter().filter(|column| column.place % 6 == 5) {
                     text x=(LEFT + WIDE * column.place) y=(below + lines + 16) text-anchor="middle" {
-                        (context.local(column.began).strftime("%H:%M"))
+                        (context.hour(column.began))
                     }
                 }
             }

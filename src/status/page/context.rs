@@ -62,11 +62,28 @@ impl PageContext<'_> {
         at.to_jiff().to_zoned(self.zone.clone())
     }
 
+    /// The time of day, to the second.
+    fn clock(&self, at: Timestamp) -> String {
+        let local = self.local(at);
+        format!(
+            "{:02}:{:02}:{:02}",
+            local.hour(),
+            local.minute(),
+            local.second()
+        )
+    }
+
+    /// The time of day, to the minute.
+    pub(super) fn hour(&self, at: Timestamp) -> String {
+        let local = self.local(at);
+        format!("{:02}:{:02}", local.hour(), local.minute())
+    }
+
     /// Shows the time of day; the exact time in UTC is a tooltip.
     pub(super) fn time_of_day(&self, at: Timestamp) -> Markup {
         let exact = at.to_string();
         html! {
-            time datetime=(exact) title=(exact) { (self.local(at).strftime("%H:%M:%S")) }
+            time datetime=(exact) title=(exact) { (self.clock(at)) }
             " " span.dim { (self.distance(at)) }
         }
     }
@@ -84,7 +101,17 @@ impl PageContext<'_> {
         } else if today.yesterday().is_ok_and(|yesterday| day == yesterday) {
             t.yesterday.to_owned()
         } else {
-            day.strftime("%A, %-d %B %Y").to_string()
+            let names = [
+                t.monday,
+                t.tuesday,
+                t.wednesday,
+                t.thursday,
+                t.friday,
+                t.saturday,
+                t.sunday,
+            ];
+            let at = usize::try_from(day.weekday().to_monday_zero_offset()).unwrap_or(0);
+            format!("{}, {day}", names[at])
         }
     }
 
@@ -97,7 +124,7 @@ impl PageContext<'_> {
     /// Shows a moment in full: date, time to the second, and how long ago or ahead.
     pub(super) fn exact(&self, at: Timestamp) -> Markup {
         let text = at.to_string();
-        let shown = self.local(at).strftime("%Y-%m-%d %H:%M:%S");
+        let shown = format!("{} {}", self.local(at).date(), self.clock(at));
         html! { time datetime=(text) title=(text) { (shown) } " " span.dim { "(" (self.distance(at)) ")" } }
     }
 
@@ -170,6 +197,11 @@ mod tests {
         for (offset, expected) in rows {
             assert_eq!(context.distance(Timestamp(now.0 + offset)), expected);
         }
+        assert_eq!(context.day(now), "Today");
+        assert_eq!(context.day(Timestamp(now.0 - 86_400_000)), "Yesterday");
+        let earlier = Timestamp(now.0 - 2 * 86_400_000);
+        assert_eq!(context.day(earlier), "Saturday, 1970-01-10");
+        assert_eq!(context.clock(earlier), "13:46:40");
         assert_eq!(context.lasting(Timestamp(now.0 - 180_000)), "3 min");
         assert_eq!(context.lasting(now), "a moment");
     }

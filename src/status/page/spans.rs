@@ -1,6 +1,6 @@
 //! The times that a list is about: usual ones a click each, others by their dates.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use maud::{Markup, html};
 
 use super::context::PageContext;
@@ -16,11 +16,8 @@ pub(super) fn spans(context: &PageContext<'_>, path: &str, query: &str) -> Marku
     let t = &context.texts.deliveries;
     let today = context.local(context.now).date();
     let yesterday = today.yesterday().unwrap_or(today);
-    let at = |day: jiff::civil::Date, time: Time| day.to_datetime(time).strftime("%Y-%m-%d %H:%M");
-    let night = (
-        at(yesterday, NIGHT_BEGINS).to_string(),
-        at(today, NIGHT_ENDS).to_string(),
-    );
+    let at = |day: Date, time: Time| format!("{day} {:02}:{:02}", time.hour(), time.minute());
+    let night = (at(yesterday, NIGHT_BEGINS), at(today, NIGHT_ENDS));
     let spans = [
         (t.last_hour, "1h", ""),
         (t.last_night, night.0.as_str(), night.1.as_str()),
@@ -65,5 +62,11 @@ fn shown(context: &PageContext<'_>, text: &str) -> Option<String> {
         return Some(String::new());
     }
     let at = Timestamp::parse(text, context.now).ok()?;
-    Some(context.local(at).strftime("%Y-%m-%dT%H:%M").to_string())
+    let local = context.local(at);
+    Some(format!(
+        "{}T{:02}:{:02}",
+        local.date(),
+        local.hour(),
+        local.minute()
+    ))
 }

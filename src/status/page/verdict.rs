@@ -123,8 +123,8 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
             Standing::Closed { opens: Some(until) } => (link_in(o.opens, &[("when", &context.moment(*until))])),
             Standing::Closed { opens: None } => (o.never_opens),
             Standing::Paced { until } => (link_in(o.more_at, &[("when", &context.moment(*until))])),
-            Standing::Unused => (t.took_nothing),
-            Standing::Fine => {
+            Standing::Unused if day == Ended::default() => (t.took_nothing),
+            Standing::Unused | Standing::Fine => {
                 @if let Some(at) = &took { (link_in(t.last_took, &[("when", at)])) " · " }
                 (fill(t.in_a_day, &[("count", &day.delivered)]))
                 @if day.refused > 0 { " · " (fill(t.refused_in_a_day, &[("count", &day.refused)])) }
