@@ -144,7 +144,8 @@ fn deliveries(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<
     });
     let directory = store.fresh_directory()?;
     let unknown = match &read {
-        Ok(found) if found.rows.is_empty() => unknown_type(app, context, query)?,
+        // Where the search did not get through, another one would not either.
+        Ok(found) if found.rows.is_empty() && !found.is_cut => unknown_type(app, context, query)?,
         _ => None,
     };
     list_or_problem(context, "/deliveries", read, |context, found| {
