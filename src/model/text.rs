@@ -91,6 +91,20 @@ fn letters(body: &[u8]) -> Cow<'_, str> {
     }
 }
 
+/// The length of the JSON string with which a text begins, with its quotation marks.
+pub(crate) fn string_length(json: &str) -> usize {
+    let mut is_escaped = false;
+    for (index, letter) in json.char_indices().skip(1) {
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = true,
+            '"' => return index + 1,
+            _ => {}
+        }
+    }
+    json.len()
+}
+
 /// A text with its escaped letters (`\uXXXX`) as letters. Other escapes stay, and so do those of quotes,
 /// backslashes and control characters.
 pub(crate) fn unescape(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, Render};
 
-use crate::model::text::unescape;
+use crate::model::text::{string_length, unescape};
 
 /// An indented text.
 pub(super) struct Indented {
@@ -102,20 +102,6 @@ impl Writer {
         let spaces = "  ".repeat(self.depth);
         self.plain(&spaces);
     }
-}
-
-/// The length of the string with which a text begins, with its quotes.
-fn string_length(text: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, c) in text.char_indices().skip(1) {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]

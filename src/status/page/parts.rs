@@ -108,12 +108,8 @@ pub(super) fn button(
     label: &str,
     class: &str,
 ) -> Markup {
-    html! {
-        form method="post" action=(path) {
-            input type="hidden" name="token" value=(context.token);
-            button id=(id) class=(class) type="submit" { (label) }
-        }
-    }
+    let button = html! { button id=(id) class=(class) type="submit" { (label) } };
+    action(context, path, &button)
 }
 
 /// Makes a small button that performs an action and comes back to this page, or goes where the action leads.
@@ -123,11 +119,19 @@ pub(super) fn button_back(
     label: &str,
     back: &str,
 ) -> Markup {
+    let button = html! {
+        @if !back.is_empty() { input type="hidden" name="back" value=(back); }
+        button.small type="submit" { (label) }
+    };
+    action(context, path, &button)
+}
+
+/// Makes the form of an action.
+fn action(context: &PageContext<'_>, path: &str, inside: &Markup) -> Markup {
     html! {
         form method="post" action=(path) {
             input type="hidden" name="token" value=(context.token);
-            @if !back.is_empty() { input type="hidden" name="back" value=(back); }
-            button.small type="submit" { (label) }
+            (inside)
         }
     }
 }

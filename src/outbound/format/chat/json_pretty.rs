@@ -3,6 +3,7 @@
 //! The values of credentials are hidden, since a chat has many readers.
 
 use crate::model::header::{HIDDEN, holds_secret};
+use crate::model::text::string_length;
 
 const INDENT: &str = "  ";
 
@@ -22,7 +23,7 @@ pub(super) fn lay_out(json: &str) -> String {
     };
     while let Some(letter) = rest.chars().next() {
         let length = match letter {
-            '"' => text_length(rest),
+            '"' => string_length(rest),
             '{' | '}' | '[' | ']' | ',' | ':' => 1,
             letter if letter.is_whitespace() => letter.len_utf8(),
             _ => rest
@@ -69,20 +70,6 @@ pub(super) fn lay_out(json: &str) -> String {
         }
     }
     out
-}
-
-/// Returns the length of the JSON string that begins here, including its quotation marks.
-fn text_length(json: &str) -> usize {
-    let mut is_escaped = false;
-    for (index, letter) in json.char_indices().skip(1) {
-        match letter {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            '"' => return index + 1,
-            _ => {}
-        }
-    }
-    json.len()
 }
 
 #[cfg(test)]
