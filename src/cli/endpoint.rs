@@ -301,8 +301,7 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
                 "{those} of events from before {before} would be cancelled; nothing was changed; to do it, add --yes"
             )));
         }
-        let reason = format!("dropped when the endpoint was resumed: from before {before}");
-        let count = store.drop_up_to(name, up_to, &reason, context.now())?;
+        let count = store.drop_before(name, before, context.now())?;
         dropped = format!("; {count} older ones were cancelled");
         dropped_count = count;
     }

@@ -144,11 +144,7 @@ fn endpoint<'f>(
         "resume" => {
             let before = field("drop_before").trim();
             if !before.is_empty() {
-                // Events of exactly that moment stay.
-                let before = Timestamp::parse(before, now)?;
-                let up_to = before.minus(Duration::from_millis(1));
-                let reason = format!("dropped when the endpoint was resumed: from before {before}");
-                store.drop_up_to(name, up_to, &reason, now)?;
+                store.drop_before(name, Timestamp::parse(before, now)?, now)?;
             }
             store.resume_endpoint(name)?;
         }

@@ -1,5 +1,7 @@
 //! Holds and resumes an endpoint: while it is held nothing is sent to it, and everything is kept.
 
+use std::time::Duration;
+
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::EndpointId;
@@ -78,21 +80,18 @@ impl Store {
         self.shift_waiting(id, now, Shift::To(now))
     }
 
-    /// Cancels an endpoint's pending deliveries whose events were received at or before a time. Returns how
-    /// many there were.
+    /// Cancels an endpoint's pending deliveries whose events were received before a time, since it is resumed
+    /// without them. Returns how many there were.
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
-    pub fn drop_up_to(
-        &self,
-        name: &str,
-        up_to: Timestamp,
-        reason: &str,
-        now: Timestamp,
-    ) -> Result<i64> {
+    pub fn drop_before(&self, name: &str, before: Timestamp, now: Timestamp) -> Result<i64> {
+        // Events of exactly that moment stay.
+        let up_to = before.minus(Duration::from_millis(1));
+        let reason = format!("dropped when the endpoint was resumed: from before {before}");
         let mut dropped = 0;
         loop {
-            let (name, reason) = (name.to_owned(), reason.to_owned());
+            let (name, reason) = (name.to_owned(), reason.clone());
             let batch = self.write(move |tx| {
                 let endpoint = tx.directory.require_endpoint(&name)?.clone();
                 let settlement = Settlement {
