@@ -134,8 +134,13 @@ impl Scheduler {
 
     /// Makes the lane of an endpoint, in the state in which the last process, or another node, left it.
     fn restored(&self, endpoint: Arc<Endpoint>) -> Result<Lane> {
-        // Before the state is read: what another node writes later is of another lease.
+        // Before anything is read: what another node writes later is of another lease. What it wrote with the
+        // last one (that the endpoint is held, say) is read here, however shortly before that was.
         let lease = self.store.lease(endpoint.id);
+        let directory = self.store.fresh_directory()?;
+        let endpoint = directory
+            .endpoint_by_id(endpoint.id)
+            .map_or(endpoint, Clone::clone);
         let left = self.store.lane_state(endpoint.id)?;
         // An outage that was open then is still open.
         let circuit = match left.is_offline {
@@ -334,7 +339,8 @@ impl Scheduler {
     /// Endpoints that are new, and those whose lanes this process has since now, get a lane; removed ones
     /// lose theirs.
     fn follow_directory(&mut self) -> Result<()> {
-        let directory = self.store.directory();
+        // What a new lane was made of must not be replaced by something older.
+        let directory = self.store.fresh_directory()?;
         let elapsed = self.clock.elapsed();
         self.lanes
             .retain(|id, _| directory.endpoint_by_id(*id).is_some());

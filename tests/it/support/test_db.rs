@@ -230,6 +230,15 @@ impl Schema {
 
 impl Drop for Schema {
     fn drop(&mut self) {
+        // What its nodes left among the temporary files. There is no box where nothing was made.
+        let of_box = format!("select box from {}.hookbox_meta", self.name);
+        if let Ok(row) = self.client().query_one(&of_box, &[]) {
+            let name: String = row.get(0);
+            for number in 0..16 {
+                let file = format!("hookbox-{name}-{number}.lock");
+                let _ = std::fs::remove_file(std::env::temp_dir().join(file));
+            }
+        }
         self.run(&format!(
             "set client_min_messages = warning; drop schema {} cascade",
             self.name
