@@ -27,6 +27,8 @@ pub fn serve(here: &TestDb, shim: &Path) -> Command {
         .env("LD_PRELOAD", shim)
         // Where a node of a server notes what it works on.
         .env("TMPDIR", here.folder.path())
+        // Each piece is asked for by itself.
+        .env("MIMALLOC_DISALLOW_ARENA_ALLOC", "1")
         .env("HOOKBOX_MEMORY_MAX", LARGE);
     command
 }

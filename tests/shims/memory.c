@@ -1,10 +1,11 @@
 /* A machine that has no more than so much memory in one piece, for one process: loaded before the C library
- * (LD_PRELOAD), it says no to every request for HOOKBOX_MEMORY_MAX bytes or more.
+ * (LD_PRELOAD), it says no to every request of the allocator for HOOKBOX_MEMORY_MAX bytes or more.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 static size_t most(void) {
     static size_t most;
@@ -15,24 +16,18 @@ static size_t most(void) {
     return most;
 }
 
-void *malloc(size_t size) {
-    static void *(*real)(size_t);
+void *mmap(void *at, size_t size, int allowed, int flags, int file, off_t offset) {
+    static void *(*real)(void *, size_t, int, int, int, off_t);
     if (real == NULL)
-        real = dlsym(RTLD_NEXT, "malloc");
-    if (size >= most()) {
+        real = dlsym(RTLD_NEXT, "mmap");
+    /* Stacks are no memory of the allocator. */
+    if (file == -1 && !(flags & MAP_STACK) && size >= most()) {
         errno = ENOMEM;
-        return NULL;
+        return MAP_FAILED;
     }
-    return real(size);
+    return real(at, size, allowed, flags, file, offset);
 }
 
-void *realloc(void *held, size_t size) {
-    static void *(*real)(void *, size_t);
-    if (real == NULL)
-        real = dlsym(RTLD_NEXT, "realloc");
-    if (size >= most()) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return real(held, size);
+void *mmap64(void *at, size_t size, int allowed, int flags, int file, off_t offset) {
+    return mmap(at, size, allowed, flags, file, offset);
 }
