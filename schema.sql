@@ -26,7 +26,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 9, lower(hex(randomblob(5))), randomblob(16));
+values (1, 10, lower(hex(randomblob(5))), randomblob(16));
 
 -- Since when ids are whose. A process that makes rows draws a mark first, which is part of the ids that
 -- are shown: evt_<box>_<n>_<mark>. A copy of this file, or the file after it was set back to what it was,
@@ -177,11 +177,30 @@ create table if not exists hookbox_pace (
     until_ms    integer not null
 ) strict;
 
+-- Who is told what about: messages are events of type hookbox.alert, owed to one endpoint each.
+create table if not exists hookbox_alert (
+    id          integer primary key,
+    name        text    not null check (length(name) between 1 and 64),
+    -- The endpoint that gets them; null where only the program of `serve --alert-command` does.
+    endpoint_id integer references hookbox_endpoint (id),
+    -- held,offline:10m,refusing:10m,dead,disk,silent:1d:SOURCE,rejected:10:SOURCE
+    about       text    not null,
+    -- At most one message in this time.
+    every_ms    integer not null check (every_ms > 0),
+    created_ms  integer not null,
+    -- What was told, and what is still to be told: a JSON object.
+    memory      text    not null default '{}'
+) strict;
+
+create unique index if not exists hookbox_alert_name
+    on hookbox_alert (name);
+
 -- What has come through each source (events, refusals, last_event_ms), when each endpoint was last
 -- tried (last_attempt_ms), how many of its deliveries are in which state (superseded ones count as that,
 -- not as dead or cancelled), on how many events its expression failed (when_errors), and how many
 -- deliveries a page for a person answered (pages): so that nobody has to count ten million. `events`
--- counts all that ever came, `pruned` those of them that were removed since. Every commit changes
+-- counts all that ever came, `pruned` those of them that were removed since, `died` the deliveries
+-- that were ever given up. Every commit changes
 -- some of these, and those of a few dozen endpoints lie on one or two pages.
 create table if not exists hookbox_tally (
     of    text    not null check (of in ('source', 'endpoint')),

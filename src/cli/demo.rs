@@ -148,6 +148,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
     let config = |ingest, status| ServiceConfig {
         database: Location::File(folder.join("demo.db")),
         parts: Parts {
+            alert_command: None,
             ingest: Some(IngestConfig::new(ingest)),
             status: Some(StatusConfig::new(status)),
             egress: Egress::default(),

@@ -14,9 +14,6 @@ use crate::model::text::counted;
 use crate::store::{Depth, Health, OpenTo, Store};
 use crate::time::{Timestamp, show_span};
 
-/// Less free space than this, or than a tenth of the file, may soon be too little.
-const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
-
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
@@ -141,10 +138,7 @@ fn of_file(
         );
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    if let Some(free) = health.sizes.free
-        && free < FREE_BYTES_MIN.max(health.sizes.database / 10)
-    {
-        let what = format!("{} MiB are free where the file lies", mib(free));
+    if let Some(what) = health.sizes.low() {
         let do_this = "make room, or remove what is old: hookbox prune --before 90d";
         findings.push(Finding::new(Level::Warning, what, do_this));
     }

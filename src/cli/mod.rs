@@ -3,11 +3,13 @@
 //! Parsing yields plain values; each command checks them once, asks the store, and prints. Results go to
 //! stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
+mod alert;
 mod delivery;
 mod demo;
 mod doctor;
 mod endpoint;
 mod event;
+mod help;
 mod moving;
 mod output;
 mod preview;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
@@ -49,7 +51,6 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found."
     name = "hookbox",
     version,
     about = "A delivery store for webhooks, with replay: one binary, one SQLite file.",
-    after_help = "Example: hookbox endpoint add ci https://ci.example.org/hook\nExit codes: 0 done, 1 failed, 2 misused, 3 not found.",
     max_term_width = 80
 )]
 struct Arguments {
@@ -115,7 +116,10 @@ enum Command {
     /// Ways in: add, list, show, set, rotate-secret, refusals, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
-    /// Where events go: add, list, show, set, hold, resume, test and more
+    /// Be told when something is wrong: add, list, show, set, remove
+    #[command(subcommand)]
+    Alert(alert::AlertCommand),
+    /// Where events go: add, list, show, set, hold, test and more
     #[command(subcommand)]
     Endpoint(endpoint::EndpointCommand),
     /// Put an event in from the command line
@@ -236,7 +240,8 @@ impl Context {
 
 /// Runs the command in this process's arguments.
 pub fn run() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = help::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     start_log(&arguments);
     outlive_size_limit();
     abort_on_other_panics();
@@ -265,6 +270,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Init { into_existing, wal } => init(context, into_existing, wal),
         Command::Serve(arguments) => serve::run(context, &arguments),
         Command::Source(command) => source::run(context, command),
+        Command::Alert(command) => alert::run(context, command),
         Command::Endpoint(command) => endpoint::run(context, command),
         Command::Enqueue(arguments) => event::enqueue(context, arguments),
         Command::Event(command) => event::run(context, command),
@@ -440,16 +446,6 @@ mod tests {
     #[test]
     fn the_arguments_are_well_formed() {
         Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn help_fits_a_small_terminal() {
-        let help = Arguments::command().render_help().to_string();
-        assert!(help.lines().count() <= 42, "{help}");
-        assert!(
-            help.lines().all(|line| line.chars().count() <= 80),
-            "{help}"
-        );
     }
 
     #[test]

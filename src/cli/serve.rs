@@ -67,6 +67,10 @@ pub(super) struct ServeArguments {
     /// pending or younger, nothing is taken in; 1MiB at least
     #[arg(long, value_name = "SIZE", value_parser = parse_file_size)]
     max_size: Option<u64>,
+    /// Run this by /bin/sh for every message of an alert, which it gets as JSON
+    /// on its standard input; it may take a minute
+    #[arg(long, value_name = "COMMAND")]
+    alert_command: Option<String>,
     /// Where requests may go: any (but link-local and cloud metadata addresses)
     /// or public (the internet only)
     #[arg(long, value_name = "any|public", default_value = "any")]
@@ -139,6 +143,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 keep_free: arguments.keep_free,
                 size_max: arguments.max_size,
             },
+            alert_command: arguments.alert_command.clone(),
             retention: Retention {
                 delivered: arguments.keep_delivered,
                 dead: arguments.keep_dead,

@@ -2,17 +2,20 @@
 //!
 //! The given options become (name, text) pairs, as in a form.
 
+use std::ffi::OsStr;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::secret::{Input, password};
 use super::{Context, read_text};
 use crate::error::{Error, Result};
 use crate::model::settings::{
-    ENDPOINT_SETTINGS, Kind, Listing, SECRET_SETTING, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+    ALERT_SETTINGS, ENDPOINT_SETTINGS, FORMATS, Kind, Listing, SECRET_SETTING, SIGNATURE_SETTINGS,
+    SOURCE_SETTINGS, Setting,
 };
 use crate::signature::Secret;
 use crate::time::parse_span;
@@ -42,6 +45,8 @@ tables! {
     OfNewEndpoint: &ENDPOINT_SETTINGS, &["url", "template"];
     OfEndpoint: &ENDPOINT_SETTINGS, &["template"];
     OfSource: &SOURCE_SETTINGS, &[];
+    OfNewAlert: &ALERT_SETTINGS, &["to"];
+    OfAlert: &ALERT_SETTINGS, &[];
     OfSignature: &SIGNATURE_SETTINGS, &[];
     OfSecret: &SECRET_SETTING, &[];
     OfBodies: Listing::Bodies.conditions(), &[];
@@ -158,6 +163,7 @@ fn option(setting: &'static Setting, input: Input) -> Arg {
         (_, Input::Variable) => ("VARIABLE", ": read it from this environment variable"),
     };
     let option = Arg::new(input.id(setting))
+        .hide_possible_values(true)
         .long(format!(
             "{}{}",
             long_name(setting),
@@ -171,6 +177,8 @@ fn option(setting: &'static Setting, input: Input) -> Arg {
             .require_equals(true)
             .default_missing_value("true"),
         Kind::Lines => option.action(ArgAction::Append),
+        Kind::Choice(words) => option.value_parser(AnyWord(words)),
+        Kind::Format => option.value_parser(AnyWord(&FORMATS)),
         Kind::Secret => option
             .allow_hyphen_values(true)
             .group(format!("input of {}", setting.name)),
@@ -179,6 +187,27 @@ fn option(setting: &'static Setting, input: Input) -> Arg {
     match setting.group {
         "" => option,
         group => option.help_heading(group),
+    }
+}
+
+/// Takes any text: what it may be is checked where it is read. Shells complete these words.
+#[derive(Debug, Clone)]
+struct AnyWord(&'static [&'static str]);
+
+impl TypedValueParser for AnyWord {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        option: Option<&Arg>,
+        value: &OsStr,
+    ) -> std::result::Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, option, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.0.iter().copied().map(PossibleValue::new)))
     }
 }
 

@@ -436,6 +436,8 @@ pub struct EndpointReport {
     pub cancelled: i64,
     /// Dead and cancelled deliveries that are superseded: a replay was delivered in their place.
     pub superseded: i64,
+    /// How many deliveries were ever given up, whatever became of them.
+    pub died: i64,
     /// Events on which its expression failed; they were sent.
     pub when_errors: i64,
     /// The earliest due time of a pending delivery.

@@ -42,6 +42,11 @@ id!(
     AttemptId
 );
 
+id!(
+    /// An alert's row id.
+    AlertId
+);
+
 /// How many ids of attempts are reserved for each delivery.
 const ATTEMPTS: i64 = 1_024;
 

@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod address;
+pub mod alert;
 pub mod attempt;
 pub mod calendar;
 pub mod chat;

@@ -39,6 +39,19 @@ pub struct SendableEvent {
     pub hops: Header,
 }
 
+/// A request as people look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShownRequest {
+    /// POST or PUT.
+    pub method: &'static str,
+    /// Where it goes.
+    pub url: String,
+    /// Its headers, but for those of the connection.
+    pub headers: Vec<Header>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
 impl SendableEvent {
     /// The same event with another key, also in the producer's headers that contain the key: for a
     /// receiver that must accept the event again.

@@ -21,6 +21,7 @@ mod lane;
 mod mailbox;
 mod policy;
 mod pool;
+mod preview;
 mod rate_limiter;
 mod replayer;
 mod scheduler;
@@ -31,6 +32,7 @@ mod transport;
 pub use egress::{AddressScope, Egress, Forbidden};
 pub use format::{RenderContext, render};
 pub use policy::RETRY_AFTER_MAX;
+pub use preview::preview;
 pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{

@@ -4,8 +4,10 @@
 //! can be sent, and nothing in flight is forgotten: the HTTP listener is the last to start and the first to
 //! stop. This module must hold no logic of its own.
 
+mod alert_worker;
 mod embedded;
 mod retention_worker;
+mod worker;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
@@ -15,14 +17,14 @@ pub use embedded::{Builder, Hookbox, Running, Stopper};
 
 use rustix::net::listen;
 
-use retention_worker::RetentionWorker;
+use worker::Worker;
 
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
 use crate::outbound::{
-    Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
+    Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport, preview,
 };
-use crate::status::{StatusConfig, StatusServer};
+use crate::status::{Neighbours, StatusConfig, StatusServer};
 use crate::store::{Limits, Location, Missing, Retention, Serving, Store};
 use crate::time::Clock;
 
@@ -48,6 +50,8 @@ pub struct Parts {
     pub limits: Limits,
     /// How long settled deliveries are kept.
     pub retention: Retention,
+    /// A command that gets every message of an alert, as JSON on its standard input.
+    pub alert_command: Option<String>,
 }
 
 /// Connections that may wait to be accepted, if the system allows as many (net.core.somaxconn).
@@ -83,7 +87,8 @@ pub struct Service {
     store: Store,
     ingest: Option<Ingest>,
     outbox: Outbox,
-    retention_worker: Option<RetentionWorker>,
+    retention_worker: Option<Worker>,
+    alert_worker: Worker,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -127,17 +132,22 @@ impl Service {
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
-        let events_at = ports.ingest.as_ref().and_then(|it| it.local_addr().ok());
+        let neighbours = Neighbours {
+            events_at: ports.ingest.as_ref().and_then(|it| it.local_addr().ok()),
+            preview,
+        };
         let status = ports.status.zip(parts.status.as_ref());
         let status = status.map(|(socket, config)| {
-            StatusServer::start(socket, store.clone(), clock.clone(), config, events_at)
+            StatusServer::start(socket, store.clone(), clock.clone(), config, neighbours)
         });
         let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
         let retention = parts.retention;
         let retention_worker = (!retention.is_none())
-            .then(|| RetentionWorker::start(store.clone(), clock.clone(), retention))
+            .then(|| retention_worker::start(store.clone(), clock.clone(), retention))
             .transpose()?;
+        let program = parts.alert_command.clone();
+        let alert_worker = alert_worker::start(store.clone(), clock.clone(), program)?;
         let ingest = ports.ingest.zip(parts.ingest.as_ref());
         let ingest =
             ingest.map(|(socket, config)| Ingest::start(socket, store.clone(), clock, config));
@@ -145,6 +155,7 @@ impl Service {
             ingest: ingest.transpose()?,
             outbox,
             retention_worker,
+            alert_worker,
             scheduler,
             replayer,
             status,
@@ -193,6 +204,7 @@ impl Service {
         if let Some(retention_worker) = self.retention_worker {
             retention_worker.stop();
         }
+        self.alert_worker.stop();
         self.replayer.stop();
         self.scheduler.stop();
         if let Some(status) = self.status {

@@ -4,11 +4,10 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use super::worker::{Stop, Worker};
+use crate::error::Result;
 use crate::store::{Retention, Store};
 use crate::time::Clock;
 
@@ -21,62 +20,24 @@ const REST_SHARE: u32 = 10;
 const REST_MIN: Duration = Duration::from_millis(5);
 const REST_MAX: Duration = Duration::from_millis(500);
 
-/// The running thread. Dropping it stops it.
-pub(super) struct RetentionWorker {
-    stop: Option<SyncSender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl RetentionWorker {
-    pub(super) fn start(
-        store: Store,
-        clock: Arc<dyn Clock>,
-        retention: Retention,
-    ) -> Result<RetentionWorker> {
-        let (stop, stopped) = sync_channel(0);
-        let work = Work {
+pub(super) fn start(store: Store, clock: Arc<dyn Clock>, retention: Retention) -> Result<Worker> {
+    Worker::start("retention_worker", move |stop| {
+        Work {
             store,
             clock,
             retention,
-            stopped,
+            stop,
             since: Cell::default(),
-        };
-        let thread = std::thread::Builder::new()
-            .name("retention_worker".to_owned())
-            .spawn(move || work.run())
-            .map_err(|error| Error::io("start the retention_worker's thread", error))?;
-        Ok(RetentionWorker {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-
-    pub(super) fn stop(mut self) {
-        self.join();
-    }
-
-    fn join(&mut self) {
-        // The thread sees that the channel is closed, and ends.
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the retention_worker's thread panicked");
         }
-    }
-}
-
-impl Drop for RetentionWorker {
-    fn drop(&mut self) {
-        self.join();
-    }
+        .run();
+    })
 }
 
 struct Work {
     store: Store,
     clock: Arc<dyn Clock>,
     retention: Retention,
-    stopped: Receiver<()>,
+    stop: Stop,
     /// Start of the current piece of work.
     since: Cell<Duration>,
 }
@@ -93,7 +54,7 @@ impl Work {
             if let Err(error) = self.round(is_time) {
                 tracing::warn!(error = error.chain(), "store.cannot_prune");
             }
-            if self.rest(PERIOD) {
+            if self.stop.rest(PERIOD) {
                 return;
             }
         }
@@ -126,16 +87,10 @@ impl Work {
     /// Pauses in proportion to the work before; returns false when the thread must stop.
     fn goes_on(&self) -> bool {
         let took = self.clock.elapsed().saturating_sub(self.since.get());
-        let is_over = self.rest((took * REST_SHARE).clamp(REST_MIN, REST_MAX));
+        let is_over = self
+            .stop
+            .rest((took * REST_SHARE).clamp(REST_MIN, REST_MAX));
         self.since.set(self.clock.elapsed());
         !is_over
-    }
-
-    /// Waits; returns true when the thread must stop.
-    fn rest(&self, span: Duration) -> bool {
-        !matches!(
-            self.stopped.recv_timeout(span),
-            Err(RecvTimeoutError::Timeout)
-        )
     }
 }

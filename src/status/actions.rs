@@ -8,9 +8,10 @@ use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
 use super::state::AppState;
 use crate::error::{Error, Result};
+use crate::model::alert::NewAlert;
 use crate::model::endpoint::{NewEndpoint, hold_reason};
 use crate::model::replay::ReplayTransition;
-use crate::model::settings::{endpoint_change, source_change};
+use crate::model::settings::{alert_change, endpoint_change, source_change};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
@@ -53,6 +54,11 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             let mut endpoint = NewEndpoint::new(field("name"), url);
             endpoint_change(&given(form, &["name"]))?.make(&mut endpoint)?;
             store.add_endpoint(endpoint, now)?;
+            if field("then") == "test" {
+                let made = store.test_endpoint(field("name"), now)?;
+                let shown = box_id.delivery(made);
+                return Ok(Reply::see_other(format!("/deliveries/{shown}?done=test")));
+            }
             format!("/endpoints/{}", field("name"))
         }
         ["endpoints", name, verb] => endpoint(app, name, verb, form, field)?,
@@ -61,6 +67,22 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             source_change(&given(form, &["name", "kind"]))?.make(&mut source)?;
             store.add_source(source, now)?;
             format!("/sources/{}", field("name"))
+        }
+        ["alerts"] => {
+            let mut alert = NewAlert::new(field("name"));
+            alert_change(&given(form, &["name"]))?.make(&mut alert)?;
+            store.add_alert(alert, now)?;
+            "/alerts".to_owned()
+        }
+        ["alerts", name, "set"] => {
+            let change = alert_change(&some_given(form)?)?;
+            store.set_alert(name, move |alert| change.make(alert), now)?;
+            "/alerts".to_owned()
+        }
+        ["alerts", name, "remove"] => {
+            check_sure(form)?;
+            store.remove_alert(name)?;
+            "/alerts".to_owned()
         }
         ["sources", name, "set"] => {
             let change = source_change(&some_given(form)?)?;
@@ -176,20 +198,30 @@ fn endpoint<'f>(
     Ok(format!("/endpoints/{name}"))
 }
 
-/// Returns the settings of a form that are not empty; a dash restores the default.
+/// Returns the settings of a form: of a field that came with what it was, only if it is something else now; of
+/// others what is filled in, where a dash restores the default.
 fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
-    let settings = form.iter().filter(|(name, value)| {
-        name != "token"
-            && name != "back"
+    const WAS: &str = "was:";
+    let mut found = Vec::new();
+    for (name, value) in form {
+        let is_other = matches!(name.as_str(), "token" | "back" | "then");
+        if let Some(setting) = name.strip_prefix(WAS) {
+            let now = field(form, setting);
+            if now.trim() != value.trim() {
+                found.push((setting.to_owned(), now.to_owned()));
+            }
+        } else if !is_other
             && !but_for.contains(&name.as_str())
             && !value.trim().is_empty()
-    });
-    settings
-        .map(|(name, value)| match value.trim() {
-            "-" => (name.clone(), String::new()),
-            _ => (name.clone(), value.clone()),
-        })
-        .collect()
+            && !form
+                .iter()
+                .any(|(was, _)| was.strip_prefix(WAS) == Some(name))
+        {
+            let value = if value.trim() == "-" { "" } else { value };
+            found.push((name.clone(), value.to_owned()));
+        }
+    }
+    found
 }
 
 /// Checks that the user confirmed a removal, which cannot be undone.

@@ -2,9 +2,10 @@
 
 use tiny_http::{Header, Method, Request, TestRequest};
 
-use super::config::StatusConfig;
+use super::config::{Neighbours, StatusConfig};
 use super::route::respond;
 use super::state::AppState;
+use crate::error::Error;
 use crate::fuzz::{fuzz, parts};
 use crate::model::endpoint::NewEndpoint;
 use crate::model::event::NewEvent;
@@ -19,8 +20,19 @@ fn app(folder: &std::path::Path) -> AppState {
     store.add_endpoint(new, NOW).unwrap();
     store.accept(NewEvent::new("push", "{}"), NOW).unwrap();
     let address = "127.0.0.1:8421".parse().unwrap();
+    let neighbours = Neighbours {
+        events_at: None,
+        preview: |_, _, _, _, _, _| Err(Error::misuse("nothing is sent here")),
+    };
     let clock = std::sync::Arc::new(ManualClock::at(NOW));
-    AppState::new(store, clock, address, &StatusConfig::new(address), None).unwrap()
+    AppState::new(
+        store,
+        clock,
+        address,
+        &StatusConfig::new(address),
+        neighbours,
+    )
+    .unwrap()
 }
 
 fn request(method: &str, url: &str, json: bool, body: String) -> Request {

@@ -27,12 +27,13 @@ mod replaying;
 mod reply;
 mod role;
 mod route;
+mod sent;
 mod server;
 mod site;
 mod state;
 
 pub use access::Tokens;
-pub use config::StatusConfig;
+pub use config::{Neighbours, Preview, StatusConfig};
 pub use server::StatusServer;
 
 #[cfg(test)]

@@ -168,7 +168,7 @@ fn misdirected(app: &AppState, request: &Request) -> Option<Reply> {
     if !is_way_in && !is_of_sender && !is_json {
         return None;
     }
-    let text = match app.events_at {
+    let text = match app.neighbours.events_at {
         Some(address) => format!(
             "events go to port {} (http://{address}/in/SOURCE); this is the status page",
             address.port()
@@ -290,6 +290,10 @@ fn post(
     }
     if path == "/replays/new" {
         return site::new_replay(app, context, &form);
+    }
+    // It shows secrets: for who may change things, and only when asked.
+    if let ["deliveries", id, "curl"] = path.trim_matches('/').split('/').collect::<Vec<_>>()[..] {
+        return site::delivery(app, context, id, true).map(Reply::page);
     }
     actions::post(app, path, &form).or_else(|error| {
         let status = status_of(&error);

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tiny_http::{Request, Server};
 
-use super::config::StatusConfig;
+use super::config::{Neighbours, StatusConfig};
 use super::gate::{Gate, HEALTH, Inner, NO_PANIC, connect};
 use super::private_socket::PrivateSocket;
 use super::route::answer;
@@ -71,7 +71,7 @@ impl StatusServer {
         store: Store,
         clock: Arc<dyn Clock>,
         config: &StatusConfig,
-        events_at: Option<SocketAddr>,
+        neighbours: Neighbours,
     ) -> Result<StatusServer> {
         let cannot = |error| Error::io("serve the status page", error);
         let address = socket.local_addr().map_err(cannot)?;
@@ -88,7 +88,7 @@ impl StatusServer {
             clock.clone(),
             address,
             config,
-            events_at,
+            neighbours,
         )?);
         // The channel needs no limit: the gate limits how many requests wait.
         let (requests, incoming) = channel();

@@ -5,6 +5,7 @@ use super::deadline::{side, until_deadline};
 use super::page::{self, Chosen, FoundEvent, Judged, PageContext, Returned};
 use super::replaying::{read_chosen, read_filtered, read_named};
 use super::reply::{Reply, status_of};
+use super::sent::{curl, request_of};
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
@@ -42,7 +43,7 @@ pub(super) fn get(
             },
         ),
         ["deliveries"] => return deliveries(app, context, query),
-        ["deliveries", id] => delivery(store, context, id)?,
+        ["deliveries", id] => delivery(app, context, id, false)?,
         ["events"] => return events(app, context, query),
         ["events", id] => {
             let event = store.event(context.box_id.parse_event(id)?)?;
@@ -64,10 +65,20 @@ pub(super) fn get(
             let name = format!("{}.body", context.box_id.event(id));
             return Ok(Reply::download(&name, store.event_body(id)?));
         }
+        ["attempts", "compare"] => {
+            let (a, b) = (page::asked(query, "a"), page::asked(query, "b"));
+            let both = [&a, &b].map(|id| context.box_id.parse_attempt(id));
+            let [a, b] = both.map(|id| id.map(|id| context.box_id.attempt(id)));
+            return Ok(Reply::see_other(format!("/attempts/{}/diff/{}", a?, b?)));
+        }
         ["attempts", a, "diff", b] => {
             let (a, b) = (side(store, a)?, side(store, b)?);
             let diff = Diff::of(&a, &b, context.box_id);
-            page::difference(context, &a, &b, &diff)
+            let mut attempts = store.attempts(a.delivery.id)?;
+            if b.delivery.id != a.delivery.id {
+                attempts.extend(store.attempts(b.delivery.id)?);
+            }
+            page::difference(context, &a, &b, &diff, &attempts)
         }
         ["endpoints"] => page::endpoints(context, &store.endpoint_reports()?),
         ["endpoints", name] => {
@@ -83,10 +94,11 @@ pub(super) fn get(
             };
             page::endpoint(context, &view)
         }
+        ["alerts"] => page::alerts(context, &store.alerts()?),
         ["sources"] => page::sources(context, &store.source_reports()?),
         ["sources", name] => {
             let (report, refusals) = (store.source_report(name)?, store.refusals(name)?);
-            page::source(context, &report, &refusals, app.events_at)
+            page::source(context, &report, &refusals, app.neighbours.events_at)
         }
         ["replays"] => page::replays(context, &store.replays(None, ROWS)?),
         ["replays", "new"] => {
@@ -123,14 +135,33 @@ fn judged(store: &Store, context: &PageContext<'_>) -> Result<Vec<Judged>> {
         .collect()
 }
 
-fn delivery(store: &Store, context: &PageContext<'_>, id: &str) -> Result<String> {
+/// Returns the page of a delivery; with the command that sends it, if that is asked for.
+pub(super) fn delivery(
+    app: &AppState,
+    context: &PageContext<'_>,
+    id: &str,
+    with_curl: bool,
+) -> Result<String> {
+    let store = &app.store;
     let delivery = store.delivery(context.box_id.parse_delivery(id)?)?;
     let event = store.event(delivery.event)?;
+    let endpoint = store.endpoint_of(&delivery)?;
+    let make = |for_real| {
+        let report = endpoint.as_ref();
+        report.map(|it| request_of(app, &delivery, &it.endpoint, context.now, for_real))
+    };
+    let curl = match make(true).filter(|_| with_curl) {
+        Some(request) => Some(curl(&request?)?),
+        None => None,
+    };
     let view = page::DeliveryView {
         attempts: store.attempts(delivery.id)?,
         replays: store.replays_of(&delivery)?,
-        endpoint: store.endpoint_of(&delivery)?,
         body: shown_body(store, &event)?,
+        // What cannot be made is said where it was tried.
+        request: make(false).and_then(Result::ok),
+        curl,
+        endpoint,
         delivery,
         event,
     };
@@ -348,7 +379,8 @@ pub(super) fn address_of_form(path: &str) -> Option<String> {
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     Some(match parts.as_slice() {
         ["replays"] | ["replays", "chosen" | "new"] => "/deliveries".to_owned(),
-        [list @ ("endpoints" | "sources")] => format!("/{list}"),
+        [list @ ("endpoints" | "sources" | "alerts")] => format!("/{list}"),
+        ["alerts", _, _] => "/alerts".to_owned(),
         [
             list @ ("endpoints" | "sources" | "deliveries" | "replays"),
             one,

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::access::{Access, Moment};
-use super::config::StatusConfig;
+use super::config::{Neighbours, StatusConfig};
 use super::guard::Guard;
 use super::in_progress_keys::InProgressKeys;
 use crate::error::Result;
@@ -18,8 +18,7 @@ pub(super) struct AppState {
     pub(super) guard: Guard,
     pub(super) access: Access,
     pub(super) under_way: InProgressKeys,
-    /// The address that takes events in over HTTP, if there is one.
-    pub(super) events_at: Option<SocketAddr>,
+    pub(super) neighbours: Neighbours,
 }
 
 impl AppState {
@@ -36,7 +35,7 @@ impl AppState {
         clock: Arc<dyn Clock>,
         address: SocketAddr,
         config: &StatusConfig,
-        events_at: Option<SocketAddr>,
+        neighbours: Neighbours,
     ) -> Result<AppState> {
         Ok(AppState {
             clock,
@@ -50,7 +49,7 @@ impl AppState {
                 &store.derived_secret("sessions of the status page")?,
             ),
             under_way: InProgressKeys::default(),
-            events_at,
+            neighbours,
             store,
         })
     }

@@ -254,7 +254,7 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     browser.click("form.settings summary");
     browser.fill("input[name=rate]", "often");
     browser.fill("textarea[name=template]", "{{ summary|tojson }}");
-    browser.fill("input[name=sign]", "github");
+    browser.script("document.querySelector('select[name=sign]').value = 'github'");
     browser.fill("input[name=secret]", "hunter2hunter2");
     browser.click("form.settings button[type=submit]");
     let problem = browser.text("#problem");
@@ -266,7 +266,16 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     assert_eq!(values["rate"], "often");
     assert_eq!(values["template"], "{{ summary|tojson }}");
     assert_eq!(values["secret"], "");
-    assert!(browser.text(".again").contains("type it again"));
+    let told = "return [...document.querySelectorAll('.again')].map(it => it.textContent).join()";
+    let told = browser.script(told).to_string();
+    assert!(told.contains("type it again"), "{told}");
+    // The error stands at its field, too.
+    assert!(
+        told.contains("is not a rate") || told.contains("often"),
+        "{told}"
+    );
+    let wrong = "return document.querySelector('[aria-invalid]').name";
+    assert_eq!(browser.script(wrong), "rate");
     assert!(here.list(&["endpoint", "list"]).is_empty());
     let element = browser.await_element("input[name=rate]");
     let clear = format!("{}/element/{element}/clear", browser.session);

@@ -9,6 +9,7 @@
 
 mod access;
 mod age;
+mod alerts;
 mod api;
 mod backoff;
 mod browser;
@@ -25,6 +26,7 @@ mod egress;
 mod embedded;
 mod examples;
 mod filters;
+mod forms;
 mod gallery;
 mod handshakes;
 mod holds;

@@ -332,10 +332,13 @@ fn listed(here: &TestDb, path: &[&str]) -> Vec<String> {
     let mut arguments = path.to_vec();
     arguments.push("--help");
     let help = here.run(&arguments).text().to_owned();
-    let Some((_, list)) = help.split_once("\nCommands:\n") else {
-        return Vec::new();
+    let list = match (path, help.split_once("\nCommands:\n")) {
+        // Those of hookbox itself stand in groups.
+        ([], _) => help.split("\nOptions:").next().unwrap(),
+        (_, Some((_, list))) => list.split("\n\n").next().unwrap(),
+        (_, None) => return Vec::new(),
     };
-    let lines = list.lines().take_while(|line| !line.is_empty());
+    let lines = list.lines();
     let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
     names
         .filter(|name| !name.is_empty() && *name != "help")

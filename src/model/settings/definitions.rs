@@ -3,7 +3,7 @@
 //!
 //! The help of the command line, the forms and OpenAPI are generated from this table only.
 
-use Kind::{File, Flag, Format, Lines, Number, Secret, Text};
+use Kind::{Choice, File, Flag, Format, Lines, Number, Secret, Text};
 
 /// A setting that can be given.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +29,8 @@ pub struct Setting {
 pub enum Kind {
     /// A text.
     Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
     /// A whole number.
     Number,
     /// True or false.
@@ -39,9 +41,18 @@ pub enum Kind {
     File,
     /// A secret; on the command line, read from a file, an environment variable or standard input.
     Secret,
-    /// `template:FILE` names a file on the command line.
+    /// One of [`FORMATS`]; `template:FILE` names a file on the command line.
     Format,
 }
+
+/// The shapes in which events are sent.
+pub const FORMATS: [&str; 7] = [
+    "raw", "slack", "discord", "dingtalk", "wecom", "feishu", "template",
+];
+
+const SCHEMES: &[&str] = &[
+    "none", "standard", "github", "gogs", "gitea", "gitee", "generic",
+];
 
 impl Setting {
     /// The description and the default, as help shows them.
@@ -95,9 +106,9 @@ pub const SECRET_SETTING: [Setting; 1] =
 pub const SIGNATURE_SETTINGS: [Setting; 6] = [
     row(Text, SIGNATURE, "signature_header", "HEADER", "X-Hub-Signature-256",
         "The header that carries the signature"),
-    row(Text, SIGNATURE, "signature_algorithm", "NAME", "sha256",
+    row(Choice(&["sha1", "sha256", "sha512"]), SIGNATURE, "signature_algorithm", "NAME", "sha256",
         "sha1, sha256 or sha512"),
-    row(Text, SIGNATURE, "signature_encoding", "NAME", "hex",
+    row(Choice(&["hex", "base64"]), SIGNATURE, "signature_encoding", "NAME", "hex",
         "hex or base64"),
     row(Text, SIGNATURE, "signature_prefix", "TEXT", "",
         "What is written before the signature, such as sha256="),
@@ -119,7 +130,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
         "The text of the template, of format template"),
     row(Text, MAIN, "content_type", "TYPE", "application/json",
         "The content type of what a template makes"),
-    row(Text, MAIN, "sign", "SCHEME", "none",
+    row(Choice(SCHEMES), MAIN, "sign", "SCHEME", "none",
         "How requests are signed: none, standard (Standard Webhooks), github, gogs, gitea, gitee or generic; chats have signatures of their own"),
     row(Secret, MAIN, "secret", "SECRET", "",
         "What requests are signed with").secret(),
@@ -155,7 +166,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
         "How long one attempt may take in all, 5m at most"),
     row(Text, REQUESTS, "connect_timeout", "SPAN", "the time-out of the whole",
         "How long it may take to connect, TLS included"),
-    row(Text, REQUESTS, "method", "METHOD", "POST",
+    row(Choice(&["POST", "PUT"]), REQUESTS, "method", "METHOD", "POST",
         "POST or PUT"),
     row(Lines, REQUESTS, "headers", "HEADER", "",
         "Headers of every request, each as `Name: value`, a line each (on the command line an option each); all that are given take the place of those before").secret(),
@@ -184,7 +195,7 @@ pub const SOURCE_SETTINGS: [Setting; 15] = [
         "What requests must be signed with").secret(),
     row(Text, MAIN, "tolerance", "SPAN|none", "1h for gitee, 5m for standard and gitlab",
         "How far the signed time of a request may be from now, or none to take any"),
-    row(Text, MAIN, "on_repeat", "ignore|replay", "replay for gogs, github and gitlab, ignore for others",
+    row(Choice(&["ignore", "replay"]), MAIN, "on_repeat", "ignore|replay", "replay for gogs, github and gitlab, ignore for others",
         "What a request with a known key asks for, besides the answer that the event is known: ignore, or replay. Replay sends the event again, if the repeat comes more than 10 seconds after the first (then a person pressed Redelivery): where it is pending, at once"),
     SIGNATURE_SETTINGS[0], SIGNATURE_SETTINGS[1], SIGNATURE_SETTINGS[2], SIGNATURE_SETTINGS[3], SIGNATURE_SETTINGS[4], SIGNATURE_SETTINGS[5],
     row(Text, GENERIC, "type_header", "HEADER", "X-Hookbox-Type",
@@ -197,6 +208,18 @@ pub const SOURCE_SETTINGS: [Setting; 15] = [
         "A Jinja expression that gives the key, such as \"body.id\""),
     row(Text, GENERIC, "auth", "HOW", "",
         "The secret comes with each request and signs nothing: basic:USER, bearer or header:NAME; none for a signature again"),
-    row(Text, GENERIC, "handshake", "NAME", "",
+    row(Choice(&["slack", "challenge", "microsoft", "cloudevents"]), GENERIC, "handshake", "NAME", "",
         "Answer what the sender asks once: slack (url_verification), challenge (GET ?challenge=), microsoft (?validationToken=) or cloudevents (OPTIONS)"),
+];
+
+/// The settings of an alert.
+// A table is read by its rows: two lines each, whatever their length.
+#[rustfmt::skip]
+pub const ALERT_SETTINGS: [Setting; 3] = [
+    row(Text, MAIN, "to", "ENDPOINT|URL", "nobody but the program of serve --alert-command",
+        "The endpoint that gets the messages, by its name; or a URL, and an endpoint of the alert's name is made that gets nothing else, in the format of its chat where it is one of Slack, Discord, DingTalk, WeCom or Feishu"),
+    row(Text, MAIN, "about", "WHAT,...", "held,offline:10m,refusing:10m,dead,disk",
+        "What it tells: held (an endpoint is), offline:SPAN and refusing:SPAN (an endpoint is for so long), dead (a delivery is given up), disk (it fills, or cannot be written), silent:SPAN (nothing came through a source for so long), rejected:COUNT (so many requests to a source within an hour); the last two perhaps of one source, such as silent:1d:gogs"),
+    row(Text, MAIN, "every", "SPAN", "15m",
+        "At most one message in this time, 1m to 7d; what comes in between stands in the next one"),
 ];

@@ -2,10 +2,11 @@
 //! same table.
 //!
 //! A change is a list of (name, text) pairs; an empty text restores the default. `definitions` has the
-//! table, for help and OpenAPI; `parse_endpoint` and `parse_source` parse the texts. `selection` has the
+//! table, for help and OpenAPI; `parse_endpoint`, `parse_source` and `parse_alert` parse the texts. `selection` has the
 //! conditions of lists and replays, which are given in the same way.
 
 mod definitions;
+mod parse_alert;
 mod parse_endpoint;
 mod parse_source;
 mod selection;
@@ -17,8 +18,10 @@ use crate::signature::generic::Rules;
 
 pub(crate) use definitions::row;
 pub use definitions::{
-    ENDPOINT_SETTINGS, Kind, SECRET_SETTING, SIGNATURE_SETTINGS, SOURCE_SETTINGS, Setting,
+    ALERT_SETTINGS, ENDPOINT_SETTINGS, FORMATS, Kind, SECRET_SETTING, SIGNATURE_SETTINGS,
+    SOURCE_SETTINGS, Setting,
 };
+pub use parse_alert::alert_change;
 pub use parse_endpoint::endpoint_change;
 pub use parse_source::source_change;
 pub use selection::{Listing, Selection};

@@ -65,9 +65,9 @@ pub enum Listing {
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
 mod conditions {
-    use super::{Kind::{Flag, Text}, Setting, row};
+    use super::{Kind::{Choice, Flag, Text}, Setting, row};
 
-    pub(super) const STATE: Setting = row(Text, "", "state", "STATE", "",
+    pub(super) const STATE: Setting = row(Choice(&["pending", "delivered", "dead", "cancelled"]), "", "state", "STATE", "",
         "Only in this state: pending, delivered, dead or cancelled; the last two as far as no replay got through in their place");
     pub(super) const SUPERSEDED: Setting = row(Flag, "", "superseded", "BOOL", "",
         "Only dead and cancelled ones in whose place a replay got through");

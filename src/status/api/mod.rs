@@ -4,6 +4,7 @@
 //! problem+json (RFC 9457). A POST with a known `Idempotency-Key` gets the first response again and does
 //! nothing.
 
+mod alerts;
 mod endpoints;
 mod events;
 mod openapi;
@@ -92,6 +93,7 @@ fn operations() -> impl Iterator<Item = &'static Operation> {
         .chain(events::OPERATIONS)
         .chain(endpoints::OPERATIONS)
         .chain(sources::OPERATIONS)
+        .chain(alerts::OPERATIONS)
         .chain(replays::OPERATIONS)
 }
 

@@ -21,6 +21,7 @@ pub(in crate::status) enum Schema {
     Removed,
     Source,
     Refusal,
+    Alert,
     Replay,
     Replayed,
 }
@@ -214,6 +215,14 @@ impl Schema {
                 Field("last_event_at", Moment, OPEN),
                 Field("events", Integer, SET),
                 Field("refusals", Integer, SET),
+            ],
+            Schema::Alert => &[
+                Field("name", Text, SET),
+                Field("to", Text, OPEN),
+                Field("about", Text, SET),
+                Field("every", Text, SET),
+                Field("last_told_at", Moment, OPEN),
+                Field("problems", Objects, SET),
             ],
             Schema::Refusal => &[
                 Field("at", Moment, SET),

@@ -5,15 +5,19 @@ use maud::{Markup, html};
 use super::context::PageContext;
 use super::frame::frame;
 use super::texts::fill;
+use crate::model::attempt::AttemptRecord;
 use crate::model::diff::{Diff, Line, Pair, Side, Whose};
+use crate::model::id::AttemptId;
 
 pub(in crate::status) fn difference(
     context: &PageContext<'_>,
     a: &Side,
     b: &Side,
     diff: &Diff,
+    attempts: &[AttemptRecord],
 ) -> String {
     let t = &context.texts.difference;
+    let others = choice_of_two(context, attempts, Some((a.attempt.id, b.attempt.id)));
     let name = |side: &Side| {
         let delivery = context.box_id.delivery(side.delivery.id);
         let (id, number) = (side.delivery.id.0, side.attempt.number);
@@ -25,6 +29,7 @@ pub(in crate::status) fn difference(
     let main = html! {
         h1 { (t.title) }
         p.dim { (t.marked) }
+        (others)
         (pairs(context, t.facts, &a, &b, &diff.facts))
         (pairs(context, t.request_headers, &a, &b, &diff.request_headers))
         (body(context, t.request_body, &diff.request_body))
@@ -32,6 +37,42 @@ pub(in crate::status) fn difference(
         (body(context, t.reply_body, &diff.response_body))
     };
     frame(context, t.title, "/deliveries", &main)
+}
+
+/// Lets any two attempts be compared, where there are two.
+pub(super) fn choice_of_two(
+    context: &PageContext<'_>,
+    attempts: &[AttemptRecord],
+    chosen: Option<(AttemptId, AttemptId)>,
+) -> Markup {
+    let t = &context.texts.difference;
+    let [first, .., last] = attempts else {
+        return html! {};
+    };
+    let (a, b) = chosen.unwrap_or((first.id, last.id));
+    let choice = |name: &str, chosen: AttemptId, label: &str| {
+        html! {
+            label {
+                span { (label) }
+                select name=(name) {
+                    @for attempt in attempts {
+                        @let id = context.box_id.attempt(attempt.id);
+                        option value=(id) selected[attempt.id == chosen] {
+                            (fill(t.attempt, &[("delivery", &attempt.delivery.0), ("attempt", &attempt.number)]))
+                            @if let Some(status) = attempt.status { " · " (status) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        form.filters method="get" action="/attempts/compare" {
+            (choice("a", a, t.first))
+            (choice("b", b, t.second))
+            button.quiet type="submit" { (t.compare) }
+        }
+    }
 }
 
 fn pairs(context: &PageContext<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {

@@ -23,7 +23,7 @@ pub(super) fn body(
     context: &PageContext<'_>,
     bytes: &[u8],
     content_type: Option<&str>,
-    download: &str,
+    download: Option<&str>,
 ) -> Markup {
     let (t, words) = (&context.texts.body, &context.texts.words);
     // In a form, the reader wants to see the payload field.
@@ -33,8 +33,8 @@ pub(super) fn body(
     let raw = std::str::from_utf8(bytes).ok();
     html! {
         p {
-            (size(bytes.len() as u64)) " · " (content_type.unwrap_or(t.no_type)) " · "
-            a href=(download) { (t.download) }
+            (size(bytes.len() as u64)) " · " (content_type.unwrap_or(t.no_type))
+            @if let Some(download) = download { " · " a href=(download) { (t.download) } }
         }
         @if bytes.is_empty() {
             p.dim { (words.empty) }

@@ -57,6 +57,12 @@ impl PageContext<'_> {
         found.map(|(_, value)| value.as_str())
     }
 
+    /// Returns what was wrong with a field of the form that was just refused.
+    pub(super) fn problem_of(&self, action: &str, name: &str) -> Option<&str> {
+        let returned = self.returned.filter(|returned| returned.path == action)?;
+        returned.problem.strip_prefix(name)?.strip_prefix(": ")
+    }
+
     /// A moment in the time zone of the people who look.
     pub(super) fn local(&self, at: Timestamp) -> Zoned {
         at.to_jiff().to_zoned(self.zone.clone())

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::attempt::choice_of_two;
 use super::body::{body, text};
 use super::context::PageContext;
 use super::frame::frame;
@@ -9,8 +10,9 @@ use super::parts::{badge, button, copy, headers};
 use super::texts::{fill, link_in};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::endpoint::EndpointReport;
+use crate::model::endpoint::{EndpointReport, Format};
 use crate::model::event::EventRecord;
+use crate::model::sendable::ShownRequest;
 
 pub(in crate::status) struct DeliveryView {
     pub(in crate::status) delivery: DeliveryRecord,
@@ -20,6 +22,10 @@ pub(in crate::status) struct DeliveryView {
     pub(in crate::status) replays: Vec<DeliveryRecord>,
     /// `None` if the endpoint was removed.
     pub(in crate::status) endpoint: Option<EndpointReport>,
+    /// What would be sent now, without secrets.
+    pub(in crate::status) request: Option<ShownRequest>,
+    /// The command that sends it, with them.
+    pub(in crate::status) curl: Option<String>,
 }
 
 pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView) -> String {
@@ -36,10 +42,12 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
         section #attempts data-live {
             h2 { (t.attempts) }
             @if view.attempts.is_empty() { p.empty { (words.none_yet) } }
+            @if view.attempts.len() > 2 { (choice_of_two(context, &view.attempts, None)) }
             @for index in (0..view.attempts.len()).rev() {
                 (one_attempt(context, view, index))
             }
         }
+        @if let Some(request) = &view.request { (sent(context, view, request, &id)) }
         section #facts data-live {
             h2 { (fill(t.title, &[("id", &view.delivery.id.0)])) }
             (facts(context, view))
@@ -49,7 +57,7 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
             @let event_id = box_id.event(view.event.id);
             p { a.mono href={ "/events/" (event_id) } { (event_id) } " " (copy(context, &event_id)) }
             details { summary { (t.headers) } (headers(context, &view.event.headers)) }
-            (body(context, &view.body, view.event.content_type.as_deref(), &format!("/events/{event_id}/body")))
+            (body(context, &view.body, view.event.content_type.as_deref(), Some(&format!("/events/{event_id}/body"))))
         }
     };
     frame(
@@ -58,6 +66,45 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
         "/deliveries",
         &main,
     )
+}
+
+/// The request as it is sent, and the command that sends it by hand.
+fn sent(
+    context: &PageContext<'_>,
+    view: &DeliveryView,
+    request: &ShownRequest,
+    id: &str,
+) -> Markup {
+    let t = &context.texts.delivery;
+    let content_type = request.headers.iter();
+    let content_type = content_type
+        .filter(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        .map(|(_, value)| value.as_str())
+        .next();
+    let is_raw = view
+        .endpoint
+        .as_ref()
+        .is_some_and(|report| report.endpoint.set.format == Format::Raw);
+    html! {
+        section #sent {
+            h2 { (t.sent) }
+            p.mono { (request.method) " " (request.url) }
+            details { summary { (t.request_headers) } (headers(context, &request.headers)) }
+            // The sender's own bytes stand below.
+            @if !is_raw { (body(context, &request.body, content_type, None)) }
+            @match &view.curl {
+                Some(command) => {
+                    p.note { (t.curl_has_secrets) }
+                    p { (copy(context, command)) }
+                    pre tabindex="0" { (command) }
+                }
+                None if context.may_change => {
+                    (button(context, &format!("/deliveries/{id}/curl#sent"), "curl", t.curl, "quiet"))
+                }
+                None => {}
+            }
+        }
+    }
 }
 
 /// What became of it, in a sentence, and what it waits for.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::chart::of_all;
 use super::context::PageContext;
-use super::fields::{self, capital, form, name, settings};
+use super::fields::{self, Held, capital, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{button, delivery_table, size};
@@ -15,7 +15,7 @@ use super::texts::{fill, link_in};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;
-use crate::model::settings::ENDPOINT_SETTINGS;
+use crate::model::settings::{ENDPOINT_SETTINGS, Setting};
 use crate::store::OutageRecord;
 
 /// Shows all endpoints, and a form to add one.
@@ -28,7 +28,10 @@ pub(in crate::status) fn endpoints(
     let fields = html! {
         (name(context, ACTION, "ci"))
         (settings(context, ACTION, &ENDPOINT_SETTINGS, &["url"]))
-        button type="submit" { (t.add) }
+        div.buttons {
+            button type="submit" { (t.add) }
+            button.quiet type="submit" name="then" value="test" { (t.add_and_test) }
+        }
     };
     let main = html! {
         h1 { (t.title) }
@@ -212,35 +215,46 @@ fn said(context: &PageContext<'_>, value: &Value) -> Option<String> {
     }
 }
 
-/// Returns the current value of a setting, if it may be shown.
+/// Returns what a setting is now.
 fn held(
     context: &PageContext<'_>,
     report: &EndpointReport,
     shown: &Value,
-    setting: &str,
-) -> Option<String> {
-    let is_kept = || Some(context.texts.words.is_kept.to_owned());
-    let (connection, endpoint) = (&report.endpoint.set.connection, &report.endpoint);
-    match setting {
-        "secret" => endpoint.set.secret.as_ref().and_then(|_| is_kept()),
-        "auth_secret" => connection.auth.as_ref().and_then(|_| is_kept()),
-        "client_cert" => connection.client_cert.as_ref().and_then(|_| is_kept()),
-        "ca" => connection.ca.as_ref().and_then(|_| is_kept()),
-        "template" => endpoint
-            .set
-            .format
-            .template()
-            .map(|template| template.file().to_owned()),
+    setting: &Setting,
+) -> Option<Held> {
+    let kept = |is_kept: bool| {
+        let word = context.texts.words.is_kept;
+        is_kept.then(|| Held::Kept(word.to_owned()))
+    };
+    let endpoint = &report.endpoint.set;
+    let connection = &endpoint.connection;
+    let value = match setting.name {
+        "secret" => return kept(endpoint.secret.is_some()),
+        "auth_secret" => return kept(connection.auth.is_some()),
+        "client_cert" => return kept(connection.client_cert.is_some()),
+        "ca" => return kept(connection.ca.is_some()),
+        "template" => {
+            let template = endpoint.format.template()?;
+            return Some(Held::Kept(template.file().to_owned()));
+        }
         "headers" => {
             let names = connection.headers.iter().map(|(name, _)| name.as_str());
-            Some(names.collect::<Vec<&str>>().join(", ")).filter(|names| !names.is_empty())
+            let names = names.collect::<Vec<&str>>().join(", ");
+            return (!names.is_empty()).then_some(Held::Kept(names));
         }
-        "tries" => said(context, &shown["tries_max"]),
-        "method" | "auth" | "connect_timeout" | "proxy" => {
-            said(context, &shown["connection"][setting])
-        }
-        _ => said(context, &shown[setting]).or_else(|| said(context, &shown["signature"][setting])),
-    }
+        // It may hold a password.
+        "proxy" => return said(context, &shown["connection"]["proxy"]).map(Held::Kept),
+        "tries" => endpoint.tries.map(Value::from).unwrap_or_default(),
+        "method" | "auth" | "connect_timeout" => shown["connection"][setting.name].clone(),
+        name => match &shown[name] {
+            Value::Null => shown["signature"][name].clone(),
+            value => value.clone(),
+        },
+    };
+    Some(Held::Text(match value {
+        Value::Bool(true) => "true".to_owned(),
+        other => said(context, &other).unwrap_or_default(),
+    }))
 }
 
 /// Shows the forms that preview a recover or a backfill.
@@ -277,7 +291,7 @@ fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
         &format!("/endpoints/{}", report.endpoint.set.name),
         &ENDPOINT_SETTINGS,
         |setting| held(context, report, &shown, setting),
-        t.new_secret,
+        Some(t.new_secret),
         &cancel,
     )
 }

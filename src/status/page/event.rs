@@ -67,7 +67,7 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
             @if says_json(event) && !event.facts.is_json && event.bytes > 0 {
                 p { span.badge.waiting { (t.not_json) } " " (t.not_json_though) }
             }
-            (body(context, &view.body, event.content_type.as_deref(), &format!("/events/{id}/body")))
+            (body(context, &view.body, event.content_type.as_deref(), Some(&format!("/events/{id}/body"))))
         }
     };
     frame(

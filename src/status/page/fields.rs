@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use crate::model::settings::{Kind, Setting};
+use crate::model::settings::{FORMATS, Kind, Setting};
 
 /// Makes a form, with the token that proves that a page of this server sent it.
 pub(super) fn form(context: &PageContext<'_>, action: &str, fields: &Markup) -> Markup {
@@ -60,14 +60,14 @@ fn secret(label: &str, name: &str) -> Markup {
     }
 }
 
-/// Makes the forms that change an object: its settings with their current values (`held`), its secret, and
-/// its removal.
+/// Makes the forms that change an object: its settings with their current values (`held`), its secret if it
+/// has one, and its removal.
 pub(super) fn changes(
     context: &PageContext<'_>,
     thing: &str,
     settings: &[Setting],
-    held: impl Fn(&str) -> Option<String>,
-    new_secret: &str,
+    held: impl Fn(&Setting) -> Option<Held>,
+    new_secret: Option<&str>,
     before_removal: &Markup,
 ) -> Markup {
     let words = &context.texts.words;
@@ -75,14 +75,16 @@ pub(super) fn changes(
     let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
     let is_open = [&set, &rotate, &remove].map(|action| context.is_returned(action));
     let fields = html! {
-        @for one in settings { (setting(context, &set, one, false, held(one.name).as_deref())) }
+        (groups(&settings.iter().collect::<Vec<_>>(), |one| setting(context, &set, one, false, held(one).as_ref())))
         p.dim { (words.stays) }
         button type="submit" { (words.save) }
     };
-    let rotation = html! {
-        (secret(new_secret, "secret"))
-        button.quiet type="submit" { (words.replace_secret) }
-    };
+    let rotation = new_secret.map(|label| {
+        html! {
+            (secret(label, "secret"))
+            button.quiet type="submit" { (words.replace_secret) }
+        }
+    });
     let removal = html! {
         (before_removal)
         (sure(context))
@@ -92,7 +94,7 @@ pub(super) fn changes(
         details.change open[is_open.contains(&true)] {
             summary { (words.change) }
             (form(context, &set, &fields))
-            (form(context, &rotate, &rotation))
+            @if let Some(rotation) = &rotation { (form(context, &rotate, rotation)) }
             (form(context, &remove, &removal))
         }
     }
@@ -108,7 +110,8 @@ fn sure(context: &PageContext<'_>) -> Markup {
     }
 }
 
-/// Makes the fields for settings; the required ones are shown, the others are folded.
+/// Makes the fields for the settings of a new object: the required ones are shown, the others are folded, by
+/// their groups.
 pub(super) fn settings(
     context: &PageContext<'_>,
     action: &str,
@@ -123,49 +126,96 @@ pub(super) fn settings(
         @if !others.is_empty() {
             details open[context.is_returned(action)] {
                 summary { (context.texts.words.settings) }
-                div.settings {
-                    @for one in others { (setting(context, action, one, false, None)) }
-                }
+                (groups(&others, |one| setting(context, action, one, false, None)))
             }
         }
     }
 }
 
-/// Makes a field for a setting; its current value is shown if nothing is filled in.
+/// Puts settings under the headings that they have in the help of the command line.
+fn groups(settings: &[&Setting], show: impl Fn(&Setting) -> Markup) -> Markup {
+    html! {
+        @for group in settings.chunk_by(|a, b| a.group == b.group) {
+            @let heading = group[0].group;
+            fieldset.group {
+                @if !heading.is_empty() { legend { (heading) } }
+                div.settings { @for one in group { (show(one)) } }
+            }
+        }
+    }
+}
+
+/// What a setting is now.
+pub(super) enum Held {
+    /// This text, which stands in its field.
+    Text(String),
+    /// Something that is not shown, or not to be changed where it stands; this is said of it.
+    Kept(String),
+}
+
+/// Makes a field for a setting. A field that holds what is there has it a second time, hidden, so that only what
+/// was changed is saved.
 fn setting(
     context: &PageContext<'_>,
     action: &str,
     setting: &Setting,
     is_required: bool,
-    held: Option<&str>,
+    held: Option<&Held>,
 ) -> Markup {
     let typed = context.typed(action, setting.name);
     // A secret must be typed again after a refused form. Without it the object would be saved without its
     // secret.
     let is_lost = setting.is_secret && typed.is_some_and(|typed| !typed.trim().is_empty());
     let is_required = is_required || is_lost;
-    let is_long = matches!(setting.kind, Kind::File | Kind::Lines);
     // A secret must not be shown, so it is not sent back either.
     let typed = typed.filter(|_| !setting.is_secret);
+    let (was, hint) = match held {
+        Some(Held::Text(text)) => (Some(text.as_str()), None),
+        Some(Held::Kept(text)) => (None, Some(text.as_str())),
+        None => (None, None),
+    };
+    let value = typed.or(was).unwrap_or_default();
+    let problem = context.problem_of(action, setting.name);
+    let (id, told) = (
+        format!("{action}/{}", setting.name),
+        format!("{action}/{}/problem", setting.name),
+    );
+    let is_wrong = problem.is_some();
+    let told_by = is_wrong.then_some(told.as_str());
+    let label = capital(&setting.name.replace('_', " "));
+    let words: Option<&[&str]> = match setting.kind {
+        Kind::Choice(words) => Some(words),
+        Kind::Format => Some(&FORMATS),
+        _ => None,
+    };
     html! {
-        label {
-            span { (capital(&setting.name.replace('_', " "))) }
-            @if is_long {
-                textarea name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[held] { "\n" (typed.unwrap_or_default()) }
-            } @else if setting.kind == Kind::Flag {
-                select name=(setting.name) {
-                    option value="" { (held.unwrap_or("false")) }
-                    @for option in ["true", "false"] {
-                        option value=(option) selected[typed == Some(option)] { (option) }
-                    }
+        div.field {
+            @if let Some(was) = was { input type="hidden" name={ "was:" (setting.name) } value=(was); }
+            @if setting.kind == Kind::Flag {
+                label.check for=(id) {
+                    input id=(id) type="checkbox" name=(setting.name) value="true" checked[value == "true"] aria-invalid[is_wrong] aria-describedby=[told_by];
+                    span { (label) }
                 }
-            } @else if setting.is_secret {
-                input type="password" name=(setting.name) required[is_required] placeholder=[held] autocomplete="new-password";
             } @else {
-                input name=(setting.name) required[is_required] placeholder=[held] value=[typed] autocomplete="off";
+                label for=(id) { (label) }
+                @match (setting.kind, words) {
+                    (_, Some(words)) => select id=(id) name=(setting.name) aria-invalid[is_wrong] aria-describedby=[told_by] {
+                        option value="" { (if setting.default.is_empty() { context.texts.words.dash } else { setting.default }) }
+                        @for word in words { option value=(word) selected[*word == value] { (word) } }
+                        @if !value.is_empty() && !words.contains(&value) { option value=(value) selected { (value) } }
+                    },
+                    (Kind::File | Kind::Lines, _) => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
+                    _ if setting.is_secret => {
+                        input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" aria-invalid[is_wrong] aria-describedby=[told_by];
+                        // Shown by the script, which draws one.
+                        @if setting.name == "secret" { button.quiet.small type="button" data-draw=(id) hidden { (context.texts.words.draw) } }
+                    },
+                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(setting.default) autocomplete="off" aria-invalid[is_wrong] aria-describedby=[told_by];,
+                }
             }
+            @if let Some(problem) = problem { strong.again id=(told) { (problem) } }
             @if is_lost { strong.again { (context.texts.words.type_again) } }
-            small { (setting.described()) }
+            small { (setting.help) }
         }
     }
 }

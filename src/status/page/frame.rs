@@ -30,6 +30,7 @@ pub(super) fn frame_with_icon(
         ("/sources", t.sources),
         ("/replays", t.replays),
         ("/outages", t.outages),
+        ("/alerts", t.alerts),
     ];
     let inside = html! {
         header.top {

@@ -113,6 +113,24 @@
   });
 })();
 
+// Draws a secret into its field, where it can be read and copied until it is saved.
+(() => {
+  for (const button of document.querySelectorAll("button[data-draw]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const field = document.getElementById(button.dataset.draw);
+      const bytes = crypto.getRandomValues(new Uint8Array(32));
+      const scheme = field.form.querySelector("[name=sign], [name=kind]")?.value;
+      // Standard Webhooks, "Signature scheme", has secrets as base64 behind a prefix.
+      field.value = scheme === "standard"
+        ? `whsec_${btoa(String.fromCharCode(...bytes))}`
+        : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+      field.type = "text";
+      field.select();
+    });
+  }
+})();
+
 // Ticks all the boxes of a form at once.
 (() => {
   const boxes = (all) => document.querySelectorAll(`input[name=id][form="${all.dataset.all}"]`);

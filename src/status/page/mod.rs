@@ -3,6 +3,7 @@
 //! Pure: a page gets what it shows and a [`PageContext`], and returns HTML. maud escapes every value. The
 //! words of the pages are in `texts`.
 
+mod alerts;
 mod attempt;
 mod body;
 mod chart;
@@ -26,6 +27,7 @@ mod spans;
 mod texts;
 mod verdict;
 
+pub(super) use alerts::alerts;
 pub(super) use attempt::difference;
 pub(super) use context::{PageContext, Returned};
 pub(super) use deliveries::{DeliveriesView, deliveries};

@@ -9,7 +9,7 @@ use super::context::PageContext;
 use super::frame::frame_with_icon;
 use super::parts::{delivery_table, size, table};
 use super::texts::{fill, link_in};
-use super::verdict::{Judged, colour, lines, verdict};
+use super::verdict::{Judged, again, colour, lines, verdict};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::{EndpointReport, Hour};
 use crate::model::node::NodeRecord;
@@ -43,6 +43,7 @@ pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView
                 p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
                 (lines(context, &view.endpoints))
+                (again(context, &view.endpoints))
             }
         }
         div #totals data-live {

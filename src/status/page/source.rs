@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::context::PageContext;
-use super::fields::{self, choice, form, name, settings};
+use super::fields::{self, Held, choice, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{copy, headers};
@@ -107,8 +107,8 @@ fn changes(context: &PageContext<'_>, report: &SourceReport) -> Markup {
         context,
         &format!("/sources/{}", report.source.name),
         &SOURCE_SETTINGS,
-        |setting| held(context, report, &shown, setting),
-        context.texts.sources.new_secret,
+        |setting| held(context, report, &shown, setting.name),
+        Some(context.texts.sources.new_secret),
         &html! {},
     )
 }
@@ -119,16 +119,19 @@ fn held(
     report: &SourceReport,
     shown: &Value,
     setting: &str,
-) -> Option<String> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
+) -> Option<Held> {
+    let text = |value: &Value| Some(Held::Text(value.as_str().unwrap_or_default().to_owned()));
     let rules = &report.source.generic.signature;
     let is_generic = report.source.kind == SourceKind::Generic;
     match setting {
-        "secret" if report.source.secret.is_some() => Some(context.texts.words.is_kept.to_owned()),
+        "secret" => {
+            let is_kept = || Held::Kept(context.texts.words.is_kept.to_owned());
+            report.source.secret.is_some().then(is_kept)
+        }
         "tolerance" | "on_repeat" => text(&shown[setting]),
-        "signature_header" if is_generic => Some(rules.header.to_string()),
-        "signature_algorithm" if is_generic => Some(rules.algorithm.to_string()),
-        "signature_encoding" if is_generic => Some(rules.encoding.to_string()),
+        "signature_header" if is_generic => Some(Held::Text(rules.header.to_string())),
+        "signature_algorithm" if is_generic => Some(Held::Text(rules.algorithm.to_string())),
+        "signature_encoding" if is_generic => Some(Held::Text(rules.encoding.to_string())),
         _ => text(&shown["reading"][setting]),
     }
 }

@@ -42,6 +42,7 @@ texts! {
         sources: "Sources",
         replays: "Replays",
         outages: "Outages",
+        alerts: "Alerts",
         log_out: "Log out",
         trouble: "Nothing is taken in: {why}",
         footer: "hookbox {version} · times in {zone}",
@@ -96,7 +97,8 @@ texts! {
         remove: "Remove",
         sure: "yes, remove it",
         copy: "Copy",
-        stays: "What is left empty stays as it is; a dash (-) brings back what is usual.",
+        stays: "A field that is emptied brings back what is usual. What is hidden stays, where nothing is filled in; a dash (-) takes it away.",
+        draw: "Draw one",
         replace_secret: "Replace the secret",
         is_kept: "set, and shown to nobody",
         type_again: "What was filled in here is not sent back: type it again.",
@@ -219,6 +221,11 @@ texts! {
     }
     /// How the endpoints stand, and what to do about it.
     verdict: Verdict {
+        send_again: "Send again what was given up:",
+        of_today: "today",
+        of_yesterday: "yesterday",
+        of_week: "in 7 days",
+        of_all: "ever",
         need_you: "Endpoints that need you: {bad} of {all}",
         all_well: "All endpoints get what they are owed",
         fine: "fine",
@@ -265,6 +272,9 @@ texts! {
     }
     /// One delivery.
     delivery: Delivery {
+        sent: "As it is sent",
+        curl: "Show it as a curl command",
+        curl_has_secrets: "This sends it now, signed: it holds secrets.",
         title: "Delivery {id}",
         attempts: "Attempts",
         event: "Event",
@@ -312,6 +322,9 @@ texts! {
     }
     /// Two attempts side by side.
     difference: Difference {
+        first: "One attempt",
+        second: "another",
+        compare: "Compare",
         title: "Two attempts",
         marked: "What differs is marked.",
         attempt: "delivery {delivery}, attempt {attempt}",
@@ -374,6 +387,7 @@ texts! {
         title_of_one: "Endpoint {name}",
         add_title: "Add an endpoint",
         add: "Add",
+        add_and_test: "Add, and send a test",
         test: "Send a test",
         try_now: "Try now",
         hold: "Hold",
@@ -420,6 +434,20 @@ texts! {
         refusals_told: "{count} in all, newest first; those from one address for one reason stand together. Bodies are not kept.",
         no_refusals: "None.",
         times: "{count} times",
+    }
+    /// Alerts.
+    alerts: Alerts {
+        title: "Alerts",
+        what_for: "An alert sends a message to a chat, a URL or a program when something is wrong.",
+        add_title: "Add an alert",
+        add: "Add",
+        to: "Sent to",
+        to_program: "the program of --alert-command alone",
+        about: "About",
+        every: "At most every",
+        told: "Last message",
+        problems: "Wrong now",
+        no_problems: "nothing",
     }
     /// What to tell a sender.
     steps: Steps {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maud::{Markup, html};
+use maud::{Markup, PreEscaped, html};
 
 use super::chart::last_day;
 use super::context::PageContext;
@@ -67,6 +67,27 @@ pub(super) fn lines(context: &PageContext<'_>, all: &[Judged]) -> Markup {
                     span.why { (why(context, one, &standing)) }
                     span.chart { @if !one.report.hours.is_empty() { (last_day(context, &one.report.hours)) } }
                     span.do { (what_to_do(context, one, &standing)) }
+                }
+            }
+        }
+    }
+}
+
+/// Leads to what a replay of all that was given up would send.
+pub(super) fn again(context: &PageContext<'_>, all: &[Judged]) -> Markup {
+    let t = &context.texts.verdict;
+    let spans = [
+        ("&since=today", t.of_today),
+        ("&since=yesterday&until=today", t.of_yesterday),
+        ("&since=7d", t.of_week),
+        ("", t.of_all),
+    ];
+    html! {
+        @if given_up(all) > 0 && context.may_change {
+            p.spans {
+                (t.send_again)
+                @for (span, name) in spans {
+                    " " a href={ "/replays/new?state=dead" (PreEscaped(span)) } { (name) }
                 }
             }
         }

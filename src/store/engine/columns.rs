@@ -12,7 +12,7 @@ use crate::model::endpoint::EndpointUrl;
 use crate::model::expression::Expression;
 use crate::model::filter::Globs;
 use crate::model::header::Header;
-use crate::model::id::{AttemptId, DeliveryId, EndpointId, EventId, ReplayId, SourceId};
+use crate::model::id::{AlertId, AttemptId, DeliveryId, EndpointId, EventId, ReplayId, SourceId};
 use crate::model::kind::{OnRepeat, SourceKind};
 use crate::model::rate::Rates;
 use crate::model::replay::{ReplayKind, ReplayState};
@@ -42,7 +42,7 @@ macro_rules! integer_columns {
 }
 
 integer_columns!(
-    SourceId, EndpointId, EventId, DeliveryId, AttemptId, ReplayId, Timestamp
+    SourceId, EndpointId, EventId, DeliveryId, AttemptId, ReplayId, AlertId, Timestamp
 );
 
 macro_rules! named_columns {

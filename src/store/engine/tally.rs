@@ -106,6 +106,9 @@ impl Tally {
     ) {
         self.add(of(endpoint, from.name()), -count);
         self.add(of(endpoint, to.name()), count);
+        if to == State::Dead {
+            self.add(of(endpoint, "died"), count);
+        }
     }
 
     /// A replay was delivered that supersedes a dead or cancelled delivery.

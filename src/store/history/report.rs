@@ -251,6 +251,7 @@ fn report_endpoint(
         dead: count(State::Dead),
         superseded: tally.get("superseded").copied().unwrap_or(0),
         cancelled: count(State::Cancelled),
+        died: tally.get("died").copied().unwrap_or(0),
         when_errors: tally.get("when_errors").copied().unwrap_or(0),
         oldest_due,
         outage,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::alert::refuse_if_told;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
@@ -39,20 +40,7 @@ impl Store {
         endpoint.check()?;
         endpoint.check_ahead(now)?;
         self.check_template(&endpoint, None)?;
-        self.write(move |tx| {
-            if tx.directory.endpoint(&endpoint.name).is_some() {
-                return Err(Error::misuse(format!(
-                    "there is an endpoint named {} already; choose another name, or change that one with `hookbox endpoint set`",
-                    endpoint.name
-                )));
-            }
-            check_sources(tx, endpoint.filters.sources.as_ref())?;
-            let id = save(tx, &endpoint, now)?;
-            // The replaced secrets of the removed endpoint.
-            forget_all(tx, owner(id))?;
-            forget_failing(tx, id)?;
-            Ok(id)
-        })
+        self.write(move |tx| add_endpoint(tx, &endpoint, now))
     }
 
     /// Changes an endpoint. Pending deliveries use the new settings too.
@@ -169,6 +157,26 @@ impl Store {
             }
         }
     }
+}
+
+/// Adds an endpoint, or uses the removed one of its name again.
+pub(crate) fn add_endpoint(
+    tx: &mut Tx<'_>,
+    endpoint: &NewEndpoint,
+    now: Timestamp,
+) -> Result<EndpointId> {
+    if tx.directory.endpoint(&endpoint.name).is_some() {
+        return Err(Error::misuse(format!(
+            "there is an endpoint named {} already; choose another name, or change that one with `hookbox endpoint set`",
+            endpoint.name
+        )));
+    }
+    check_sources(tx, endpoint.filters.sources.as_ref())?;
+    let id = save(tx, endpoint, now)?;
+    // The replaced secrets of the removed endpoint.
+    forget_all(tx, owner(id))?;
+    forget_failing(tx, id)?;
+    Ok(id)
 }
 
 /// The endpoint that a replay goes to; one is created for a URL that has none.
@@ -291,6 +299,7 @@ fn remove_endpoint_batch(
     now: Timestamp,
 ) -> Result<(i64, bool)> {
     let endpoint = tx.directory.require_endpoint(name)?.clone();
+    refuse_if_told(tx, endpoint.id, name)?;
     let pending: Option<i64> = tx.conn.maybe("select id from hookbox_delivery where endpoint_id = :endpoint and state = 'pending' limit 1", params! { ":endpoint": endpoint.id }, |row| row.get(0))?;
     if pending.is_some() && !cancel_pending {
         return Err(Error::misuse(format!(

@@ -1,5 +1,6 @@
 //! Setup: sources and endpoints are added, changed and removed. One file per noun.
 
+pub(crate) mod alert;
 pub(crate) mod endpoint;
 mod secrets;
 mod source;

@@ -1,5 +1,6 @@
 //! Upkeep of the store: removing old rows, and the checks for the doctor.
 
+mod alerts;
 pub(crate) mod doctor;
 pub(crate) mod prune;
 pub(crate) mod retention;

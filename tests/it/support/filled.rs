@@ -162,6 +162,7 @@ fn set_up_endpoints(here: &TestDb) {
         "",
     );
     ok(here, &["endpoint", "remove", "gone"], "");
+    ok(here, &["alert", "add", "ops", "chat", "--every", "1h"], "");
 }
 
 fn accept(bench: &Bench, key: &str, body: &[u8]) {
@@ -253,6 +254,7 @@ impl TestDb {
             look(&["source", "show", &source]);
             look(&["source", "refusals", &source]);
         }
+        look(&["alert", "list"]);
         for endpoint in ids(&look(&["endpoint", "list"]), "name") {
             look(&["endpoint", "show", &endpoint]);
         }

@@ -1,6 +1,7 @@
 //! The content of a chat message about an event, before a chat's markup is added.
 
 use crate::model::activity::{Activity, Commit, Details, Tone, json_of};
+use crate::model::alert::ALERT_TYPE;
 use crate::model::event::summary;
 use crate::model::header::{HIDDEN, holds_secret};
 use crate::model::kind::SourceKind;
@@ -60,6 +61,7 @@ impl Message {
         });
         let told = match activity {
             Some(activity) => of_activity(activity),
+            None if kind.is_none() && event_type == ALERT_TYPE => of_alert(event),
             None => anything(event, kind, source),
         };
         let origin = source.map_or_else(String::new, |source| format!(" · {source}"));
@@ -106,6 +108,27 @@ fn of_activity(activity: Activity) -> Message {
         text: text.filter(|text| !text.trim().is_empty()),
         ..Message::default()
     }
+}
+
+/// Makes a message of an alert.
+fn of_alert(event: &SendableEvent) -> Message {
+    const NAMES: [&str; 4] = ["headline", "text", "open", "problems"];
+    lenient::read(&event.body, &NAMES, |told| {
+        let headline = told.text("headline").unwrap_or(ALERT_TYPE);
+        let text = told.text("text").filter(|text| *text != headline);
+        Message {
+            deed: Link {
+                text: headline.to_owned(),
+                url: None,
+            },
+            text: text.map(str::to_owned),
+            tone: match told.len("problems") {
+                0 => Tone::Good,
+                _ => Tone::Bad,
+            },
+            ..Message::default()
+        }
+    })
 }
 
 /// Makes a message of an event that could not be understood.

@@ -183,6 +183,19 @@ pub(crate) const TABLES: &[Table] = &[
         ],
     ),
     table(
+        "hookbox_alert",
+        "id",
+        &[
+            "id",
+            "name",
+            "endpoint_id",
+            "about",
+            "every_ms",
+            "created_ms",
+            "memory",
+        ],
+    ),
+    table(
         "hookbox_replay",
         "id",
         &[

@@ -23,6 +23,9 @@ const SCHEMA: &str = include_str!("../../../../schema.postgres.sql");
 /// The newest schema version that this program knows; the same number means the same tables as in SQLite.
 pub(crate) const SCHEMA_VERSION: i64 = crate::store::engine::sqlite::schema::SCHEMA_VERSION;
 
+/// The oldest schema that lacks nothing but tables of this one: they are made when it is opened.
+const OLDEST: i64 = 9;
+
 /// How long a connection attempt to one host may take, if the URL sets no `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -120,6 +123,12 @@ impl Server {
                     return Err(error);
                 }
             }
+        }
+        if (OLDEST..SCHEMA_VERSION).contains(&version(conn)?) {
+            begin_with_schema(&connection)?;
+            connection.batch(&format!(
+                "update hookbox_meta set schema_version = {SCHEMA_VERSION} where id = 1; commit"
+            ))?;
         }
         self.check_version(conn)?;
         let box_id: String = conn.one("select box from hookbox_meta where id = 1", &[], |row| {

@@ -56,6 +56,18 @@ pub struct Sizes {
     pub free: Option<u64>,
 }
 
+/// Less free space than this, or than a tenth of the file, may soon be too little.
+const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
+
+impl Sizes {
+    /// Says how much is free, if that may soon be too little.
+    pub(crate) fn low(&self) -> Option<String> {
+        let free = self.free?;
+        let is_low = free < FREE_BYTES_MIN.max(self.database / 10);
+        is_low.then(|| format!("{} are free where the file lies", mib(free)))
+    }
+}
+
 /// Bytes inside the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Inside {

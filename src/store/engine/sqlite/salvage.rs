@@ -35,6 +35,7 @@ const TABLES: &[&str] = &[
     "hookbox_hour",
     "hookbox_event",
     "hookbox_outbox_row",
+    "hookbox_alert",
     "hookbox_replay",
     "hookbox_delivery",
     "hookbox_attempt",
@@ -429,6 +430,8 @@ const DROPPED_REFERENCES: &[&str] = &[
      set state = 'cancelled', due_ms = null, settled_ms = created_ms, reason = 'its endpoint was removed'
      where state = 'pending'
          and endpoint_id in (select id from hookbox_endpoint where removed_ms is not null)",
+    "update hookbox_alert set endpoint_id = null
+     where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_rejected_request where source_id not in (select id from hookbox_source)",
     "delete from hookbox_failing_endpoint where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_pace where endpoint_id not in (select id from hookbox_endpoint)",

@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::lock::is_served;
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-pub(crate) const SCHEMA_VERSION: i64 = 9;
+pub(crate) const SCHEMA_VERSION: i64 = 10;
 
 /// The oldest schema that files are migrated from.
 const OLDEST: i64 = 7;
@@ -40,6 +40,11 @@ const STEPS: &[Step] = &[
     Step {
         version: 9,
         sql: include_str!("../../../../migrations/9.sql"),
+        replaces_tables: false,
+    },
+    Step {
+        version: 10,
+        sql: include_str!("../../../../migrations/10.sql"),
         replaces_tables: false,
     },
 ];

@@ -1,0 +1,59 @@
+//! What would be sent of an event now, for people to look at.
+
+use super::format::{RenderContext, render};
+use crate::error::Result;
+use crate::model::endpoint::Endpoint;
+use crate::model::header::{HIDDEN, Header, holds_secret};
+use crate::model::redact::hide_fields;
+use crate::model::sendable::{SendableEvent, ShownRequest};
+use crate::signature::Signable;
+use crate::time::Timestamp;
+
+/// The request that would carry an event to an endpoint now. Secrets and signatures are hidden, unless it is
+/// `for_real`.
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) when the endpoint's template fails on the event, or its secret does
+/// not fit its scheme.
+pub fn preview(
+    endpoint: &Endpoint,
+    event: SendableEvent,
+    webhook_id: &str,
+    delivery: Option<&str>,
+    now: Timestamp,
+    for_real: bool,
+) -> Result<ShownRequest> {
+    let context = RenderContext {
+        webhook_id,
+        delivery,
+        now,
+    };
+    let request = render(endpoint, event, &context)?;
+    let message = Signable::of(&request.body);
+    let secrets = endpoint.secrets_at(now);
+    let set = &endpoint.set;
+    let proofs = set.scheme.sign(&secrets, &set.signature, &message)?;
+    let is_proof = |name: &str| {
+        let mut proofs = proofs.iter();
+        holds_secret(name)
+            || proofs.any(|(proof, _)| proof.eq_ignore_ascii_case(name))
+            || set.connection.sets_header(name)
+    };
+    let shown = |(name, value): &Header| match !for_real && is_proof(name) {
+        true => (name.clone(), HIDDEN.to_owned()),
+        false => (name.clone(), value.clone()),
+    };
+    let secret_fields = match set.format.chat() {
+        Some(chat) if !for_real => chat.secret_fields(),
+        _ => &[],
+    };
+    Ok(ShownRequest {
+        method: set.connection.method.name(),
+        url: match for_real {
+            true => request.url.as_text().to_owned(),
+            false => request.url.redacted(set.chat()),
+        },
+        headers: request.headers.iter().map(shown).collect(),
+        body: hide_fields(&request.body, secret_fields).into_owned(),
+    })
+}
