@@ -190,18 +190,3 @@ fn check_sources(tx: &Tx<'_>, alert: &NewAlert) -> Result<()> {
     let mut named = alert.about.sources();
     named.try_for_each(|name| tx.directory.require_source(name).map(|_| ()))
 }
-
-/// Refuses to remove an endpoint that alerts are sent to.
-pub(crate) fn refuse_if_told(tx: &Tx<'_>, endpoint: EndpointId, name: &str) -> Result<()> {
-    let alert: Option<String> = tx.conn.maybe(
-        "select name from hookbox_alert where endpoint_id = :endpoint order by name limit 1",
-        params! { ":endpoint": endpoint },
-        |row| row.get(0),
-    )?;
-    match alert {
-        None => Ok(()),
-        Some(alert) => Err(Error::misuse(format!(
-            "endpoint {name} gets the messages of alert {alert}; remove that first (`hookbox alert remove {alert}`), or send them elsewhere"
-        ))),
-    }
-}

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::alert::refuse_if_told;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
@@ -335,4 +334,19 @@ fn remove_endpoint_batch(
     )?;
     tx.tally.configured();
     Ok((batch, true))
+}
+
+/// Refuses to remove an endpoint that alerts are sent to.
+fn refuse_if_told(tx: &Tx<'_>, endpoint: EndpointId, name: &str) -> Result<()> {
+    let alert: Option<String> = tx.conn.maybe(
+        "select name from hookbox_alert where endpoint_id = :endpoint order by name limit 1",
+        params! { ":endpoint": endpoint },
+        |row| row.get(0),
+    )?;
+    match alert {
+        None => Ok(()),
+        Some(alert) => Err(Error::misuse(format!(
+            "endpoint {name} gets the messages of alert {alert}; remove that first (`hookbox alert remove {alert}`), or send them elsewhere"
+        ))),
+    }
 }
