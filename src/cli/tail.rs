@@ -153,7 +153,10 @@ fn feed_line(feed_event: &FeedEvent, box_id: &BoxId) -> FeedLine {
                 "{}  after {lasted} and {} probes",
                 outage.endpoint, outage.probes
             );
-            ("online", style(AnsiColor::Green), text)
+            match outage.ended_by_removal {
+                false => ("online", style(AnsiColor::Green), text),
+                true => ("removed", style(AnsiColor::Yellow), text),
+            }
         }
     };
     FeedLine {

@@ -251,7 +251,9 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     browser.open(&format!("{}/endpoints", served.status));
     browser.fill("input[name=name]", "ci");
     browser.fill("input[name=url]", "https://ci.example.org/hook");
-    browser.click("form.settings summary");
+    browser.script(
+        "document.querySelectorAll('form.settings details').forEach(it => { it.open = true; })",
+    );
     browser.fill("input[name=rate]", "often");
     browser.fill("textarea[name=template]", "{{ summary|tojson }}");
     browser.script("document.querySelector('select[name=sign]').value = 'github'");

@@ -39,8 +39,7 @@ fn a_form_holds_what_is_there_and_saves_only_what_was_changed() {
     let browser = Browser::start();
     browser.open(&format!("{}/endpoints/ci", served.status));
     let form = "form[action=\"/endpoints/ci/set\"]";
-    browser
-        .script("document.querySelectorAll('details.change').forEach(it => { it.open = true; })");
+    browser.script("document.querySelectorAll('details').forEach(it => { it.open = true; })");
     let shown = values(&browser, form);
     assert_eq!(shown["types"], "push, tag*");
     assert_eq!(shown["rate"], "20/m");
@@ -62,8 +61,7 @@ fn a_form_holds_what_is_there_and_saves_only_what_was_changed() {
     assert_eq!(set["types"], json!(["push", "tag*"]));
     assert_eq!(set["has_secret"], true);
     // A field that is emptied brings back what is usual.
-    browser
-        .script("document.querySelectorAll('details.change').forEach(it => { it.open = true; })");
+    browser.script("document.querySelectorAll('details').forEach(it => { it.open = true; })");
     browser.script(&format!(
         "document.querySelector('{form} [name=types]').value = ''"
     ));
@@ -87,7 +85,9 @@ fn an_endpoint_is_added_with_a_drawn_secret_and_tried_with_one_button() {
     browser.open(&format!("{}/endpoints", served.status));
     browser.fill("input[name=name]", "ci");
     browser.fill("input[name=url]", &receiver.url);
-    browser.script("document.querySelector('form.settings details').open = true");
+    browser.script(
+        "document.querySelectorAll('form.settings details').forEach(it => { it.open = true; })",
+    );
     browser.script("document.querySelector('select[name=sign]').value = 'standard'");
     browser.click("button[data-draw]");
     let drawn = browser.script("return document.querySelector('input[name=secret]').value");

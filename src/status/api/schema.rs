@@ -155,6 +155,7 @@ impl Schema {
                 Field("endpoint", Text, SET),
                 Field("since", Moment, SET),
                 Field("until", Moment, OPEN),
+                Field("removed", Flag, SET),
                 Field("last_probe_at", Moment, SET),
                 Field("probes", Integer, SET),
                 Field("error", Text, SET),

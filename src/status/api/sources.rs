@@ -114,7 +114,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         status: 200,
         run: |call| {
             let refusals = call.store.refusals(call.part(0))?;
-            let items = refusals.iter().rev().map(RejectedRequest::json);
+            let items = refusals.iter().map(RejectedRequest::json);
             Ok(page(items.collect(), None))
         },
     },

@@ -75,7 +75,7 @@ pub(super) fn changes(
     let (set, rotate, remove) = (path("set"), path("rotate-secret"), path("remove"));
     let is_open = [&set, &rotate, &remove].map(|action| context.is_returned(action));
     let fields = html! {
-        (groups(&settings.iter().collect::<Vec<_>>(), |one| setting(context, &set, one, false, held(one).as_ref())))
+        (groups(context, &set, &settings.iter().collect::<Vec<_>>(), |one| setting(context, &set, one, false, held(one).as_ref())))
         p.dim { (words.stays) }
         button type="submit" { (words.save) }
     };
@@ -126,20 +126,34 @@ pub(super) fn settings(
         @if !others.is_empty() {
             details open[context.is_returned(action)] {
                 summary { (context.texts.words.settings) }
-                (groups(&others, |one| setting(context, action, one, false, None)))
+                (groups(context, action, &others, |one| setting(context, action, one, false, None)))
             }
         }
     }
 }
 
-/// Puts settings under the headings that they have in the help of the command line.
-fn groups(settings: &[&Setting], show: impl Fn(&Setting) -> Markup) -> Markup {
+/// Puts settings under the headings that they have in the help of the command line, folded unless something was
+/// filled in there.
+fn groups(
+    context: &PageContext<'_>,
+    action: &str,
+    settings: &[&Setting],
+    show: impl Fn(&Setting) -> Markup,
+) -> Markup {
+    let is_filled = |one: &&Setting| {
+        let typed = context.typed(action, one.name);
+        typed.is_some_and(|typed| !typed.trim().is_empty())
+    };
     html! {
         @for group in settings.chunk_by(|a, b| a.group == b.group) {
             @let heading = group[0].group;
-            fieldset.group {
-                @if !heading.is_empty() { legend { (heading) } }
+            @if heading.is_empty() {
                 div.settings { @for one in group { (show(one)) } }
+            } @else {
+                details.group open[group.iter().any(is_filled)] {
+                    summary { (heading) }
+                    div.settings { @for one in group { (show(one)) } }
+                }
             }
         }
     }

@@ -47,8 +47,10 @@ pub struct OutageRecord {
     pub probes: i64,
     /// The error of the last probe.
     pub error: String,
-    /// When the endpoint was reached again; `None` while the outage lasts.
+    /// When the endpoint was reached again, or removed; `None` while the outage lasts.
     pub ended: Option<Timestamp>,
+    /// Whether it ended since the endpoint was removed.
+    pub ended_by_removal: bool,
 }
 
 impl OutageRecord {
@@ -58,6 +60,7 @@ impl OutageRecord {
             "endpoint": self.endpoint,
             "since": self.since.to_string(),
             "until": self.ended.map(|at| at.to_string()),
+            "removed": self.ended_by_removal,
             "last_probe_at": self.last_probe.to_string(),
             "probes": self.probes,
             "error": self.error,
@@ -94,7 +97,8 @@ pub(crate) const ATTEMPT_COLUMNS: &str =
      from hookbox_attempt";
 
 const OUTAGE_COLUMNS: &str =
-    "select o.id, p.name as endpoint, o.since_ms, o.last_probe_ms, o.probes, o.error, o.ended_ms
+    "select o.id, p.name as endpoint, o.since_ms, o.last_probe_ms, o.probes, o.error, o.ended_ms,
+        coalesce(o.ended_ms = p.removed_ms, false) as by_removal
      from hookbox_outage as o
      join hookbox_endpoint as p on p.id = o.endpoint_id";
 
@@ -468,6 +472,7 @@ fn read_outage(row: &Row<'_>) -> Result<OutageRecord> {
         probes: row.get("probes")?,
         error: row.get("error")?,
         ended: row.get("ended_ms")?,
+        ended_by_removal: row.get("by_removal")?,
     })
 }
 
