@@ -4,7 +4,7 @@ use super::format::{RenderContext, render};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{HIDDEN, Header, holds_secret};
-use crate::model::redact::hide_fields;
+use crate::model::redact::{Redaction, hide_fields};
 use crate::model::sendable::{SendableEvent, ShownRequest};
 use crate::signature::Signable;
 use crate::time::Timestamp;
@@ -28,6 +28,7 @@ pub fn preview(
         delivery,
         now,
     };
+    let foreign = event.secret_texts();
     let request = render(endpoint, event, &context)?;
     let message = Signable::of(&request.body);
     let secrets = endpoint.secrets_at(now);
@@ -47,6 +48,11 @@ pub fn preview(
         Some(chat) if !for_real => chat.secret_fields(),
         _ => &[],
     };
+    let mut body = hide_fields(&request.body, secret_fields).into_owned();
+    if !for_real {
+        // What its producer wrote into the body to authenticate.
+        Redaction::of(foreign).hide(&mut body, false);
+    }
     Ok(ShownRequest {
         method: set.connection.method.name(),
         url: match for_real {
@@ -54,6 +60,6 @@ pub fn preview(
             false => request.url.redacted(set.chat()),
         },
         headers: request.headers.iter().map(shown).collect(),
-        body: hide_fields(&request.body, secret_fields).into_owned(),
+        body,
     })
 }

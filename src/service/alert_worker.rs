@@ -1,10 +1,12 @@
 //! Lets the alerts look now and then, and gives their messages to a program besides.
 
 use std::io::Write;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 
 use super::worker::{Stop, Worker};
@@ -73,9 +75,11 @@ fn try_to_tell(program: &str, message: &Value, stop: &Stop) -> std::io::Result<(
         .args(["-c", program])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
+        // What the shell starts ends with it.
+        .process_group(0)
         .spawn()?;
     if let Some(mut input) = child.stdin.take() {
-        // A program need not read it. What a pipe holds (64 KiB) is more than a message.
+        // A program need not read it. A message is less than what a pipe holds (64 KiB, pipe(7)).
         let _ = input.write_all(format!("{message}\n").as_bytes());
     }
     let mut waited = Duration::ZERO;
@@ -86,10 +90,14 @@ fn try_to_tell(program: &str, message: &Value, stop: &Stop) -> std::io::Result<(
                 false => Err(std::io::Error::other(status.to_string())),
             };
         }
-        if stop.rest(PROGRAM_PERIOD) || waited >= PROGRAM_MAX {
-            child.kill()?;
+        let must_stop = stop.rest(PROGRAM_PERIOD);
+        if must_stop || waited >= PROGRAM_MAX {
+            kill_process_group(Pid::from_child(&child), Signal::KILL)?;
             child.wait()?;
-            return Err(std::io::Error::other("it took too long and was ended"));
+            return Err(std::io::Error::other(match must_stop {
+                true => "it was ended, since hookbox stops",
+                false => "it took more than a minute and was ended",
+            }));
         }
         waited += PROGRAM_PERIOD;
     }

@@ -202,13 +202,21 @@ fn endpoint<'f>(
 /// others what is filled in, where a dash restores the default.
 fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
     const WAS: &str = "was:";
+    // White space may be part of a value, but browsers have their own ends of lines (HTML, "newlines").
+    let plain = |value: &str| value.replace("\r\n", "\n");
+    let value_of = |name: &str| {
+        let found = form.iter().find(|(held, _)| held == name);
+        found.map(|(_, value)| plain(value)).unwrap_or_default()
+    };
     let mut found = Vec::new();
     for (name, value) in form {
         let is_other = matches!(name.as_str(), "token" | "back" | "then");
         if let Some(setting) = name.strip_prefix(WAS) {
-            let now = field(form, setting);
-            if now.trim() != value.trim() {
-                found.push((setting.to_owned(), now.to_owned()));
+            // Credentials have a part that is not shown: both are given together.
+            let is_with_secret = setting == "auth" && !value_of("auth_secret").trim().is_empty();
+            let now = value_of(setting);
+            if now != plain(value) || is_with_secret {
+                found.push((setting.to_owned(), now));
             }
         } else if !is_other
             && !but_for.contains(&name.as_str())
@@ -218,7 +226,7 @@ fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
                 .any(|(was, _)| was.strip_prefix(WAS) == Some(name))
         {
             let value = if value.trim() == "-" { "" } else { value };
-            found.push((name.clone(), value.to_owned()));
+            found.push((name.clone(), plain(value)));
         }
     }
     found

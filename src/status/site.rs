@@ -19,6 +19,9 @@ use crate::store::{Found, Preview, ReplayOptions, Store};
 /// Rows of a list on a page.
 const ROWS: usize = 50;
 
+/// Largest body, in bytes, that a page shows as it is sent.
+const SENT_BYTES_MAX: i64 = 64 * 1024;
+
 /// The newest deliveries of an endpoint, on its page.
 const LATEST: usize = 20;
 
@@ -44,6 +47,10 @@ pub(super) fn get(
         ),
         ["deliveries"] => return deliveries(app, context, query),
         ["deliveries", id] => delivery(app, context, id, false)?,
+        // Where the form of that name is.
+        ["deliveries", id, "curl"] => {
+            return Ok(Reply::see_other(format!("/deliveries/{id}")));
+        }
         ["events"] => return events(app, context, query),
         ["events", id] => {
             let event = store.event(context.box_id.parse_event(id)?)?;
@@ -150,7 +157,9 @@ pub(super) fn delivery(
         let report = endpoint.as_ref();
         report.map(|it| request_of(app, &delivery, &it.endpoint, context.now, for_real))
     };
-    let curl = match make(true).filter(|_| with_curl) {
+    // What was sent before can be made again. What never was may be what ends a process.
+    let is_harmless = delivery.attempts > 0 && event.bytes <= SENT_BYTES_MAX;
+    let curl = match with_curl.then(|| make(true)).flatten() {
         Some(request) => Some(curl(&request?)?),
         None => None,
     };
@@ -159,7 +168,10 @@ pub(super) fn delivery(
         replays: store.replays_of(&delivery)?,
         body: shown_body(store, &event)?,
         // What cannot be made is said where it was tried.
-        request: make(false).and_then(Result::ok),
+        request: match is_harmless || with_curl {
+            true => make(false).and_then(Result::ok),
+            false => None,
+        },
         curl,
         endpoint,
         delivery,

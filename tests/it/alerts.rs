@@ -42,7 +42,7 @@ fn told(bench: &Bench) -> Option<(Vec<String>, Vec<String>)> {
     let message = all.pop()?;
     assert!(all.is_empty(), "one alert sends one message");
     let lines = |name: &str| serde_json::from_value(message[name].clone()).unwrap();
-    Some((lines("problems"), lines("over")))
+    Some((lines("problems"), lines("recovered")))
 }
 
 fn minutes_pass(bench: &mut Bench, count: u32) {
@@ -128,7 +128,7 @@ fn what_comes_within_the_time_of_one_message_stands_in_the_next() {
             "2 deliveries were given up: edge did not take them"
         ]
     );
-    assert_eq!(over, ["edge is not held any more"]);
+    assert!(over.is_empty(), "it is held: {over:?}");
     assert_eq!(told(&bench), None);
 }
 

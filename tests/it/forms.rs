@@ -97,3 +97,207 @@ fn an_endpoint_is_added_with_a_drawn_secret_and_tried_with_one_button() {
     assert!(receiver.next().header("webhook-signature").is_some());
     assert_eq!(here.json(&["endpoint", "show", "ci"])["sign"], "standard");
 }
+
+/// The text of an attribute.
+fn unescaped(text: &str) -> String {
+    let plain = text.replace("&quot;", "\"").replace("&lt;", "<");
+    plain.replace("&gt;", ">").replace("&amp;", "&")
+}
+
+/// The fields of a page that hold what is set, each with its text.
+fn was(html: &str) -> Vec<(String, String)> {
+    let fields = html.split("name=\"was:").skip(1);
+    let pair = |field: &str| {
+        let (name, rest) = field.split_once("\" value=\"").unwrap();
+        (name.to_owned(), unescaped(rest.split('"').next().unwrap()))
+    };
+    fields.map(pair).collect()
+}
+
+#[test]
+fn what_a_field_holds_means_what_is_set() {
+    let here = TestDb::new();
+    let certificate = rcgen::generate_simple_self_signed(["ci.example.org".to_owned()]).unwrap();
+    let ca = here.folder.path().join("ca.pem");
+    std::fs::write(&ca, certificate.cert.pem()).unwrap();
+    let ca = ca.display().to_string();
+    let set = [
+        "--sign",
+        "generic",
+        "--secret",
+        "hunter2hunter2",
+        "--types",
+        "push,tag*",
+        "--sources",
+        "shop",
+        "--branches",
+        "main,release/*",
+        "--when",
+        "type == 'push'\nor true",
+        "--concurrency",
+        "1",
+        "--rate",
+        "5/s,100/m",
+        "--retry",
+        "1m,5m",
+        "--tries",
+        "7",
+        "--expire",
+        "30d",
+        "--expire-offline",
+        "--probe-max",
+        "5m",
+        "--window",
+        "0 0 2 * * *+3h Europe/Berlin; 0 0 14 * * *+30m",
+        "--ordered",
+        "--timeout",
+        "9s",
+        "--connect-timeout",
+        "3s",
+        "--method",
+        "PUT",
+        "--header",
+        "X-A: 1",
+        "--auth",
+        "basic:mira",
+        "--auth-secret",
+        "hunter2",
+        "--ca",
+        &ca,
+        "--proxy",
+        "http://mira:hunter2@proxy.example.org:3128",
+        "--expect",
+        "status == 204",
+        "--forward-headers",
+        "x-shop-*,traceparent",
+        "--signature-header",
+        "X-Sum",
+        "--signature-algorithm",
+        "sha512",
+        "--signature-encoding",
+        "base64",
+        "--signature-prefix",
+        "v1 ",
+        "--signature-over",
+        "{timestamp}\n{body}",
+        "--timestamp-header",
+        "X-At",
+    ];
+    let source = [
+        "source",
+        "add",
+        "shop",
+        "--kind",
+        "generic",
+        "--secret",
+        "hunter2hunter2",
+        "--on-repeat",
+        "ignore",
+        "--type-expr",
+        "body.event\nor 'x'",
+        "--key-header",
+        "X-Key",
+        "--signature-over",
+        "{timestamp}\n{body}",
+        "--timestamp-header",
+        "X-At",
+        "--tolerance",
+        "90s",
+        "--handshake",
+        "challenge",
+    ];
+    assert_eq!(here.run(&source).code, 0, "{}", here.run(&source).stderr);
+    here.add_endpoint("ci", "https://ci.example.org/hook?key=1", &set);
+    let alert = [
+        "alert",
+        "add",
+        "ops",
+        "ci",
+        "--about",
+        "held,silent:1d:shop",
+        "--every",
+        "1h",
+    ];
+    assert_eq!(here.run(&alert).code, 0);
+    let served = here.serve();
+    for (noun, name, page, least) in [
+        ("endpoint", "ci", "/endpoints/ci", 25),
+        ("source", "shop", "/sources/shop", 9),
+        ("alert", "ops", "/alerts", 3),
+    ] {
+        let before = here.json(&[noun, "show", name]);
+        let (_, _, html) = served.page(page);
+        let held = was(&html);
+        assert!(held.len() >= least, "{page}: {held:?}");
+        // An empty text of one may take another one away.
+        for (setting, text) in held.into_iter().filter(|(_, text)| !text.is_empty()) {
+            let option = format!("--{}={text}", setting.replace('_', "-"));
+            // Credentials go with what is not shown of them; each setting may need another one.
+            if noun == "endpoint" && setting == "auth" {
+                assert_eq!(text, "basic:mira");
+                continue;
+            }
+            let ran = here.run(&[noun, "set", name, &option]);
+            assert_eq!(ran.code, 0, "{page}: {option:?}: {}", ran.stderr);
+        }
+        let after = here.json(&[noun, "show", name]);
+        for field in [
+            "when",
+            "window",
+            "retry",
+            "types",
+            "tolerance",
+            "signature",
+            "reading",
+            "about",
+            "connection",
+            "every",
+        ] {
+            assert_eq!(before[field], after[field], "{page}: {field}");
+        }
+    }
+}
+
+#[test]
+fn lines_and_spaces_of_a_setting_stay_when_another_one_is_saved() {
+    if no_browser() {
+        return;
+    }
+    let here = TestDb::new();
+    let more = [
+        "--sign",
+        "generic",
+        "--secret",
+        "hunter2hunter2",
+        "--signature-prefix",
+        "v1 ",
+        "--signature-over",
+        "{timestamp}\n{body}",
+        "--when",
+        "type == 'push'\nor true",
+    ];
+    here.add_endpoint("ci", "https://hooks.slack.com/services/T0/B0/s3cr3t", &more);
+    let before = here.json(&["endpoint", "show", "ci"]);
+    let served = here.serve();
+    let browser = Browser::start();
+    browser.open(&format!("{}/endpoints/ci", served.status));
+    browser.script("document.querySelectorAll('details').forEach(it => { it.open = true; })");
+    let form = "form[action=\"/endpoints/ci/set\"]";
+    // One box is ticked, and something is wrong: what was filled in stays.
+    browser.click(&format!("{form} [name=ordered]"));
+    browser.fill(&format!("{form} [name=expire]"), "soon");
+    browser.click(&format!("{form} button[type=submit]"));
+    browser.await_element("#problem");
+    browser.script(&format!(
+        "document.querySelector('{form} [name=expire]').value = ''"
+    ));
+    browser.script("document.querySelectorAll('details').forEach(it => { it.open = true; })");
+    assert_eq!(values(&browser, form)["ordered"], true);
+    browser.click(&format!("{form} button[type=submit]"));
+    browser.await_element("p.done");
+    let after = here.json(&["endpoint", "show", "ci"]);
+    assert_eq!(after["ordered"], true);
+    for field in ["when", "signature", "url", "expire"] {
+        assert_eq!(before[field], after[field], "{field}");
+    }
+}

@@ -28,6 +28,9 @@ fn refusals_are_counted_and_the_latest_hundred_are_listed_without_secrets_or_bod
         let listed = here.list(&["source", "refusals", "in"]);
         (listed.len() == 3).then_some(listed)
     });
+    // The API has them in the same order: newest first.
+    let by_api = served.api_get("/sources/in/refusals")["items"].clone();
+    assert_eq!(by_api, Value::from(refusals.clone()));
     let statuses: Vec<u64> = refusals
         .iter()
         .map(|r| r["status"].as_u64().unwrap())

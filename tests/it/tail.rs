@@ -209,3 +209,22 @@ fn what_is_committed_after_a_larger_id_is_shown_too() {
         assert_eq!(seen[0].at().0, id * 1_000);
     }
 }
+
+#[test]
+fn an_endpoint_that_is_removed_during_an_outage_is_not_told_as_reached() {
+    let mut bench = Bench::new(Script::default().forever(unreachable()));
+    bench.endpoint("ci");
+    bench.event();
+    bench.run_due();
+    bench.advance(Duration::from_secs(60));
+    bench
+        .store
+        .remove_endpoint("ci", true, bench.now())
+        .unwrap();
+    let (_, latest) = Follower::from_now(&bench.store, Selection::default(), 10).unwrap();
+    let Some(FeedEvent::OutageEnded(outage)) = latest.last() else {
+        panic!("{latest:?}");
+    };
+    assert!(outage.ended_by_removal);
+    assert_eq!(outage.json()["removed"], true);
+}

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::Condition;
 use super::message::AlertMessage;
-use super::{AlertRecord, NewAlert};
+use super::{ALERT_TYPE, AlertRecord, NewAlert};
 use crate::model::endpoint::EndpointReport;
 use crate::model::source::SourceReport;
 use crate::model::text::counted;
 use crate::time::{Timestamp, show_span};
 
-/// What is over and not told yet; what was over before that is forgotten.
-const OVER_MAX: usize = 100;
+/// What is over and not told yet: more is not remembered.
+const RECOVERED_MAX: usize = 100;
 
 /// In which time rejected requests are counted.
 const WINDOW: Duration = Duration::from_secs(3_600);
@@ -24,13 +24,13 @@ const WINDOW: Duration = Duration::from_secs(3_600);
 pub struct EndpointSeen {
     /// Its present state.
     pub report: EndpointReport,
-    /// Its last answer that was none of success, if it refuses.
+    /// Its last unsuccessful answer, if it refuses.
     pub last_refusal: Option<String>,
 }
 
 /// What is known when an alert looks.
 #[derive(Debug)]
-pub struct Seen {
+pub struct Snapshot {
     /// When that is.
     pub now: Timestamp,
     /// All endpoints.
@@ -49,12 +49,14 @@ pub struct Memory {
     told_ms: Option<i64>,
     /// What is wrong now, by kind and name.
     open: BTreeMap<String, Open>,
-    /// What is over since the last message.
-    over: Vec<String>,
+    /// What is over since the last message, by kind and name.
+    recovered: BTreeMap<String, String>,
     /// Deliveries that were given up, by endpoint.
     dead: BTreeMap<String, Dead>,
+    /// Whether it has looked before.
+    has_looked: bool,
     /// Requests that were rejected lately, by source.
-    rejected: BTreeMap<String, Rejected>,
+    rejected: BTreeMap<String, RejectionWindow>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,12 +72,14 @@ struct Dead {
     untold: i64,
 }
 
-/// The counts of a source at the beginning of an hour, and when it was looked at last.
+/// The rejected requests of a source: its count at the beginning of an hour, and now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Rejected {
+struct RejectionWindow {
     from_ms: i64,
     at_first: i64,
     at_last: i64,
+    /// When the count last grew.
+    grew_ms: i64,
 }
 
 /// What is wrong, and what is said when it is over.
@@ -104,7 +108,7 @@ impl Memory {
 
 impl AlertRecord {
     /// Looks at what is known, and remembers it. Returns the message that is due, if one is.
-    pub fn look(&mut self, seen: &Seen) -> Option<AlertMessage> {
+    pub fn look(&mut self, seen: &Snapshot) -> Option<AlertMessage> {
         let AlertRecord { set, memory } = self;
         memory.count(seen, set);
         let now_open = memory.find(seen, set);
@@ -115,10 +119,10 @@ impl AlertRecord {
         let before = std::mem::take(&mut memory.open);
         for (key, open) in &before {
             if !now_open.contains_key(key)
-                && let Some(text) = over(key, open, seen, set)
-                && memory.over.len() < OVER_MAX
+                && let Some(text) = recovered(key, open, seen)
+                && (memory.recovered.len() < RECOVERED_MAX || memory.recovered.contains_key(key))
             {
-                memory.over.push(text);
+                memory.recovered.insert(key.clone(), text);
             }
         }
         for (key, problem) in now_open {
@@ -155,58 +159,65 @@ impl Memory {
                 dead.untold = 0;
             }
         }
-        let over = std::mem::take(&mut self.over);
-        if problems.is_empty() && over.is_empty() {
+        // What is wrong again is not over.
+        let recovered = std::mem::take(&mut self.recovered);
+        let recovered = recovered.into_iter();
+        let recovered: Vec<String> = recovered
+            .filter(|(key, _)| !self.open.contains_key(key))
+            .map(|(_, text)| text)
+            .collect();
+        if problems.is_empty() && recovered.is_empty() {
             return None;
         }
         self.told_ms = Some(now.0);
         Some(AlertMessage {
             problems,
-            over,
+            recovered,
             open: self.open.len(),
         })
     }
 
     /// Counts what happens one by one. What happened before the first look is not told.
-    fn count(&mut self, seen: &Seen, set: &NewAlert) {
-        let wants_dead = set.about.all().contains(&Condition::Dead);
-        let before = std::mem::take(&mut self.dead);
-        for endpoint in others(seen, set).filter(|_| wants_dead) {
-            let name = &endpoint.report.endpoint.set.name;
-            let (seen, untold) = match before.get(name) {
-                None => (endpoint.report.died, 0),
-                Some(dead) => (
-                    endpoint.report.died,
-                    dead.untold + (endpoint.report.died - dead.seen).max(0),
-                ),
-            };
-            self.dead.insert(name.clone(), Dead { seen, untold });
-        }
-        let before = std::mem::take(&mut self.rejected);
-        for source in &seen.sources {
-            let name = source.source.name.clone();
-            let (count, now) = (source.refusals, seen.now);
-            let fresh = Rejected {
-                from_ms: now.0,
-                at_first: count,
-                at_last: count,
-            };
-            let mut held = before.get(&name).copied().unwrap_or(fresh);
-            let is_hour_over = now.since(Timestamp(held.from_ms)) >= WINDOW;
-            if count < held.at_last
-                || (is_hour_over && count == held.at_last && count > held.at_first)
-            {
-                held = fresh;
-            } else if count > held.at_last && is_hour_over {
-                (held.from_ms, held.at_first) = (now.0, held.at_last);
+    fn count(&mut self, seen: &Snapshot, set: &NewAlert) {
+        let asks = |is_it: fn(&Condition) -> bool| set.about.all().iter().any(is_it);
+        let is_first_look = !std::mem::replace(&mut self.has_looked, true);
+        if asks(|it| *it == Condition::Dead) {
+            for endpoint in others(seen, set).filter(|one| !gets_alerts_alone(one)) {
+                let died = endpoint.report.died;
+                let name = endpoint.report.endpoint.set.name.clone();
+                let before = if is_first_look { died } else { 0 };
+                let unknown = Dead {
+                    seen: before,
+                    untold: 0,
+                };
+                let dead = self.dead.entry(name).or_insert(unknown);
+                dead.untold += (died - dead.seen).max(0);
+                dead.seen = died;
             }
-            held.at_last = count;
-            self.rejected.insert(name, held);
+            // Of one that was removed, what is not told yet is.
+            let is_there = |name: &str| {
+                let mut all = seen.endpoints.iter();
+                all.any(|one| one.report.endpoint.set.name == name)
+            };
+            self.dead
+                .retain(|name, dead| dead.untold > 0 || is_there(name));
+        } else {
+            self.dead.clear();
+        }
+        if asks(|it| matches!(it, Condition::Rejected(..))) {
+            let before = std::mem::take(&mut self.rejected);
+            for source in &seen.sources {
+                let name = source.source.name.clone();
+                let window = RejectionWindow::next(before.get(&name), source.refusals, seen.now);
+                self.rejected.insert(name, window);
+            }
+        } else {
+            self.rejected.clear();
         }
     }
 
     /// All that is wrong now.
-    fn find(&self, seen: &Seen, set: &NewAlert) -> BTreeMap<String, Problem> {
+    fn find(&self, seen: &Snapshot, set: &NewAlert) -> BTreeMap<String, Problem> {
         let mut found = BTreeMap::new();
         let mut add = |kind: &str, name: &str, since, text| {
             found.insert(format!("{kind} {name}"), Problem { since, text });
@@ -236,7 +247,7 @@ impl Memory {
                         if let Some(outage) = outage
                             && seen.now.since(outage.since) >= *span
                         {
-                            let lasting = about(seen.now.since(outage.since));
+                            let lasting = short_span(seen.now.since(outage.since));
                             let text = format!(
                                 "{name} cannot be reached for {lasting}: {}{}",
                                 outage.error,
@@ -267,7 +278,7 @@ impl Memory {
                             let answer = answer.map_or_else(String::new, |why| format!(": {why}"));
                             let text = format!(
                                 "{name} refuses everything for {}{answer}{}",
-                                about(lasting),
+                                short_span(lasting),
                                 waiting(endpoint)
                             );
                             add("refusing", name, seen.now.minus(lasting), text);
@@ -283,7 +294,7 @@ impl Memory {
                         if silence >= *span {
                             let name = &source.source.name;
                             let text =
-                                format!("nothing came through {name} for {}", about(silence));
+                                format!("nothing came through {name} for {}", short_span(silence));
                             add("silent", name, last, text);
                         }
                     }
@@ -295,7 +306,10 @@ impl Memory {
                             continue;
                         };
                         let rejected = held.at_last - held.at_first;
-                        if rejected >= i64::from(*count) {
+                        // It lasts until none was rejected for an hour.
+                        let lasts = self.open.contains_key(&format!("rejected {name}"))
+                            && seen.now.since(Timestamp(held.grew_ms)) < WINDOW;
+                        if rejected >= i64::from(*count) || lasts {
                             let many = counted(rejected, "request", "requests");
                             let text = format!("{name} rejected {many} within an hour");
                             add("rejected", name, Timestamp(held.from_ms), text);
@@ -308,34 +322,73 @@ impl Memory {
     }
 }
 
-/// What is said of a problem that is over; nothing where its endpoint or source is gone, or nobody asks for it
-/// any more.
-fn over(key: &str, open: &Open, seen: &Seen, set: &NewAlert) -> Option<String> {
+/// What is said of a problem that is no longer found, if it is over: its endpoint or source may be gone, nobody
+/// may ask for it any more, or another problem may have taken its place.
+fn recovered(key: &str, open: &Open, seen: &Snapshot) -> Option<String> {
     let (kind, name) = key.split_once(' ')?;
-    let is_asked = set.about.all().iter().any(|condition| {
-        let written = condition.to_string();
-        written.split(':').next() == Some(kind)
-    });
-    let has_endpoint = others(seen, set).any(|it| it.report.endpoint.set.name == name);
-    let has_source = seen.sources.iter().any(|it| it.source.name == name);
-    let lasted = about(seen.now.since(Timestamp(open.since_ms)));
-    let text = match kind {
-        _ if !is_asked => return None,
-        "disk" => format!("over: {}", open.text),
-        "held" if has_endpoint => format!("{name} is not held any more"),
-        "offline" if has_endpoint => format!("{name} can be reached again, after {lasted}"),
-        "refusing" if has_endpoint => {
-            format!("{name} does not refuse everything any more, after {lasted}")
+    let mut endpoints = seen.endpoints.iter().map(|it| &it.report);
+    let endpoint = endpoints.find(|report| report.endpoint.set.name == name);
+    let source = seen.sources.iter().find(|it| it.source.name == name);
+    let since = Timestamp(open.since_ms);
+    let lasted = short_span(seen.now.since(since));
+    let is_later = |at: Option<Timestamp>| at.is_some_and(|at| at > since);
+    Some(match (kind, endpoint, source) {
+        ("disk", ..) if seen.trouble.is_none() => format!("over: {}", open.text),
+        ("held", Some(report), _) if report.endpoint.held.is_none() => {
+            format!("{name} is not held any more")
         }
-        "silent" if has_source => format!("events come through {name} again, after {lasted}"),
-        "rejected" if has_source => format!("{name} rejects no more than it may"),
+        ("offline", Some(report), _) if report.outage.is_none() => {
+            format!("{name} can be reached again, after {lasted}")
+        }
+        ("refusing", Some(report), _) if is_later(report.last_delivered) => {
+            format!("{name} takes what it is sent again, after {lasted}")
+        }
+        ("silent", _, Some(source)) if is_later(source.last_event) => {
+            format!("events come through {name} again, after {lasted}")
+        }
+        ("rejected", _, Some(_)) => format!("{name} rejected nothing for an hour"),
         _ => return None,
-    };
-    Some(text)
+    })
+}
+
+impl RejectionWindow {
+    /// The window that follows on this one with the count of now.
+    fn next(before: Option<&RejectionWindow>, count: i64, now: Timestamp) -> RejectionWindow {
+        let fresh = |at_first| RejectionWindow {
+            from_ms: now.0,
+            at_first,
+            at_last: count,
+            grew_ms: now.0,
+        };
+        let Some(held) = before.copied() else {
+            return fresh(count);
+        };
+        // Not where the clock was set back, or the source is another one.
+        let is_past = now.0 >= held.from_ms && count >= held.at_last;
+        let is_hour_over = now.since(Timestamp(held.from_ms)) >= WINDOW;
+        match count > held.at_last {
+            _ if !is_past => fresh(count),
+            true if is_hour_over => fresh(held.at_last),
+            true => RejectionWindow {
+                at_last: count,
+                grew_ms: now.0,
+                ..held
+            },
+            // What does not change is not written.
+            false => held,
+        }
+    }
+}
+
+/// Whether it is there for alerts: that one of those was given up is not told to other ones, which might be
+/// given up too.
+fn gets_alerts_alone(endpoint: &EndpointSeen) -> bool {
+    let types = endpoint.report.endpoint.set.filters.types.as_ref();
+    types.is_some_and(|types| types.to_string() == ALERT_TYPE)
 }
 
 /// All endpoints but the one that the alert itself is sent to.
-fn others<'s>(seen: &'s Seen, set: &'s NewAlert) -> impl Iterator<Item = &'s EndpointSeen> {
+fn others<'s>(seen: &'s Snapshot, set: &'s NewAlert) -> impl Iterator<Item = &'s EndpointSeen> {
     let is_own =
         |endpoint: &EndpointSeen| set.endpoint() == Some(&endpoint.report.endpoint.set.name);
     seen.endpoints
@@ -344,7 +397,7 @@ fn others<'s>(seen: &'s Seen, set: &'s NewAlert) -> impl Iterator<Item = &'s End
 }
 
 /// The source of this name, or all.
-fn named<'s>(seen: &'s Seen, name: Option<&'s str>) -> impl Iterator<Item = &'s SourceReport> {
+fn named<'s>(seen: &'s Snapshot, name: Option<&'s str>) -> impl Iterator<Item = &'s SourceReport> {
     let all = seen.sources.iter();
     all.filter(move |source| name.is_none_or(|name| source.source.name == name))
 }
@@ -360,7 +413,7 @@ fn waiting(endpoint: &EndpointSeen) -> String {
 }
 
 /// A span as people say it: of more than a minute only the minutes.
-fn about(span: Duration) -> String {
+fn short_span(span: Duration) -> String {
     let seconds = span.as_secs();
     show_span(Duration::from_secs(match seconds {
         0..60 => seconds,

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::model::line::one_line;
 use crate::model::text::counted;
 use crate::time::Timestamp;
 
 /// Maximum lines of a message about what is wrong, and about what is over; the rest is counted.
 const LINES_MAX: usize = 20;
+
+/// Maximum length of a line: what an endpoint answered may be a page.
+const LINE_CHARS_MAX: usize = 500;
 
 /// A message that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +18,7 @@ pub struct AlertMessage {
     /// What is wrong since the last message, a line each.
     pub problems: Vec<String>,
     /// What is over since then, a line each.
-    pub over: Vec<String>,
+    pub recovered: Vec<String>,
     /// How many problems there are now, with those of earlier messages.
     pub open: usize,
 }
@@ -27,43 +31,43 @@ impl AlertMessage {
 
     /// All of it in one line.
     pub fn headline(&self) -> String {
-        let (problems, over) = (self.problems.len(), self.over.len());
-        match (self.problems.as_slice(), self.over.as_slice()) {
+        let (problems, recovered) = (self.problems.len(), self.recovered.len());
+        match (self.problems.as_slice(), self.recovered.as_slice()) {
             ([one], []) | ([], [one]) => one.clone(),
             (_, []) => counted(count(problems), "problem", "problems"),
-            ([], _) => counted(count(over), "problem is over", "problems are over"),
+            ([], _) => counted(count(recovered), "problem is over", "problems are over"),
             _ => format!(
                 "{}, {}",
                 counted(count(problems), "problem", "problems"),
-                counted(count(over), "is over", "are over")
+                counted(count(recovered), "is over", "are over")
             ),
         }
     }
 
-    /// Its lines, what is wrong first.
-    pub fn text(&self) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        for part in [&self.problems, &self.over] {
-            lines.extend(part.iter().take(LINES_MAX).cloned());
-            if part.len() > LINES_MAX {
-                lines.push(format!("and {} more", part.len() - LINES_MAX));
-            }
-        }
-        lines.join("\n")
-    }
-
     /// The body of the event.
     pub fn json(&self, alert: &str, now: Timestamp) -> Value {
+        let (problems, recovered) = (lines(&self.problems), lines(&self.recovered));
+        let text = [&problems[..], &recovered[..]].concat().join("\n");
         json!({
             "alert": alert,
             "at": now.to_string(),
             "headline": self.headline(),
-            "text": self.text(),
-            "problems": self.problems,
-            "over": self.over,
+            "text": text,
+            "problems": problems,
+            "recovered": recovered,
             "open": self.open,
         })
     }
+}
+
+/// The first lines, and how many more there are.
+fn lines(all: &[String]) -> Vec<String> {
+    let shown = all.iter().take(LINES_MAX);
+    let mut lines: Vec<String> = shown.map(|line| one_line(line, LINE_CHARS_MAX)).collect();
+    if all.len() > LINES_MAX {
+        lines.push(format!("and {} more", all.len() - LINES_MAX));
+    }
+    lines
 }
 
 fn count(len: usize) -> i64 {

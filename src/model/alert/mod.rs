@@ -17,7 +17,7 @@ use crate::model::replay::Target;
 use crate::time::{Timestamp, show_span};
 
 pub use conditions::{Condition, Conditions};
-pub use memory::{EndpointSeen, Memory, Seen};
+pub use memory::{EndpointSeen, Memory, Snapshot};
 pub use message::AlertMessage;
 
 /// The type of the events that alerts are sent as.

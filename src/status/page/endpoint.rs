@@ -12,6 +12,7 @@ use super::frame::frame;
 use super::overview;
 use super::parts::{button, delivery_table, size};
 use super::texts::{fill, link_in};
+use crate::model::connection::Auth;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;
@@ -242,10 +243,20 @@ fn held(
             let names = names.collect::<Vec<&str>>().join(", ");
             return (!names.is_empty()).then_some(Held::Kept(names));
         }
-        // It may hold a password.
+        // What is hidden in it would be saved as it is shown.
+        "url" if endpoint.shown_url() != endpoint.url.as_text() => {
+            return Some(Held::Kept(endpoint.shown_url()));
+        }
         "proxy" => return said(context, &shown["connection"]["proxy"]).map(Held::Kept),
         "tries" => endpoint.tries.map(Value::from).unwrap_or_default(),
-        "method" | "auth" | "connect_timeout" => shown["connection"][setting.name].clone(),
+        "auth" => match &connection.auth {
+            None => Value::Null,
+            Some(Auth::Basic { user, .. }) => format!("basic:{user}").into(),
+            Some(Auth::Bearer(_)) => "bearer".into(),
+        },
+        "method" | "connect_timeout" | "expect" | "forward_headers" => {
+            shown["connection"][setting.name].clone()
+        }
         name => match &shown[name] {
             Value::Null => shown["signature"][name].clone(),
             value => value.clone(),

@@ -51,13 +51,19 @@ pub(super) fn choice(
 }
 
 /// Makes a field for a password or a token.
-fn secret(label: &str, name: &str) -> Markup {
+fn secret(context: &PageContext<'_>, label: &str, id: &str) -> Markup {
     html! {
-        label {
-            span { (label) }
-            input type="password" name=(name) required autocomplete="new-password";
+        div.field {
+            label for=(id) { (label) }
+            input id=(id) type="password" name="secret" required autocomplete="new-password";
+            (draw(context, id))
         }
     }
+}
+
+/// Makes the button that draws a secret into a field: shown by the script, which does it.
+fn draw(context: &PageContext<'_>, id: &str) -> Markup {
+    html! { button.quiet.small type="button" data-draw=(id) hidden { (context.texts.words.draw) } }
 }
 
 /// Makes the forms that change an object: its settings with their current values (`held`), its secret if it
@@ -81,7 +87,7 @@ pub(super) fn changes(
     };
     let rotation = new_secret.map(|label| {
         html! {
-            (secret(label, "secret"))
+            (secret(context, label, &format!("{rotate}/secret")))
             button.quiet type="submit" { (words.replace_secret) }
         }
     });
@@ -183,12 +189,22 @@ fn setting(
     let is_required = is_required || is_lost;
     // A secret must not be shown, so it is not sent back either.
     let typed = typed.filter(|_| !setting.is_secret);
-    let (was, hint) = match held {
+    let (held, hint) = match held {
         Some(Held::Text(text)) => (Some(text.as_str()), None),
         Some(Held::Kept(text)) => (None, Some(text.as_str())),
         None => (None, None),
     };
-    let value = typed.or(was).unwrap_or_default();
+    // A form that was refused is as it was sent: somebody else may have changed something since.
+    let was = match context.is_returned(action) {
+        true => context.typed(action, &format!("was:{}", setting.name)),
+        false => held,
+    };
+    let value = match context.is_returned(action) {
+        true => typed,
+        false => was,
+    };
+    let value = value.unwrap_or_default();
+    let is_long = matches!(setting.kind, Kind::File | Kind::Lines) || value.contains('\n');
     let problem = context.problem_of(action, setting.name);
     let (id, told) = (
         format!("{action}/{}", setting.name),
@@ -218,13 +234,12 @@ fn setting(
                         @for word in words { option value=(word) selected[*word == value] { (word) } }
                         @if !value.is_empty() && !words.contains(&value) { option value=(value) selected { (value) } }
                     },
-                    (Kind::File | Kind::Lines, _) => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
+                    _ if is_long => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
                     _ if setting.is_secret => {
                         input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" aria-invalid[is_wrong] aria-describedby=[told_by];
-                        // Shown by the script, which draws one.
-                        @if setting.name == "secret" { button.quiet.small type="button" data-draw=(id) hidden { (context.texts.words.draw) } }
+                        @if setting.name == "secret" { (draw(context, &id)) }
                     },
-                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(setting.default) autocomplete="off" aria-invalid[is_wrong] aria-describedby=[told_by];,
+                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(setting.default)) autocomplete="off" aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
             @if let Some(problem) = problem { strong.again id=(told) { (problem) } }

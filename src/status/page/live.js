@@ -120,13 +120,16 @@
     button.addEventListener("click", () => {
       const field = document.getElementById(button.dataset.draw);
       const bytes = crypto.getRandomValues(new Uint8Array(32));
-      const scheme = field.form.querySelector("[name=sign], [name=kind]")?.value;
+      const scheme = field.form.querySelector("[name=sign], [name=kind]")?.value
+        ?? document.querySelector("[name=sign]")?.value
+        ?? document.querySelector("[data-kind]")?.dataset.kind;
       // Standard Webhooks, "Signature scheme", has secrets as base64 behind a prefix.
       field.value = scheme === "standard"
         ? `whsec_${btoa(String.fromCharCode(...bytes))}`
         : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
       field.type = "text";
       field.select();
+      navigator.clipboard?.writeText(field.value).then(() => button.classList.add("copied"), () => {});
     });
   }
 })();

@@ -98,7 +98,7 @@ texts! {
         sure: "yes, remove it",
         copy: "Copy",
         stays: "A field that is emptied brings back what is usual. What is hidden stays, where nothing is filled in; a dash (-) takes it away.",
-        draw: "Draw one",
+        draw: "Draw one, and copy it",
         replace_secret: "Replace the secret",
         is_kept: "set, and shown to nobody",
         type_again: "What was filled in here is not sent back: type it again.",
@@ -221,11 +221,11 @@ texts! {
     }
     /// How the endpoints stand, and what to do about it.
     verdict: Verdict {
-        send_again: "Send again what was given up:",
+        send_again: "Send again what was given up of the events of:",
         of_today: "today",
         of_yesterday: "yesterday",
-        of_week: "in 7 days",
-        of_all: "ever",
+        of_week: "the last 7 days",
+        of_all: "all time",
         need_you: "Endpoints that need you: {bad} of {all}",
         all_well: "All endpoints get what they are owed",
         fine: "fine",

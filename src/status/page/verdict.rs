@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maud::{Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::chart::last_day;
 use super::context::PageContext;
@@ -87,7 +87,7 @@ pub(super) fn again(context: &PageContext<'_>, all: &[Judged]) -> Markup {
             p.spans {
                 (t.send_again)
                 @for (span, name) in spans {
-                    " " a href={ "/replays/new?state=dead" (PreEscaped(span)) } { (name) }
+                    " " a href={ "/replays/new?state=dead" (span) } { (name) }
                 }
             }
         }

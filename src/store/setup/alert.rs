@@ -176,6 +176,12 @@ fn endpoint_of(tx: &mut Tx<'_>, alert: &NewAlert, now: Timestamp) -> Result<Opti
         Some(Target::Endpoint(name)) => return Ok(Some(tx.directory.require_endpoint(name)?.id)),
         Some(Target::Url(url)) => url,
     };
+    // That of an alert that was removed is used again.
+    if let Some(held) = tx.directory.endpoint(&alert.name)
+        && held.set.url == *url
+    {
+        return Ok(Some(held.id));
+    }
     let mut endpoint = NewEndpoint::new(&alert.name, url.clone());
     if let Some(chat) = Chat::of_host(url.uri()) {
         endpoint.format = Format::Chat(chat);

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::model::activity::Facts;
-use crate::model::alert::{ALERT_TYPE, EndpointSeen, Seen};
+use crate::model::alert::{ALERT_TYPE, EndpointSeen, Snapshot};
 use crate::model::event::NewEvent;
 use crate::model::line::one_line;
 use crate::store::engine::Store;
@@ -38,15 +38,21 @@ impl Store {
             let body = message
                 .as_ref()
                 .map(|message| message.json(&stored.alert.set.name, now));
-            if self.store_alert(stored, message.map(|it| it.headline()), body.clone(), now)? {
-                told.extend(body);
+            let name = stored.alert.set.name.clone();
+            let headline = message.map(|message| message.headline());
+            // One that cannot be written takes no message from the others.
+            match self.store_alert(stored, headline, body.clone(), now) {
+                Ok(is_stored) => told.extend(body.filter(|_| is_stored)),
+                Err(error) => {
+                    tracing::warn!(alert = name, error = error.chain(), "alert.not_told");
+                }
             }
         }
         Ok(told)
     }
 
     /// What is known now.
-    fn seen(&self, now: Timestamp) -> Result<Seen> {
+    fn seen(&self, now: Timestamp) -> Result<Snapshot> {
         let mut endpoints = Vec::new();
         for report in self.endpoint_reports()? {
             let last_refusal = match report.failing {
@@ -59,7 +65,7 @@ impl Store {
             });
         }
         let low = self.sizes()?.low();
-        Ok(Seen {
+        Ok(Snapshot {
             now,
             endpoints,
             sources: self.source_reports()?,
