@@ -66,10 +66,12 @@ declare
     found_version bigint;
 begin
     select schema_version into found_version from hookbox_meta where id = 1 for update;
-    if found_version <> 9 then
-        raise exception 'hookbox: schema % has schema version %, and this file makes version 9',
+    if found_version not in (9, 10) then
+        raise exception 'hookbox: schema % has schema version %, and this file makes version 10',
             current_schema(), found_version;
     end if;
+    -- What version 9 lacks is made below.
+    update hookbox_meta set schema_version = 10 where id = 1 and schema_version = 9;
 end
 $$;
 

@@ -61,7 +61,14 @@ pub(super) fn run(context: &Context, command: AlertCommand) -> Result<()> {
         AlertCommand::Add(arguments) => add(context, &arguments),
         AlertCommand::List(limit) => {
             let alerts = limit.newest(context.store()?.alerts()?);
-            let objects: Vec<Value> = alerts.iter().map(|alert| alert.json()).collect();
+            let mut objects: Vec<Value> = alerts.iter().map(|alert| alert.json()).collect();
+            if !context.out.is_json() {
+                // In a table as one text.
+                for (object, alert) in objects.iter_mut().zip(&alerts) {
+                    let texts: Vec<&str> = alert.memory.problems().map(|(_, text)| text).collect();
+                    object["problems"] = texts.join("; ").into();
+                }
+            }
             let columns = ["name", "to", "about", "every", "last_told_at", "problems"];
             context.out.list(&columns, &objects)
         }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::model::alert::ALERT_TYPE;
 use crate::model::chat::Chat;
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::source::Source;
@@ -111,7 +112,10 @@ fn idle_type(endpoint: &Endpoint, sources: &[Arc<Source>]) -> Option<String> {
     if known.is_empty() {
         return None;
     }
-    let idle = types.first_idle(known.iter().copied())?;
+    // No source sends alerts: hookbox does.
+    let idle = types
+        .first_idle(known.iter().copied())
+        .filter(|idle| idle != ALERT_TYPE)?;
     // To compare types without their spelling: pull-request, issue, PullRequest.
     let plain = |text: &str| {
         let letters = text.chars().filter(char::is_ascii_alphanumeric);

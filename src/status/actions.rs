@@ -118,6 +118,11 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
 /// Replays the deliveries that the form chooses.
 fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
     let (store, now) = (&app.store, app.clock.now());
+    let chosen = read_chosen(store, form, now)?;
+    if let Chosen::Named(_, edit) = &chosen {
+        // What is wrong with the body is said before anything else.
+        read_named(edit.as_ref(), form)?;
+    }
     let looked = form.iter().find(|(name, _)| name == "looked");
     let asked = looked_at(field(form, "to"), field(form, "to_url"));
     if looked.is_some_and(|(_, looked)| *looked != asked) {
@@ -125,7 +130,7 @@ fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
             "that goes elsewhere than what was looked at; this is what would be sent now",
         ));
     }
-    match read_chosen(store, form, now)? {
+    match chosen {
         Chosen::Named(ids, edit) => {
             let options = read_named(edit.as_ref(), form)?;
             let made = store.replay(ids, options, now)?;

@@ -256,6 +256,7 @@ fn a_form_that_is_refused_says_why_and_keeps_what_was_filled_in_but_secrets() {
     );
     browser.fill("input[name=rate]", "often");
     browser.fill("textarea[name=template]", "{{ summary|tojson }}");
+    browser.script("document.querySelector('select[name=format]').value = 'template'");
     browser.script("document.querySelector('select[name=sign]').value = 'github'");
     browser.fill("input[name=secret]", "hunter2hunter2");
     browser.click("form.settings button[type=submit]");

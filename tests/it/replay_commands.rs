@@ -1,8 +1,9 @@
 //! Replays from the command line: what would be sent, another body, another receiver, and what is refused.
 
+use hookbox::store::ReplayOptions;
 use serde_json::Value;
 
-use crate::support::{Receiver, TestDb};
+use crate::support::{Bench, Receiver, Script, TestDb, event, replied};
 
 /// A box of which `ci` has given up four events, and a receiver that would take them now.
 fn given_up() -> (TestDb, Receiver) {
@@ -177,4 +178,32 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
         );
         assert!(ran.stderr.contains(says), "{arguments:?}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn an_edited_copy_is_another_event_to_who_goes_by_the_producers_id() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint("ci");
+    let mut push = event("push");
+    push.key = Some("b1c9a7f2".to_owned());
+    push.headers = vec![("X-Gogs-Delivery".to_owned(), "b1c9a7f2".to_owned())];
+    bench.store.accept(push, bench.now()).unwrap();
+    bench.run_due();
+    let edited = ReplayOptions {
+        edited_body: Some(b"{}".to_vec()),
+        ..ReplayOptions::default()
+    };
+    let id = bench.deliveries()[0].id;
+    bench.store.replay(vec![id], edited, bench.now()).unwrap();
+    bench.run_due();
+    let sent = bench.script.take_sent();
+    let value = |index: usize, name: &str| {
+        let (_, request) = &sent[index];
+        let mut headers = request.headers.iter();
+        let found = headers.find(|(held, _)| held.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.clone())
+    };
+    assert_eq!(value(0, "x-gogs-delivery").as_deref(), Some("b1c9a7f2"));
+    assert!(value(1, "x-gogs-delivery").is_some());
+    assert_eq!(value(1, "x-gogs-delivery"), value(1, "webhook-id"));
 }

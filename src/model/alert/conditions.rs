@@ -114,7 +114,7 @@ impl Conditions {
 }
 
 impl Default for Conditions {
-    /// What stops deliveries.
+    /// What stops events on their way.
     fn default() -> Conditions {
         Conditions(vec![
             Condition::Held,
@@ -122,6 +122,7 @@ impl Default for Conditions {
             Condition::Refusing(LASTING_DEFAULT),
             Condition::Dead,
             Condition::Disk,
+            Condition::Rejected(REJECTED_DEFAULT, None),
         ])
     }
 }

@@ -51,10 +51,8 @@ pub struct Memory {
     open: BTreeMap<String, Open>,
     /// What is over since the last message, by kind and name.
     recovered: BTreeMap<String, String>,
-    /// Deliveries that were given up, by endpoint.
-    dead: BTreeMap<String, Dead>,
-    /// Whether it has looked before.
-    has_looked: bool,
+    /// Deliveries that were given up, by endpoint, since somebody asked for that.
+    dead: Option<BTreeMap<String, Dead>>,
     /// Requests that were rejected lately, by source.
     rejected: BTreeMap<String, RejectionWindow>,
 }
@@ -152,10 +150,11 @@ impl Memory {
             open.is_told = true;
             problems.push(open.text.clone());
         }
-        for (name, dead) in &mut self.dead {
+        for (name, dead) in self.dead.iter_mut().flatten() {
             if dead.untold > 0 {
                 let many = counted(dead.untold, "delivery was", "deliveries were");
-                problems.push(format!("{many} given up: {name} did not take them"));
+                let what = if dead.untold == 1 { "it" } else { "them" };
+                problems.push(format!("{many} given up: {name} did not take {what}"));
                 dead.untold = 0;
             }
         }
@@ -177,20 +176,30 @@ impl Memory {
         })
     }
 
-    /// Counts what happens one by one. What happened before the first look is not told.
+    /// What an alert remembers that begins now: what was given up before is not told.
+    pub(crate) fn beginning(seen: &Snapshot, set: &NewAlert) -> Memory {
+        let mut memory = Memory::default();
+        memory.count(seen, set);
+        memory
+    }
+
+    /// Counts what happens one by one.
     fn count(&mut self, seen: &Snapshot, set: &NewAlert) {
         let asks = |is_it: fn(&Condition) -> bool| set.about.all().iter().any(is_it);
-        let is_first_look = !std::mem::replace(&mut self.has_looked, true);
-        if asks(|it| *it == Condition::Dead) {
+        let dead = self.dead.take();
+        self.dead = asks(|it| *it == Condition::Dead).then(|| {
+            let is_asked_before = dead.is_some();
+            let mut dead = dead.unwrap_or_default();
             for endpoint in others(seen, set).filter(|one| !gets_alerts_alone(one)) {
                 let died = endpoint.report.died;
                 let name = endpoint.report.endpoint.set.name.clone();
-                let before = if is_first_look { died } else { 0 };
+                // Of an endpoint that came since then all are told.
+                let before = if is_asked_before { 0 } else { died };
                 let unknown = Dead {
                     seen: before,
                     untold: 0,
                 };
-                let dead = self.dead.entry(name).or_insert(unknown);
+                let dead = dead.entry(name).or_insert(unknown);
                 dead.untold += (died - dead.seen).max(0);
                 dead.seen = died;
             }
@@ -199,11 +208,9 @@ impl Memory {
                 let mut all = seen.endpoints.iter();
                 all.any(|one| one.report.endpoint.set.name == name)
             };
-            self.dead
-                .retain(|name, dead| dead.untold > 0 || is_there(name));
-        } else {
-            self.dead.clear();
-        }
+            dead.retain(|name, dead| dead.untold > 0 || is_there(name));
+            dead
+        });
         if asks(|it| matches!(it, Condition::Rejected(..))) {
             let before = std::mem::take(&mut self.rejected);
             for source in &seen.sources {

@@ -50,6 +50,9 @@ pub(super) fn choice_of_two(
         return html! {};
     };
     let (a, b) = chosen.unwrap_or((first.id, last.id));
+    let is_of_one = attempts
+        .iter()
+        .all(|attempt| attempt.delivery == first.delivery);
     let choice = |name: &str, chosen: AttemptId, label: &str| {
         html! {
             label {
@@ -58,7 +61,8 @@ pub(super) fn choice_of_two(
                     @for attempt in attempts {
                         @let id = context.box_id.attempt(attempt.id);
                         option value=(id) selected[attempt.id == chosen] {
-                            (fill(t.attempt, &[("delivery", &attempt.delivery.0), ("attempt", &attempt.number)]))
+                            "#" (attempt.number)
+                            @if !is_of_one { " " (fill(t.attempt, &[("delivery", &attempt.delivery.0), ("attempt", &attempt.number)])) }
                             @if let Some(status) = attempt.status { " · " (status) }
                         }
                     }

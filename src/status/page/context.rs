@@ -60,7 +60,14 @@ impl PageContext<'_> {
     /// Returns what was wrong with a field of the form that was just refused.
     pub(super) fn problem_of(&self, action: &str, name: &str) -> Option<&str> {
         let returned = self.returned.filter(|returned| returned.path == action)?;
-        returned.problem.strip_prefix(name)?.strip_prefix(": ")
+        let of_name = returned.problem.strip_prefix(name);
+        // Checks of the whole name the option of the command line.
+        let option = format!("--{}", name.replace('_', "-"));
+        let is_of_option = returned.problem.split(' ').next() == Some(&option);
+        let of_option = is_of_option.then_some(returned.problem);
+        of_name
+            .and_then(|rest| rest.strip_prefix(": "))
+            .or(of_option)
     }
 
     /// A moment in the time zone of the people who look.

@@ -223,23 +223,24 @@ fn setting(
             @if let Some(was) = was { input type="hidden" name={ "was:" (setting.name) } value=(was); }
             @if setting.kind == Kind::Flag {
                 label.check for=(id) {
-                    input id=(id) type="checkbox" name=(setting.name) value="true" checked[value == "true"] aria-invalid[is_wrong] aria-describedby=[told_by];
+                    input id=(id) type="checkbox" name=(setting.name) value="true" checked[value == "true"] autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
                     span { (label) }
                 }
             } @else {
                 label for=(id) { (label) }
                 @match (setting.kind, words) {
-                    (_, Some(words)) => select id=(id) name=(setting.name) aria-invalid[is_wrong] aria-describedby=[told_by] {
-                        option value="" { (if setting.default.is_empty() { context.texts.words.dash } else { setting.default }) }
-                        @for word in words { option value=(word) selected[*word == value] { (word) } }
+                    (_, Some(words)) => select id=(id) name=(setting.name) autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by] {
+                        @let usual = words.contains(&setting.default);
+                        @if !usual { option value="" { (if setting.default.is_empty() { context.texts.words.dash } else { setting.default }) } }
+                        @for word in words { option value=(word) selected[*word == value || value.is_empty() && *word == setting.default] { (word) } }
                         @if !value.is_empty() && !words.contains(&value) { option value=(value) selected { (value) } }
                     },
-                    _ if is_long => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
+                    _ if is_long => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
                     _ if setting.is_secret => {
-                        input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" aria-invalid[is_wrong] aria-describedby=[told_by];
+                        input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
                         @if setting.name == "secret" { (draw(context, &id)) }
                     },
-                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(setting.default)) autocomplete="off" aria-invalid[is_wrong] aria-describedby=[told_by];,
+                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(setting.default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
             @if let Some(problem) = problem { strong.again id=(told) { (problem) } }

@@ -121,6 +121,7 @@ fn keys(context: &PageContext<'_>) -> Markup {
             ("s", "/sources", t.sources),
             ("r", "/replays", t.replays),
             ("u", "/outages", t.outages),
+            ("a", "/alerts", t.alerts),
         ],
     );
     html! {

@@ -134,6 +134,9 @@
   }
 })();
 
+// In one row of a phone, where one is stands in sight.
+document.querySelector("header nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 // Ticks all the boxes of a form at once.
 (() => {
   const boxes = (all) => document.querySelectorAll(`input[name=id][form="${all.dataset.all}"]`);

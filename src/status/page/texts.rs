@@ -65,6 +65,7 @@ texts! {
         sources: "sources",
         replays: "replays",
         outages: "outages",
+        alerts: "alerts",
         help: "this list",
         then: "then",
         are_on: "Single keys do this, outside of fields",

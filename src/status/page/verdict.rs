@@ -84,7 +84,7 @@ pub(super) fn again(context: &PageContext<'_>, all: &[Judged]) -> Markup {
     ];
     html! {
         @if given_up(all) > 0 && context.may_change {
-            p.spans {
+            p.dim {
                 (t.send_again)
                 @for (span, name) in spans {
                     " " a href={ "/replays/new?state=dead" (span) } { (name) }

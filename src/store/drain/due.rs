@@ -150,7 +150,8 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
 
 const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
      e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
-     e.encoding, e.bytes";
+     e.encoding, e.bytes,
+     (select o.key from hookbox_event as o where o.id = e.replay_of_event) as copied_key";
 
 const OF_DELIVERY: &str =
     ", case when d.replay_of is null and d.replay_id is null then e.received_ms
@@ -178,10 +179,14 @@ fn read_sendable(
             let source: Option<String> = row.get("source")?;
             let kind: Option<SourceKind> = row.get("kind")?;
             let headers = row.get::<Headers>("headers")?.0;
-            Ok(SendableEvent {
-                id: row.get("id")?,
+            let id = row.get("id")?;
+            let (key, copied_key): (Option<String>, Option<String>) =
+                (row.get("key")?, row.get("copied_key")?);
+            let is_copy = copied_key.is_some();
+            let sendable = SendableEvent {
+                id,
                 event_type: row.get("type")?,
-                key: row.get("key")?,
+                key: key.or(copied_key),
                 hops: hops::header(&headers, box_id, source.as_deref()),
                 source: source.zip(kind),
                 received: row.get("received_ms")?,
@@ -194,6 +199,11 @@ fn read_sendable(
                 content_type: row.get("content_type")?,
                 headers,
                 body: read_body(row)?,
+            };
+            // An edited copy is another event to its receivers, also to those that go by the producer's id.
+            Ok(match is_copy {
+                true => sendable.renamed(&box_id.event(id)),
+                false => sendable,
             })
         },
     )

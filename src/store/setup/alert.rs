@@ -1,7 +1,7 @@
 //! Adds, changes and removes alerts.
 
 use crate::error::{Error, Result};
-use crate::model::alert::{ALERT_TYPE, AlertRecord, NewAlert};
+use crate::model::alert::{ALERT_TYPE, AlertRecord, EndpointSeen, Memory, NewAlert, Snapshot};
 use crate::model::chat::Chat;
 use crate::model::endpoint::{Format, NewEndpoint};
 use crate::model::id::{AlertId, EndpointId};
@@ -25,22 +25,46 @@ impl Store {
     /// endpoint or a source does not exist. Nothing is changed then.
     pub fn add_alert(&self, alert: NewAlert, now: Timestamp) -> Result<()> {
         alert.check()?;
+        let memory = Memory::beginning(&self.snapshot(now)?, &alert).stored();
         self.write(move |tx| {
             check_sources(tx, &alert)?;
             refuse_taken(tx, &alert.name)?;
             let to = endpoint_of(tx, &alert, now)?;
             tx.conn.insert(
-                "insert into hookbox_alert (name, endpoint_id, about, every_ms, created_ms)
-                 values (:name, :to, :about, :every, :now)",
+                "insert into hookbox_alert (name, endpoint_id, about, every_ms, created_ms, memory)
+                 values (:name, :to, :about, :every, :now, :memory)",
                 params! {
                     ":name": alert.name,
                     ":to": to,
                     ":about": alert.about.to_string(),
                     ":every": Millis(alert.every),
                     ":now": now,
+                    ":memory": memory,
                 },
             )?;
             Ok(())
+        })
+    }
+
+    /// What is known now.
+    pub(crate) fn snapshot(&self, now: Timestamp) -> Result<Snapshot> {
+        let mut endpoints = Vec::new();
+        for report in self.endpoint_reports()? {
+            let last_refusal = match report.failing {
+                Some(_) => self.last_refusal(report.endpoint.id)?,
+                None => None,
+            };
+            endpoints.push(EndpointSeen {
+                report,
+                last_refusal,
+            });
+        }
+        let low = self.sizes()?.low();
+        Ok(Snapshot {
+            now,
+            endpoints,
+            sources: self.source_reports()?,
+            trouble: self.trouble().or(low),
         })
     }
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::error::Result;
 use crate::model::activity::Facts;
-use crate::model::alert::{ALERT_TYPE, EndpointSeen, Snapshot};
+use crate::model::alert::ALERT_TYPE;
 use crate::model::event::NewEvent;
 use crate::model::line::one_line;
 use crate::store::engine::Store;
@@ -27,7 +27,7 @@ impl Store {
         if alerts.is_empty() {
             return Ok(Vec::new());
         }
-        let seen = self.seen(now)?;
+        let seen = self.snapshot(now)?;
         let mut told = Vec::new();
         for mut stored in alerts {
             let before = stored.alert.memory.clone();
@@ -49,28 +49,6 @@ impl Store {
             }
         }
         Ok(told)
-    }
-
-    /// What is known now.
-    fn seen(&self, now: Timestamp) -> Result<Snapshot> {
-        let mut endpoints = Vec::new();
-        for report in self.endpoint_reports()? {
-            let last_refusal = match report.failing {
-                Some(_) => self.last_refusal(report.endpoint.id)?,
-                None => None,
-            };
-            endpoints.push(EndpointSeen {
-                report,
-                last_refusal,
-            });
-        }
-        let low = self.sizes()?.low();
-        Ok(Snapshot {
-            now,
-            endpoints,
-            sources: self.source_reports()?,
-            trouble: self.trouble().or(low),
-        })
     }
 
     /// Stores what an alert remembers, and its message; `false` if another process did so meanwhile.

@@ -125,10 +125,7 @@ impl Server {
             }
         }
         if (OLDEST..SCHEMA_VERSION).contains(&version(conn)?) {
-            begin_with_schema(&connection)?;
-            connection.batch(&format!(
-                "update hookbox_meta set schema_version = {SCHEMA_VERSION} where id = 1; commit"
-            ))?;
+            connection.batch(SCHEMA)?;
         }
         self.check_version(conn)?;
         let box_id: String = conn.one("select box from hookbox_meta where id = 1", &[], |row| {
