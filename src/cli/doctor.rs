@@ -72,6 +72,13 @@ pub(super) fn run(context: &Context) -> Result<()> {
         findings.extend(of_endpoint(&report, context.now()));
     }
     for report in store.source_reports()? {
+        let name = &report.source.name;
+        if let Some((_, reason)) = report.refuses() {
+            let what = format!("source {name} refused the last request: {reason}");
+            let do_this =
+                format!("look who sends it, and with which secret: hookbox source refusals {name}");
+            findings.push(Finding::new(Level::Warning, what, do_this));
+        }
         if let Some(what) = report.source.unproved(context.now()) {
             let what = format!("source {}: {what}", report.source.name);
             findings.push(Finding::new(Level::Note, what, ""));

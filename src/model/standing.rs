@@ -96,6 +96,11 @@ impl EndpointReport {
             && (lasting >= PASSING || self.dead > 0)
         {
             Standing::Refuses { lasting }
+        } else if self.dead > 0 && self.last_delivered.is_none() && self.delivered == 0 {
+            // All within a moment.
+            Standing::Refuses {
+                lasting: Duration::ZERO,
+            }
         } else if let Some(opens) = closed {
             Standing::Closed { opens }
         } else if let Some(until) = self.paced_until.filter(|until| *until > now)

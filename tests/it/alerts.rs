@@ -146,10 +146,7 @@ fn what_was_given_up_before_anybody_asked_is_not_told() {
     bench.event();
     bench.run_due();
     let (problems, _) = told(&bench).unwrap();
-    assert_eq!(
-        problems,
-        ["1 delivery was given up: edge did not take it"]
-    );
+    assert_eq!(problems, ["1 delivery was given up: edge did not take it"]);
 }
 
 #[test]

@@ -112,6 +112,18 @@ fn a_wrong_empty_or_absent_signature_is_401_and_nothing_is_stored() {
         (source["refusals"] == refused).then_some(source)
     });
     assert_eq!(source["events"], 0);
+    // Whoever looks is told, and no longer once something was taken in.
+    let told = || {
+        here.run(&["doctor"])
+            .text()
+            .contains("refused the last request")
+    };
+    assert!(told());
+    assert!(source["last_refusal_reason"].as_str().is_some());
+    let page = |served: &Served| served.page("/").2.contains("the last: ");
+    assert!(page(&served));
+    assert_eq!(served.push("k", PUSH.as_bytes()).0, 202);
+    assert!(!told() && !page(&served));
 }
 
 #[test]

@@ -216,7 +216,7 @@ pub const SOURCE_SETTINGS: [Setting; 15] = [
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
 pub const ALERT_SETTINGS: [Setting; 3] = [
-    row(Text, MAIN, "to", "ENDPOINT|URL", "nobody but the program of serve --alert-command",
+    row(Text, MAIN, "to", "ENDPOINT|URL", "the program of serve --alert-command alone",
         "The endpoint that gets the messages, by its name; or a URL, and an endpoint of the alert's name is made that gets nothing else, in the format of its chat where it is one of Slack, Discord, DingTalk, WeCom or Feishu"),
     row(Text, MAIN, "about", "WHAT,...", "held,offline:10m,refusing:10m,dead,disk,rejected:10",
         "What it tells: held (an endpoint is), offline:SPAN and refusing:SPAN (an endpoint is for so long), dead (a delivery is given up), disk (it fills, or cannot be written), silent:SPAN (nothing came through a source for so long), rejected:COUNT (so many requests to a source within an hour); the last two perhaps of one source, such as silent:1d:gogs"),

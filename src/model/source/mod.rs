@@ -270,9 +270,17 @@ pub struct SourceReport {
     pub refusals: i64,
     /// When the last event was accepted.
     pub last_event: Option<Timestamp>,
+    /// When the last request was rejected, and why.
+    pub last_refusal: Option<(Timestamp, String)>,
 }
 
 impl SourceReport {
+    /// When and why the last request was rejected, if nothing was accepted since.
+    pub fn refuses(&self) -> Option<&(Timestamp, String)> {
+        let refusal = self.last_refusal.as_ref();
+        refusal.filter(|(at, _)| self.last_event.is_none_or(|last| last < *at))
+    }
+
     /// The JSON object of the API, at this time, without the secret.
     pub fn json(&self, now: Timestamp) -> Value {
         let old = self.source.old_secrets.iter();
@@ -290,6 +298,8 @@ impl SourceReport {
             "last_event_at": self.last_event.map(|at| at.to_string()),
             "events": self.events,
             "refusals": self.refusals,
+            "last_refusal_at": self.last_refusal.as_ref().map(|(at, _)| at.to_string()),
+            "last_refusal_reason": self.last_refusal.as_ref().map(|(_, reason)| reason),
         })
     }
 

@@ -216,6 +216,8 @@ impl Schema {
                 Field("last_event_at", Moment, OPEN),
                 Field("events", Integer, SET),
                 Field("refusals", Integer, SET),
+                Field("last_refusal_at", Moment, OPEN),
+                Field("last_refusal_reason", Text, OPEN),
             ],
             Schema::Alert => &[
                 Field("name", Text, SET),

@@ -40,10 +40,10 @@ pub(super) fn of_all(
     hours: &[Hour],
     outages: &[OutageRecord],
 ) -> Markup {
-    const LEFT: i64 = 44;
-    const WIDE: i64 = 28;
+    const LEFT: i64 = 60;
+    const WIDE: i64 = 44;
     const HEIGHT: i64 = 96;
-    const TOP: i64 = 12;
+    const TOP: i64 = 20;
     let columns = columns(context.now, hours);
     let most = most(&columns);
     let t = &context.texts.chart;
@@ -59,7 +59,7 @@ pub(super) fn of_all(
         .collect();
     let below = TOP + HEIGHT;
     let lines = if shown.is_empty() { 0 } else { 10 };
-    let height = below + 22 + lines;
+    let height = below + 30 + lines;
     html! {
         @if most > 0 || !shown.is_empty() {
             p.legend {
@@ -84,7 +84,7 @@ pub(super) fn of_all(
                     }
                 }
                 @for column in columns.iter().filter(|column| column.place % 6 == 5) {
-                    text x=(LEFT + WIDE * column.place) y=(below + lines + 16) text-anchor="middle" {
+                    text x=(LEFT + WIDE * column.place) y=(below + lines + 22) text-anchor="middle" {
                         (context.hour(column.began))
                     }
                 }

@@ -212,7 +212,10 @@ fn setting(
     );
     let is_wrong = problem.is_some();
     let told_by = is_wrong.then_some(told.as_str());
-    let label = capital(&setting.name.replace('_', " "));
+    let label = match setting.name {
+        "url" => "URL".to_owned(),
+        name => capital(&name.replace('_', " ")),
+    };
     let words: Option<&[&str]> = match setting.kind {
         Kind::Choice(words) => Some(words),
         Kind::Format => Some(&FORMATS),

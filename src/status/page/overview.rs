@@ -283,7 +283,12 @@ pub(super) fn sources(context: &PageContext<'_>, rows: &[SourceReport]) -> Marku
                 td data-label=(t.last_event) {
                     @match row.last_event { Some(at) => (context.moment(at)), None => (words.never) }
                 }
-                td data-label=(t.refused) { a href={ "/sources/" (name) } { (row.refusals) } }
+                td data-label=(t.refused) {
+                    a href={ "/sources/" (name) } { (row.refusals) }
+                    @if let Some((at, reason)) = row.refuses() {
+                        " " span.again { (fill(t.refused_last, &[("reason", reason)])) " " (context.moment(*at)) }
+                    }
+                }
             }
         }
     };

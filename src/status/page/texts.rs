@@ -162,6 +162,7 @@ texts! {
     }
     /// The overview, and the tables of endpoints and sources.
     overview: Overview {
+        refused_last: "the last: {reason}",
         nodes: "Nodes",
         since: "since",
         seen: "last seen",

@@ -86,7 +86,8 @@ pub(super) fn again(context: &PageContext<'_>, all: &[Judged]) -> Markup {
         @if given_up(all) > 0 && context.may_change {
             p.dim {
                 (t.send_again)
-                @for (span, name) in spans {
+                @for (index, (span, name)) in spans.into_iter().enumerate() {
+                    @if index > 0 { " ·" }
                     " " a href={ "/replays/new?state=dead" (span) } { (name) }
                 }
             }

@@ -188,7 +188,16 @@ fn nodes(conn: Conn<'_>) -> Result<Vec<NodeRecord>> {
 fn report_source(conn: Conn<'_>, source: &Source) -> Result<SourceReport> {
     let tally = tally(conn, "source", source.id.0)?;
     let count = |what| tally.get(what).copied();
+    let last_refusal = conn.maybe(
+        "select at_ms, reason from hookbox_rejected_request
+         where source_id = :id
+         order by number desc
+         limit 1",
+        params! { ":id": source.id },
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
     Ok(SourceReport {
+        last_refusal,
         source: source.clone(),
         events: count("events").unwrap_or(0),
         refusals: count("refusals").unwrap_or(0),
