@@ -449,3 +449,24 @@ fn a_list_whose_filter_a_replay_does_not_know_offers_no_replay() {
         );
     }
 }
+
+#[test]
+fn many_go_nowhere_else_than_what_was_looked_at() {
+    let (here, served, _receiver) = with_one_dead_delivery();
+    let (_, _, html) = served.page("/replays/new?state=dead");
+    let rest = html.split("name=\"token\" value=\"").nth(1).unwrap();
+    let token = rest.split('"').next().unwrap();
+    let post = |to: &str, looked: &str| {
+        let form = format!("token={token}&state=dead&to={to}&looked={looked}");
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let (status, _, text) = served.ask("POST", "/replays", &headers, form);
+        (status, text)
+    };
+    here.add_endpoint("other", "http://127.0.0.1:9/", &[]);
+    let (status, text) = post("other", "%7C");
+    assert_eq!(status, 400, "{text}");
+    assert!(text.contains("goes elsewhere than what was looked at"));
+    assert!(here.list(&["replays", "list"]).is_empty());
+    assert_eq!(post("other", "other%7C").0, 303);
+    assert_eq!(here.list(&["replays", "list"]).len(), 1);
+}

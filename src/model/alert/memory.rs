@@ -203,12 +203,7 @@ impl Memory {
                 dead.untold += (died - dead.seen).max(0);
                 dead.seen = died;
             }
-            // Of one that was removed, what is not told yet is.
-            let is_there = |name: &str| {
-                let mut all = seen.endpoints.iter();
-                all.any(|one| one.report.endpoint.set.name == name)
-            };
-            dead.retain(|name, dead| dead.untold > 0 || is_there(name));
+            // One that was removed stays: its name may come again, with what was given up before.
             dead
         });
         if asks(|it| matches!(it, Condition::Rejected(..))) {

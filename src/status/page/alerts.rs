@@ -16,7 +16,7 @@ pub(in crate::status) fn alerts(context: &PageContext<'_>, alerts: &[AlertRecord
     let (t, words) = (&context.texts.alerts, &context.texts.words);
     let fields = html! {
         (name(context, ACTION, "ops"))
-        (settings(context, ACTION, &ALERT_SETTINGS, &["to"]))
+        (settings(context, ACTION, &ALERT_SETTINGS, &["to"], Some("to")))
         button type="submit" { (t.add) }
     };
     let main = html! {

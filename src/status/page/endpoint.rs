@@ -28,7 +28,7 @@ pub(in crate::status) fn endpoints(
     let (t, words) = (&context.texts.endpoints, &context.texts.words);
     let fields = html! {
         (name(context, ACTION, "ci"))
-        (settings(context, ACTION, &ENDPOINT_SETTINGS, &["url"]))
+        (settings(context, ACTION, &ENDPOINT_SETTINGS, &["url", "format", "sign", "secret"], Some("url")))
         div.buttons {
             button type="submit" { (t.add) }
             button.quiet type="submit" name="then" value="test" { (t.add_and_test) }

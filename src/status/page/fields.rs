@@ -96,13 +96,19 @@ pub(super) fn changes(
         (sure(context))
         button.quiet type="submit" { (words.remove) }
     };
-    html! {
-        details.change open[is_open.contains(&true)] {
-            summary { (words.change) }
-            (form(context, &set, &fields))
-            @if let Some(rotation) = &rotation { (form(context, &rotate, rotation)) }
-            (form(context, &remove, &removal))
+    let [is_set, is_rotated, is_removed] = is_open;
+    let fold = |is_open: bool, summary: &str, action: &str, fields: &Markup| {
+        html! {
+            details.change open[is_open] {
+                summary { (summary) }
+                (form(context, action, fields))
+            }
         }
+    };
+    html! {
+        (fold(is_set, words.change, &set, &fields))
+        @if let Some(rotation) = &rotation { (fold(is_rotated, words.replace_secret, &rotate, rotation)) }
+        (fold(is_removed, words.remove, &remove, &removal))
     }
 }
 
@@ -116,19 +122,20 @@ fn sure(context: &PageContext<'_>) -> Markup {
     }
 }
 
-/// Makes the fields for the settings of a new object: the required ones are shown, the others are folded, by
-/// their groups.
+/// Makes the fields for the settings of a new object: the first ones, of which one may be required, are shown,
+/// the others are folded, by their groups.
 pub(super) fn settings(
     context: &PageContext<'_>,
     action: &str,
     settings: &[Setting],
-    required: &[&str],
+    first: &[&str],
+    required: Option<&str>,
 ) -> Markup {
     let (first, others): (Vec<&Setting>, Vec<&Setting>) = settings
         .iter()
-        .partition(|setting| required.contains(&setting.name));
+        .partition(|setting| first.contains(&setting.name));
     html! {
-        @for one in first { (setting(context, action, one, true, None)) }
+        @for one in first { (setting(context, action, one, required == Some(one.name), None)) }
         @if !others.is_empty() {
             details open[context.is_returned(action)] {
                 summary { (context.texts.words.settings) }

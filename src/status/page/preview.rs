@@ -149,13 +149,17 @@ fn new_ids(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
     }
 }
 
+/// A body that is longer is shown when it is asked for.
+const UNFOLDED_BYTES_MAX: usize = 8 * 1024;
+
 fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup {
     let t = &context.texts.replays;
     let command = html! { code { "hookbox replay ID --edit FILE" } };
     let typed = view.fields.iter().find(|(name, _)| name == "body");
     let typed = typed.map(|(_, body)| body);
+    let is_short = matches!(edit, Edit::Text(held) if held.len() <= UNFOLDED_BYTES_MAX);
     html! {
-        details.wide open[typed.is_some()] {
+        details.wide open[typed.is_some() || is_short] {
             summary { (t.edit) }
             p.dim { (t.edit_told) }
             @match edit {

@@ -25,7 +25,7 @@ pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceRep
     let fields = html! {
         (name(context, ACTION, "gogs"))
         (choice(t.kind, "kind", None, &kinds, kind))
-        (settings(context, ACTION, &SOURCE_SETTINGS, &[]))
+        (settings(context, ACTION, &SOURCE_SETTINGS, &["secret"], None))
         button type="submit" { (t.add) }
     };
     let main = html! {
