@@ -15,29 +15,33 @@ pub struct Browser {
     pub session: String,
 }
 
+/// Starts chromedriver and returns its port; `None` if the one that it chose was taken meanwhile.
+fn started() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .args(["--port=0"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(driver.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let port = lines.find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
+    // The rest of its words must be read, or it would stop when the pipe is full.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
+}
+
 impl Browser {
     pub fn start() -> Browser {
-        let mut driver = Command::new("chromedriver")
-            .args(["--port=0"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
-        let port = lines
-            .find_map(|line| {
-                Some(
-                    line.split_once("started successfully on port ")?
-                        .1
-                        .trim_end_matches('.')
-                        .to_owned(),
-                )
-            })
-            .expect("chromedriver says its port");
-        // The rest of its words must be read, or it would stop when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (driver, port) = wait_until("chromedriver to start", started);
         let options = json!({ "args": [
             "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync",
