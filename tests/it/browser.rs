@@ -184,14 +184,18 @@ fn a_person_sends_another_body_to_an_address_given_on_the_spot() {
     // What cannot be is told, and what was filled in is still there.
     browser.script("document.querySelector('select[name=to]').value = 'ci'");
     browser.click("#look-again");
-    assert!(browser.text("#problem").contains("one of the two"));
+    let problem = |what: &str| {
+        let script = format!("document.querySelector('#problem')?.textContent.includes('{what}')");
+        browser.wait_for(what, &script);
+    };
+    problem("one of the two");
     let typed = "document.querySelector('textarea[name=body]').value";
     let typed = browser.script(&format!("return {typed}"));
     assert_eq!(typed, "{\n  \"id\": 7\n}\nmore");
     browser.script("document.querySelector('select[name=to]').value = ''");
     // It was JSON, and is none any more.
     browser.click("#look-again");
-    assert!(browser.text("#problem").contains("no JSON any more"));
+    problem("no JSON any more");
     browser.click("input[name=any_body]");
     assert_eq!(here.list(&["endpoint", "list"]).len(), 4, "only looked at");
     browser.click("#start");
