@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::activity::Facts;
 use crate::model::event::summary;
 use crate::model::header::Header;
-use crate::model::id::EventId;
+use crate::model::id::{BoxId, DeliveryId, EventId};
 use crate::model::kind::SourceKind;
 use crate::model::large_body::on_large_body_pool;
 use crate::model::redact::hidden_texts;
@@ -65,6 +65,23 @@ impl SendableEvent {
             }
         }
         self
+    }
+
+    /// Its `webhook-id` in a delivery, and the event as that delivery sends it.
+    pub(crate) fn identified(
+        self,
+        box_id: &BoxId,
+        delivery: DeliveryId,
+        has_new_id: bool,
+    ) -> (String, SendableEvent) {
+        match has_new_id {
+            true => {
+                let id = box_id.delivery(delivery);
+                let event = self.renamed(&id);
+                (id, event)
+            }
+            false => (box_id.event(self.id), self),
+        }
     }
 
     /// What its producer wrote into the body to authenticate: a receiver may repeat it, so it must

@@ -20,10 +20,7 @@ pub(super) fn request_of(
     let box_id = app.store.box_id();
     let event = app.store.sendable_event(delivery.event)?;
     let id = box_id.delivery(delivery.id);
-    let (webhook_id, event) = match delivery.has_new_id {
-        true => (id.clone(), event.renamed(&id)),
-        false => (box_id.event(delivery.event), event),
-    };
+    let (webhook_id, event) = event.identified(box_id, delivery.id, delivery.has_new_id);
     (app.neighbours.preview)(endpoint, event, &webhook_id, Some(&id), now, for_real)
 }
 

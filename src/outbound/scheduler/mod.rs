@@ -488,12 +488,9 @@ impl Scheduler {
                 lane.page.put_back(due.id);
                 return Ok(None);
             }
-            let delivery_id = self.store.box_id().delivery(due.id);
-            let (webhook_id, event) = if due.has_new_id {
-                (delivery_id.clone(), event.renamed(&delivery_id))
-            } else {
-                (self.store.box_id().event(event.id), event)
-            };
+            let box_id = self.store.box_id();
+            let delivery_id = box_id.delivery(due.id);
+            let (webhook_id, event) = event.identified(box_id, due.id, due.has_new_id);
             return Ok(Some(AttemptJob {
                 delivery: due.id,
                 tries: due.tries,

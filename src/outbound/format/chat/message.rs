@@ -112,7 +112,7 @@ fn of_activity(activity: Activity) -> Message {
 
 /// Makes a message of an alert.
 fn of_alert(event: &SendableEvent) -> Message {
-    const NAMES: [&str; 4] = ["headline", "text", "open", "problems"];
+    const NAMES: [&str; 3] = ["headline", "text", "problems"];
     lenient::read(&event.body, &NAMES, |told| {
         let headline = told.text("headline").unwrap_or(ALERT_TYPE);
         let text = told.text("text").filter(|text| *text != headline);
