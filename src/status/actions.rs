@@ -118,39 +118,45 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
 /// Replays the deliveries that the form chooses.
 fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
     let (store, now) = (&app.store, app.clock.now());
-    let chosen = read_chosen(store, form, now)?;
-    if let Chosen::Named(_, edit) = &chosen {
-        // What is wrong with the body is said before anything else.
-        read_named(edit.as_ref(), form)?;
-    }
-    let looked = form.iter().find(|(name, _)| name == "looked");
-    let asked = looked_at(field(form, "to"), field(form, "to_url"));
-    // Where one goes stands in the form beside it.
-    let is_one = matches!(&chosen, Chosen::Named(ids, _) if ids.len() == 1);
-    if !is_one && looked.is_some_and(|(_, looked)| *looked != asked) {
-        return Err(Error::misuse(
-            "that goes elsewhere than what was looked at; this is what would be sent now",
-        ));
-    }
-    match chosen {
+    match read_chosen(store, form, now)? {
         Chosen::Named(ids, edit) => {
+            // What is wrong with the body is said before anything else.
             let options = read_named(edit.as_ref(), form)?;
+            // Where one goes stands in the form beside it.
+            if ids.len() != 1 {
+                check_looked_at(form)?;
+            }
             let made = store.replay(ids, options, now)?;
             Ok(match made.as_slice() {
                 [one] => format!("/deliveries/{}", store.box_id().delivery(*one)),
                 _ => "/deliveries".to_owned(),
             })
         }
-        Chosen::Filtered(_, selection) if selection.is_empty() => Err(Error::misuse(
-            "choose deliveries first: by a filter, or by ticking them",
-        )),
         Chosen::Filtered(kind, selection) => {
+            check_looked_at(form)?;
+            if selection.is_empty() {
+                return Err(Error::misuse(
+                    "choose deliveries first: by a filter, or by ticking them",
+                ));
+            }
             let asked = read_filtered(kind, &selection, form)?;
             let go_on = until_deadline(app.clock.as_ref());
             let preview = store.preview_replay(&asked, go_on)?;
             let id = store.start_replay(asked, &preview, now)?;
             Ok(format!("/replays/{}", store.box_id().replay(id)))
         }
+    }
+}
+
+/// Checks that it goes where the preview that the form stands below said.
+fn check_looked_at(form: &[(String, String)]) -> Result<()> {
+    let looked = form.iter().find(|(name, _)| name == "looked");
+    let asked = looked_at(field(form, "to"), field(form, "to_url"));
+    match looked {
+        Some((_, looked)) if *looked != asked => Err(Error::misuse(
+            "that goes elsewhere than what was looked at; this is what would be sent now",
+        )),
+        _ => Ok(()),
     }
 }
 
