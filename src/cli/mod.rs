@@ -4,6 +4,7 @@
 //! stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
 mod alert;
+mod complete;
 mod delivery;
 mod demo;
 mod doctor;
@@ -31,8 +32,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use clap::{FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
@@ -186,7 +187,8 @@ enum Command {
     #[command(after_help = EXIT_CODES)]
     Completions {
         /// The shell
-        shell: clap_complete::Shell,
+        #[arg(value_parser = PossibleValuesParser::new(complete::shells()))]
+        shell: String,
     },
 }
 
@@ -240,6 +242,7 @@ impl Context {
 
 /// Runs the command in this process's arguments.
 pub fn run() -> ExitCode {
+    complete::complete();
     let matches = help::command().get_matches();
     let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     start_log(&arguments);
@@ -296,11 +299,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Move(arguments) => moving::run(context, &arguments),
         Command::Check(arguments) => upkeep::check(context, &arguments),
         Command::Salvage(arguments) => upkeep::salvage(context, &arguments),
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Arguments::command(), "hookbox", &mut script);
-            context.out.bytes(&script)
-        }
+        Command::Completions { shell } => context.out.bytes(&complete::script(&shell)?),
     }
 }
 
@@ -441,6 +440,8 @@ fn parse_size(text: &str) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]

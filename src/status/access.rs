@@ -7,7 +7,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq;
 use tiny_http::Request;
 
-use super::guard::header;
+use super::guard::{cookie, header};
 use super::login_session::{AGE_MAX, LoginSession, SessionKey, UNUSED_MAX};
 use super::role::Role;
 use crate::error::Result;
@@ -132,7 +132,7 @@ impl Access {
 
     /// The session of a request.
     fn session(&self, request: &Request, now: Timestamp) -> Option<LoginSession> {
-        let session = LoginSession::read(&self.session_key, cookie_of(request)?, now)?;
+        let session = LoginSession::read(&self.session_key, cookie(request, COOKIE)?, now)?;
         let ended = self.ended.lock().expect("no holder of the ends panics");
         (!ended.has(&session)).then_some(session)
     }
@@ -228,15 +228,6 @@ impl Access {
 /// Returns the client's address, as the gate reports it.
 fn client(request: &Request) -> &str {
     header(request, super::gate::CLIENT_HEADER).unwrap_or_default()
-}
-
-fn cookie_of(request: &Request) -> Option<&str> {
-    let cookies = header(request, "Cookie")?.split(';');
-    let pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
-    pairs
-        .filter(|(name, _)| *name == COOKIE)
-        .map(|(_, value)| value)
-        .next()
 }
 
 #[cfg(test)]

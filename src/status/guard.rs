@@ -143,6 +143,14 @@ impl Called<'_> {
     }
 }
 
+/// Returns the value of a cookie.
+pub(super) fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let cookies = header(request, "Cookie")?.split(';');
+    let mut pairs = cookies.filter_map(|pair| pair.trim().split_once('='));
+    let found = pairs.find(|(held, _)| *held == name);
+    found.map(|(_, value)| value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

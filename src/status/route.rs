@@ -9,8 +9,8 @@ use tiny_http::{Header, Method, Request, Response, StatusCode};
 use super::access::Denied;
 use super::api_requests;
 use super::gate::FORM_BYTES_MAX;
-use super::guard::{Refused, header};
-use super::page::{self, PageContext, Returned};
+use super::guard::{Refused, cookie, header};
+use super::page::{self, Language, PageContext, Returned};
 use super::reply::{Reply, status_of};
 use super::role::Role;
 use super::state::AppState;
@@ -106,7 +106,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
     }
     let trouble = app.store.trouble();
     let zone = crate::time::zone();
-    let texts = &page::ENGLISH;
+    let texts = language(request).texts();
     // What was just done is no condition of a list.
     let done = page::asked(query, "done");
     let query = page::without(query, "done");
@@ -201,6 +201,7 @@ fn for_everybody(app: &AppState, request: &mut Request, path: &str, query: &str)
             Some(trouble) => Reply::json(503, &json!({ "status": "not ready", "error": trouble })),
         },
         "/login" if app.access.is_needed() => login(app, request, query),
+        "/language" if *request.method() == Method::Post => choose_language(app, request),
         _ => return None,
     })
 }
@@ -210,8 +211,57 @@ fn icon(colour: &str) -> Reply {
     Reply::with_type(200, "image/svg+xml", drawn.into())
 }
 
+/// The cookie that keeps a reader's choice of a language.
+const LANGUAGE_COOKIE: &str = "hookbox_language";
+
+/// The language that the reader chose, or else the browser asks for.
+fn language(request: &Request) -> Language {
+    let chosen = cookie(request, LANGUAGE_COOKIE).and_then(Language::of_tag);
+    chosen.unwrap_or_else(|| {
+        Language::accepted(header(request, "Accept-Language").unwrap_or_default())
+    })
+}
+
+/// Keeps the choice of a language for a year, and leads back to the page where it was made.
+fn choose_language(app: &AppState, request: &mut Request) -> Reply {
+    let form = match read_form(app, request) {
+        Ok(Ok(form)) => form,
+        Ok(Err(refused)) => return refused,
+        Err(error) => return Reply::text(400, &error.chain()),
+    };
+    let Some(to) = Language::of_tag(field(&form, "to")) else {
+        return Reply::text(400, "no such language; choose one at the foot of a page");
+    };
+    // Of an address of this server, the path alone.
+    let page = header(request, "Referer")
+        .and_then(|from| from.parse::<http::Uri>().ok())
+        .and_then(|from| from.path_and_query().map(ToString::to_string))
+        .filter(|page| is_own(page));
+    let mut reply = Reply::see_other(page.unwrap_or_else(|| "/".to_owned()));
+    let cookie = format!(
+        "{LANGUAGE_COOKIE}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly",
+        to.tag()
+    );
+    reply.headers.push(("Set-Cookie", cookie));
+    reply
+}
+
+/// Whether an address is a path of this server.
+fn is_own(page: &str) -> bool {
+    page.starts_with('/')
+        && !page.starts_with("//")
+        && page
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+}
+
+fn field<'f>(form: &'f [(String, String)], name: &str) -> &'f str {
+    let found = form.iter().find(|(held, _)| held == name);
+    found.map(|(_, value)| value.as_str()).unwrap_or_default()
+}
+
 fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {
-    let (token, texts) = (app.guard.token(), &page::ENGLISH);
+    let (token, texts) = (app.guard.token(), language(request).texts());
     if *request.method() != Method::Post {
         let next = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "next");
         let next = next.map(|(_, next)| next.into_owned()).unwrap_or_default();
@@ -222,28 +272,21 @@ fn login(app: &AppState, request: &mut Request, query: &str) -> Reply {
         Ok(Err(refused)) => return refused,
         Err(error) => return Reply::text(400, &error.chain()),
     };
-    let field = |name: &str| {
-        let found = form.iter().find(|(held, _)| held == name);
-        found.map(|(_, value)| value.as_str()).unwrap_or_default()
-    };
-    let next = field("next");
-    let logged_in = app.access.log_in(request, field("secret"), app.moment());
+    let next = field(&form, "next");
+    let logged_in = app
+        .access
+        .log_in(request, field(&form, "secret"), app.moment());
     let (status, problem) = match logged_in {
         Ok(Ok(cookie)) => {
             // Redirect only to a page of this server.
-            let is_own = next.starts_with('/')
-                && !next.starts_with("//")
-                && next
-                    .bytes()
-                    .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
-            let mut reply = Reply::see_other(if is_own { next } else { "/" }.to_owned());
+            let mut reply = Reply::see_other(if is_own(next) { next } else { "/" }.to_owned());
             reply.headers.push(("Set-Cookie", cookie));
             return reply;
         }
         Ok(Err(Denied::Unknown)) => (401, texts.login.wrong.to_owned()),
         Ok(Err(Denied::Braked(wait))) => {
             let seconds = wait.as_secs() + 1;
-            (429, page::fill(texts.login.wait, &[("seconds", &seconds)]))
+            (429, texts.fill(texts.login.wait, &[("seconds", &seconds)]))
         }
         Err(error) => (500, error.chain()),
     };

@@ -432,9 +432,9 @@ fn a_person_sees_at_once_who_needs_them_and_mends_it_from_there() {
     });
     let browser = Browser::start();
     browser.open(&format!("{}/", served.status));
-    assert_eq!(browser.text("h1"), "Endpoints that need you: 3 of 5");
+    assert_eq!(browser.text("h1"), "3 of 5 endpoints need you");
     let title = browser.script("return document.title");
-    assert_eq!(title, "Endpoints that need you: 3 of 5 · hookbox");
+    assert_eq!(title, "3 of 5 endpoints need you · hookbox");
     let icon = "return document.querySelector('link[rel=icon]').getAttribute('href')";
     assert_eq!(browser.script(icon), "/icon-red.svg");
     // The worst comes first, and its cause.
@@ -452,7 +452,7 @@ fn a_person_sees_at_once_who_needs_them_and_mends_it_from_there() {
         "document.querySelector('.done') !== null",
     );
     assert_eq!(browser.text(".done"), "It is sent to again.");
-    assert_eq!(browser.text("h1"), "Endpoints that need you: 2 of 5");
+    assert_eq!(browser.text("h1"), "2 of 5 endpoints need you");
     // Not said again when the page is loaded again.
     assert_eq!(browser.url(), format!("{}/", served.status));
 }

@@ -1,8 +1,11 @@
 //! The command line: exit codes, JSON, bad input.
 
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::support::{Receiver, TestDb};
+use crate::support::{Receiver, TestDb, is_missing};
 
 fn fields(object: &Value) -> Vec<&str> {
     object
@@ -307,12 +310,68 @@ fn lists_are_newest_first_and_limited() {
 }
 
 #[test]
-fn completions_are_printed_for_each_shell() {
+fn a_shell_completes_commands_words_and_the_names_that_there_are() {
     let here = TestDb::new();
-    for shell in ["bash", "zsh", "fish"] {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let ran = here.run(&["completions", shell]);
-        assert!(ran.code == 0 && ran.text().contains("endpoint"), "{shell}");
+        assert!(ran.code == 0 && ran.text().contains("hookbox"), "{shell}");
     }
+    assert_eq!(here.run(&["completions", "cmd"]).code, 2);
+    if is_missing("bash", &["-c", "true"], "install bash") {
+        return;
+    }
+    here.add_gogs();
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
+    here.add_endpoint("chat", "http://127.0.0.1:9/", &[]);
+    here.json(&["alert", "add", "ops", "chat"]);
+    let program = Path::new(env!("CARGO_BIN_EXE_hookbox"));
+    // As bash does when the key is pressed after these words.
+    let completed = |db: &str, words: &[&str]| {
+        let script = r#"source <(hookbox completions bash)
+            COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMP_TYPE=9
+            _clap_complete_hookbox hookbox "${@: -1}" "${@: -2:1}"
+            printf '%s\n' "${COMPREPLY[@]}""#;
+        let path = std::env::var("PATH").unwrap();
+        let folder = program.parent().unwrap().to_str().unwrap();
+        let ran = Command::new("bash")
+            .args(["-c", script, "bash", "hookbox"])
+            .args(words)
+            .env("PATH", format!("{folder}:{path}"))
+            .env("HOOKBOX_DB", db)
+            .output()
+            .unwrap();
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    };
+    let db = here.db.to_str().unwrap();
+    let here_completed = |words: &[&str]| completed(db, words);
+    assert_eq!(here_completed(&["endpoint", "resu"]), "resume");
+    assert_eq!(here_completed(&["endpoint", "show", "c"]), "chat\nci");
+    assert_eq!(
+        here_completed(&["source", "show", ""]).lines().next(),
+        Some("gogs")
+    );
+    assert_eq!(here_completed(&["alert", "remove", "o"]), "ops");
+    assert_eq!(here_completed(&["replay", "--endpoint", "ch"]), "chat");
+    assert_eq!(here_completed(&["alert", "set", "ops", "--to", "ci"]), "ci");
+    assert_eq!(
+        here_completed(&["endpoint", "set", "ci", "--sources", "a,g"]),
+        "a,gogs"
+    );
+    assert_eq!(
+        here_completed(&["endpoint", "set", "ci", "--format", "sl"]),
+        "slack"
+    );
+    // A new name is nobody's.
+    assert_eq!(here_completed(&["endpoint", "add", "c"]), "");
+    // Another database, and one that is not there and does not come to be.
+    let words = ["--db", db, "endpoint", "hold", "ci"];
+    assert_eq!(completed("nowhere.db", &words), "ci");
+    let none = here.db.with_extension("none");
+    assert_eq!(
+        completed(none.to_str().unwrap(), &["endpoint", "hold", "c"]),
+        ""
+    );
+    assert!(!none.exists());
 }
 
 #[test]
@@ -362,10 +421,7 @@ fn a_reader_that_hangs_up_is_no_failure() {
         "'{}' completions bash | head -n 1",
         env!("CARGO_BIN_EXE_hookbox")
     );
-    let output = std::process::Command::new("sh")
-        .args(["-c", &script])
-        .output()
-        .unwrap();
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(
         output.stderr.is_empty(),
         "{}",

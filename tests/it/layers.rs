@@ -249,7 +249,7 @@ fn what_the_pages_say_stands_in_one_place() {
     assert!(is_said("Not found") && is_said("of them dead") && !is_said("badge {}"));
     let mut checked = 0;
     for path in sources(&root().join("status/page")) {
-        if path.ends_with("texts.rs") {
+        if path.components().any(|part| part.as_os_str() == "texts") {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();

@@ -31,6 +31,7 @@ mod gallery;
 mod handshakes;
 mod holds;
 mod hostile;
+mod languages;
 mod layers;
 mod messages;
 mod metrics;

@@ -43,13 +43,16 @@ fn pages_fit_a_phone_and_load_nothing_from_outside() {
         "/outages",
     ] {
         browser.open(&format!("{}{path}", served.status));
-        let overflow = browser.script(
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
-        );
-        assert!(
-            overflow.as_i64().unwrap() <= 0,
-            "{path} is {overflow} px too wide"
-        );
+        for language in ["fr", "ru", "zh-Hans", "en"] {
+            browser.click(&format!(".languages button[value='{language}']"));
+            let overflow = browser.script(
+                "return document.documentElement.scrollWidth - document.documentElement.clientWidth",
+            );
+            assert!(
+                overflow.as_i64().unwrap() <= 0,
+                "{path} is {overflow} px too wide in {language}"
+            );
+        }
         // Headers were shown one letter a line.
         let narrow = browser.script(
             "document.querySelectorAll('details').forEach(one => { one.open = true; }); return [...document.querySelectorAll('.headers th, .headers td')].filter(cell => cell.offsetWidth < 90 || cell.offsetHeight > 120).map(cell => cell.textContent)",
@@ -100,8 +103,11 @@ fn every_page_passes_the_accessibility_check() {
     let axe = std::fs::read_to_string(axe).unwrap();
     let (_here, served, _receiver) = lived_in();
     let browser = Browser::start();
-    for is_night in [false, true] {
+    browser.open(&format!("{}/", served.status));
+    // In the language with the longest words, too.
+    for (is_night, language) in [(false, "en"), (true, "en"), (false, "ru")] {
         browser.night(is_night);
+        browser.click(&format!(".languages button[value='{language}']"));
         for (_, path) in PAGES.iter().chain(&[("replays", "/replays")]) {
             browser.open(&format!("{}{path}", served.status));
             browser.script(
@@ -116,7 +122,7 @@ fn every_page_passes_the_accessibility_check() {
                 &format!("{}/execute/async", browser.session),
                 Some(&wanted),
             );
-            assert_eq!(found, json!([]), "{path}, at night: {is_night}");
+            assert_eq!(found, json!([]), "{path}, at night: {is_night}, {language}");
         }
     }
 }

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::context::PageContext;
 use super::frame::frame;
-use super::texts::fill;
 use crate::model::attempt::AttemptRecord;
 use crate::model::diff::{Diff, Line, Pair, Side, Whose};
 use crate::model::id::AttemptId;
@@ -22,7 +21,7 @@ pub(in crate::status) fn difference(
         let delivery = context.box_id.delivery(side.delivery.id);
         let (id, number) = (side.delivery.id.0, side.attempt.number);
         html! {
-            a href={ "/deliveries/" (delivery) } { (fill(t.attempt, &[("delivery", &id), ("attempt", &number)])) }
+            a href={ "/deliveries/" (delivery) } { (context.fill(t.attempt, &[("delivery", &id), ("attempt", &number)])) }
         }
     };
     let (a, b) = (name(a), name(b));
@@ -62,7 +61,7 @@ pub(super) fn choice_of_two(
                         @let id = context.box_id.attempt(attempt.id);
                         option value=(id) selected[attempt.id == chosen] {
                             "#" (attempt.number)
-                            @if !is_of_one { " " (fill(t.attempt, &[("delivery", &attempt.delivery.0), ("attempt", &attempt.number)])) }
+                            @if !is_of_one { " " (context.fill(t.attempt, &[("delivery", &attempt.delivery.0), ("attempt", &attempt.number)])) }
                             @if let Some(status) = attempt.status { " · " (status) }
                         }
                     }

@@ -9,7 +9,6 @@ use maud::{Markup, html};
 use super::context::PageContext;
 use super::json;
 use super::parts::size;
-use super::texts::fill;
 use crate::signature::gogs::signed_bytes;
 
 /// Most bytes of a body on a page; the whole body can be downloaded.
@@ -92,7 +91,7 @@ fn cut(context: &PageContext<'_>, shown: usize, whole: usize) -> Markup {
     let (shown, whole) = (shown as u64, whole as u64);
     html! {
         @if shown < whole {
-            p.dim { (fill(context.texts.body.cut, &[("shown", &size(shown)), ("whole", &size(whole))])) }
+            p.dim { (context.fill(context.texts.body.cut, &[("shown", &size(shown)), ("whole", &size(whole))])) }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use super::texts::fill;
 use crate::model::endpoint::Hour;
 use crate::store::OutageRecord;
 use crate::time::Timestamp;
@@ -150,7 +149,7 @@ fn bars(column: &Column, wide: i64, height: i64, most: i64, gap: i64) -> Markup 
 fn sums(context: &PageContext<'_>, columns: &[Column]) -> String {
     let delivered: i64 = columns.iter().map(|column| column.delivered).sum();
     let refused: i64 = columns.iter().map(|column| column.refused).sum();
-    fill(
+    context.fill(
         context.texts.words.last_day,
         &[("delivered", &delivered), ("refused", &refused)],
     )

@@ -1,12 +1,13 @@
 //! What every page needs besides its content: user, time, language, form token.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::Zoned;
 use jiff::tz::TimeZone;
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
-use super::texts::{Texts, fill};
+use super::texts::Texts;
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
@@ -44,6 +45,16 @@ pub(in crate::status) struct Returned<'a> {
 }
 
 impl PageContext<'_> {
+    /// Replaces the names in a text by values.
+    pub(super) fn fill(&self, text: &str, values: &[(&str, &dyn Display)]) -> String {
+        self.texts.fill(text, values)
+    }
+
+    /// Replaces the names in a text by markup.
+    pub(super) fn link_in(&self, text: &str, values: &[(&str, &dyn Render)]) -> Markup {
+        self.texts.link_in(text, values)
+    }
+
     /// Whether the form with this action was just refused.
     pub(super) fn is_returned(&self, action: &str) -> bool {
         self.returned
@@ -124,7 +135,7 @@ impl PageContext<'_> {
                 t.sunday,
             ];
             let at = usize::try_from(day.weekday().to_monday_zero_offset()).unwrap_or(0);
-            format!("{}, {day}", names[at])
+            self.fill(t.day, &[("weekday", &names[at]), ("date", &day)])
         }
     }
 
@@ -157,7 +168,7 @@ impl PageContext<'_> {
             3_600..86_400 => (t.hours, seconds / 3_600),
             _ => (t.days, seconds / 86_400),
         };
-        fill(text, &[("count", &count)])
+        self.fill(text, &[("count", &count)])
     }
 
     /// Returns how long ago or ahead a moment is, in the largest fitting unit: `3 min ago`, `in 2 h`.
@@ -172,8 +183,8 @@ impl PageContext<'_> {
         match (span.as_secs(), is_ahead) {
             (0, true) => t.soon.to_owned(),
             (0, false) => t.now.to_owned(),
-            (_, true) => fill(t.ahead, &[("span", &self.span(span))]),
-            (_, false) => fill(t.ago, &[("span", &self.span(span))]),
+            (_, true) => self.fill(t.ahead, &[("span", &self.span(span))]),
+            (_, false) => self.fill(t.ago, &[("span", &self.span(span))]),
         }
     }
 }
@@ -181,14 +192,14 @@ impl PageContext<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::status::page::ENGLISH;
+    use crate::status::page::Language;
 
     #[test]
     fn distances_read_well() {
         let now = Timestamp(1_000_000_000);
         let box_id = BoxId::new("0123456789".to_owned());
         let context = PageContext {
-            texts: &ENGLISH,
+            texts: Language::English.texts(),
             box_id: &box_id,
             now,
             zone: &TimeZone::UTC,

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use super::fields::choice;
+use super::fields::{choice, same};
 use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, with_place};
 use super::spans::{moments, spans};
-use super::texts::fill;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::settings::Listing;
 use crate::store::Directory;
@@ -45,7 +44,7 @@ pub(in crate::status) fn deliveries(
         @if view.rows.is_empty() {
             p.empty {
                 @match view.unknown_type {
-                    Some(name) => (fill(t.no_such_type, &[("name", &name)])),
+                    Some(name) => (context.fill(t.no_such_type, &[("name", &name)])),
                     None => (t.no_match),
                 }
             }
@@ -86,13 +85,12 @@ fn filters(
     asked: &dyn Fn(&str) -> String,
 ) -> Markup {
     let (t, words) = (&context.texts.deliveries, &context.texts.words);
-    let states: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
+    let said = |state: &State| (state.name(), context.texts.states.of(state.name()));
+    let states: Vec<(&str, &str)> = State::ALL.iter().map(said).collect();
     let endpoints = view.directory.endpoints().iter();
-    let endpoints: Vec<&str> = endpoints
-        .map(|endpoint| endpoint.set.name.as_str())
-        .collect();
+    let endpoints: Vec<(&str, &str)> = endpoints.map(|endpoint| same(&endpoint.set.name)).collect();
     let sources = view.directory.sources().iter();
-    let sources: Vec<&str> = sources.map(|source| source.name.as_str()).collect();
+    let sources: Vec<(&str, &str)> = sources.map(|source| same(&source.name)).collect();
     let any = Some(words.any);
     html! {
         (spans(context, "/deliveries", view.query))

@@ -6,8 +6,8 @@ use super::attempt::choice_of_two;
 use super::body::{body, text};
 use super::context::PageContext;
 use super::frame::frame;
+use super::overview::opens_at;
 use super::parts::{badge, button, copy, headers};
-use super::texts::{fill, link_in};
 use crate::model::attempt::{AttemptRecord, Outcome};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::{EndpointReport, Format};
@@ -35,7 +35,7 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
     let main = html! {
         div.heading #heading data-live {
             h1 { (view.delivery.summary) }
-            (badge(view.delivery.state, view.delivery.waiting(now)))
+            (badge(context, view.delivery.state, view.delivery.waiting(now)))
             @if context.may_change { (actions(context, view, &id)) }
         }
         div #answer data-live { (answer(context, view)) }
@@ -49,7 +49,7 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
         }
         @if let Some(request) = &view.request { (sent(context, view, request, &id)) }
         section #facts data-live {
-            h2 { (fill(t.title, &[("id", &view.delivery.id.0)])) }
+            h2 { (context.fill(t.title, &[("id", &view.delivery.id.0)])) }
             (facts(context, view))
         }
         section {
@@ -62,7 +62,7 @@ pub(in crate::status) fn delivery(context: &PageContext<'_>, view: &DeliveryView
     };
     frame(
         context,
-        &fill(t.title, &[("id", &view.delivery.id.0)]),
+        &context.fill(t.title, &[("id", &view.delivery.id.0)]),
         "/deliveries",
         &main,
     )
@@ -125,20 +125,20 @@ fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             @match delivery.state {
                 State::Delivered => {
                     @match delivery.status {
-                        Some(status) => (fill(t.delivered_with, &[("status", &status)])),
-                        None => (delivery.state),
+                        Some(status) => (context.fill(t.delivered_with, &[("status", &status)])),
+                        None => (context.texts.states.delivered),
                     }
                     @if let Some(reason) = reason { " · " (reason) }
                 }
-                State::Dead | State::Cancelled => (reason.unwrap_or(delivery.state.name())),
+                State::Dead | State::Cancelled => (reason.unwrap_or(context.texts.states.of(delivery.state.name()))),
                 State::Pending => {
                     @if let Some(due) = delivery.due {
                         @let text = if due <= context.now { t.due_since } else { t.next_try };
-                        (link_in(text, &[("when", &context.exact(due))]))
+                        (context.link_in(text, &[("when", &context.exact(due))]))
                     }
-                    @if let Some(reason) = reason { " · " (fill(t.refused_with, &[("reason", &reason)])) }
+                    @if let Some(reason) = reason { " · " (context.fill(t.refused_with, &[("reason", &reason)])) }
                     @if delivery.tries > 0 && let Some(most) = tries_max {
-                        " · " (fill(t.try_of, &[("tries", &delivery.tries), ("most", &most)]))
+                        " · " (context.fill(t.try_of, &[("tries", &delivery.tries), ("most", &most)]))
                     }
                 }
             }
@@ -188,7 +188,7 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             dd {
                 (delivery.tries)
                 @if delivery.state == State::Pending && let Some(report) = &view.endpoint {
-                    " " (fill(t.tries_of, &[("most", &report.endpoint.set.tries_max())]))
+                    " " (context.fill(t.tries_of, &[("most", &report.endpoint.set.tries_max())]))
                 }
             }
             dt { (t.made) } dd { (context.exact(delivery.created)) }
@@ -196,7 +196,7 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             @if let Some(settled) = delivery.settled { dt { (t.settled) } dd { (context.exact(settled)) } }
             @if let Some(error) = &delivery.when_error {
                 dt { (t.in_doubt) }
-                dd { (fill(t.when_failed, &[("error", error)])) }
+                dd { (context.fill(t.when_failed, &[("error", error)])) }
             }
             @if let Some(original) = delivery.replay_of {
                 dt { (t.replay_of) } dd { (link(&box_id.delivery(original))) }
@@ -204,15 +204,15 @@ fn facts(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             @if let Some(replay) = delivery.replay {
                 @let replay = box_id.replay(replay);
                 @let to_it = html! { a.mono href={ "/replays/" (replay) } { (replay) } };
-                dt { (t.made_for) } dd { (link_in(t.for_replay, &[("replay", &to_it)])) }
+                dt { (t.made_for) } dd { (context.link_in(t.for_replay, &[("replay", &to_it)])) }
             }
             @if let Some(by) = delivery.superseded_by {
                 dt { (t.superseded_by) }
-                dd { (link_in(t.got_through, &[("replay", &link(&box_id.delivery(by)))])) }
+                dd { (context.link_in(t.got_through, &[("replay", &link(&box_id.delivery(by)))])) }
             }
             @if !view.replays.is_empty() {
                 dt { (t.replayed_as) }
-                dd { @for replay in &view.replays { (link(&box_id.delivery(replay.id))) " " (badge(replay.state, None)) " " } }
+                dd { @for replay in &view.replays { (link(&box_id.delivery(replay.id))) " " (badge(context, replay.state, None)) " " } }
             }
         }
     }
@@ -235,27 +235,26 @@ fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
         @if let Some(hold) = hold {
             @let resume = html! { a href={ "/endpoints/" (delivery.endpoint) } { (t.resume) } };
             dt { (t.held) }
-            dd { (link_in(t.held_since, &[("when", &context.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
+            dd { (context.link_in(t.held_since, &[("when", &context.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
         }
         @if is_paced && let Some(until) = delivery.endpoint_waits.paced_until {
             dt { (t.waiting) }
-            dd { (link_in(t.paced, &[("when", &context.exact(until))])) }
+            dd { (context.link_in(t.paced, &[("when", &context.exact(until))])) }
         }
-        @if waiting == Some("window") {
-            @let reason = delivery.waiting_reason(box_id, now).unwrap_or_default();
+        @if waiting == Some("window") && let Some(opens) = delivery.opens(now) {
             dt { (t.waiting) }
-            dd { (fill(t.window, &[("reason", &reason)])) }
+            dd { (context.link_in(t.window, &[("opens", &opens_at(context, opens))])) }
         }
         @if is_in_order && let Some(first) = delivery.endpoint_waits.behind {
             @let first = box_id.delivery(first);
             @let to_it = html! { a.mono href={ "/deliveries/" (first) } { (first) } };
             dt { (t.waiting) }
-            dd { (link_in(t.in_order, &[("first", &to_it)])) }
+            dd { (context.link_in(t.in_order, &[("first", &to_it)])) }
         }
         @if let Some(outage) = outage {
             @let span = context.lasting(outage.since);
             dt { (t.waiting) }
-            dd { (fill(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &outage.error)])) }
+            dd { (context.fill(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &outage.error)])) }
         }
     }
 }
@@ -266,7 +265,7 @@ fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> 
     let open = index + 1 == view.attempts.len();
     let earlier = index.checked_sub(1).map(|index| &view.attempts[index]);
     let ms = |span: std::time::Duration| format!("{:.1} ms", span.as_micros() as f64 / 1000.0);
-    let timing = fill(
+    let timing = context.fill(
         t.timing,
         &[
             ("resolve", &ms(attempt.timing.resolve)),
@@ -284,7 +283,7 @@ fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> 
         details.attempt open[open] {
             summary {
                 "#" (attempt.number) " "
-                span class={ "badge " (class) } { (attempt.outcome) }
+                span class={ "badge " (class) } { (context.texts.states.of(&attempt.outcome.to_string())) }
                 @if let Some(status) = attempt.status { " " span.mono { (status) } }
                 " " (context.exact(attempt.started)) " " span.dim { (ms(attempt.timing.total)) }
             }
@@ -292,7 +291,7 @@ fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> 
             @if let Some(earlier) = earlier {
                 p {
                     a href={ "/attempts/" (context.box_id.attempt(earlier.id)) "/diff/" (context.box_id.attempt(attempt.id)) } {
-                        (fill(t.compare, &[("number", &earlier.number)]))
+                        (context.fill(t.compare, &[("number", &earlier.number)]))
                     }
                 }
             }

@@ -7,11 +7,10 @@ use serde_json::Value;
 
 use super::chart::of_all;
 use super::context::PageContext;
-use super::fields::{self, Held, capital, form, name, settings};
+use super::fields::{self, Held, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{button, delivery_table, size};
-use super::texts::{fill, link_in};
 use crate::model::connection::Auth;
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
@@ -56,7 +55,7 @@ pub(in crate::status) struct EndpointView {
 pub(in crate::status) fn endpoint(context: &PageContext<'_>, view: &EndpointView) -> String {
     let report = &view.report;
     let t = &context.texts.endpoints;
-    let title = fill(
+    let title = context.fill(
         context.texts.endpoints.title_of_one,
         &[("name", &report.endpoint.set.name)],
     );
@@ -145,7 +144,7 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
             dd {
                 a href=(list("pending")) { (report.pending) }
                 @if let Some(due) = report.oldest_due {
-                    " " span.dim { (link_in(t.oldest_due, &[("when", &context.exact(due))])) }
+                    " " span.dim { (context.link_in(t.oldest_due, &[("when", &context.exact(due))])) }
                 }
             }
             dt { (t.delivered) } dd { a href=(list("delivered")) { (report.delivered) } }
@@ -157,6 +156,10 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
                 }
             }
             dt { (t.superseded) } dd { a href={ (list("dead")) "&superseded=true" } { (report.superseded) } }
+            @if report.when_errors > 0 {
+                dt { (context.texts.delivery.in_doubt) }
+                dd { (context.fill(context.texts.overview.when_failed, &[("count", &report.when_errors)])) }
+            }
         }
     }
 }
@@ -169,7 +172,7 @@ fn set_to(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
         dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
                 @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(context, value) {
-                    dt { (capital(&setting.replace('_', " "))) } dd.mono { (text) }
+                    dt { (context.texts.label_of(setting)) } dd.mono { (text) }
                 }
             }
             @if let Some(template) = report.endpoint.set.format.template() {
@@ -180,7 +183,8 @@ fn set_to(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 }
 
 /// Fields that are not settings; the endpoint's state is shown above.
-const COUNTED: [&str; 18] = [
+const COUNTED: [&str; 19] = [
+    "when_errors",
     "last_delivered_at",
     "warnings",
     "name",

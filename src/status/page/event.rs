@@ -6,7 +6,6 @@ use super::body::body;
 use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{copy, delivery_table, headers, table};
-use super::texts::fill;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
 use crate::store::Unowed;
@@ -32,7 +31,7 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
             dt { (t.typed) }
             dd {
                 (event.event_type)
-                @if let Some(original) = &event.original_type { " " span.dim { (fill(t.sent_as, &[("name", original)])) } }
+                @if let Some(original) = &event.original_type { " " span.dim { (context.fill(t.sent_as, &[("name", original)])) } }
             }
             @if let Some(problem) = &event.problem { dt { (t.problem) } dd { (problem) } }
             @if let Some(branch) = &event.facts.branch { dt { (t.branch) } dd { (branch) } }
@@ -72,7 +71,7 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
     };
     frame(
         context,
-        &fill(t.title, &[("id", &event.id.0)]),
+        &context.fill(t.title, &[("id", &event.id.0)]),
         "/events",
         &main,
     )

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::context::PageContext;
+use super::texts::Language;
 use crate::model::settings::{FORMATS, Kind, Setting};
 
 /// Makes a form, with the token that proves that a page of this server sent it.
@@ -26,23 +27,28 @@ pub(super) fn name(context: &PageContext<'_>, action: &str, example: &str) -> Ma
     }
 }
 
-/// Makes a choice among words; `none` is the label of the empty choice, if there is one.
+/// A word that is its own label.
+pub(super) fn same(word: &str) -> (&str, &str) {
+    (word, word)
+}
+
+/// Makes a choice among words, each with its label; `none` is the label of the empty choice, if there is one.
 pub(super) fn choice(
     label: &str,
     name: &str,
     none: Option<&str>,
-    options: &[&str],
+    options: &[(&str, &str)],
     chosen: &str,
 ) -> Markup {
     // The query may still name an endpoint or source that was removed.
-    let foreign = !chosen.is_empty() && !options.contains(&chosen);
+    let foreign = !chosen.is_empty() && !options.iter().any(|(word, _)| *word == chosen);
     html! {
         label {
             span { (label) }
             select name=(name) {
                 @if let Some(none) = none { option value="" { (none) } }
-                @for option in options {
-                    option value=(option) selected[*option == chosen] { (option) }
+                @for (word, label) in options {
+                    option value=(word) selected[*word == chosen] { (label) }
                 }
                 @if foreign { option value=(chosen) selected { (chosen) } }
             }
@@ -164,7 +170,7 @@ fn groups(
                 div.settings { @for one in group { (show(one)) } }
             } @else {
                 details.group open[group.iter().any(is_filled)] {
-                    summary { (heading) }
+                    summary { (context.texts.heading(heading)) }
                     div.settings { @for one in group { (show(one)) } }
                 }
             }
@@ -219,10 +225,8 @@ fn setting(
     );
     let is_wrong = problem.is_some();
     let told_by = is_wrong.then_some(told.as_str());
-    let label = match setting.name {
-        "url" => "URL".to_owned(),
-        name => capital(&name.replace('_', " ")),
-    };
+    let texts = context.texts;
+    let (label, default) = (texts.label(setting), texts.default_of(setting));
     let words: Option<&[&str]> = match setting.kind {
         Kind::Choice(words) => Some(words),
         Kind::Format => Some(&FORMATS),
@@ -241,7 +245,7 @@ fn setting(
                 @match (setting.kind, words) {
                     (_, Some(words)) => select id=(id) name=(setting.name) autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by] {
                         @let usual = words.contains(&setting.default);
-                        @if !usual { option value="" { (if setting.default.is_empty() { context.texts.words.dash } else { setting.default }) } }
+                        @if !usual { option value="" { (if default.is_empty() { texts.words.dash } else { default }) } }
                         @for word in words { option value=(word) selected[*word == value || value.is_empty() && *word == setting.default] { (word) } }
                         @if !value.is_empty() && !words.contains(&value) { option value=(value) selected { (value) } }
                     },
@@ -250,18 +254,12 @@ fn setting(
                         input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
                         @if setting.name == "secret" { (draw(context, &id)) }
                     },
-                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(setting.default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
+                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
-            @if let Some(problem) = problem { strong.again id=(told) { (problem) } }
+            @if let Some(problem) = problem { strong.again id=(told) lang=(Language::English.tag()) { (problem) } }
             @if is_lost { strong.again { (context.texts.words.type_again) } }
-            small { (setting.help) }
+            small { (texts.help(setting)) }
         }
     }
-}
-
-pub(super) fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    first.into_iter().chain(letters).collect()
 }

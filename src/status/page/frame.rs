@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::context::PageContext;
-use super::texts::{Texts, fill};
+use super::texts::{Language, Texts};
 
 /// Puts a page into its frame; `here` is its path in the navigation.
 pub(super) fn frame(context: &PageContext<'_>, title: &str, here: &str, main: &Markup) -> String {
@@ -49,12 +49,12 @@ pub(super) fn frame_with_icon(
         }
         main #main data-from=[context.returned.and_then(|returned| returned.page)] {
             @if let Some(trouble) = context.trouble {
-                p.problem role="alert" { (fill(t.trouble, &[("why", &trouble)])) }
+                p.problem role="alert" { (context.fill(t.trouble, &[("why", &trouble)])) }
             }
             // Shown by the script.
             p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = context.returned {
-                p.problem #problem role="alert" { (returned.problem) }
+                p.problem #problem role="alert" lang=(Language::English.tag()) { (returned.problem) }
             }
             @if let Some(done) = context.done {
                 p.done role="status" { (done) }
@@ -62,14 +62,28 @@ pub(super) fn frame_with_icon(
             (main)
         }
         footer {
-            (fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION")), ("zone", &context.zone_name())]))
+            (context.fill(t.footer, &[("version", &env!("CARGO_PKG_VERSION")), ("zone", &context.zone_name())]))
             @if !context.may_change { " · " (t.looks_only) }
             // Shown by the script, which also listens to keys; without the script there are no keys.
             " " button.quiet.small #keys-open type="button" hidden { (t.keys) }
+            (languages(context.texts, context.token))
         }
         (keys(context))
     };
     whole(context.texts, title, Some(icon), &inside)
+}
+
+/// Makes the choice of a language, which a cookie keeps.
+pub(super) fn languages(texts: &Texts, form_token: &str) -> Markup {
+    html! {
+        form.languages method="post" action="/language" aria-label=(texts.frame.languages) {
+            input type="hidden" name="token" value=(form_token);
+            @for language in Language::ALL {
+                @let is_this = language == texts.language;
+                button.quiet.small type="submit" name="to" value=(language.tag()) lang=(language.tag()) aria-current=[is_this.then_some("true")] { (language.own_name()) }
+            }
+        }
+    }
 }
 
 /// Makes a whole HTML document.
@@ -79,12 +93,12 @@ pub(super) fn whole(texts: &Texts, title: &str, live: Option<&str>, inside: &Mar
     let t = &texts.frame;
     html! {
         (DOCTYPE)
-        html lang=(t.language) {
+        html lang=(texts.language.tag()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (fill(t.title, &[("page", &title)])) }
+                title { (texts.fill(t.title, &[("page", &title)])) }
                 link rel="stylesheet" href="/style.css";
                 link rel="icon" href=(live.unwrap_or(ICON)) type="image/svg+xml";
                 @if live.is_some() { script src="/live.js" defer {} }
@@ -155,9 +169,11 @@ pub(in crate::status) fn problem(context: &PageContext<'_>, status: u16, text: &
         503 => t.not_now,
         _ => t.other,
     };
+    // What may not be done is told in the reader's language, errors in that of the API.
+    let lang = (status != 403).then_some(Language::English.tag());
     let main = html! {
         h1 { (title) }
-        p.problem role="alert" { (text) }
+        p.problem role="alert" lang=[lang] { (text) }
         p { a href="/" { (context.texts.words.back) } }
     };
     frame(context, title, "", &main)

@@ -2,8 +2,8 @@
 
 use maud::html;
 
-use super::frame::whole;
-use super::texts::{Texts, link_in};
+use super::frame::{languages, whole};
+use super::texts::Texts;
 
 /// Makes the login form; `next` is the page to show after the login.
 pub(in crate::status) fn login(
@@ -27,7 +27,8 @@ pub(in crate::status) fn login(
                 }
                 button type="submit" { (t.go) }
             }
-            p.dim { (link_in(t.where_it_is, &[("option", &option)])) }
+            p.dim { (texts.link_in(t.where_it_is, &[("option", &option)])) }
+            (languages(texts, form_token))
         }
     };
     whole(texts, t.title, None, &inside)

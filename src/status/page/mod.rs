@@ -1,7 +1,7 @@
 //! The pages, one file each, and the frame around them.
 //!
 //! Pure: a page gets what it shows and a [`PageContext`], and returns HTML. maud escapes every value. The
-//! words of the pages are in `texts`.
+//! words of the pages are in `texts`, in four languages.
 
 mod alerts;
 mod attempt;
@@ -43,7 +43,7 @@ pub(super) use parts::{asked, without};
 pub(super) use preview::{Chosen, Edit, NewReplayView, looked_at, new_replay};
 pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};
-pub(super) use texts::{ENGLISH, fill};
+pub(super) use texts::Language;
 pub(super) use verdict::Judged;
 
 /// The only style sheet.

@@ -8,7 +8,6 @@ use super::chart::{last_day, of_all};
 use super::context::PageContext;
 use super::frame::frame_with_icon;
 use super::parts::{delivery_table, size, table};
-use super::texts::{fill, link_in};
 use super::verdict::{Judged, again, colour, lines, verdict};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::{EndpointReport, Hour};
@@ -17,6 +16,7 @@ use crate::model::source::SourceReport;
 use crate::model::standing::{Ended, Standing};
 use crate::model::stats::Stats;
 use crate::store::OutageRecord;
+use crate::time::Timestamp;
 
 pub(in crate::status) struct OverviewView {
     pub(in crate::status) stats: Stats,
@@ -40,7 +40,7 @@ pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView
         div #verdict data-live { h1 class={ "verdict " (colour) } { (verdict_text) } }
         section #endpoints data-live aria-label=(names.endpoints) {
             @if view.endpoints.is_empty() {
-                p.empty { (link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
+                p.empty { (context.link_in(t.no_endpoints, &[("command", &add("hookbox endpoint add NAME URL"))])) }
             } @else {
                 (lines(context, &view.endpoints))
                 (again(context, &view.endpoints))
@@ -59,7 +59,7 @@ pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView
         section #sources data-live {
             h2 { (names.sources) }
             @if view.sources.is_empty() {
-                p.empty { (link_in(t.no_sources, &[("command", &add("hookbox source add gogs --kind gogs --secret -"))])) }
+                p.empty { (context.link_in(t.no_sources, &[("command", &add("hookbox source add gogs --kind gogs --secret -"))])) }
             } @else {
                 (sources(context, &view.sources))
             }
@@ -108,12 +108,12 @@ fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
                     span.number { (day.delivered) }
                     span { (t.delivered_in_a_day) }
                 }
-                span.dim { (fill(t.in_a_week, &[("count", &week.delivered)])) }
+                span.dim { (context.fill(t.in_a_week, &[("count", &week.delivered)])) }
             }
             li {
                 span.number { (day.refused) }
                 span { (t.refused_in_a_day) }
-                span.dim { (fill(t.in_a_week, &[("count", &week.refused)])) }
+                span.dim { (context.fill(t.in_a_week, &[("count", &week.refused)])) }
             }
             li.dead[stats.dead > 0] {
                 a href="/deliveries?state=dead" {
@@ -124,7 +124,7 @@ fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
             li {
                 span.number { (stats.events) }
                 span { (t.events_kept) }
-                span.dim { (fill(t.on_disk, &[("size", &size(stats.db_bytes))])) }
+                span.dim { (context.fill(t.on_disk, &[("size", &size(stats.db_bytes))])) }
             }
             @if stats.outbox > 0 {
                 li.pending { span.number { (stats.outbox) } span { (t.outbox) } }
@@ -144,7 +144,7 @@ fn time_left(context: &PageContext<'_>, pending: i64, delivered: i64) -> String 
     let seconds = pending.saturating_mul(minutes) * 60 / delivered;
     let span = context.span(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
     let rate = delivered * 60 / minutes;
-    fill(t.time_left, &[("rate", &rate), ("span", &span)])
+    context.fill(t.time_left, &[("rate", &rate), ("span", &span)])
 }
 
 /// The nodes of a database on a server, and who sends to what.
@@ -181,7 +181,7 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
                     @if row.endpoint.set.gets_only_replays { div.reason { (t.only_replays) } }
                     @if !filters.is_empty() { div.reason title=(filters) { (filters) } }
                     @if row.when_errors > 0 && row.endpoint.set.filters.when.is_some() {
-                        div.reason { (fill(t.when_failed, &[("count", &row.when_errors)])) }
+                        div.reason { (context.fill(t.when_failed, &[("count", &row.when_errors)])) }
                     }
                 }
                 td.mono data-label=(t.url) { (row.endpoint.set.shown_url()) }
@@ -196,7 +196,7 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
                 td data-label=(t.pending) {
                     (row.pending)
                     @if let Some(due) = row.oldest_due {
-                        " " span.dim { (link_in(t.due, &[("when", &context.moment(due))])) }
+                        " " span.dim { (context.link_in(t.due, &[("when", &context.moment(due))])) }
                     }
                 }
                 td data-label=(t.delivered) { a href={ "/deliveries?endpoint=" (name) "&state=delivered" } { (row.delivered) } }
@@ -223,14 +223,15 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
 /// Shows whether an endpoint is reached, or why nothing is sent to it now.
 pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
     let (t, words) = (&context.texts.overview, &context.texts.words);
+    let states = &context.texts.states;
     let waits = |badge: &str, why: &str| {
         html! { span.badge.waiting { (badge) } " " (why) }
     };
     match row.standing(context.now) {
         Standing::Held(hold) => {
             let span = context.lasting(hold.since);
-            let why = fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
-            waits(t.held, &why)
+            let why = context.fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
+            waits(states.held, &why)
         }
         Standing::Offline(outage) => {
             let values: [(&str, &dyn std::fmt::Display); 3] = [
@@ -238,30 +239,36 @@ pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup
                 ("probes", &outage.probes),
                 ("error", &outage.error),
             ];
-            waits(t.offline, &fill(t.offline_for, &values))
+            waits(states.offline, &context.fill(t.offline_for, &values))
         }
         Standing::Refuses { lasting } => match row.last_delivered {
             Some(at) => html! {
                 span.badge.dead { (t.refuses) } " "
-                (link_in(context.texts.verdict.last_took, &[("when", &context.moment(at))]))
+                (context.link_in(context.texts.verdict.last_took, &[("when", &context.moment(at))]))
             },
             None => html! {
                 span.badge.dead { (t.refuses) } " "
-                (fill(t.refuses_for, &[("span", &context.span(lasting))]))
+                (context.fill(t.refuses_for, &[("span", &context.span(lasting))]))
             },
         },
         Standing::Closed { opens } => html! {
-            span.badge.waiting { (t.window) } " "
-            @match opens {
-                Some(until) => (link_in(t.opens, &[("when", &context.moment(until))])),
-                None => (t.never_opens),
-            }
+            span.badge.waiting { (states.window) } " "
+            (opens_at(context, opens))
         },
         Standing::Paced { until } => html! {
-            span.badge.waiting { (t.pace) } " " (link_in(t.more_at, &[("when", &context.moment(until))]))
+            span.badge.waiting { (states.pace) } " " (context.link_in(t.more_at, &[("when", &context.moment(until))]))
         },
         Standing::Unused => html! { (words.dash) },
         Standing::Fine => html! { (words.yes) },
+    }
+}
+
+/// Tells when a window opens, if it ever does.
+pub(super) fn opens_at(context: &PageContext<'_>, opens: Option<Timestamp>) -> Markup {
+    let t = &context.texts.overview;
+    match opens {
+        Some(until) => context.link_in(t.opens, &[("when", &context.moment(until))]),
+        None => html! { (t.never_opens) },
     }
 }
 
@@ -286,7 +293,7 @@ pub(super) fn sources(context: &PageContext<'_>, rows: &[SourceReport]) -> Marku
                 td data-label=(t.refused) {
                     a href={ "/sources/" (name) } { (row.refusals) }
                     @if let Some((at, reason)) = row.refuses() {
-                        " " span.again { (fill(t.refused_last, &[("reason", reason)])) " " (context.moment(*at)) }
+                        " " span.again { (context.fill(t.refused_last, &[("reason", reason)])) " " (context.moment(*at)) }
                     }
                 }
             }

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use super::texts::{fill, link_in};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::header::{Header, holds_secret};
 use crate::time::Timestamp;
@@ -20,7 +19,7 @@ pub(super) fn looked_back(context: &PageContext<'_>, to: Option<Timestamp>) -> M
     let text = context.texts.words.looked_back;
     html! {
         @if let Some(to) = to {
-            p.dim { (link_in(text, &[("when", &context.moment(to))])) }
+            p.dim { (context.link_in(text, &[("when", &context.moment(to))])) }
         }
     }
 }
@@ -46,10 +45,11 @@ pub(super) fn with_place(query: &str, name: &str, place: Option<&str>) -> String
 }
 
 /// Shows a state as a coloured word; colour is never the only sign.
-pub(super) fn badge(state: State, waiting: Option<&str>) -> Markup {
+pub(super) fn badge(context: &PageContext<'_>, state: State, waiting: Option<&str>) -> Markup {
+    let t = &context.texts.states;
     html! {
-        span class={ "badge " (state.name()) } { (state.name()) }
-        @if let Some(why) = waiting { " " span.badge.waiting { (why) } }
+        span class={ "badge " (state.name()) } { (t.of(state.name())) }
+        @if let Some(why) = waiting { " " span.badge.waiting { (t.of(why)) } }
     }
 }
 
@@ -143,7 +143,7 @@ pub(super) fn copy(context: &PageContext<'_>, text: &str) -> Markup {
 
 /// Shows a progress bar, with the figures beside it.
 pub(super) fn progress(context: &PageContext<'_>, done: i64, total: i64, label: &str) -> Markup {
-    let said = fill(
+    let said = context.fill(
         context.texts.words.done_of,
         &[("done", &done), ("total", &total)],
     );
@@ -212,12 +212,12 @@ fn delivery_row(
                 td.choose {
                     @if row.state != State::Pending {
                         input type="checkbox" name="id" value=(id) form=(form)
-                            aria-label=(fill(t.choose_one, &[("number", &row.id.0)]));
+                            aria-label=(context.fill(t.choose_one, &[("number", &row.id.0)]));
                     }
                 }
             }
             td.state {
-                (badge(row.state, row.waiting(now)))
+                (badge(context, row.state, row.waiting(now)))
                 @if let Some(status) = row.status { " " span.mono { (status) } }
                 @if let Some(by) = row.superseded_by {
                     " " a.badge.delivered href={ "/deliveries/" (box_id.delivery(by)) } { (t.is_superseded) }

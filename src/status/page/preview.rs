@@ -1,12 +1,11 @@
 //! The preview of a replay, and the form that starts it.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use super::context::PageContext;
-use super::fields::choice;
+use super::fields::{choice, same};
 use super::frame::frame;
 use super::parts::{progress, size, table};
-use super::texts::{fill, link_in};
 use crate::model::id::DeliveryId;
 use crate::model::replay::ReplayKind;
 use crate::model::settings::Selection;
@@ -54,20 +53,20 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
     let t = &context.texts.replays;
     let list = html! { a href="/deliveries" { (t.the_list) } };
     let of = match &view.chosen {
-        Chosen::Named(ids, _) => fill(t.of_named, &[("count", &ids.len())]),
+        Chosen::Named(ids, _) => context.fill(t.of_named, &[("count", &ids.len())]),
         Chosen::Filtered(kind, what) => {
             let text = match kind {
                 ReplayKind::Replay => t.of,
                 ReplayKind::Recover => t.recover_of,
                 ReplayKind::Backfill => t.backfill_of,
             };
-            fill(text, &[("what", what)])
+            context.fill(text, &[("what", what)])
         }
     };
     let main = html! {
         h1 { (t.new_title) }
         @match &view.preview {
-            None => p.empty { (link_in(t.choose_first, &[("list", &list)])) },
+            None => p.empty { (context.link_in(t.choose_first, &[("list", &list)])) },
             Some(preview) => {
                 p { (of) }
                 (what(context, preview))
@@ -121,7 +120,7 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
                 }
             }
             div.buttons {
-                button #start type="submit" disabled[is_empty] { (fill(t.send, &[("count", &preview.deliveries)])) }
+                button #start type="submit" disabled[is_empty] { (context.fill(t.send, &[("count", &preview.deliveries)])) }
                 button.quiet #look-again type="submit" formaction="/replays/new" { (t.look_again) }
             }
         }
@@ -130,7 +129,7 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
 
 fn to(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
     let t = &context.texts.replays;
-    let endpoints: Vec<&str> = view.endpoints.iter().map(String::as_str).collect();
+    let endpoints: Vec<(&str, &str)> = view.endpoints.iter().map(|name| same(name)).collect();
     html! {
         (choice(t.to, "to", Some(t.each_own), &endpoints, view.field("to")))
         label {
@@ -163,8 +162,8 @@ fn body(context: &PageContext<'_>, view: &NewReplayView, edit: &Edit) -> Markup 
             summary { (t.edit) }
             p.dim { (t.edit_told) }
             @match edit {
-                Edit::Secret => p { (link_in(t.edit_secret, &[("command", &command)])) },
-                Edit::Not => p { (link_in(t.edit_long, &[("command", &command)])) },
+                Edit::Secret => p { (context.link_in(t.edit_secret, &[("command", &command)])) },
+                Edit::Not => p { (context.link_in(t.edit_long, &[("command", &command)])) },
                 Edit::Text(held) => {
                     label {
                         span { (t.new_body) }
@@ -198,8 +197,8 @@ fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
                 }
                 td data-label=(t.now) {
                     @match &endpoint.stopped {
-                        Some(Stopped::Held(reason)) => (fill(t.held, &[("reason", reason)])),
-                        Some(Stopped::Offline(error)) => (fill(t.offline, &[("error", error)])),
+                        Some(Stopped::Held(reason)) => (context.fill(t.held, &[("reason", reason)])),
+                        Some(Stopped::Offline(error)) => (context.fill(t.offline, &[("error", error)])),
                         Some(Stopped::Removed) => (t.removed),
                         None => (dash),
                     }
@@ -209,11 +208,16 @@ fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
     };
     let columns = [t.endpoint, t.count, t.size, t.had, t.takes, t.now];
     let most = preview.days.iter().map(|(_, count)| *count).max();
-    let in_all: [(&str, &dyn std::fmt::Display); 2] =
-        [("size", &bytes(preview.bytes)), ("had", &preview.had)];
+    let count = context.fill(t.deliveries, &[("count", &preview.deliveries)]);
+    let count = html! { strong { (count) } };
+    let in_all: [(&str, &dyn Render); 3] = [
+        ("deliveries", &count),
+        ("size", &bytes(preview.bytes)),
+        ("had", &preview.had),
+    ];
     html! {
         p #preview {
-            strong { @if preview.deliveries == 1 { (t.delivery) } @else { (fill(t.deliveries, &[("count", &preview.deliveries)])) } } ", " (fill(t.in_all, &in_all))
+            (context.link_in(t.in_all, &in_all))
             @if !preview.is_whole { " " (t.may_be_more) }
         }
         @if preview.deliveries > 0 {

@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{button, progress, table};
-use super::texts::{fill, link_in};
 use crate::model::delivery::State;
 use crate::model::replay::{ReplayRecord, ReplayState};
 
@@ -15,8 +14,8 @@ pub(in crate::status) fn replays(context: &PageContext<'_>, records: &[ReplayRec
         @for record in records {
             @let id = context.box_id.replay(record.id);
             tr {
-                td data-label=(t.replay) { a.mono href={ "/replays/" (id) } { "#" (record.id.0) } " " (record.asked.kind) }
-                td data-label=(t.state) { (state(record.state)) }
+                td data-label=(t.replay) { a.mono href={ "/replays/" (id) } { "#" (record.id.0) } " " (context.texts.states.of(&record.asked.kind.to_string())) }
+                td data-label=(t.state) { (state(context, record.state)) }
                 td data-label=(t.what) { (record.asked.selection) }
                 td data-label=(t.to) { (to(context, record)) }
                 td data-label=(t.progress) { (bar(context, record)) }
@@ -28,7 +27,7 @@ pub(in crate::status) fn replays(context: &PageContext<'_>, records: &[ReplayRec
     let columns = [t.replay, t.state, t.what, t.to, t.progress, t.asked];
     let main = html! {
         h1 { (t.title) }
-        p.dim { (link_in(t.told, &[("list", &list)])) }
+        p.dim { (context.link_in(t.told, &[("list", &list)])) }
         div #replays data-live {
             @if records.is_empty() { p.empty { (words.none_yet) } } @else { (table(&columns, &rows)) }
         }
@@ -36,14 +35,14 @@ pub(in crate::status) fn replays(context: &PageContext<'_>, records: &[ReplayRec
     frame(context, t.title, "/replays", &main)
 }
 
-fn state(state: ReplayState) -> Markup {
+fn state(context: &PageContext<'_>, state: ReplayState) -> Markup {
     let class = match state {
         ReplayState::Running => "pending",
         ReplayState::Paused => "waiting",
         ReplayState::Done => "delivered",
         ReplayState::Cancelled => "cancelled",
     };
-    html! { span class={ "badge " (class) } { (state) } }
+    html! { span class={ "badge " (class) } { (context.texts.states.of(&state.to_string())) } }
 }
 
 fn to(context: &PageContext<'_>, record: &ReplayRecord) -> String {
@@ -60,8 +59,8 @@ fn bar(context: &PageContext<'_>, record: &ReplayRecord) -> Markup {
     let dead = record.count(State::Dead);
     html! {
         (progress(context, done, total, t.settled))
-        div.dim { (fill(t.settled_of, &[("done", &done), ("total", &total)])) }
-        @if dead > 0 { span.badge.dead { (fill(t.dead, &[("count", &dead)])) } }
+        div.dim { (context.fill(t.settled_of, &[("done", &done), ("total", &total)])) }
+        @if dead > 0 { span.badge.dead { (context.fill(t.dead, &[("count", &dead)])) } }
     }
 }
 
@@ -70,14 +69,14 @@ pub(in crate::status) fn replay(context: &PageContext<'_>, record: &ReplayRecord
     let id = context.box_id.replay(record.id);
     let path = |verb: &str| format!("/replays/{id}/{verb}");
     let list = |state: &str| format!("/deliveries?replay={id}&state={state}");
-    let made = fill(
+    let made = context.fill(
         words.done_of,
         &[("done", &record.made), ("total", &record.total())],
     );
     let main = html! {
         div.heading #heading data-live {
-            h1 { (fill(t.title_of_one, &[("id", &id)])) }
-            div #state { (state(record.state)) }
+            h1 { (context.fill(t.title_of_one, &[("id", &id)])) }
+            div #state { (state(context, record.state)) }
             @if context.may_change && !record.state.is_over() {
                 div.actions {
                     @if record.state == ReplayState::Running {
@@ -107,12 +106,12 @@ pub(in crate::status) fn replay(context: &PageContext<'_>, record: &ReplayRecord
             @if let Some(rate) = &record.asked.rate { dt { (t.rate) } dd { (rate) } }
             @if record.asked.has_new_ids { dt { (t.ids) } dd { (t.new_ids) } }
             dt { (t.asked) }
-            dd { (link_in(t.asked_by, &[("when", &context.exact(record.created)), ("who", &record.asked.asked_by)])) }
+            dd { (context.link_in(t.asked_by, &[("when", &context.exact(record.created)), ("who", &record.asked.asked_by)])) }
         }
     };
     frame(
         context,
-        &fill(t.title_of_one, &[("id", &record.id.0)]),
+        &context.fill(t.title_of_one, &[("id", &record.id.0)]),
         "/replays",
         &main,
     )

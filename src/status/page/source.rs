@@ -6,11 +6,10 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::context::PageContext;
-use super::fields::{self, Held, choice, form, name, settings};
+use super::fields::{self, Held, choice, form, name, same, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{copy, headers};
-use super::texts::{fill, link_in};
 use crate::model::kind::SourceKind;
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::SOURCE_SETTINGS;
@@ -20,7 +19,10 @@ use crate::model::source::{SenderKind, Source, SourceReport};
 pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceReport]) -> String {
     const ACTION: &str = "/sources";
     let (t, words) = (&context.texts.sources, &context.texts.words);
-    let kinds = SenderKind::names();
+    let kinds = SenderKind::names()
+        .into_iter()
+        .map(same)
+        .collect::<Vec<_>>();
     let kind = context.typed(ACTION, "kind").unwrap_or_default();
     let fields = html! {
         (name(context, ACTION, "gogs"))
@@ -48,7 +50,7 @@ pub(in crate::status) fn source(
 ) -> String {
     let t = &context.texts.sources;
     let source = &report.source;
-    let title = fill(t.title_of_one, &[("name", &source.name)]);
+    let title = context.fill(t.title_of_one, &[("name", &source.name)]);
     let main = html! {
         div.heading { h1 { (title) } }
         div #facts data-live {
@@ -62,7 +64,7 @@ pub(in crate::status) fn source(
             @if refusals.is_empty() {
                 p.empty { (t.no_refusals) }
             } @else {
-                p.dim { (fill(t.refusals_told, &[("count", &report.refusals)])) }
+                p.dim { (context.fill(t.refusals_told, &[("count", &report.refusals)])) }
             }
             @for (index, refusal) in refusals.iter().enumerate() {
                 (one_refusal(context, refusal, index == 0))
@@ -146,7 +148,7 @@ fn facts(context: &PageContext<'_>, report: &SourceReport) -> Markup {
             @for old in &source.old_secrets {
                 @let holds = if old.ends > context.now { t.holds_until } else { t.held_until };
                 dt { (t.old_secret) }
-                dd { (link_in(holds, &[("when", &context.exact(old.ends))])) }
+                dd { (context.link_in(holds, &[("when", &context.exact(old.ends))])) }
             }
             dt { (t.events) }
             dd { (report.events) " " a href={ "/deliveries?source=" (source.name) } { (t.their_deliveries) } }
@@ -163,7 +165,7 @@ fn one_refusal(context: &PageContext<'_>, refusal: &RejectedRequest, open: bool)
                 span.badge.dead { (refusal.status) } " " (context.moment(refusal.at))
                 " " span.mono.dim { (refusal.address) }
                 @if refusal.count > 1 {
-                    " " span.dim { (fill(context.texts.sources.times, &[("count", &refusal.count)])) }
+                    " " span.dim { (context.fill(context.texts.sources.times, &[("count", &refusal.count)])) }
                 }
             }
             p.problem { (refusal.reason) }

@@ -6,8 +6,8 @@ use maud::{Markup, html};
 
 use super::chart::last_day;
 use super::context::PageContext;
+use super::overview::opens_at;
 use super::parts::button_back;
-use super::texts::{fill, link_in};
 use crate::model::endpoint::EndpointReport;
 use crate::model::standing::{Ended, Standing};
 
@@ -26,9 +26,9 @@ pub(super) fn verdict(context: &PageContext<'_>, all: &[Judged]) -> String {
         .count();
     match (all.len(), bad) {
         (0, _) => context.texts.overview.title.to_owned(),
-        (_, 0) if given_up(all) > 0 => fill(t.some_given_up, &[("count", &given_up(all))]),
+        (_, 0) if given_up(all) > 0 => context.fill(t.some_given_up, &[("count", &given_up(all))]),
         (_, 0) => t.all_well.to_owned(),
-        (count, bad) => fill(t.need_you, &[("bad", &bad), ("all", &count)]),
+        (count, bad) => context.fill(t.need_you, &[("bad", &bad), ("all", &count)]),
     }
 }
 
@@ -106,13 +106,13 @@ fn class(standing: &Standing<'_>) -> &'static str {
 }
 
 fn word(context: &PageContext<'_>, standing: &Standing<'_>) -> &'static str {
-    let t = &context.texts.overview;
+    let (t, states) = (&context.texts.overview, &context.texts.states);
     match standing {
         Standing::Refuses { .. } => t.refuses,
-        Standing::Offline(_) => t.offline,
-        Standing::Held(_) => t.held,
-        Standing::Closed { .. } => t.window,
-        Standing::Paced { .. } => t.pace,
+        Standing::Offline(_) => states.offline,
+        Standing::Held(_) => states.held,
+        Standing::Closed { .. } => states.window,
+        Standing::Paced { .. } => states.pace,
         Standing::Unused => context.texts.verdict.unused,
         Standing::Fine => context.texts.verdict.fine,
     }
@@ -123,39 +123,38 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
     let (t, o) = (&context.texts.verdict, &context.texts.overview);
     let report = &one.report;
     let day = Ended::since([report], context.now.minus(Duration::from_secs(86_400)));
-    let waits = (report.pending > 0).then(|| fill(t.waits, &[("count", &report.pending)]));
+    let waits = (report.pending > 0).then(|| context.fill(t.waits, &[("count", &report.pending)]));
     let took = report.last_delivered.map(|at| context.moment(at));
     html! {
         @match standing {
             Standing::Refuses { lasting } => {
                 @if let Some(last) = &one.last_refusal { (last) " · " }
                 @match &took {
-                    Some(at) => (link_in(t.last_took, &[("when", at)])),
-                    None if report.delivered > 0 => (fill(t.lasts, &[("span", &context.span(*lasting))])),
+                    Some(at) => (context.link_in(t.last_took, &[("when", at)])),
+                    None if report.delivered > 0 => (context.fill(t.lasts, &[("span", &context.span(*lasting))])),
                     None => (t.took_nothing),
                 }
             }
             Standing::Offline(outage) => {
                 (outage.error) " · "
-                (fill(t.for_probes, &[("span", &context.lasting(outage.since)), ("probes", &outage.probes)]))
+                (context.fill(t.for_probes, &[("span", &context.lasting(outage.since)), ("probes", &outage.probes)]))
             }
             Standing::Held(hold) => {
-                (hold.reason) " · " (fill(t.lasts, &[("span", &context.lasting(hold.since))]))
+                (hold.reason) " · " (context.fill(t.lasts, &[("span", &context.lasting(hold.since))]))
             }
-            Standing::Closed { opens: Some(until) } => (link_in(o.opens, &[("when", &context.moment(*until))])),
-            Standing::Closed { opens: None } => (o.never_opens),
-            Standing::Paced { until } => (link_in(o.more_at, &[("when", &context.moment(*until))])),
+            Standing::Closed { opens } => (opens_at(context, *opens)),
+            Standing::Paced { until } => (context.link_in(o.more_at, &[("when", &context.moment(*until))])),
             Standing::Unused if day == Ended::default() => (t.took_nothing),
             Standing::Unused | Standing::Fine => {
-                @if let Some(at) = &took { (link_in(t.last_took, &[("when", at)])) " · " }
-                (fill(t.in_a_day, &[("count", &day.delivered)]))
-                @if day.refused > 0 { " · " (fill(t.refused_in_a_day, &[("count", &day.refused)])) }
+                @if let Some(at) = &took { (context.link_in(t.last_took, &[("when", at)])) " · " }
+                (context.fill(t.in_a_day, &[("count", &day.delivered)]))
+                @if day.refused > 0 { " · " (context.fill(t.refused_in_a_day, &[("count", &day.refused)])) }
             }
         }
         @if let Some(waits) = waits { " · " (waits) }
         @if report.dead > 0 {
             " · " a href={ "/deliveries?state=dead&endpoint=" (report.endpoint.set.name) } {
-                (fill(t.given_up, &[("count", &report.dead)]))
+                (context.fill(t.given_up, &[("count", &report.dead)]))
             }
         }
     }

@@ -1,37 +1,11 @@
-//! All texts of the pages in one place, so that they can be translated.
-//!
-//! A language is one more [`Texts`]; a language that lacks a text does not compile.
-//!
-//! [`fill`] and [`link_in`] replace a `{name}` by a value. Words that are the same everywhere in the
-//! contract are not here: states, kinds, and the names of settings with their help in `model/settings.rs`.
-//! Errors are not here either: the API and the command line report them in the same words.
+//! English, from which the others are translated, and the list of all texts.
 
-use std::fmt::Display;
-
-use maud::{Markup, PreEscaped, Render};
-
-/// Declares the struct of texts and the English texts together.
-macro_rules! texts {
-    ($( $(#[$about:meta])* $group:ident: $Group:ident { $( $name:ident: $text:literal, )* } )*) => {
-        /// The texts of the pages in one language.
-        pub(in crate::status) struct Texts {
-            $( $(#[$about])* pub(in crate::status) $group: $Group, )*
-        }
-        $(
-            $(#[$about])*
-            pub(in crate::status) struct $Group { $( pub(in crate::status) $name: &'static str, )* }
-        )*
-        /// The texts in English.
-        pub(in crate::status) static ENGLISH: Texts = Texts {
-            $( $group: $Group { $( $name: $text, )* }, )*
-        };
-    };
-}
+use super::settings::SettingTexts;
+use super::{Language, texts};
 
 texts! {
     /// The frame around every page.
     frame: Frame {
-        language: "en",
         title: "{page} · hookbox",
         skip: "Skip to content",
         pages: "Pages",
@@ -48,6 +22,7 @@ texts! {
         footer: "hookbox {version} · times in {zone}",
         looks_only: "you may look, and change nothing",
         keys: "Keys",
+        languages: "Languages",
         stale: "This page is not up to date: the server does not answer, or asks for a login.",
     }
     /// The keys that the script listens to.
@@ -117,6 +92,7 @@ texts! {
         friday: "Friday",
         saturday: "Saturday",
         sunday: "Sunday",
+        day: "{weekday}, {date}",
         soon: "in a moment",
         moment: "a moment",
         ago: "{span} ago",
@@ -125,6 +101,34 @@ texts! {
         minutes: "{count} min",
         hours: "{count} h",
         days: "{count} d",
+    }
+    /// Words of the contract: states of deliveries, attempts and replays, why something waits, what a replay is.
+    states: States {
+        pending: "pending",
+        delivered: "delivered",
+        dead: "dead",
+        cancelled: "cancelled",
+        refused: "refused",
+        unreachable: "unreachable",
+        running: "running",
+        paused: "paused",
+        done: "done",
+        held: "held",
+        window: "window",
+        offline: "offline",
+        order: "order",
+        pace: "pace",
+        replay: "replay",
+        recover: "recover",
+        backfill: "backfill",
+    }
+    /// Headings of the settings.
+    headings: Headings {
+        events: "Which events",
+        delivery: "When it is sent",
+        requests: "How requests are made",
+        signature: "For a generic signature",
+        generic: "For kind generic",
     }
     /// What was just done.
     done: Done {
@@ -192,20 +196,16 @@ texts! {
         last_day: "Last 24 h",
         reached: "Reached",
         only_replays: "gets only replays",
-        when_failed: "events on which its --when failed, which were sent: {count}",
+        when_failed: "its --when failed on {count} {count:event|events}, which went out",
         by_chat: "by the chat's rule",
         due: "due {when}",
-        held: "held",
         held_for: "for {span}: {reason}",
-        pace: "pace",
         more_at: "gets more {when}",
-        window: "window",
         opens: "opens {when}",
         never_opens: "never opens again",
         refuses: "refuses",
         refuses_for: "everything, asked for {span}",
-        offline: "offline",
-        offline_for: "for {span}, probes: {probes}; {error}",
+        offline_for: "for {span}, {probes} {probes:probe|probes}; {error}",
         kind: "Kind",
         path: "Path",
         signature: "Signature",
@@ -228,15 +228,15 @@ texts! {
         of_yesterday: "yesterday",
         of_week: "the last 7 days",
         of_all: "all time",
-        need_you: "Endpoints that need you: {bad} of {all}",
+        need_you: "{bad} of {all} {all:endpoint|endpoints} {bad:needs|need} you",
         all_well: "All endpoints get what they are owed",
         fine: "fine",
         unused: "nothing yet",
-        waits: "{count} wait",
+        waits: "{count} {count:waits|wait}",
         last_took: "last took something {when}",
         took_nothing: "took nothing yet",
-        some_given_up: "Nothing needs you now. Given up: {count}",
-        for_probes: "for {span}, probes: {probes}",
+        some_given_up: "Nothing needs you now; {count} {count:delivery was|deliveries were} given up",
+        for_probes: "for {span}, {probes} {probes:probe|probes}",
         lasts: "for {span}",
         in_a_day: "{count} in 24 h",
         refused_in_a_day: "{count} refused",
@@ -306,9 +306,9 @@ texts! {
         resume: "resume it",
         waiting: "Waiting",
         paced: "the endpoint gets no more before {when}. No tries are spent.",
-        window: "the endpoint's window is closed; {reason}",
+        window: "the endpoint's window is closed; it {opens}",
         in_order: "the endpoint gets one at a time, in order, and {first} goes first",
-        offline: "the endpoint could not be reached for {span}; probes: {probes}, the last: {error}. No tries are spent.",
+        offline: "the endpoint could not be reached for {span}; {probes} {probes:probe|probes}, the last: {error}. No tries are spent.",
         replay_of: "Replay of",
         made_for: "Made for",
         for_replay: "replay {replay}",
@@ -435,7 +435,7 @@ texts! {
         refusals: "Refused requests",
         refusals_told: "{count} in all, newest first; those from one address for one reason stand together. Bodies are not kept.",
         no_refusals: "None.",
-        times: "{count} times",
+        times: "{count} {count:time|times}",
     }
     /// Alerts.
     alerts: Alerts {
@@ -492,12 +492,11 @@ texts! {
         of: "Of {what}:",
         recover_of: "Recover {what}:",
         backfill_of: "Backfill {what}:",
-        of_named: "Of those that were chosen, {count}:",
+        of_named: "Of {count} chosen {count:delivery|deliveries}:",
         choose_first: "Choose deliveries by a filter first: {list}",
         the_list: "the list of deliveries",
-        deliveries: "{count} deliveries",
-        delivery: "1 delivery",
-        in_all: "{size} in all; {had} of them the endpoint has had already.",
+        deliveries: "{count} {count:delivery|deliveries}",
+        in_all: "{deliveries}, {size} in all; {had} of them the endpoint has had already.",
         may_be_more: "There may be more: not all was looked at in two seconds.",
         endpoint: "Endpoint",
         new_endpoint: "a new one, for replays",
@@ -536,108 +535,5 @@ texts! {
         lasted: "Lasted",
         probes: "Probes",
         last_error: "Last error",
-    }
-}
-
-impl Done {
-    /// What to say of an action, as an address names it.
-    pub(in crate::status) fn of(&self, action: &str) -> Option<&'static str> {
-        Some(match action {
-            "replay" => self.replay,
-            "cancel" => self.cancel,
-            "chosen" => self.chosen,
-            "pause" => self.pause,
-            "resume" => self.resume,
-            "go-on" => self.goes_on,
-            "hold" => self.hold,
-            "try" => self.tried,
-            "test" => self.test,
-            "add" => self.add,
-            "set" => self.set,
-            "rotate-secret" => self.rotate,
-            "remove" => self.remove,
-            "start" => self.start,
-            _ => return None,
-        })
-    }
-}
-
-/// Replaces the names in a text by values; the result is escaped when it is shown, like any text.
-pub(in crate::status) fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
-    let mut filled = String::new();
-    for piece in pieces(text) {
-        match piece {
-            Piece::Words(words) => filled.push_str(words),
-            Piece::Name(name) => filled.extend(value(text, name, values).map(ToString::to_string)),
-        }
-    }
-    filled
-}
-
-/// Replaces the names in a text by markup.
-pub(super) fn link_in(text: &str, values: &[(&str, &dyn Render)]) -> Markup {
-    let mut html = String::new();
-    for piece in pieces(text) {
-        match piece {
-            Piece::Words(words) => words.render_to(&mut html),
-            Piece::Name(name) => {
-                if let Some(value) = value(text, name, values) {
-                    value.render_to(&mut html);
-                }
-            }
-        }
-    }
-    PreEscaped(html)
-}
-
-/// Returns the value of a name. A missing value is a bug of the page, which tests find.
-fn value<'v, T: ?Sized>(text: &str, name: &str, values: &[(&str, &'v T)]) -> Option<&'v T> {
-    let found = values.iter().find(|(held, _)| *held == name);
-    debug_assert!(found.is_some(), "`{text}` lacks what stands in it: {name}");
-    found.map(|(_, value)| *value)
-}
-
-enum Piece<'t> {
-    Words(&'t str),
-    Name(&'t str),
-}
-
-/// Splits a text into words and names in braces.
-fn pieces(text: &str) -> impl Iterator<Item = Piece<'_>> {
-    text.split('{').enumerate().flat_map(|(index, part)| {
-        let (name, words) = match part.split_once('}') {
-            Some((name, words)) if index > 0 => (Some(name), words),
-            _ => (None, part),
-        };
-        let words = Some(words).filter(|words| !words.is_empty());
-        let name = name.map(Piece::Name);
-        name.into_iter().chain(words.map(Piece::Words))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use maud::html;
-
-    #[test]
-    fn a_text_is_filled_wherever_its_names_stand_and_values_are_escaped() {
-        assert_eq!(
-            fill("{a}, b and {c}.", &[("c", &3), ("a", &"x")]),
-            "x, b and 3."
-        );
-        let link = html! { a href="/" { "<here>" } };
-        let filled = link_in("<Go> {link} & {why}", &[("link", &link), ("why", &"1 < 2")]);
-        assert_eq!(
-            filled.into_string(),
-            "&lt;Go&gt; <a href=\"/\">&lt;here&gt;</a> &amp; 1 &lt; 2"
-        );
-    }
-
-    #[test]
-    #[cfg(debug_assertions)]
-    #[should_panic(expected = "what stands in it: b")]
-    fn a_value_that_is_missing_is_a_mistake_of_the_page() {
-        fill("{a} {b}", &[("a", &1)]);
     }
 }

@@ -1,0 +1,125 @@
+//! What a shell completes: commands, options and words as the command line has them, names as the database
+//! has them.
+//!
+//! The shell runs `hookbox` itself for that, as the script of `hookbox completions` says.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, Command};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
+use clap_complete::env::Shells;
+
+use super::help;
+use crate::error::{Error, Result};
+use crate::store::{Location, Missing, Store};
+
+/// Set by the script, to the name of the shell.
+const VARIABLE: &str = "HOOKBOX_COMPLETE";
+
+/// The shells that there are scripts for.
+pub(super) fn shells() -> Vec<&'static str> {
+    Shells::builtins().names().collect()
+}
+
+/// Returns the script for a shell.
+pub(super) fn script(shell: &str) -> Result<Vec<u8>> {
+    let shells = Shells::builtins();
+    let completer = shells
+        .completer(shell)
+        .ok_or_else(|| Error::misuse(format!("there is no script for {shell}")))?;
+    let mut script = Vec::new();
+    completer
+        .write_registration(VARIABLE, "hookbox", "hookbox", "hookbox", &mut script)
+        .map_err(|error| Error::io("write the script", error))?;
+    Ok(script)
+}
+
+/// Prints what the word at the cursor may become and ends the process, where a shell asks for that.
+pub(super) fn complete() {
+    CompleteEnv::with_factory(|| with_names(help::command()))
+        .var(VARIABLE)
+        .complete();
+}
+
+/// Lets arguments that are the name of something complete to the names that there are.
+fn with_names(command: Command) -> Command {
+    let named = match command.get_name() {
+        "endpoint" => Some(endpoints as fn(&Store) -> Vec<String>),
+        "source" => Some(sources as _),
+        "alert" => Some(alerts as _),
+        _ => None,
+    };
+    command.mut_subcommands(|inner| {
+        let is_new = matches!(inner.get_name(), "add");
+        let named = named.filter(|_| !is_new);
+        with_names(inner).mut_args(|arg| {
+            let names = match arg.get_id().as_str() {
+                "name" => named,
+                "endpoint" | "endpoints" | "to" => Some(endpoints as _),
+                "source" | "sources" => Some(sources as _),
+                _ => None,
+            };
+            match names {
+                Some(names) => completing(arg, names),
+                None => arg,
+            }
+        })
+    })
+}
+
+fn completing(arg: Arg, names: fn(&Store) -> Vec<String>) -> Arg {
+    let candidates = move |begun: &OsStr| -> Vec<CompletionCandidate> {
+        let begun = begun.to_string_lossy();
+        // Of a list, the last one.
+        let (before, begun) = match begun.rfind(',') {
+            Some(comma) => begun.split_at(comma + 1),
+            None => ("", &*begun),
+        };
+        let mut known = store().map(|store| names(&store)).unwrap_or_default();
+        known.sort();
+        let fitting = known.iter().filter(|name| name.starts_with(begun));
+        fitting
+            .map(|name| CompletionCandidate::new(format!("{before}{name}")))
+            .collect()
+    };
+    arg.add(ArgValueCompleter::new(candidates))
+}
+
+fn endpoints(store: &Store) -> Vec<String> {
+    let directory = store.directory();
+    let all = directory.endpoints().iter();
+    all.map(|endpoint| endpoint.set.name.clone()).collect()
+}
+
+fn sources(store: &Store) -> Vec<String> {
+    let directory = store.directory();
+    let all = directory.sources().iter();
+    all.map(|source| source.name.clone()).collect()
+}
+
+fn alerts(store: &Store) -> Vec<String> {
+    let all = store.alerts().unwrap_or_default().into_iter();
+    all.map(|record| record.set.name).collect()
+}
+
+/// The database of the command line, or of `HOOKBOX_DB`. A server is not asked: whoever presses a
+/// key does not wait for a network.
+fn store() -> Option<Store> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    let given = words.iter().enumerate().find_map(|(at, word)| {
+        let text = word.to_str()?;
+        match text.strip_prefix("--db=") {
+            Some(path) => Some(OsString::from(path)),
+            None if text == "--db" => words.get(at + 1).cloned(),
+            None => None,
+        }
+    });
+    let given = given.or_else(|| std::env::var_os("HOOKBOX_DB"));
+    let location = Location::read(given.unwrap_or_else(|| "hookbox.db".into())).ok()?;
+    match location {
+        Location::File(_) => Store::open(location, Missing::Refuse).ok(),
+        #[cfg(feature = "postgres")]
+        Location::Server(_) => None,
+    }
+}
