@@ -149,6 +149,7 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
         database: Location::File(folder.join("demo.db")),
         parts: Parts {
             alert_command: None,
+            text_index: false,
             ingest: Some(IngestConfig::new(ingest)),
             status: Some(StatusConfig::new(status)),
             egress: Egress::default(),

@@ -71,6 +71,10 @@ pub(super) struct ServeArguments {
     /// on its standard input; it may take a minute
     #[arg(long, value_name = "COMMAND")]
     alert_command: Option<String>,
+    /// Keep a full-text index beside the file (its name and -text), so that
+    /// searches in bodies take milliseconds; without, one that is there is removed
+    #[arg(long)]
+    text_index: bool,
     /// Where requests may go: any (but link-local and cloud metadata addresses)
     /// or public (the internet only)
     #[arg(long, value_name = "any|public", default_value = "any")]
@@ -144,6 +148,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 size_max: arguments.max_size,
             },
             alert_command: arguments.alert_command.clone(),
+            text_index: arguments.text_index,
             retention: Retention {
                 delivered: arguments.keep_delivered,
                 dead: arguments.keep_dead,

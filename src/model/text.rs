@@ -53,11 +53,12 @@ impl Text {
 
     /// Whether a body contains the text.
     pub fn is_in(&self, body: &[u8]) -> bool {
-        if body.is_ascii() && !has_escape(body) {
-            return self.finder.find(&body.to_ascii_lowercase()).is_some();
-        }
-        let text = letters(body).to_lowercase();
-        self.finder.find(text.as_bytes()).is_some()
+        self.finder.find(searched(body).as_bytes()).is_some()
+    }
+
+    /// The text as it is compared.
+    pub(crate) fn lower(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.finder.needle())
     }
 
     /// What stands around the text where it is first, on one line; `None` where it is not.
@@ -75,6 +76,14 @@ impl Text {
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
         Some(shown.split_whitespace().collect::<Vec<&str>>().join(" "))
+    }
+}
+
+/// A body as it is compared: its letters, in lower case.
+pub(crate) fn searched(body: &[u8]) -> String {
+    match body.is_ascii() && !has_escape(body) {
+        true => String::from_utf8_lossy(&body.to_ascii_lowercase()).into_owned(),
+        false => letters(body).to_lowercase(),
     }
 }
 

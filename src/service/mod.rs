@@ -6,6 +6,7 @@
 
 mod alert_worker;
 mod embedded;
+mod index_worker;
 mod retention_worker;
 mod worker;
 
@@ -52,6 +53,9 @@ pub struct Parts {
     pub retention: Retention,
     /// A command that gets every message of an alert, as JSON on its standard input.
     pub alert_command: Option<String>,
+    /// Whether a full-text index is kept beside the file, for searches in bodies. Without, one that is there
+    /// is removed.
+    pub text_index: bool,
 }
 
 /// Connections that may wait to be accepted, if the system allows as many (net.core.somaxconn).
@@ -89,6 +93,7 @@ pub struct Service {
     outbox: Outbox,
     retention_worker: Option<Worker>,
     alert_worker: Worker,
+    index_worker: Option<Worker>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -148,6 +153,13 @@ impl Service {
             .transpose()?;
         let program = parts.alert_command.clone();
         let alert_worker = alert_worker::start(store.clone(), clock.clone(), program)?;
+        let index_worker = match parts.text_index {
+            true => Some(index_worker::start(store.clone())?),
+            false => {
+                store.remove_text_index()?;
+                None
+            }
+        };
         let ingest = ports.ingest.zip(parts.ingest.as_ref());
         let ingest =
             ingest.map(|(socket, config)| Ingest::start(socket, store.clone(), clock, config));
@@ -156,6 +168,7 @@ impl Service {
             outbox,
             retention_worker,
             alert_worker,
+            index_worker,
             scheduler,
             replayer,
             status,
@@ -205,6 +218,9 @@ impl Service {
             retention_worker.stop();
         }
         self.alert_worker.stop();
+        if let Some(worker) = self.index_worker {
+            worker.stop();
+        }
         self.replayer.stop();
         self.scheduler.stop();
         if let Some(status) = self.status {

@@ -43,6 +43,7 @@ pub use engine::sqlite::compact::Compacted;
 pub use engine::sqlite::disk_space::{KEEP_FREE, Limits, Sizes};
 pub use engine::sqlite::restore::{Restored, restore};
 pub use engine::sqlite::salvage::{Salvaged, SalvagedTable, salvage};
+pub(crate) use engine::sqlite::text_index::TextIndex;
 pub use engine::store::Serving;
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::browser::lived_in;
 use crate::support::webdriver::{Browser, no_browser};
-use crate::support::{Receiver, Served, TestDb};
+use crate::support::{PUSH, Receiver, Served, TestDb};
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
@@ -155,6 +155,54 @@ fn nothing_that_the_pages_say_by_themselves_stays_english() {
         }
     }
     assert!(english.is_empty(), "{}", english.join("\n"));
+}
+
+#[test]
+fn reasons_and_errors_are_told_in_the_language_too() {
+    let here = TestDb::new();
+    here.add_gogs();
+    let refusing = Receiver::answering(&[500]);
+    here.add_endpoint("ci", &refusing.url, &["--retry", "none"]);
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    here.wait_for_state("1", "dead");
+    let page = |path: &str, language: &str| {
+        let (_, _, html) = served.ask("GET", path, &[("Accept-Language", language)], "");
+        html
+    };
+    let told = "500 Internal Server Error; given up after 1 try";
+    assert!(page("/deliveries/1", "en").contains(told));
+    for language in ["zh", "ru", "fr"] {
+        for path in ["/deliveries/1", "/deliveries"] {
+            let html = page(path, language);
+            assert!(html.contains("500 Internal Server Error"), "{html}");
+            assert!(!html.contains("given up"), "{language}: {path}");
+        }
+        let html = page("/endpoints", language);
+        let form = format!(
+            "token={}&name=ci2&url=http://127.0.0.1:9/&tries=many",
+            token(&html)
+        );
+        let headers = [FORM, ("Accept-Language", language)];
+        let (status, _, html) = served.ask("POST", "/endpoints", &headers, form);
+        assert_eq!(status, 400);
+        // At its field, and over the page.
+        let told = html
+            .split("id=\"/endpoints/tries/problem\">")
+            .nth(1)
+            .unwrap();
+        let told = told.split('<').next().unwrap();
+        assert!(
+            told.contains("`many`") && !told.contains("is no number"),
+            "{told}"
+        );
+        assert!(
+            !html.contains("tries: `"),
+            "the setting by its label: {html}"
+        );
+        let html = page("/deliveries/x", language);
+        assert!(!html.contains("is not a delivery id"), "{html}");
+    }
 }
 
 /// A reader of the contract's own words finds them: values of fields stay as they are typed.

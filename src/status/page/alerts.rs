@@ -69,7 +69,7 @@ fn one(context: &PageContext<'_>, alert: &AlertRecord) -> Markup {
                     @let problems: Vec<_> = alert.memory.problems().collect();
                     @if problems.is_empty() { (t.no_problems) }
                     @for (since, text) in problems {
-                        div { (text) " " span.dim { (context.moment(since)) } }
+                        div { (context.said(text)) " " span.dim { (context.moment(since)) } }
                     }
                 }
             }

@@ -79,7 +79,7 @@ pub(super) fn of_all(
                 @for outage in shown {
                     @let (from, to) = (x_of(outage.since), x_of(outage.ended.unwrap_or(context.now)));
                     rect.out x=(from) y=(below + 4) width=((to - from).max(2)) height="5" {
-                        title { (outage.endpoint) ": " (outage.error) }
+                        title { (outage.endpoint) ": " (context.texts.say(&outage.error)) }
                     }
                 }
                 @for column in columns.iter().filter(|column| column.place % 6 == 5) {

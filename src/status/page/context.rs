@@ -7,7 +7,7 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use maud::{Markup, Render, html};
 
-use super::texts::Texts;
+use super::texts::{Language, Texts};
 use crate::model::id::BoxId;
 use crate::time::Timestamp;
 
@@ -53,6 +53,13 @@ impl PageContext<'_> {
     /// Replaces the names in a text by markup.
     pub(super) fn link_in(&self, text: &str, values: &[(&str, &dyn Render)]) -> Markup {
         self.texts.link_in(text, values)
+    }
+
+    /// Shows a reason or an error; what is said in English alone is marked as that, for those who hear it.
+    pub(super) fn said(&self, english: &str) -> Markup {
+        let text = self.texts.say(english);
+        let is_own = self.texts.language == Language::English || text != english;
+        html! { @if is_own { (text) } @else { span lang=(Language::English.tag()) { (text) } } }
     }
 
     /// Whether the form with this action was just refused.

@@ -110,7 +110,10 @@ fn sent(
 /// What became of it, in a sentence, and what it waits for.
 fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
     let (t, delivery) = (&context.texts.delivery, &view.delivery);
-    let reason = delivery.reason.as_deref();
+    let reason = delivery
+        .reason
+        .as_deref()
+        .map(|reason| context.said(reason));
     let class = match delivery.state {
         State::Delivered => "good",
         State::Dead => "bad",
@@ -130,13 +133,13 @@ fn answer(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
                     }
                     @if let Some(reason) = reason { " · " (reason) }
                 }
-                State::Dead | State::Cancelled => (reason.unwrap_or(context.texts.states.of(delivery.state.name()))),
+                State::Dead | State::Cancelled => (reason.unwrap_or_else(|| html! { (context.texts.states.of(delivery.state.name())) })),
                 State::Pending => {
                     @if let Some(due) = delivery.due {
                         @let text = if due <= context.now { t.due_since } else { t.next_try };
                         (context.link_in(text, &[("when", &context.exact(due))]))
                     }
-                    @if let Some(reason) = reason { " · " (context.fill(t.refused_with, &[("reason", &reason)])) }
+                    @if let Some(reason) = reason { " · " (context.link_in(t.refused_with, &[("reason", &reason)])) }
                     @if delivery.tries > 0 && let Some(most) = tries_max {
                         " · " (context.fill(t.try_of, &[("tries", &delivery.tries), ("most", &most)]))
                     }
@@ -235,7 +238,7 @@ fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
         @if let Some(hold) = hold {
             @let resume = html! { a href={ "/endpoints/" (delivery.endpoint) } { (t.resume) } };
             dt { (t.held) }
-            dd { (context.link_in(t.held_since, &[("when", &context.exact(hold.since)), ("reason", &hold.reason), ("link", &resume)])) }
+            dd { (context.link_in(t.held_since, &[("when", &context.exact(hold.since)), ("reason", &context.said(&hold.reason)), ("link", &resume)])) }
         }
         @if is_paced && let Some(until) = delivery.endpoint_waits.paced_until {
             dt { (t.waiting) }
@@ -254,7 +257,7 @@ fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
         @if let Some(outage) = outage {
             @let span = context.lasting(outage.since);
             dt { (t.waiting) }
-            dd { (context.fill(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &outage.error)])) }
+            dd { (context.link_in(t.offline, &[("span", &span), ("probes", &outage.probes), ("error", &context.said(&outage.error))])) }
         }
     }
 }
@@ -287,7 +290,7 @@ fn one_attempt(context: &PageContext<'_>, view: &DeliveryView, index: usize) -> 
                 @if let Some(status) = attempt.status { " " span.mono { (status) } }
                 " " (context.exact(attempt.started)) " " span.dim { (ms(attempt.timing.total)) }
             }
-            @if let Some(error) = &attempt.error { p.problem { (error) } }
+            @if let Some(error) = &attempt.error { p.problem { (context.said(error)) } }
             @if let Some(earlier) = earlier {
                 p {
                     a href={ "/attempts/" (context.box_id.attempt(earlier.id)) "/diff/" (context.box_id.attempt(attempt.id)) } {

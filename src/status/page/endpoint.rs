@@ -128,7 +128,7 @@ fn facts(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let list = |state: &str| format!("/deliveries?endpoint={name}&state={state}");
     html! {
         @for warning in &report.warnings {
-            p { span.badge.waiting { (t.warning) } " " (warning) }
+            p { span.badge.waiting { (t.warning) } " " (context.said(warning)) }
         }
         (resume_without(context, report))
         dl.facts {

@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use super::texts::Language;
 use crate::model::settings::{FORMATS, Kind, Setting};
 
 /// Makes a form, with the token that proves that a page of this server sent it.
@@ -257,7 +256,7 @@ fn setting(
                     _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
-            @if let Some(problem) = problem { strong.again id=(told) lang=(Language::English.tag()) { (problem) } }
+            @if let Some(problem) = problem { strong.again id=(told) { (context.said(problem)) } }
             @if is_lost { strong.again { (context.texts.words.type_again) } }
             small { (texts.help(setting)) }
         }

@@ -49,12 +49,12 @@ pub(super) fn frame_with_icon(
         }
         main #main data-from=[context.returned.and_then(|returned| returned.page)] {
             @if let Some(trouble) = context.trouble {
-                p.problem role="alert" { (context.fill(t.trouble, &[("why", &trouble)])) }
+                p.problem role="alert" { (context.link_in(t.trouble, &[("why", &context.said(trouble))])) }
             }
             // Shown by the script.
             p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = context.returned {
-                p.problem #problem role="alert" lang=(Language::English.tag()) { (returned.problem) }
+                p.problem #problem role="alert" { (context.said(returned.problem)) }
             }
             @if let Some(done) = context.done {
                 p.done role="status" { (done) }
@@ -169,11 +169,9 @@ pub(in crate::status) fn problem(context: &PageContext<'_>, status: u16, text: &
         503 => t.not_now,
         _ => t.other,
     };
-    // What may not be done is told in the reader's language, errors in that of the API.
-    let lang = (status != 403).then_some(Language::English.tag());
     let main = html! {
         h1 { (title) }
-        p.problem role="alert" lang=[lang] { (text) }
+        p.problem role="alert" { (context.said(text)) }
         p { a href="/" { (context.texts.words.back) } }
     };
     frame(context, title, "", &main)

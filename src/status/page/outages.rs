@@ -22,7 +22,7 @@ pub(in crate::status) fn outages(context: &PageContext<'_>, records: &[OutageRec
                 }
                 td data-label=(t.lasted) { (context.span(record.ended.unwrap_or(context.now).since(record.since))) }
                 td data-label=(t.probes) { (record.probes) }
-                td data-label=(t.last_error) { (record.error) }
+                td data-label=(t.last_error) { (context.said(&record.error)) }
             }
         }
     };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use super::chart::{last_day, of_all};
 use super::context::PageContext;
@@ -224,22 +224,25 @@ pub(super) fn endpoints(context: &PageContext<'_>, rows: &[EndpointReport]) -> M
 pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup {
     let (t, words) = (&context.texts.overview, &context.texts.words);
     let states = &context.texts.states;
-    let waits = |badge: &str, why: &str| {
+    let waits = |badge: &str, why: &Markup| {
         html! { span.badge.waiting { (badge) } " " (why) }
     };
     match row.standing(context.now) {
         Standing::Held(hold) => {
             let span = context.lasting(hold.since);
-            let why = context.fill(t.held_for, &[("span", &span), ("reason", &hold.reason)]);
+            let why = context.link_in(
+                t.held_for,
+                &[("span", &span), ("reason", &context.said(&hold.reason))],
+            );
             waits(states.held, &why)
         }
         Standing::Offline(outage) => {
-            let values: [(&str, &dyn std::fmt::Display); 3] = [
+            let values: [(&str, &dyn Render); 3] = [
                 ("span", &context.lasting(outage.since)),
                 ("probes", &outage.probes),
-                ("error", &outage.error),
+                ("error", &context.said(&outage.error)),
             ];
-            waits(states.offline, &context.fill(t.offline_for, &values))
+            waits(states.offline, &context.link_in(t.offline_for, &values))
         }
         Standing::Refuses { lasting } => match row.last_delivered {
             Some(at) => html! {
@@ -293,7 +296,7 @@ pub(super) fn sources(context: &PageContext<'_>, rows: &[SourceReport]) -> Marku
                 td data-label=(t.refused) {
                     a href={ "/sources/" (name) } { (row.refusals) }
                     @if let Some((at, reason)) = row.refuses() {
-                        " " span.again { (context.fill(t.refused_last, &[("reason", reason)])) " " (context.moment(*at)) }
+                        " " span.again { (context.link_in(t.refused_last, &[("reason", &context.said(reason))])) " " (context.moment(*at)) }
                     }
                 }
             }

@@ -227,7 +227,7 @@ fn delivery_row(
                 a href={ "/deliveries/" (id) } title=(id) { (row.summary) }
                 " " span.dim { (row.event_type) }
                 @if row.replay_of.is_some() { " " span.dim { "· " (t.is_replay) } }
-                @if let Some(reason) = &row.reason { " " span.why title=(reason) { "· " (reason) } }
+                @if let Some(reason) = &row.reason { " " span.why title=(context.texts.say(reason)) { "· " (context.said(reason)) } }
             }
             td.endpoint title=(row.endpoint) { (row.endpoint) }
             td.came { (context.time_of_day(row.created)) }

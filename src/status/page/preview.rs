@@ -197,8 +197,8 @@ fn what(context: &PageContext<'_>, preview: &Preview) -> Markup {
                 }
                 td data-label=(t.now) {
                     @match &endpoint.stopped {
-                        Some(Stopped::Held(reason)) => (context.fill(t.held, &[("reason", reason)])),
-                        Some(Stopped::Offline(error)) => (context.fill(t.offline, &[("error", error)])),
+                        Some(Stopped::Held(reason)) => (context.link_in(t.held, &[("reason", &context.said(reason))])),
+                        Some(Stopped::Offline(error)) => (context.link_in(t.offline, &[("error", &context.said(error))])),
                         Some(Stopped::Removed) => (t.removed),
                         None => (dash),
                     }

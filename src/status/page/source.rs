@@ -168,7 +168,7 @@ fn one_refusal(context: &PageContext<'_>, refusal: &RejectedRequest, open: bool)
                     " " span.dim { (context.fill(context.texts.sources.times, &[("count", &refusal.count)])) }
                 }
             }
-            p.problem { (refusal.reason) }
+            p.problem { (context.said(&refusal.reason)) }
             (headers(context, &refusal.headers))
         }
     }

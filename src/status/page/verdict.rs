@@ -128,7 +128,7 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
     html! {
         @match standing {
             Standing::Refuses { lasting } => {
-                @if let Some(last) = &one.last_refusal { (last) " · " }
+                @if let Some(last) = &one.last_refusal { (context.said(last)) " · " }
                 @match &took {
                     Some(at) => (context.link_in(t.last_took, &[("when", at)])),
                     None if report.delivered > 0 => (context.fill(t.lasts, &[("span", &context.span(*lasting))])),
@@ -136,11 +136,11 @@ fn why(context: &PageContext<'_>, one: &Judged, standing: &Standing<'_>) -> Mark
                 }
             }
             Standing::Offline(outage) => {
-                (outage.error) " · "
+                (context.said(&outage.error)) " · "
                 (context.fill(t.for_probes, &[("span", &context.lasting(outage.since)), ("probes", &outage.probes)]))
             }
             Standing::Held(hold) => {
-                (hold.reason) " · " (context.fill(t.lasts, &[("span", &context.lasting(hold.since))]))
+                (context.said(&hold.reason)) " · " (context.fill(t.lasts, &[("span", &context.lasting(hold.since))]))
             }
             Standing::Closed { opens } => (opens_at(context, *opens)),
             Standing::Paced { until } => (context.link_in(o.more_at, &[("when", &context.moment(*until))])),

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::event::EventRecord;
 use crate::model::id::{DeliveryId, EventId};
@@ -15,6 +15,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
+use crate::store::engine::sqlite::text_index::TextIndex;
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
@@ -22,6 +23,9 @@ use crate::time::Timestamp;
 /// memory at a time.
 const WINDOW: i64 = 5_000;
 const BODIES_WINDOW: i64 = 200;
+
+/// How many where an index names those whose bodies are looked at.
+const INDEXED_WINDOW: i64 = 20_000;
 
 /// How far a clock may have been behind: a search since a time goes back further by this.
 const CLOCK_ROOM: Duration = Duration::from_secs(86_400);
@@ -65,7 +69,14 @@ const DELIVERIES: Table = Table {
 struct Search<'a> {
     table: Table,
     selection: &'a Selection,
-    width: i64,
+    /// How many ids are searched at a time, below this one.
+    width: &'a dyn Fn(i64) -> i64,
+}
+
+/// The full-text index, as far as it goes.
+struct Indexed {
+    index: TextIndex,
+    to: i64,
 }
 
 impl Store {
@@ -81,23 +92,54 @@ impl Store {
     ) -> Result<Found<EventRecord, EventId>> {
         let named = self.named(Listing::Bodies, selection)?;
         let text = selection.text.as_deref().map(Text::new).transpose()?;
+        let indexed = text.as_ref().and_then(|text| self.indexed(text));
+        let to = indexed.as_ref().map_or(0, |indexed| indexed.to);
+        let width = |below: i64| match below - 1 - to {
+            _ if text.is_none() => WINDOW,
+            ..=0 => INDEXED_WINDOW,
+            not_indexed => BODIES_WINDOW.min(not_indexed),
+        };
         let search = Search {
             table: EVENTS,
             selection,
-            width: if text.is_some() {
-                BODIES_WINDOW
-            } else {
-                WINDOW
-            },
+            width: &width,
         };
         let page = |part: &Selection, room: usize| -> Result<Vec<EventRecord>> {
             let Some(text) = &text else {
                 return self.events_of(part, named, room);
             };
+            let named_by_index = match &indexed {
+                Some(indexed) => indexed.candidates(text, part),
+                None => None,
+            };
+            let has_it = |event: &EventRecord| match self.event_body(event.id) {
+                Ok(body) => Ok(text.is_in(&body)),
+                // It was removed meanwhile.
+                Err(Error::NotFound(_)) => Ok(false),
+                Err(error) => Err(error),
+            };
             let mut found = Vec::new();
-            for event in self.events_of(part, named, BODIES_WINDOW as usize)? {
-                if found.len() < room && text.is_in(&self.event_body(event.id)?) {
-                    found.push(event);
+            let Some(ids) = named_by_index else {
+                for event in self.events_of(part, named, BODIES_WINDOW as usize)? {
+                    if found.len() < room && has_it(&event)? {
+                        found.push(event);
+                    }
+                }
+                return Ok(found);
+            };
+            for id in ids {
+                if found.len() == room {
+                    break;
+                }
+                let this = Selection {
+                    from: Some(id.0),
+                    before: Some(id.0 + 1),
+                    ..part.clone()
+                };
+                for event in self.events_of(&this, named, 1)? {
+                    if has_it(&event)? {
+                        found.push(event);
+                    }
                 }
             }
             Ok(found)
@@ -123,12 +165,23 @@ impl Store {
         let search = Search {
             table: DELIVERIES,
             selection,
-            width: if is_indexed { i64::MAX } else { WINDOW },
+            width: &|_| if is_indexed { i64::MAX } else { WINDOW },
         };
         let page = |part: &Selection, room: usize| self.deliveries_of(part, named, room);
         let id_of = |delivery: &DeliveryRecord| delivery.id.0;
         let found = self.look_back(search, limit, go_on, page, id_of)?;
         Ok(found.with_ids(DeliveryId))
+    }
+
+    /// The index of this file, if it has one that knows this text. Without it the bodies are read.
+    fn indexed(&self, text: &Text) -> Option<Indexed> {
+        let index = TextIndex::find(self.location().file()?).ok()??;
+        let reach = index.reach().ok()??;
+        let knows = index.candidates(&text.lower(), 0, 0).ok()?.is_some();
+        (knows && self.has(&reach)).then_some(Indexed {
+            index,
+            to: reach.to.0,
+        })
     }
 
     /// Reads pages of matching rows, `page(part, limit)`, of so many ids at a time, until there are
@@ -163,7 +216,7 @@ impl Store {
         }
         let mut found = Found::default();
         while below > oldest {
-            let first = below.saturating_sub(width).max(oldest);
+            let first = below.saturating_sub(width(below)).max(oldest);
             let room = limit - found.rows.len();
             let part = Selection {
                 from: Some(first),
@@ -196,6 +249,17 @@ impl Store {
             }
         }
         Ok(found)
+    }
+}
+
+impl Indexed {
+    /// The events of a part that may hold the text; `None` where the index does not go so far, or fails.
+    fn candidates(&self, text: &Text, part: &Selection) -> Option<Vec<EventId>> {
+        let (from, before) = (part.from?, part.before?);
+        if before - 1 > self.to {
+            return None;
+        }
+        self.index.candidates(&text.lower(), from, before).ok()?
     }
 }
 

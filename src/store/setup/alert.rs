@@ -188,7 +188,7 @@ fn refuse_taken(tx: &Tx<'_>, name: &str) -> Result<()> {
     match is_taken {
         false => Ok(()),
         true => Err(Error::misuse(format!(
-            "there is an alert named {name} already; choose another name, or change that one with `hookbox alert set`"
+            "there is an alert named {name} already; choose another name, or change that one"
         ))),
     }
 }

@@ -166,7 +166,7 @@ pub(crate) fn add_endpoint(
 ) -> Result<EndpointId> {
     if tx.directory.endpoint(&endpoint.name).is_some() {
         return Err(Error::misuse(format!(
-            "there is an endpoint named {} already; choose another name, or change that one with `hookbox endpoint set`",
+            "there is an endpoint named {} already; choose another name, or change that one",
             endpoint.name
         )));
     }

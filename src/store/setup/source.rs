@@ -23,7 +23,7 @@ impl Store {
         self.write(move |tx| {
             if tx.directory.source(&source.name).is_some() {
                 return Err(Error::misuse(format!(
-                    "there is a source named {} already; choose another name, or change that one with `hookbox source set`",
+                    "there is a source named {} already; choose another name, or change that one",
                     source.name
                 )));
             }

@@ -2,5 +2,6 @@
 
 mod alerts;
 pub(crate) mod doctor;
+pub(crate) mod index;
 pub(crate) mod prune;
 pub(crate) mod retention;

@@ -16,5 +16,6 @@ mod rows;
 mod schema;
 mod secrets;
 mod sharing;
+mod text_index;
 mod upkeep;
 mod users;

@@ -8,8 +8,8 @@
 //!   [`Language::form`]: one and other in English and French, one, few and many in Russian, a single one in
 //!   Chinese.
 //!
-//! Not here, as they are the same in the API and on the command line, where people search for them: the reasons
-//! of refusals, and the errors of what was asked for. Each stands under a heading that is here.
+//! Reasons and errors are made by the rest of the program, in English; a page knows the usual ones by their words
+//! (the group `said`), and shows others as they are.
 
 mod chinese;
 mod english;
@@ -17,6 +17,7 @@ mod fill;
 mod french;
 mod language;
 mod russian;
+mod said;
 mod settings;
 
 pub(in crate::status) use english::*;
@@ -36,6 +37,13 @@ macro_rules! texts {
             $(#[$about])*
             pub(in crate::status) struct $Group { $( pub(in crate::status) $name: &'static str, )* }
         )*
+        $(
+            impl Group for $Group {
+                fn each(&self) -> Vec<(&'static str, &'static str)> {
+                    vec![ $( (stringify!($name), self.$name), )* ]
+                }
+            }
+        )*
         /// The texts in English.
         pub(in crate::status) static ENGLISH: Texts = Texts {
             language: Language::English,
@@ -47,12 +55,19 @@ macro_rules! texts {
         impl Texts {
             /// Every text, with its name.
             pub(super) fn all(&self) -> Vec<(&'static str, &'static str)> {
-                vec![ $( $( (concat!(stringify!($group), ".", stringify!($name)), self.$group.$name), )* )* ]
+                let groups: Vec<&dyn Group> = vec![ $( &self.$group, )* ];
+                groups.into_iter().flat_map(Group::each).collect()
             }
         }
     };
 }
 use texts;
+
+/// Texts that belong together.
+trait Group {
+    /// Each with its name.
+    fn each(&self) -> Vec<(&'static str, &'static str)>;
+}
 
 impl States {
     /// A word of the contract in this language.

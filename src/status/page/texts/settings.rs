@@ -53,14 +53,19 @@ impl Texts {
     /// The label of an endpoint's setting of this name, or of a fact that is no setting.
     pub(in crate::status::page) fn label_of(&self, name: &str) -> String {
         // How many there are in all, where none were given too.
-        let name = if name == "tries_max" { "tries" } else { name };
-        let setting = ENDPOINT_SETTINGS
+        let setting = if name == "tries_max" { "tries" } else { name };
+        self.label_of_name(setting)
+            .unwrap_or_else(|| capital(&name.replace('_', " ")))
+    }
+
+    /// The label of the setting of this name, of whatever it is one.
+    pub(super) fn label_of_name(&self, name: &str) -> Option<String> {
+        let all = ENDPOINT_SETTINGS
             .iter()
-            .find(|setting| setting.name == name);
-        setting.map_or_else(
-            || capital(&name.replace('_', " ")),
-            |setting| self.label(setting),
-        )
+            .chain(&SOURCE_SETTINGS)
+            .chain(&ALERT_SETTINGS);
+        let mut named = all.filter(|setting| setting.name == name);
+        named.next().map(|setting| self.label(setting))
     }
 
     /// What a setting does.

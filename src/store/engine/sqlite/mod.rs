@@ -17,3 +17,4 @@ pub(crate) mod restore;
 pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod session;
+pub(crate) mod text_index;

@@ -171,7 +171,7 @@ fn holds_something(path: &Path) -> bool {
 
 /// Creates an empty file that only its owner can read: it will hold secrets. SQLite creates its side files
 /// with the same permissions.
-fn create_file(path: &Path) -> Result<()> {
+pub(crate) fn create_file(path: &Path) -> Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
