@@ -113,7 +113,7 @@ async fn send(number: usize, work: Rc<Work>) {
         connection.write(&request).await.unwrap();
         let answer = connection.read().await.unwrap().expect("an answer");
         let took = began.elapsed();
-        if answer.head.starts_with(b"HTTP/1.1 202") {
+        if answer.starts_with(b"HTTP/1.1 202") {
             work.took_us
                 .borrow_mut()
                 .push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));

@@ -20,6 +20,7 @@
 )]
 
 mod bare;
+mod disk;
 mod driver;
 mod growth;
 mod isolation;
@@ -30,6 +31,7 @@ mod outbox;
 mod payload;
 mod postgres;
 mod processes;
+mod rates;
 mod receiver;
 mod replaying;
 mod served;

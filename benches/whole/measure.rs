@@ -1,10 +1,9 @@
 //! The measures, and the turns in which they are taken.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use crate::BODY_BYTES;
+use crate::disk::disk;
 use crate::driver::Load;
 use crate::growth::growth;
 use crate::isolation::isolation;
@@ -13,10 +12,10 @@ use crate::outage::{outage, week};
 use crate::outbox::outbox;
 use crate::postgres::postgres;
 use crate::processes::{Mode, Receiver, closed_port, drive, wait_for_pending};
+use crate::rates::rates;
 use crate::replaying::replaying;
 use crate::served::Box;
 use crate::table::{Goal, Row, Table};
-use crate::{BODY_BYTES, bare};
 
 /// Takes every measure in turns and prints the table.
 pub(crate) fn run(options: &Options) {
@@ -49,183 +48,6 @@ pub(crate) fn run(options: &Options) {
     }
 }
 
-/// Rates beside the bare limits, in turns.
-fn rates(options: &Options, table: &Table) {
-    if !["bare", "ingest", "drain", "both"]
-        .iter()
-        .any(|name| options.wants(name))
-    {
-        return;
-    }
-    let mut store = Vec::new();
-    let mut alone = Vec::new();
-    let mut send: HashMap<usize, Vec<f64>> = HashMap::new();
-    let mut ingest: HashMap<usize, Vec<Value>> = HashMap::new();
-    let mut drained = Vec::new();
-    for _ in 0..options.repeats {
-        store.push(bare::store(
-            &options.folder,
-            BODY_BYTES,
-            128,
-            options.seconds,
-        ));
-        if options.wants("ingest") {
-            ingest.entry(64).or_default().push(ingest_with(options, 64));
-            alone.push(bare::store(
-                &options.folder,
-                BODY_BYTES,
-                1,
-                options.seconds / 2.0,
-            ));
-            ingest.entry(1).or_default().push(ingest_with(options, 1));
-        }
-        for threads in [1, 2, 4, 8] {
-            let receiver = Receiver::start(Mode::Count);
-            let rate = bare::send(receiver.address, threads, BODY_BYTES, options.seconds / 2.0);
-            send.entry(threads).or_default().push(rate);
-        }
-        if options.wants("drain") {
-            drained.push(drain(options, 100_000));
-        }
-    }
-    let store = median(store);
-    let plain = |name: String, value, unit| Row {
-        name,
-        value,
-        unit,
-        share: None,
-        goal: Goal::None,
-    };
-    table.print(&plain(
-        "bare store, 128 a commit".to_owned(),
-        store,
-        "events/s",
-    ));
-    let best = send
-        .into_iter()
-        .map(|(threads, rates)| (threads, median(rates)))
-        .max_by(|one, other| one.1.total_cmp(&other.1))
-        .unwrap();
-    table.print(&plain(
-        format!("bare send, {} threads", best.0),
-        best.1,
-        "posts/s",
-    ));
-    if let (Some(many), Some(one)) = (ingest.get(&64), ingest.get(&1)) {
-        let of = |values: &[Value], field: &str| {
-            median(values.iter().map(|v| v[field].as_f64().unwrap()).collect())
-        };
-        let rate = of(many, "per_second");
-        table.print(&Row {
-            name: "ingest, 64 senders".to_owned(),
-            value: rate,
-            unit: "events/s",
-            share: Some((rate / store, "bare store")),
-            goal: Goal::AtLeast(0.6),
-        });
-        let commit_us = 1e6 / median(alone);
-        let p50 = of(one, "p50_us");
-        table.print(&plain(
-            "bare commit of one event".to_owned(),
-            commit_us,
-            "us",
-        ));
-        table.print(&Row {
-            name: "ingest, 1 sender, p50".to_owned(),
-            value: p50,
-            unit: "us",
-            share: Some((p50 / commit_us, "bare commit")),
-            goal: Goal::AtMost(2.0),
-        });
-        let p99 = of(one, "p99_us") / 1000.0;
-        table.print(&Row {
-            goal: Goal::AtMost(20.0),
-            ..plain("ingest, 1 sender, p99".to_owned(), p99, "ms")
-        });
-    }
-    if !drained.is_empty() {
-        let rate = median(drained);
-        table.print(&Row {
-            name: "drain of 100,000".to_owned(),
-            value: rate,
-            unit: "events/s",
-            share: Some((rate / best.1, "bare send")),
-            goal: Goal::AtLeast(0.5),
-        });
-    }
-    if options.wants("both") {
-        both(options, table, store.min(best.1) * 0.4);
-    }
-}
-
-/// What 64 or 1 senders get answered, while an unreachable endpoint is owed every event.
-fn ingest_with(options: &Options, senders: usize) -> Value {
-    let here = Box::new(&options.folder);
-    here.endpoint("nobody", closed_port());
-    let served = here.serve();
-    drive(&Load {
-        address: served.ingest,
-        senders,
-        seconds: options.seconds,
-        total: u64::MAX,
-        rate: 0.0,
-        body_bytes: BODY_BYTES,
-        log: false,
-    })
-}
-
-/// Events a second from the start of the process until all are delivered and recorded.
-fn drain(options: &Options, events: u64) -> f64 {
-    let here = Box::new(&options.folder);
-    let receiver = Receiver::start(Mode::Count);
-    here.endpoint("ci", receiver.address);
-    here.preload(events, BODY_BYTES);
-    let served = here.serve();
-    wait_for_pending(&here, 0);
-    let rate = events as f64 / served.began.elapsed().as_secs_f64();
-    assert!(receiver.count() >= events);
-    rate
-}
-
-/// In and out at the same time: pending must not grow.
-fn both(options: &Options, table: &Table, rate: f64) {
-    let seconds = if options.long {
-        300.0
-    } else {
-        options.seconds * 4.0
-    };
-    let here = Box::new(&options.folder);
-    let receiver = Receiver::start(Mode::Count);
-    here.endpoint("ci", receiver.address);
-    let served = here.serve();
-    let load = Load {
-        address: served.ingest,
-        senders: 64,
-        seconds,
-        total: u64::MAX,
-        rate,
-        body_bytes: BODY_BYTES,
-        log: false,
-    };
-    let result = drive(&load);
-    let pending = here.store.stats().unwrap().pending;
-    let accepted = result["per_second"].as_f64().unwrap();
-    table.print(&Row {
-        name: format!("both at once for {seconds:.0} s, accepted"),
-        value: accepted,
-        unit: "events/s",
-        share: Some((accepted / rate, "what was offered")),
-        goal: Goal::AtLeast(0.98),
-    });
-    table.print(&Row {
-        name: "both at once, pending at the end".to_owned(),
-        value: pending as f64 / rate,
-        unit: "s of load",
-        share: None,
-        goal: Goal::AtMost(0.5),
-    });
-}
-
 /// From the answer "accepted" to the receiver, at 20 events a second.
 fn latency(options: &Options, table: &Table) {
     let here = Box::new(&options.folder);
@@ -253,47 +75,6 @@ fn latency(options: &Options, table: &Table) {
             goal: Goal::AtMost(goal),
         });
     }
-}
-
-/// What reaches the disk for each event that is taken in and delivered.
-fn disk(options: &Options, table: &Table) {
-    let here = Box::new(&options.folder);
-    let receiver = Receiver::start(Mode::Count);
-    here.endpoint("ci", receiver.address);
-    let served = here.serve();
-    let mut load = Load {
-        address: served.ingest,
-        senders: 64,
-        seconds: 60.0,
-        total: 20_000,
-        rate: 1_000.0,
-        body_bytes: BODY_BYTES,
-        log: false,
-    };
-    let before = served.written_bytes();
-    let events = drive(&load)["accepted"].as_f64().unwrap();
-    wait_for_pending(&here, 0);
-    let written = (served.written_bytes() - before) as f64;
-    table.print(&Row {
-        name: "written to disk at 1,000/s".to_owned(),
-        value: written / events / BODY_BYTES as f64,
-        unit: "x payload",
-        share: None,
-        goal: Goal::AtMost(4.0),
-    });
-    load.rate = 0.0;
-    load.total = 80_000;
-    let more = drive(&load)["accepted"].as_f64().unwrap();
-    wait_for_pending(&here, 0);
-    drop(served);
-    let bytes = here.bytes() as f64;
-    table.print(&Row {
-        name: "file after 100,000 events".to_owned(),
-        value: bytes / (events + more) / BODY_BYTES as f64,
-        unit: "x payload",
-        share: None,
-        goal: Goal::AtMost(1.5),
-    });
 }
 
 /// A million pending deliveries over a hundred endpoints.

@@ -1,6 +1,7 @@
 //! The program under measure: the built binary, on a file of its own, and what the system says
 //! of its process.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -180,6 +181,34 @@ impl Served {
             .collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         Duration::from_millis(ticks * 10)
+    }
+
+    /// Processor time of the threads so far, those of one name together, and how often they gave way.
+    pub(crate) fn threads(&self) -> (BTreeMap<String, Duration>, u64) {
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let (mut used, mut switches) = (BTreeMap::new(), 0);
+        for task in std::fs::read_dir(tasks).unwrap() {
+            let read =
+                |name: &str| std::fs::read_to_string(task.as_ref().unwrap().path().join(name));
+            // A worker may end meanwhile.
+            let (Ok(name), Ok(on_cpu), Ok(status)) =
+                (read("comm"), read("schedstat"), read("status"))
+            else {
+                continue;
+            };
+            let name = name
+                .trim()
+                .trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
+            let ns = on_cpu.split_whitespace().next().unwrap().parse().unwrap();
+            *used.entry(name.to_owned()).or_default() += Duration::from_nanos(ns);
+            let counts = status
+                .lines()
+                .filter(|line| line.contains("_ctxt_switches:"));
+            switches += counts
+                .map(|line| line.rsplit('\t').next().unwrap().parse::<u64>().unwrap())
+                .sum::<u64>();
+        }
+        (used, switches)
     }
 
     /// Bytes that were sent to the disk on behalf of the process so far.

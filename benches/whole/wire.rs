@@ -1,18 +1,10 @@
-//! HTTP/1.1 as small as a measuring tool can speak it: so that neither the receiver nor the
-//! driver is what limits.
+//! HTTP/1.1 as small as a measuring tool can speak it: so that the driver is not what
+//! limits.
 
 use std::io;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-
-/// One message as read from a connection.
-pub(crate) struct Message {
-    /// The head, up to and with the empty line.
-    pub(crate) head: Vec<u8>,
-    /// The body, by its declared length.
-    pub(crate) body: Vec<u8>,
-}
 
 /// A connection with what was read beyond the last message.
 pub(crate) struct Connection {
@@ -34,8 +26,8 @@ impl Connection {
         self.stream.write_all(bytes).await
     }
 
-    /// The next message; `None` when the other side is done.
-    pub(crate) async fn read(&mut self) -> io::Result<Option<Message>> {
+    /// Reads the next message and returns its head; `None` when the other side is done.
+    pub(crate) async fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let head_bytes = loop {
             if let Some(at) = find(&self.buffer, b"\r\n\r\n") {
                 break at + 4;
@@ -53,9 +45,9 @@ impl Connection {
             }
         }
         let rest = self.buffer.split_off(head_bytes + body_bytes);
-        let body = self.buffer.split_off(head_bytes);
-        let head = std::mem::replace(&mut self.buffer, rest);
-        Ok(Some(Message { head, body }))
+        let mut head = std::mem::replace(&mut self.buffer, rest);
+        head.truncate(head_bytes);
+        Ok(Some(head))
     }
 }
 

@@ -4,6 +4,7 @@
 //! The shell runs `hookbox` itself for that, as the script of `hookbox completions` says.
 
 use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, Command};
 use clap_complete::CompleteEnv;
@@ -12,7 +13,7 @@ use clap_complete::env::Shells;
 
 use super::help;
 use crate::error::{Error, Result};
-use crate::store::{Location, Missing, Store};
+use crate::store::{Location, Named, names};
 
 /// Set by the script, to the name of the shell.
 const VARIABLE: &str = "HOOKBOX_COMPLETE";
@@ -45,30 +46,29 @@ pub(super) fn complete() {
 /// Lets arguments that are the name of something complete to the names that there are.
 fn with_names(command: Command) -> Command {
     let named = match command.get_name() {
-        "endpoint" => Some(endpoints as fn(&Store) -> Vec<String>),
-        "source" => Some(sources as _),
-        "alert" => Some(alerts as _),
+        "endpoint" => Some(Named::Endpoints),
+        "source" => Some(Named::Sources),
+        "alert" => Some(Named::Alerts),
         _ => None,
     };
     command.mut_subcommands(|inner| {
-        let is_new = matches!(inner.get_name(), "add");
-        let named = named.filter(|_| !is_new);
+        let named = named.filter(|_| inner.get_name() != "add");
         with_names(inner).mut_args(|arg| {
-            let names = match arg.get_id().as_str() {
+            let named = match arg.get_id().as_str() {
                 "name" => named,
-                "endpoint" | "endpoints" | "to" => Some(endpoints as _),
-                "source" | "sources" => Some(sources as _),
+                "endpoint" | "endpoints" | "to" => Some(Named::Endpoints),
+                "source" | "sources" => Some(Named::Sources),
                 _ => None,
             };
-            match names {
-                Some(names) => completing(arg, names),
+            match named {
+                Some(named) => completing(arg, named),
                 None => arg,
             }
         })
     })
 }
 
-fn completing(arg: Arg, names: fn(&Store) -> Vec<String>) -> Arg {
+fn completing(arg: Arg, named: Named) -> Arg {
     let candidates = move |begun: &OsStr| -> Vec<CompletionCandidate> {
         let begun = begun.to_string_lossy();
         // Of a list, the last one.
@@ -76,9 +76,11 @@ fn completing(arg: Arg, names: fn(&Store) -> Vec<String>) -> Arg {
             Some(comma) => begun.split_at(comma + 1),
             None => ("", &*begun),
         };
-        let mut known = store().map(|store| names(&store)).unwrap_or_default();
-        known.sort();
-        let fitting = known.iter().filter(|name| name.starts_with(begun));
+        let known = file().and_then(|file| names(&file, named).ok());
+        let fitting = known
+            .iter()
+            .flatten()
+            .filter(|name| name.starts_with(begun));
         fitting
             .map(|name| CompletionCandidate::new(format!("{before}{name}")))
             .collect()
@@ -86,26 +88,9 @@ fn completing(arg: Arg, names: fn(&Store) -> Vec<String>) -> Arg {
     arg.add(ArgValueCompleter::new(candidates))
 }
 
-fn endpoints(store: &Store) -> Vec<String> {
-    let directory = store.directory();
-    let all = directory.endpoints().iter();
-    all.map(|endpoint| endpoint.set.name.clone()).collect()
-}
-
-fn sources(store: &Store) -> Vec<String> {
-    let directory = store.directory();
-    let all = directory.sources().iter();
-    all.map(|source| source.name.clone()).collect()
-}
-
-fn alerts(store: &Store) -> Vec<String> {
-    let all = store.alerts().unwrap_or_default().into_iter();
-    all.map(|record| record.set.name).collect()
-}
-
-/// The database of the command line, or of `HOOKBOX_DB`. A server is not asked: whoever presses a
-/// key does not wait for a network.
-fn store() -> Option<Store> {
+/// The file of the command line, or of `HOOKBOX_DB`. A server is not asked: whoever presses a key does not wait
+/// for a network.
+fn file() -> Option<PathBuf> {
     let words: Vec<OsString> = std::env::args_os().collect();
     let given = words.iter().enumerate().find_map(|(at, word)| {
         let text = word.to_str()?;
@@ -117,9 +102,5 @@ fn store() -> Option<Store> {
     });
     let given = given.or_else(|| std::env::var_os("HOOKBOX_DB"));
     let location = Location::read(given.unwrap_or_else(|| "hookbox.db".into())).ok()?;
-    match location {
-        Location::File(_) => Store::open(location, Missing::Refuse).ok(),
-        #[cfg(feature = "postgres")]
-        Location::Server(_) => None,
-    }
+    location.file().map(Path::to_owned)
 }

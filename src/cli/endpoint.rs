@@ -171,7 +171,7 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             context.out.object(
                 &object,
                 &format!(
-                    "tried now: {}",
+                    "due now: {}; its --rate, --ordered and --window still hold",
                     counted(made_due as i64, "delivery", "deliveries")
                 ),
             )

@@ -268,6 +268,7 @@ impl Intake {
         /// How often the wait begins again while the store is slow to look.
         const WAITS_MAX: usize = 4;
         let polls = self.store.polls();
+        self.store.look();
         for _ in 0..WAITS_MAX {
             sleep(DIRECTORY_AGE_MAX).await;
             match known() {

@@ -156,7 +156,7 @@ impl DeliveryRecord {
     }
 
     /// When the endpoint's window opens, if it is closed; the inner `None` means never.
-    pub fn opens(&self, now: Timestamp) -> Option<Option<Timestamp>> {
+    pub(crate) fn opens(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         self.endpoint_waits.window.as_ref()?.closed_until(now)
     }
 

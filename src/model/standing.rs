@@ -38,6 +38,9 @@ pub enum Standing<'r> {
     Fine,
 }
 
+/// An endpoint that gets more within this time is not told apart: at ten a second it would come and go.
+const SOON: Duration = Duration::from_secs(5);
+
 impl Standing<'_> {
     /// Whether a person must do something, or see that somebody does.
     pub fn needs_somebody(&self) -> bool {
@@ -103,7 +106,7 @@ impl EndpointReport {
             }
         } else if let Some(opens) = closed {
             Standing::Closed { opens }
-        } else if let Some(until) = self.paced_until.filter(|until| *until > now)
+        } else if let Some(until) = self.paced_until.filter(|until| *until > now.plus(SOON))
             && self.pending > 0
         {
             Standing::Paced { until }
@@ -112,6 +115,30 @@ impl EndpointReport {
         } else {
             Standing::Fine
         }
+    }
+}
+
+impl EndpointReport {
+    /// How long what waits for it takes at most, if it goes on as of late: at its rate, or as fast as in this hour
+    /// and the one before. `None` if nothing went out then.
+    pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
+        let pending = u64::try_from(self.pending).unwrap_or(0);
+        if let Some(rates) = self.endpoint.set.rate() {
+            let limits = rates.limits().iter();
+            let spans = limits.map(|rate| {
+                let spans = pending.div_ceil(u64::from(rate.count.max(1)));
+                rate.span
+                    .saturating_mul(u32::try_from(spans).unwrap_or(u32::MAX))
+            });
+            return spans.max();
+        }
+        let recent = Ended::since([self], now.minus(Duration::from_secs(7_200))).delivered;
+        let minutes = 60 + now.0.rem_euclid(3_600_000) / 60_000;
+        let seconds = self
+            .pending
+            .saturating_mul(minutes * 60)
+            .checked_div(recent)?;
+        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 }
 

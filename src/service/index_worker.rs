@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::worker::{Stop, Worker};
 use crate::error::Result;
-use crate::store::{Store, TextIndex};
+use crate::store::{IndexWork, Store};
 
 /// How often it looks for new events, and how long it rests between two transactions.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -15,7 +15,7 @@ pub(super) fn start(store: Store) -> Result<Worker> {
     Worker::start("index_worker", move |stop| run(&store, &mut index, &stop))
 }
 
-fn run(store: &Store, index: &mut TextIndex, stop: &Stop) {
+fn run(store: &Store, index: &mut IndexWork, stop: &Stop) {
     let mut was_away = false;
     loop {
         let rest = match store.index_some(index) {

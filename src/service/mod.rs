@@ -156,7 +156,9 @@ impl Service {
         let index_worker = match parts.text_index {
             true => Some(index_worker::start(store.clone())?),
             false => {
-                store.remove_text_index()?;
+                if let Err(error) = store.remove_text_index() {
+                    tracing::warn!(error = error.chain(), "text_index.cannot_remove");
+                }
                 None
             }
         };

@@ -15,10 +15,15 @@ use crate::model::settings::{alert_change, endpoint_change, source_change};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, parse_span};
 
-/// How long a replaced secret is still valid.
-const OVERLAP: Duration = Duration::from_secs(86_400);
+/// How long a replaced secret is still valid, as it was filled in.
+fn overlap(text: &str) -> Result<Duration> {
+    match text.trim() {
+        "" => Ok(Duration::from_secs(86_400)),
+        text => parse_span(text),
+    }
+}
 
 /// Performs what the form at a path asks for.
 pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Result<Reply> {
@@ -90,7 +95,12 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             format!("/sources/{name}")
         }
         ["sources", name, "rotate-secret"] => {
-            store.rotate_source_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
+            store.rotate_source_secret(
+                name,
+                Secret::new(field("secret"))?,
+                overlap(field("overlap"))?,
+                now,
+            )?;
             format!("/sources/{name}")
         }
         ["sources", name, "remove"] => {
@@ -195,7 +205,12 @@ fn endpoint<'f>(
             store.set_endpoint(name, move |endpoint| change.make(endpoint), now)?;
         }
         "rotate-secret" => {
-            store.rotate_endpoint_secret(name, Secret::new(field("secret"))?, OVERLAP, now)?;
+            store.rotate_endpoint_secret(
+                name,
+                Secret::new(field("secret"))?,
+                overlap(field("overlap"))?,
+                now,
+            )?;
         }
         "remove" => {
             check_sure(form)?;

@@ -236,6 +236,11 @@ fn choose_language(app: &AppState, request: &mut Request) -> Reply {
     let page = header(request, "Referer")
         .and_then(|from| from.parse::<http::Uri>().ok())
         .and_then(|from| from.path_and_query().map(ToString::to_string))
+        // After a refused form, the address is that of the form's action: `/endpoints/ci/set`.
+        .map(|page| match page.matches('/').count() {
+            3.. => site::address_of_form(&page).unwrap_or(page),
+            _ => page,
+        })
         .filter(|page| is_own(page));
     let mut reply = Reply::see_other(page.unwrap_or_else(|| "/".to_owned()));
     let cookie = format!(

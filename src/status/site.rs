@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::endpoint::EndpointReport;
 use crate::model::event::EventRecord;
+use crate::model::id::EventId;
 use crate::model::settings::{Listing, Selection};
 use crate::model::standing::Standing;
 use crate::model::text::Text;
@@ -277,16 +278,26 @@ fn events(app: &AppState, context: &PageContext<'_>, query: &str) -> Result<Repl
             is_cut,
         } = app.store.search_events(&selection, ROWS, go_on)?;
         let text = selection.text.as_deref().map(Text::new).transpose()?;
-        let with_around = |event: EventRecord| {
+        let ids: Vec<EventId> = rows.iter().map(|event| event.id).collect();
+        let mut states = app.store.delivery_states(&ids)?;
+        let mut with_around = |event: EventRecord| {
             let around = match &text {
                 // Without what a page may not show.
                 Some(text) => text.around(&shown_body(&app.store, &event)?),
                 None => None,
             };
-            Ok(FoundEvent { event, around })
+            let states = states.remove(&event.id).unwrap_or_default();
+            Ok(FoundEvent {
+                event,
+                around,
+                states,
+            })
         };
         Ok(Found {
-            rows: rows.into_iter().map(with_around).collect::<Result<_>>()?,
+            rows: rows
+                .into_iter()
+                .map(&mut with_around)
+                .collect::<Result<_>>()?,
             next,
             back_to,
             is_cut,

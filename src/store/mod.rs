@@ -41,9 +41,9 @@ pub use engine::sqlite::backup::Copied;
 pub use engine::sqlite::check::{Depth, Fault, check};
 pub use engine::sqlite::compact::Compacted;
 pub use engine::sqlite::disk_space::{KEEP_FREE, Limits, Sizes};
+pub use engine::sqlite::names::{Named, names};
 pub use engine::sqlite::restore::{Restored, restore};
 pub use engine::sqlite::salvage::{Salvaged, SalvagedTable, salvage};
-pub(crate) use engine::sqlite::text_index::TextIndex;
 pub use engine::store::Serving;
 pub use engine::store::Store;
 pub(crate) use engine::writer::DIRECTORY_AGE_MAX;
@@ -60,5 +60,6 @@ pub use replay::{
     Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step, Stopped,
 };
 pub use upkeep::doctor::{Health, OpenTo};
+pub(crate) use upkeep::index::IndexWork;
 pub use upkeep::prune::{Before, Pruned};
 pub use upkeep::retention::Retention;

@@ -79,13 +79,43 @@ fn whoever_may_only_look_and_whoever_has_not_logged_in_chooses_too() {
     let (_, _, html) = served.ask("GET", "/login", &[("Accept-Language", "ru")], "");
     assert!(html.contains("<html lang=\"ru\""), "{html}");
     let form = format!("token={}&to=zh-Hans", token(&html));
-    let headers = [
-        FORM,
-        ("Referer", &format!("{}/login?next=/", served.status)),
-    ];
-    let (status, headers, _) = served.ask("POST", "/language", &headers, form);
-    assert_eq!(status, 303);
-    assert_eq!(headers["location"], "/login?next=/");
+    let choose = |headers: &[(&str, &str)]| {
+        let headers = [&[FORM], headers].concat();
+        let (status, headers, _) = served.ask("POST", "/language", &headers, &form);
+        (status, headers["location"].to_str().unwrap().to_owned())
+    };
+    let login = format!("{}/login?next=/", served.status);
+    assert_eq!(
+        choose(&[("Referer", &login)]),
+        (303, "/login?next=/".to_owned())
+    );
+    // Whoever may only look is told so in the language, too.
+    let reader = [("Authorization", "Bearer 0123456789abcdef-may-look")];
+    let (_, _, html) = served.ask("GET", "/", &reader, "");
+    let headers = [reader[0], FORM, ("Accept-Language", "ru")];
+    let held = format!("token={}", token(&html));
+    let (status, _, html) = served.ask("POST", "/endpoints/ci/hold", &headers, held);
+    assert_eq!(status, 403);
+    assert!(!html.contains("change nothing"), "{html}");
+    assert_eq!(choose(&reader), (303, "/".to_owned()));
+    // From a form that was refused, to the page of the form.
+    let refused = format!("{}/endpoints/ci/set", served.status);
+    let headers = [reader[0], ("Referer", refused.as_str())];
+    assert_eq!(choose(&headers), (303, "/endpoints/ci".to_owned()));
+}
+
+/// Cause: a text that a person typed was followed into itself. Damage: one address ended the process.
+#[test]
+fn whatever_is_typed_ends_no_process() {
+    let here = TestDb::new();
+    let served = here.serve();
+    let long = "url:+".repeat(2_300);
+    for path in ["/deliveries?since=", "/events?until=", "/deliveries/"] {
+        let headers = [("Accept-Language", "ru")];
+        let (status, _, _) = served.ask("GET", &format!("{path}{long}"), &headers, "");
+        assert!((400..500).contains(&status), "{path}: {status}");
+    }
+    assert_eq!(served.page("/").0, 200);
 }
 
 /// Words that are the same in every language: names, ids, what is typed, and what is counted.
@@ -229,7 +259,16 @@ fn what_is_sent_by_a_form_is_the_same_in_every_language() {
     };
     let english = values("en");
     assert!(english.len() > 40, "{english:?}");
+    let options = |language: &str| {
+        let headers = [("Accept-Language", language)];
+        let (_, _, html) = served.ask("GET", "/deliveries", &headers, "");
+        let values = html.split("<option value=\"").skip(1);
+        let values = values.map(|rest| rest.split('"').next().unwrap().to_owned());
+        values.collect::<Vec<String>>()
+    };
+    assert!(options("en").contains(&"dead".to_owned()));
     for language in ["zh", "ru", "fr"] {
         assert_eq!(values(language), english, "{language}");
+        assert_eq!(options(language), options("en"), "{language}");
     }
 }

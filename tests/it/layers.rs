@@ -212,8 +212,11 @@ fn no_statement_selects_everything_and_every_file_says_what_it_owns() {
             "{} does not say what it owns",
             path.display()
         );
+        // A language is one noun, and has a line a text.
+        let is_language = path.components().any(|part| part.as_os_str() == "texts");
+        let lines_max = if is_language { 999 } else { 700 };
         assert!(
-            text.lines().count() <= 700,
+            text.lines().count() <= lines_max,
             "{} holds more than one noun",
             path.display()
         );

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hookbox::time::{Clock, SystemClock};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -22,6 +23,45 @@ fn all_taken(here: &TestDb) {
     wait_until("the outbox to be empty", || {
         (here.json(&["stats"])["outbox"] == 0).then_some(())
     });
+}
+
+/// How often the threads of a process have given way.
+fn switches(pid: u32) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let of_task = |task: std::io::Result<std::fs::DirEntry>| -> Option<u64> {
+        let status = std::fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("voluntary_ctxt_switches"))?;
+        line.split_whitespace().nth(1)?.parse().ok()
+    };
+    tasks.filter_map(of_task).sum()
+}
+
+/// Cause: a service that had nothing to do looked for others' commits twenty times a second. Damage: the battery
+/// of a small box.
+#[test]
+fn a_service_that_rests_is_told_of_an_insert_and_need_not_look_for_one() {
+    let receiver = Receiver::answering(&[200]);
+    let here = TestDb::in_file();
+    here.add_endpoint("ci", &receiver.url, &[]);
+    let served = here.serve();
+    let clock = SystemClock::new();
+    let mut since = (clock.elapsed(), switches(served.pid));
+    wait_until("the service to rest", || {
+        let (began, before) = since;
+        if clock.elapsed() - began < Duration::from_secs(1) {
+            return None;
+        }
+        let now = switches(served.pid);
+        since = (clock.elapsed(), now);
+        // Once a second it looks all the same.
+        (now - before < 10).then_some(())
+    });
+    let app = other(&here.db);
+    app.execute_batch("insert into hookbox_outbox (type, body) values ('t', 'x')")
+        .unwrap();
+    receiver.next();
 }
 
 #[test]

@@ -271,5 +271,8 @@ fn events_are_found_by_a_text_in_their_bodies() {
     }
     let served = here.serve();
     let (_, _, page) = served.page("/events?text=%E4%BF%AE");
-    assert!(page.contains("\u{4fee}\u{590d} \u{418}\u{421}"), "{page}");
+    assert!(
+        page.contains("<mark>\u{4fee}</mark>\u{590d} \u{418}\u{421}"),
+        "{page}"
+    );
 }

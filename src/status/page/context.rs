@@ -7,8 +7,9 @@ use jiff::Zoned;
 use jiff::tz::TimeZone;
 use maud::{Markup, Render, html};
 
-use super::texts::{Language, Texts};
+use super::texts::Texts;
 use crate::model::id::BoxId;
+use crate::model::settings::Selection;
 use crate::time::Timestamp;
 
 /// What every page needs besides its content.
@@ -55,11 +56,41 @@ impl PageContext<'_> {
         self.texts.link_in(text, values)
     }
 
-    /// Shows a reason or an error; what is said in English alone is marked as that, for those who hear it.
+    /// Shows a reason or an error, in the reader's language where it is known.
     pub(super) fn said(&self, english: &str) -> Markup {
-        let text = self.texts.say(english);
-        let is_own = self.texts.language == Language::English || text != english;
-        html! { @if is_own { (text) } @else { span lang=(Language::English.tag()) { (text) } } }
+        html! { (self.texts.say(english)) }
+    }
+
+    /// Tells in words what a selection chooses.
+    pub(super) fn selection(&self, selection: &Selection) -> String {
+        let (t, texts) = (&self.texts.deliveries, self.texts);
+        let said = |(name, value): (&str, String)| {
+            let label = match name {
+                "state" => t.state,
+                "endpoint" => t.endpoint,
+                "source" => t.source,
+                "type" => t.typed,
+                "since" => t.since,
+                "until" => t.until,
+                "text" => texts.events.text,
+                "superseded" => t.is_superseded,
+                other => other,
+            };
+            let value = match (name, Timestamp::parse_rfc3339(&value)) {
+                ("state", _) => texts.states.of(&value).to_owned(),
+                ("since" | "until", Some(at)) => {
+                    let local = self.local(at);
+                    format!("{} {}", local.date(), self.clock(at))
+                }
+                _ => value,
+            };
+            format!("{label}: {value}")
+        };
+        let pairs: Vec<String> = selection.pairs().map(said).collect();
+        match pairs.is_empty() {
+            true => texts.replays.all_settled.to_owned(),
+            false => pairs.join(", "),
+        }
     }
 
     /// Whether the form with this action was just refused.

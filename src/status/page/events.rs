@@ -6,6 +6,7 @@ use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{asked, by_day, looked_back, size, with_place};
 use super::spans::{moments, spans};
+use crate::model::delivery::State;
 use crate::model::event::EventRecord;
 use crate::time::Timestamp;
 
@@ -13,6 +14,8 @@ use crate::time::Timestamp;
 pub(in crate::status) struct FoundEvent {
     pub(in crate::status) event: EventRecord,
     pub(in crate::status) around: Option<String>,
+    /// How many of its deliveries are in which state.
+    pub(in crate::status) states: Vec<(State, i64)>,
 }
 
 /// The events that were found, and how far the search looked.
@@ -47,7 +50,7 @@ pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>
         }
         (looked_back(context, view.looked_back))
         div #rows data-live {
-            @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(context, &view.rows)) }
+            @if view.rows.is_empty() { p.empty { (t.no_match) } } @else { (rows(context, &view.rows, &asked("text"))) }
         }
         @if let Some(next) = &view.next {
             nav.pages aria-label=(words.list_pages) {
@@ -58,29 +61,69 @@ pub(in crate::status) fn events(context: &PageContext<'_>, view: &EventsView<'_>
     frame(context, t.title, "/events", &main)
 }
 
-fn rows(context: &PageContext<'_>, rows: &[FoundEvent]) -> Markup {
+/// Marks a text wherever it stands, whatever its case.
+fn marked(around: &str, text: &str) -> Markup {
+    let text = text.to_lowercase();
+    let begins = |rest: &str| {
+        let mut length = 0;
+        let mut lower = String::new();
+        for letter in rest.chars() {
+            lower.extend(letter.to_lowercase());
+            length += letter.len_utf8();
+            if lower.len() >= text.len() {
+                break;
+            }
+        }
+        (!text.is_empty() && lower == text).then_some(length)
+    };
+    let mut rest = around;
+    let mut pieces = Vec::new();
+    let mut plain = 0;
+    while let Some(letter) = rest[plain..].chars().next() {
+        match begins(&rest[plain..]) {
+            Some(length) => {
+                let (before, found) = rest.split_at(plain);
+                pieces.push((before, &found[..length]));
+                (rest, plain) = (&found[length..], 0);
+            }
+            None => plain += letter.len_utf8(),
+        }
+    }
+    html! {
+        @for (before, found) in pieces { (before) mark { (found) } }
+        (rest)
+    }
+}
+
+fn rows(context: &PageContext<'_>, rows: &[FoundEvent], text: &str) -> Markup {
     let (t, words) = (&context.texts.events, &context.texts.words);
-    let columns = [t.what, t.source, t.received, t.size];
+    let owed = context.texts.event.deliveries;
+    let columns = [t.what, t.source, owed, t.received, t.size];
     html! {
         table.rows.list {
             thead {
                 tr {
-                    @for (name, class) in columns.iter().zip(["what", "source", "came", "size"]) {
+                    @for (name, class) in columns.iter().zip(["what", "source", "owed", "came", "size"]) {
                         th class=(class) scope="col" { (name) }
                     }
                 }
             }
             (by_day(context, rows, columns.len(), |row| row.event.received, |row| {
-                let FoundEvent { event, around } = row;
+                let FoundEvent { event, around, states } = row;
                 let id = context.box_id.event(event.id);
                 html! {
                     tr {
                         td.what {
                             a href={ "/events/" (id) } title=(id) { (event.summary()) }
                             " " span.dim { (event.event_type) }
-                            @if let Some(around) = around { " " span.why title=(around) { "· " (around) } }
+                            @if let Some(around) = around { div.snippet { (marked(around, text)) } }
                         }
                         td.source { (event.source.as_deref().unwrap_or(words.dash)) }
+                        td.owed {
+                            @for (state, count) in states {
+                                span class={ "badge " (state.name()) } { (context.texts.states.of(state.name())) @if *count > 1 { " " (count) } } " "
+                            }
+                        }
                         td.came { (context.time_of_day(event.received)) }
                         td.size { (size(u64::try_from(event.bytes).unwrap_or(0))) }
                     }

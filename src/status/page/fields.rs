@@ -93,6 +93,10 @@ pub(super) fn changes(
     let rotation = new_secret.map(|label| {
         html! {
             (secret(context, label, &format!("{rotate}/secret")))
+            label {
+                span { (words.overlap) }
+                input name="overlap" placeholder="24h" autocomplete="off" value=[context.typed(&rotate, "overlap")];
+            }
             button.quiet type="submit" { (words.replace_secret) }
         }
     });

@@ -7,7 +7,7 @@ use maud::{Markup, Render, html};
 use super::chart::{last_day, of_all};
 use super::context::PageContext;
 use super::frame::frame_with_icon;
-use super::parts::{delivery_table, size, table};
+use super::parts::{delivery_table, opens_at, size, table};
 use super::verdict::{Judged, again, colour, lines, verdict};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::{EndpointReport, Hour};
@@ -16,7 +16,6 @@ use crate::model::source::SourceReport;
 use crate::model::standing::{Ended, Standing};
 use crate::model::stats::Stats;
 use crate::store::OutageRecord;
-use crate::time::Timestamp;
 
 pub(in crate::status) struct OverviewView {
     pub(in crate::status) stats: Stats,
@@ -91,60 +90,57 @@ fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
     let day = Ended::since(reports(), context.now.minus(DAY));
     let week = Ended::since(reports(), context.now.minus(DAY * 7));
     // What waits for an endpoint that cannot be sent to has no time left that could be told.
-    let goes_out = || reports().filter(|report| !report.standing(context.now).stops());
-    let last_hours = Ended::since(goes_out(), context.now.minus(Duration::from_secs(7_200)));
-    let goes_out: i64 = goes_out().map(|report| report.pending).sum();
+    let goes_out =
+        reports().filter(|report| report.pending > 0 && !report.standing(context.now).stops());
+    let left: Vec<Option<Duration>> = goes_out
+        .map(|report| report.time_left(context.now))
+        .collect();
     html! {
-        ul.cards {
-            li.pending[stats.pending > 0] {
-                a href="/deliveries?state=pending" {
-                    span.number { (stats.pending) }
-                    span { (t.wait) }
+            ul.cards {
+                li.pending[stats.pending > 0] {
+                    a href="/deliveries?state=pending" {
+                        span.number { (stats.pending) }
+                        span { (context.fill(t.wait, &[("count", &stats.pending)])) }
+                    }
+    @if !left.is_empty() { span.dim { (time_left(context, &left)) } }
                 }
-                @if goes_out > 0 { span.dim { (time_left(context, goes_out, last_hours.delivered)) } }
-            }
-            li.delivered[day.delivered > 0] {
-                a href="/deliveries?state=delivered&since=1d" {
-                    span.number { (day.delivered) }
-                    span { (t.delivered_in_a_day) }
+                li.delivered[day.delivered > 0] {
+                    a href="/deliveries?state=delivered&since=1d" {
+                        span.number { (day.delivered) }
+                        span { (context.fill(t.delivered_in_a_day, &[("count", &day.delivered)])) }
+                    }
+                    span.dim { (context.fill(t.in_a_week, &[("count", &week.delivered)])) }
                 }
-                span.dim { (context.fill(t.in_a_week, &[("count", &week.delivered)])) }
-            }
-            li {
-                span.number { (day.refused) }
-                span { (t.refused_in_a_day) }
-                span.dim { (context.fill(t.in_a_week, &[("count", &week.refused)])) }
-            }
-            li.dead[stats.dead > 0] {
-                a href="/deliveries?state=dead" {
-                    span.number { (stats.dead) }
-                    span { (t.given_up) }
+                li {
+                    span.number { (day.refused) }
+                    span { (context.fill(t.refused_in_a_day, &[("count", &day.refused)])) }
+                    span.dim { (context.fill(t.in_a_week, &[("count", &week.refused)])) }
                 }
-            }
-            li {
-                span.number { (stats.events) }
-                span { (t.events_kept) }
-                span.dim { (context.fill(t.on_disk, &[("size", &size(stats.db_bytes))])) }
-            }
-            @if stats.outbox > 0 {
-                li.pending { span.number { (stats.outbox) } span { (t.outbox) } }
+                li.dead[stats.dead > 0] {
+                    a href="/deliveries?state=dead" {
+                        span.number { (stats.dead) }
+                        span { (context.fill(t.given_up, &[("count", &stats.dead)])) }
+                    }
+                }
+                li {
+                    span.number { (stats.events) }
+                    span { (context.fill(t.events_kept, &[("count", &stats.events)])) }
+                    span.dim { (context.fill(t.on_disk, &[("size", &size(stats.db_bytes))])) }
+                }
+                @if stats.outbox > 0 {
+                    li.pending { span.number { (stats.outbox) } span { (context.fill(t.outbox, &[("count", &stats.outbox)])) } }
+                }
             }
         }
-    }
 }
 
-/// How fast what waits goes out, by the last two hours, and how long that takes.
-fn time_left(context: &PageContext<'_>, pending: i64, delivered: i64) -> String {
+/// How long what waits takes: what takes longest.
+fn time_left(context: &PageContext<'_>, left: &[Option<Duration>]) -> String {
     let t = &context.texts.overview;
-    // The present hour and the one before it: between one hour and two.
-    let minutes = 60 + context.now.0.rem_euclid(3_600_000) / 60_000;
-    if delivered == 0 {
-        return t.none_goes.to_owned();
+    match left.iter().flatten().max() {
+        Some(span) => context.fill(t.time_left, &[("span", &context.span(*span))]),
+        None => t.none_goes.to_owned(),
     }
-    let seconds = pending.saturating_mul(minutes) * 60 / delivered;
-    let span = context.span(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)));
-    let rate = delivered * 60 / minutes;
-    context.fill(t.time_left, &[("rate", &rate), ("span", &span)])
 }
 
 /// The nodes of a database on a server, and who sends to what.
@@ -263,15 +259,6 @@ pub(super) fn reached(context: &PageContext<'_>, row: &EndpointReport) -> Markup
         },
         Standing::Unused => html! { (words.dash) },
         Standing::Fine => html! { (words.yes) },
-    }
-}
-
-/// Tells when a window opens, if it ever does.
-pub(super) fn opens_at(context: &PageContext<'_>, opens: Option<Timestamp>) -> Markup {
-    let t = &context.texts.overview;
-    match opens {
-        Some(until) => context.link_in(t.opens, &[("when", &context.moment(until))]),
-        None => html! { (t.never_opens) },
     }
 }
 

@@ -53,6 +53,15 @@ pub(super) fn badge(context: &PageContext<'_>, state: State, waiting: Option<&st
     }
 }
 
+/// Tells when a window opens, if it ever does.
+pub(super) fn opens_at(context: &PageContext<'_>, opens: Option<Timestamp>) -> Markup {
+    let t = &context.texts.overview;
+    match opens {
+        Some(until) => context.link_in(t.opens, &[("when", &context.moment(until))]),
+        None => html! { (t.never_opens) },
+    }
+}
+
 /// Returns a size in the largest fitting unit.
 pub(super) fn size(bytes: u64) -> String {
     match bytes {

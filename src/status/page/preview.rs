@@ -60,7 +60,7 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
                 ReplayKind::Recover => t.recover_of,
                 ReplayKind::Backfill => t.backfill_of,
             };
-            context.fill(text, &[("what", what)])
+            context.fill(text, &[("what", &context.selection(what))])
         }
     };
     let main = html! {

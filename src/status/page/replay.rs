@@ -16,7 +16,7 @@ pub(in crate::status) fn replays(context: &PageContext<'_>, records: &[ReplayRec
             tr {
                 td data-label=(t.replay) { a.mono href={ "/replays/" (id) } { "#" (record.id.0) } " " (context.texts.states.of(&record.asked.kind.to_string())) }
                 td data-label=(t.state) { (state(context, record.state)) }
-                td data-label=(t.what) { (record.asked.selection) }
+                td data-label=(t.what) { (context.selection(&record.asked.selection)) }
                 td data-label=(t.to) { (to(context, record)) }
                 td data-label=(t.progress) { (bar(context, record)) }
                 td data-label=(t.asked) { (context.moment(record.created)) div.dim { (record.asked.asked_by) } }
@@ -93,20 +93,20 @@ pub(in crate::status) fn replay(context: &PageContext<'_>, record: &ReplayRecord
             dl.facts {
                 dt { (t.made) } dd { (made) }
                 @for (number, held) in State::ALL.iter().enumerate() {
-                    dt { (held.name()) }
+                    dt { (context.texts.states.of(held.name())) }
                     dd { a href=(list(held.name())) { (record.counts[number]) } }
                 }
                 @if let Some(ended) = record.ended { dt { (t.ended) } dd { (context.exact(ended)) } }
             }
         }
         dl.facts {
-            dt { (t.kind) } dd { (record.asked.kind) }
-            dt { (t.what) } dd { (record.asked.selection) }
+            dt { (t.kind) } dd { (context.texts.states.of(&record.asked.kind.to_string())) }
+            dt { (t.what) } dd { (context.selection(&record.asked.selection)) }
             dt { (t.to) } dd { (to(context, record)) }
             @if let Some(rate) = &record.asked.rate { dt { (t.rate) } dd { (rate) } }
             @if record.asked.has_new_ids { dt { (t.ids) } dd { (t.new_ids) } }
             dt { (t.asked) }
-            dd { (context.link_in(t.asked_by, &[("when", &context.exact(record.created)), ("who", &record.asked.asked_by)])) }
+            dd { (context.link_in(t.asked_by, &[("when", &context.exact(record.created)), ("who", &context.said(&record.asked.asked_by))])) }
         }
     };
     frame(

@@ -6,8 +6,7 @@ use maud::{Markup, html};
 
 use super::chart::last_day;
 use super::context::PageContext;
-use super::overview::opens_at;
-use super::parts::button_back;
+use super::parts::{button_back, opens_at};
 use crate::model::endpoint::EndpointReport;
 use crate::model::standing::{Ended, Standing};
 

@@ -13,6 +13,21 @@ use crate::store::engine::conn::params;
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
+/// Allows an endpoint a request at once, since a person asks for one: also while it is offline, or asked for none
+/// until later. Its rate still holds.
+pub(crate) fn allow_request(tx: &mut Tx<'_>, endpoint: EndpointId) -> Result<()> {
+    tx.conn.run(
+        "update hookbox_endpoint set manual_retry_seq = manual_retry_seq + 1 where id = :id",
+        params! { ":id": endpoint },
+    )?;
+    tx.conn.run(
+        "update hookbox_pace set not_before_ms = 0, until_ms = 0 where endpoint_id = :id",
+        params! { ":id": endpoint },
+    )?;
+    tx.tally.configured();
+    Ok(())
+}
+
 impl Store {
     /// Stops sending to an endpoint until it is resumed. Requests that are on the wire are completed.
     ///
@@ -65,15 +80,7 @@ impl Store {
         let wanted = name.to_owned();
         let id = self.write(move |tx| {
             let id = tx.directory.require_endpoint(&wanted)?.id;
-            tx.conn.run(
-                "update hookbox_endpoint set manual_retry_seq = manual_retry_seq + 1 where id = :id",
-                params! { ":id": id },
-            )?;
-            tx.conn.run(
-                "update hookbox_pace set not_before_ms = 0, until_ms = 0 where endpoint_id = :id",
-                params! { ":id": id },
-            )?;
-            tx.tally.configured();
+            allow_request(tx, id)?;
             Ok(id)
         })?;
         // `now` is due by the scheduler's own clock as well, which may be ahead of the wall clock.

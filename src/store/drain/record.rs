@@ -104,8 +104,14 @@ impl Store {
             .response
             .as_ref()
             .map_or(0, |response| response.body.len());
+        // The next delivery of an endpoint that gets one at a time waits for this one's record.
+        let is_urgent = self
+            .directory()
+            .endpoint_by_id(report.endpoint)
+            .is_some_and(|endpoint| endpoint.set.is_ordered);
         let outline = Outline {
             bytes,
+            is_urgent,
             ..Outline::default()
         };
         self.submit(outline, move |tx| record(tx, &report), answer);

@@ -5,7 +5,7 @@
 //! commit. So:
 //!
 //! - A background job (no caller waits for it: the record of an attempt) waits a short time for
-//!   more jobs.
+//!   more jobs: the next event's commit carries it along, which writes the same pages anyway.
 //! - An urgent job (a caller waits for it) waits only for as many urgent jobs as came together
 //!   before. Now and then the writer waits for one job more. If that job comes, the writer expects
 //!   it from then on. If it does not come, the writer tries again later, with exponential backoff.
@@ -39,11 +39,14 @@ const URGENT_JOBS_MAX: usize = 2 * URGENT_TARGET;
 const URGENT_WAIT: Duration = Duration::from_millis(3);
 
 /// A group that has only background jobs, and this many, waits for no more.
-const BACKGROUND_TARGET: usize = 16;
+const BACKGROUND_TARGET: usize = 64;
 
-/// How long the writer waits for each next background job. The total is at most 80 ms. If the
-/// process crashes in that time, the attempts of the group are not recorded, and are made again.
-const BACKGROUND_WAIT: Duration = Duration::from_millis(5);
+/// How long the writer waits for the next job of any kind while it has few background jobs, and while it has
+/// more. The total is at most 220 ms. If the process crashes in that time, the attempts of the group are not
+/// recorded, and are made again.
+const BACKGROUND_FEW: usize = 4;
+const BACKGROUND_WAIT_FEW: Duration = Duration::from_millis(25);
+const BACKGROUND_WAIT: Duration = Duration::from_millis(2);
 
 /// Limit of the backoff: at most 2 to the power of this commits pass before the writer waits for
 /// one more again.
@@ -98,7 +101,11 @@ impl WaitPolicy {
         if group.is_full() || group.since_first_urgent >= URGENT_JOBS_MAX {
             None
         } else if group.urgent_jobs == 0 {
-            (group.jobs.len() < BACKGROUND_TARGET).then_some(BACKGROUND_WAIT)
+            match group.jobs.len() {
+                ..BACKGROUND_FEW => Some(BACKGROUND_WAIT_FEW),
+                BACKGROUND_FEW..BACKGROUND_TARGET => Some(BACKGROUND_WAIT),
+                _ => None,
+            }
         } else {
             (group.urgent_jobs < self.target()).then_some(URGENT_WAIT)
         }
@@ -220,8 +227,9 @@ mod tests {
     fn what_nobody_waits_for_waits_and_hurries_when_somebody_does() {
         let mut wait_policy = WaitPolicy::new();
         wait_policy.done(&group(1, 0));
-        assert_eq!(wait_policy.wait(&group(0, 15)), Some(BACKGROUND_WAIT));
-        assert_eq!(wait_policy.wait(&group(0, 16)), None);
+        assert_eq!(wait_policy.wait(&group(0, 3)), Some(BACKGROUND_WAIT_FEW));
+        assert_eq!(wait_policy.wait(&group(0, 63)), Some(BACKGROUND_WAIT));
+        assert_eq!(wait_policy.wait(&group(0, 64)), None);
         assert_eq!(wait_policy.wait(&group(1, 3)), None);
         // A group of background jobs does not change what was learned about urgent ones.
         wait_policy.done(&group(0, 3));

@@ -113,6 +113,8 @@ pub(crate) trait Job: Send {
 /// A message to the writer's thread.
 pub(crate) enum Message {
     Job(Box<dyn Job>),
+    /// Somebody else may have written.
+    Look,
     Stop,
 }
 

@@ -62,6 +62,8 @@ pub(crate) struct Published {
     pub(crate) trouble: Trouble,
     /// How often the writer checked whether other processes wrote.
     pub(crate) polls: AtomicU64,
+    /// Whether the writer is told when somebody else may have written.
+    pub(crate) is_watched: AtomicBool,
     /// Whether this process serves the file and has drawn its mark.
     pub(crate) has_mark: AtomicBool,
     /// The lock for serving, while this process holds it.

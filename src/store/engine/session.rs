@@ -50,7 +50,10 @@ pub(crate) trait Session: Send {
     /// Whether another process committed since the last call.
     fn others_committed(&mut self) -> Result<bool>;
 
-    /// As [`Session::others_committed`], for an idle writer, which calls it every 50 milliseconds.
+    /// Whether somebody other than this connection may have written since it looked last; costs next to nothing.
+    fn is_written_by_others(&self) -> bool;
+
+    /// As [`Session::others_committed`], for an idle writer, which calls it now and then.
     fn poll_others(&mut self) -> Result<bool>;
 
     /// Checks that this is still the database that was opened. True when it is again, after it was not.

@@ -30,6 +30,7 @@ use super::session::Session;
 use super::sqlite::disk_space::{DiskSpace, Limits};
 use super::sqlite::lock::{self, ServeLock};
 use super::sqlite::session::SqliteSession;
+use super::sqlite::watch::Watch;
 use super::sqlite::{open, place};
 use super::trouble::{Kind, Trouble};
 use super::writer::Writer;
@@ -187,7 +188,15 @@ impl Store {
                 let lock = ServeLock::take(path)?;
                 *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
                 self.watch_hands(lock.watched(), lock.left());
-                Serving(Hold::File(lock))
+                let jobs = self.inner.jobs.clone();
+                let look = move || {
+                    let _ = jobs.send(Message::Look);
+                };
+                // Without it the writer looks more often.
+                let watch = Watch::start(path, &self.inner.published, look)
+                    .inspect_err(|error| tracing::debug!(error = error.chain(), "not watched"))
+                    .ok();
+                Serving(Hold::File(watch, lock))
             }
             #[cfg(feature = "postgres")]
             Location::Server(url) => {
@@ -346,6 +355,11 @@ impl Store {
         }
     }
 
+    /// Has the writer look now whether other processes wrote.
+    pub(crate) fn look(&self) {
+        let _ = self.inner.jobs.send(Message::Look);
+    }
+
     /// Submits a job to the writer and waits until it is committed.
     pub(crate) fn write<T: Send + 'static>(
         &self,
@@ -401,7 +415,10 @@ pub struct Serving(Hold);
 
 #[derive(Debug)]
 enum Hold {
-    File(#[expect(dead_code, reason = "held until it is dropped")] ServeLock),
+    File(
+        #[expect(dead_code, reason = "held until it is dropped")] Option<Watch>,
+        #[expect(dead_code, reason = "held until it is dropped")] ServeLock,
+    ),
     #[cfg(feature = "postgres")]
     Node(Box<nodes::Node>, Option<ServeLock>),
     #[cfg(feature = "postgres")]
@@ -501,6 +518,7 @@ fn publish(conn: Conn<'_>, box_id: &BoxId) -> Result<Arc<Published>> {
         trouble: Trouble::default(),
         has_mark: AtomicBool::new(false),
         polls: AtomicU64::new(0),
+        is_watched: AtomicBool::new(false),
         #[cfg(feature = "postgres")]
         node: std::sync::atomic::AtomicI64::new(0),
         lanes: Lanes::default(),

@@ -29,6 +29,16 @@ use crate::store::engine::trouble::Kind;
 /// the median and 50 ms at most. Each check wakes the thread; that is its cost.
 const FOREIGN_PERIOD: Duration = Duration::from_millis(50);
 
+/// How often it checks where it is told of what others write, and nothing was for a while: some file systems
+/// tell nothing.
+const WATCHED_PERIOD: Duration = Duration::from_secs(1);
+
+/// How long after a hint the first check is made; each wait is twice the last.
+const HINTED_PERIOD: Duration = Duration::from_millis(1);
+
+/// Checks after each hint, a commit in full: three seconds. The last write is heard before the commit is done.
+const POLLS_AFTER_HINT: u32 = 60;
+
 /// Maximum age of [`Store::directory`](crate::store::engine::Store::directory), with some milliseconds for
 /// the check.
 pub(crate) const DIRECTORY_AGE_MAX: Duration = Duration::from_millis(75);
@@ -50,6 +60,8 @@ pub(crate) struct Writer {
     fence: Fence,
     /// Why the last job that failed could not be done now, if that was not for what it is about.
     unavailable: Option<Error>,
+    /// Checks since somebody may have written.
+    quiet_polls: u32,
     /// Checks since a write failed.
     polls: u32,
     /// Another process committed, and the listeners have not been notified yet.
@@ -69,6 +81,7 @@ impl Writer {
             published,
             marking,
             unavailable: None,
+            quiet_polls: 0,
             polls: 0,
             others_wrote: false,
         }
@@ -80,22 +93,24 @@ impl Writer {
         let mut stopping = false;
         while !stopping {
             let mut group = Group::default();
-            let mut patience = FOREIGN_PERIOD;
+            let mut patience = self.period();
             loop {
                 match messages.recv_timeout(patience) {
                     Ok(Message::Job(job)) => group.add(job),
+                    Ok(Message::Look) => self.hear(),
                     Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => stopping = true,
                     Err(RecvTimeoutError::Timeout) => break,
                 }
                 while !group.is_full() {
                     match messages.try_recv() {
                         Ok(Message::Job(job)) => group.add(job),
+                        Ok(Message::Look) => self.hear(),
                         Ok(Message::Stop) => stopping = true,
                         Err(_) => break,
                     }
                 }
                 match wait_policy.wait(&group) {
-                    Some(wait) if !stopping => patience = wait,
+                    Some(wait) if !stopping && !group.jobs.is_empty() => patience = wait,
                     _ => break,
                 }
             }
@@ -109,6 +124,25 @@ impl Writer {
                 self.published.publish(&self.directory);
                 self.published.notify(&Woken::All);
             }
+        }
+    }
+
+    /// Somebody may have written, if that was not this connection.
+    fn hear(&mut self) {
+        if self.session.is_written_by_others() {
+            self.quiet_polls = 0;
+        }
+    }
+
+    /// How long it waits for a job before it checks what others did: soon after a hint, as the commit is about
+    /// to be done, and then more and more seldom.
+    fn period(&self) -> Duration {
+        if !self.published.is_watched.load(Ordering::Relaxed) {
+            return FOREIGN_PERIOD;
+        }
+        match self.quiet_polls {
+            polls @ ..POLLS_AFTER_HINT => FOREIGN_PERIOD.min(HINTED_PERIOD * (1 << polls.min(8))),
+            _ => WATCHED_PERIOD,
         }
     }
 
@@ -327,6 +361,7 @@ impl Writer {
     /// is no job.
     fn poll_other_writers(&mut self) {
         self.published.polls.fetch_add(1, Ordering::Relaxed);
+        self.quiet_polls = self.quiet_polls.saturating_add(1);
         self.check_place();
         self.session.check_room();
         self.polls = self.polls.saturating_add(1);

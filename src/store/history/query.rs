@@ -164,6 +164,40 @@ impl Store {
         })
     }
 
+    /// How many deliveries of each of these events are in which state.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the file cannot be read.
+    pub fn delivery_states(
+        &self,
+        events: &[EventId],
+    ) -> Result<HashMap<EventId, Vec<(State, i64)>>> {
+        let ids: Vec<i64> = events.iter().map(|event| event.0).collect();
+        let ids = serde_json::json!(ids).to_string();
+        let rows = self.read(|conn| {
+            conn.all::<(EventId, State, i64)>(
+                "select event_id, state, count(*) as deliveries
+                 from hookbox_delivery indexed by hookbox_delivery_event
+                 where event_id in (select value from json_each(:events) as e)
+                 group by event_id, state
+                 order by event_id, state",
+                params! { ":events": ids },
+                |row| {
+                    Ok((
+                        row.get("event_id")?,
+                        row.get("state")?,
+                        row.get("deliveries")?,
+                    ))
+                },
+            )
+        })?;
+        let mut states: HashMap<EventId, Vec<(State, i64)>> = HashMap::new();
+        for (event, state, count) in rows {
+            states.entry(event).or_default().push((state, count));
+        }
+        Ok(states)
+    }
+
     pub(super) fn no_event(&self, id: EventId) -> Error {
         Error::not_found(format!("no event {}", self.box_id().event(id)))
     }

@@ -249,7 +249,7 @@ fn report_endpoint(
         },
     )?;
     let pace = conn.maybe(
-        "select until_ms from hookbox_pace where endpoint_id = :id",
+        "select until_ms from hookbox_pace where endpoint_id = :id and until_ms > 0",
         params! { ":id": endpoint.id },
         |row| row.get(0),
     )?;

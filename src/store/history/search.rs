@@ -4,6 +4,7 @@
 //! Without this bound a filter that matches almost nothing would read the whole history. That takes minutes
 //! if the file is larger than the memory.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::model::text::Text;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
-use crate::store::engine::sqlite::text_index::TextIndex;
+use crate::store::engine::sqlite::text_index::{TextIndex, can_find};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
@@ -23,9 +24,6 @@ use crate::time::Timestamp;
 /// memory at a time.
 const WINDOW: i64 = 5_000;
 const BODIES_WINDOW: i64 = 200;
-
-/// How many where an index names those whose bodies are looked at.
-const INDEXED_WINDOW: i64 = 20_000;
 
 /// How far a clock may have been behind: a search since a time goes back further by this.
 const CLOCK_ROOM: Duration = Duration::from_secs(86_400);
@@ -73,10 +71,13 @@ struct Search<'a> {
     width: &'a dyn Fn(i64) -> i64,
 }
 
-/// The full-text index, as far as it goes.
+/// The full-text index, as far as it goes, and a text that is looked for.
 struct Indexed {
     index: TextIndex,
+    text: String,
     to: i64,
+    /// The events of the next part whose bodies are read.
+    named: RefCell<Option<Vec<EventId>>>,
 }
 
 impl Store {
@@ -93,11 +94,10 @@ impl Store {
         let named = self.named(Listing::Bodies, selection)?;
         let text = selection.text.as_deref().map(Text::new).transpose()?;
         let indexed = text.as_ref().and_then(|text| self.indexed(text));
-        let to = indexed.as_ref().map_or(0, |indexed| indexed.to);
-        let width = |below: i64| match below - 1 - to {
+        let width = |below: i64| match &indexed {
             _ if text.is_none() => WINDOW,
-            ..=0 => INDEXED_WINDOW,
-            not_indexed => BODIES_WINDOW.min(not_indexed),
+            Some(indexed) => indexed.width(below),
+            None => BODIES_WINDOW,
         };
         let search = Search {
             table: EVENTS,
@@ -108,10 +108,6 @@ impl Store {
             let Some(text) = &text else {
                 return self.events_of(part, named, room);
             };
-            let named_by_index = match &indexed {
-                Some(indexed) => indexed.candidates(text, part),
-                None => None,
-            };
             let has_it = |event: &EventRecord| match self.event_body(event.id) {
                 Ok(body) => Ok(text.is_in(&body)),
                 // It was removed meanwhile.
@@ -119,26 +115,24 @@ impl Store {
                 Err(error) => Err(error),
             };
             let mut found = Vec::new();
-            let Some(ids) = named_by_index else {
-                for event in self.events_of(part, named, BODIES_WINDOW as usize)? {
+            let mut look_at = |part: &Selection, limit: usize| -> Result<()> {
+                for event in self.events_of(part, named, limit)? {
                     if found.len() < room && has_it(&event)? {
                         found.push(event);
                     }
                 }
-                return Ok(found);
+                Ok(())
             };
-            for id in ids {
-                if found.len() == room {
-                    break;
-                }
-                let this = Selection {
-                    from: Some(id.0),
-                    before: Some(id.0 + 1),
-                    ..part.clone()
-                };
-                for event in self.events_of(&this, named, 1)? {
-                    if has_it(&event)? {
-                        found.push(event);
+            match indexed.as_ref().and_then(Indexed::take_named) {
+                None => look_at(part, BODIES_WINDOW as usize)?,
+                Some(ids) => {
+                    for id in ids {
+                        let this = Selection {
+                            from: Some(id.0),
+                            before: Some(id.0 + 1),
+                            ..part.clone()
+                        };
+                        look_at(&this, 1)?;
                     }
                 }
             }
@@ -173,14 +167,18 @@ impl Store {
         Ok(found.with_ids(DeliveryId))
     }
 
-    /// The index of this file, if it has one that knows this text. Without it the bodies are read.
+    /// The index of this file, if it has one that can say something of this text. Without it the bodies are
+    /// read.
     fn indexed(&self, text: &Text) -> Option<Indexed> {
+        let text = text.lower().into_owned();
         let index = TextIndex::find(self.location().file()?).ok()??;
+        index.hold_still().ok()?;
         let reach = index.reach().ok()??;
-        let knows = index.candidates(&text.lower(), 0, 0).ok()?.is_some();
-        (knows && self.has(&reach)).then_some(Indexed {
+        (can_find(&text) && self.is_of_this_file(&reach)).then(|| Indexed {
             index,
+            text,
             to: reach.to.0,
+            named: RefCell::default(),
         })
     }
 
@@ -253,13 +251,28 @@ impl Store {
 }
 
 impl Indexed {
-    /// The events of a part that may hold the text; `None` where the index does not go so far, or fails.
-    fn candidates(&self, text: &Text, part: &Selection) -> Option<Vec<EventId>> {
-        let (from, before) = (part.from?, part.before?);
-        if before - 1 > self.to {
-            return None;
+    /// How many ids are searched at a time, below this one: as many as there are to as many events whose bodies
+    /// are read as without it. Those are named for the search that follows.
+    fn width(&self, below: i64) -> i64 {
+        let not_indexed = below - 1 - self.to;
+        if not_indexed > 0 {
+            return BODIES_WINDOW.min(not_indexed);
         }
-        self.index.candidates(&text.lower(), from, before).ok()?
+        // Where it fails the bodies are read.
+        let Ok(ids) = self.index.candidates(&self.text, below, BODIES_WINDOW) else {
+            return BODIES_WINDOW;
+        };
+        let is_last = (ids.len() as i64) < BODIES_WINDOW;
+        let width = match ids.last() {
+            Some(oldest) if !is_last => below - oldest.0,
+            _ => below,
+        };
+        *self.named.borrow_mut() = Some(ids);
+        width
+    }
+
+    fn take_named(&self) -> Option<Vec<EventId>> {
+        self.named.borrow_mut().take()
     }
 }
 

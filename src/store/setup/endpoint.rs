@@ -13,6 +13,7 @@ use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::replay::Target;
 use crate::signature::Secret;
 use crate::store::drain::endpoint_state::forget_failing;
+use crate::store::drain::hold::allow_request;
 use crate::store::engine::Store;
 use crate::store::engine::columns::Millis;
 use crate::store::engine::conn::params;
@@ -133,6 +134,8 @@ impl Store {
         };
         self.write(move |tx| {
             let endpoint = tx.directory.require_endpoint(&name)?.id;
+            // Whoever tests an endpoint that was mended just now wants its answer.
+            allow_request(tx, endpoint)?;
             let event = insert_event(tx, &event, &pack(body.clone()), &facts, now)?;
             add_delivery(tx, &NewDelivery::new(event, endpoint), now)
         })

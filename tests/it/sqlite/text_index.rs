@@ -124,32 +124,116 @@ fn it_is_made_anew_for_a_file_that_was_set_back() {
 }
 
 #[test]
-fn it_forgets_what_was_removed_and_a_broken_one_hides_nothing() {
+fn it_forgets_what_was_removed_and_comes_again_where_it_was_lost() {
     let here = TestDb::new();
     here.run(&["init"]);
     BODIES.iter().for_each(|body| enqueue(&here, body));
-    let rows = |sql: &str| -> i64 {
-        let index = Connection::open(index_of(&here)).unwrap();
-        index.query_row(sql, [], |row| row.get(0)).unwrap()
+    let wait_for_rows = |count: i64| {
+        wait_until("the rows", || {
+            let index = Connection::open(index_of(&here)).unwrap();
+            let rows = index.query_row("select count(*) from words", [], |row| row.get(0));
+            (rows == Ok(count)).then_some(())
+        });
     };
     {
         let _served = here.serve_with(&["--text-index"]);
         wait_for_index(&here);
-        assert_eq!(rows("select count(*) from words"), 8);
-        let mode =
-            std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(index_of(&here)).unwrap());
+        wait_for_rows(8);
+        let found = std::fs::metadata(index_of(&here)).unwrap();
+        let mode = std::os::unix::fs::MetadataExt::mode(&found);
         assert_eq!(mode & 0o777, 0o600, "bodies can be guessed from it");
         let file = Connection::open(&here.db).unwrap();
-        file.execute("delete from hookbox_event where id <= 5", [])
+        // Also from the middle: what was kept is older.
+        file.execute("delete from hookbox_event where id in (2, 3, 5)", [])
             .unwrap();
-        wait_until("the rows to go", || {
-            (rows("select count(*) from words") == 3).then_some(())
-        });
+        wait_for_rows(5);
+        // Somebody removes it while it is served.
+        for end in ["", "-wal", "-shm"] {
+            let mut path = index_of(&here).into_os_string();
+            path.push(end);
+            let _ = std::fs::remove_file(path);
+        }
+        wait_until("another one", || index_of(&here).exists().then_some(()));
+        wait_for_rows(5);
     }
-    std::fs::write(index_of(&here), "no index").unwrap();
-    assert_eq!(found(&here, "end").len(), 1);
-    // The next service throws it away.
+    // One that cannot be read hides nothing, and the next service makes it anew.
+    let mut bytes = std::fs::read(index_of(&here)).unwrap();
+    bytes[100..].fill(0xaa);
+    std::fs::write(index_of(&here), bytes).unwrap();
+    assert_eq!(found(&here, "an end").len(), 1);
     let _served = here.serve_with(&["--text-index"]);
     wait_for_index(&here);
-    assert_eq!(rows("select count(*) from words"), 3);
+    wait_for_rows(5);
+}
+
+/// Cause: a file of the index's name was taken for one. Damage: notes of somebody else, gone.
+#[test]
+fn a_file_of_somebody_else_stays_as_it_is() {
+    let here = TestDb::new();
+    here.run(&["init"]);
+    std::fs::write(index_of(&here), "notes").unwrap();
+    let ran = here.run(&[
+        "serve",
+        "--ingest",
+        "127.0.0.1:0",
+        "--status",
+        "127.0.0.1:0",
+        "--text-index",
+    ]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("move it away"), "{}", ran.stderr);
+    drop(here.serve());
+    assert_eq!(std::fs::read(index_of(&here)).unwrap(), b"notes");
+    std::fs::remove_file(index_of(&here)).unwrap();
+    let other = Connection::open(index_of(&here)).unwrap();
+    other
+        .execute_batch("create table words (x); insert into words values (1)")
+        .unwrap();
+    drop(other);
+    drop(here.serve());
+    assert!(index_of(&here).exists());
+}
+
+/// More events than are looked at in one step, so that each way of searching goes on where it ended.
+#[test]
+fn pages_of_what_it_finds_go_on_where_they_ended() {
+    let here = TestDb::new();
+    here.run(&["init"]);
+    let file = Connection::open(&here.db).unwrap();
+    file.execute_batch("begin").unwrap();
+    for number in 0..900 {
+        let body = format!(r#"{{"number":"n{number:03}","all":"lighthouse"}}"#);
+        file.execute(
+            "insert into hookbox_outbox (type, body) values ('t', ?1)",
+            [body],
+        )
+        .unwrap();
+    }
+    file.execute_batch("commit").unwrap();
+    let served = here.serve_with(&["--text-index"]);
+    wait_until("all to be taken over", || {
+        (here.json(&["stats"])["events"] == 900).then_some(())
+    });
+    wait_for_index(&here);
+    for (text, count) in [
+        ("lighthouse", 900),
+        ("n49", 10),
+        ("%22n007%22", 1),
+        ("nxy", 0),
+    ] {
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let page = served.api_get(&format!("/events/search?limit=170&text={text}{cursor}"));
+            let items = page["items"].as_array().unwrap().iter();
+            seen.extend(items.map(|event| event["id"].as_str().unwrap().to_owned()));
+            match page["next"].as_str() {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), count, "{text}");
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), count, "{text}: each once");
+    }
 }

@@ -65,7 +65,8 @@ impl Language {
             let found = Language::ALL
                 .into_iter()
                 .find(|one| one.main_part() == main)?;
-            let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+            let weight = weight.trim().to_ascii_lowercase();
+            let weight = weight.strip_prefix("q=").unwrap_or("1");
             // In thousandths, which is all that a weight may have; what is none counts for nothing.
             let weight: f32 = weight.parse().unwrap_or(0.0);
             let weight = (weight.clamp(0.0, 1.0) * 1000.0) as u16;
@@ -111,6 +112,7 @@ mod tests {
             ("ru;q=0, fr;q=0.001", Language::French),
             ("en-GB,fr", Language::English),
             ("fr;q=NaN,ru;q=,zh;q=2", Language::Chinese),
+            ("fr;Q=0.1,ru;q=0.2", Language::Russian),
             (";;,=,q=1,-", Language::English),
         ];
         for (header, expected) in rows {

@@ -126,12 +126,12 @@ mod tests {
     use super::*;
     use crate::model::settings::{ALERT_SETTINGS, ENDPOINT_SETTINGS, SOURCE_SETTINGS};
 
-    /// The names that values replace; a form of a word is chosen by one of them.
+    /// The names that values replace.
     fn names(text: &str) -> BTreeSet<&str> {
         pieces(text)
             .filter_map(|piece| match piece {
-                Piece::Words(_) => None,
-                Piece::Name(name) | Piece::Forms(name, _) => Some(name),
+                Piece::Name(name) => Some(name),
+                Piece::Words(_) | Piece::Forms(..) => None,
             })
             .collect()
     }

@@ -170,6 +170,10 @@ impl Session for PgSession {
         Ok(self.is_new(all))
     }
 
+    fn is_written_by_others(&self) -> bool {
+        true
+    }
+
     /// A program that writes to the outbox counts no commit, so its rows are looked for too.
     fn poll_others(&mut self) -> Result<bool> {
         if self.published.trouble.is(Kind::Gone) {

@@ -73,6 +73,11 @@ impl SqliteSession {
         Ok(())
     }
 
+    fn stamp(&self) -> Option<Stamp> {
+        let metadata = std::fs::metadata(&self.log).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    }
+
     /// Why the path is not the file that was opened. In doubt, another program may be doing a checkpoint,
     /// so the writer waits for it; no caller is answered meanwhile.
     #[allow(
@@ -140,6 +145,9 @@ impl Session for SqliteSession {
         self.keys.step(Conn::sqlite(&self.connection))?;
         self.execute("commit")?;
         self.keys.committed();
+        // Somebody else may have committed just now as well: SQLite is asked again.
+        self.log_stamp = self.stamp();
+        self.unchanged_polls = 0;
         Ok(())
     }
 
@@ -187,13 +195,16 @@ impl Session for SqliteSession {
         Ok(is_new)
     }
 
+    /// Whether the log is another one than this connection left.
+    fn is_written_by_others(&self) -> bool {
+        let stamp = self.stamp();
+        stamp.is_none() || stamp != self.log_stamp
+    }
+
     /// Every commit writes to the log, so if the log is unchanged there is nothing to ask.
     fn poll_others(&mut self) -> Result<bool> {
-        let stamp = std::fs::metadata(&self.log)
-            .and_then(|metadata| Ok((metadata.modified()?, metadata.len())))
-            .ok();
-        let is_new = stamp.is_none() || stamp != self.log_stamp;
-        self.log_stamp = stamp;
+        let is_new = self.is_written_by_others();
+        self.log_stamp = self.stamp();
         if is_new {
             self.unchanged_polls = 0;
         } else if self.unchanged_polls >= UNCHANGED_POLLS {

@@ -7,27 +7,29 @@
 //! Its rows have the short pieces of a body ([`pieces_of`]) as words, and no body (FTS5, contentless).
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, TransactionBehavior, named_params};
 
 use crate::error::{Error, Result};
 use crate::model::id::EventId;
 use crate::store::engine::sqlite::open::create_file;
+use crate::store::engine::sqlite::place::beside;
 
 /// Pieces that a query asks for at most: so many tell one text from nearly any other.
 const ASKED_MAX: usize = 64;
 
-/// Rows of removed events that are taken out in one transaction.
-const FORGOTTEN_MAX: i64 = 200;
-
 /// How long somebody who searches waits while events are added.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whose rows they are and how far they go, and the words. `detail` and `columnsize` leave out where in a body
-/// a word stands and how many there are, which nobody asks.
+/// By which an index is told from another program's file: bytes 68 to 72 of an SQLite file ("hkbx").
+const APPLICATION_ID: i32 = 0x686b_6278;
+
+/// Whose rows they are and how far they go, and the words. `detail` leaves out where in a body a word stands,
+/// which nobody asks.
 const SCHEMA: &str = "
     create table if not exists reach (
         id    integer primary key check (id = 1),
@@ -47,6 +49,7 @@ pub(crate) struct Reach {
 
 /// An open index.
 pub(crate) struct TextIndex {
+    path: PathBuf,
     connection: Connection,
 }
 
@@ -54,51 +57,62 @@ impl TextIndex {
     /// Opens the index of a database, if it has one.
     pub(crate) fn find(database: &Path) -> Result<Option<TextIndex>> {
         let path = path_of(database);
-        match path.exists() {
-            true => Ok(Some(TextIndex::open(&path, OpenFlags::empty())?)),
+        match is_index(&path) {
+            true => Ok(Some(TextIndex::open(path)?)),
             false => Ok(None),
         }
     }
 
     /// Opens the index of a database; makes it where there is none, and anew where it cannot be read.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when another program's file has its name.
     pub(crate) fn make(database: &Path) -> Result<TextIndex> {
-        match TextIndex::try_make(database) {
+        let path = path_of(database);
+        let is_empty = std::fs::metadata(&path).map_or(true, |found| found.len() == 0);
+        if !is_empty && !is_index(&path) {
+            return Err(Error::misuse(format!(
+                "{} is no index of hookbox's; move it away, or leave --text-index out",
+                path.display()
+            )));
+        }
+        match TextIndex::try_make(&path) {
             Err(error) if error.is_damage() => {
                 TextIndex::remove(database)?;
-                TextIndex::try_make(database)
+                TextIndex::try_make(&path)
             }
             made => made,
         }
     }
 
-    fn try_make(database: &Path) -> Result<TextIndex> {
-        let path = path_of(database);
-        create_file(&path)?;
-        let index = TextIndex::open(&path, OpenFlags::SQLITE_OPEN_CREATE)?;
-        index
-            .connection
-            .pragma_update(None, "journal_mode", "wal")?;
+    fn try_make(path: &Path) -> Result<TextIndex> {
+        create_file(path)?;
+        let index = TextIndex::open(path.to_owned())?;
+        let connection = &index.connection;
+        // Before the log, so that it stands in the file itself.
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
         // Nothing is lost with the last of it: it is made anew from the database.
-        index
-            .connection
-            .pragma_update(None, "synchronous", "normal")?;
-        index.connection.execute_batch(SCHEMA)?;
+        connection.pragma_update(None, "synchronous", "normal")?;
+        connection.execute_batch(SCHEMA)?;
         Ok(index)
     }
 
-    fn open(path: &Path, flags: OpenFlags) -> Result<TextIndex> {
-        let flags = flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
+    fn open(path: PathBuf) -> Result<TextIndex> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.pragma_update(None, "temp_store", "memory")?;
-        Ok(TextIndex { connection })
+        Ok(TextIndex { path, connection })
     }
 
-    /// Removes the index of a database, with its log.
+    /// Removes the index of a database, with its log; another program's file of that name stays.
     pub(crate) fn remove(database: &Path) -> Result<()> {
         let path = path_of(database);
-        for end in ["", "-wal", "-shm"] {
-            let path = with_end(&path, end);
+        if !is_index(&path) {
+            return Ok(());
+        }
+        for path in [beside(&path, "-wal"), beside(&path, "-shm"), path] {
             match std::fs::remove_file(&path) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io_at("remove", &path, error));
@@ -107,6 +121,16 @@ impl TextIndex {
             }
         }
         Ok(())
+    }
+
+    /// Whether its file is still there.
+    pub(crate) fn is_there(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Reads it as of one moment from now on.
+    pub(crate) fn hold_still(&self) -> Result<()> {
+        Ok(self.connection.execute_batch("begin")?)
     }
 
     pub(crate) fn reach(&self) -> Result<Option<Reach>> {
@@ -124,7 +148,9 @@ impl TextIndex {
 
     /// Takes everything out: the database is another one than it was.
     pub(crate) fn clear(&mut self) -> Result<()> {
-        let transaction = self.connection.transaction()?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         transaction.execute_batch("delete from reach; drop table words;")?;
         transaction.execute_batch(SCHEMA)?;
         Ok(transaction.commit()?)
@@ -132,65 +158,78 @@ impl TextIndex {
 
     /// Adds events; from then on it goes as far as the last of them.
     pub(crate) fn add(&mut self, events: &[(EventId, String)], reach: &Reach) -> Result<()> {
-        let transaction = self.connection.transaction()?;
-        {
-            let mut insert =
-                transaction.prepare_cached("insert into words (rowid, pieces) values (?1, ?2)")?;
-            for (id, text) in events {
-                insert.execute(params![id.0, words(&pieces_of(text))])?;
-            }
-            transaction.execute(
-                "insert or replace into reach (id, to_id, event) values (1, ?1, ?2)",
-                params![reach.to.0, reach.event],
-            )?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for (id, text) in events {
+            transaction
+                .prepare_cached("insert into words (rowid, pieces) values (:id, :pieces)")?
+                .execute(named_params! { ":id": id.0, ":pieces": words(&pieces_of(text)) })?;
+        }
+        transaction.execute(
+            "insert or replace into reach (id, to_id, event) values (1, :to, :event)",
+            named_params! { ":to": reach.to.0, ":event": reach.event },
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Events after this one that are in it, the oldest first.
+    pub(crate) fn events_after(&self, after: EventId, limit: i64) -> Result<Vec<EventId>> {
+        // The table that FTS5 keeps of its rows ("The FTS5 data structures" in SQLite's documentation).
+        let mut statement = self.connection.prepare_cached(
+            "select id from words_docsize where id > :after order by id limit :limit",
+        )?;
+        let rows = statement.query_map(
+            named_params! { ":after": after.0, ":limit": limit },
+            |row| row.get(0).map(EventId),
+        )?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Takes out events that the database has no more.
+    pub(crate) fn forget(&mut self, events: &[EventId]) -> Result<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for id in events {
+            transaction
+                .prepare_cached("delete from words where rowid = :id")?
+                .execute(named_params! { ":id": id.0 })?;
         }
         Ok(transaction.commit()?)
     }
 
-    /// Takes some events before this one out, which the database has no more; whether that were all of them.
-    pub(crate) fn forget_before(&mut self, first: EventId) -> Result<bool> {
-        // The table that FTS5 keeps of its rows: "Contentless-Delete Tables" in its documentation.
-        let forgotten = self.connection.execute(
-            "delete from words where rowid in (
-                 select id from words_docsize where id < ?1 order by id limit ?2
-             )",
-            params![first.0, FORGOTTEN_MAX],
-        )?;
-        Ok((forgotten as i64) < FORGOTTEN_MAX)
-    }
-
-    /// Events from `from` on and before `before` that may hold a text, the newest first. `None` if the text is
-    /// too short for an index.
-    pub(crate) fn candidates(
-        &self,
-        text: &str,
-        from: i64,
-        before: i64,
-    ) -> Result<Option<Vec<EventId>>> {
+    /// Events before this one that may hold a text, the newest first, at most `limit`.
+    pub(crate) fn candidates(&self, text: &str, before: i64, limit: i64) -> Result<Vec<EventId>> {
         let pieces: BTreeSet<&str> = pieces_of(text).into_iter().take(ASKED_MAX).collect();
-        if pieces.is_empty() {
-            return Ok(None);
-        }
         let mut statement = self.connection.prepare_cached(
             "select rowid from words
-             where words match ?1 and rowid >= ?2 and rowid < ?3
-             order by rowid desc",
+             where words match :pieces and rowid < :before
+             order by rowid desc
+             limit :limit",
         )?;
-        let rows = statement.query_map(params![words(&pieces), from, before], |row| {
-            row.get(0).map(EventId)
-        })?;
-        Ok(Some(rows.collect::<rusqlite::Result<_>>()?))
+        let rows = statement.query_map(
+            named_params! { ":pieces": words(&pieces), ":before": before, ":limit": limit },
+            |row| row.get(0).map(EventId),
+        )?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
+}
+
+/// Whether an index can say anything of a text: it is long enough.
+pub(crate) fn can_find(text: &str) -> bool {
+    !pieces_of(text).is_empty()
 }
 
 fn path_of(database: &Path) -> PathBuf {
-    with_end(database, "-text")
+    beside(database, "-text")
 }
 
-fn with_end(path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(end);
-    name.into()
+/// Whether a file is an index of hookbox's: its head says so.
+fn is_index(path: &Path) -> bool {
+    let mut head = [0; 72];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    read.is_ok() && head[68..] == APPLICATION_ID.to_be_bytes()
 }
 
 /// The pieces that make up a text: three ASCII letters in a row, or two letters of which one is another. A text
@@ -215,16 +254,8 @@ fn pieces_of(text: &str) -> BTreeSet<&str> {
 
 /// The pieces as words that no tokenizer takes apart.
 fn words(pieces: &BTreeSet<&str>) -> String {
-    let mut words = String::new();
-    for piece in pieces {
-        if !words.is_empty() {
-            words.push(' ');
-        }
-        // A letter first: a word of digits alone is a word too, but `1e2` in a query is not to be a number.
-        words.push('x');
-        words.push_str(&hex::encode(piece));
-    }
-    words
+    let words: Vec<String> = pieces.iter().map(hex::encode).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -245,7 +276,7 @@ mod tests {
         let pieces: Vec<&str> = pieces_of("修复 ab").into_iter().collect();
         assert_eq!(pieces, [" ab", "修复", "复 "]);
         for short in ["", "a", "ab", "修"] {
-            assert!(pieces_of(short).is_empty(), "{short}");
+            assert!(!can_find(short), "{short}");
         }
     }
 }
