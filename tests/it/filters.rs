@@ -117,7 +117,10 @@ fn an_event_on_which_an_expression_fails_is_sent_and_the_failure_shown() {
     let (_, _, page) = served.page("/deliveries/1");
     assert!(page.contains("In doubt"), "{page}");
     let (_, _, page) = served.page("/endpoints");
-    assert!(page.contains("which were sent: 1"), "{page}");
+    assert!(
+        page.contains("its --when failed on 1 event, which went out"),
+        "{page}"
+    );
     let matched = here.run(&["endpoint", "match", "ci", "1"]);
     assert!(matched.text().contains("it fails"), "{}", matched.text());
     // One on which it does not fail and is not true is not sent.

@@ -246,20 +246,23 @@ fn a_full_disk_is_answered_503_and_the_service_recovers_by_itself() {
             .contains("nothing was kept")
     );
     assert!(accepted >= 1);
-    let retry_after = raw(
-        served.ingest_address(),
-        format!(
-            "POST /in/gogs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Gogs-Signature: {}\r\nContent-Length: {}\r\n\r\n{}",
-            hookbox::signature::gogs::sign(
-                &hookbox::signature::Secret::new(crate::support::GOGS_SECRET).unwrap(),
-                None,
-                &body
-            ),
-            body.len(),
-            String::from_utf8_lossy(&body)
-        )
-        .as_bytes(),
+    let request = format!(
+        "POST /in/gogs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nX-Gogs-Signature: {}\r\nContent-Length: {}\r\n\r\n{}",
+        hookbox::signature::gogs::sign(
+            &hookbox::signature::Secret::new(crate::support::GOGS_SECRET).unwrap(),
+            None,
+            &body
+        ),
+        body.len(),
+        String::from_utf8_lossy(&body)
     );
+    // Without the record of an attempt beside it one more event may fit.
+    let retry_after = wait_until("another refusal", || {
+        let answer = raw(served.ingest_address(), request.as_bytes());
+        let is_taken = answer.starts_with("HTTP/1.1 202");
+        accepted += i32::from(is_taken);
+        (!is_taken).then_some(answer)
+    });
     assert!(
         retry_after.starts_with("HTTP/1.1 503") && retry_after.contains("retry-after: 5"),
         "{retry_after}"
