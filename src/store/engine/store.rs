@@ -188,15 +188,7 @@ impl Store {
                 let lock = ServeLock::take(path)?;
                 *self.inner.published.serving.lock().expect(NO_PANIC) = lock.watched();
                 self.watch_hands(lock.watched(), lock.left());
-                let jobs = self.inner.jobs.clone();
-                let look = move || {
-                    let _ = jobs.send(Message::Look);
-                };
-                // Without it the writer looks more often.
-                let watch = Watch::start(path, &self.inner.published, look)
-                    .inspect_err(|error| tracing::debug!(error = error.chain(), "not watched"))
-                    .ok();
-                Serving(Hold::File(watch, lock))
+                Serving(Hold::File(self.watch(path), lock))
             }
             #[cfg(feature = "postgres")]
             Location::Server(url) => {
@@ -216,6 +208,22 @@ impl Store {
         }
         self.read(|conn| marks::refresh(conn, &self.inner.box_id))?;
         Ok(serving)
+    }
+
+    /// Has the writer told when somebody writes to the file; without that it looks more often.
+    fn watch(&self, path: &Path) -> Option<Watch> {
+        #[cfg(not(target_os = "linux"))]
+        return None;
+        #[cfg(target_os = "linux")]
+        {
+            let jobs = self.inner.jobs.clone();
+            let look = move || {
+                let _ = jobs.send(Message::Look);
+            };
+            Watch::start(path, &self.inner.published, look)
+                .inspect_err(|error| tracing::debug!(error = error.chain(), "not watched"))
+                .ok()
+        }
     }
 
     /// Whether rows are committed in the order of their ids: on a file, which has one writer at a time. See

@@ -19,4 +19,10 @@ pub(crate) mod salvage;
 pub(crate) mod schema;
 pub(crate) mod session;
 pub(crate) mod text_index;
+#[cfg(target_os = "linux")]
 pub(crate) mod watch;
+/// Elsewhere nothing is heard, and the writer looks.
+#[cfg(not(target_os = "linux"))]
+pub(crate) mod watch {
+    pub(crate) type Watch = ();
+}
