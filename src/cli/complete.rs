@@ -13,6 +13,7 @@ use clap_complete::env::Shells;
 
 use super::help;
 use crate::error::{Error, Result};
+use crate::model::source::SenderKind;
 use crate::store::{Location, Named, names};
 
 /// Set by the script, to the name of the shell.
@@ -54,21 +55,44 @@ fn with_names(command: Command) -> Command {
     command.mut_subcommands(|inner| {
         let named = named.filter(|_| inner.get_name() != "add");
         with_names(inner).mut_args(|arg| {
-            let named = match arg.get_id().as_str() {
-                "name" => named,
-                "endpoint" | "endpoints" | "to" => Some(Named::Endpoints),
-                "source" | "sources" => Some(Named::Sources),
+            let known = match arg.get_id().as_str() {
+                "name" => named.map(Known::Names),
+                "endpoint" | "endpoints" | "to" => Some(Known::Names(Named::Endpoints)),
+                "source" | "sources" => Some(Known::Names(Named::Sources)),
+                "kind" => Some(Known::Words(SenderKind::names())),
+                "egress" => Some(Known::Words(vec!["any", "public"])),
+                "log_level" => Some(Known::Words(vec!["error", "warn", "info", "debug"])),
                 _ => None,
             };
-            match named {
-                Some(named) => completing(arg, named),
+            match known {
+                Some(known) => completing(arg, known),
                 None => arg,
             }
         })
     })
 }
 
-fn completing(arg: Arg, named: Named) -> Arg {
+/// What a value may be.
+#[derive(Clone)]
+enum Known {
+    /// A name of the file.
+    Names(Named),
+    /// One of these words.
+    Words(Vec<&'static str>),
+}
+
+impl Known {
+    fn all(&self) -> Vec<String> {
+        match self {
+            Known::Names(named) => file()
+                .and_then(|file| names(&file, *named).ok())
+                .unwrap_or_default(),
+            Known::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+}
+
+fn completing(arg: Arg, known: Known) -> Arg {
     let candidates = move |begun: &OsStr| -> Vec<CompletionCandidate> {
         let begun = begun.to_string_lossy();
         // Of a list, the last one.
@@ -76,12 +100,8 @@ fn completing(arg: Arg, named: Named) -> Arg {
             Some(comma) => begun.split_at(comma + 1),
             None => ("", &*begun),
         };
-        let known = file().and_then(|file| names(&file, named).ok());
-        let fitting = known
-            .iter()
-            .flatten()
-            .filter(|name| name.starts_with(begun));
-        fitting
+        let all = known.all().into_iter();
+        all.filter(|name| name.starts_with(begun))
             .map(|name| CompletionCandidate::new(format!("{before}{name}")))
             .collect()
     };

@@ -361,6 +361,16 @@ fn a_shell_completes_commands_words_and_the_names_that_there_are() {
         here_completed(&["endpoint", "set", "ci", "--format", "sl"]),
         "slack"
     );
+    for (words, expected) in [
+        (
+            &["source", "add", "x", "--kind", "gite"][..],
+            "gitee\ngitea",
+        ),
+        (&["serve", "--egress", "p"], "public"),
+        (&["--log-level", "w"], "warn"),
+    ] {
+        assert_eq!(here_completed(words), expected);
+    }
     // A new name is nobody's.
     assert_eq!(here_completed(&["endpoint", "add", "c"]), "");
     // Another database, and one that is not there and does not come to be.
