@@ -39,22 +39,22 @@ pub(super) fn script(shell: &str) -> Result<Vec<u8>> {
 
 /// Prints what the word at the cursor may become and ends the process, where a shell asks for that.
 pub(super) fn complete() {
-    CompleteEnv::with_factory(|| with_names(help::command()))
+    CompleteEnv::with_factory(|| with_names(help::command(), None))
         .var(VARIABLE)
         .complete();
 }
 
-/// Lets arguments that are the name of something complete to the names that there are.
-fn with_names(command: Command) -> Command {
-    let named = match command.get_name() {
+/// Lets the arguments of a command and of those below it complete to what there is; `named` is what the command
+/// is about.
+fn with_names(command: Command, named: Option<Named>) -> Command {
+    let below = match command.get_name() {
         "endpoint" => Some(Named::Endpoints),
         "source" => Some(Named::Sources),
         "alert" => Some(Named::Alerts),
         _ => None,
     };
-    command.mut_subcommands(|inner| {
-        let named = named.filter(|_| inner.get_name() != "add");
-        with_names(inner).mut_args(|arg| {
+    command
+        .mut_args(|arg| {
             let known = match arg.get_id().as_str() {
                 "name" => named.map(Known::Names),
                 "endpoint" | "endpoints" | "to" => Some(Known::Names(Named::Endpoints)),
@@ -69,7 +69,10 @@ fn with_names(command: Command) -> Command {
                 None => arg,
             }
         })
-    })
+        .mut_subcommands(|inner| {
+            let is_new = inner.get_name() == "add";
+            with_names(inner, below.filter(|_| !is_new))
+        })
 }
 
 /// What a value may be.
