@@ -26,13 +26,9 @@ pub(crate) fn disk(options: &Options, table: &Table) {
         here.endpoint("ci", receiver.address);
         let served = here.serve();
         let load = Load {
-            address: served.ingest,
             senders,
-            seconds: SECONDS,
-            total: u64::MAX,
             rate,
-            body_bytes: BODY_BYTES,
-            log: false,
+            ..Load::of(served.ingest, SECONDS)
         };
         let before = served.written_bytes();
         let events = drive(&load)["accepted"].as_f64().unwrap();
@@ -51,13 +47,9 @@ pub(crate) fn disk(options: &Options, table: &Table) {
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let load = Load {
-        address: served.ingest,
         senders: 64,
-        seconds: 600.0,
         total: 100_000,
-        rate: 0.0,
-        body_bytes: BODY_BYTES,
-        log: false,
+        ..Load::of(served.ingest, 600.0)
     };
     let events = drive(&load)["accepted"].as_f64().unwrap();
     wait_for_pending(&here, 0);

@@ -13,7 +13,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, interval, sleep_until};
 
 use crate::wire::Connection;
-use crate::{GOGS_SECRET, now_ns, payload};
+use crate::{BODY_BYTES, GOGS_SECRET, now_ns, payload};
 
 /// What to do.
 #[derive(Debug, Clone)]
@@ -28,6 +28,21 @@ pub(crate) struct Load {
     pub(crate) body_bytes: usize,
     /// Whether to say of each event when its answer came.
     pub(crate) log: bool,
+}
+
+impl Load {
+    /// One sender, as fast as it is answered, with pushes of the usual size and for so long.
+    pub(crate) fn of(address: SocketAddr, seconds: f64) -> Load {
+        Load {
+            address,
+            senders: 1,
+            seconds,
+            total: u64::MAX,
+            rate: 0.0,
+            body_bytes: BODY_BYTES,
+            log: false,
+        }
+    }
 }
 
 struct Work {

@@ -55,13 +55,9 @@ fn latency(options: &Options, table: &Table) {
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let load = Load {
-        address: served.ingest,
-        senders: 1,
-        seconds: options.seconds * 6.0,
-        total: u64::MAX,
         rate: 20.0,
-        body_bytes: BODY_BYTES,
         log: true,
+        ..Load::of(served.ingest, options.seconds * 6.0)
     };
     let accepted = drive(&load);
     wait_for_pending(&here, 0);

@@ -206,13 +206,8 @@ fn while_delivering(options: &Options, senders: usize) -> Value {
 /// So many senders, each as fast as it is answered.
 fn push(options: &Options, served: &Served, senders: usize) -> Value {
     drive(&Load {
-        address: served.ingest,
         senders,
-        seconds: options.seconds,
-        total: u64::MAX,
-        rate: 0.0,
-        body_bytes: BODY_BYTES,
-        log: false,
+        ..Load::of(served.ingest, options.seconds)
     })
 }
 
@@ -247,13 +242,9 @@ fn both(options: &Options, table: &Table, rate: f64) {
     here.endpoint("ci", receiver.address);
     let served = here.serve();
     let load = Load {
-        address: served.ingest,
         senders: 64,
-        seconds,
-        total: u64::MAX,
         rate,
-        body_bytes: BODY_BYTES,
-        log: false,
+        ..Load::of(served.ingest, seconds)
     };
     let result = drive(&load);
     let pending = here.store.stats().unwrap().pending;

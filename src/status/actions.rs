@@ -17,12 +17,14 @@ use crate::signature::Secret;
 use crate::store::ReplayOptions;
 use crate::time::{Timestamp, parse_span};
 
-/// How long a replaced secret is still valid, as it was filled in.
-fn overlap(text: &str) -> Result<Duration> {
-    match text.trim() {
-        "" => Ok(Duration::from_secs(86_400)),
-        text => parse_span(text),
-    }
+/// A new secret, and how long the replaced one is still valid: a day where nothing was filled in.
+fn new_secret(form: &[(String, String)]) -> Result<(Secret, Duration)> {
+    let secret = Secret::new(field(form, "secret"))?;
+    let overlap = match field(form, "overlap") {
+        "" => "24h",
+        overlap => overlap,
+    };
+    Ok((secret, parse_span(overlap)?))
 }
 
 /// Performs what the form at a path asks for.
@@ -95,12 +97,8 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             format!("/sources/{name}")
         }
         ["sources", name, "rotate-secret"] => {
-            store.rotate_source_secret(
-                name,
-                Secret::new(field("secret"))?,
-                overlap(field("overlap"))?,
-                now,
-            )?;
+            let (secret, overlap) = new_secret(form)?;
+            store.rotate_source_secret(name, secret, overlap, now)?;
             format!("/sources/{name}")
         }
         ["sources", name, "remove"] => {
@@ -205,12 +203,8 @@ fn endpoint<'f>(
             store.set_endpoint(name, move |endpoint| change.make(endpoint), now)?;
         }
         "rotate-secret" => {
-            store.rotate_endpoint_secret(
-                name,
-                Secret::new(field("secret"))?,
-                overlap(field("overlap"))?,
-                now,
-            )?;
+            let (secret, overlap) = new_secret(form)?;
+            store.rotate_endpoint_secret(name, secret, overlap, now)?;
         }
         "remove" => {
             check_sure(form)?;

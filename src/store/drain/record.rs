@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Result;
 use crate::model::attempt::{Decision, Outcome, Response, Timing};
 use crate::model::delivery::{State, Transition, next_state};
-use crate::model::endpoint::EndpointUrl;
+use crate::model::endpoint::{Endpoint, EndpointUrl};
 use crate::model::header::Header;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::store::drain::endpoint_state::{self, RecentPace, forget_failing};
@@ -73,11 +73,10 @@ pub enum FailingChange {
 }
 
 impl Store {
-    fn measure_attempt(&self, report: &Report) {
+    fn measure_attempt(&self, report: &Report, endpoint: Option<&Arc<Endpoint>>) {
         let measures = self.measures();
-        let directory = self.directory();
         let outcome = report.decision.outcome.name();
-        if let Some(endpoint) = directory.endpoint_by_id(report.endpoint) {
+        if let Some(endpoint) = endpoint {
             let labels = AttemptLabels {
                 endpoint: endpoint.set.name.clone(),
                 outcome,
@@ -99,16 +98,15 @@ impl Store {
         report: Arc<Report>,
         answer: impl FnOnce(Result<()>) + Send + 'static,
     ) {
-        self.measure_attempt(&report);
+        let directory = self.directory();
+        let endpoint = directory.endpoint_by_id(report.endpoint);
+        self.measure_attempt(&report, endpoint);
         let bytes = report
             .response
             .as_ref()
             .map_or(0, |response| response.body.len());
         // The next delivery of an endpoint that gets one at a time waits for this one's record.
-        let is_urgent = self
-            .directory()
-            .endpoint_by_id(report.endpoint)
-            .is_some_and(|endpoint| endpoint.set.is_ordered);
+        let is_urgent = endpoint.is_some_and(|endpoint| endpoint.set.is_ordered);
         let outline = Outline {
             bytes,
             is_urgent,

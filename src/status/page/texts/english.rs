@@ -1,7 +1,7 @@
 //! English, from which the others are translated, and the list of all texts.
 
 use super::settings::SettingTexts;
-use super::{Group, Language, texts};
+use super::{Language, texts};
 
 texts! {
     /// The frame around every page.
@@ -538,6 +538,7 @@ texts! {
         probes: "Probes",
         last_error: "Last error",
     }
+    ;
     /// What the rest of the program says, which a page shows: reasons, problems, errors. In English it stands as it
     /// is said; here it is known by its words.
     said: Said {

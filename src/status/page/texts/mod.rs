@@ -23,51 +23,53 @@ mod settings;
 pub(in crate::status) use english::*;
 pub(in crate::status) use language::Language;
 
-/// Declares the struct of texts and the English texts together.
+/// Declares the struct of texts and the English texts together: groups, whose texts pages name, and after a
+/// semicolon a list, which is gone through. A text of a group that no page names any more is dead code.
 macro_rules! texts {
-    ($( $(#[$about:meta])* $group:ident: $Group:ident { $( $name:ident: $text:literal, )* } )*) => {
+    ($( $(#[$about:meta])* $group:ident: $Group:ident { $( $name:ident: $text:literal, )* } )*
+     ; $(#[$of_list:meta])* $list:ident: $List:ident { $( $known:ident: $words:literal, )* }) => {
         /// The texts of the pages in one language.
         pub(in crate::status) struct Texts {
             pub(in crate::status) language: Language,
             /// The settings, where they are not told as the table of the settings does.
             pub(super) settings: Option<&'static SettingTexts>,
             $( $(#[$about])* pub(in crate::status) $group: $Group, )*
+            $(#[$of_list])*
+            pub(super) $list: $List,
         }
         $(
             $(#[$about])*
             pub(in crate::status) struct $Group { $( pub(in crate::status) $name: &'static str, )* }
         )*
-        $(
-            impl Group for $Group {
-                fn each(&self) -> Vec<(&'static str, &'static str)> {
-                    vec![ $( (stringify!($name), self.$name), )* ]
-                }
+        $(#[$of_list])*
+        pub(in crate::status) struct $List { $( pub(super) $known: &'static str, )* }
+
+        impl $List {
+            /// Each with its name.
+            pub(super) fn each(&self) -> Vec<(&'static str, &'static str)> {
+                vec![ $( (stringify!($known), self.$known), )* ]
             }
-        )*
+        }
         /// The texts in English.
         pub(in crate::status) static ENGLISH: Texts = Texts {
             language: Language::English,
             settings: None,
             $( $group: $Group { $( $name: $text, )* }, )*
+            $list: $List { $( $known: $words, )* },
         };
 
         #[cfg(test)]
         impl Texts {
             /// Every text, with its name.
             pub(super) fn all(&self) -> Vec<(&'static str, &'static str)> {
-                let groups: Vec<&dyn Group> = vec![ $( &self.$group, )* ];
-                groups.into_iter().flat_map(Group::each).collect()
+                let mut all = self.$list.each();
+                all.extend([ $( $( (concat!(stringify!($group), ".", stringify!($name)), self.$group.$name), )* )* ]);
+                all
             }
         }
     };
 }
 use texts;
-
-/// Texts that belong together.
-trait Group {
-    /// Each with its name.
-    fn each(&self) -> Vec<(&'static str, &'static str)>;
-}
 
 impl States {
     /// A word of the contract in this language.

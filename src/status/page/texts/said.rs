@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Display;
 
 use super::fill::{Piece, pieces};
-use super::{ENGLISH, Group, Language, Texts};
+use super::{ENGLISH, Language, Texts};
 
 /// What is longer is a body or a flood, and no message.
 const SAID_BYTES_MAX: usize = 4 * 1024;

@@ -73,6 +73,11 @@ impl SqliteSession {
         Ok(())
     }
 
+    /// Whether this is not how the log was seen last.
+    fn is_another(&self, stamp: Option<Stamp>) -> bool {
+        stamp.is_none() || stamp != self.log_stamp
+    }
+
     fn stamp(&self) -> Option<Stamp> {
         let metadata = std::fs::metadata(&self.log).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
@@ -197,14 +202,14 @@ impl Session for SqliteSession {
 
     /// Whether the log is another one than this connection left.
     fn is_written_by_others(&self) -> bool {
-        let stamp = self.stamp();
-        stamp.is_none() || stamp != self.log_stamp
+        self.is_another(self.stamp())
     }
 
     /// Every commit writes to the log, so if the log is unchanged there is nothing to ask.
     fn poll_others(&mut self) -> Result<bool> {
-        let is_new = self.is_written_by_others();
-        self.log_stamp = self.stamp();
+        let stamp = self.stamp();
+        let is_new = self.is_another(stamp);
+        self.log_stamp = stamp;
         if is_new {
             self.unchanged_polls = 0;
         } else if self.unchanged_polls >= UNCHANGED_POLLS {
