@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use clap::builder::StyledStr;
 use clap::{Arg, Command};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -51,12 +52,18 @@ fn with_names(command: Command, named: Option<Named>) -> Command {
         "endpoint" => Some(Named::Endpoints),
         "source" => Some(Named::Sources),
         "alert" => Some(Named::Alerts),
+        "event" => Some(Named::Events),
+        "delivery" => Some(Named::Deliveries),
+        "attempt" => Some(Named::Attempts),
+        "replays" => Some(Named::Replays),
         _ => None,
     };
     command
         .mut_args(|arg| {
             let known = match arg.get_id().as_str() {
-                "name" => named.map(Known::Names),
+                "name" | "id" | "a" | "b" => named.map(Known::Names),
+                "ids" | "delivery" => Some(Known::Names(Named::Deliveries)),
+                "event" => Some(Known::Names(Named::Events)),
                 "endpoint" | "endpoints" | "to" => Some(Known::Names(Named::Endpoints)),
                 "source" | "sources" => Some(Known::Names(Named::Sources)),
                 "kind" => Some(Known::Words(SenderKind::names())),
@@ -78,19 +85,23 @@ fn with_names(command: Command, named: Option<Named>) -> Command {
 /// What a value may be.
 #[derive(Clone)]
 enum Known {
-    /// A name of the file.
+    /// A name or a number of the file.
     Names(Named),
     /// One of these words.
     Words(Vec<&'static str>),
 }
 
 impl Known {
-    fn all(&self) -> Vec<String> {
+    /// Each with what it is, where it does not say so itself.
+    fn all(&self) -> Vec<(String, Option<String>)> {
         match self {
             Known::Names(named) => file()
                 .and_then(|file| names(&file, *named).ok())
                 .unwrap_or_default(),
-            Known::Words(words) => words.iter().map(|word| (*word).to_owned()).collect(),
+            Known::Words(words) => words
+                .iter()
+                .map(|word| ((*word).to_owned(), None))
+                .collect(),
         }
     }
 }
@@ -104,8 +115,10 @@ fn completing(arg: Arg, known: Known) -> Arg {
             None => ("", &*begun),
         };
         let all = known.all().into_iter();
-        all.filter(|name| name.starts_with(begun))
-            .map(|name| CompletionCandidate::new(format!("{before}{name}")))
+        all.filter(|(name, _)| name.starts_with(begun))
+            .map(|(name, about)| {
+                CompletionCandidate::new(format!("{before}{name}")).help(about.map(StyledStr::from))
+            })
             .collect()
     };
     arg.add(ArgValueCompleter::new(candidates))

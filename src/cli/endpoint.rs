@@ -371,7 +371,7 @@ fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
         context.out.object(&object, &id)?;
         return Err(Error::Refused(match why {
             Some(why) => format!("it waits: {why}"),
-            None => "no answer yet; look later: hookbox delivery show".to_owned(),
+            None => format!("no answer yet; look later: hookbox delivery show {id}"),
         }));
     };
     let took = show_span(Duration::from_millis(

@@ -124,15 +124,16 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         ));
     }
     let box_id = store.box_id();
-    let ids = store.named_deliveries(&arguments.ids)?;
+    let named = store.originals(&arguments.ids, arguments.to.is_some())?;
     say_what_is_meant(context, store, &arguments.ids)?;
     let edited_body = match &arguments.edit {
         None => None,
         Some(path) => Some(read_data(&format!("@{}", path.display()))?),
     };
-    if let (Some(edited), Some(first)) = (&edited_body, ids.first()) {
+    let events = store.events_of_originals(&named)?;
+    if let (Some(edited), Some(first)) = (&edited_body, events.first()) {
         let is_json = |body: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(body);
-        let held = store.event_body(store.delivery(*first)?.event)?;
+        let held = store.event_body(*first)?;
         if is_json(&held).is_ok()
             && let Err(error) = is_json(edited)
         {
@@ -147,15 +148,15 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
         edited_body,
     };
     if how.dry_run {
-        let preview = store.preview_named(&ids, &options)?;
+        let preview = store.preview_named(&named, &options)?;
         return show_preview(context, &preview, &preview.json_of_found());
     }
     // An event stands for one delivery to each of its endpoints, so the number is not obvious.
     let has_events = arguments.ids.iter().any(|id| id.starts_with("evt_"));
     if has_events && !how.yes && context.out.is_interactive() {
-        confirm(context, &store.preview_named(&ids, &options)?)?;
+        confirm(context, &store.preview_named(&named, &options)?)?;
     }
-    let made = store.replay(ids, options, context.now())?;
+    let made = store.replay(named, options, context.now())?;
     context.note_if_not_served(store);
     let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
     if context.out.is_json() {

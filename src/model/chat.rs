@@ -118,7 +118,7 @@ impl Chat {
                 "{title} reads no signature headers: give --sign none, which is the default{}",
                 match self {
                     Chat::Dingtalk | Chat::Feishu =>
-                        "; a robot's signing secret is given with --secret-file, --secret-env or --secret -",
+                        "; a robot's signing secret is given with --secret, on the command line --secret-file, --secret-env or --secret -",
                     Chat::Slack | Chat::Discord | Chat::Wecom => "; its URL is its only secret",
                 }
             )));

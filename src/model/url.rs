@@ -184,7 +184,7 @@ impl FromStr for EndpointUrl {
         if authority.as_str().contains('@') {
             // The text is not in the error: it contains a password.
             return Err(Error::misuse(
-                "the URL has a user name or password in it, which would show in lists and logs; give the URL without, and them with --auth basic:USER --auth-secret-file FILE",
+                "the URL has a user name or password in it, which would show in lists and logs; give the URL without, and them with --auth basic:USER and --auth-secret, on the command line --auth-secret-file FILE",
             ));
         }
         let port = &authority.as_str()[authority.host().len()..];

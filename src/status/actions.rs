@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::deadline::until_deadline;
-use super::page::{Chosen, looked_at};
+use super::page::Chosen;
 use super::replaying::{field, read_chosen, read_filtered, read_named};
 use super::reply::Reply;
 use super::state::AppState;
@@ -44,6 +44,16 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             let id = box_id.parse_delivery(id)?;
             store.cancel(id, now)?;
             format!("/deliveries/{}", box_id.delivery(id))
+        }
+        ["events", id, "replay"] => {
+            let to = field("to").parse()?;
+            let options = ReplayOptions {
+                to: Some(to),
+                ..ReplayOptions::default()
+            };
+            let made = store.replay(store.originals(&[id], true)?, options, now)?;
+            let shown = made.first().map(|id| box_id.delivery(*id));
+            format!("/deliveries/{}", shown.unwrap_or_default())
         }
         ["replays"] | ["replays", "chosen"] => replay(app, form)?,
         ["replays", id, verb @ ("pause" | "resume" | "cancel")] => {
@@ -127,14 +137,14 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
 fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
     let (store, now) = (&app.store, app.clock.now());
     match read_chosen(store, form, now)? {
-        Chosen::Named(ids, edit) => {
+        Chosen::Named(named, edit) => {
             // What is wrong with the body is said before anything else.
             let options = read_named(edit.as_ref(), form)?;
             // Where one goes stands in the form beside it.
-            if ids.len() != 1 {
+            if named.len() != 1 {
                 check_looked_at(form)?;
             }
-            let made = store.replay(ids, options, now)?;
+            let made = store.replay(named, options, now)?;
             Ok(match made.as_slice() {
                 [one] => format!("/deliveries/{}", store.box_id().delivery(*one)),
                 _ => "/deliveries".to_owned(),
@@ -159,9 +169,8 @@ fn replay(app: &AppState, form: &[(String, String)]) -> Result<String> {
 /// Checks that it goes where the preview that the form stands below said.
 fn check_looked_at(form: &[(String, String)]) -> Result<()> {
     let looked = form.iter().find(|(name, _)| name == "looked");
-    let asked = looked_at(field(form, "to"), field(form, "to_url"));
     match looked {
-        Some((_, looked)) if *looked != asked => Err(Error::misuse(
+        Some((_, looked)) if looked.trim() != field(form, "to") => Err(Error::misuse(
             "that goes elsewhere than what was looked at; this is what would be sent now",
         )),
         _ => Ok(()),

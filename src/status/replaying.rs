@@ -1,15 +1,12 @@
 //! Replays requested by forms: which deliveries, to whom, with which body.
 
-use std::collections::BTreeSet;
-
 use super::body::shown;
 use super::page::{Chosen, Edit};
 use crate::error::{Error, Result};
-use crate::model::id::DeliveryId;
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
 use crate::model::settings::{Listing, Selection};
-use crate::store::{ReplayOptions, Store};
+use crate::store::{Original, ReplayOptions, Store};
 use crate::time::Timestamp;
 
 /// Longest body that can be edited on a page, in bytes: as a form it becomes at most six times as long.
@@ -26,13 +23,15 @@ pub(super) fn field<'f>(fields: &'f Fields, name: &str) -> &'f str {
 
 /// Returns the deliveries that a form chooses: those given by id, or else those of its filter.
 pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Result<Chosen> {
-    let named = fields.iter().filter(|(name, _)| name == "id");
-    let named = named.map(|(_, id)| store.box_id().parse_delivery(id.trim()));
-    let named = named.collect::<Result<BTreeSet<DeliveryId>>>()?;
-    if !named.is_empty() {
-        let ids: Vec<DeliveryId> = named.into_iter().collect();
-        let edit = edit_of(store, &ids)?;
-        return Ok(Chosen::Named(ids, edit));
+    let ids = fields.iter().filter(|(name, _)| name == "id");
+    let ids: Vec<&String> = ids.map(|(_, id)| id).collect();
+    if !ids.is_empty() {
+        // Where an event goes that no endpoint was owed is filled in below its preview.
+        let mut named = store.originals(&ids, true)?;
+        named.sort();
+        named.dedup();
+        let edit = edit_of(store, &named)?;
+        return Ok(Chosen::Named(named, edit));
     }
     let kind = match field(fields, "kind") {
         "" => ReplayKind::Replay,
@@ -71,7 +70,7 @@ pub(super) fn read_filtered(
     })
 }
 
-/// Reads how the deliveries given by id are to be replayed.
+/// Reads how what is given by id is to be replayed.
 pub(super) fn read_named(edit: Option<&Edit>, fields: &Fields) -> Result<ReplayOptions> {
     Ok(ReplayOptions {
         to: target(fields)?,
@@ -80,24 +79,17 @@ pub(super) fn read_named(edit: Option<&Edit>, fields: &Fields) -> Result<ReplayO
     })
 }
 
-/// Reads the target of the replay.
+/// Reads the target of the replay: an endpoint's name or a URL.
 fn target(fields: &Fields) -> Result<Option<Target>> {
-    match (field(fields, "to"), field(fields, "to_url")) {
-        ("", "") => Ok(None),
-        (name, "") => Ok(Some(Target::Endpoint(name.to_owned()))),
-        ("", url) => Ok(Some(Target::Url(url.parse()?))),
-        _ => Err(Error::misuse(
-            "choose an endpoint or give a URL, one of the two",
-        )),
+    match field(fields, "to") {
+        "" => Ok(None),
+        to => to.parse().map(Some),
     }
 }
 
-/// Returns how the body of these deliveries' event can be edited; `None` if there are several events.
-fn edit_of(store: &Store, ids: &[DeliveryId]) -> Result<Option<Edit>> {
-    let mut events = BTreeSet::new();
-    for id in ids {
-        events.insert(store.delivery(*id)?.event);
-    }
+/// Returns how the body of the event that is named can be edited; `None` if there are several events.
+fn edit_of(store: &Store, named: &[Original]) -> Result<Option<Edit>> {
+    let events = store.events_of_originals(named)?;
     let (Some(id), 1) = (events.first(), events.len()) else {
         return Ok(None);
     };
@@ -173,19 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_goes_to_one_of_an_endpoint_and_a_url() {
-        let fields = |to: &str, url: &str| {
-            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-            target(&[pair("to", to), pair("to_url", url)])
-        };
-        assert_eq!(fields("", " ").unwrap(), None);
+    fn a_replay_goes_to_an_endpoint_or_to_a_url() {
+        let fields = |to: &str| target(&[("to".to_owned(), to.to_owned())]);
+        assert_eq!(fields(" ").unwrap(), None);
         assert_eq!(
-            fields("ci", "").unwrap(),
+            fields("ci").unwrap(),
             Some(Target::Endpoint("ci".to_owned()))
         );
-        let url = fields("", "https://test.example.org/hook").unwrap();
+        let url = fields(" https://test.example.org/hook").unwrap();
         assert!(matches!(url, Some(Target::Url(_))));
-        assert!(fields("ci", "https://test.example.org/").is_err());
-        assert!(fields("", "nonsense").is_err());
+        assert!(fields("ftp://test.example.org/").is_err());
     }
 }

@@ -323,8 +323,11 @@ pub(super) fn new_replay(
     let store = &app.store;
     let chosen = read_chosen(store, fields, context.now)?;
     let preview = match &chosen {
-        Chosen::Named(ids, edit) => read_named(edit.as_ref(), fields)
-            .and_then(|options| store.preview_named(ids, &options).map(Some)),
+        Chosen::Named(named, edit) => read_named(edit.as_ref(), fields).and_then(|options| {
+            let is_ready = options.to.is_some() || !chosen.needs_target();
+            let preview = is_ready.then(|| store.preview_named(named, &options));
+            preview.transpose()
+        }),
         Chosen::Filtered(_, selection) if selection.is_empty() => Ok(None),
         Chosen::Filtered(kind, selection) => {
             read_filtered(*kind, selection, fields).and_then(|asked| {
@@ -337,6 +340,7 @@ pub(super) fn new_replay(
     let (preview, error) = match preview {
         Ok(preview) => (preview, None),
         Err(error) if status_of(&error) >= 500 => return Err(error),
+        Err(error) if chosen.needs_target() => (None, Some(error)),
         Err(error) => (Some(plain_preview(app, &chosen)?), Some(error)),
     };
     let directory = store.fresh_directory()?;
@@ -366,7 +370,7 @@ pub(super) fn new_replay(
 fn plain_preview(app: &AppState, chosen: &Chosen) -> Result<Preview> {
     let store = &app.store;
     match chosen {
-        Chosen::Named(ids, _) => store.preview_named(ids, &ReplayOptions::default()),
+        Chosen::Named(named, _) => store.preview_named(named, &ReplayOptions::default()),
         Chosen::Filtered(kind, selection) => {
             let asked = read_filtered(*kind, selection, &[])?;
             store.preview_replay(&asked, until_deadline(app.clock.as_ref()))
@@ -405,7 +409,7 @@ pub(super) fn address_of_form(path: &str) -> Option<String> {
         [list @ ("endpoints" | "sources" | "alerts")] => format!("/{list}"),
         ["alerts", _, _] => "/alerts".to_owned(),
         [
-            list @ ("endpoints" | "sources" | "deliveries" | "replays"),
+            list @ ("endpoints" | "sources" | "deliveries" | "replays" | "events"),
             one,
             _,
         ] => {

@@ -57,7 +57,8 @@ pub use intake::outbox::enqueue_async;
 pub use intake::outbox::{Taken, enqueue};
 pub use intake::rejected::SourceRejections;
 pub use replay::{
-    Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step, Stopped,
+    Original, Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
+    Stopped,
 };
 pub use upkeep::doctor::{Health, OpenTo};
 pub(crate) use upkeep::index::IndexWork;

@@ -180,19 +180,19 @@ fn a_person_sends_another_body_to_an_address_given_on_the_spot() {
     browser.open(&format!("{}/deliveries/{id}", served.status));
     browser.click(".actions a.button");
     browser.fill("textarea[name=body]", "more");
-    browser.fill("input[name=to_url]", &elsewhere.url);
     // What cannot be is told, and what was filled in is still there.
-    browser.script("document.querySelector('select[name=to]').value = 'ci'");
+    browser.fill("input[name=to]", "ftp://nowhere/");
     browser.click("#look-again");
     let problem = |what: &str| {
         let script = format!("document.querySelector('#problem')?.textContent.includes('{what}')");
         browser.wait_for(what, &script);
     };
-    problem("one of the two");
+    problem("ftp:");
     let typed = "document.querySelector('textarea[name=body]').value";
     let typed = browser.script(&format!("return {typed}"));
     assert_eq!(typed, "{\n  \"id\": 7\n}\nmore");
-    browser.script("document.querySelector('select[name=to]').value = ''");
+    browser.script("document.querySelector('input[name=to]').value = ''");
+    browser.fill("input[name=to]", &elsewhere.url);
     // It was JSON, and is none any more.
     browser.click("#look-again");
     problem("no JSON any more");
@@ -205,6 +205,43 @@ fn a_person_sends_another_body_to_an_address_given_on_the_spot() {
     let event = here.json(&["event", "show", got.header("webhook-id").unwrap()]);
     assert_eq!(event["replay_of_event"], of_it[0]["event"]);
     assert_eq!(here.list(&["endpoint", "list"]).len(), 5);
+}
+
+#[test]
+fn a_person_sends_an_event_that_nobody_was_owed() {
+    if no_browser() {
+        return;
+    }
+    let here = TestDb::new();
+    let (receiver, elsewhere) = (Receiver::answering(&[200]), Receiver::answering(&[200]));
+    here.add_gogs();
+    here.add_endpoint("ci", &receiver.url, &["--types", "tag"]);
+    let served = here.serve();
+    served.push("k1", PUSH.as_bytes());
+    let events = here.list(&["event", "list"]);
+    let event = events[0]["id"].as_str().unwrap();
+    let browser = Browser::start();
+
+    // To the endpoint whose filters did not want it, with one press.
+    browser.open(&format!("{}/events/{event}", served.status));
+    browser.click("#unowed button");
+    browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
+    assert_eq!(receiver.next().body, PUSH.as_bytes());
+
+    // Changed, and elsewhere.
+    served.push("k2", PUSH.as_bytes());
+    let events = here.list(&["event", "list"]);
+    let event = events[0]["id"].as_str().unwrap();
+    browser.open(&format!("{}/events/{event}", served.status));
+    browser.click(".actions a.button");
+    browser.fill("textarea[name=body]", " ");
+    browser.fill("input[name=to]", &elsewhere.url);
+    browser.click("#start");
+    browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
+    let got = elsewhere.next();
+    assert_eq!(got.body, [PUSH.as_bytes(), b" "].concat());
+    let copy = here.json(&["event", "show", got.header("webhook-id").unwrap()]);
+    assert_eq!(copy["replay_of_event"], event);
 }
 
 #[test]

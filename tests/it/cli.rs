@@ -324,6 +324,7 @@ fn a_shell_completes_commands_words_and_the_names_that_there_are() {
     here.add_endpoint("ci", "http://127.0.0.1:9/", &[]);
     here.add_endpoint("chat", "http://127.0.0.1:9/", &[]);
     here.json(&["alert", "add", "ops", "chat"]);
+    here.json(&["enqueue", "--type", "order.paid"]);
     let program = Path::new(env!("CARGO_BIN_EXE_hookbox"));
     // As bash does when the key is pressed after these words.
     let completed = |db: &str, words: &[&str]| {
@@ -367,6 +368,11 @@ fn a_shell_completes_commands_words_and_the_names_that_there_are() {
             "gitee\ngitea",
         ),
         (&["serve", "--egress", "p"], "public"),
+        // Deliveries and events by their numbers.
+        (&["delivery", "show", "2"], "2"),
+        (&["replay", "2"], "2"),
+        (&["event", "show", "1"], "1"),
+        (&["endpoint", "match", "ci", "1"], "1"),
         (&["--log-level", "w"], "warn"),
     ] {
         assert_eq!(here_completed(words), expected);

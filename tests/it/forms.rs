@@ -83,19 +83,69 @@ fn an_endpoint_is_added_with_a_drawn_secret_and_tried_with_one_button() {
     let served = here.serve();
     let browser = Browser::start();
     browser.open(&format!("{}/endpoints", served.status));
-    browser.fill("input[name=name]", "ci");
+    // It is called after its host, and a secret is drawn for a scheme that needs one.
     browser.fill("input[name=url]", &receiver.url);
-    browser.script(
-        "document.querySelectorAll('form.settings details').forEach(it => { it.open = true; })",
-    );
-    browser.script("document.querySelector('select[name=sign]').value = 'standard'");
-    browser.click("button[data-draw]");
-    let drawn = browser.script("return document.querySelector('input[name=secret]').value");
-    assert!(drawn.as_str().unwrap().starts_with("whsec_"), "{drawn}");
+    let choose = |scheme: &str| {
+        let choose = format!(
+            "const sign = document.querySelector('select[name=sign]'); sign.value = '{scheme}'; \
+             sign.dispatchEvent(new Event('change', {{ bubbles: true }})); \
+             return document.querySelector('input[name=secret]').value"
+        );
+        browser.script(&choose).as_str().unwrap().to_owned()
+    };
+    assert_eq!(choose("github").len(), 64);
+    assert_eq!(choose("none"), "");
+    let drawn = choose("standard");
+    assert!(drawn.starts_with("whsec_"), "{drawn}");
+    // A form that is refused keeps it.
+    browser.fill("input[name=name]", "/");
+    browser.click("button[name=then]");
+    assert!(browser.text("#problem").contains("is not a name"));
+    let kept = "return document.querySelector('input[name=secret]').value";
+    assert_eq!(browser.script(kept), drawn);
+    browser.script("document.querySelector('input[name=name]').value = '127-0-0-1'");
     browser.click("button[name=then]");
     browser.wait_for_url(|url| url.contains("/deliveries/"));
     assert!(receiver.next().header("webhook-signature").is_some());
-    assert_eq!(here.json(&["endpoint", "show", "ci"])["sign"], "standard");
+    let added = here.json(&["endpoint", "show", "127-0-0-1"]);
+    assert_eq!(added["sign"], "standard");
+    // The secret is shown once, for the other side.
+    assert!(browser.text("#drawn").contains(&drawn));
+    let page = browser.url();
+    browser.open(&page);
+    assert_eq!(
+        browser.script("return document.getElementById('drawn')"),
+        Value::Null
+    );
+
+    // Another one takes its place: unfold, and save.
+    browser.open(&format!("{}/endpoints/127-0-0-1", served.status));
+    let rotate = "form[action$='rotate-secret']";
+    browser.script(&format!(
+        "document.querySelector(\"{rotate}\").closest('details').querySelector('summary').click()"
+    ));
+    browser.wait_for(
+        "a secret to be drawn",
+        &format!("document.querySelector(\"{rotate} input[name=secret]\").value !== ''"),
+    );
+    browser.click(&format!("{rotate} button[type=submit]"));
+    browser.wait_for("the new one", "document.getElementById('drawn') !== null");
+    let shown = browser.text("#drawn code");
+    assert!(shown.starts_with("whsec_") && shown != drawn, "{shown}");
+    let other = standardwebhooks::Webhook::new(&shown).unwrap();
+    browser.click("#send-a-test");
+    let got = receiver.next();
+    let headers: http::HeaderMap = got
+        .headers
+        .iter()
+        .map(|(name, value)| {
+            (
+                name.parse::<http::HeaderName>().unwrap(),
+                value.parse().unwrap(),
+            )
+        })
+        .collect();
+    other.verify(&got.body, &headers).unwrap();
 }
 
 /// The text of an attribute.

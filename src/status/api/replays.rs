@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
-use crate::model::id::DeliveryId;
 use crate::model::replay::{NewReplay, ReplayKind, ReplayTransition, Target};
 use crate::model::settings::Selection;
 use crate::status::deadline::until_deadline;
-use crate::store::ReplayOptions;
+use crate::store::{Original, ReplayOptions};
 
 const NEW_REPLAY: &[Field] = &[
     Field("kind", Kind::Text, true),
@@ -119,10 +118,10 @@ fn replay(call: &Call<'_>) -> Result<Value> {
     let to: Option<Target> = to.map(str::parse).transpose()?;
     let kind: ReplayKind = call.text("kind")?.unwrap_or("replay").parse()?;
     match (
-        named(call)?,
+        named(call, to.is_some())?,
         call.body.get("filter").filter(|filter| !filter.is_null()),
     ) {
-        (Some(ids), None) if kind == ReplayKind::Replay => {
+        (Some(named), None) if kind == ReplayKind::Replay => {
             if call.text("rate")?.is_some() {
                 return Err(Error::misuse(
                     "rate is for deliveries that a filter chooses",
@@ -135,9 +134,9 @@ fn replay(call: &Call<'_>) -> Result<Value> {
                 edited_body: edited.map(|text| text.as_bytes().to_vec()),
             };
             if is_dry {
-                return Ok(call.store.preview_named(&ids, &options)?.json_of_found());
+                return Ok(call.store.preview_named(&named, &options)?.json_of_found());
             }
-            let made = call.store.replay(ids, options, call.now)?;
+            let made = call.store.replay(named, options, call.now)?;
             let ids: Vec<String> = made.iter().map(|id| call.box_id().delivery(*id)).collect();
             Ok(json!({ "replay": null, "deliveries": ids.len(), "ids": ids }))
         }
@@ -198,14 +197,14 @@ fn bulk(call: &Call<'_>, asked: NewReplay, is_dry: bool) -> Result<Value> {
     Ok(json!({ "replay": call.box_id().replay(id), "deliveries": preview.deliveries }))
 }
 
-fn named(call: &Call<'_>) -> Result<Option<Vec<DeliveryId>>> {
+fn named(call: &Call<'_>, has_target: bool) -> Result<Option<Vec<Original>>> {
     let bad = || Error::misuse("deliveries is a list of ids");
     match call.body.get("deliveries") {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Array(ids)) if (1..=1_000).contains(&ids.len()) => {
             let ids = ids.iter().map(|id| id.as_str().ok_or_else(bad));
             let ids = ids.collect::<Result<Vec<&str>>>()?;
-            call.store.named_deliveries(&ids).map(Some)
+            call.store.originals(&ids, has_target).map(Some)
         }
         Some(Value::Array(_)) => Err(Error::misuse(
             "deliveries are 1 to 1000 ids; choose more by a filter",

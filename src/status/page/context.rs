@@ -61,6 +61,11 @@ impl PageContext<'_> {
         html! { (self.texts.say(english)) }
     }
 
+    /// Tells what is wrong with what was filled in.
+    pub(super) fn problem(&self, english: &str) -> Markup {
+        html! { (self.texts.say_problem(english)) }
+    }
+
     /// Tells in words what a selection chooses.
     pub(super) fn selection(&self, selection: &Selection) -> String {
         let (t, texts) = (&self.texts.deliveries, self.texts);

@@ -158,7 +158,7 @@ fn actions(context: &PageContext<'_>, view: &DeliveryView, id: &str) -> Markup {
             @if view.delivery.state == State::Pending {
                 (button(context, &path("cancel"), "cancel", t.cancel, "quiet"))
             } @else {
-                a.button href={ "/replays/new?id=" (id) } { (t.replay_otherwise) }
+                a.button href={ "/replays/new?id=" (id) } { (t.edit_and_send) }
                 @if view.endpoint.is_some() {
                     (button(context, &path("replay"), "replay", t.replay, ""))
                 } @else {

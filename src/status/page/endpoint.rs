@@ -298,6 +298,7 @@ fn make_up(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
 fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let t = &context.texts.endpoints;
     let shown = report.json();
+    let scheme = report.endpoint.set.scheme.to_string();
     let cancel = html! {
         label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
     };
@@ -306,7 +307,7 @@ fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
         &format!("/endpoints/{}", report.endpoint.set.name),
         &ENDPOINT_SETTINGS,
         |setting| held(context, report, &shown, setting),
-        Some(t.new_secret),
+        Some((t.new_secret, &scheme)),
         &cancel,
     )
 }

@@ -6,7 +6,7 @@ use super::body::body;
 use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{copy, delivery_table, headers, table};
-use crate::model::delivery::{DeliveryRecord, State};
+use crate::model::delivery::DeliveryRecord;
 use crate::model::event::EventRecord;
 use crate::store::Unowed;
 
@@ -25,7 +25,14 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
     let box_id = context.box_id;
     let id = box_id.event(event.id);
     let main = html! {
-        div.heading { h1 { (event.summary()) } }
+        div.heading {
+            h1 { (event.summary()) }
+            @if context.may_change {
+                div.actions {
+                    a.button href={ "/replays/new?id=" (id) } { (context.texts.delivery.edit_and_send) }
+                }
+            }
+        }
         dl.facts {
             dt { (t.id) } dd { span.mono { (id) } " " (copy(context, &id)) }
             dt { (t.typed) }
@@ -80,12 +87,7 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
 /// Who did not get it, and why; each can be sent it.
 fn unowed(context: &PageContext<'_>, view: &EventView) -> Markup {
     let (t, words) = (&context.texts.event, &context.texts.words);
-    // What was settled can be sent to anybody.
-    let settled = view.deliveries.iter();
-    let mut settled = settled.filter(|delivery| delivery.state != State::Pending);
-    let again = settled
-        .next_back()
-        .map(|delivery| context.box_id.delivery(delivery.id));
+    let path = format!("/events/{}/replay", context.box_id.event(view.event.id));
     let rows = html! {
         @for one in &view.unowed {
             tr {
@@ -97,8 +99,12 @@ fn unowed(context: &PageContext<'_>, view: &EventView) -> Markup {
                     }
                 }
                 td {
-                    @if context.may_change && let Some(id) = &again {
-                        a.button.small href={ "/replays/new?id=" (id) "&to=" (one.endpoint) } { (t.send_to_it) }
+                    @if context.may_change {
+                        form.inline method="post" action=(path) {
+                            input type="hidden" name="token" value=(context.token);
+                            input type="hidden" name="to" value=(one.endpoint);
+                            button.small type="submit" { (t.send_to_it) }
+                        }
                     }
                 }
             }

@@ -55,30 +55,31 @@ pub(super) fn choice(
     }
 }
 
-/// Makes a field for a password or a token.
-fn secret(context: &PageContext<'_>, label: &str, id: &str) -> Markup {
+/// Makes a field for a password or a token of this scheme.
+fn secret(context: &PageContext<'_>, label: &str, id: &str, scheme: &str) -> Markup {
     html! {
         div.field {
             label for=(id) { (label) }
             input id=(id) type="password" name="secret" required autocomplete="new-password";
-            (draw(context, id))
+            (draw(context, id, Some(scheme)))
         }
     }
 }
 
-/// Makes the button that draws a secret into a field: shown by the script, which does it.
-fn draw(context: &PageContext<'_>, id: &str) -> Markup {
-    html! { button.quiet.small type="button" data-draw=(id) hidden { (context.texts.words.draw) } }
+/// Makes the button that draws a secret into a field: shown by the script, which does it. The scheme may be
+/// chosen in the same form.
+fn draw(context: &PageContext<'_>, id: &str, scheme: Option<&str>) -> Markup {
+    html! { button.quiet.small type="button" data-draw=(id) data-scheme=[scheme] hidden { (context.texts.words.draw) } }
 }
 
-/// Makes the forms that change an object: its settings with their current values (`held`), its secret if it
-/// has one, and its removal.
+/// Makes the forms that change an object: its settings with their current values (`held`), its secret (a label
+/// and the scheme) if it may have one, and its removal.
 pub(super) fn changes(
     context: &PageContext<'_>,
     thing: &str,
     settings: &[Setting],
     held: impl Fn(&Setting) -> Option<Held>,
-    new_secret: Option<&str>,
+    new_secret: Option<(&str, &str)>,
     before_removal: &Markup,
 ) -> Markup {
     let words = &context.texts.words;
@@ -90,9 +91,9 @@ pub(super) fn changes(
         p.dim { (words.stays) }
         button type="submit" { (words.save) }
     };
-    let rotation = new_secret.map(|label| {
+    let rotation = new_secret.map(|(label, scheme)| {
         html! {
-            (secret(context, label, &format!("{rotate}/secret")))
+            (secret(context, label, &format!("{rotate}/secret"), scheme))
             label {
                 span { (words.overlap) }
                 input name="overlap" placeholder="24h" autocomplete="off" value=[context.typed(&rotate, "overlap")];
@@ -255,12 +256,12 @@ fn setting(
                     _ if is_long => textarea id=(id) name=(setting.name) rows="2" required[is_required] autocomplete="off" placeholder=[hint] autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by] { "\n" (value) },
                     _ if setting.is_secret => {
                         input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
-                        @if setting.name == "secret" { (draw(context, &id)) }
+                        @if setting.name == "secret" { (draw(context, &id, None)) }
                     },
                     _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
-            @if let Some(problem) = problem { strong.again id=(told) { (context.said(problem)) } }
+            @if let Some(problem) = problem { strong.again id=(told) { (context.problem(problem)) } }
             @if is_lost { strong.again { (context.texts.words.type_again) } }
             small { (texts.help(setting)) }
         }

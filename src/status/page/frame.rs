@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::context::PageContext;
+use super::parts::copy;
 use super::texts::{Language, Texts};
 
 /// Puts a page into its frame; `here` is its path in the navigation.
@@ -54,10 +55,13 @@ pub(super) fn frame_with_icon(
             // Shown by the script.
             p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = context.returned {
-                p.problem #problem role="alert" { (context.said(returned.problem)) }
+                p.problem #problem role="alert" { (context.problem(returned.problem)) }
             }
             @if let Some(done) = context.done {
                 p.done role="status" { (done) }
+                // Filled in and shown by the script, if it drew the secret that was just saved.
+                @let secret = html! { code {} " " (copy(context, "")) };
+                p.note #drawn role="status" hidden { (context.link_in(context.texts.words.drawn, &[("secret", &secret)])) }
             }
             (main)
         }
@@ -171,7 +175,7 @@ pub(in crate::status) fn problem(context: &PageContext<'_>, status: u16, text: &
     };
     let main = html! {
         h1 { (title) }
-        p.problem role="alert" { (context.said(text)) }
+        p.problem role="alert" { (context.problem(text)) }
         p { a href="/" { (context.texts.words.back) } }
     };
     frame(context, title, "", &main)

@@ -113,25 +113,77 @@
   });
 })();
 
-// Draws a secret into its field, where it can be read and copied until it is saved.
+// Draws a secret into its field, where a scheme is chosen that needs one, or where one is replaced. When it is
+// saved, the next page shows it once; a form that was refused has it again.
 (() => {
+  const KEPT = "hookbox-drawn";
+  const store = (value) => { try { sessionStorage.setItem(KEPT, value); } catch { /* it was in sight */ } };
+  const take = () => {
+    try {
+      const value = sessionStorage.getItem(KEPT);
+      sessionStorage.removeItem(KEPT);
+      return value;
+    } catch { return null; }
+  };
+  const put = (field, value) => {
+    field.value = value;
+    field.dataset.drawn = value;
+    field.type = "text";
+  };
+  const draw = (field, scheme) => {
+    const bytes = crypto.getRandomValues(new Uint8Array(32));
+    // Standard Webhooks, "Signature scheme", has secrets as base64 behind a prefix.
+    put(field, scheme === "standard"
+      ? `whsec_${btoa(String.fromCharCode(...bytes))}`
+      : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+  };
+
+  const kept = take();
+  const shown = document.getElementById("drawn");
+  if (kept !== null && shown !== null) {
+    shown.hidden = false;
+    shown.querySelector("code").textContent = kept;
+    shown.querySelector("button").dataset.copy = kept;
+  }
   for (const button of document.querySelectorAll("button[data-draw]")) {
+    const field = document.getElementById(button.dataset.draw);
+    const choice = field.form.querySelector("select[name=sign]");
+    const scheme = () => button.dataset.scheme ?? choice?.value;
+    const isFree = () => field.value === "" || field.value === field.dataset.drawn;
+    // The receiver signs a chat's messages with a secret of its own.
+    const isWanted = () => !["none", undefined].includes(scheme());
     button.hidden = false;
-    button.addEventListener("click", () => {
-      const field = document.getElementById(button.dataset.draw);
-      const bytes = crypto.getRandomValues(new Uint8Array(32));
-      const scheme = field.form.querySelector("[name=sign], [name=kind]")?.value
-        ?? document.querySelector("[name=sign]")?.value
-        ?? document.querySelector("[data-kind]")?.dataset.kind;
-      // Standard Webhooks, "Signature scheme", has secrets as base64 behind a prefix.
-      field.value = scheme === "standard"
-        ? `whsec_${btoa(String.fromCharCode(...bytes))}`
-        : Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-      field.type = "text";
-      field.select();
-      navigator.clipboard?.writeText(field.value).then(() => button.classList.add("copied"), () => {});
+    button.addEventListener("click", () => { draw(field, scheme()); field.select(); });
+    choice?.addEventListener("change", () => {
+      if (isFree()) {
+        if (isWanted()) { draw(field, scheme()); } else { put(field, ""); }
+      }
+    });
+    if (button.dataset.scheme !== undefined) {
+      field.closest("details")?.addEventListener("toggle", () => {
+        if (isFree() && isWanted()) { draw(field, scheme()); }
+      }, { once: true });
+    }
+    if (kept !== null && field.required && new URL(field.form.action).pathname === location.pathname) {
+      put(field, kept);
+    }
+    field.form.addEventListener("submit", () => {
+      if (field.value !== "" && field.value === field.dataset.drawn) { store(field.value); }
     });
   }
+})();
+
+// A new endpoint is called after its host, unless somebody calls it otherwise.
+(() => {
+  const url = document.querySelector('form[action="/endpoints"] [name=url]');
+  const name = url?.form.querySelector("[name=name]");
+  let given = "";
+  url?.addEventListener("input", () => {
+    if (name.value === given && URL.canParse(url.value)) {
+      given = new URL(url.value).hostname.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").slice(0, 64);
+      name.value = given;
+    }
+  });
 })();
 
 // In one row of a phone, where one is stands in sight.

@@ -40,7 +40,7 @@ pub(super) use login::login;
 pub(super) use outages::outages;
 pub(super) use overview::{OverviewView, overview};
 pub(super) use parts::{asked, without};
-pub(super) use preview::{Chosen, Edit, NewReplayView, looked_at, new_replay};
+pub(super) use preview::{Chosen, Edit, NewReplayView, new_replay};
 pub(super) use replay::{replay, replays};
 pub(super) use source::{source, sources};
 pub(super) use texts::Language;

@@ -3,20 +3,18 @@
 use maud::{Markup, Render, html};
 
 use super::context::PageContext;
-use super::fields::{choice, same};
 use super::frame::frame;
 use super::parts::{progress, size, table};
-use crate::model::id::DeliveryId;
 use crate::model::replay::ReplayKind;
 use crate::model::settings::Selection;
-use crate::store::{Preview, Stopped};
+use crate::store::{Original, Preview, Stopped};
 
 /// The preview of a replay.
 pub(in crate::status) struct NewReplayView {
     pub(in crate::status) chosen: Chosen,
     /// The fields as they came; the form shows them again.
     pub(in crate::status) fields: Vec<(String, String)>,
-    /// `None` if nothing was chosen yet.
+    /// `None` if nothing was chosen yet, or an event and no target.
     pub(in crate::status) preview: Option<Preview>,
     /// Whether the preview is of the deliveries as they are, since what was filled in cannot be.
     pub(in crate::status) is_plain: bool,
@@ -26,10 +24,20 @@ pub(in crate::status) struct NewReplayView {
 
 /// The deliveries that a replay is for.
 pub(in crate::status) enum Chosen {
-    /// Deliveries given by id, and how the body of their event can be edited, if it is one event.
-    Named(Vec<DeliveryId>, Option<Edit>),
+    /// What is given by id, and how the body of the event can be edited, if it is one event.
+    Named(Vec<Original>, Option<Edit>),
     /// Deliveries of a filter.
     Filtered(ReplayKind, Selection),
+}
+
+impl Chosen {
+    /// Whether an event is among them that no endpoint was owed, so that the endpoint must be named.
+    pub(in crate::status) fn needs_target(&self) -> bool {
+        match self {
+            Chosen::Named(named, _) => named.iter().any(|one| matches!(one, Original::Event(_))),
+            Chosen::Filtered(..) => false,
+        }
+    }
 }
 
 /// How a body can be edited on a page.
@@ -53,7 +61,8 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
     let t = &context.texts.replays;
     let list = html! { a href="/deliveries" { (t.the_list) } };
     let of = match &view.chosen {
-        Chosen::Named(ids, _) => context.fill(t.of_named, &[("count", &ids.len())]),
+        Chosen::Named(..) if view.chosen.needs_target() => t.to_whom.into(),
+        Chosen::Named(named, _) => context.fill(t.of_named, &[("count", &named.len())]),
         Chosen::Filtered(kind, what) => {
             let text = match kind {
                 ReplayKind::Replay => t.of,
@@ -65,50 +74,43 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
     };
     let main = html! {
         h1 { (t.new_title) }
-        @match &view.preview {
-            None => p.empty { (context.link_in(t.choose_first, &[("list", &list)])) },
-            Some(preview) => {
-                p { (of) }
-                (what(context, preview))
-                @if context.may_change { (start(context, view, preview)) }
-            }
+        @if view.preview.is_none() && !view.chosen.needs_target() {
+            p.empty { (context.link_in(t.choose_first, &[("list", &list)])) }
+        } @else {
+            p { (of) }
+            @if let Some(preview) = &view.preview { (what(context, preview)) }
+            @if context.may_change { (start(context, view)) }
         }
     };
     frame(context, t.new_title, "/replays", &main)
 }
 
-/// Returns the target that a preview was made for, in one text.
-pub(in crate::status) fn looked_at(to: &str, to_url: &str) -> String {
-    format!("{}|{}", to.trim(), to_url.trim())
-}
-
 /// Makes the form that starts the replay, or previews it again.
-fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> Markup {
+fn start(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
     let t = &context.texts.replays;
     let action = match view.chosen {
         Chosen::Named(..) => "/replays/chosen",
         Chosen::Filtered(..) => "/replays",
     };
-    let is_empty = preview.deliveries == 0 && preview.is_whole;
+    let preview = view.preview.as_ref();
+    let is_empty = preview.is_some_and(|preview| preview.deliveries == 0 && preview.is_whole);
+    let count = preview.map_or(1, |preview| preview.deliveries);
     html! {
         form.settings method="post" action=(action) {
             input type="hidden" name="token" value=(context.token);
             // The target of the shown preview: if the user changes it, the new preview is shown first.
-            @let looked = match view.is_plain {
-                true => looked_at("", ""),
-                false => looked_at(view.field("to"), view.field("to_url")),
-            };
+            @let looked = if view.is_plain { "" } else { view.field("to").trim() };
             input type="hidden" name="looked" value=(looked);
             @match &view.chosen {
-                Chosen::Named(ids, edit) => {
-                    @for id in ids { input type="hidden" name="id" value=(context.box_id.delivery(*id)); }
+                Chosen::Named(named, edit) => {
+                    @for one in named { input type="hidden" name="id" value=(one.outer(context.box_id)); }
                     (to(context, view))
                     (new_ids(context, view))
                     @if let Some(edit) = edit { (body(context, view, edit)) }
                 }
                 Chosen::Filtered(kind, selection) => {
                     input type="hidden" name="kind" value=(kind);
-                    input type="hidden" name="up_to" value=(preview.up_to);
+                    input type="hidden" name="up_to" value=[preview.map(|preview| preview.up_to)];
                     // An age is a time here, so that it means the same when the form is sent.
                     @for (name, value) in selection.pairs() { input type="hidden" name=(name) value=(value); }
                     @if *kind == ReplayKind::Replay { (to(context, view)) }
@@ -120,22 +122,24 @@ fn start(context: &PageContext<'_>, view: &NewReplayView, preview: &Preview) -> 
                 }
             }
             div.buttons {
-                button #start type="submit" disabled[is_empty] { (context.fill(t.send, &[("count", &preview.deliveries)])) }
+                button #start type="submit" disabled[is_empty] { (context.fill(t.send, &[("count", &count)])) }
                 button.quiet #look-again type="submit" formaction="/replays/new" { (t.look_again) }
             }
         }
     }
 }
 
+/// Makes the field for an endpoint's name or a URL.
 fn to(context: &PageContext<'_>, view: &NewReplayView) -> Markup {
     let t = &context.texts.replays;
-    let endpoints: Vec<(&str, &str)> = view.endpoints.iter().map(|name| same(name)).collect();
+    let is_needed = view.chosen.needs_target();
+    let hint = if is_needed { "" } else { t.each_own };
     html! {
-        (choice(t.to, "to", Some(t.each_own), &endpoints, view.field("to")))
         label {
-            span { (t.to_url) }
-            input name="to_url" type="url" placeholder="https://test.example.org/hook" autocomplete="off" value=(view.field("to_url"));
+            span { (t.to_what) }
+            input name="to" list="endpoints" required[is_needed] placeholder=(hint) autocomplete="off" value=(view.field("to"));
         }
+        datalist #endpoints { @for name in &view.endpoints { option value=(name) {} } }
     }
 }
 

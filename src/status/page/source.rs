@@ -110,7 +110,7 @@ fn changes(context: &PageContext<'_>, report: &SourceReport) -> Markup {
         &format!("/sources/{}", report.source.name),
         &SOURCE_SETTINGS,
         |setting| held(context, report, &shown, setting.name),
-        Some(context.texts.sources.new_secret),
+        Some((context.texts.sources.new_secret, report.source.kind_name())),
         &html! {},
     )
 }
@@ -143,7 +143,7 @@ fn facts(context: &PageContext<'_>, report: &SourceReport) -> Markup {
     let source = &report.source;
     html! {
         dl.facts {
-            dt { (t.kind) } dd data-kind=(source.kind_name()) { (source.kind_name()) }
+            dt { (t.kind) } dd { (source.kind_name()) }
             dt { (t.path) } dd.mono { (source.shown_path()) }
             @for old in &source.old_secrets {
                 @let holds = if old.ends > context.now { t.holds_until } else { t.held_until };

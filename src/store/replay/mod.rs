@@ -9,7 +9,7 @@ mod make;
 mod preview;
 mod search;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 pub use make::{REPLAY_BATCH, REPLAY_PENDING_MAX, Step};
 pub use preview::{Preview, PreviewOfEndpoint, Stopped};
@@ -30,7 +30,32 @@ use crate::store::intake::accept::{NewDelivery, add_delivery, insert_event, pend
 use crate::store::setup::endpoint::endpoint_for;
 use crate::time::Timestamp;
 
-/// How named deliveries are replayed.
+/// What is named to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Original {
+    /// This delivery.
+    Delivery(DeliveryId),
+    /// This event, to the endpoint that the options name: no endpoint was owed it.
+    Event(EventId),
+}
+
+impl From<DeliveryId> for Original {
+    fn from(id: DeliveryId) -> Original {
+        Original::Delivery(id)
+    }
+}
+
+impl Original {
+    /// Its id as people and programs see it.
+    pub fn outer(self, box_id: &BoxId) -> String {
+        match self {
+            Original::Delivery(id) => box_id.delivery(id),
+            Original::Event(id) => box_id.event(id),
+        }
+    }
+}
+
+/// How what is named is replayed.
 #[derive(Debug, Clone, Default)]
 pub struct ReplayOptions {
     /// The endpoint that gets them; `None` sends each to the endpoint of the old delivery.
@@ -60,29 +85,25 @@ struct Edited {
 }
 
 impl Store {
-    /// Creates a new delivery for each of these, linked by `replay_of` and due at once. The old
-    /// deliveries stay as they were. Either all are created or none.
+    /// Creates a new delivery for each of these, due at once, and linked to an old one by `replay_of`.
+    /// The old deliveries stay as they were. Either all are created or none.
     ///
     /// # Errors
     /// [`Error::NotFound`] when one does not exist, or the endpoint that is to get them does not;
     /// [`Error::Misuse`] when its event is pending there already (it will be sent anyway), its
-    /// endpoint is removed, or one body is given for several events.
+    /// endpoint is removed, no endpoint is given for an event, or one body is given for several events.
     pub fn replay(
         &self,
-        deliveries: Vec<DeliveryId>,
+        named: Vec<impl Into<Original>>,
         options: ReplayOptions,
         now: Timestamp,
     ) -> Result<Vec<DeliveryId>> {
         let box_id = self.box_id().clone();
-        // A delivery that is named twice is sent once.
-        let mut seen = HashSet::new();
-        let deliveries: Vec<DeliveryId> = deliveries
-            .into_iter()
-            .filter(|id| seen.insert(*id))
-            .collect();
+        // What is named twice is sent once.
+        let named: BTreeSet<Original> = named.into_iter().map(Into::into).collect();
         let edited = match &options.edited_body {
             None => None,
-            Some(body) => Some(self.edit(&deliveries, body.clone())?),
+            Some(body) => Some(self.edit(&named, body.clone())?),
         };
         self.write(move |tx| {
             let to = options.to.as_ref();
@@ -93,30 +114,35 @@ impl Store {
                     Some(insert_event(tx, event, body, facts, now)?)
                 }
             };
-            let mut all = deliveries
-                .iter()
-                .map(|id| read_held(tx, &box_id, *id))
-                .collect::<Result<Vec<Held>>>()?;
+            let mut all = Vec::new();
+            for one in &named {
+                all.push(match *one {
+                    Original::Delivery(id) => {
+                        let held = read_held(tx, &box_id, id)?;
+                        (held.event, Some(id), goes_to(tx, &box_id, &held, to)?)
+                    }
+                    Original::Event(id) => (id, None, to.ok_or_else(|| goes_nowhere(&box_id, id))?),
+                });
+            }
             // In the order of their events, whatever the order of the list was.
-            all.sort_by_key(|held| (held.event, held.id));
+            all.sort_by_key(|(event, delivery, _)| (*event, *delivery));
             let mut made = Vec::new();
             let mut gets_it = HashSet::new();
-            for held in &all {
-                let endpoint = goes_to(tx, &box_id, held, to)?;
+            for (event, delivery, endpoint) in all {
                 // If several deliveries of one event go to one endpoint, only the first is
                 // replayed.
-                if !gets_it.insert((held.event, endpoint)) {
+                if !gets_it.insert((event, endpoint)) {
                     continue;
                 }
                 if copy.is_none()
-                    && let Some(pending) = pending_at(tx, held.event, endpoint)?
+                    && let Some(pending) = pending_at(tx, event, endpoint)?
                 {
-                    return Err(pending_already(&box_id, held.id, pending));
+                    return Err(pending_already(&box_id, delivery, pending));
                 }
                 let new = NewDelivery {
-                    replay_of: Some(held.id),
+                    replay_of: delivery,
                     has_new_id: options.has_new_ids,
-                    ..NewDelivery::new(copy.unwrap_or(held.event), endpoint)
+                    ..NewDelivery::new(copy.unwrap_or(event), endpoint)
                 };
                 made.push(add_delivery(tx, &new, now)?);
             }
@@ -124,27 +150,32 @@ impl Store {
         })
     }
 
-    /// The deliveries that these ids name. An event's id stands for its newest delivery to each
-    /// endpoint that still exists and where the event is not pending.
+    /// What these ids name. An event's id stands for its newest delivery to each endpoint that still
+    /// exists and where the event is not pending. If there is none, it stands for the event itself, which
+    /// can be sent where `has_target` says that an endpoint will be given.
     ///
     /// # Errors
-    /// [`Error::Misuse`] when one is not an id, or an event has no such delivery;
+    /// [`Error::Misuse`] when one is not an id, or an event has no such delivery and no target;
     /// [`Error::NotFound`] when there is no such event.
-    pub fn named_deliveries(&self, ids: &[impl AsRef<str>]) -> Result<Vec<DeliveryId>> {
+    pub fn originals(&self, ids: &[impl AsRef<str>], has_target: bool) -> Result<Vec<Original>> {
         let mut named = Vec::new();
         for id in ids {
-            let id = id.as_ref();
-            if id.starts_with("evt_") {
-                named.extend(self.settled_of(self.box_id().parse_event(id)?)?);
-            } else {
-                named.push(self.box_id().parse_delivery(id)?);
+            let id = id.as_ref().trim();
+            if !id.starts_with("evt_") {
+                named.push(Original::Delivery(self.box_id().parse_delivery(id)?));
+                continue;
+            }
+            let event = self.event(self.box_id().parse_event(id)?)?.id;
+            match self.settled_of(event) {
+                Ok(settled) => named.extend(settled),
+                Err(Error::Misuse(_)) if has_target => named.push(Original::Event(event)),
+                Err(error) => return Err(error),
             }
         }
         Ok(named)
     }
 
-    fn settled_of(&self, event: EventId) -> Result<Vec<DeliveryId>> {
-        let outer = self.box_id().event(event);
+    fn settled_of(&self, event: EventId) -> Result<Vec<Original>> {
         let of_event = Selection {
             event: Some(event),
             ..Selection::default()
@@ -152,14 +183,12 @@ impl Store {
         // Newest first.
         let all = self.deliveries(&of_event, PAGE_MAX)?;
         if all.is_empty() {
-            return Err(Error::misuse(format!(
-                "{outer} was owed to no endpoint; `hookbox endpoint match ENDPOINT {outer}` says why, and `hookbox backfill ENDPOINT --since TIME` owes it"
-            )));
+            return Err(goes_nowhere(self.box_id(), event));
         }
         let directory = self.fresh_directory()?;
         let mut endpoints = HashSet::new();
         let newest = all.iter().filter(|one| endpoints.insert(one.endpoint_id));
-        let settled: Vec<DeliveryId> = newest
+        let settled: Vec<Original> = newest
             .filter(|one| directory.endpoint_by_id(one.endpoint_id).is_some())
             .filter(|newest| {
                 let mut same = all
@@ -167,11 +196,12 @@ impl Store {
                     .filter(|one| one.endpoint_id == newest.endpoint_id);
                 same.all(|one| one.state != State::Pending)
             })
-            .map(|one| one.id)
+            .map(|one| Original::Delivery(one.id))
             .collect();
         match settled.is_empty() {
             true => Err(Error::misuse(format!(
-                "{outer} has nothing to replay: it is pending, and will be sent by itself, or its endpoints are removed"
+                "{} has nothing to replay: it is pending, and will be sent by itself, or its endpoints are removed; an endpoint named as target (`--to`) gets it all the same",
+                self.box_id().event(event)
             ))),
             false => Ok(settled),
         }
@@ -186,18 +216,15 @@ impl Store {
         self.write(move |tx| cancel_one(tx, &box_id, delivery, now))
     }
 
-    /// A copy of the one event of these deliveries, with another body.
-    fn edit(&self, deliveries: &[DeliveryId], body: Vec<u8>) -> Result<Edited> {
+    /// A copy of the one event that is named, with another body.
+    fn edit(&self, named: &BTreeSet<Original>, body: Vec<u8>) -> Result<Edited> {
         if body.len() > BODY_BYTES_MAX {
             return Err(Error::misuse(format!(
                 "the edited body is {} bytes, limit is {BODY_BYTES_MAX}",
                 body.len()
             )));
         }
-        let mut events = HashSet::new();
-        for id in deliveries {
-            events.insert(self.delivery(*id)?.event);
-        }
+        let events = self.events_of_originals(named)?;
         let (Some(id), 1) = (events.iter().next().copied(), events.len()) else {
             return Err(Error::misuse(
                 "these are deliveries of several events; an edited body stands for one event: replay those of one at a time",
@@ -223,6 +250,24 @@ impl Store {
         })
     }
 
+    /// The events that are named, or whose deliveries are.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when a delivery does not exist.
+    pub fn events_of_originals<'n>(
+        &self,
+        named: impl IntoIterator<Item = &'n Original>,
+    ) -> Result<BTreeSet<EventId>> {
+        let mut events = BTreeSet::new();
+        for one in named {
+            events.insert(match *one {
+                Original::Delivery(id) => self.delivery(id)?.event,
+                Original::Event(id) => id,
+            });
+        }
+        Ok(events)
+    }
+
     fn source_of_event(&self, id: EventId) -> Result<Option<SourceId>> {
         self.read(|conn| {
             conn.one(
@@ -239,7 +284,7 @@ fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> 
     let outer = box_id.delivery(held.id);
     let endpoint = to.unwrap_or(held.endpoint);
     if held.state == State::Pending && endpoint == held.endpoint {
-        return Err(pending_already(box_id, held.id, held.id));
+        return Err(pending_already(box_id, Some(held.id), held.id));
     }
     if to.is_none() && tx.directory.endpoint_by_id(endpoint).is_none() {
         return Err(Error::misuse(format!(
@@ -250,16 +295,24 @@ fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> 
     Ok(endpoint)
 }
 
+/// The error for an event that no endpoint was owed, without an endpoint that gets it.
+fn goes_nowhere(box_id: &BoxId, event: EventId) -> Error {
+    let outer = box_id.event(event);
+    Error::misuse(format!(
+        "{outer} was owed to no endpoint (`hookbox endpoint match ENDPOINT {outer}` says why); name the one that gets it with `--to`"
+    ))
+}
+
 /// The error for an event that is pending at the endpoint: it will be sent anyway, so a replay
 /// would be a repeat.
-fn pending_already(box_id: &BoxId, asked: DeliveryId, pending: DeliveryId) -> Error {
+fn pending_already(box_id: &BoxId, asked: Option<DeliveryId>, pending: DeliveryId) -> Error {
     let outer = box_id.delivery(pending);
-    let what = match asked == pending {
-        true => format!("{outer} is still pending"),
-        false => format!(
+    let what = match asked {
+        Some(asked) if asked != pending => format!(
             "{outer}, of the same event and to the same endpoint as {}, is pending",
             box_id.delivery(asked)
         ),
+        _ => format!("{outer} is still pending"),
     };
     Error::misuse(format!(
         "{what} and will be sent by itself; to send it anew, cancel it first: hookbox delivery cancel {outer}"

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::search::{Candidate, Search};
-use super::{ReplayOptions, pending_already};
+use super::{Original, ReplayOptions, goes_nowhere, pending_already};
 use crate::error::Result;
 use crate::model::attempt::AttemptRecord;
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::endpoint::Endpoint;
-use crate::model::id::{DeliveryId, EndpointId};
+use crate::model::id::EndpointId;
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
 use crate::model::settings::Selection;
@@ -150,13 +150,14 @@ impl Store {
         })
     }
 
-    /// Finds out what a replay of these deliveries would do.
+    /// Finds out what a replay of what is named would do.
     ///
     /// # Errors
     /// As [`Store::replay`].
-    pub fn preview_named(&self, ids: &[DeliveryId], options: &ReplayOptions) -> Result<Preview> {
+    pub fn preview_named(&self, named: &[Original], options: &ReplayOptions) -> Result<Preview> {
+        let named: BTreeSet<Original> = named.iter().copied().collect();
         if let Some(body) = &options.edited_body {
-            self.edit(ids, body.clone())?;
+            self.edit(&named, body.clone())?;
         }
         let mut counted = Totals::default();
         let to = match &options.to {
@@ -167,19 +168,31 @@ impl Store {
                 Some(endpoint.map(|endpoint| endpoint.id))
             }
         };
-        let distinct: BTreeSet<DeliveryId> = ids.iter().copied().collect();
         let mut gets_it = HashSet::new();
-        for id in distinct {
-            let delivery = self.delivery(id)?;
-            let endpoint = to.unwrap_or(Some(delivery.endpoint_id));
-            if delivery.state == State::Pending && endpoint == Some(delivery.endpoint_id) {
-                return Err(pending_already(self.box_id(), id, id));
+        for one in named {
+            let (event, old) = match one {
+                Original::Event(id) => (id, None),
+                Original::Delivery(id) => {
+                    let delivery = self.delivery(id)?;
+                    (delivery.event, Some(delivery))
+                }
+            };
+            let id = old.as_ref().map(|delivery| delivery.id);
+            let own = old.as_ref().map(|delivery| Some(delivery.endpoint_id));
+            let endpoint = to
+                .or(own)
+                .ok_or_else(|| goes_nowhere(self.box_id(), event))?;
+            if let Some(delivery) = &old
+                && delivery.state == State::Pending
+                && endpoint == Some(delivery.endpoint_id)
+            {
+                return Err(pending_already(self.box_id(), id, delivery.id));
             }
-            if !gets_it.insert((delivery.event, endpoint)) {
+            if !gets_it.insert((event, endpoint)) {
                 continue;
             }
             let to_it = Selection {
-                event: Some(delivery.event),
+                event: Some(event),
                 ..Selection::default()
             };
             let others = self.deliveries(&to_it, PAGE_MAX)?;
@@ -194,16 +207,17 @@ impl Store {
             let is_had = |other: &DeliveryRecord| {
                 Some(other.endpoint_id) == endpoint && other.state == State::Delivered
             };
+            let record = self.event(event)?;
             let bytes = match &options.edited_body {
                 Some(body) => i64::try_from(body.len()).unwrap_or(i64::MAX),
-                None => self.event(delivery.event)?.bytes,
+                None => record.bytes,
             };
             counted.add(&Candidate {
-                at: id.0,
-                event: delivery.event,
-                delivery: Some(id),
+                at: 0,
+                event,
+                delivery: id,
                 endpoint,
-                made: delivery.created,
+                made: old.map_or(record.received, |delivery| delivery.created),
                 bytes,
                 is_had: options.edited_body.is_none() && others.iter().any(is_had),
             });

@@ -15,7 +15,16 @@ const DEPTH: u8 = 2;
 impl Texts {
     /// Returns what a reason or an error says, where it is among the texts; else, as it is.
     pub(in crate::status::page) fn say<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.language == Language::English || text.len() > SAID_BYTES_MAX {
+        if self.language == Language::English {
+            return Cow::Borrowed(text);
+        }
+        self.say_problem(text)
+    }
+
+    /// As [`Texts::say`], of what is wrong with a form: it speaks of fields, not of options of the command line,
+    /// in English too.
+    pub(in crate::status::page) fn say_problem<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if text.len() > SAID_BYTES_MAX {
             return Cow::Borrowed(text);
         }
         if let Some((name, problem)) = text.split_once(": ")
@@ -53,7 +62,28 @@ impl Texts {
             .iter()
             .map(|(name, value)| (*name, value as &dyn Display))
             .collect();
-        Some(self.fill(own, &values))
+        Some(self.fill(&self.with_fields(own), &values))
+    }
+
+    /// A text of ours with the labels of fields in the place of the command line's options, and without what is
+    /// for the command line alone.
+    fn with_fields(&self, own: &str) -> String {
+        const FOR_COMMANDS: &str = ", on the command line ";
+        let own = own
+            .split_once(FOR_COMMANDS)
+            .map_or(own, |(for_all, _)| for_all);
+        let mut parts = own.split("--");
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
+            let end = part.find(|c| !is_name(c)).unwrap_or(part.len());
+            let (option, rest) = part.split_at(end);
+            match self.label_of_name(&option.replace('-', "_")) {
+                Some(label) => text.push_str(&format!("“{label}”{rest}")),
+                None => text.push_str(&format!("--{part}")),
+            }
+        }
+        text
     }
 }
 
@@ -127,6 +157,23 @@ mod tests {
             assert_eq!(russian.say(unknown), unknown);
         }
         assert_eq!(Language::English.texts().say(english), english);
+    }
+
+    /// Cause: whoever fills in a form was told of options of the command line, which no page has.
+    #[test]
+    fn a_form_is_told_of_its_fields() {
+        let english = Language::English.texts();
+        let told = english.say_problem(
+            "--sign standard needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret -",
+        );
+        assert_eq!(told, "“Sign” standard needs a secret: give “Secret”");
+        // What was typed is left alone.
+        let told =
+            english.say_problem("rate: `--when` is not a rate; write COUNT/SPAN, such as 20/m");
+        assert!(told.contains("`--when`"), "{told}");
+        let french = Language::French.texts();
+        let told = french.say("--probe-max is 2d, allowed is 1s to 1d");
+        assert!(!told.contains("--") && told.contains("2d"), "{told}");
     }
 
     #[test]
