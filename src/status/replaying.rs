@@ -1,7 +1,7 @@
 //! Replays requested by forms: which deliveries, to whom, with which body.
 
 use super::body::shown;
-use super::page::{Chosen, Edit};
+use super::page::{Chosen, Edit, indented_text};
 use crate::error::{Error, Result};
 use crate::model::rate::Rates;
 use crate::model::replay::{NewReplay, ReplayKind, Target};
@@ -101,6 +101,10 @@ fn edit_of(store: &Store, named: &[Original]) -> Result<Option<Edit>> {
         let odd = |c: char| c.is_control() && !"\n\r\t".contains(c);
         text.len() <= EDITED_BYTES_MAX && !text.contains(odd) && has_one_line_end(text)
     });
+    let text = text.map(|text| match text.trim_end().contains('\n') {
+        true => text,
+        false => indented_text(&text, EDITED_BYTES_MAX).unwrap_or(text),
+    });
     Ok(Some(text.map_or(Edit::Not, Edit::Text)))
 }
 
@@ -111,7 +115,7 @@ fn has_one_line_end(text: &str) -> bool {
     returns == both && (both == 0 || feeds == both)
 }
 
-/// Returns the body from the form, if it differs from the event's body.
+/// Returns the body from the form, if it differs from what stood in it.
 fn edited_body(edit: Option<&Edit>, fields: &Fields) -> Result<Option<Vec<u8>>> {
     // Not trimmed: white space is part of the body.
     let Some((_, typed)) = fields.iter().find(|(name, _)| name == "body") else {

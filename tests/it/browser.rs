@@ -228,8 +228,8 @@ fn a_person_sends_an_event_that_nobody_was_owed() {
     browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
     assert_eq!(receiver.next().body, PUSH.as_bytes());
 
-    // Changed, and elsewhere.
-    served.push("k2", PUSH.as_bytes());
+    // Changed, and elsewhere. What stands in one line is indented, to be changed.
+    served.push("k2", br#"{"a":[1.0,"\u4fee"]}"#);
     let events = here.list(&["event", "list"]);
     let event = events[0]["id"].as_str().unwrap();
     browser.open(&format!("{}/events/{event}", served.status));
@@ -239,9 +239,16 @@ fn a_person_sends_an_event_that_nobody_was_owed() {
     browser.click("#start");
     browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
     let got = elsewhere.next();
-    assert_eq!(got.body, [PUSH.as_bytes(), b" "].concat());
+    let expected = "{\n  \"a\": [\n    1.0,\n    \"修\"\n  ]\n} ";
+    assert_eq!(std::str::from_utf8(&got.body).unwrap(), expected);
     let copy = here.json(&["event", "show", got.header("webhook-id").unwrap()]);
     assert_eq!(copy["replay_of_event"], event);
+
+    // What is left as it stands goes out byte for byte.
+    browser.open(&format!("{}/replays/new?id={event}&to=ci", served.status));
+    browser.click("#start");
+    browser.wait_for_url(|url| url.contains("/deliveries/dlv_"));
+    assert_eq!(receiver.next().body, br#"{"a":[1.0,"\u4fee"]}"#);
 }
 
 #[test]

@@ -15,10 +15,26 @@ pub(super) struct Indented {
 ///
 /// Deep nesting makes the indented text many times as long, so the limit is checked while writing.
 pub(super) fn indented(bytes: &[u8], bytes_max: usize) -> Option<Indented> {
+    let (out, shown) = written(bytes, bytes_max, true)?;
+    let markup = PreEscaped(out);
+    Some(Indented { markup, shown })
+}
+
+/// Indents a JSON text as [`indented`] does, without colours; `None` if it is not JSON, or longer then.
+pub(in crate::status) fn indented_text(source: &str, bytes_max: usize) -> Option<String> {
+    let (out, shown) = written(source.as_bytes(), bytes_max, false)?;
+    (shown == source.len()).then_some(out)
+}
+
+/// Returns the indented text and how much of the source it shows.
+fn written(bytes: &[u8], bytes_max: usize, has_markup: bool) -> Option<(String, usize)> {
     // Only checks that the text is JSON; no value is built.
     serde_json::from_slice::<serde::de::IgnoredAny>(bytes).ok()?;
     let source = std::str::from_utf8(bytes).ok()?;
-    let mut writer = Writer::default();
+    let mut writer = Writer {
+        has_markup,
+        ..Writer::default()
+    };
     let mut rest = source;
     while let Some(first) = rest.chars().next() {
         if writer.written > bytes_max {
@@ -70,15 +86,13 @@ pub(super) fn indented(bytes: &[u8], bytes_max: usize) -> Option<Indented> {
             _ => writer.coloured("n", token),
         }
     }
-    Some(Indented {
-        markup: PreEscaped(writer.out),
-        shown: source.len() - rest.len(),
-    })
+    Some((writer.out, source.len() - rest.len()))
 }
 
 #[derive(Default)]
 struct Writer {
     out: String,
+    has_markup: bool,
     /// Bytes of text, without the markup.
     written: usize,
     depth: usize,
@@ -87,10 +101,16 @@ struct Writer {
 impl Writer {
     fn plain(&mut self, text: &str) {
         self.written += text.len();
-        text.render_to(&mut self.out);
+        match self.has_markup {
+            true => text.render_to(&mut self.out),
+            false => self.out.push_str(text),
+        }
     }
 
     fn coloured(&mut self, class: &str, text: &str) {
+        if !self.has_markup {
+            return self.plain(text);
+        }
         self.out.push_str(&format!("<span class=\"{class}\">"));
         self.plain(text);
         self.out.push_str("</span>");
@@ -129,6 +149,9 @@ mod tests {
         let source = br#"{"a":[1.0,12345678901234567890123,"\u003cb\u003e, {x}\"\n\u4fee\ud83d\ude00\ud83d"],"e":{},"l":[ ],"t":true}"#;
         let expected = "{\n  \"a\": [\n    1.0,\n    12345678901234567890123,\n    \"<b>, {x}\\\"\\n修😀\\ud83d\"\n  ],\n  \"e\": {},\n  \"l\": [],\n  \"t\": true\n}";
         assert_eq!(plain(source).unwrap(), expected);
+        let source = std::str::from_utf8(source).unwrap();
+        assert_eq!(indented_text(source, 1_000).unwrap(), expected);
+        assert_eq!(indented_text(source, 20), None);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub(super) use endpoint::{EndpointView, endpoint, endpoints};
 pub(super) use event::{EventView, event};
 pub(super) use events::{EventsView, FoundEvent, events};
 pub(super) use frame::problem;
+pub(super) use json::indented_text;
 pub(super) use login::login;
 pub(super) use outages::outages;
 pub(super) use overview::{OverviewView, overview};

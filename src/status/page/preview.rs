@@ -42,7 +42,7 @@ impl Chosen {
 
 /// How a body can be edited on a page.
 pub(in crate::status) enum Edit {
-    /// It can be edited: this is its text.
+    /// It can be edited: this is its text, indented if it is JSON in one line.
     Text(String),
     /// It cannot be edited: it holds a secret that no page shows.
     Secret,
