@@ -243,6 +243,17 @@ fn a_person_sends_an_event_that_nobody_was_owed() {
     assert_eq!(std::str::from_utf8(&got.body).unwrap(), expected);
     let copy = here.json(&["event", "show", got.header("webhook-id").unwrap()]);
     assert_eq!(copy["replay_of_event"], event);
+    // The endpoint that was made for it stands in nobody's way.
+    browser.open(&format!("{}/", served.status));
+    browser.wait_for(
+        "the overview without it",
+        "document.querySelectorAll('ul.standings li').length === 1",
+    );
+    assert!(
+        browser
+            .text("#endpoints")
+            .contains("1 more gets nothing but replays")
+    );
 
     // What is left as it stands goes out byte for byte.
     browser.open(&format!("{}/replays/new?id={event}&to=ci", served.status));

@@ -29,10 +29,10 @@ pub(in crate::status) fn difference(
         h1 { (t.title) }
         p.dim { (t.marked) }
         (others)
-        (pairs(context, t.facts, &a, &b, &diff.facts))
-        (pairs(context, t.request_headers, &a, &b, &diff.request_headers))
+        (pairs(context, t.facts, &a, &b, &diff.facts, |name| of_fact(context, name)))
+        (pairs(context, t.request_headers, &a, &b, &diff.request_headers, str::to_owned))
         (body(context, t.request_body, &diff.request_body))
-        (pairs(context, t.reply_headers, &a, &b, &diff.response_headers))
+        (pairs(context, t.reply_headers, &a, &b, &diff.response_headers, str::to_owned))
         (body(context, t.reply_body, &diff.response_body))
     };
     frame(context, t.title, "/deliveries", &main)
@@ -78,7 +78,30 @@ pub(super) fn choice_of_two(
     }
 }
 
-fn pairs(context: &PageContext<'_>, title: &str, a: &Markup, b: &Markup, pairs: &[Pair]) -> Markup {
+/// The label of a fact of an attempt.
+fn of_fact(context: &PageContext<'_>, name: &str) -> String {
+    let (t, texts) = (&context.texts.difference, &context.texts);
+    let label = match name {
+        "delivery" => t.delivery,
+        "event" => texts.delivery.event,
+        "endpoint" => texts.delivery.endpoint,
+        "outcome" => t.outcome,
+        "status" => t.status,
+        "error" => t.error,
+        "duration_ms" => t.took,
+        name => name,
+    };
+    label.to_owned()
+}
+
+fn pairs(
+    context: &PageContext<'_>,
+    title: &str,
+    a: &Markup,
+    b: &Markup,
+    pairs: &[Pair],
+    label: impl Fn(&str) -> String,
+) -> Markup {
     let (t, words) = (&context.texts.difference, &context.texts.words);
     html! {
         section {
@@ -92,7 +115,7 @@ fn pairs(context: &PageContext<'_>, title: &str, a: &Markup, b: &Markup, pairs: 
                         tbody {
                             @for pair in pairs {
                                 tr class=[pair.differs().then_some("differs")] {
-                                    th scope="row" { (pair.name) }
+                                    th scope="row" { (label(&pair.name)) }
                                     td { (pair.a.as_deref().unwrap_or(words.dash)) }
                                     td { (pair.b.as_deref().unwrap_or(words.dash)) }
                                     td { @if pair.differs() { (t.differs) } }

@@ -52,9 +52,21 @@ fn needs_somebody(context: &PageContext<'_>, one: &Judged) -> bool {
     one.report.standing(context.now).needs_somebody()
 }
 
+/// Whether it was made for a replay that is over: nobody looks for it among the others.
+fn is_idle_for_replays(context: &PageContext<'_>, one: &Judged) -> bool {
+    let report = &one.report;
+    let is_well = matches!(
+        report.standing(context.now),
+        Standing::Unused | Standing::Fine
+    );
+    report.endpoint.set.gets_only_replays && is_well && report.pending == 0 && report.dead == 0
+}
+
 /// A line for each endpoint: what is wrong first, each with what to do about it.
 pub(super) fn lines(context: &PageContext<'_>, all: &[Judged]) -> Markup {
-    let mut all: Vec<&Judged> = all.iter().collect();
+    let (for_replays, mut all): (Vec<&Judged>, Vec<&Judged>) = all
+        .iter()
+        .partition(|one| is_idle_for_replays(context, one));
     all.sort_by_key(|one| one.report.standing(context.now).place());
     html! {
         ul.standings {
@@ -68,6 +80,9 @@ pub(super) fn lines(context: &PageContext<'_>, all: &[Judged]) -> Markup {
                     span.do { (what_to_do(context, one, &standing)) }
                 }
             }
+        }
+        @if !for_replays.is_empty() {
+            p.dim { a href="/endpoints" { (context.fill(context.texts.verdict.for_replays, &[("count", &for_replays.len())])) } }
         }
     }
 }
