@@ -463,10 +463,10 @@ fn many_go_nowhere_else_than_what_was_looked_at() {
         (status, text)
     };
     here.add_endpoint("other", "http://127.0.0.1:9/", &[]);
-    let (status, text) = post("other", "%7C");
+    let (status, text) = post("other", "");
     assert_eq!(status, 400, "{text}");
     assert!(text.contains("goes elsewhere than what was looked at"));
     assert!(here.list(&["replays", "list"]).is_empty());
-    assert_eq!(post("other", "other%7C").0, 303);
+    assert_eq!(post("other", "other").0, 303);
     assert_eq!(here.list(&["replays", "list"]).len(), 1);
 }

@@ -20,9 +20,10 @@ use crate::store::engine::sqlite::text_index::{TextIndex, can_find};
 use crate::time::FIRST_PLAUSIBLE;
 use crate::time::Timestamp;
 
-/// How many ids are searched at a time: without and with a text search in bodies. Only one body is in
-/// memory at a time.
+/// How many ids are searched at a time: of all rows, where an index has the few that failed, and with a text
+/// search in bodies, of which only one is in memory at a time.
 const WINDOW: i64 = 5_000;
+const FAILED_WINDOW: i64 = 100_000;
 const BODIES_WINDOW: i64 = 200;
 
 /// How far a clock may have been behind: a search since a time goes back further by this.
@@ -155,11 +156,16 @@ impl Store {
     ) -> Result<Found<DeliveryRecord, DeliveryId>> {
         let named = self.named(Listing::Deliveries, selection)?;
         // If an index finds the rows, no windows are needed: the deliveries of one event, and pending ones.
-        let is_indexed = selection.event.is_some() || selection.state == Some(State::Pending);
+        let width = match selection.state {
+            _ if selection.event.is_some() => i64::MAX,
+            Some(State::Pending) => i64::MAX,
+            Some(State::Dead | State::Cancelled) => FAILED_WINDOW,
+            Some(State::Delivered) | None => WINDOW,
+        };
         let search = Search {
             table: DELIVERIES,
             selection,
-            width: &|_| if is_indexed { i64::MAX } else { WINDOW },
+            width: &|_| width,
         };
         let page = |part: &Selection, room: usize| self.deliveries_of(part, named, room);
         let id_of = |delivery: &DeliveryRecord| delivery.id.0;

@@ -13,8 +13,8 @@ use crate::store::engine::sqlite::permission::group_name;
 use crate::store::engine::sqlite::place::{fleeting, folder_of};
 use crate::time::Timestamp;
 
-/// A log of this size that cannot be checkpointed is blocked by a reader. SQLite does a checkpoint
-/// on its own at 1,000 pages (4 MiB).
+/// A log of this size that cannot be checkpointed is blocked by a reader. The writer does a
+/// checkpoint at 4 MiB.
 const HELD_UP_BYTES: u64 = 16 * 1024 * 1024;
 
 /// With this many bytes in use, the log does not restart although all of it was checkpointed: at

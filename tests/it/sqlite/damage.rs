@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::{PUSH, Receiver, TestDb, is_missing, sql, wait_until};
 
-const PAGE: usize = 4096;
+const PAGE: usize = 1024;
 
 /// A box with so many events of bodies that cannot be packed, each delivered once, and a name in each.
 fn filled(events: usize) -> TestDb {
@@ -183,7 +183,7 @@ fn salvage_makes_a_whole_file_whichever_page_is_broken() {
     let of_schema = rusqlite::Connection::open(&here.db)
         .unwrap()
         .query_row(
-            "select sum(length(sql) + 200) / 4096 + 2 from sqlite_schema",
+            "select sum(length(sql) + 200) / 1024 + 8 from sqlite_schema",
             [],
             |row| row.get::<_, u32>(0),
         )

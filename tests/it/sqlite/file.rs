@@ -70,7 +70,10 @@ fn another_programs_database_is_refused_unless_asked_for() {
     let version: i64 = connection
         .query_row("pragma user_version", [], |row| row.get(0))
         .unwrap();
-    assert_eq!((kept, version), (1, 42));
+    let page: i64 = connection
+        .query_row("pragma page_size", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((kept, version, page), (1, 42, 4096));
 }
 
 #[test]

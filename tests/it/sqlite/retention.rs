@@ -121,7 +121,7 @@ fn a_file_that_gives_nothing_back_is_made_anew_by_compact_while_nobody_has_it_op
     // As an older hookbox made it.
     let connection = Connection::open(&here.db).unwrap();
     connection
-        .execute_batch("pragma journal_mode = delete; pragma auto_vacuum = none; vacuum; pragma journal_mode = wal;")
+        .execute_batch("pragma journal_mode = delete; pragma auto_vacuum = none; pragma page_size = 4096; vacuum; pragma journal_mode = wal;")
         .unwrap();
     connection
         .execute_batch("create table filler (a); insert into filler values (zeroblob(3000000)); drop table filler")
@@ -142,10 +142,12 @@ fn a_file_that_gives_nothing_back_is_made_anew_by_compact_while_nobody_has_it_op
         compacted["after"].as_u64().unwrap() + 2_000_000 < before,
         "{compacted}"
     );
-    let mode: i64 = Connection::open(&here.db)
-        .unwrap()
-        .query_row("pragma auto_vacuum", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(mode, 2, "from now on it gives room back");
+    let connection = Connection::open(&here.db).unwrap();
+    let number = |pragma: &str| -> i64 {
+        let text = format!("pragma {pragma}");
+        connection.query_row(&text, [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!(number("auto_vacuum"), 2, "from now on it gives room back");
+    assert_eq!(number("page_size"), 1024, "as of a new file");
     assert_eq!(here.json(&["stats"])["events"], 1);
 }

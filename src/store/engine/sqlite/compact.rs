@@ -9,7 +9,7 @@ use crate::store::engine::sqlite::disk_space::{Inside, free_at};
 use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::lock::ServeLock;
 use crate::store::engine::sqlite::open::{connect_writable, has_foreign_tables};
-use crate::store::engine::sqlite::schema::give_back_pages;
+use crate::store::engine::sqlite::schema::lay_out;
 
 /// The size of the file before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ fn rebuild(path: &Path) -> Result<()> {
         return Err(Error::InUse(path.to_owned()));
     }
     let draft = Draft::in_place_of(path, path)?;
-    give_back_pages(&connection)?;
+    lay_out(&connection)?;
     connection.execute("vacuum into ?1", [draft.path().to_string_lossy()])?;
     if let Some(fault) = faults(&draft.connect()?, Depth::Quick)?.first() {
         return Err(Error::Refused(format!(

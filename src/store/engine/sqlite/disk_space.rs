@@ -35,8 +35,8 @@ impl Default for Limits {
     }
 }
 
-/// Pages that one transaction cuts off the file.
-const PAGES: u32 = 64;
+/// Pages that one transaction cuts off the file: 256 KiB of a file of ours.
+const PAGES: u32 = 256;
 
 /// Unused bytes that may stay inside the file: the next rows are written there. What is above this is
 /// returned.

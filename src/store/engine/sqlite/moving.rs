@@ -15,12 +15,12 @@ use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::lock::ServeLock;
 use crate::store::engine::sqlite::open::{
-    connect_read_only, connect_writable, in_own_words, probe, real_path,
+    connect_read_only, connect_writable, in_own_words, page_bytes, probe, real_path,
 };
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    SCHEMA_VERSION, begin_with_schema, give_back_pages, is_moved_into, refuse_unfinished,
-    refuse_unknown, schema_version,
+    SCHEMA_VERSION, begin_with_schema, is_moved_into, lay_out, refuse_unfinished, refuse_unknown,
+    schema_version,
 };
 use crate::store::engine::value::Value;
 
@@ -30,8 +30,8 @@ const KEYS_SORTED: i64 = 1_000_000;
 /// Page cache of the connection that fills a file, in KiB: its indexes are written to in many places.
 const CACHE_KIB: i64 = 65_536;
 
-/// Pages in the log after which they are moved into the file: 64 MiB.
-const LOG_PAGES: i64 = 16_384;
+/// Size in bytes of the log at which it is moved into the file.
+const LOG_BYTES: i64 = 64 * 1024 * 1024;
 
 /// A file, read as of one moment, and served by nobody as long as this lives.
 pub(crate) struct FileSource {
@@ -146,7 +146,11 @@ impl FileTarget {
         // What a power loss takes is copied again: how far the move is goes with the rows.
         connection.pragma_update(None, "synchronous", "normal")?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES)?;
+        connection.pragma_update(
+            None,
+            "wal_autocheckpoint",
+            LOG_BYTES / page_bytes(&connection)?,
+        )?;
         // A delivery may refer to a later one; all references are checked at the end.
         connection.pragma_update(None, "foreign_keys", false)?;
         Ok(FileTarget {
@@ -330,7 +334,7 @@ fn make(path: &Path, like: &Path, begin: &dyn Fn(Conn<'_>) -> Result<()>) -> Res
     let draft = Draft::new(path, like)?;
     place::check(draft.path())?;
     let connection = draft.connect()?;
-    give_back_pages(&connection)?;
+    lay_out(&connection)?;
     begin_with_schema(&connection)?;
     begin(Conn::sqlite(&connection))?;
     connection.execute_batch("commit")?;

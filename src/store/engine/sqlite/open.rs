@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::lock::has_others_log;
 use crate::store::engine::sqlite::permission::{denied, give_to};
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
-    SCHEMA_VERSION, give_back_pages, make_schema, migrate, refuse_unfinished, refuse_unknown,
+    SCHEMA_VERSION, lay_out, make_schema, migrate, refuse_unfinished, refuse_unknown,
     schema_version,
 };
 
@@ -25,8 +25,11 @@ use crate::store::engine::sqlite::schema::{
 /// own file for seconds; a Gogs sender gives up after 15 seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Size in bytes of the log at which it is moved into the file.
+const LOG_BYTES: i64 = 4 * 1024 * 1024;
+
 /// Size in bytes to which the log file is truncated: four times its normal size.
-const LOG_BYTES_KEPT: i64 = 16 * 1024 * 1024;
+const LOG_BYTES_KEPT: i64 = 4 * LOG_BYTES;
 
 /// Prepared statements cached per connection: more than the program has.
 const STATEMENTS_KEPT: usize = 64;
@@ -78,7 +81,7 @@ pub(crate) fn prepare(path: &Path, missing: Missing) -> Result<(PathBuf, BoxId)>
                     }
                     check_mode(&connection, &path, missing)?;
                     if !foreign {
-                        give_back_pages(&connection)?;
+                        lay_out(&connection)?;
                     }
                     make_schema(&connection)?;
                 }
@@ -124,11 +127,21 @@ pub(crate) fn connect_writable(path: &Path) -> Result<Connection> {
     set_up(&connection)?;
     // An accepted event must survive a power loss: fsync at every commit.
     connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(
+        None,
+        "wal_autocheckpoint",
+        LOG_BYTES / page_bytes(&connection)?,
+    )?;
     // A reader that stays open long makes the log long; SQLite truncates the log when it restarts it.
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_KEPT)?;
     // SQLite checks references between rows only when this is on.
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
+}
+
+/// The size of a page of the file, in bytes.
+pub(crate) fn page_bytes(connection: &Connection) -> Result<i64> {
+    Ok(connection.query_row("pragma page_size", [], |row| row.get(0))?)
 }
 
 /// Opens a connection that can only read.

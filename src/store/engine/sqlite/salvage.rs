@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
 use crate::store::engine::sqlite::schema::{
-    give_back_pages, make_schema, refuse_unfinished, schema_version,
+    lay_out, make_schema, refuse_unfinished, schema_version,
 };
 
 /// The tables that are read, each after the tables that it refers to. The other tables hold what is
@@ -122,7 +122,7 @@ fn save(
 ) -> Result<Salvaged> {
     let draft = Draft::new(to, from)?;
     let target = draft.connect()?;
-    give_back_pages(&target)?;
+    lay_out(&target)?;
     make_schema(&target)?;
     target.pragma_update(None, "foreign_keys", false)?;
     // The newest row may be one of those that are left out.
