@@ -26,6 +26,8 @@ struct Turns {
     /// Processor time of an event in a drain, by thread, in microseconds.
     threads: BTreeMap<String, Vec<f64>>,
     switches: Vec<f64>,
+    /// Resident memory at its highest in a drain, in MiB.
+    resident: Vec<f64>,
 }
 
 pub(crate) fn rates(options: &Options, table: &Table) {
@@ -136,6 +138,14 @@ fn drains(table: &Table, turns: &Turns, send: f64) {
     }
     let switches = median(turns.switches.clone());
     table.print(&plain("drain: context switches", switches, "an event"));
+    table.print(&Row {
+        goal: Goal::AtMost(64.0),
+        ..plain(
+            "drain: resident at most",
+            median(turns.resident.clone()),
+            "MiB",
+        )
+    });
 }
 
 fn delivered(table: &Table, turns: &Turns, commit_us: f64) {
@@ -166,6 +176,11 @@ fn delivered(table: &Table, turns: &Turns, commit_us: f64) {
         let pending = of(values, "pending");
         let name = format!("ingest while delivering, {senders} senders, left");
         table.print(&plain(&name, pending / rate, "s of load"));
+        let name = format!("ingest while delivering, {senders} senders, resident at most");
+        table.print(&Row {
+            goal: Goal::AtMost(64.0),
+            ..plain(&name, of(values, "resident"), "MiB")
+        });
     }
 }
 
@@ -200,6 +215,7 @@ fn while_delivering(options: &Options, senders: usize) -> Value {
     let served = here.serve();
     let mut result = push(options, &served, senders);
     result["pending"] = here.store.stats().unwrap().pending.into();
+    result["resident"] = resident_mib(&served).into();
     result
 }
 
@@ -228,6 +244,12 @@ fn drain(options: &Options, events: u64, turns: &mut Turns) {
         turns.threads.entry(name).or_default().push(us);
     }
     turns.switches.push(switches as f64 / events as f64);
+    turns.resident.push(resident_mib(&served));
+}
+
+/// Resident memory at its highest, in MiB.
+fn resident_mib(served: &Served) -> f64 {
+    served.memory_kib().1 as f64 / 1024.0
 }
 
 /// In and out at the same time: pending must not grow.
