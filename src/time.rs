@@ -110,6 +110,12 @@ impl Timestamp {
         }
     }
 
+    /// Writes it as a date of HTTP (RFC 9110, section 5.6.7): in seconds, in GMT.
+    pub fn to_http_date(self) -> String {
+        let since = Duration::from_millis(u64::try_from(self.0).unwrap_or(0));
+        httpdate::fmt_http_date(std::time::UNIX_EPOCH + since)
+    }
+
     /// Parses an HTTP date in the three forms of RFC 9110, section 5.6.7.
     ///
     /// They are `Sun, 06 Nov 1994 08:49:37 GMT`, and the obsolete forms of RFC 850 and asctime.
@@ -424,6 +430,7 @@ mod tests {
         ] {
             let moment = Timestamp::parse_http_date(text).unwrap();
             assert_eq!(moment.unix_seconds(), 784_111_777, "{text}");
+            assert_eq!(moment.to_http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
         }
         assert_eq!(Timestamp::parse_http_date("soon"), None);
     }

@@ -20,11 +20,10 @@ use crate::model::endpoint::NewEndpoint;
 use crate::model::kind::SourceKind;
 use crate::model::settings::Selection;
 use crate::model::source::NewSource;
-use crate::outbound::Egress;
 use crate::service::{Parts, Service, ServiceConfig};
 use crate::signature::{Scheme, Secret, Signable, gogs, standard};
 use crate::status::StatusConfig;
-use crate::store::{Limits, Location, Retention};
+use crate::store::Location;
 use crate::time::{Timestamp, show_span};
 
 /// A Gogs push in the documented format; people and hosts are invented.
@@ -148,13 +147,9 @@ fn start_service(context: &Context, folder: &std::path::Path) -> Result<Service>
     let config = |ingest, status| ServiceConfig {
         database: Location::File(folder.join("demo.db")),
         parts: Parts {
-            alert_command: None,
-            text_index: false,
             ingest: Some(IngestConfig::new(ingest)),
             status: Some(StatusConfig::new(status)),
-            egress: Egress::default(),
-            limits: Limits::default(),
-            retention: Retention::default(),
+            ..Parts::default()
         },
     };
     // The default ports are easier to read, but a service that already runs uses them.

@@ -7,7 +7,7 @@ use super::{Arguments, EXIT_CODES};
 /// The commands, each once, by what they are for.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["demo", "serve", "status", "init"]),
-    ("Set up", &["source", "endpoint", "alert"]),
+    ("Set up", &["source", "endpoint", "alert", "import"]),
     ("Look", &["event", "delivery", "attempt", "tail", "stats"]),
     (
         "Send",

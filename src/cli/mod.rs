@@ -11,6 +11,7 @@ mod doctor;
 mod endpoint;
 mod event;
 mod help;
+mod import;
 mod moving;
 mod output;
 mod preview;
@@ -147,6 +148,11 @@ enum Command {
     /// Bulk replays: list, show, watch, pause, resume, cancel
     #[command(subcommand)]
     Replays(replays::ReplaysCommand),
+    /// Take in what a Gogs, Gitea or Forgejo sent and never arrived
+    #[command(
+        after_help = "Examples:\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --dry-run\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --since 7d\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Import(import::ImportArguments),
     /// Sign and verify by hand
     #[command(subcommand)]
     Signature(signature::SignatureCommand),
@@ -287,6 +293,7 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
             replay::recover_or_backfill(context, ReplayKind::Backfill, &arguments)
         }
         Command::Replays(command) => replays::run(context, command),
+        Command::Import(arguments) => import::run(context, &arguments),
         Command::Signature(command) => signature::run(context, command),
         Command::Status => status::run(context),
         Command::Stats => stats(context),

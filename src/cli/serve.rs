@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::outbound::{AddressScope, Egress};
-use crate::service::{Parts, Service, ServiceConfig};
+use crate::service::{Healed, Healing, Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
 use crate::store::{Limits, Location, Retention};
@@ -71,6 +71,14 @@ pub(super) struct ServeArguments {
     /// on its standard input; it may take a minute
     #[arg(long, value_name = "COMMAND")]
     alert_command: Option<String>,
+    /// Take in what a forge on this machine sent and never arrived, out of its
+    /// SQLite database, such as gogs=/home/git/gogs/data/gogs.db; at the start and
+    /// now and then
+    #[arg(long, value_name = "KIND=FILE", value_parser = parse_healed)]
+    heal: Vec<Healed>,
+    /// How often it looks there
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span, requires = "heal")]
+    heal_every: Duration,
     /// Keep a full-text index beside the file (its name and -text), so that
     /// searches in bodies take milliseconds; without, one that is there is removed
     #[arg(long)]
@@ -146,6 +154,10 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
             limits: Limits {
                 keep_free: arguments.keep_free,
                 size_max: arguments.max_size,
+            },
+            healing: Healing {
+                forges: arguments.heal.clone(),
+                every: arguments.heal_every,
             },
             alert_command: arguments.alert_command.clone(),
             text_index: arguments.text_index,
@@ -246,6 +258,20 @@ fn parse_room(text: &str) -> Result<u64> {
         "0" => Ok(0),
         _ => parse_size(text).map(|size| size as u64),
     }
+}
+
+/// Parses a forge and its database.
+fn parse_healed(text: &str) -> Result<Healed> {
+    let forge = text.split_once('=').filter(|(_, file)| !file.is_empty());
+    let (kind, database) = forge.ok_or_else(|| {
+        Error::misuse(format!(
+            "`{text}` is no forge and its database; write such as gogs=/home/git/gogs/data/gogs.db"
+        ))
+    })?;
+    Ok(Healed {
+        kind: kind.parse()?,
+        database: database.into(),
+    })
 }
 
 fn parse_network(text: &str) -> Result<IpNet> {

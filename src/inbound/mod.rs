@@ -10,12 +10,14 @@
 //! How to read it: `listener` owns sockets and deadlines; `crowd` decides which connection is closed when
 //! there is no room; `receive` turns a request into a stored event and a response; `handshake` answers a
 //! sender's first check; `provider` knows each kind of source; `head` keeps a request's head as it came;
-//! `outbox_worker` takes over what other programs insert by SQL.
+//! `outbox_worker` takes over what other programs insert by SQL; `import` takes in what a forge sent and was
+//! never heard of, out of the forge's own database.
 
 mod body;
 mod connection_limiter;
 mod handshake;
 mod head;
+mod import;
 mod listener;
 mod outbox_worker;
 mod provider;
@@ -23,6 +25,7 @@ mod receive;
 mod rejection;
 mod reply;
 
+pub use import::{Import, Imported, import, source_of, usual_since};
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
 pub use outbox_worker::Outbox;
 

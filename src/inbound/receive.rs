@@ -23,17 +23,17 @@ use super::body::{Bodies, LARGE_AT_A_TIME, drain};
 use super::connection_limiter::ConnectionSlot;
 use super::handshake::{self, Answered};
 use super::head::{HEAD_BYTES_MAX, Head};
-use super::provider::{Received, describe, verify};
+use super::provider::{Received, event_of, verify};
 use super::rejection::{
     ErrorReply, RejectedLog, cannot_store, no_source, not_stored, refuse, too_large, unavailable,
     unverified,
 };
 use super::reply::{Reply, reply};
 use crate::error::Error;
-use crate::model::event::{Accepted, NewEvent};
+use crate::model::event::Accepted;
 use crate::model::header::Header;
 use crate::model::hops;
-use crate::model::source::{SenderAuth, Source};
+use crate::model::source::Source;
 use crate::panics::catch_panic;
 use crate::store::{DIRECTORY_AGE_MAX, Store};
 use crate::time::{Clock, Timestamp};
@@ -307,27 +307,8 @@ fn admit(
     if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {
         return Ok(Admitted::Handshake(answered));
     }
-    let described = describe(source, &received);
-    let content_type = received.content_type().map(str::to_owned);
-    let mut event = NewEvent {
-        source: Some(source.id),
-        original_type: described.original_type,
-        key: described.key,
-        problem: described.problem,
-        content_type,
-        ..NewEvent::new(described.event_type, body)
-    };
-    event
-        .check()
+    let event = event_of(source, headers, body)
         .map_err(|error| ErrorReply::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    event.headers = std::mem::take(headers);
-    if let Some(SenderAuth::Header(secret)) = &source.generic.auth {
-        // This header holds the source's secret. It would be shown and passed on: its name need not look
-        // like that of a credential.
-        event
-            .headers
-            .retain(|(name, _)| !name.eq_ignore_ascii_case(secret));
-    }
     let (sender, receiver) = oneshot::channel();
     store.accept_then(event, now, move |result| {
         // The client may have disconnected by now; the event is stored all the same.

@@ -6,6 +6,7 @@
 
 mod alert_worker;
 mod embedded;
+mod heal_worker;
 mod index_worker;
 mod retention_worker;
 mod worker;
@@ -15,6 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
+pub use heal_worker::{Healed, Healing};
 
 use rustix::net::listen;
 
@@ -49,6 +51,8 @@ pub struct Parts {
     pub egress: Egress,
     /// How much of the disk may be used.
     pub limits: Limits,
+    /// The forges whose webhooks that never arrived are taken in.
+    pub healing: Healing,
     /// How long settled deliveries are kept.
     pub retention: Retention,
     /// A command that gets every message of an alert, as JSON on its standard input.
@@ -94,6 +98,7 @@ pub struct Service {
     retention_worker: Option<Worker>,
     alert_worker: Worker,
     index_worker: Option<Worker>,
+    heal_worker: Option<Worker>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -153,6 +158,12 @@ impl Service {
             .transpose()?;
         let program = parts.alert_command.clone();
         let alert_worker = alert_worker::start(store.clone(), clock.clone(), program)?;
+        let heal_worker = (!parts.healing.forges.is_empty())
+            .then(|| {
+                let healing = parts.healing.clone();
+                heal_worker::start(store.clone(), clock.clone(), healing, retention)
+            })
+            .transpose()?;
         let index_worker = match parts.text_index {
             true => Some(index_worker::start(store.clone())?),
             false => {
@@ -171,6 +182,7 @@ impl Service {
             retention_worker,
             alert_worker,
             index_worker,
+            heal_worker,
             scheduler,
             replayer,
             status,
@@ -220,7 +232,7 @@ impl Service {
             retention_worker.stop();
         }
         self.alert_worker.stop();
-        if let Some(worker) = self.index_worker {
+        for worker in self.index_worker.into_iter().chain(self.heal_worker) {
             worker.stop();
         }
         self.replayer.stop();

@@ -41,6 +41,7 @@ pub use engine::sqlite::backup::Copied;
 pub use engine::sqlite::check::{Depth, Fault, check};
 pub use engine::sqlite::compact::Compacted;
 pub use engine::sqlite::disk_space::{KEEP_FREE, Limits, Sizes};
+pub use engine::sqlite::forge::{Forge, HookRequest, HookTask};
 pub use engine::sqlite::names::{Named, names};
 pub use engine::sqlite::restore::{Restored, restore};
 pub use engine::sqlite::salvage::{Salvaged, SalvagedTable, salvage};

@@ -14,7 +14,7 @@ mod standard;
 
 use std::time::Duration;
 
-use crate::model::event::is_type;
+use crate::model::event::{NewEvent, is_type};
 use crate::model::header::{Header, first_value};
 use crate::model::kind::SourceKind;
 use crate::model::source::{SenderAuth, Source};
@@ -98,6 +98,43 @@ impl Described {
 
 /// The type of an event whose request names no type.
 const TYPE_UNKNOWN: &str = "unknown";
+
+/// Makes the event of a verified request.
+///
+/// The headers belong to it then; in an error they stay.
+///
+/// # Errors
+/// [`Error::Misuse`](crate::Error::Misuse) when the request makes no valid event.
+pub(super) fn event_of(
+    source: &Source,
+    headers: &mut Vec<Header>,
+    body: Vec<u8>,
+) -> crate::Result<NewEvent> {
+    let received = Received {
+        headers,
+        body: &body,
+    };
+    let described = describe(source, &received);
+    let content_type = received.content_type().map(str::to_owned);
+    let mut event = NewEvent {
+        source: Some(source.id),
+        original_type: described.original_type,
+        key: described.key,
+        problem: described.problem,
+        content_type,
+        ..NewEvent::new(described.event_type, body)
+    };
+    event.check()?;
+    event.headers = std::mem::take(headers);
+    if let Some(SenderAuth::Header(secret)) = &source.generic.auth {
+        // This header holds the source's secret. It would be shown and passed on: its name need not look
+        // like that of a credential.
+        event
+            .headers
+            .retain(|(name, _)| !name.eq_ignore_ascii_case(secret));
+    }
+    Ok(event)
+}
 
 /// Verifies the signature, if the source has a secret.
 ///

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::id::{DeliveryId, EndpointId, EventId, ReplayId};
+use crate::model::id::{DeliveryId, EndpointId, EventId, ReplayId, SourceId};
 use crate::model::kind::OnRepeat;
 use crate::model::scope::Scope;
 use crate::model::source::Source;
@@ -74,6 +74,23 @@ impl Store {
             key: prepared.event.key.clone().map(|key| (source, key)),
         };
         self.submit(outline, move |tx| accept(tx, &prepared, now), answer);
+    }
+
+    /// Which of these keys of a source are those of events that are here.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the keys cannot be read.
+    pub fn known_keys(&self, source: SourceId, keys: Vec<String>) -> Result<Vec<bool>> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.published().ask_for_keys();
+        self.write(move |tx| {
+            let found = keys
+                .iter()
+                .map(|key| tx.keys.find(tx.conn, Some(source), key));
+            found.map(|known| Ok(known?.is_some())).collect()
+        })
     }
 
     /// Does all work that needs no transaction, in the caller's thread, so that the writer is busy for less

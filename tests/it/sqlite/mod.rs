@@ -6,6 +6,7 @@ mod crowd;
 mod damage;
 mod embedded;
 mod file;
+mod import;
 mod lock;
 mod moving;
 mod place;

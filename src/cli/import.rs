@@ -1,0 +1,83 @@
+//! `hookbox import`: what a forge sent and never arrived, out of its own database.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::Context;
+use crate::error::{Error, Result};
+use crate::inbound::{Import, Imported, import, source_of, usual_since};
+use crate::model::kind::SourceKind;
+use crate::store::Forge;
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArguments {
+    /// What it is: gogs, gitea or forgejo
+    kind: SourceKind,
+    /// Its SQLite database, which is only read: PATH of [database] in its app.ini
+    #[arg(long, visible_aliases = ["gogs-db", "gitea-db", "forgejo-db"], value_name = "FILE")]
+    from: PathBuf,
+    /// The source that the events belong to [default: the only one of the kind]
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+    /// Only what was tried since then: an age (7d), a local day or time, RFC 3339
+    /// [default: a day before the newest event of the source]; what was removed
+    /// here since then comes again
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Only of webhooks whose URL begins so, where they go to several addresses
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Say what would be taken in, and take nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> {
+    let forge = Forge::open(&arguments.from)?;
+    let store = context.store()?;
+    let now = context.now();
+    let source = source_of(&store, arguments.kind, arguments.source.as_deref())?;
+    let since = match context.moment(arguments.since.as_deref())? {
+        Some(since) => since,
+        None => usual_since(&store, &source, None, now)?,
+    };
+    let asked = Import {
+        source,
+        since,
+        url: arguments.url.clone(),
+        is_dry: arguments.dry_run,
+    };
+    let found = import(&store, &forge, &asked, now)?;
+    if found.taken > 0 && !asked.is_dry {
+        context.note_if_not_served(&store);
+    }
+    for (uuid, why) in &found.refused {
+        context.out.note(&format!("{uuid} is left out: {why}"));
+    }
+    context
+        .out
+        .object(&found.json(&asked), &said(&found, &asked))?;
+    match found.refused.len() {
+        0 => Ok(()),
+        count => Err(Error::Refused(format!("{count} could not be taken in"))),
+    }
+}
+
+fn said(found: &Imported, asked: &Import) -> String {
+    let taken = match asked.is_dry {
+        true => "would be taken in",
+        false => "taken in",
+    };
+    let mut text = format!(
+        "of {} to source {} since {}: {} were here, {} {taken}",
+        found.seen, asked.source, asked.since, found.had, found.taken
+    );
+    if found.queued > 0 {
+        text.push_str(&format!(
+            "; {} wait in the forge, which sends them by itself",
+            found.queued
+        ));
+    }
+    text
+}
