@@ -7,7 +7,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Context;
 use crate::error::Result;
 use crate::model::delivery::State;
-use crate::model::id::ReplayId;
+use crate::model::id::{DeliveryId, ReplayId};
 use crate::store::Store;
 
 /// How often a bulk replay is checked.
@@ -65,6 +65,31 @@ pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()
         }
         std::thread::sleep(PERIOD);
     }
+}
+
+/// Waits until these deliveries are settled, and says what became of them.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "another process does the work, and cannot tell"
+)]
+pub(super) fn wait_for(context: &Context, store: &Store, made: &[DeliveryId]) -> Result<()> {
+    let mut settled: Vec<State> = Vec::new();
+    for id in made {
+        settled.push(loop {
+            match store.delivery(*id)?.state {
+                State::Pending => std::thread::sleep(PERIOD),
+                state => break state,
+            }
+        });
+    }
+    let count = |state| settled.iter().filter(|one| **one == state).count();
+    context.out.note(&format!(
+        "{} of {} delivered, {} dead",
+        count(State::Delivered),
+        made.len(),
+        count(State::Dead),
+    ));
+    Ok(())
 }
 
 /// A progress bar for work of a known length.

@@ -21,7 +21,7 @@ use crate::time::show_span;
 pub(super) struct ReplayArguments {
     /// Deliveries to send again, by id or bare number (here always a delivery's),
     /// or events (evt_...), which stand for their newest delivery to each
-    /// endpoint; all or none is replayed
+    /// endpoint, or go to that of --to; all or none is replayed
     #[arg(value_name = "ID")]
     ids: Vec<String>,
     #[command(flatten)]
@@ -118,11 +118,6 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
             "--rate is for deliveries that are chosen by --state, --endpoint and the like; those that are named go out at once, at the endpoint's own rate",
         ));
     }
-    if how.wait {
-        return Err(Error::misuse(
-            "--wait is for deliveries that are chosen by --state, --endpoint and the like; look at one that is named with: hookbox delivery show ID",
-        ));
-    }
     let box_id = store.box_id();
     let named = store.originals(&arguments.ids, arguments.to.is_some())?;
     say_what_is_meant(context, store, &arguments.ids)?;
@@ -158,6 +153,9 @@ fn replay_named(context: &Context, store: &Store, arguments: &ReplayArguments) -
     }
     let made = store.replay(named, options, context.now())?;
     context.note_if_not_served(store);
+    if how.wait && store.is_served()? {
+        progress::wait_for(context, store, &made)?;
+    }
     let outer: Vec<String> = made.iter().map(|id| box_id.delivery(*id)).collect();
     if context.out.is_json() {
         let object = json!({ "replay": null, "deliveries": outer.len(), "ids": outer });

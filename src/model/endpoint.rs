@@ -175,6 +175,9 @@ impl Endpoint {
     }
 }
 
+/// How the names of endpoints begin that are made for the URL of a replay.
+pub(crate) const MADE_FOR_REPLAYS: &str = "replay-to-";
+
 /// The settings of an endpoint. [`NewEndpoint::new`] fills in the defaults.
 #[derive(Debug, Clone)]
 pub struct NewEndpoint {
@@ -226,6 +229,11 @@ impl NewEndpoint {
         if old.is_some_and(Chat::signs) && self.format.chat() != old {
             self.secret = None;
         }
+    }
+
+    /// Whether it was made for the URL of a replay, by nobody by name.
+    pub fn is_made_for_replays(&self) -> bool {
+        self.gets_only_replays && self.name.starts_with(MADE_FOR_REPLAYS)
     }
 
     /// Changes the scheme, and removes what the new scheme does not use: the secret if nothing is signed,

@@ -26,7 +26,7 @@ pub mod kind;
 pub(crate) mod large_body;
 pub(crate) mod lenient;
 pub(crate) mod line;
-mod name;
+pub(crate) mod name;
 pub mod node;
 pub mod outage;
 pub mod rate;

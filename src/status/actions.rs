@@ -10,12 +10,20 @@ use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::alert::NewAlert;
 use crate::model::endpoint::{NewEndpoint, hold_reason};
+use crate::model::name::check_name;
 use crate::model::replay::ReplayTransition;
-use crate::model::settings::{alert_change, endpoint_change, source_change};
+use crate::model::settings::{alert_change, endpoint_change, of_setting, source_change};
 use crate::model::source::NewSource;
 use crate::signature::Secret;
 use crate::store::ReplayOptions;
 use crate::time::{Timestamp, parse_span};
+
+/// The name of a new object.
+fn new_name(form: &[(String, String)]) -> Result<&str> {
+    let name = field(form, "name");
+    check_name(name).map_err(|error| of_setting("name", error))?;
+    Ok(name)
+}
 
 /// A new secret, and how long the replaced one is still valid: a day where nothing was filled in.
 fn new_secret(form: &[(String, String)]) -> Result<(Secret, Duration)> {
@@ -45,7 +53,7 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             store.cancel(id, now)?;
             format!("/deliveries/{}", box_id.delivery(id))
         }
-        ["events", id, "replay"] => {
+        ["events", id, "send"] => {
             let to = field("to").parse()?;
             let options = ReplayOptions {
                 to: Some(to),
@@ -67,8 +75,10 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             format!("/replays/{}", box_id.replay(id))
         }
         ["endpoints"] => {
-            let url = field("url").parse()?;
-            let mut endpoint = NewEndpoint::new(field("name"), url);
+            let name = new_name(form)?;
+            let url = field("url").parse();
+            let url = url.map_err(|error| of_setting("url", error))?;
+            let mut endpoint = NewEndpoint::new(name, url);
             endpoint_change(&given(form, &["name"]))?.make(&mut endpoint)?;
             store.add_endpoint(endpoint, now)?;
             if field("then") == "test" {
@@ -80,13 +90,13 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
         }
         ["endpoints", name, verb] => endpoint(app, name, verb, form, field)?,
         ["sources"] => {
-            let mut source = NewSource::of(field("name"), field("kind").parse()?);
+            let mut source = NewSource::of(new_name(form)?, field("kind").parse()?);
             source_change(&given(form, &["name", "kind"]))?.make(&mut source)?;
             store.add_source(source, now)?;
             format!("/sources/{}", field("name"))
         }
         ["alerts"] => {
-            let mut alert = NewAlert::new(field("name"));
+            let mut alert = NewAlert::new(new_name(form)?);
             alert_change(&given(form, &["name"]))?.make(&mut alert)?;
             store.add_alert(alert, now)?;
             "/alerts".to_owned()

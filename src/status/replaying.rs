@@ -26,7 +26,7 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
     let ids = fields.iter().filter(|(name, _)| name == "id");
     let ids: Vec<&String> = ids.map(|(_, id)| id).collect();
     if !ids.is_empty() {
-        // Where an event goes that no endpoint was owed is filled in below its preview.
+        // Where an event goes is filled in below.
         let mut named = store.originals(&ids, true)?;
         named.sort();
         named.dedup();
@@ -103,7 +103,10 @@ fn edit_of(store: &Store, named: &[Original]) -> Result<Option<Edit>> {
     });
     let text = text.map(|text| match text.trim_end().contains('\n') {
         true => text,
-        false => indented_text(&text, EDITED_BYTES_MAX).unwrap_or(text),
+        false => match indented_text(&text, EDITED_BYTES_MAX) {
+            Some(indented) => indented + &text[text.trim_end().len()..],
+            None => text,
+        },
     });
     Ok(Some(text.map_or(Edit::Not, Edit::Text)))
 }

@@ -128,7 +128,7 @@ fn trimmed<'v>(name: &str, value: &'v str) -> &'v str {
 }
 
 /// Adds the name of the setting to an error.
-fn of_setting(name: &str, error: Error) -> Error {
+pub(crate) fn of_setting(name: &str, error: Error) -> Error {
     match error {
         Error::Misuse(text) => Error::Misuse(format!("{name}: {text}")),
         other => other,

@@ -129,7 +129,7 @@ fn set_format(change: &mut Change<NewEndpoint>, pairs: &Pairs) -> Result<()> {
         }
         let text = text.as_deref().or(held("text")).ok_or_else(|| {
             Error::misuse(
-                "give the template's text with --template, on the command line as --format template:FILE",
+                "give the template's text as `template`, on the command line as --format template:FILE",
             )
         })?;
         let file = file.as_deref().or(held("file")).unwrap_or("template");
@@ -179,7 +179,7 @@ fn set_auth(
     let auth = Auth::read(how.trim(), || {
         let secret = secret.filter(|secret| !secret.is_empty());
         let secret =
-            secret.ok_or_else(|| Error::misuse("give the password or token with --auth-secret, on the command line with --auth-secret-file, --auth-secret-env or --auth-secret -"))?;
+            secret.ok_or_else(|| Error::misuse("give the password or token as `auth_secret`, on the command line with --auth-secret-file, --auth-secret-env or --auth-secret -"))?;
         Secret::new(secret)
     })?;
     change.put(auth, |endpoint, auth| endpoint.connection.auth = auth);

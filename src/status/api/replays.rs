@@ -27,7 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "POST",
         path: "/replays",
         id: "replay",
-        help: "Send deliveries again: those that are named, or those that a filter (state, endpoint, source, type, since, until, text) chooses; kind is replay, recover or backfill. With dry_run it says what would be sent",
+        help: "Send deliveries again: those that are named (an event, evt_..., stands for its newest to each endpoint, or goes to that of `to`), or those that a filter (state, endpoint, source, type, since, until, text) chooses; kind is replay, recover or backfill. With dry_run it says what would be sent",
         query: &[],
         input: Input::Fields(NEW_REPLAY, 0),
         output: Output::One(Schema::Replayed),

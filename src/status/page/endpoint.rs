@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::chart::of_all;
 use super::context::PageContext;
-use super::fields::{self, Held, form, name, settings};
+use super::fields::{self, Held, NewSecret, form, name, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{button, delivery_table, size};
@@ -16,7 +16,9 @@ use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::EndpointReport;
 use crate::model::replay::ReplayKind;
 use crate::model::settings::{ENDPOINT_SETTINGS, Setting};
+use crate::signature::Scheme;
 use crate::store::OutageRecord;
+use crate::time::Timestamp;
 
 /// Shows all endpoints, and a form to add one.
 pub(in crate::status) fn endpoints(
@@ -172,7 +174,11 @@ fn set_to(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
         dl.facts {
             @for (setting, value) in shown.as_object().into_iter().flatten() {
                 @if !COUNTED.contains(&setting.as_str()) && let Some(text) = said(context, value) {
-                    dt { (context.texts.label_of(setting)) } dd.mono { (text) }
+                    dt { (context.texts.label_of(setting)) }
+                    @match setting.ends_with("_at").then(|| Timestamp::parse(&text, context.now)) {
+                        Some(Ok(at)) => dd { (context.exact(at)) },
+                        _ => dd.mono { (text) },
+                    }
                 }
             }
             @if let Some(template) = report.endpoint.set.format.template() {
@@ -299,6 +305,7 @@ fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
     let t = &context.texts.endpoints;
     let shown = report.json();
     let scheme = report.endpoint.set.scheme.to_string();
+    let has_secret = report.endpoint.set.secret.is_some();
     let cancel = html! {
         label.check { input type="checkbox" name="cancel_pending" value="true"; span { (t.cancel_pending) } }
     };
@@ -307,7 +314,11 @@ fn changes(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
         &format!("/endpoints/{}", report.endpoint.set.name),
         &ENDPOINT_SETTINGS,
         |setting| held(context, report, &shown, setting),
-        Some((t.new_secret, &scheme)),
+        has_secret.then_some(&NewSecret {
+            label: t.new_secret,
+            scheme: &scheme,
+            is_ours: report.endpoint.set.scheme != Scheme::None,
+        }),
         &cancel,
     )
 }

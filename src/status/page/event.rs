@@ -87,7 +87,7 @@ pub(in crate::status) fn event(context: &PageContext<'_>, view: &EventView) -> S
 /// Who did not get it, and why; each can be sent it.
 fn unowed(context: &PageContext<'_>, view: &EventView) -> Markup {
     let (t, words) = (&context.texts.event, &context.texts.words);
-    let path = format!("/events/{}/replay", context.box_id.event(view.event.id));
+    let path = format!("/events/{}/send", context.box_id.event(view.event.id));
     let rows = html! {
         @for one in &view.unowed {
             tr {

@@ -18,10 +18,14 @@ pub(super) fn form(context: &PageContext<'_>, action: &str, fields: &Markup) -> 
 /// Makes the field for the name of a new object.
 pub(super) fn name(context: &PageContext<'_>, action: &str, example: &str) -> Markup {
     let typed = context.typed(action, "name");
+    let problem = context.problem_of(action, "name");
+    let told = format!("{action}/name/problem");
+    let (is_wrong, told_by) = (problem.is_some(), problem.map(|_| told.as_str()));
     html! {
         label {
             span { (context.texts.words.name) }
-            input name="name" required autocomplete="off" placeholder=(example) value=[typed];
+            input name="name" required placeholder=(example) value=[typed] autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
+            @if let Some(problem) = problem { strong.again id=(told) { (context.problem(problem)) } }
         }
     }
 }
@@ -55,31 +59,42 @@ pub(super) fn choice(
     }
 }
 
-/// Makes a field for a password or a token of this scheme.
-fn secret(context: &PageContext<'_>, label: &str, id: &str, scheme: &str) -> Markup {
+/// Makes a field for a secret that takes the place of another one.
+fn secret(context: &PageContext<'_>, id: &str, new: &NewSecret<'_>) -> Markup {
     html! {
         div.field {
-            label for=(id) { (label) }
+            label for=(id) { (new.label) }
             input id=(id) type="password" name="secret" required autocomplete="new-password";
-            (draw(context, id, Some(scheme)))
+            (draw(context, id, Some(new)))
         }
     }
 }
 
-/// Makes the button that draws a secret into a field: shown by the script, which does it. The scheme may be
-/// chosen in the same form.
-fn draw(context: &PageContext<'_>, id: &str, scheme: Option<&str>) -> Markup {
-    html! { button.quiet.small type="button" data-draw=(id) data-scheme=[scheme] hidden { (context.texts.words.draw) } }
+/// A secret that takes the place of another one.
+pub(super) struct NewSecret<'s> {
+    pub(super) label: &'s str,
+    /// What is signed with it: an endpoint's scheme, or a source's kind.
+    pub(super) scheme: &'s str,
+    /// Whether it is for us to draw: an endpoint's own signature.
+    pub(super) is_ours: bool,
 }
 
-/// Makes the forms that change an object: its settings with their current values (`held`), its secret (a label
-/// and the scheme) if it may have one, and its removal.
+/// Makes the button that draws a secret into a field: shown by the script, which does it. What it is for may be
+/// chosen in the same form.
+fn draw(context: &PageContext<'_>, id: &str, new: Option<&NewSecret<'_>>) -> Markup {
+    let scheme = new.map(|new| new.scheme);
+    let unfolds = new.is_some_and(|new| new.is_ours);
+    html! { button.quiet.small type="button" data-draw=(id) data-scheme=[scheme] data-unfolds[unfolds] hidden { (context.texts.words.draw) } }
+}
+
+/// Makes the forms that change an object: its settings with their current values (`held`), its secret, and its
+/// removal.
 pub(super) fn changes(
     context: &PageContext<'_>,
     thing: &str,
     settings: &[Setting],
     held: impl Fn(&Setting) -> Option<Held>,
-    new_secret: Option<(&str, &str)>,
+    new_secret: Option<&NewSecret<'_>>,
     before_removal: &Markup,
 ) -> Markup {
     let words = &context.texts.words;
@@ -91,9 +106,9 @@ pub(super) fn changes(
         p.dim { (words.stays) }
         button type="submit" { (words.save) }
     };
-    let rotation = new_secret.map(|(label, scheme)| {
+    let rotation = new_secret.map(|new| {
         html! {
-            (secret(context, label, &format!("{rotate}/secret"), scheme))
+            (secret(context, &format!("{rotate}/secret"), new))
             label {
                 span { (words.overlap) }
                 input name="overlap" placeholder="24h" autocomplete="off" value=[context.typed(&rotate, "overlap")];
@@ -165,7 +180,9 @@ fn groups(
 ) -> Markup {
     let is_filled = |one: &&Setting| {
         let typed = context.typed(action, one.name);
-        typed.is_some_and(|typed| !typed.trim().is_empty())
+        typed.is_some_and(|typed| {
+            !matches!(typed.trim(), "" | "false") && typed.trim() != one.default
+        })
     };
     html! {
         @for group in settings.chunk_by(|a, b| a.group == b.group) {
@@ -258,7 +275,7 @@ fn setting(
                         input id=(id) type="password" name=(setting.name) required[is_required] placeholder=[hint] autocomplete="new-password" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];
                         @if setting.name == "secret" { (draw(context, &id, None)) }
                     },
-                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(default)) autocomplete="off" autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
+                    _ => input id=(id) name=(setting.name) required[is_required] value=(value) placeholder=(hint.unwrap_or(default)) autocomplete=[held.map(|_| "off")] autofocus[is_wrong] aria-invalid[is_wrong] aria-describedby=[told_by];,
                 }
             }
             @if let Some(problem) = problem { strong.again id=(told) { (context.problem(problem)) } }

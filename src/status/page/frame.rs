@@ -59,9 +59,12 @@ pub(super) fn frame_with_icon(
             }
             @if let Some(done) = context.done {
                 p.done role="status" { (done) }
-                // Filled in and shown by the script, if it drew the secret that was just saved.
-                @let secret = html! { code {} " " (copy(context, "")) };
-                p.note #drawn role="status" hidden { (context.link_in(context.texts.words.drawn, &[("secret", &secret)])) }
+                @let t = &context.texts.done;
+                @if [t.add, t.test, t.set, t.rotate].contains(&done) {
+                    // Filled in and shown by the script, if it drew the secret that was just saved.
+                    @let secret = html! { code {} " " (copy(context, "")) };
+                    p.note #drawn role="status" hidden { (context.link_in(context.texts.words.drawn, &[("secret", &secret)])) }
+                }
             }
             (main)
         }

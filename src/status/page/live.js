@@ -113,8 +113,9 @@
   });
 })();
 
-// Draws a secret into its field, where a scheme is chosen that needs one, or where one is replaced. When it is
-// saved, the next page shows it once; a form that was refused has it again.
+// Draws a secret into its field: when the button is pressed, when a scheme is chosen that needs one and there is
+// none yet, or when an endpoint's is to be replaced. When it is saved, the next page shows it once; a form that
+// was refused has it again.
 (() => {
   const KEPT = "hookbox-drawn";
   const store = (value) => { try { sessionStorage.setItem(KEPT, value); } catch { /* it was in sight */ } };
@@ -125,10 +126,12 @@
       return value;
     } catch { return null; }
   };
+  // What was drawn can be read, what somebody types cannot.
+  const cover = (field) => { field.type = field.value !== "" && field.value === field.dataset.drawn ? "text" : "password"; };
   const put = (field, value) => {
     field.value = value;
     field.dataset.drawn = value;
-    field.type = "text";
+    cover(field);
   };
   const draw = (field, scheme) => {
     const bytes = crypto.getRandomValues(new Uint8Array(32));
@@ -147,25 +150,30 @@
   }
   for (const button of document.querySelectorAll("button[data-draw]")) {
     const field = document.getElementById(button.dataset.draw);
-    const choice = field.form.querySelector("select[name=sign]");
+    const choice = field.form.querySelector("select[name=sign], select[name=kind]");
     const scheme = () => button.dataset.scheme ?? choice?.value;
     const isFree = () => field.value === "" || field.value === field.dataset.drawn;
-    // The receiver signs a chat's messages with a secret of its own.
+    // A chat has a secret of its own, and so may whoever sends to a source; one that is kept stays.
     const isWanted = () => !["none", undefined].includes(scheme());
+    const isKept = field.placeholder !== "";
+    const mayDraw = field.form.querySelector("select[name=sign]") !== null && !isKept;
     button.hidden = false;
     button.addEventListener("click", () => { draw(field, scheme()); field.select(); });
+    field.addEventListener("input", () => cover(field));
     choice?.addEventListener("change", () => {
-      if (isFree()) {
+      if (mayDraw && isFree()) {
         if (isWanted()) { draw(field, scheme()); } else { put(field, ""); }
       }
     });
-    if (button.dataset.scheme !== undefined) {
+    if (button.dataset.unfolds !== undefined) {
       field.closest("details")?.addEventListener("toggle", () => {
         if (isFree() && isWanted()) { draw(field, scheme()); }
       }, { once: true });
     }
+    // Only a form that was refused requires it: a form that is shown anew has no need of what was drawn elsewhere.
     if (kept !== null && field.required && new URL(field.form.action).pathname === location.pathname) {
       put(field, kept);
+      field.parentElement.querySelector(".again")?.remove();
     }
     field.form.addEventListener("submit", () => {
       if (field.value !== "" && field.value === field.dataset.drawn) { store(field.value); }
@@ -180,7 +188,10 @@
   let given = "";
   url?.addEventListener("input", () => {
     if (name.value === given && URL.canParse(url.value)) {
-      given = new URL(url.value).hostname.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").slice(0, 64);
+      const host = new URL(url.value).hostname.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "").slice(0, 60);
+      const taken = new Set([...document.querySelectorAll("#endpoints td a")].map((link) => link.textContent));
+      given = host;
+      for (let number = 2; taken.has(given); number += 1) { given = `${host}-${number}`; }
       name.value = given;
     }
   });

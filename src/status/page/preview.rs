@@ -31,7 +31,7 @@ pub(in crate::status) enum Chosen {
 }
 
 impl Chosen {
-    /// Whether an event is among them that no endpoint was owed, so that the endpoint must be named.
+    /// Whether an event is among them, so that the endpoint that gets it must be named.
     pub(in crate::status) fn needs_target(&self) -> bool {
         match self {
             Chosen::Named(named, _) => named.iter().any(|one| matches!(one, Original::Event(_))),
@@ -77,7 +77,7 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
         @if view.preview.is_none() && !view.chosen.needs_target() {
             p.empty { (context.link_in(t.choose_first, &[("list", &list)])) }
         } @else {
-            p { (of) }
+            @if context.may_change || view.preview.is_some() { p { (of) } }
             @if let Some(preview) = &view.preview { (what(context, preview)) }
             @if context.may_change { (start(context, view)) }
         }

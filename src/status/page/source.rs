@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::context::PageContext;
-use super::fields::{self, Held, choice, form, name, same, settings};
+use super::fields::{self, Held, NewSecret, choice, form, name, same, settings};
 use super::frame::frame;
 use super::overview;
 use super::parts::{copy, headers};
@@ -105,12 +105,17 @@ fn steps(context: &PageContext<'_>, source: &Source, events_at: Option<SocketAdd
 
 fn changes(context: &PageContext<'_>, report: &SourceReport) -> Markup {
     let shown = report.json(context.now);
+    let has_secret = report.source.secret.is_some();
     fields::changes(
         context,
         &format!("/sources/{}", report.source.name),
         &SOURCE_SETTINGS,
         |setting| held(context, report, &shown, setting.name),
-        Some((context.texts.sources.new_secret, report.source.kind_name())),
+        has_secret.then_some(&NewSecret {
+            label: context.texts.sources.new_secret,
+            scheme: report.source.kind_name(),
+            is_ours: false,
+        }),
         &html! {},
     )
 }

@@ -18,14 +18,18 @@ pub(in crate::status) struct Judged {
 
 /// The verdict in a few words, for the heading and the tab.
 pub(super) fn verdict(context: &PageContext<'_>, all: &[Judged]) -> String {
-    let t = &context.texts.verdict;
+    let (t, dead) = (&context.texts.verdict, given_up(all));
+    let all: Vec<&Judged> = all
+        .iter()
+        .filter(|one| !is_idle_for_replays(context, one))
+        .collect();
     let bad = all
         .iter()
         .filter(|one| needs_somebody(context, one))
         .count();
     match (all.len(), bad) {
         (0, _) => context.texts.overview.title.to_owned(),
-        (_, 0) if given_up(all) > 0 => context.fill(t.some_given_up, &[("count", &given_up(all))]),
+        (_, 0) if dead > 0 => context.fill(t.some_given_up, &[("count", &dead)]),
         (_, 0) => t.all_well.to_owned(),
         (count, bad) => context.fill(t.need_you, &[("bad", &bad), ("all", &count)]),
     }
@@ -59,7 +63,7 @@ fn is_idle_for_replays(context: &PageContext<'_>, one: &Judged) -> bool {
         report.standing(context.now),
         Standing::Unused | Standing::Fine
     );
-    report.endpoint.set.gets_only_replays && is_well && report.pending == 0 && report.dead == 0
+    report.endpoint.set.is_made_for_replays() && is_well && report.pending == 0 && report.dead == 0
 }
 
 /// A line for each endpoint: what is wrong first, each with what to do about it.

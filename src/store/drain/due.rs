@@ -151,6 +151,7 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
 const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
      e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
      e.encoding, e.bytes,
+     e.replay_of_event is not null as is_copy,
      (select o.key from hookbox_event as o where o.id = e.replay_of_event) as copied_key";
 
 const OF_DELIVERY: &str =
@@ -182,7 +183,7 @@ fn read_sendable(
             let id = row.get("id")?;
             let (key, copied_key): (Option<String>, Option<String>) =
                 (row.get("key")?, row.get("copied_key")?);
-            let is_copy = copied_key.is_some();
+            let is_copy: bool = row.get("is_copy")?;
             let sendable = SendableEvent {
                 id,
                 event_type: row.get("type")?,

@@ -67,7 +67,8 @@ impl Store {
         Ok(on_large_body_pool(body.len(), || {
             let scope = stored_scope(&directory, event, body);
             let others = directory.endpoints().iter();
-            let others = others.filter(|endpoint| !is_owed(endpoint.id));
+            let others =
+                others.filter(|endpoint| !is_owed(endpoint.id) && !endpoint.set.gets_only_replays);
             others
                 .map(|endpoint| Unowed {
                     endpoint: endpoint.set.name.clone(),

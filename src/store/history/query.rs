@@ -164,7 +164,8 @@ impl Store {
         })
     }
 
-    /// How many deliveries of each of these events are in which state.
+    /// How many deliveries of each of these events are in which state; what a replay got through for counts
+    /// no more.
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
@@ -179,6 +180,7 @@ impl Store {
                 "select event_id, state, count(*) as deliveries
                  from hookbox_delivery indexed by hookbox_delivery_event
                  where event_id in (select value from json_each(:events) as e)
+                     and superseded_by is null
                  group by event_id, state
                  order by event_id, state",
                 params! { ":events": ids },

@@ -156,11 +156,14 @@ impl Store {
     ) -> Result<Found<DeliveryRecord, DeliveryId>> {
         let named = self.named(Listing::Deliveries, selection)?;
         // If an index finds the rows, no windows are needed: the deliveries of one event, and pending ones.
+        let reads_events = selection.source.is_some() || selection.event_type.is_some();
         let width = match selection.state {
             _ if selection.event.is_some() => i64::MAX,
             Some(State::Pending) => i64::MAX,
-            Some(State::Dead | State::Cancelled) => FAILED_WINDOW,
-            Some(State::Delivered) | None => WINDOW,
+            Some(State::Dead | State::Cancelled) if !reads_events && !selection.is_superseded => {
+                FAILED_WINDOW
+            }
+            _ => WINDOW,
         };
         let search = Search {
             table: DELIVERIES,

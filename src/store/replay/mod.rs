@@ -35,7 +35,7 @@ use crate::time::Timestamp;
 pub enum Original {
     /// This delivery.
     Delivery(DeliveryId),
-    /// This event, to the endpoint that the options name: no endpoint was owed it.
+    /// This event, to the endpoint that the options name.
     Event(EventId),
 }
 
@@ -121,7 +121,10 @@ impl Store {
                         let held = read_held(tx, &box_id, id)?;
                         (held.event, Some(id), goes_to(tx, &box_id, &held, to)?)
                     }
-                    Original::Event(id) => (id, None, to.ok_or_else(|| goes_nowhere(&box_id, id))?),
+                    Original::Event(id) => {
+                        let to = to.ok_or_else(|| goes_nowhere(&box_id, id))?;
+                        (id, newest_settled(tx, &box_id, id, to)?, to)
+                    }
                 });
             }
             // In the order of their events, whatever the order of the list was.
@@ -151,8 +154,8 @@ impl Store {
     }
 
     /// What these ids name. An event's id stands for its newest delivery to each endpoint that still
-    /// exists and where the event is not pending. If there is none, it stands for the event itself, which
-    /// can be sent where `has_target` says that an endpoint will be given.
+    /// exists and where the event is not pending; or, if `has_target` says that an endpoint will be given,
+    /// for the event itself, which goes there.
     ///
     /// # Errors
     /// [`Error::Misuse`] when one is not an id, or an event has no such delivery and no target;
@@ -166,10 +169,9 @@ impl Store {
                 continue;
             }
             let event = self.event(self.box_id().parse_event(id)?)?.id;
-            match self.settled_of(event) {
-                Ok(settled) => named.extend(settled),
-                Err(Error::Misuse(_)) if has_target => named.push(Original::Event(event)),
-                Err(error) => return Err(error),
+            match has_target {
+                true => named.push(Original::Event(event)),
+                false => named.extend(self.settled_of(event)?),
             }
         }
         Ok(named)
@@ -295,11 +297,32 @@ fn goes_to(tx: &Tx<'_>, box_id: &BoxId, held: &Held, to: Option<EndpointId>) -> 
     Ok(endpoint)
 }
 
-/// The error for an event that no endpoint was owed, without an endpoint that gets it.
+/// The newest settled delivery of an event to an endpoint: one that is sent now repeats it.
+fn newest_settled(
+    tx: &Tx<'_>,
+    box_id: &BoxId,
+    event: EventId,
+    endpoint: EndpointId,
+) -> Result<Option<DeliveryId>> {
+    let is_there = tx.conn.maybe(
+        "select 1 from hookbox_event where id = :event",
+        params! { ":event": event },
+        |_| Ok(()),
+    )?;
+    is_there.ok_or_else(|| Error::not_found(format!("no event {}", box_id.event(event))))?;
+    tx.conn.one(
+        "select max(id) from hookbox_delivery
+         where event_id = :event and endpoint_id = :endpoint and state <> 'pending'",
+        params! { ":event": event, ":endpoint": endpoint },
+        |row| row.get(0),
+    )
+}
+
+/// The error for an event without an endpoint that gets it.
 fn goes_nowhere(box_id: &BoxId, event: EventId) -> Error {
     let outer = box_id.event(event);
     Error::misuse(format!(
-        "{outer} was owed to no endpoint (`hookbox endpoint match ENDPOINT {outer}` says why); name the one that gets it with `--to`"
+        "{outer} is owed to no endpoint (`hookbox endpoint match ENDPOINT {outer}` says why); name the one that gets it with `--to`"
     ))
 }
 

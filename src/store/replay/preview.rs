@@ -21,7 +21,7 @@ use crate::store::engine::conn::params;
 use crate::store::engine::directory::Directory;
 use crate::store::engine::partition::{CLOCK_SKEW_ROWS, partition_by_time};
 use crate::store::history::query::PAGE_MAX;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, zone};
 
 /// Candidates read at a time.
 const BATCH: usize = 1_000;
@@ -40,7 +40,7 @@ pub struct Preview {
     pub had: i64,
     /// The counts for each endpoint that would get some.
     pub endpoints: Vec<PreviewOfEndpoint>,
-    /// The counts for each day (UTC) on which the old deliveries were made, oldest first.
+    /// The counts for each day (of the local time zone) on which the old deliveries were made, oldest first.
     pub days: Vec<(String, i64)>,
     /// Whether everything was searched; if not, the time was up and there may be more.
     pub is_whole: bool,
@@ -384,11 +384,9 @@ fn of_new_endpoint(target: &Target, sum: &Sum, rate: Option<&Rates>) -> PreviewO
     }
 }
 
-/// The day of a time, in UTC.
+/// The day of a time, in the zone in which times are asked for.
 fn day(at: Timestamp) -> String {
-    let mut text = at.to_string();
-    text.truncate("2026-03-01".len());
-    text
+    at.to_jiff().to_zoned(zone()).date().to_string()
 }
 
 fn latest(days: BTreeMap<String, i64>) -> Vec<(String, i64)> {

@@ -6,7 +6,7 @@ use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
-use crate::model::endpoint::NewEndpoint;
+use crate::model::endpoint::{MADE_FOR_REPLAYS, NewEndpoint};
 use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
@@ -197,7 +197,7 @@ pub(crate) fn endpoint_for(tx: &mut Tx<'_>, target: &Target, now: Timestamp) -> 
     // A name that was ever used has its own history, so a new name is needed.
     let mut number = 1;
     let name = loop {
-        let name = format!("replay-to-{host}-{number}");
+        let name = format!("{MADE_FOR_REPLAYS}{host}-{number}");
         if !was_used(tx, &name)? {
             break name;
         }

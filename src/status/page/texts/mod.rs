@@ -114,6 +114,7 @@ impl Done {
             "set" => self.set,
             "rotate-secret" => self.rotate,
             "remove" => self.remove,
+            "send" => self.sent,
             "start" => self.start,
             _ => return None,
         })

@@ -53,6 +53,8 @@ impl Texts {
                 let said = match name {
                     "state" => Some(self.states.of(value).to_owned()),
                     "cause" | "error" | "reason" | "why" => self.phrase(value, depth),
+                    // Words of ours too, about options.
+                    "more" | "how" => Some(self.with_fields(value)),
                     _ => None,
                 };
                 (name, said.unwrap_or_else(|| value.to_owned()))
@@ -78,12 +80,31 @@ impl Texts {
             let is_name = |c: char| c.is_ascii_lowercase() || c == '-';
             let end = part.find(|c| !is_name(c)).unwrap_or(part.len());
             let (option, rest) = part.split_at(end);
-            match self.label_of_name(&option.replace('-', "_")) {
-                Some(label) => text.push_str(&format!("“{label}”{rest}")),
+            let label = match option {
+                "to" => Some(self.replays.to_what.to_owned()),
+                "cancel-pending" => Some(self.endpoints.cancel_pending.to_owned()),
+                option => self.label_of_name(&option.replace('-', "_")),
+            };
+            match label {
+                Some(label) => text.push_str(&(self.quoted(&label) + rest)),
                 None => text.push_str(&format!("--{part}")),
             }
         }
-        text
+        // Programs give settings by their names.
+        let parts: Vec<&str> = text.split('`').collect();
+        let named = parts.iter().enumerate().map(|(index, part)| {
+            let label = (index % 2 == 1).then(|| self.label_of_name(part)).flatten();
+            match (label, index) {
+                (Some(label), _) => self.quoted(&label),
+                (None, index) if index % 2 == 1 => format!("`{part}`"),
+                (None, _) => (*part).to_owned(),
+            }
+        });
+        named.collect()
+    }
+
+    fn quoted(&self, label: &str) -> String {
+        self.fill(self.words.quoted, &[("label", &label)])
     }
 }
 
@@ -164,16 +185,23 @@ mod tests {
     fn a_form_is_told_of_its_fields() {
         let english = Language::English.texts();
         let told = english.say_problem(
-            "--sign standard needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret -",
+            "--sign standard needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (openssl rand -hex 32 makes one)",
         );
         assert_eq!(told, "“Sign” standard needs a secret: give “Secret”");
+        let told = english.say_problem(
+            "give the password or token as `auth_secret`, on the command line with --auth-secret-file, --auth-secret-env or --auth-secret -",
+        );
+        assert_eq!(told, "give the password or token as “Auth secret”");
         // What was typed is left alone.
         let told =
             english.say_problem("rate: `--when` is not a rate; write COUNT/SPAN, such as 20/m");
         assert!(told.contains("`--when`"), "{told}");
         let french = Language::French.texts();
         let told = french.say("--probe-max is 2d, allowed is 1s to 1d");
-        assert!(!told.contains("--") && told.contains("2d"), "{told}");
+        assert!(
+            told.starts_with('«') && !told.contains("--") && told.contains("2d"),
+            "{told}"
+        );
     }
 
     #[test]

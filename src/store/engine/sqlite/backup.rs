@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 use crate::store::engine::Store;
 use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
-use crate::store::engine::sqlite::open::connect_read_only;
+use crate::store::engine::sqlite::open::{connect_read_only, page_bytes};
 
-/// Pages copied in one step, 2 MiB of a file of ours: this takes some milliseconds.
-const STEP_PAGES: i32 = 2_048;
+/// Bytes copied in one step: this takes some milliseconds.
+const STEP_BYTES: i64 = 2 * 1024 * 1024;
 
-/// The copy is fsynced after this many pages: 8 MiB.
-const SYNC_PAGES: i32 = 8_192;
+/// The copy is fsynced after this many steps: 8 MiB.
+const SYNC_STEPS: u32 = 4;
 
 /// The progress of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,8 @@ pub(crate) fn copy(
     // One read transaction for the whole copy. Without it, every commit of another connection would restart
     // the backup.
     source.execute_batch("begin")?;
-    let page_bytes: u32 = source.query_row("pragma page_size", [], |row| row.get(0))?;
+    let page_bytes = page_bytes(source)?;
+    let step_pages = i32::try_from(STEP_BYTES / page_bytes).unwrap_or(1);
     source.query_row("select count(*) from sqlite_schema", [], |row| {
         row.get::<_, i64>(0)
     })?;
@@ -82,16 +83,16 @@ pub(crate) fn copy(
         let backup = Backup::new(source, &mut copy)?;
         let mut since_sync = 0;
         loop {
-            let step = backup.step(STEP_PAGES)?;
+            let step = backup.step(step_pages)?;
             let pages = backup.progress();
-            let count = |pages: i32| u64::try_from(pages).unwrap_or(0) * u64::from(page_bytes);
+            let count = |pages: i32| u64::try_from(i64::from(pages) * page_bytes).unwrap_or(0);
             let total = count(pages.pagecount);
             progress(Copied {
                 done: count(pages.pagecount - pages.remaining),
                 total,
             });
-            since_sync += STEP_PAGES;
-            if since_sync >= SYNC_PAGES {
+            since_sync += 1;
+            if since_sync == SYNC_STEPS {
                 // Sync a little at a time: one fsync of the whole copy would delay every commit to the same
                 // disk.
                 draft.sync()?;

@@ -35,8 +35,8 @@ impl Default for Limits {
     }
 }
 
-/// Pages that one transaction cuts off the file: 256 KiB of a file of ours.
-const PAGES: u32 = 256;
+/// Bytes that one transaction cuts off the file.
+const CUT_BYTES: u64 = 256 * 1024;
 
 /// Unused bytes that may stay inside the file: the next rows are written there. What is above this is
 /// returned.
@@ -71,6 +71,8 @@ impl Sizes {
 /// Bytes inside the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Inside {
+    /// In one page.
+    page: u64,
     /// In all pages.
     pub(crate) all: u64,
     /// In pages that hold nothing: SQLite uses these first.
@@ -84,6 +86,7 @@ impl Inside {
     pub(crate) fn read(conn: Conn<'_>, sizes: &Sizes) -> Result<Inside> {
         if !conn.is_file() {
             return Ok(Inside {
+                page: 1,
                 all: sizes.database,
                 free: 0,
                 gives_back: false,
@@ -99,6 +102,7 @@ impl Inside {
         };
         let page = number("pragma page_size")?;
         Ok(Inside {
+            page,
             all: number("pragma page_count")? * page,
             free: number("pragma freelist_count")? * page,
             gives_back: number("pragma auto_vacuum")? == INCREMENTAL,
@@ -173,8 +177,9 @@ impl Store {
         if !inside.gives_back || inside.free <= slack {
             return Ok(false);
         }
-        self.write(|tx| {
-            let pragma = format!("pragma incremental_vacuum({PAGES})");
+        self.write(move |tx| {
+            let pages = CUT_BYTES / inside.page;
+            let pragma = format!("pragma incremental_vacuum({pages})");
             // Each step of this statement frees one page.
             tx.conn
                 .each(&pragma, &[], |_| Ok(ControlFlow::Continue(())))

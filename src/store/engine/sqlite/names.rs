@@ -57,8 +57,10 @@ pub fn names(file: &Path, of: Named) -> Result<Vec<(String, Option<String>)>> {
              order by d.id desc limit 20"
         }
         Named::Attempts => {
-            "select cast(id as text), outcome || coalesce(', ' || status, '')
-             from hookbox_attempt order by id desc limit 20"
+            "select cast(a.id as text), a.outcome || coalesce(', ' || a.status, '')
+             from hookbox_recent_attempt as r
+             join hookbox_attempt as a on a.id = r.attempt_id
+             order by r.id desc limit 20"
         }
         Named::Replays => {
             "select cast(id as text), kind || ', ' || state
