@@ -148,6 +148,32 @@ fn an_endpoint_is_added_with_a_drawn_secret_and_tried_with_one_button() {
     other.verify(&got.body, &headers).unwrap();
 }
 
+/// Cause: a scheme that was tried and put back drew a secret over the one that was kept. Damage: every delivery
+/// was refused from then on.
+#[test]
+fn a_secret_that_is_kept_is_not_drawn_over() {
+    if no_browser() {
+        return;
+    }
+    let here = TestDb::new();
+    here.add_endpoint(
+        "ci",
+        "http://127.0.0.1:9/",
+        &["--sign", "gogs", "--secret", "hunter2hunter2"],
+    );
+    let served = here.serve();
+    let browser = Browser::start();
+    browser.open(&format!("{}/endpoints/ci", served.status));
+    for scheme in ["standard", "gogs"] {
+        browser.script(&format!(
+            "const sign = document.querySelector('form[action$=\"/set\"] [name=sign]'); sign.value = '{scheme}'; \
+             sign.dispatchEvent(new Event('change', {{ bubbles: true }}))"
+        ));
+    }
+    let typed = "return document.querySelector('form[action$=\"/set\"] [name=secret]').value";
+    assert_eq!(browser.script(typed), "");
+}
+
 /// The text of an attribute.
 fn unescaped(text: &str) -> String {
     let plain = text.replace("&quot;", "\"").replace("&lt;", "<");

@@ -102,6 +102,38 @@ fn an_edited_body_is_a_new_event_and_a_new_id_makes_the_receiver_take_it_again()
 }
 
 #[test]
+fn an_event_goes_to_one_target_and_repeats_what_that_one_had() {
+    let (here, receiver) = given_up();
+    let other = Receiver::answering(&[200]);
+    here.add_endpoint("other", &other.url, &["--types", "tag"]);
+    let _served = here.serve();
+    let of_first = here.json(&["delivery", "show", "1"])["event"].clone();
+    let event = of_first.as_str().unwrap();
+    // It was owed to ci alone: there it mends what was given up, elsewhere it repeats nothing.
+    let ran = here.run(&["replay", event, "--to", "other", "--yes", "--wait"]);
+    assert!(
+        ran.code == 0 && ran.stderr.contains("1 of 1 delivered"),
+        "{}",
+        ran.stderr
+    );
+    other.next();
+    let made = here.json(&["replay", event, "--to", "ci", "--yes"]);
+    receiver.next();
+    let there = here.list(&["delivery", "list", "--endpoint", "other"]);
+    assert_eq!((there.len(), &there[0]["replay_of"]), (1, &Value::Null));
+    let id = made["ids"][0].as_str().unwrap();
+    let again = here.wait_for_state(id, "delivered");
+    assert_eq!(
+        again["replay_of"],
+        here.json(&["delivery", "show", "1"])["id"]
+    );
+    assert_eq!(
+        here.json(&["delivery", "show", "1"])["superseded_by"],
+        again["id"]
+    );
+}
+
+#[test]
 fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
     let (here, _receiver) = given_up();
     let elsewhere = Receiver::answering(&[200]);
@@ -193,9 +225,16 @@ fn an_edited_copy_is_another_event_to_who_goes_by_the_producers_id() {
         edited_body: Some(b"{}".to_vec()),
         ..ReplayOptions::default()
     };
-    let id = bench.deliveries()[0].id;
-    bench.store.replay(vec![id], edited, bench.now()).unwrap();
-    bench.run_due();
+    // And an edited copy of the copy is yet another one.
+    for _ in 0..2 {
+        let newest = bench.deliveries().iter().map(|delivery| delivery.id).max();
+        let again = vec![newest.unwrap()];
+        bench
+            .store
+            .replay(again, edited.clone(), bench.now())
+            .unwrap();
+        bench.run_due();
+    }
     let sent = bench.script.take_sent();
     let value = |index: usize, name: &str| {
         let (_, request) = &sent[index];
@@ -206,4 +245,6 @@ fn an_edited_copy_is_another_event_to_who_goes_by_the_producers_id() {
     assert_eq!(value(0, "x-gogs-delivery").as_deref(), Some("b1c9a7f2"));
     assert!(value(1, "x-gogs-delivery").is_some());
     assert_eq!(value(1, "x-gogs-delivery"), value(1, "webhook-id"));
+    assert_eq!(value(2, "x-gogs-delivery"), value(2, "webhook-id"));
+    assert_ne!(value(1, "webhook-id"), value(2, "webhook-id"));
 }

@@ -148,11 +148,21 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
     })
 }
 
+/// What is sent of an event. A copy of a copy has the key of the first.
 const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
      e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
      e.encoding, e.bytes,
      e.replay_of_event is not null as is_copy,
-     (select o.key from hookbox_event as o where o.id = e.replay_of_event) as copied_key";
+     case when e.replay_of_event is not null then (
+         with recursive older (key, copy_of) as (
+             select o.key, o.replay_of_event from hookbox_event as o where o.id = e.replay_of_event
+             union all
+             select o.key, o.replay_of_event
+             from older join hookbox_event as o on o.id = older.copy_of
+             where older.key is null
+         )
+         select key from older where key is not null
+     ) end as copied_key";
 
 const OF_DELIVERY: &str =
     ", case when d.replay_of is null and d.replay_id is null then e.received_ms
