@@ -119,9 +119,9 @@ impl EndpointReport {
 }
 
 impl EndpointReport {
-    /// How long what waits for it takes at most, if it goes on as of late: at its rate, or as fast as in this hour
-    /// and the one before. `None` if nothing went out then.
-    pub fn time_left(&self, now: Timestamp) -> Option<Duration> {
+    /// How long what waits for it takes at most, if it goes on as of late: at its rate, or as fast as so many were
+    /// delivered since some time. `None` if none was.
+    pub fn time_left(&self, of_late: Option<OfLate>, now: Timestamp) -> Option<Duration> {
         let pending = u64::try_from(self.pending).unwrap_or(0);
         if let Some(rates) = self.endpoint.set.rate() {
             let limits = rates.limits().iter();
@@ -132,14 +132,21 @@ impl EndpointReport {
             });
             return spans.max();
         }
-        let recent = Ended::since([self], now.minus(Duration::from_secs(7_200))).delivered;
-        let minutes = 60 + now.0.rem_euclid(3_600_000) / 60_000;
-        let seconds = self
-            .pending
-            .saturating_mul(minutes * 60)
-            .checked_div(recent)?;
-        Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+        let OfLate { delivered, since } = of_late?;
+        let each = now
+            .since(since)
+            .checked_div(u32::try_from(delivered).ok()?)?;
+        Some(each.saturating_mul(u32::try_from(pending).unwrap_or(u32::MAX)))
     }
+}
+
+/// What an endpoint took in the last minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfLate {
+    /// How many deliveries.
+    pub delivered: i64,
+    /// When the first of them was tried.
+    pub since: Timestamp,
 }
 
 /// Attempts of the hours since some time.

@@ -44,6 +44,7 @@ pub(super) fn get(
                 sources: store.source_reports()?,
                 latest: store.deliveries(&Selection::default(), 10)?,
                 outages: store.outages(&Selection::default(), ROWS)?,
+                of_late: store.delivered_of_late(context.now)?,
             },
         ),
         ["deliveries"] => return deliveries(app, context, query),

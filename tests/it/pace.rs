@@ -141,3 +141,30 @@ fn an_endpoint_with_a_new_url_has_its_whole_rate() {
         .unwrap();
     assert_eq!(bench.run_due(), 2);
 }
+
+/// Cause: what was delivered in an hour was taken for how fast it goes: after hours of nothing, or at the start of a
+/// drain, that said days. Damage: nobody can tell when it is over.
+#[test]
+fn how_long_a_backlog_takes_is_told_by_what_went_out_just_now() {
+    let mut bench = Bench::new(Script::default().forever(replied(200)));
+    bench.endpoint("ci");
+    bench.event();
+    bench.run_due();
+    bench.advance(Duration::from_secs(7_000));
+    let left = |bench: &Bench, pending: i64| {
+        let now = bench.now();
+        let of_late = bench.store.delivered_of_late(now).unwrap();
+        let mut report = bench.store.endpoint_report("ci").unwrap();
+        report.pending = pending;
+        let of_late = of_late.get(&report.endpoint.id).copied();
+        report.time_left(of_late, now)
+    };
+    assert_eq!(left(&bench, 40), None, "nothing goes out");
+    for _ in 0..10 {
+        bench.event();
+    }
+    bench.run_due();
+    bench.advance(Duration::from_secs(5));
+    // Ten in five seconds.
+    assert_eq!(left(&bench, 40), Some(Duration::from_secs(20)));
+}

@@ -1,5 +1,6 @@
 //! The overview: a verdict, how each endpoint stands, totals, sources, the latest deliveries.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use maud::{Markup, Render, html};
@@ -11,9 +12,10 @@ use super::parts::{delivery_table, opens_at, size, table};
 use super::verdict::{Judged, again, colour, lines, verdict};
 use crate::model::delivery::DeliveryRecord;
 use crate::model::endpoint::{EndpointReport, Hour};
+use crate::model::id::EndpointId;
 use crate::model::node::NodeRecord;
 use crate::model::source::SourceReport;
-use crate::model::standing::{Ended, Standing};
+use crate::model::standing::{Ended, OfLate, Standing};
 use crate::model::stats::Stats;
 use crate::store::OutageRecord;
 
@@ -23,6 +25,7 @@ pub(in crate::status) struct OverviewView {
     pub(in crate::status) sources: Vec<SourceReport>,
     pub(in crate::status) latest: Vec<DeliveryRecord>,
     pub(in crate::status) outages: Vec<OutageRecord>,
+    pub(in crate::status) of_late: HashMap<EndpointId, OfLate>,
 }
 
 pub(in crate::status) fn overview(context: &PageContext<'_>, view: &OverviewView) -> String {
@@ -93,7 +96,10 @@ fn totals(context: &PageContext<'_>, view: &OverviewView) -> Markup {
     let goes_out =
         reports().filter(|report| report.pending > 0 && !report.standing(context.now).stops());
     let left: Vec<Option<Duration>> = goes_out
-        .map(|report| report.time_left(context.now))
+        .map(|report| {
+            let of_late = view.of_late.get(&report.endpoint.id).copied();
+            report.time_left(of_late, context.now)
+        })
         .collect();
     html! {
             ul.cards {

@@ -4,6 +4,7 @@
 //! overview costs the same however long the history is.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::error::Result;
 use crate::model::delivery::{DeliveryRecord, State};
@@ -12,6 +13,7 @@ use crate::model::id::EndpointId;
 use crate::model::node::NodeRecord;
 use crate::model::outage::Outage;
 use crate::model::source::{Source, SourceReport};
+use crate::model::standing::OfLate;
 use crate::model::stats::Stats;
 use crate::model::warning::{Answered, warnings};
 use crate::store::drain::endpoint_state::read_failing;
@@ -61,6 +63,35 @@ impl Store {
                 .map(|endpoint| report_endpoint(conn, &directory, endpoint))
                 .collect()
         })
+    }
+
+    /// What endpoints took in the last minute, as far as the newest attempts tell.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    pub fn delivered_of_late(&self, now: Timestamp) -> Result<HashMap<EndpointId, OfLate>> {
+        let since = now.minus(Duration::from_secs(60));
+        let found = self.read(|conn| {
+            conn.all::<(EndpointId, OfLate)>(
+                "select d.endpoint_id, count(*) as delivered, min(a.started_ms) as since
+                 from (
+                     select attempt_id from hookbox_recent_attempt order by id desc limit 500
+                 ) as r
+                 join hookbox_attempt as a on a.id = r.attempt_id
+                 join hookbox_delivery as d on d.id = a.delivery_id
+                 where a.outcome = 'delivered' and a.started_ms >= :since
+                 group by d.endpoint_id",
+                params! { ":since": since },
+                |row| {
+                    let of_late = OfLate {
+                        delivered: row.get("delivered")?,
+                        since: row.get("since")?,
+                    };
+                    Ok((row.get("endpoint_id")?, of_late))
+                },
+            )
+        })?;
+        Ok(found.into_iter().collect())
     }
 
     /// One endpoint with its present state.
