@@ -30,7 +30,7 @@ fn location() -> impl TypedValueParser<Value = Location> {
 pub(super) fn run(context: &Context, arguments: &MoveArguments) -> Result<()> {
     let MoveArguments { from, to, restart } = arguments;
     let moved = {
-        let bar = progress::going(context, false, "moving");
+        let bar = progress::going(context, "moving");
         store::move_to(from, to, *restart, |at: MoveProgress| {
             let doing = match at.phase {
                 MovePhase::Copying => "moving",

@@ -146,6 +146,17 @@ impl Output {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
+    /// Shows a line on a terminal that the next one takes the place of; an empty one takes it away.
+    pub(super) fn passing(&self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        if !self.json && stderr.is_terminal() {
+            let text = cut(&harmless(text), terminal_width().saturating_sub(1));
+            // The cursor goes to the line's begin, and the line is cleared (ECMA-48, EL).
+            let _ = write!(stderr, "\r\x1b[K{text}");
+            let _ = stderr.flush();
+        }
+    }
+
     /// Whether a person is at a terminal and can be asked.
     pub(super) fn is_interactive(&self) -> bool {
         !self.json && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

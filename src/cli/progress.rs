@@ -1,34 +1,17 @@
-//! Shows the progress of long work on a terminal; without one nothing is drawn.
+//! Shows the progress of long work on a terminal, in a line of its own; without one nothing is drawn.
 
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
-
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Context;
 use crate::error::Result;
 use crate::model::delivery::State;
 use crate::model::id::{DeliveryId, ReplayId};
 use crate::store::Store;
+use crate::time::show_span;
 
-/// How often a bulk replay is checked.
+/// How often a bulk replay is checked, and how often a line is drawn at most.
 const PERIOD: Duration = Duration::from_millis(200);
-
-/// A progress display for work of unknown length.
-pub(super) struct Searching(ProgressBar);
-
-impl Searching {
-    pub(super) fn finish(self) {
-        self.0.finish_and_clear();
-    }
-}
-
-/// Shows that a search is running.
-pub(super) fn searching(context: &Context) -> Searching {
-    let bar = ProgressBar::with_draw_target(None, target(context));
-    bar.set_message("looking through the deliveries");
-    bar.enable_steady_tick(PERIOD);
-    Searching(bar)
-}
 
 /// Waits until a bulk replay is over, and shows its progress.
 ///
@@ -38,31 +21,27 @@ pub(super) fn searching(context: &Context) -> Searching {
     reason = "another process does the work, and cannot tell"
 )]
 pub(super) fn watch(context: &Context, store: &Store, id: ReplayId) -> Result<()> {
-    let bar = ProgressBar::with_draw_target(Some(1), target(context));
-    let template = "{bar:30} {pos}/{len} settled{msg} {elapsed}";
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
+    let going = going(context, "");
     loop {
         let record = store.replay_record(id)?;
-        bar.set_length(u64::try_from(record.total()).unwrap_or(0));
-        bar.set_position(u64::try_from(record.settled()).unwrap_or(0));
         let dead = record.count(State::Dead);
-        bar.set_message(match dead {
-            0 => format!(", {}", record.state),
-            dead => format!(", {dead} of them dead, {}", record.state),
-        });
+        let (settled, total) = (record.settled(), record.total());
         if record.state.is_over() {
-            bar.finish_and_clear();
+            drop(going);
             context.out.note(&format!(
-                "{}: {} of {} settled, {} delivered, {dead} dead",
+                "{}: {settled} of {total} settled, {} delivered, {dead} dead",
                 record.state,
-                record.settled(),
-                record.total(),
                 record.count(State::Delivered),
             ));
             return Ok(());
         }
+        going.says(match dead {
+            0 => format!("{settled} of {total} settled, {}", record.state),
+            dead => format!(
+                "{settled} of {total} settled, {dead} of them dead, {}",
+                record.state
+            ),
+        });
         std::thread::sleep(PERIOD);
     }
 }
@@ -92,47 +71,60 @@ pub(super) fn wait_for(context: &Context, store: &Store, made: &[DeliveryId]) ->
     Ok(())
 }
 
-/// A progress bar for work of a known length.
-pub(super) struct Going(ProgressBar);
+/// What is done, and how far it is; the line goes with it.
+pub(super) struct Going<'c> {
+    context: &'c Context,
+    what: RefCell<String>,
+    began: Duration,
+    drawn: Cell<Option<Duration>>,
+}
 
-impl Going {
+impl Going<'_> {
     pub(super) fn is_at(&self, done: u64, total: u64) {
-        self.0.set_length(total);
-        self.0.set_position(done.min(total));
+        let percent = done.min(total).saturating_mul(100).checked_div(total);
+        self.draw(percent);
     }
 
     /// Says what is done now.
     pub(super) fn says(&self, what: String) {
-        self.0.set_message(what);
+        *self.what.borrow_mut() = what;
+        self.draw(None);
+    }
+
+    fn draw(&self, percent: Option<u64>) {
+        let now = self.context.clock.elapsed();
+        let is_soon = |drawn: Duration| now.saturating_sub(drawn) < PERIOD;
+        if self.drawn.get().is_some_and(is_soon) {
+            return;
+        }
+        self.drawn.set(Some(now));
+        let (what, took) = (
+            self.what.borrow(),
+            show_span(now.saturating_sub(self.began)),
+        );
+        self.context.out.passing(&match percent {
+            Some(percent) => format!("{what} {percent} %, {took}"),
+            None => format!("{what}, {took}"),
+        });
     }
 }
 
-impl Drop for Going {
+impl Drop for Going<'_> {
     fn drop(&mut self) {
-        self.0.finish_and_clear();
+        self.context.out.passing("");
     }
 }
 
-/// Starts a bar for work of a known length; `is_bytes` says that the unit is bytes.
-pub(super) fn going(context: &Context, is_bytes: bool, what: &'static str) -> Going {
-    let bar = ProgressBar::with_draw_target(Some(1), target(context));
-    let template = if is_bytes {
-        "{msg} {bar:30} {bytes}/{total_bytes} {elapsed}"
-    } else {
-        "{msg} {bar:30} {percent} % {elapsed}"
+/// Says that this begins.
+pub(super) fn going<'c>(context: &'c Context, what: &str) -> Going<'c> {
+    let going = Going {
+        context,
+        what: RefCell::new(what.to_owned()),
+        began: context.clock.elapsed(),
+        drawn: Cell::new(None),
     };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+    if !what.is_empty() {
+        context.out.passing(what);
     }
-    bar.set_message(what);
-    Going(bar)
-}
-
-fn target(context: &Context) -> ProgressDrawTarget {
-    if context.out.is_json() {
-        ProgressDrawTarget::hidden()
-    } else {
-        // Draws on standard error, and only on a terminal.
-        ProgressDrawTarget::stderr()
-    }
+    going
 }

@@ -184,9 +184,9 @@ fn bulk(
         up_to: None,
         asked_by: asked_by(),
     };
-    let searching = progress::searching(context);
+    let searching = progress::going(context, "looking through the deliveries");
     let preview = store.preview_replay(&asked, || true);
-    searching.finish();
+    drop(searching);
     let preview = preview?;
     if how.dry_run {
         return show_preview(context, &preview, &preview.json(&asked));

@@ -63,7 +63,7 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
         .db
         .require_file("restore it with PostgreSQL's own tools")?;
     let restored = {
-        let bar = progress::going(context, true, "copying");
+        let bar = progress::going(context, "copying");
         let watch = |copied: Copied| bar.is_at(copied.done, copied.total);
         store::restore(&arguments.file, database, context.now(), watch).map_err(name_holders)?
     };
@@ -90,7 +90,7 @@ pub(super) fn restore(context: &Context, arguments: &RestoreArguments) -> Result
 
 pub(super) fn compact(context: &Context) -> Result<()> {
     let compacted = {
-        let _bar = progress::going(context, true, "giving back");
+        let _bar = progress::going(context, "giving back");
         let compacted = context.store()?.compact(|| {
             rest();
             true
@@ -111,7 +111,7 @@ pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()>
         false => Depth::Quick,
     };
     let faults = {
-        let _bar = progress::going(context, true, "looking");
+        let _bar = progress::going(context, "looking");
         let path = context
             .db
             .require_file("PostgreSQL checks it (pg_amcheck)")?;
@@ -140,7 +140,7 @@ pub(super) fn check(context: &Context, arguments: &CheckArguments) -> Result<()>
 pub(super) fn salvage(context: &Context, arguments: &SalvageArguments) -> Result<()> {
     let database = context.db.require_file("restore a backup of it")?;
     let salvaged = {
-        let bar = progress::going(context, false, "reading");
+        let bar = progress::going(context, "reading");
         store::salvage(database, &arguments.file, |_, rows| {
             bar.is_at(u64::try_from(rows).unwrap_or(0), 0);
         })?
@@ -186,7 +186,7 @@ pub(super) fn backup(context: &Context, arguments: &BackupArguments) -> Result<(
     }
     let store = context.store()?;
     let bytes = {
-        let bar = progress::going(context, true, "copying");
+        let bar = progress::going(context, "copying");
         store.backup(&arguments.file, |copied| {
             bar.is_at(copied.done, copied.total)
         })?
@@ -210,7 +210,7 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
     let is_asked = !arguments.dry_run && !arguments.yes && context.out.is_interactive();
     if arguments.dry_run || is_asked {
         let preview = {
-            let bar = progress::going(context, false, "looking");
+            let bar = progress::going(context, "looking");
             store.preview_prune(before, None, now, watched(&bar))?
         };
         if arguments.dry_run {
@@ -233,7 +233,7 @@ pub(super) fn prune(context: &Context, arguments: &PruneArguments) -> Result<()>
         }
     }
     let pruned = {
-        let bar = progress::going(context, false, "removing");
+        let bar = progress::going(context, "removing");
         let mut watch = watched(&bar);
         let mut removed = 0;
         store.prune(before, None, now, |pruned| {
@@ -262,7 +262,7 @@ fn rest() {
 }
 
 /// Runs to the end, and shows the progress.
-fn watched(bar: &progress::Going) -> impl FnMut(&Pruned) -> bool {
+fn watched(bar: &progress::Going<'_>) -> impl FnMut(&Pruned) -> bool {
     let mut first = None;
     move |pruned| {
         let first = *first.get_or_insert(pruned.looked_to.0);
