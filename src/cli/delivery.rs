@@ -7,7 +7,7 @@ use super::output::harmless;
 use super::replay::say_what_is_meant;
 use super::settings::{OfDeliveries, Options};
 use super::{Context, EXIT_CODES, Limit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::attempt::AttemptRecord;
 use crate::model::diff::{Diff, Side};
 use crate::model::settings::{Listing, Selection};
@@ -51,10 +51,11 @@ pub(super) enum AttemptCommand {
     /// Compare two, of one delivery or of several: what was sent, what came back
     #[command(after_help = EXIT_CODES)]
     Diff {
-        /// The one's id
+        /// The one's id; or that of a delivery (a bare number is one's, where it
+        /// stands alone), whose last two are compared
         a: String,
         /// The other's
-        b: String,
+        b: Option<String>,
     },
 }
 
@@ -133,7 +134,7 @@ pub(super) fn attempts(context: &Context, command: &AttemptCommand) -> Result<()
             let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
             return show_attempt(context, &attempt, &attempt.json(store.box_id()));
         }
-        AttemptCommand::Diff { a, b } => return diff(context, &store, a, b),
+        AttemptCommand::Diff { a, b } => return diff(context, &store, a, b.as_deref()),
     };
     let id = store.delivery(store.box_id().parse_delivery(delivery)?)?.id;
     let attempts = limit.newest(store.attempts(id)?);
@@ -189,9 +190,15 @@ fn show_attempt(context: &Context, attempt: &AttemptRecord, object: &Value) -> R
     Ok(())
 }
 
-fn diff(context: &Context, store: &Store, a: &str, b: &str) -> Result<()> {
-    let side = |id: &str| -> Result<Side> {
-        let attempt = store.attempt(store.box_id().parse_attempt(id)?)?;
+fn diff(context: &Context, store: &Store, a: &str, b: Option<&str>) -> Result<()> {
+    let (a, b) = match b {
+        Some(b) => {
+            let of = |id| store.attempt(store.box_id().parse_attempt(id)?);
+            (of(a)?, of(b)?)
+        }
+        None => last_two(store, a)?,
+    };
+    let side = |attempt: AttemptRecord| -> Result<Side> {
         let delivery = store.delivery(attempt.delivery)?;
         Ok(Side {
             body: store.event_body(delivery.event)?,
@@ -201,4 +208,15 @@ fn diff(context: &Context, store: &Store, a: &str, b: &str) -> Result<()> {
     };
     let diff = Diff::of(&side(a)?, &side(b)?, store.box_id());
     context.out.object(&diff.json(), &diff.text().join("\n"))
+}
+
+/// The last two attempts of a delivery.
+fn last_two(store: &Store, delivery: &str) -> Result<(AttemptRecord, AttemptRecord)> {
+    let mut attempts = store.attempts(store.box_id().parse_delivery(delivery)?)?;
+    match (attempts.pop(), attempts.pop()) {
+        (Some(last), Some(before)) => Ok((before, last)),
+        _ => Err(Error::misuse(format!(
+            "{delivery} has fewer than two attempts; name two of several deliveries: hookbox attempt diff A B"
+        ))),
+    }
 }

@@ -3,6 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{BYTE_ORDER_MARK, Context};
 use crate::error::{Error, Result};
 use crate::model::settings::Setting;
@@ -54,6 +57,13 @@ impl Input {
                     .map_err(|error| Error::io("read the secret from standard input", error))?;
                 bytes
             }
+            Input::Text if text == "draw" => {
+                let drawn = draw()?;
+                context.out.note(&format!(
+                    "the secret is {drawn}; copy it for the other side now: it is shown this once"
+                ));
+                drawn.into_bytes()
+            }
             Input::Text => {
                 context.out.note("warning: a secret given as --secret VALUE is in your shell's history; use --secret - or --secret-file");
                 text.as_bytes().to_vec()
@@ -61,6 +71,14 @@ impl Input {
         };
         as_meant(context, bytes)
     }
+}
+
+/// Draws a secret that every scheme takes: as Standard Webhooks has them ("Signature scheme"), 256 bits.
+fn draw() -> Result<String> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Error::io("draw a secret", std::io::Error::other(error.to_string())))?;
+    Ok(format!("whsec_{}", STANDARD.encode(bytes)))
 }
 
 /// Returns the text of a password.

@@ -153,7 +153,7 @@ fn option(setting: &'static Setting, input: Input) -> Arg {
     let (value, help) = match (setting.kind, input) {
         (Kind::Secret, Input::Text) => (
             setting.value,
-            ": `-` reads it from standard input; anything else is the secret itself, which then stands in your shell's history",
+            ": `-` reads it from standard input, `draw` draws one and shows it once; anything else is the secret itself, which then stands in your shell's history",
         ),
         (_, Input::Text) => (setting.value, ""),
         (_, Input::File) => (
@@ -260,7 +260,7 @@ impl RotateArguments {
     /// Reads the new secret.
     pub(super) fn read(&self, context: &Context) -> Result<Secret> {
         self.secret.read(context)?.secret.ok_or_else(|| {
-            Error::misuse("give the new secret, with --secret-file, --secret-env or --secret -")
+            Error::misuse("give the new secret, with --secret-file, --secret-env or --secret - (--secret draw draws one)")
         })
     }
 }

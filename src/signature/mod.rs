@@ -77,7 +77,7 @@ impl Scheme {
             (Scheme::Standard, Some(secret)) => standard::check_signing(secret),
             (_, Some(_)) => Ok(()),
             (_, None) => Err(Error::misuse(format!(
-                "--sign {} needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (openssl rand -hex 32 makes one)",
+                "--sign {} needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (--secret draw draws one)",
                 self.name()
             ))),
         }

@@ -102,6 +102,42 @@ fn an_edited_body_is_a_new_event_and_a_new_id_makes_the_receiver_take_it_again()
 }
 
 #[test]
+fn the_last_two_attempts_of_a_delivery_are_compared_by_its_id() {
+    let here = TestDb::new();
+    let receiver = Receiver::answering(&[500, 200]);
+    let arguments = ["--sign", "standard", "--secret", "draw", "--retry", "1s"];
+    let add = [&["endpoint", "add", "ci", &receiver.url], &arguments[..]].concat();
+    let ran = here.run(&add);
+    // The secret is drawn, and shown once.
+    let drawn = ran.stderr.split("whsec_").nth(1).unwrap();
+    let drawn = format!("whsec_{}", drawn.split(';').next().unwrap());
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "push", "--data", "{}"]);
+    receiver.next();
+    let got = receiver.next();
+    let headers = got.headers.iter().map(|(name, value)| {
+        let name: http::HeaderName = name.parse().unwrap();
+        (name, value.parse().unwrap())
+    });
+    let headers: http::HeaderMap = headers.collect();
+    let verifier = standardwebhooks::Webhook::new(&drawn).unwrap();
+    verifier.verify(&got.body, &headers).unwrap();
+    here.wait_for_state("1", "delivered");
+    let diff = here.json(&["attempt", "diff", "1"]);
+    let facts = diff["facts"].as_array().unwrap();
+    let status = facts.iter().find(|fact| fact["name"] == "status").unwrap();
+    assert_eq!((&status["a"], &status["b"]), (&"500".into(), &"200".into()));
+    here.json(&["enqueue", "--type", "push", "--data", "{}"]);
+    here.wait_for_state("2", "delivered");
+    let alone = here.run(&["attempt", "diff", "2"]);
+    assert!(
+        alone.code == 2 && alone.stderr.contains("fewer than two"),
+        "{}",
+        alone.stderr
+    );
+}
+
+#[test]
 fn an_event_goes_to_one_target_and_repeats_what_that_one_had() {
     let (here, receiver) = given_up();
     let other = Receiver::answering(&[200]);

@@ -150,8 +150,14 @@ fn pushes(served: &Served, count: usize, name: &str) -> Vec<Duration> {
             None => say(&format!("{name}: a push was closed on")),
         }
     }
+    // A build without optimization comes to fewer of them.
+    let closed_max = if cfg!(debug_assertions) {
+        count / 3
+    } else {
+        count / 10
+    };
     assert!(
-        took.len() + count / 10 >= count,
+        took.len() + closed_max >= count,
         "{name}: {} of {count}",
         took.len()
     );

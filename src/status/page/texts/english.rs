@@ -608,7 +608,7 @@ texts! {
         chat_no_secret: "{chat} has no signing secret, its URL is its only one: give no --secret, and --sign none to drop one that was given before",
         post_alone: "{chat} takes POST alone: give --method POST",
         secret_unused: "a secret was given but nothing to sign with it; add --sign standard, github, gogs, gitea, gitee or generic",
-        secret_missing: "--sign {scheme} needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (openssl rand -hex 32 makes one)",
+        secret_missing: "--sign {scheme} needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (--secret draw draws one)",
         secret_empty: "the secret is empty; give one, or leave the option out",
         secret_same: "this is the secret that the {thing} has already; give another one",
         secret_standard: "a Standard Webhooks secret is whsec_ and base64, this is not; {how}",

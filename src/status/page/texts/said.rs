@@ -185,7 +185,7 @@ mod tests {
     fn a_form_is_told_of_its_fields() {
         let english = Language::English.texts();
         let told = english.say_problem(
-            "--sign standard needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (openssl rand -hex 32 makes one)",
+            "--sign standard needs a secret: give --secret, on the command line with --secret-file, --secret-env or --secret - (--secret draw draws one)",
         );
         assert_eq!(told, "“Sign” standard needs a secret: give “Secret”");
         let told = english.say_problem(
