@@ -1,5 +1,7 @@
 //! The pages that a browser gets.
 
+use std::collections::HashMap;
+
 use super::body::{shown, shown_body};
 use super::deadline::{side, until_deadline};
 use super::page::{self, Chosen, FoundEvent, Judged, PageContext, Returned};
@@ -36,17 +38,23 @@ pub(super) fn get(
     let store = &app.store;
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let html = match parts.as_slice() {
-        [""] => page::overview(
-            context,
-            &page::OverviewView {
-                stats: store.stats()?,
+        [""] => {
+            let stats = store.stats()?;
+            // Nobody asks how long nothing takes.
+            let of_late = match stats.pending {
+                0 => HashMap::new(),
+                _ => store.delivered_of_late(context.now)?,
+            };
+            let view = page::OverviewView {
+                stats,
                 endpoints: judged(store, context)?,
                 sources: store.source_reports()?,
                 latest: store.deliveries(&Selection::default(), 10)?,
                 outages: store.outages(&Selection::default(), ROWS)?,
-                of_late: store.delivered_of_late(context.now)?,
-            },
-        ),
+                of_late,
+            };
+            page::overview(context, &view)
+        }
         ["deliveries"] => return deliveries(app, context, query),
         ["deliveries", id] => delivery(app, context, id, false)?,
         // Where the form of that name is.

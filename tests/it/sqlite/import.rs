@@ -48,7 +48,6 @@ struct Tried<'t> {
     body: &'t str,
     is_form: bool,
     secret: &'t str,
-    /// A day ago where it is not said.
     hours_ago: i64,
     is_delivered: bool,
     is_succeed: bool,

@@ -93,11 +93,11 @@ impl Texts {
         // Programs give settings by their names.
         let parts: Vec<&str> = text.split('`').collect();
         let named = parts.iter().enumerate().map(|(index, part)| {
-            let label = (index % 2 == 1).then(|| self.label_of_name(part)).flatten();
-            match (label, index) {
-                (Some(label), _) => self.quoted(&label),
-                (None, index) if index % 2 == 1 => format!("`{part}`"),
-                (None, _) => (*part).to_owned(),
+            let is_between = index % 2 == 1;
+            match (is_between, self.label_of_name(part)) {
+                (true, Some(label)) => self.quoted(&label),
+                (true, None) => format!("`{part}`"),
+                (false, _) => (*part).to_owned(),
             }
         });
         named.collect()

@@ -11,7 +11,7 @@ use rustix::fs::statvfs;
 use crate::error::Result;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
-use crate::store::engine::sqlite::open::connect_writable;
+use crate::store::engine::sqlite::open::{connect_writable, page_bytes};
 use crate::store::engine::sqlite::place::folder_of;
 
 /// Bytes of the file system that are kept free, by default.
@@ -193,7 +193,7 @@ impl Store {
 pub(crate) fn log_use(path: &Path) -> Result<(u64, u64)> {
     let connection = connect_writable(path)?;
     let conn = Conn::sqlite(&connection);
-    let page_bytes: i64 = conn.one("pragma page_size", &[], |row| row.get(0))?;
+    let page_bytes = page_bytes(&connection)?;
     let bytes = |pages: i64| u64::try_from(pages * page_bytes).unwrap_or(0);
     conn.one("pragma wal_checkpoint(passive)", &[], |row| {
         // The columns: whether it was busy, pages in the log, pages moved. The last two are -1 where there is

@@ -1,12 +1,12 @@
 //! The database of a Gogs, Gitea or Forgejo, as far as it says which webhooks were tried: `hook_task` and
 //! `webhook`. It is only read, a statement at a time: a reader keeps Gogs from committing.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, named_params};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::model::header::Header;
@@ -22,7 +22,6 @@ const PAGE: i64 = 500;
 pub struct Forge {
     connection: Connection,
     path: PathBuf,
-    /// SQL: the columns that this version has, under the names of all.
     columns: Columns,
 }
 
@@ -172,7 +171,7 @@ fn read_request(row: &Row<'_>) -> rusqlite::Result<HookRequest> {
     let signature: Option<String> = row.get(1)?;
     let kind: Option<i64> = row.get(2)?;
     let kept: Option<String> = row.get(3)?;
-    // What is there is not needed, but for the bytes of versions that keep them there.
+    // What cannot be read there is made of the columns.
     let kept: Kept = kept
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
