@@ -26,7 +26,7 @@
 //! Imports point down only; a test checks this:
 //!
 //! ```text
-//! cli > service > (inbound, outbound, status) > store > model > signature > (error, time)
+//! cli > service > (bundle, config, inbound, outbound, status) > store > model > signature > (error, time)
 //! ```
 //!
 //! `inbound`, `outbound` and `status` never import each other; they meet in the store.
@@ -36,6 +36,8 @@
 //! | [`model`] | the nouns, their states and state changes | read a clock, open a file, use the network |
 //! | [`signature`] | signing and verifying, for inbound and outbound | store a signature |
 //! | [`store`] | the file and every SQL statement | read a clock, keep a transaction open after a call returns |
+//! | [`bundle`] | events in a file, for a box without a network | take anything in before all was seen |
+//! | [`config`] | `hookbox.toml`: what shall be, in one file | contain SQL |
 //! | [`inbound`] | the way in | answer 2xx before the commit |
 //! | [`outbound`] | the way out | write to claim work |
 //! | [`status`] | the pages | change anything on a GET, show a secret |
@@ -96,7 +98,9 @@
 
 #[macro_use]
 mod names;
+pub mod bundle;
 pub mod cli;
+pub mod config;
 pub mod error;
 #[cfg(test)]
 mod fuzz;

@@ -4,14 +4,16 @@ use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::output::harmless;
+use super::progress::going;
 use super::replay::say_what_is_meant;
-use super::settings::{OfDeliveries, Options};
+use super::settings::{OfDeliveries, OfPending, Options};
 use super::{Context, EXIT_CODES, Limit};
 use crate::error::{Error, Result};
 use crate::model::attempt::AttemptRecord;
 use crate::model::diff::{Diff, Side};
 use crate::model::settings::{Listing, Selection};
-use crate::store::Store;
+use crate::model::text::counted;
+use crate::store::{PendingFound, Store};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DeliveryCommand {
@@ -24,12 +26,11 @@ pub(super) enum DeliveryCommand {
         /// Its id, or the bare number
         id: String,
     },
-    /// Call a pending one off
-    #[command(after_help = EXIT_CODES)]
-    Cancel {
-        /// Its id, or the bare number
-        id: String,
-    },
+    /// Call pending ones off: one, or all that match
+    #[command(
+        after_help = "Examples:\n  hookbox delivery cancel 17\n  hookbox delivery cancel --endpoint ci --since yesterday --dry-run\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Cancel(CancelArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -67,6 +68,20 @@ pub(super) struct ListArguments {
     limit: Limit,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct CancelArguments {
+    /// Its id, or the bare number
+    id: Option<String>,
+    #[command(flatten)]
+    conditions: Options<OfPending>,
+    /// Say how many would be cancelled, and cancel nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
 pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
     let store = context.store()?;
     match command {
@@ -85,17 +100,56 @@ pub(super) fn run(context: &Context, command: DeliveryCommand) -> Result<()> {
                 }
             }
         }
-        DeliveryCommand::Cancel { id } => {
-            say_what_is_meant(context, &store, &[&id])?;
-            let id = store.box_id().parse_delivery(&id)?;
-            store.cancel(id, context.now())?;
-            let shown = store.delivery(id)?.json(store.box_id(), context.now());
-            context.out.object(
-                &shown,
-                &format!("cancelled {}", store.box_id().delivery(id)),
-            )
+        DeliveryCommand::Cancel(arguments) => cancel(context, &store, &arguments),
+    }
+}
+
+fn cancel(context: &Context, store: &Store, arguments: &CancelArguments) -> Result<()> {
+    let (box_id, now) = (store.box_id(), context.now());
+    let pairs = arguments.conditions.read(context)?.pairs;
+    if let Some(id) = &arguments.id {
+        if !pairs.is_empty() || arguments.dry_run {
+            return Err(Error::misuse(
+                "give a delivery or conditions, one of the two",
+            ));
+        }
+        say_what_is_meant(context, store, &[id])?;
+        let id = box_id.parse_delivery(id)?;
+        store.cancel(id, now)?;
+        let shown = store.delivery(id)?.json(box_id, now);
+        let text = format!("cancelled {}", box_id.delivery(id));
+        return context.out.object(&shown, &text);
+    }
+    let selection = Selection::read(Listing::Pending, &pairs, box_id, now)?;
+    let searching = going(context, "looking through what is pending");
+    let found = store.find_pending(&selection, None, || true)?;
+    drop(searching);
+    let told = |found: &PendingFound| {
+        let endpoints = found.endpoints.iter();
+        let each: Vec<String> = endpoints
+            .map(|(name, count)| format!("{count} to {name}"))
+            .collect();
+        let count = counted(found.deliveries, "pending delivery", "pending deliveries");
+        match each.as_slice() {
+            [] => "nothing pending matches".to_owned(),
+            each => format!("{count}: {}", each.join(", ")),
+        }
+    };
+    if arguments.dry_run || found.deliveries == 0 {
+        return context.out.object(&found.json(true), &told(&found));
+    }
+    if !arguments.yes {
+        context.out.note(&told(&found));
+        if !context.out.confirms("cancel them?")? {
+            return Err(Error::misuse(
+                "nothing was cancelled; --yes cancels without asking",
+            ));
         }
     }
+    // Those that came since are not meant.
+    let cancelled = store.cancel_pending(&selection, found.up_to, now, || true)?;
+    let text = format!("cancelled {}", told(&cancelled));
+    context.out.object(&cancelled.json(false), &text)
 }
 
 fn list(context: &Context, store: &Store, arguments: ListArguments) -> Result<()> {

@@ -11,7 +11,7 @@ use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
-use crate::model::filter::Check;
+use crate::model::filter::{Check, Globs};
 use crate::model::settings::{Change, endpoint_change};
 use crate::model::text::counted;
 use crate::signature::Scheme;
@@ -43,27 +43,36 @@ pub(super) enum EndpointCommand {
     /// where the scheme allows several signatures (standard)
     #[command(after_help = EXIT_CODES)]
     RotateSecret(RotateArguments),
-    /// Stop sending to one; everything that it is owed waits
-    #[command(after_help = EXIT_CODES)]
+    /// Add one like another, with its secrets; what is given here differs
+    #[command(
+        after_help = "Example: hookbox endpoint copy ci ci-2 --url https://ci2.example.org/hook\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Copy(Box<CopyArguments>),
+    /// Stop sending to one, or to all that a pattern names; everything that they
+    /// are owed waits
+    #[command(
+        after_help = "Example: hookbox endpoint hold 'ci-*' --reason 'the CI moves'\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
     Hold {
-        /// Its name
+        /// Its name, or a pattern such as 'ci-*'
         name: String,
         /// Why, for whoever looks at it later [default: held by hand]
         #[arg(long)]
         reason: Option<String>,
+        #[command(flatten)]
+        how: HowMany,
     },
-    /// Go on sending to one that is held
+    /// Go on sending to one that is held, or to all that a pattern names
     #[command(after_help = EXIT_CODES)]
     Resume {
-        /// Its name
+        /// Its name, or a pattern such as 'ci-*'
         name: String,
         /// Cancel what is pending of events that came before: a time, or an age
         /// such as 2d; asks first how many that are
         #[arg(long, value_name = "TIME")]
         drop_before: Option<String>,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
+        #[command(flatten)]
+        how: HowMany,
     },
     /// Send a test event to one endpoint alone, whatever its filters say, and wait for
     /// its answer
@@ -124,6 +133,27 @@ pub(super) struct AddArguments {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct CopyArguments {
+    /// The one that is copied
+    from: String,
+    /// The new one's name
+    name: String,
+    #[command(flatten)]
+    settings: Options<OfEndpoint>,
+}
+
+/// For what may be done to many endpoints.
+#[derive(Debug, Args)]
+pub(super) struct HowMany {
+    /// Say which endpoints a pattern names, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SetArguments {
     /// Its name
     name: String,
@@ -154,14 +184,21 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
         EndpointCommand::Show { name } => context
             .out
             .fields(&context.store()?.endpoint_report(&name)?.json()),
+        EndpointCommand::Copy(arguments) => copy(context, &arguments),
         EndpointCommand::Set(arguments) => set(context, &arguments),
         EndpointCommand::RotateSecret(arguments) => rotate_secret(context, &arguments),
-        EndpointCommand::Hold { name, reason } => hold(context, &name, reason.as_deref()),
+        EndpointCommand::Hold { name, reason, how } => {
+            each_of(context, &name, &how, "hold", |name| {
+                hold(context, name, reason.as_deref())
+            })
+        }
         EndpointCommand::Resume {
             name,
             drop_before,
-            yes,
-        } => resume(context, &name, drop_before.as_deref(), yes),
+            how,
+        } => each_of(context, &name, &how, "resume", |name| {
+            resume(context, name, drop_before.as_deref(), how.yes)
+        }),
         EndpointCommand::Test { name, no_wait } => test(context, &name, no_wait),
         EndpointCommand::Try { name } => {
             let store = context.store()?;
@@ -216,6 +253,63 @@ fn add(context: &Context, arguments: &AddArguments) -> Result<()> {
         report.endpoint.set.shown_url()
     );
     context.out.object(&report.json(), &text)
+}
+
+fn copy(context: &Context, arguments: &CopyArguments) -> Result<()> {
+    let (from, name) = (&arguments.from, &arguments.name);
+    let change = change(arguments.settings.read(context)?)?;
+    let store = context.store()?;
+    store.copy_endpoint(from, name, move |copy| change.make(copy), context.now())?;
+    let report = store.endpoint_report(name)?;
+    say_doubts(context, &report);
+    let text = format!(
+        "added endpoint {name}, like {from}; events go to {} from now on",
+        report.endpoint.set.shown_url()
+    );
+    context.out.object(&report.json(), &text)
+}
+
+/// Does something to an endpoint, or to each that a pattern names, after asking.
+fn each_of(
+    context: &Context,
+    pattern: &str,
+    how: &HowMany,
+    verb: &str,
+    each: impl Fn(&str) -> Result<()>,
+) -> Result<()> {
+    if !pattern.contains(['*', '?']) {
+        return match how.dry_run {
+            true => Err(Error::misuse(
+                "--dry-run goes with a pattern such as 'ci-*'",
+            )),
+            false => each(pattern),
+        };
+    }
+    let directory = context.store()?.fresh_directory()?;
+    let pattern: Globs = pattern.parse()?;
+    let names = directory.endpoints().iter().map(|held| &held.set.name);
+    let names: Vec<&str> = names
+        .map(String::as_str)
+        .filter(|name| pattern.matches(name))
+        .collect();
+    if names.is_empty() {
+        return Err(Error::not_found(format!(
+            "no endpoint matches {pattern}; `hookbox endpoint list` shows what there is"
+        )));
+    }
+    let named = names.join(", ");
+    if how.dry_run {
+        let object = json!({ "endpoints": names, "dry_run": true });
+        return context
+            .out
+            .object(&object, &format!("would {verb}: {named}"));
+    }
+    if !how.yes && !context.out.confirms(&format!("{verb} {named}?"))? {
+        return Err(Error::misuse(format!(
+            "nothing was changed; this would {verb} {named}: --yes does it without asking"
+        )));
+    }
+    names.into_iter().try_for_each(each)
 }
 
 fn set(context: &Context, arguments: &SetArguments) -> Result<()> {

@@ -7,7 +7,7 @@ use super::{Arguments, EXIT_CODES};
 /// The commands, each once, by what they are for.
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Begin", &["demo", "serve", "status", "init"]),
-    ("Set up", &["source", "endpoint", "alert", "import"]),
+    ("Set up", &["source", "endpoint", "alert", "apply"]),
     ("Look", &["event", "delivery", "attempt", "tail", "stats"]),
     (
         "Send",
@@ -17,6 +17,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
         "Look after",
         &[
             "doctor", "check", "prune", "compact", "backup", "restore", "salvage", "move",
+            "import", "export",
         ],
     ),
     ("By hand", &["signature", "completions"]),

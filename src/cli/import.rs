@@ -4,20 +4,31 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Context;
+use super::{Context, bundle};
 use crate::error::{Error, Result};
 use crate::inbound::{Import, Imported, import, source_of, usual_since};
 use crate::model::kind::SourceKind;
 use crate::store::Forge;
 
+/// What is no forge.
+const BUNDLE: &str = "bundle";
+
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
-    /// What it is: gogs, gitea or forgejo
-    kind: SourceKind,
-    /// Its SQLite database, which is only read: PATH of [database] in its app.ini
+    /// What it is: gogs, gitea, forgejo or bundle
+    what: String,
+    /// Of a bundle: its file
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Of a forge: its SQLite database, which is only read: PATH of [database] in
+    /// its app.ini
     #[arg(long, visible_aliases = ["gogs-db", "gitea-db", "forgejo-db"], value_name = "FILE")]
-    from: PathBuf,
-    /// The source that the events belong to [default: the only one of the kind]
+    from: Option<PathBuf>,
+    /// Of a bundle that says what arrived: the endpoint to which that was owed
+    #[arg(long, value_name = "NAME", conflicts_with = "source")]
+    endpoint: Option<String>,
+    /// The source that the events belong to [default: the only one of the forge's
+    /// kind]
     #[arg(long, value_name = "NAME")]
     source: Option<String>,
     /// Only what was tried since then: an age (7d), a local day or time, RFC 3339
@@ -34,10 +45,19 @@ pub(super) struct ImportArguments {
 }
 
 pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> {
-    let forge = Forge::open(&arguments.from)?;
+    if arguments.what == BUNDLE {
+        return bundle_of(context, arguments);
+    }
+    let kind: SourceKind = arguments.what.parse()?;
+    let (Some(from), None, None) = (&arguments.from, &arguments.file, &arguments.endpoint) else {
+        return Err(Error::misuse(format!(
+            "say where the database of {kind} is: hookbox import {kind} --from FILE"
+        )));
+    };
+    let forge = Forge::open(from)?;
     let store = context.store()?;
     let now = context.now();
-    let source = source_of(&store, arguments.kind, arguments.source.as_deref())?;
+    let source = source_of(&store, kind, arguments.source.as_deref())?;
     let since = match context.moment(arguments.since.as_deref())? {
         Some(since) => since,
         None => usual_since(&store, &source, None, now)?,
@@ -62,6 +82,19 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
         0 => Ok(()),
         count => Err(Error::Refused(format!("{count} could not be taken in"))),
     }
+}
+
+fn bundle_of(context: &Context, arguments: &ImportArguments) -> Result<()> {
+    let of_forges = [&arguments.since, &arguments.url];
+    let has_more = of_forges.iter().any(|one| one.is_some()) || arguments.from.is_some();
+    let Some(file) = arguments.file.as_ref().filter(|_| !has_more) else {
+        return Err(Error::misuse(
+            "name the bundle alone: hookbox import bundle FILE --source NAME",
+        ));
+    };
+    let (source, endpoint) = (arguments.source.as_deref(), arguments.endpoint.as_deref());
+    let store = context.store()?;
+    bundle::import(context, &store, file, source, endpoint, arguments.dry_run)
 }
 
 fn said(found: &Imported, asked: &Import) -> String {

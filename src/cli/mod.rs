@@ -4,6 +4,8 @@
 //! stdout, diagnostics to stderr. Exit 0 done, 1 failed, 2 misused, 3 not found.
 
 mod alert;
+mod apply;
+mod bundle;
 mod complete;
 mod delivery;
 mod demo;
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
-use clap::{FromArgMatches, Parser, Subcommand};
+use clap::{Args, FromArgMatches, Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::error::{Error, Result};
@@ -85,6 +87,14 @@ struct Arguments {
     command: Option<Command>,
 }
 
+#[derive(Debug, Args)]
+struct ExportArguments {
+    #[command(subcommand)]
+    command: Option<apply::ExportCommand>,
+    #[command(flatten)]
+    bundle: bundle::BundleArguments,
+}
+
 /// What to do first, for who gives no command.
 const FIRST: &str = "\
 hookbox keeps webhooks in one file and sends them on until each receiver has them.
@@ -114,7 +124,7 @@ enum Command {
     },
     /// Take events in, send them out, show the status page
     #[command(after_help = EXIT_CODES)]
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
     /// Ways in: add, list, show, set, rotate-secret, refusals, remove
     #[command(subcommand)]
     Source(source::SourceCommand),
@@ -124,6 +134,17 @@ enum Command {
     /// Where events go: add, list, show, set, hold, test and more
     #[command(subcommand)]
     Endpoint(endpoint::EndpointCommand),
+    /// Make all as hookbox.toml says, after showing what would change
+    #[command(
+        after_help = "Example: hookbox apply hookbox.toml --dry-run\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Apply(apply::ApplyArguments),
+    /// Write events to a file for another box, or the set-up (config)
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "Examples:\n  hookbox export --endpoint hub --pending -o week.bundle\n  hookbox export --acks --source boxes -o acks.bundle\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+    )]
+    Export(ExportArguments),
     /// Put an event in from the command line
     #[command(after_help = EXIT_CODES)]
     Enqueue(event::EnqueueArguments),
@@ -148,9 +169,9 @@ enum Command {
     /// Bulk replays: list, show, watch, pause, resume, cancel
     #[command(subcommand)]
     Replays(replays::ReplaysCommand),
-    /// Take in what a Gogs, Gitea or Forgejo sent and never arrived
+    /// Take in what a forge sent and never arrived, or a bundle
     #[command(
-        after_help = "Examples:\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --dry-run\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --since 7d\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
+        after_help = "Examples:\n  hookbox import bundle week.bundle --source boxes\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --dry-run\n  hookbox import gogs --from /home/git/gogs/data/gogs.db --since 7d\n\nExit codes: 0 done, 1 failed, 2 misused, 3 not found."
     )]
     Import(import::ImportArguments),
     /// Sign and verify by hand
@@ -250,7 +271,7 @@ impl Context {
 pub fn run() -> ExitCode {
     complete::complete();
     let matches = help::command().get_matches();
-    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     start_log(&arguments);
     outlive_size_limit();
     abort_on_other_panics();
@@ -260,6 +281,13 @@ pub fn run() -> ExitCode {
         out: Output::new(arguments.json, clock.clone()),
         clock,
     };
+    if let Some(Command::Serve(given)) = &mut arguments.command
+        && let Some(named) = matches.subcommand_matches("serve")
+        && let Err(error) = given.add_those_of_file(named)
+    {
+        context.out.error(&error.chain());
+        return ExitCode::from(error.exit_code());
+    }
     let Some(command) = arguments.command else {
         context.out.tell(FIRST);
         return ExitCode::from(2);
@@ -281,6 +309,11 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Source(command) => source::run(context, command),
         Command::Alert(command) => alert::run(context, command),
         Command::Endpoint(command) => endpoint::run(context, command),
+        Command::Apply(arguments) => apply::apply(context, &arguments),
+        Command::Export(arguments) => match arguments.command {
+            Some(command) => apply::run(context, &command),
+            None => bundle::export(context, &arguments.bundle),
+        },
         Command::Enqueue(arguments) => event::enqueue(context, arguments),
         Command::Event(command) => event::run(context, command),
         Command::Delivery(command) => delivery::run(context, command),

@@ -6,10 +6,10 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{BYTE_ORDER_MARK, Context};
+use super::Context;
 use crate::error::{Error, Result};
 use crate::model::settings::Setting;
-use crate::signature::Secret;
+use crate::signature::{Secret, text_as_meant};
 
 /// What an option has: the value of a setting, or for a secret also where it is read from.
 #[derive(Debug, Clone, Copy)]
@@ -88,25 +88,9 @@ pub(super) fn password(secret: &Secret) -> Result<String> {
     })
 }
 
-/// Makes a secret of a text.
-///
-/// Editors and `echo` add a newline at the end, and some editors add a byte order mark at the beginning;
-/// neither is part of the secret. Spaces may be part of it.
-fn as_meant(context: &Context, mut bytes: Vec<u8>) -> Result<Secret> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err(Error::misuse(
-            "the secret is written in UTF-16, as PowerShell's > does; save it as UTF-8",
-        ));
-    }
-    if bytes.starts_with(BYTE_ORDER_MARK.as_bytes()) {
-        bytes.drain(..BYTE_ORDER_MARK.len());
-    }
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
-    }
+/// Makes a secret of a text as it was meant.
+fn as_meant(context: &Context, bytes: Vec<u8>) -> Result<Secret> {
+    let bytes = text_as_meant(bytes)?;
     if bytes.trim_ascii() != bytes {
         context.out.note("warning: the secret begins or ends with a blank or a newline, which is taken as a part of it; if it is none, give it again without");
     }

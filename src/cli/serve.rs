@@ -1,16 +1,20 @@
 //! `hookbox serve`: the service in the foreground, until a signal.
 
+use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use ipnet::IpNet;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Context, parse_size, read_text};
+use crate::config::{Config, ServeOption};
 use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
@@ -23,6 +27,10 @@ use crate::time::{parse_span, set_zone};
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArguments {
+    /// Make all as this file says, at the start and whenever it changes; its table
+    /// [serve] has these options, which those given here override
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Where events come in; port 0 takes a free one
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8420", value_parser = parse_address)]
     ingest: SocketAddr,
@@ -95,6 +103,112 @@ pub(super) struct ServeArguments {
     egress_deny: Vec<IpNet>,
 }
 
+impl ServeArguments {
+    /// Adds the options of the configuration file, but for those that were given.
+    ///
+    /// # Errors
+    /// Those of [`Config::read`]; [`Error::Misuse`] with the place of an option that is none.
+    pub(super) fn add_those_of_file(&mut self, given: &ArgMatches) -> Result<()> {
+        let Some(path) = &self.config else {
+            return Ok(());
+        };
+        let is_given = |id: &str| given.value_source(id) == Some(ValueSource::CommandLine);
+        let command = ServeArguments::alone();
+        let mut all = Vec::new();
+        for (option, values) in read_options(&Config::read(path)?)? {
+            if !is_given(&option) {
+                all.extend(values);
+            }
+        }
+        for argument in command.get_arguments() {
+            let id = argument.get_id().as_str();
+            if is_given(id) {
+                let name = long_name(id);
+                let values = given.get_raw(id).into_iter().flatten();
+                all.extend(match argument.get_action() {
+                    ArgAction::SetTrue => vec![name.into()],
+                    _ => values.map(|value| joined(&name, value)).collect(),
+                });
+            }
+        }
+        let matches = command.try_get_matches_from(all);
+        let read = matches.and_then(|matches| ServeArguments::from_arg_matches(&matches));
+        *self = read.map_err(|error| {
+            Error::misuse(format!("{}: {}", path.display(), without_advice(&error)))
+        })?;
+        Ok(())
+    }
+
+    fn alone() -> Command {
+        ServeArguments::augment_args(Command::new("serve").no_binary_name(true))
+    }
+}
+
+/// Reads the table `[serve]`: each option with what the command line would have.
+///
+/// # Errors
+/// [`Error::Misuse`] with the place of an option that is none, or of a wrong value.
+pub(super) fn read_options(config: &Config) -> Result<Vec<(String, Vec<OsString>)>> {
+    let command = ServeArguments::alone();
+    let read = |option: &ServeOption| {
+        let wrong = |text: String| Error::misuse(format!("{}: {text}", option.place));
+        let name = option.name.as_str();
+        let mut known = command.get_arguments();
+        let argument = known.find(|one| one.get_id() == name && name != "config");
+        let argument = argument.ok_or_else(|| {
+            wrong(format!(
+                "serve has no option `{name}`; `hookbox serve --help` shows what there is"
+            ))
+        })?;
+        let values = written(argument, option);
+        match command.clone().try_get_matches_from(&values) {
+            // What needs another option is known only together with that.
+            Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+                Err(wrong(without_advice(&error)))
+            }
+            _ => Ok((option.name.clone(), values)),
+        }
+    };
+    config.serve.iter().map(read).collect()
+}
+
+fn long_name(id: &str) -> String {
+    format!("--{}", id.replace('_', "-"))
+}
+
+fn joined(name: &str, value: impl AsRef<OsStr>) -> OsString {
+    let mut text = OsString::from(format!("{name}="));
+    text.push(value);
+    text
+}
+
+/// An option of the file as the command line has it. Its paths are relative to the file.
+fn written(argument: &Arg, option: &ServeOption) -> Vec<OsString> {
+    let name = long_name(&option.name);
+    let folder = option.place.file.parent().unwrap_or(Path::new(""));
+    let is_flag = matches!(argument.get_action(), ArgAction::SetTrue);
+    match option.values.as_slice() {
+        [on] if is_flag && on == "true" => vec![name.into()],
+        [off] if is_flag && off == "false" => Vec::new(),
+        values => {
+            let value = |value: &String| match (option.name.as_str(), value.split_once('=')) {
+                ("token_file" | "read_token_file", _) => folder.join(value).into_os_string(),
+                ("heal", Some((kind, file))) => joined(kind, folder.join(file)),
+                _ => value.into(),
+            };
+            values.iter().map(|one| joined(&name, value(one))).collect()
+        }
+    }
+}
+
+/// What clap says of an error, without its advice.
+fn without_advice(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.map(str::trim).collect();
+    lines.join(" ").trim_start_matches("error: ").to_owned()
+}
+
 /// Reads a token from a file, without one newline at its end.
 fn read_token(path: Option<&Path>) -> Result<Option<Secret>> {
     /// A shorter token can be guessed.
@@ -160,6 +274,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 every: arguments.heal_every,
             },
             alert_command: arguments.alert_command.clone(),
+            config: arguments.config.clone(),
             text_index: arguments.text_index,
             retention: Retention {
                 delivered: arguments.keep_delivered,

@@ -44,13 +44,14 @@ macro_rules! tables {
 tables! {
     OfNewEndpoint: &ENDPOINT_SETTINGS, &["url", "template"];
     OfEndpoint: &ENDPOINT_SETTINGS, &["template"];
-    OfSource: &SOURCE_SETTINGS, &[];
+    OfSource: &SOURCE_SETTINGS, &["path_token"];
     OfNewAlert: &ALERT_SETTINGS, &["to"];
     OfAlert: &ALERT_SETTINGS, &[];
     OfSignature: &SIGNATURE_SETTINGS, &[];
     OfSecret: &SECRET_SETTING, &[];
     OfBodies: Listing::Bodies.conditions(), &[];
     OfDeliveries: Listing::Deliveries.conditions(), &[];
+    OfPending: Listing::Pending.conditions(), &[];
     OfFeed: Listing::Feed.conditions(), &[];
     OfReplay: Listing::Replay.conditions(), &[];
 }

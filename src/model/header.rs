@@ -58,6 +58,38 @@ pub fn holds_secret(name: &str) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
+/// Whether a producer's header is passed on to who gets the event.
+///
+/// Event headers (`X-Gogs-Event` and similar) are. Signatures and tokens are not: they belong to the
+/// producer, and the signature is made anew. Headers about the producer's own connection are not passed on
+/// either.
+pub fn is_passed_on(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    // Without the encoding nobody can read the bytes. CloudEvents (HTTP binding, section 3.1) and W3C Trace
+    // Context and Baggage say what the event is and which trace it belongs to.
+    if matches!(
+        name.as_str(),
+        "content-encoding" | "traceparent" | "tracestate" | "baggage"
+    ) || name.starts_with("ce-")
+    {
+        return true;
+    }
+    let Some(rest) = name.strip_prefix("x-") else {
+        return false;
+    };
+    let of_connection = rest.starts_with("forwarded")
+        || rest.starts_with("real-ip")
+        || rest.starts_with("request-")
+        || rest.starts_with("amzn-")
+        || rest.starts_with("envoy-");
+    let made_anew = rest.contains("signature")
+        || rest.contains("hmac")
+        || rest.ends_with("-sig")
+        || rest.contains("timestamp")
+        || rest.starts_with("hookbox-");
+    !of_connection && !made_anew && !holds_secret(&name)
+}
+
 /// The text shown instead of a hidden value.
 pub const HIDDEN: &str = "[hidden]";
 

@@ -5,6 +5,7 @@
 //! stop. This module must hold no logic of its own.
 
 mod alert_worker;
+mod config_worker;
 mod embedded;
 mod heal_worker;
 mod index_worker;
@@ -13,6 +14,7 @@ mod worker;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
@@ -57,6 +59,8 @@ pub struct Parts {
     pub retention: Retention,
     /// A command that gets every message of an alert, as JSON on its standard input.
     pub alert_command: Option<String>,
+    /// The configuration file that is applied at the start, and whenever it changes.
+    pub config: Option<PathBuf>,
     /// Whether a full-text index is kept beside the file, for searches in bodies. Without, one that is there
     /// is removed.
     pub text_index: bool,
@@ -99,6 +103,7 @@ pub struct Service {
     alert_worker: Worker,
     index_worker: Option<Worker>,
     heal_worker: Option<Worker>,
+    config_worker: Option<Worker>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
     status: Option<StatusServer>,
@@ -138,6 +143,15 @@ impl Service {
         store.set_aside_what_ended_it(clock.now());
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;
+        let config_worker = match &parts.config {
+            None => None,
+            Some(path) => {
+                // Nothing is taken in or sent by settings that were replaced while it was stopped.
+                let files = config_worker::apply(&store, clock.as_ref(), path)?;
+                let (store, clock) = (store.clone(), clock.clone());
+                Some(config_worker::start(store, clock, path.clone(), files)?)
+            }
+        };
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
@@ -183,6 +197,7 @@ impl Service {
             alert_worker,
             index_worker,
             heal_worker,
+            config_worker,
             scheduler,
             replayer,
             status,
@@ -232,7 +247,8 @@ impl Service {
             retention_worker.stop();
         }
         self.alert_worker.stop();
-        for worker in self.index_worker.into_iter().chain(self.heal_worker) {
+        let workers = [self.config_worker, self.index_worker, self.heal_worker];
+        for worker in workers.into_iter().flatten() {
             worker.stop();
         }
         self.replayer.stop();

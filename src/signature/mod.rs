@@ -14,6 +14,7 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
+pub mod bundle;
 pub mod digest;
 pub mod dingtalk;
 pub mod feishu;
@@ -27,7 +28,7 @@ mod secret;
 pub mod standard;
 pub mod token;
 
-pub use secret::{OldSecret, Secret};
+pub use secret::{OldSecret, Secret, text_as_meant};
 
 /// How requests to an endpoint are signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

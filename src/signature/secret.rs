@@ -37,6 +37,32 @@ impl Secret {
     }
 }
 
+/// Returns a text that came from a file as it was meant.
+///
+/// Editors and `echo` add a newline at the end, and some editors add a byte order mark at the beginning;
+/// neither is part of it. Spaces may be part of it.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is in UTF-16.
+pub fn text_as_meant(mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+    const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(Error::misuse(
+            "the secret is written in UTF-16, as PowerShell's > does; save it as UTF-8",
+        ));
+    }
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    if bytes.ends_with(b"\n") {
+        bytes.pop();
+        if bytes.ends_with(b"\r") {
+            bytes.pop();
+        }
+    }
+    Ok(bytes)
+}
+
 /// A secret that was replaced.
 #[derive(Debug, Clone)]
 pub struct OldSecret {

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::deadline::until_deadline;
 use super::page::Chosen;
-use super::replaying::{field, read_chosen, read_filtered, read_named};
+use super::replaying::{field, read_chosen, read_filtered, read_named, read_pending};
 use super::reply::Reply;
 use super::state::AppState;
 use crate::error::{Error, Result};
 use crate::model::alert::NewAlert;
 use crate::model::endpoint::{NewEndpoint, hold_reason};
+use crate::model::id::DeliveryId;
 use crate::model::name::check_name;
 use crate::model::replay::ReplayTransition;
 use crate::model::settings::{alert_change, endpoint_change, of_setting, source_change};
@@ -47,6 +48,22 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             let made = store.replay(vec![id], ReplayOptions::default(), now)?;
             let shown = made.first().copied().unwrap_or(id);
             format!("/deliveries/{}", box_id.delivery(shown))
+        }
+        ["deliveries", "cancel"] => {
+            let (chosen, selection) = read_pending(store, form, now)?;
+            let up_to = field("up_to").parse().ok().map(DeliveryId);
+            let go_on = until_deadline(app.clock.as_ref());
+            let done = store.cancel_pending(&selection, up_to, now, go_on)?;
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(chosen)
+                .finish();
+            if !done.is_whole {
+                // Time ran out: the rest is shown, to be cancelled too.
+                return Ok(Reply::see_other(format!("/deliveries/cancel?{query}")));
+            }
+            return Ok(Reply::see_other(format!(
+                "/deliveries?state=cancelled&{query}&done=cancel"
+            )));
         }
         ["deliveries", id, "cancel"] => {
             let id = box_id.parse_delivery(id)?;
@@ -132,7 +149,7 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
     let action = match parts.as_slice() {
         ["replays"] => "start",
         ["replays", _, "resume"] => "go-on",
-        [_] => "add",
+        [_] | ["endpoints", _, "copy"] => "add",
         [.., action] => action,
         [] => "",
     };
@@ -220,6 +237,12 @@ fn endpoint<'f>(
         "set" => {
             let change = endpoint_change(&some_given(form)?)?;
             store.set_endpoint(name, move |endpoint| change.make(endpoint), now)?;
+        }
+        "copy" => {
+            let change = endpoint_change(&given(form, &["name"]))?;
+            let made = new_name(form)?;
+            store.copy_endpoint(name, made, |copy| change.make(copy), now)?;
+            return Ok(format!("/endpoints/{made}"));
         }
         "rotate-secret" => {
             let (secret, overlap) = new_secret(form)?;

@@ -47,6 +47,21 @@ pub(super) fn read_chosen(store: &Store, fields: &Fields, now: Timestamp) -> Res
     Ok(Chosen::Filtered(kind, selection))
 }
 
+/// Returns the conditions that choose pending deliveries, and what they mean.
+pub(super) fn read_pending(
+    store: &Store,
+    fields: &Fields,
+    now: Timestamp,
+) -> Result<(Vec<(String, String)>, Selection)> {
+    let conditions = fields.iter().filter(|(name, value)| {
+        // A list has the state as well, which is that of all that can be cancelled.
+        Listing::Deliveries.knows(name) && name != "state" && !value.trim().is_empty()
+    });
+    let conditions: Vec<(String, String)> = conditions.cloned().collect();
+    let selection = Selection::read(Listing::Pending, &conditions, store.box_id(), now)?;
+    Ok((conditions, selection))
+}
+
 /// Reads how the deliveries of a filter are to be replayed.
 pub(super) fn read_filtered(
     kind: ReplayKind,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::body::{shown, shown_body};
 use super::deadline::{side, until_deadline};
 use super::page::{self, Chosen, FoundEvent, Judged, PageContext, Returned};
-use super::replaying::{read_chosen, read_filtered, read_named};
+use super::replaying::{read_chosen, read_filtered, read_named, read_pending};
 use super::reply::{Reply, status_of};
 use super::sent::{curl, request_of};
 use super::state::AppState;
@@ -56,6 +56,15 @@ pub(super) fn get(
             page::overview(context, &view)
         }
         ["deliveries"] => return deliveries(app, context, query),
+        ["deliveries", "cancel"] => {
+            let query: Vec<_> = form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect();
+            let (chosen, selection) = read_pending(store, &query, context.now)?;
+            let go_on = until_deadline(app.clock.as_ref());
+            let found = store.find_pending(&selection, None, go_on)?;
+            page::cancelling(context, &chosen, &found)
+        }
         ["deliveries", id] => delivery(app, context, id, false)?,
         // Where the form of that name is.
         ["deliveries", id, "curl"] => {

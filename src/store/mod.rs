@@ -58,9 +58,10 @@ pub use intake::outbox::enqueue_async;
 pub use intake::outbox::{Taken, enqueue};
 pub use intake::rejected::SourceRejections;
 pub use replay::{
-    Original, Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX, ReplayOptions, Step,
-    Stopped,
+    Original, PendingFound, Preview, PreviewOfEndpoint, REPLAY_BATCH, REPLAY_PENDING_MAX,
+    ReplayOptions, Step, Stopped,
 };
+pub use setup::apply::{Setup, SetupError};
 pub use upkeep::doctor::{Health, OpenTo};
 pub(crate) use upkeep::index::IndexWork;
 pub use upkeep::prune::{Before, Pruned};

@@ -4,11 +4,13 @@
 use std::path::{Path, PathBuf};
 
 /// What each part may import, besides itself, `error`, `time` and `caught`.
-const MAY_IMPORT: [(&str, &[&str]); 13] = [
+const MAY_IMPORT: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
             "service",
+            "bundle",
+            "config",
             "inbound",
             "outbound",
             "status",
@@ -20,6 +22,7 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
     (
         "service",
         &[
+            "config",
             "inbound",
             "outbound",
             "status",
@@ -28,6 +31,8 @@ const MAY_IMPORT: [(&str, &[&str]); 13] = [
             "signature",
         ],
     ),
+    ("bundle", &["store", "model", "signature"]),
+    ("config", &["store", "model", "signature"]),
     ("inbound", &["store", "model", "signature"]),
     ("outbound", &["store", "model", "signature"]),
     ("status", &["store", "model", "signature"]),

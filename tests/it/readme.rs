@@ -226,6 +226,10 @@ fn every_block_is_what_it_says() {
                     let read = serde_json::from_str::<serde_json::Value>(&text);
                     assert!(read.is_ok(), "{page}: {text}{read:?}");
                 }
+                "toml" => {
+                    let read = toml::de::DeTable::parse(&text);
+                    assert!(read.is_ok(), "{page}: {text}{read:?}");
+                }
                 "ini" => {
                     let is_setting =
                         |line: &str| line.starts_with('[') || line.split_once(" = ").is_some();

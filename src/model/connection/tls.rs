@@ -15,6 +15,11 @@ use crate::signature::Secret;
 pub struct Authorities(pub(super) String);
 
 impl Authorities {
+    /// The text that they were read from.
+    pub fn pem(&self) -> &str {
+        &self.0
+    }
+
     /// The certificates.
     pub fn certificates(&self) -> Vec<CertificateDer<'static>> {
         certificates(self.0.as_bytes())

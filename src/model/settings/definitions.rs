@@ -190,9 +190,11 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
 /// The settings of a source.
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
-pub const SOURCE_SETTINGS: [Setting; 15] = [
+pub const SOURCE_SETTINGS: [Setting; 16] = [
     row(Secret, MAIN, "secret", "SECRET", "",
         "What requests must be signed with").secret(),
+    row(Secret, MAIN, "path_token", "TOKEN", "",
+        "A text that the path must end with: /in/NAME/TOKEN, of 16 to 128 letters, digits or - . _ ~. For senders that sign nothing, or not the body").secret(),
     row(Text, MAIN, "tolerance", "SPAN|none", "1h for gitee, 5m for standard and gitlab",
         "How far the signed time of a request may be from now, or none to take any"),
     row(Choice(&["ignore", "replay"]), MAIN, "on_repeat", "ignore|replay", "replay for gogs, github and gitlab, ignore for others",

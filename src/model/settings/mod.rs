@@ -2,7 +2,8 @@
 //! same table.
 //!
 //! A change is a list of (name, text) pairs; an empty text restores the default. `definitions` has the
-//! table, for help and OpenAPI; `parse_endpoint`, `parse_source` and `parse_alert` parse the texts. `selection` has the
+//! table, for help and OpenAPI; `parse_endpoint`, `parse_source` and `parse_alert` parse the texts, `written`
+//! writes them. `selection` has the
 //! conditions of lists and replays, which are given in the same way.
 
 mod definitions;
@@ -10,6 +11,7 @@ mod parse_alert;
 mod parse_endpoint;
 mod parse_source;
 mod selection;
+mod written;
 
 use std::str::FromStr;
 
@@ -25,6 +27,7 @@ pub use parse_alert::alert_change;
 pub use parse_endpoint::endpoint_change;
 pub use parse_source::source_change;
 pub use selection::{Listing, Selection};
+pub use written::{Written, written_alert, written_endpoint, written_source};
 
 /// Settings by name, each with its text.
 pub type Pairs = [(String, String)];

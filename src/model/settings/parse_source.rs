@@ -32,12 +32,29 @@ pub fn source_change(pairs: &Pairs) -> Result<Change<NewSource>> {
     Ok(change)
 }
 
+/// Parses a path's token: text that stands in a path as it is (RFC 3986, section 2.3).
+fn path_token(text: &str) -> Result<Secret> {
+    /// A shorter one can be guessed.
+    const LEAST: usize = 16;
+    const MOST: usize = 128;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !(LEAST..=MOST).contains(&text.len()) || !text.bytes().all(is_plain) {
+        return Err(Error::misuse(format!(
+            "a path's token is {LEAST} to {MOST} letters, digits or - . _ ~; make one with: openssl rand -hex 16"
+        )));
+    }
+    Secret::new(text)
+}
+
 fn set_one(to: &mut Change<NewSource>, name: &str, value: &str) -> Result<()> {
     match name {
         "secret" => to.put(
             some(value).map(Secret::new).transpose()?,
             |source, secret| source.secret = secret,
         ),
+        "path_token" => to.put(some(value).map(path_token).transpose()?, |source, token| {
+            source.path_token = token
+        }),
         "tolerance" => to.put(
             optional(value)?.unwrap_or(Tolerance::Default),
             |source, tolerance| source.tolerance = tolerance,

@@ -54,6 +54,8 @@ pub enum Listing {
     Bodies,
     /// Deliveries.
     Deliveries,
+    /// Pending deliveries that are to be cancelled.
+    Pending,
     /// Outages.
     Outages,
     /// The feed.
@@ -101,6 +103,7 @@ impl Listing {
             Listing::Deliveries => &[
                 STATE, SUPERSEDED, REPLAY, ENDPOINT, SOURCE, TYPE, EVENT, SINCE, UNTIL,
             ],
+            Listing::Pending => &[REPLAY, ENDPOINT, SOURCE, TYPE, EVENT, SINCE, UNTIL],
             Listing::Outages => &[ENDPOINT],
             Listing::Feed => &[ENDPOINT, SOURCE],
             Listing::Replay => &[STATE, ENDPOINT, SOURCE, TYPE, SINCE, UNTIL, TEXT],
@@ -122,7 +125,7 @@ impl Listing {
             Listing::Deliveries => "deliveries cannot be listed",
             Listing::Outages => "outages cannot be listed",
             Listing::Feed => "what happens cannot be listed",
-            Listing::Replay => "deliveries cannot be chosen",
+            Listing::Replay | Listing::Pending => "deliveries cannot be chosen",
         };
         let known = self.conditions().iter().map(|condition| condition.name);
         let names = known.collect::<Vec<&str>>().join(", ");
@@ -136,7 +139,8 @@ impl Listing {
 
 impl Selection {
     /// Parses conditions: each by its name, and `cursor`, which names the last row of the previous page.
-    /// White space around a text is left out; an empty text counts as not given, but for a replay.
+    /// White space around a text is left out; an empty text counts as not given, but for a replay or a
+    /// cancellation, which must not take more than was meant.
     ///
     /// # Errors
     /// [`Error::Misuse`] when there is no such condition or a text cannot be parsed.
@@ -149,10 +153,12 @@ impl Selection {
         let mut selection = Selection::default();
         for (name, value) in pairs {
             let value = value.trim();
-            if value.is_empty() && listing != Listing::Replay {
+            if value.is_empty() && !matches!(listing, Listing::Replay | Listing::Pending) {
                 continue;
             }
-            if name != "cursor" || matches!(listing, Listing::Feed | Listing::Replay) {
+            if name != "cursor"
+                || matches!(listing, Listing::Feed | Listing::Replay | Listing::Pending)
+            {
                 listing.check(name)?;
             }
             match name.as_str() {
@@ -231,7 +237,12 @@ impl Selection {
     ///
     /// # Errors
     /// As for [`Selection::read`]; [`Error::Misuse`] also when one is no text.
-    pub fn from_json(object: &Value, box_id: &BoxId, now: Timestamp) -> Result<Selection> {
+    pub fn from_json(
+        listing: Listing,
+        object: &Value,
+        box_id: &BoxId,
+        now: Timestamp,
+    ) -> Result<Selection> {
         let fields = object.as_object().into_iter().flatten();
         let pairs = fields.map(|(name, value)| {
             let text = value.as_str();
@@ -240,7 +251,7 @@ impl Selection {
             Ok((name.clone(), text.to_owned()))
         });
         let pairs = pairs.collect::<Result<Vec<(String, String)>>>()?;
-        Selection::read(Listing::Replay, &pairs, box_id, now)
+        Selection::read(listing, &pairs, box_id, now)
     }
 }
 
@@ -283,7 +294,8 @@ mod tests {
             ..Selection::default()
         };
         let box_id = BoxId::new("0123456789".to_owned());
-        let again = |object: &Value| Selection::from_json(object, &box_id, Timestamp(0));
+        let again =
+            |object: &Value| Selection::from_json(Listing::Replay, object, &box_id, Timestamp(0));
         assert_eq!(again(&selection.json()).unwrap(), selection);
         let none = Selection::default();
         assert_eq!(again(&none.json()).unwrap(), none);

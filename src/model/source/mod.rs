@@ -99,10 +99,7 @@ impl Source {
 
     /// The name of the kind, or of the preset.
     pub fn kind_name(&self) -> &'static str {
-        match self.generic.preset {
-            Some(preset) => preset.name(),
-            None => self.kind.name(),
-        }
+        SenderKind::of(self.kind, self.generic.preset).name()
     }
 
     /// Whether the signature covers the body, so that a change on the way is detected.
@@ -219,6 +216,11 @@ impl NewSource {
                 ..NewSource::new(name, SourceKind::Generic)
             },
         }
+    }
+
+    /// What it is for, as `--kind` names it.
+    pub fn sender(&self) -> SenderKind {
+        SenderKind::of(self.kind, self.generic.preset)
     }
 
     /// Checks that the values fit together.

@@ -102,6 +102,19 @@ pub enum SenderKind {
 }
 
 impl SenderKind {
+    /// That of a source: its preset, where it has one.
+    pub(crate) fn of(kind: SourceKind, preset: Option<Preset>) -> SenderKind {
+        preset.map_or(SenderKind::Kind(kind), SenderKind::Preset)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SenderKind::Kind(kind) => kind.name(),
+            SenderKind::Preset(preset) => preset.name(),
+        }
+    }
+
     /// All names of kinds and presets.
     pub fn names() -> Vec<&'static str> {
         let kinds = SourceKind::ALL.into_iter().map(SourceKind::name);

@@ -61,6 +61,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
         run: set,
     },
     Operation {
+        method: "POST",
+        path: "/endpoints/{name}/copy",
+        id: "copyEndpoint",
+        help: "Add an endpoint like this one, with its secrets; what is named differs",
+        query: &[],
+        input: Input::Settings(&["name"], &ENDPOINT_SETTINGS),
+        output: Output::One(Schema::Endpoint),
+        status: 201,
+        run: |call| {
+            let name = call.required("name")?;
+            let change = endpoint_change(&call.settings(&["name"])?)?;
+            call.store
+                .copy_endpoint(call.part(0), name, |copy| change.make(copy), call.now)?;
+            show(call, name)
+        },
+    },
+    Operation {
         method: "DELETE",
         path: "/endpoints/{name}",
         id: "removeEndpoint",

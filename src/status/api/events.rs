@@ -9,7 +9,8 @@ use super::{Call, Input, Operation, Output, page, page_of};
 use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
-use crate::model::settings::Listing;
+use crate::model::id::DeliveryId;
+use crate::model::settings::{Listing, Selection};
 use crate::status::deadline::{side, until_deadline};
 use crate::store::OutageRecord;
 
@@ -20,6 +21,12 @@ const NEW_EVENT: &[Field] = &[
     Field("source", Kind::Text, true),
     Field("key", Kind::Text, true),
     Field("content_type", Kind::Text, true),
+];
+
+const CANCEL: &[Field] = &[
+    Field("filter", Kind::Object, false),
+    Field("up_to", Kind::Integer, true),
+    Field("dry_run", Kind::Flag, true),
 ];
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -105,6 +112,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
             let id = call.box_id().parse_delivery(call.part(0))?;
             Ok(call.store.delivery(id)?.json(call.box_id(), call.now))
         },
+    },
+    Operation {
+        method: "POST",
+        path: "/deliveries/cancel",
+        id: "cancelDeliveries",
+        help: "Call off the pending deliveries that a filter (endpoint, source, type, event, replay, since, until) means, those up to `up_to` alone if it is given. With dry_run it says how many. Where `whole` is false, time ran out: ask again",
+        query: &[],
+        input: Input::Fields(CANCEL, 1),
+        output: Output::One(Schema::Cancelled),
+        status: 200,
+        run: cancel,
     },
     Operation {
         method: "POST",
@@ -259,4 +277,20 @@ fn list_deliveries(call: &Call<'_>) -> Result<Value> {
         .iter()
         .map(|delivery| delivery.json(box_id, call.now));
     Ok(page(items.collect(), next))
+}
+
+fn cancel(call: &Call<'_>) -> Result<Value> {
+    let filter = call.body.get("filter").filter(|filter| filter.is_object());
+    let filter = filter.ok_or_else(|| Error::misuse("filter is an object"))?;
+    let selection = Selection::from_json(Listing::Pending, filter, call.box_id(), call.now)?;
+    let up_to = call.number("up_to")?.map(DeliveryId);
+    let go_on = until_deadline(call.clock);
+    let is_dry = call.flag("dry_run")?;
+    let found = match is_dry {
+        true => call.store.find_pending(&selection, up_to, go_on)?,
+        false => call
+            .store
+            .cancel_pending(&selection, up_to, call.now, go_on)?,
+    };
+    Ok(found.json(is_dry))
 }

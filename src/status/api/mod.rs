@@ -238,6 +238,17 @@ impl Call<'_> {
         }
     }
 
+    fn number(&self, name: &str) -> Result<Option<i64>> {
+        match self.body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let number = value.as_i64();
+                let number = number.ok_or_else(|| Error::misuse(format!("{name} is a number")))?;
+                Ok(Some(number))
+            }
+        }
+    }
+
     /// Returns the new secret, and how long the old secret is still valid.
     fn new_secret(&self) -> Result<(Secret, Duration)> {
         let secret = Secret::new(self.required("secret")?)?;

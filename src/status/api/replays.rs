@@ -6,7 +6,7 @@ use super::schema::{Field, Kind, Schema};
 use super::{CURSOR, Call, Input, LIMIT, Operation, Output, page};
 use crate::error::{Error, Result};
 use crate::model::replay::{NewReplay, ReplayKind, ReplayTransition, Target};
-use crate::model::settings::Selection;
+use crate::model::settings::{Listing, Selection};
 use crate::status::deadline::until_deadline;
 use crate::store::{Original, ReplayOptions};
 
@@ -151,17 +151,11 @@ fn replay(call: &Call<'_>) -> Result<Value> {
             }
             let asked = NewReplay {
                 kind,
-                selection: Selection::from_json(filter, call.box_id(), call.now)?,
+                selection: Selection::from_json(Listing::Replay, filter, call.box_id(), call.now)?,
                 to,
                 has_new_ids: call.flag("new_id")?,
                 rate: call.text("rate")?.map(str::parse).transpose()?,
-                up_to: match call.body.get("up_to") {
-                    None | Some(Value::Null) => None,
-                    Some(number) => {
-                        let number = number.as_i64();
-                        Some(number.ok_or_else(|| Error::misuse("up_to is a number"))?)
-                    }
-                },
+                up_to: call.number("up_to")?,
                 asked_by: call.who.clone(),
             };
             bulk(call, asked, is_dry)

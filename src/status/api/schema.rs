@@ -24,6 +24,7 @@ pub(in crate::status) enum Schema {
     Alert,
     Replay,
     Replayed,
+    Cancelled,
 }
 
 /// The type of a field.
@@ -254,6 +255,13 @@ impl Schema {
             ],
             // A replay that was started, deliveries that were created, or a preview.
             Schema::Replayed => &[Field("deliveries", Integer, SET)],
+            Schema::Cancelled => &[
+                Field("deliveries", Integer, SET),
+                Field("endpoints", Objects, SET),
+                Field("whole", Flag, SET),
+                Field("up_to", Integer, OPEN),
+                Field("dry_run", Flag, SET),
+            ],
         }
     }
 

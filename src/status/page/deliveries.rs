@@ -5,13 +5,13 @@ use std::sync::Arc;
 use maud::{Markup, html};
 
 use super::context::PageContext;
-use super::fields::{choice, same};
+use super::fields::{choice, form, same};
 use super::frame::frame;
-use super::parts::{asked, delivery_table, looked_back, with_place};
+use super::parts::{asked, delivery_table, looked_back, table, with_place};
 use super::spans::{moments, spans};
 use crate::model::delivery::{DeliveryRecord, State};
 use crate::model::settings::Listing;
-use crate::store::Directory;
+use crate::store::{Directory, PendingFound};
 use crate::time::Timestamp;
 
 pub(in crate::status) struct DeliveriesView<'a> {
@@ -75,6 +75,9 @@ fn actions(context: &PageContext<'_>, query: &str) -> Markup {
             @if can_be_chosen(query) {
                 a.button href={ "/replays/new?" (with_place(query, "cursor", None)) } { (t.replay_matching) }
             }
+            @if can_be_cancelled(query) {
+                a.button.quiet href={ "/deliveries/cancel?" (with_place(query, "cursor", None)) } { (t.cancel_matching) }
+            }
         }
     }
 }
@@ -127,4 +130,54 @@ fn can_be_chosen(query: &str) -> bool {
             "cursor" => true,
             name => value.is_empty() || Listing::Replay.knows(name),
         })
+}
+
+/// Whether this filter can choose deliveries to be cancelled: it asks for pending ones, and for more than that.
+fn can_be_cancelled(query: &str) -> bool {
+    let fields = || form_urlencoded::parse(query.as_bytes()).filter(|(_, value)| !value.is_empty());
+    let is_state = |name: &str, value: &str| name == "state" && value == State::Pending.name();
+    fields().any(|(name, value)| is_state(&name, &value))
+        && fields().any(|(name, _)| Listing::Pending.knows(&name))
+        && fields().all(|(name, value)| {
+            is_state(&name, &value) || name == "cursor" || Listing::Pending.knows(&name)
+        })
+}
+
+/// Shows what would be cancelled, and the button that does it.
+pub(in crate::status) fn cancelling(
+    context: &PageContext<'_>,
+    chosen: &[(String, String)],
+    found: &PendingFound,
+) -> String {
+    let t = &context.texts.deliveries;
+    let rows = html! {
+        @for (name, count) in &found.endpoints {
+            tr {
+                td data-label=(t.endpoint) { a href={ "/endpoints/" (name) } { (name) } }
+                td data-label=(t.pending) { (count) }
+            }
+        }
+    };
+    let told = if found.is_whole {
+        t.would_cancel
+    } else {
+        t.would_cancel_at_least
+    };
+    let main = html! {
+        h1 { (t.cancel_title) }
+        @if found.deliveries == 0 {
+            p.empty { (t.no_match) }
+        } @else {
+            p { (context.fill(told, &[("count", &found.deliveries)])) }
+            (table(&[t.endpoint, t.pending], &rows))
+            p.dim { (t.cancelled_can_be_replayed) }
+            @let fields = html! {
+                @for (name, value) in chosen { input type="hidden" name=(name) value=(value); }
+                @if let Some(id) = found.up_to { input type="hidden" name="up_to" value=(id.0); }
+                button type="submit" { (t.cancel_them) }
+            };
+            (form(context, "/deliveries/cancel", &fields))
+        }
+    };
+    frame(context, t.cancel_title, "/deliveries", &main)
 }

@@ -82,6 +82,7 @@ pub(in crate::status) fn endpoint(context: &PageContext<'_>, view: &EndpointView
         (set_to(context, report))
         @if context.may_change {
             (make_up(context, report))
+            (copying(context, report))
             (changes(context, report))
         }
     };
@@ -297,6 +298,27 @@ fn make_up(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
                     button.quiet type="submit" { (t.look) }
                 }
             }
+        }
+    }
+}
+
+/// Makes the form that adds an endpoint like this one.
+fn copying(context: &PageContext<'_>, report: &EndpointReport) -> Markup {
+    let t = &context.texts.endpoints;
+    let action = format!("/endpoints/{}/copy", report.endpoint.set.name);
+    let fields = html! {
+        p { (t.copy_told) }
+        (fields::name(context, &action, &format!("{}-2", report.endpoint.set.name)))
+        label {
+            span { "URL" }
+            input name="url" placeholder=(report.endpoint.set.shown_url()) autocomplete="off" value=[context.typed(&action, "url")];
+        }
+        button.quiet type="submit" { (t.add) }
+    };
+    html! {
+        details.change open[context.is_returned(&action)] {
+            summary { (t.copy) }
+            (fields::form(context, &action, &fields))
         }
     }
 }

@@ -30,7 +30,7 @@ mod verdict;
 pub(super) use alerts::alerts;
 pub(super) use attempt::difference;
 pub(super) use context::{PageContext, Returned};
-pub(super) use deliveries::{DeliveriesView, deliveries};
+pub(super) use deliveries::{DeliveriesView, cancelling, deliveries};
 pub(super) use delivery::{DeliveryView, delivery};
 pub(super) use endpoint::{EndpointView, endpoint, endpoints};
 pub(super) use event::{EventView, event};

@@ -130,11 +130,10 @@ fn held(
     let text = |value: &Value| Some(Held::Text(value.as_str().unwrap_or_default().to_owned()));
     let rules = &report.source.generic.signature;
     let is_generic = report.source.kind == SourceKind::Generic;
+    let is_kept = || Held::Kept(context.texts.words.is_kept.to_owned());
     match setting {
-        "secret" => {
-            let is_kept = || Held::Kept(context.texts.words.is_kept.to_owned());
-            report.source.secret.is_some().then(is_kept)
-        }
+        "secret" => report.source.secret.is_some().then(is_kept),
+        "path_token" => report.source.path_token.is_some().then(is_kept),
         "tolerance" | "on_repeat" => text(&shown[setting]),
         "signature_header" if is_generic => Some(Held::Text(rules.header.to_string())),
         "signature_algorithm" if is_generic => Some(Held::Text(rules.algorithm.to_string())),

@@ -1,6 +1,7 @@
 //! The way out: which deliveries are due, the result of each attempt, and what the scheduler must
 //! keep over a restart.
 
+mod arrived;
 pub(crate) mod clock_shift;
 pub(crate) mod due;
 pub(crate) mod endpoint_state;

@@ -7,7 +7,7 @@ use crate::model::id::{BoxId, DeliveryId, EndpointId, ReplayId};
 use crate::model::replay::{
     NewReplay, ReplayRecord, ReplayState, ReplayTransition, Target, next_replay_state,
 };
-use crate::model::settings::Selection;
+use crate::model::settings::{Listing, Selection};
 use crate::store::drain::expire::{Settlement, settle};
 use crate::store::engine::Store;
 use crate::store::engine::conn::{Row, params, unreadable};
@@ -237,7 +237,7 @@ fn read_record(row: &Row<'_>, box_id: &BoxId) -> Result<ReplayRecord> {
     let filter: String = row.get("filter")?;
     let filter =
         serde_json::from_str(&filter).map_err(|error| unreadable("filter", error.into()))?;
-    let selection = Selection::from_json(&filter, box_id, Timestamp(0))
+    let selection = Selection::from_json(Listing::Replay, &filter, box_id, Timestamp(0))
         .map_err(|error| unreadable("filter", error.into()))?;
     Ok(ReplayRecord {
         id: row.get("id")?,

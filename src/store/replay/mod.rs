@@ -5,18 +5,20 @@
 //! and `make` creates the new deliveries while a process serves the file.
 
 mod bulk;
+mod cancel;
 mod make;
 mod preview;
 mod search;
 
 use std::collections::{BTreeSet, HashSet};
 
+pub use cancel::PendingFound;
 pub use make::{REPLAY_BATCH, REPLAY_PENDING_MAX, Step};
 pub use preview::{Preview, PreviewOfEndpoint, Stopped};
 
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
-use crate::model::delivery::{State, Transition, next_state};
+use crate::model::delivery::State;
 use crate::model::event::{BODY_BYTES_MAX, NewEvent};
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, SourceId};
 use crate::model::replay::Target;
@@ -209,15 +211,6 @@ impl Store {
         }
     }
 
-    /// Cancels a pending delivery. A request that is on the wire is not stopped.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when it does not exist; [`Error::Misuse`] when it is settled already.
-    pub fn cancel(&self, delivery: DeliveryId, now: Timestamp) -> Result<()> {
-        let box_id = self.box_id().clone();
-        self.write(move |tx| cancel_one(tx, &box_id, delivery, now))
-    }
-
     /// A copy of the one event that is named, with another body.
     fn edit(&self, named: &BTreeSet<Original>, body: Vec<u8>) -> Result<Edited> {
         if body.len() > BODY_BYTES_MAX {
@@ -340,37 +333,6 @@ fn pending_already(box_id: &BoxId, asked: Option<DeliveryId>, pending: DeliveryI
     Error::misuse(format!(
         "{what} and will be sent by itself; to send it anew, cancel it first: hookbox delivery cancel {outer}"
     ))
-}
-
-fn cancel_one(tx: &mut Tx<'_>, box_id: &BoxId, id: DeliveryId, now: Timestamp) -> Result<()> {
-    let held = read_held(tx, box_id, id)?;
-    let change = Transition::Cancel {
-        reason: "cancelled by hand".to_owned(),
-    };
-    let (Some(to), Transition::Cancel { reason }) = (next_state(held.state, &change), &change)
-    else {
-        return Err(Error::misuse(format!(
-            "{} is {} already; only a pending delivery can be cancelled",
-            box_id.delivery(id),
-            held.state
-        )));
-    };
-    tx.conn.change_one(
-        "update hookbox_delivery
-         set state = :to, due_ms = null, settled_ms = :now, reason = :reason
-         where id = :id and state = :from",
-        params! {
-            ":to": to,
-            ":now": now,
-            ":reason": reason,
-            ":id": id,
-            ":from": held.state,
-        },
-    )?;
-    tx.tally.deliveries_moved(held.endpoint, held.state, to, 1);
-    // The deliveries after this one no longer wait for it.
-    tx.tally.wake(held.endpoint);
-    Ok(())
 }
 
 fn read_held(tx: &Tx<'_>, box_id: &BoxId, id: DeliveryId) -> Result<Held> {

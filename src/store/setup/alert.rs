@@ -27,22 +27,13 @@ impl Store {
         alert.check()?;
         let memory = Memory::beginning(&self.snapshot(now)?, &alert).stored();
         self.write(move |tx| {
-            check_sources(tx, &alert)?;
-            refuse_taken(tx, &alert.name)?;
-            let to = endpoint_of(tx, &alert, now)?;
-            tx.conn.insert(
-                "insert into hookbox_alert (name, endpoint_id, about, every_ms, created_ms, memory)
-                 values (:name, :to, :about, :every, :now, :memory)",
-                params! {
-                    ":name": alert.name,
-                    ":to": to,
-                    ":about": alert.about.to_string(),
-                    ":every": Millis(alert.every),
-                    ":now": now,
-                    ":memory": memory,
-                },
-            )?;
-            Ok(())
+            if is_alert(tx, &alert.name)? {
+                return Err(Error::misuse(format!(
+                    "there is an alert named {} already; choose another name, or change that one",
+                    alert.name
+                )));
+            }
+            insert_alert(tx, &alert, &memory, now)
         })
     }
 
@@ -81,22 +72,9 @@ impl Store {
     ) -> Result<()> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let held = require(tx.conn, &name)?;
-            let mut alert = held.alert.set;
+            let mut alert = require(tx.conn, &name)?.alert.set;
             change(&mut alert)?;
-            alert.check()?;
-            check_sources(tx, &alert)?;
-            let to = endpoint_of(tx, &alert, now)?;
-            tx.conn.change_one(
-                "update hookbox_alert set endpoint_id = :to, about = :about, every_ms = :every
-                 where id = :id",
-                params! {
-                    ":to": to,
-                    ":about": alert.about.to_string(),
-                    ":every": Millis(alert.every),
-                    ":id": held.id,
-                },
-            )
+            update_alert(tx, &alert, now)
         })
     }
 
@@ -179,18 +157,54 @@ fn read_alert(row: &Row<'_>) -> Result<StoredAlert> {
     })
 }
 
-fn refuse_taken(tx: &Tx<'_>, name: &str) -> Result<()> {
-    let is_taken: bool = tx.conn.one(
+/// Whether there is an alert of this name.
+pub(crate) fn is_alert(tx: &Tx<'_>, name: &str) -> Result<bool> {
+    tx.conn.one(
         "select exists (select 1 from hookbox_alert where name = :name)",
         params! { ":name": name },
         |row| row.get(0),
+    )
+}
+
+/// Adds an alert; `memory` is what it begins with.
+pub(crate) fn insert_alert(
+    tx: &mut Tx<'_>,
+    alert: &NewAlert,
+    memory: &str,
+    now: Timestamp,
+) -> Result<()> {
+    check_sources(tx, alert)?;
+    let to = endpoint_of(tx, alert, now)?;
+    tx.conn.insert(
+        "insert into hookbox_alert (name, endpoint_id, about, every_ms, created_ms, memory)
+         values (:name, :to, :about, :every, :now, :memory)",
+        params! {
+            ":name": alert.name,
+            ":to": to,
+            ":about": alert.about.to_string(),
+            ":every": Millis(alert.every),
+            ":now": now,
+            ":memory": memory,
+        },
     )?;
-    match is_taken {
-        false => Ok(()),
-        true => Err(Error::misuse(format!(
-            "there is an alert named {name} already; choose another name, or change that one"
-        ))),
-    }
+    Ok(())
+}
+
+/// Changes the alert of this name. What it told is remembered.
+pub(crate) fn update_alert(tx: &mut Tx<'_>, alert: &NewAlert, now: Timestamp) -> Result<()> {
+    alert.check()?;
+    check_sources(tx, alert)?;
+    let to = endpoint_of(tx, alert, now)?;
+    tx.conn.change_one(
+        "update hookbox_alert set endpoint_id = :to, about = :about, every_ms = :every
+         where name = :name",
+        params! {
+            ":to": to,
+            ":about": alert.about.to_string(),
+            ":every": Millis(alert.every),
+            ":name": alert.name,
+        },
+    )
 }
 
 /// The endpoint that gets the messages; one is made for a URL.

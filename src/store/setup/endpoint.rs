@@ -6,7 +6,7 @@ use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::activity::Facts;
 use crate::model::delivery::State;
-use crate::model::endpoint::{MADE_FOR_REPLAYS, NewEndpoint};
+use crate::model::endpoint::{Endpoint, MADE_FOR_REPLAYS, NewEndpoint};
 use crate::model::event::NewEvent;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::{DeliveryId, EndpointId};
@@ -43,6 +43,25 @@ impl Store {
         self.write(move |tx| add_endpoint(tx, &endpoint, now))
     }
 
+    /// Adds an endpoint with the settings and the secrets of another one, and then a change of it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such endpoint; the error of `change`; those of
+    /// [`Store::add_endpoint`].
+    pub fn copy_endpoint(
+        &self,
+        from: &str,
+        name: &str,
+        change: impl Fn(&mut NewEndpoint) -> Result<()>,
+        now: Timestamp,
+    ) -> Result<EndpointId> {
+        let directory = self.fresh_directory()?;
+        let mut copy = directory.require_endpoint(from)?.set.clone();
+        name.clone_into(&mut copy.name);
+        change(&mut copy)?;
+        self.add_endpoint(copy, now)
+    }
+
     /// Changes an endpoint. Pending deliveries use the new settings too.
     ///
     /// # Errors
@@ -65,24 +84,7 @@ impl Store {
             let held = tx.directory.require_endpoint(&name)?.clone();
             let mut endpoint = held.set.clone();
             change(&mut endpoint)?;
-            endpoint.check()?;
-            if endpoint.window != held.set.window || endpoint.retry != held.set.retry {
-                endpoint.check_ahead(now)?;
-            }
-            let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
-            // A source may have been removed in the meantime; that is no error of this change, so only new
-            // names are checked.
-            if sources(&endpoint.filters) != sources(&held.set.filters) {
-                check_sources(tx, endpoint.filters.sources.as_ref())?;
-            }
-            save(tx, &endpoint, now)?;
-            if endpoint.url != held.set.url {
-                forget_failing(tx, held.id)?;
-            }
-            if endpoint.secret != held.set.secret || endpoint.scheme != held.set.scheme {
-                forget_all(tx, owner(held.id))?;
-            }
-            Ok(())
+            change_endpoint(tx, &held, &endpoint, now)
         })
     }
 
@@ -179,6 +181,33 @@ pub(crate) fn add_endpoint(
     forget_all(tx, owner(id))?;
     forget_failing(tx, id)?;
     Ok(id)
+}
+
+/// Changes an endpoint.
+pub(crate) fn change_endpoint(
+    tx: &mut Tx<'_>,
+    held: &Endpoint,
+    endpoint: &NewEndpoint,
+    now: Timestamp,
+) -> Result<()> {
+    endpoint.check()?;
+    if endpoint.window != held.set.window || endpoint.retry != held.set.retry {
+        endpoint.check_ahead(now)?;
+    }
+    let sources = |filters: &Filters| filters.sources.as_ref().map(Globs::to_string);
+    // A source may have been removed in the meantime; that is no error of this change, so only new
+    // names are checked.
+    if sources(&endpoint.filters) != sources(&held.set.filters) {
+        check_sources(tx, endpoint.filters.sources.as_ref())?;
+    }
+    save(tx, endpoint, now)?;
+    if endpoint.url != held.set.url {
+        forget_failing(tx, held.id)?;
+    }
+    if endpoint.secret != held.set.secret || endpoint.scheme != held.set.scheme {
+        forget_all(tx, owner(held.id))?;
+    }
+    Ok(())
 }
 
 /// The endpoint that a replay goes to; one is created for a URL that has none.

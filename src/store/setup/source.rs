@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::secrets::{Owner, forget_all, keep};
 use crate::error::{Error, Result};
 use crate::model::id::SourceId;
-use crate::model::source::NewSource;
+use crate::model::source::{NewSource, Source};
 use crate::signature::Secret;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
@@ -20,18 +20,7 @@ impl Store {
     /// [`Error::Misuse`] when the name is not valid or is taken. Nothing is changed then.
     pub fn add_source(&self, source: NewSource, now: Timestamp) -> Result<SourceId> {
         source.check()?;
-        self.write(move |tx| {
-            if tx.directory.source(&source.name).is_some() {
-                return Err(Error::misuse(format!(
-                    "there is a source named {} already; choose another name, or change that one",
-                    source.name
-                )));
-            }
-            let id = save(tx, &source, now)?;
-            // The replaced secrets of the removed source.
-            forget_all(tx, owner(id))?;
-            Ok(id)
-        })
+        self.write(move |tx| add_source(tx, &source, now))
     }
 
     /// Changes a source, from the next request on. A secret that is changed this way is invalid at once;
@@ -51,12 +40,7 @@ impl Store {
             let held = tx.directory.require_source(&name)?.clone();
             let mut source = NewSource::from(held.as_ref());
             change(&mut source)?;
-            source.check()?;
-            save(tx, &source, now)?;
-            if source.secret != held.secret {
-                forget_all(tx, owner(held.id))?;
-            }
-            Ok(())
+            change_source(tx, &held, &source, now)
         })
     }
 
@@ -99,6 +83,36 @@ impl Store {
             )
         })
     }
+}
+
+/// Adds a source, or uses the removed one of its name again.
+pub(crate) fn add_source(tx: &mut Tx<'_>, source: &NewSource, now: Timestamp) -> Result<SourceId> {
+    source.check()?;
+    if tx.directory.source(&source.name).is_some() {
+        return Err(Error::misuse(format!(
+            "there is a source named {} already; choose another name, or change that one",
+            source.name
+        )));
+    }
+    let id = save(tx, source, now)?;
+    // The replaced secrets of the removed source.
+    forget_all(tx, owner(id))?;
+    Ok(id)
+}
+
+/// Changes a source.
+pub(crate) fn change_source(
+    tx: &mut Tx<'_>,
+    held: &Source,
+    source: &NewSource,
+    now: Timestamp,
+) -> Result<()> {
+    source.check()?;
+    save(tx, source, now)?;
+    if source.secret != held.secret {
+        forget_all(tx, owner(held.id))?;
+    }
+    Ok(())
 }
 
 /// Writes a source: a new row, or the existing row of its name.

@@ -56,6 +56,15 @@ impl Reader {
         let mut reader = Reader::new(page);
         reader.write("gogs.secret", "topsecret");
         reader.write("ci.secret", "another");
+        reader.write(
+            "hub.secret",
+            "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        );
+        reader.write("page.token", "0123456789abcdef0123456789abcdef");
+        reader.write(
+            "slack.url",
+            "https://hooks.slack.com/services/T0/B0/abcdefgh",
+        );
         reader.write("push.json", PUSH);
         for line in [
             "hookbox source add gogs --kind gogs --secret-file gogs.secret",
@@ -125,6 +134,7 @@ impl Reader {
             match block.language.as_str() {
                 "sql" => sql(&self.folder().join("app.db"), &block.text),
                 "jinja" => self.write("commits.jinja", &block.text),
+                "toml" => self.write("hookbox.toml", &block.text),
                 "sh" => {
                     for line in commands(&block) {
                         ran += usize::from(self.follow_line(&line)?);
@@ -149,11 +159,21 @@ impl Reader {
         }
         match line.starts_with("hookbox serve") {
             true => self.serve(line),
+            // What asks a person is answered.
+            false
+                if ASKS.iter().any(|asks| line.starts_with(asks))
+                    && !line.contains("--dry-run") =>
+            {
+                self.shell(&format!("{} --yes", line.split(" #").next().unwrap()));
+            }
             false => self.shell(line),
         }
         Some(true)
     }
 }
+
+/// What changes nothing before somebody says yes.
+const ASKS: [&str; 2] = ["hookbox apply ", "hookbox delivery cancel --"];
 
 fn is_first(page: &str) -> bool {
     page == "README.md" || page.starts_with("docs/getting-started/")

@@ -276,6 +276,13 @@ texts! {
         until: "Until",
         replay_chosen: "Replay those chosen…",
         replay_matching: "Replay all that match…",
+        cancel_matching: "Cancel all that match…",
+        cancel_title: "Cancel deliveries",
+        pending: "Pending",
+        would_cancel: "{count} pending delivery would be called off.|{count} pending deliveries would be called off.",
+        would_cancel_at_least: "At least {count} pending deliveries would be called off; there may be more.",
+        cancelled_can_be_replayed: "What is cancelled is not sent. It can be replayed later.",
+        cancel_them: "Cancel them",
     }
     /// One delivery.
     delivery: Delivery {
@@ -400,6 +407,8 @@ texts! {
         add_title: "Add an endpoint",
         add: "Add",
         add_and_test: "Add, and send a test",
+        copy: "Make another like it",
+        copy_told: "It gets the settings and the secrets of this one; without a URL, that of this one too.",
         test: "Send a test",
         try_now: "Try now",
         hold: "Hold",

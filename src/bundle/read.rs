@@ -1,0 +1,391 @@
+//! Reads bundles: looks through all of one, and then takes it in.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zstd::stream::read::Decoder;
+
+use super::line::{AckLine, End, EventLine, Head, Line, VERSION};
+use crate::error::{Error, Result};
+use crate::model::event::{Accepted, NewEvent};
+use crate::model::header::first_value;
+use crate::model::hops;
+use crate::model::id::EventId;
+use crate::model::source::Source;
+use crate::signature::{Secret, bundle};
+use crate::store::Store;
+use crate::time::Timestamp;
+
+/// The longest line, in bytes: bodies are far shorter.
+const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The memory that a packed stream may ask for, as a power of two: 8 MiB. What is written here asks for 2.
+const WINDOW_LOG_MAX: u32 = 23;
+
+/// How many events are looked up, and handed to the store, at a time.
+const BATCH: usize = 128;
+
+/// What became of a bundle of events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakenIn {
+    /// The box that it comes from.
+    pub from: String,
+    /// Events in it.
+    pub seen: usize,
+    /// Those of them that were here already.
+    pub had: usize,
+    /// Those that have been at this source before, and went round.
+    pub went_round: usize,
+    /// Those that were taken in; of a dry run: that would be.
+    pub taken: usize,
+}
+
+/// What became of a bundle that says what arrived.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// The box that wrote it.
+    pub from: String,
+    /// Events of this box that arrived there.
+    pub arrived: usize,
+    /// Deliveries that were pending for that, and are delivered now; of a dry run: that would be.
+    pub settled: usize,
+}
+
+impl TakenIn {
+    /// The JSON object of the command line.
+    pub fn json(&self, source: &str, is_dry: bool) -> Value {
+        json!({
+            "box": self.from,
+            "source": source,
+            "seen": self.seen,
+            "had": self.had,
+            "went_round": self.went_round,
+            "taken": self.taken,
+            "dry_run": is_dry,
+        })
+    }
+}
+
+impl Acknowledged {
+    /// The JSON object of the command line.
+    pub fn json(&self, endpoint: &str, is_dry: bool) -> Value {
+        json!({
+            "box": self.from,
+            "endpoint": endpoint,
+            "arrived": self.arrived,
+            "settled": self.settled,
+            "dry_run": is_dry,
+        })
+    }
+}
+
+/// Takes the events of a bundle in through a source, each once: its key is the id that it has at the box that
+/// it comes from.
+///
+/// # Errors
+/// [`Error::Misuse`] when it is no bundle of events, damaged, cut off or beyond a limit; [`Error::Refused`]
+/// when it is not signed by the source's secret. Nothing is taken in then. [`Error::Database`] when the store
+/// cannot be written; what was taken in until then stays, and is not taken in again.
+pub fn take_in(
+    store: &Store,
+    path: &Path,
+    source: &str,
+    is_dry: bool,
+    now: Timestamp,
+) -> Result<TakenIn> {
+    let directory = store.fresh_directory()?;
+    let source = directory.require_source(source)?;
+    let old = source.old_secrets.iter().filter(|old| now < old.ends);
+    let secrets: Vec<&Secret> = source
+        .secret
+        .iter()
+        .chain(old.map(|old| &old.secret))
+        .collect();
+    let mut bundle = Bundle::open(path)?;
+    let head = bundle.check(&secrets, |line: EventLine| {
+        event_of(store, source, line).map(drop)
+    })?;
+    let mut done = TakenIn {
+        from: head.from,
+        ..TakenIn::default()
+    };
+    let (answer, answers) = channel();
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut waiting = 0;
+    bundle.each(|line: EventLine| {
+        done.seen += 1;
+        match event_of(store, source, line)? {
+            None => done.went_round += 1,
+            Some(event) => batch.push(event),
+        }
+        if batch.len() == BATCH {
+            let events = std::mem::take(&mut batch);
+            waiting += hand_in(store, source, events, &mut done, is_dry, now, &answer)?;
+            // One batch is on its way to the disk while the next one is read.
+            wait_for(&answers, &mut waiting, BATCH)?;
+        }
+        Ok(())
+    })?;
+    waiting += hand_in(store, source, batch, &mut done, is_dry, now, &answer)?;
+    wait_for(&answers, &mut waiting, 0)?;
+    Ok(done)
+}
+
+type Answer = Result<Accepted>;
+
+/// Hands those events in that are not here; returns how many answers will come.
+fn hand_in(
+    store: &Store,
+    source: &Source,
+    events: Vec<NewEvent>,
+    done: &mut TakenIn,
+    is_dry: bool,
+    now: Timestamp,
+    answer: &Sender<Answer>,
+) -> Result<usize> {
+    let keys = events.iter().filter_map(|event| event.key.clone());
+    let known = store.known_keys(source.id, keys.collect())?;
+    let mut handed_in = 0;
+    for (event, is_known) in events.into_iter().zip(known) {
+        if is_known {
+            done.had += 1;
+            continue;
+        }
+        done.taken += 1;
+        if !is_dry {
+            let answer = answer.clone();
+            store.accept_then(event, now, move |accepted| {
+                // Nobody waits any more after an error.
+                let _ = answer.send(accepted);
+            });
+            handed_in += 1;
+        }
+    }
+    Ok(handed_in)
+}
+
+/// Waits until at most so many answers are outstanding.
+fn wait_for(answers: &Receiver<Answer>, waiting: &mut usize, most: usize) -> Result<()> {
+    while *waiting > most {
+        answers.recv().unwrap_or(Err(Error::Stopped))?;
+        *waiting -= 1;
+    }
+    Ok(())
+}
+
+/// The event of a line; `None` when it went round.
+fn event_of(store: &Store, source: &Source, mut line: EventLine) -> Result<Option<NewEvent>> {
+    let body = line.take_body()?;
+    let received = Timestamp::parse(&line.received_at, Timestamp(0))?;
+    let mut headers = line.headers;
+    if hops::why_not(&headers, store.box_id(), &source.name).is_some() {
+        return Ok(None);
+    }
+    // When it happened (RFC 9110, section 6.6.1), and by which key it was known there.
+    if first_value(&headers, "Date").is_none() {
+        headers.push(("Date".to_owned(), received.to_http_date()));
+    }
+    if let Some(key) = line.key
+        && !headers.iter().any(|(_, value)| *value == key)
+    {
+        headers.push(("Hookbox-Key".to_owned(), key));
+    }
+    let event = NewEvent {
+        source: Some(source.id),
+        original_type: line.original_type,
+        key: Some(line.id),
+        content_type: line.content_type,
+        headers,
+        ..NewEvent::new(line.event_type, body)
+    };
+    event.check()?;
+    Ok(Some(event))
+}
+
+/// Settles the pending deliveries to an endpoint whose events arrived, as a bundle says.
+///
+/// # Errors
+/// As [`take_in`]; also when it speaks of events of another box.
+pub fn acknowledge(
+    store: &Store,
+    path: &Path,
+    endpoint: &str,
+    is_dry: bool,
+    now: Timestamp,
+) -> Result<Acknowledged> {
+    let directory = store.fresh_directory()?;
+    let held = directory.require_endpoint(endpoint)?;
+    let mut bundle = Bundle::open(path)?;
+    let parse = |line: &AckLine| store.box_id().parse_event(&line.arrived);
+    let head = bundle.check(&held.secrets_at(now), |line: AckLine| {
+        parse(&line).map(drop)
+    })?;
+    let mut done = Acknowledged {
+        from: head.from,
+        ..Acknowledged::default()
+    };
+    let mut batch: Vec<EventId> = Vec::with_capacity(BATCH);
+    let settle = |batch: &mut Vec<EventId>, done: &mut Acknowledged| {
+        let events = std::mem::take(batch);
+        done.arrived += events.len();
+        done.settled += store.settle_arrived(endpoint, events, &done.from, is_dry, now)?;
+        Ok::<(), Error>(())
+    };
+    bundle.each(|line: AckLine| {
+        batch.push(parse(&line)?);
+        match batch.len() {
+            BATCH => settle(&mut batch, &mut done),
+            _ => Ok(()),
+        }
+    })?;
+    settle(&mut batch, &mut done)?;
+    Ok(done)
+}
+
+/// A bundle's file.
+struct Bundle<'p> {
+    path: &'p Path,
+    file: File,
+    /// The hash of its lines, once all were seen.
+    sha256: Option<String>,
+}
+
+impl<'p> Bundle<'p> {
+    fn open(path: &'p Path) -> Result<Bundle<'p>> {
+        let file = File::open(path).map_err(|error| Error::io_at("open", path, error))?;
+        Ok(Bundle {
+            path,
+            file,
+            sha256: None,
+        })
+    }
+
+    /// Looks through all of it: each line, the end, the signature.
+    fn check<L: Line>(
+        &mut self,
+        secrets: &[&Secret],
+        each: impl FnMut(L) -> Result<()>,
+    ) -> Result<Head> {
+        let (head, end) = self.pass(each)?;
+        let is_signed = |secret: &&Secret| {
+            let signature = end.signature.as_deref();
+            signature.is_some_and(|signature| bundle::verify(secret, &end.sha256, signature))
+        };
+        if !secrets.is_empty() && !secrets.iter().any(is_signed) {
+            let why = match end.signature {
+                None => "it is not signed, and a secret is set here; export it with that secret",
+                Some(_) => "it is signed with another secret than the one that is set here",
+            };
+            return Err(Error::Refused(format!("{}: {why}", self.path.display())));
+        }
+        self.sha256 = Some(end.sha256);
+        Ok(head)
+    }
+
+    /// Goes through the lines once more.
+    fn each<L: Line>(&mut self, each: impl FnMut(L) -> Result<()>) -> Result<()> {
+        let seen = self.sha256.clone();
+        let (_, end) = self.pass(each)?;
+        match seen == Some(end.sha256) {
+            true => Ok(()),
+            false => Err(self.wrong("it changed while it was read; import it again")),
+        }
+    }
+
+    /// Reads all lines. The hash is that of what was read.
+    fn pass<L: Line>(&mut self, mut each: impl FnMut(L) -> Result<()>) -> Result<(Head, End)> {
+        let failed = |error| Error::io_at("read", self.path, error);
+        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let mut decoder = Decoder::new(&self.file).map_err(failed)?;
+        decoder.window_log_max(WINDOW_LOG_MAX).map_err(failed)?;
+        let mut lines = Lines {
+            from: BufReader::new(decoder),
+            hash: Sha256::new(),
+            bytes: Vec::new(),
+        };
+        let mut head: Option<Head> = None;
+        let mut number = 0_u64;
+        loop {
+            number += 1;
+            let at = |error: Error| match error {
+                Error::Misuse(why) => self.wrong(format!("line {number}: {why}")),
+                other => other,
+            };
+            let before = hex::encode(lines.hash.clone().finalize());
+            if !lines.next().map_err(at)? {
+                return Err(self.wrong("it is cut off; copy it again, or export it again"));
+            }
+            match &head {
+                None => {
+                    let first: Head = serde_json::from_slice(&lines.bytes)
+                        .map_err(|_| self.wrong("this is no bundle of hookbox"))?;
+                    if first.hookbox_bundle != VERSION {
+                        return Err(self.wrong(format!(
+                            "it is of version {}, which this hookbox does not know; use a newer one",
+                            first.hookbox_bundle
+                        )));
+                    }
+                    if first.what != L::WHAT {
+                        return Err(self.wrong(first.what.described()));
+                    }
+                    head = Some(first);
+                }
+                Some(_) if lines.bytes.starts_with(b"{\"end\":") => {
+                    let end: End = serde_json::from_slice(&lines.bytes)
+                        .map_err(|error| at(Error::misuse(error.to_string())))?;
+                    if end.sha256 != before || end.end != number - 2 {
+                        return Err(self.wrong("it is damaged; copy it again, or export it again"));
+                    }
+                    if lines.next().map_err(at)? {
+                        return Err(self.wrong("something follows its end"));
+                    }
+                    let head = head.take().expect("the head is the first line");
+                    return Ok((head, end));
+                }
+                Some(_) => {
+                    let line: L = serde_json::from_slice(&lines.bytes)
+                        .map_err(|error| at(Error::misuse(error.to_string())))?;
+                    each(line).map_err(at)?;
+                }
+            }
+        }
+    }
+
+    fn wrong(&self, why: impl std::fmt::Display) -> Error {
+        Error::misuse(format!("{}: {why}", self.path.display()))
+    }
+}
+
+/// The lines of a packed stream, with the hash of those that were read.
+struct Lines<R> {
+    from: R,
+    hash: Sha256,
+    bytes: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// Reads the next line; false at the end of the stream.
+    fn next(&mut self) -> Result<bool> {
+        self.bytes.clear();
+        let mut limited = (&mut self.from).take(LINE_BYTES_MAX as u64);
+        // A stream that is no zstd, or is damaged, says so as an error of reading.
+        limited
+            .read_until(b'\n', &mut self.bytes)
+            .map_err(|error| Error::misuse(format!("it cannot be unpacked: {error}")))?;
+        if self.bytes.is_empty() {
+            return Ok(false);
+        }
+        if !self.bytes.ends_with(b"\n") {
+            return match self.bytes.len() {
+                LINE_BYTES_MAX.. => Err(Error::misuse("it is longer than a line may be")),
+                _ => Ok(false),
+            };
+        }
+        self.hash.update(&self.bytes);
+        Ok(true)
+    }
+}

@@ -1,0 +1,120 @@
+//! `hookbox.toml`: what the sources, endpoints and alerts shall be, in one file.
+//!
+//! [`Config::read`] reads a file and what it includes, [`Plan::of`] compares it with what is there, and
+//! [`Plan::apply`] makes it so. [`export`] writes such a file. Nothing here contains SQL or talks to a person.
+//!
+//! The file names settings as the tables of [`model::settings`](crate::model::settings) do. A setting that is
+//! not named has its default; only secrets, which may be kept in the database alone, stay as they are.
+
+mod document;
+mod export;
+mod place;
+mod plan;
+mod reference;
+mod wanted;
+
+use std::path::{Path, PathBuf};
+
+pub use export::{SecretsFolder, export};
+pub use place::Place;
+pub use plan::{Difference, Line, Plan};
+
+use wanted::Wanted;
+
+use crate::error::{Error, Result};
+use document::{Document, Included};
+
+/// What a configuration describes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Noun {
+    /// A source.
+    Source,
+    /// An endpoint.
+    Endpoint,
+    /// An alert.
+    Alert,
+}
+
+names!(Noun, "table":
+    Source = "source",
+    Endpoint = "endpoint",
+    Alert = "alert",
+);
+
+/// An option of `hookbox serve`.
+#[derive(Debug, Clone)]
+pub struct ServeOption {
+    /// Its name, with underscores.
+    pub name: String,
+    /// Its values; none for one that is only on or off.
+    pub values: Vec<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A configuration as it was read.
+#[derive(Debug, Default)]
+pub struct Config {
+    /// Every file that was read, also those of secrets.
+    pub files: Vec<PathBuf>,
+    /// Whether what it does not name is removed.
+    pub prune: bool,
+    /// The options of `hookbox serve`.
+    pub serve: Vec<ServeOption>,
+    wanted: Vec<Wanted>,
+}
+
+/// How deep files may include others: one that includes itself is found.
+const DEPTH_MAX: usize = 8;
+
+impl Config {
+    /// Reads a file and what it includes.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] with file, line and column when something in it is wrong; [`Error::Io`] when a file
+    /// cannot be read.
+    pub fn read(path: &Path) -> Result<Config> {
+        let mut config = Config::default();
+        config.add(path, DEPTH_MAX)?;
+        config.wanted.sort_by_key(|one| one.noun);
+        Ok(config)
+    }
+
+    fn add(&mut self, path: &Path, depth: usize) -> Result<()> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::io_at("read the configuration", path, error))?;
+        self.files.push(path.to_owned());
+        let document = Document::new(path, &text);
+        for found in document.includes()? {
+            let Included { place, path } = found;
+            if depth == 0 {
+                return Err(place.misuse(format!(
+                    "files include each other {DEPTH_MAX} deep; does one include itself?"
+                )));
+            }
+            self.add(&path, depth - 1).map_err(|error| match error {
+                // Its own place says more than that of the include.
+                Error::Io { .. } => place.misuse(error.chain()),
+                other => other,
+            })?;
+        }
+        document.read_into(self)
+    }
+
+    /// Adds what is wanted.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is there already.
+    fn want(&mut self, wanted: Wanted) -> Result<()> {
+        let mut others = self.wanted.iter();
+        let twice = |one: &&Wanted| one.noun == wanted.noun && one.name == wanted.name;
+        if let Some(other) = others.find(twice) {
+            return Err(wanted.place.misuse(format!(
+                "{} {} stands at {} already",
+                wanted.noun, wanted.name, other.place
+            )));
+        }
+        self.wanted.push(wanted);
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! Values that stand elsewhere: in a file, in the environment, in a credential of systemd.
+
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::signature::text_as_meant;
+
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reference {
+    File,
+    Variable,
+    Credential,
+}
+
+/// The variable by which systemd says where a unit's credentials are (systemd.exec(5), `LoadCredential=`).
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
+impl Reference {
+    const ALL: [(Reference, &'static str); 3] = [
+        (Reference::File, "_file"),
+        (Reference::Variable, "_env"),
+        (Reference::Credential, "_credential"),
+    ];
+
+    /// The setting that a key speaks of, and where its value stands: `secret_file`.
+    pub(super) fn split(key: &str) -> Option<(&str, Reference)> {
+        let mut all = Reference::ALL.iter();
+        all.find_map(|(reference, suffix)| Some((key.strip_suffix(suffix)?, *reference)))
+    }
+
+    /// Reads the value, without the newline that editors add at its end. What files were read is noted.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it is not there; [`Error::Io`] when it cannot be read.
+    pub(super) fn read(
+        self,
+        name: &str,
+        folder: &Path,
+        files: &mut Vec<PathBuf>,
+    ) -> Result<Vec<u8>> {
+        let path = match self {
+            Reference::File => folder.join(name),
+            Reference::Variable => {
+                let value = std::env::var_os(name).ok_or_else(|| {
+                    Error::misuse(format!("the environment has no variable {name}; set it"))
+                })?;
+                return text_as_meant(value.into_vec());
+            }
+            Reference::Credential => {
+                let credentials = std::env::var_os(CREDENTIALS).ok_or_else(|| {
+                    Error::misuse(format!(
+                        "there are no credentials of systemd ({CREDENTIALS} is not set); give the unit LoadCredential={name}:FILE"
+                    ))
+                })?;
+                // A name with a slash would leave the folder.
+                if name.contains('/') {
+                    return Err(Error::misuse(format!(
+                        "`{name}` is no name of a credential"
+                    )));
+                }
+                Path::new(&credentials).join(name)
+            }
+        };
+        let bytes = std::fs::read(&path).map_err(|error| Error::io_at("read", &path, error))?;
+        files.push(path);
+        text_as_meant(bytes)
+    }
+}

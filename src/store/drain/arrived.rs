@@ -1,0 +1,55 @@
+//! Settles deliveries whose events arrived by another way than a request.
+
+use crate::error::Result;
+use crate::model::delivery::{State, Transition, next_state};
+use crate::model::id::EventId;
+use crate::store::engine::Store;
+use crate::store::engine::conn::params;
+use crate::store::intake::accept::pending_at;
+use crate::time::Timestamp;
+
+impl Store {
+    /// Settles the pending deliveries of these events to an endpoint as delivered: the box `from` has them.
+    /// Returns how many there are; of a dry run nothing is written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    pub fn settle_arrived(
+        &self,
+        endpoint: &str,
+        events: Vec<EventId>,
+        from: &str,
+        is_dry: bool,
+        now: Timestamp,
+    ) -> Result<usize> {
+        let endpoint = endpoint.to_owned();
+        let reason = format!("box {from} has it: a bundle said so");
+        let to = next_state(State::Pending, &Transition::Deliver);
+        self.write(move |tx| {
+            let endpoint = tx.directory.require_endpoint(&endpoint)?.id;
+            let mut settled = 0;
+            for event in &events {
+                let Some(delivery) = pending_at(tx, *event, endpoint)? else {
+                    continue;
+                };
+                settled += 1;
+                if is_dry {
+                    continue;
+                }
+                tx.conn.change_one(
+                    "update hookbox_delivery
+                     set state = :to, due_ms = null, settled_ms = :now, reason = :reason
+                     where id = :id and state = 'pending'",
+                    params! { ":to": to, ":now": now, ":reason": reason, ":id": delivery },
+                )?;
+                tx.tally
+                    .deliveries_moved(endpoint, State::Pending, State::Delivered, 1);
+            }
+            if settled > 0 && !is_dry {
+                // Those behind them no longer wait.
+                tx.tally.wake(endpoint);
+            }
+            Ok(settled)
+        })
+    }
+}
