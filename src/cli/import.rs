@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use super::{Context, bundle};
 use crate::error::{Error, Result};
 use crate::inbound::{Import, Imported, import, source_of, usual_since};
 use crate::model::kind::SourceKind;
-use crate::store::Forge;
+use crate::store::{Forge, Location};
 
 /// What is no forge.
 const BUNDLE: &str = "bundle";
@@ -20,10 +21,15 @@ pub(super) struct ImportArguments {
     /// Of a bundle: its file
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Of a forge: its SQLite database, which is only read: PATH of [database] in
-    /// its app.ini
-    #[arg(long, visible_aliases = ["gogs-db", "gitea-db", "forgejo-db"], value_name = "FILE")]
-    from: Option<PathBuf>,
+    /// Of a forge: its database, which is only read: a SQLite file (PATH of
+    /// [database] in its app.ini), or postgres://USER:PASSWORD@HOST/DATABASE
+    #[arg(
+        long,
+        visible_aliases = ["gogs-db", "gitea-db", "forgejo-db"],
+        value_name = "DATABASE",
+        value_parser = OsStringValueParser::new().try_map(Location::read)
+    )]
+    from: Option<Location>,
     /// Of a bundle that says what arrived: the endpoint to which that was owed
     #[arg(long, value_name = "NAME", conflicts_with = "source")]
     endpoint: Option<String>,
@@ -51,7 +57,7 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
     let kind: SourceKind = arguments.what.parse()?;
     let (Some(from), None, None) = (&arguments.from, &arguments.file, &arguments.endpoint) else {
         return Err(Error::misuse(format!(
-            "say where the database of {kind} is: hookbox import {kind} --from FILE"
+            "say where the database of {kind} is: hookbox import {kind} --from DATABASE"
         )));
     };
     let forge = Forge::open(from)?;

@@ -79,10 +79,10 @@ pub(super) struct ServeArguments {
     /// on its standard input; it may take a minute
     #[arg(long, value_name = "COMMAND")]
     alert_command: Option<String>,
-    /// Take in what a forge on this machine sent and never arrived, out of its
-    /// SQLite database, such as gogs=/home/git/gogs/data/gogs.db; at the start and
-    /// now and then
-    #[arg(long, value_name = "KIND=FILE", value_parser = parse_healed)]
+    /// Take in what a forge sent and never arrived, out of its database (a SQLite
+    /// file, or postgres://...), such as gogs=/home/git/gogs/data/gogs.db; at the
+    /// start and now and then
+    #[arg(long, value_name = "KIND=DATABASE", value_parser = parse_healed)]
     heal: Vec<Healed>,
     /// How often it looks there
     #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span, requires = "heal")]
@@ -193,7 +193,9 @@ fn written(argument: &Arg, option: &ServeOption) -> Vec<OsString> {
         values => {
             let value = |value: &String| match (option.name.as_str(), value.split_once('=')) {
                 ("token_file" | "read_token_file", _) => folder.join(value).into_os_string(),
-                ("heal", Some((kind, file))) => joined(kind, folder.join(file)),
+                ("heal", Some((kind, file))) if !file.contains("://") => {
+                    joined(kind, folder.join(file))
+                }
                 _ => value.into(),
             };
             values.iter().map(|one| joined(&name, value(one))).collect()
@@ -385,7 +387,7 @@ fn parse_healed(text: &str) -> Result<Healed> {
     })?;
     Ok(Healed {
         kind: kind.parse()?,
-        database: database.into(),
+        database: Location::read(database.into())?,
     })
 }
 

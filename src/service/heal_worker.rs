@@ -1,6 +1,5 @@
 //! Takes in by itself what a forge sent and never arrived: after a start, and now and then.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,16 +7,16 @@ use super::worker::{Stop, Worker};
 use crate::error::Result;
 use crate::inbound::{Import, Imported, import, source_of, usual_since};
 use crate::model::kind::SourceKind;
-use crate::store::{Forge, Retention, Store};
+use crate::store::{Forge, Location, Retention, Store};
 use crate::time::Clock;
 
 /// A forge on this machine, and its database.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Healed {
     /// What it is.
     pub kind: SourceKind,
-    /// Its SQLite database.
-    pub database: PathBuf,
+    /// Its database.
+    pub database: Location,
 }
 
 /// What is healed, and how often.
@@ -69,7 +68,7 @@ fn run(store: &Store, clock: &dyn Clock, healing: &Healing, retention: Retention
                     Err(error) => error.chain(),
                 };
                 if !trouble.is_empty() && trouble != *said {
-                    let database = healed.database.display();
+                    let database = &healed.database;
                     tracing::warn!(%database, trouble, "heal.left_out");
                 }
                 *said = trouble;
@@ -102,7 +101,7 @@ fn heal(
 fn tell(healed: &Healed, imported: &Imported) -> String {
     if imported.taken > 0 {
         tracing::info!(
-            database = %healed.database.display(),
+            database = %healed.database,
             taken = imported.taken,
             "heal.taken_in"
         );

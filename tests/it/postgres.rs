@@ -6,7 +6,9 @@ use std::sync::mpsc::channel;
 use hookbox::model::event::NewEvent;
 use hookbox::model::id::SourceId;
 use hookbox::postgres::{Client, NoTls};
+use hookbox::signature::{Secret, gogs};
 use hookbox::store::{Missing, Store};
+use hookbox::time::{Clock, SystemClock};
 use hookbox::{Error, Hookbox};
 use serde_json::json;
 
@@ -593,4 +595,65 @@ fn while_a_table_is_missing_or_closed_senders_are_asked_to_come_again() {
         (served.ask("GET", "/readyz", &[], "").0 == 200).then_some(())
     });
     assert_eq!(served.push("k2", PUSH.as_bytes()).0, 202);
+}
+
+/// The tables of a Gogs, with the types that it makes on PostgreSQL.
+const GOGS: &str = "
+    create table webhook (id bigserial primary key, repo_id bigint, url text, secret text);
+    create table hook_task (
+        id bigserial primary key, repo_id bigint, hook_id bigint, uuid varchar(255), type integer,
+        url text, signature text, payload_content text, content_type integer, event_type varchar(255),
+        is_ssl boolean, is_delivered boolean, delivered bigint, is_succeed boolean,
+        request_content text, response_content text
+    );";
+
+#[test]
+fn what_a_gogs_on_a_server_sent_while_nobody_listened_comes_in_once() {
+    if no_server() {
+        return;
+    }
+    let (here, forge) = (TestDb::new(), TestDb::new());
+    here.add_gogs();
+    let import = ["import", "gogs", "--from", &forge.location()];
+    let ran = here.run(&import);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("it has no table hook_task"),
+        "{}",
+        ran.stderr
+    );
+    let mut client = app(&forge);
+    client.batch_execute(GOGS).unwrap();
+    let now = SystemClock::new().now().0;
+    let secret = Secret::new(GOGS_SECRET).unwrap();
+    let signature = gogs::sign(&secret, Some("application/json"), PUSH.as_bytes());
+    for (uuid, signature, is_delivered) in [
+        ("a", signature.as_str(), true),
+        ("b", "00", true),
+        ("c", signature.as_str(), false),
+    ] {
+        client.execute(
+            "insert into hook_task (repo_id, hook_id, uuid, type, url, signature, payload_content,
+                 content_type, event_type, is_ssl, is_delivered, delivered, is_succeed)
+             values (1, 1, $1, 1, 'http://127.0.0.1:8420/in/gogs', $2, $3, 1, 'push', false, $4, $5, false)",
+            &[&uuid, &signature, &PUSH, &is_delivered, &(now * 1_000_000)],
+        )
+        .unwrap();
+    }
+    let ran = here.run(&[&import[..], &["--json"]].concat());
+    let done: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(
+        (&done["seen"], &done["taken"], &done["queued"]),
+        (&json!(2), &json!(1), &json!(1)),
+        "{done}"
+    );
+    // The one that its secret does not prove is told.
+    assert_eq!((ran.code, &done["refused"][0]["uuid"]), (1, &json!("b")));
+    let events = here.list(&["event", "list"]);
+    assert_eq!((events.len(), &events[0]["key"]), (1, &json!("a")));
+    let healed = format!("gogs={}", forge.location());
+    let served = here.serve_with(&["--heal", &healed]);
+    wait_until("a look", || {
+        served.log().contains("heal.left_out").then_some(())
+    });
+    assert_eq!(here.list(&["event", "list"]).len(), 1);
 }

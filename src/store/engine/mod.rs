@@ -11,6 +11,7 @@
 pub(crate) mod columns;
 pub(crate) mod conn;
 pub(crate) mod directory;
+pub(crate) mod forge;
 pub(crate) mod group_commit;
 pub(crate) mod idempotent_requests;
 pub(crate) mod in_progress;

@@ -8,7 +8,6 @@ pub(crate) mod compact;
 pub(crate) mod disk_space;
 pub(crate) mod draft;
 pub(crate) mod event_keys;
-pub(crate) mod forge;
 pub(crate) mod lock;
 pub(crate) mod moving;
 pub(crate) mod names;

@@ -2,14 +2,18 @@
 //! `webhook`. It is only read, a statement at a time: a reader keeps Gogs from committing.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, named_params};
+use rusqlite::{Connection, OpenFlags};
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::model::header::Header;
+use crate::store::engine::conn::{Conn, Row, params};
+use crate::store::engine::location::Location;
+#[cfg(feature = "postgres")]
+use crate::store::engine::postgres::{client::PgConnection, open::Server};
 use crate::time::Timestamp;
 
 /// How long a read waits for a commit of the forge.
@@ -20,9 +24,15 @@ const PAGE: i64 = 500;
 
 /// A connection to a forge's database.
 pub struct Forge {
-    connection: Connection,
-    path: PathBuf,
+    connection: Database,
     columns: Columns,
+}
+
+/// The forge's own database, a connection that only reads.
+enum Database {
+    File(Connection),
+    #[cfg(feature = "postgres")]
+    Server(Box<PgConnection>),
 }
 
 /// Which of the columns there are: versions differ.
@@ -72,90 +82,111 @@ impl Forge {
     /// Opens the database read-only.
     ///
     /// # Errors
-    /// [`Error::Io`] when there is no such file; [`Error::Misuse`] when it is not a forge's SQLite database;
+    /// [`Error::Io`] when there is no such file; [`Error::Misuse`] when it is not a forge's database;
     /// [`Error::Database`] when it cannot be read.
-    pub fn open(path: &Path) -> Result<Forge> {
-        std::fs::metadata(path)
-            .map_err(|error| Error::io_at("read the forge's database", path, error))?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        let has = |column: &str| -> Result<bool> {
-            let query =
-                "select exists (select 1 from pragma_table_info('hook_task') where name = ?1)";
-            connection
-                .query_row(query, [column], |row| row.get(0))
-                .map_err(|error| match error.sqlite_error_code() {
-                    Some(rusqlite::ErrorCode::NotADatabase) => not_a_forge(path),
-                    _ => Error::from(error),
-                })
+    pub fn open(at: &Location) -> Result<Forge> {
+        let connection = match at {
+            Location::File(path) => Database::File(open_file(path)?),
+            #[cfg(feature = "postgres")]
+            Location::Server(url) => {
+                Database::Server(Box::new(Server::new(url)?.connect_read_only()?))
+            }
         };
+        let columns = connection.columns().map_err(|error| match error {
+            damaged if damaged.is_damage() => not_a_forge(at),
+            other => other,
+        })?;
+        let has = |column: &str| columns.iter().any(|one| one == column);
         for column in ["uuid", "payload_content", "event_type", "request_content"] {
-            if !has(column)? {
-                return Err(not_a_forge(path));
+            if !has(column) {
+                return Err(not_a_forge(at));
             }
         }
         let columns = Columns {
-            url: has("url")?,
-            signature: has("signature")?,
-            content_type: has("content_type")?,
+            url: has("url"),
+            signature: has("signature"),
+            content_type: has("content_type"),
         };
         Ok(Forge {
             connection,
-            path: path.to_owned(),
             columns,
         })
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Some webhooks before this row, the newest first; none when there are no more.
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read now.
+    /// [`Error::Database`] when the database cannot be read now.
     pub fn tasks_before(&self, before: i64) -> Result<Vec<HookTask>> {
         let (url, join) = match self.columns.url {
             true => ("t.url", ""),
             false => ("w.url", "left join webhook as w on w.id = t.hook_id"),
         };
+        // Each engine has types of its own for these columns.
         let query = format!(
-            "select t.id, t.uuid, coalesce({url}, ''), t.is_delivered, t.delivered
+            "select t.id, cast(t.uuid as text), coalesce(cast({url} as text), ''),
+                 cast(cast(t.is_delivered as integer) as bigint), t.delivered
              from hook_task as t {join}
              where t.id < :before
              order by t.id desc
              limit :limit"
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let tasks = statement.query_map(
-            named_params! { ":before": before, ":limit": PAGE },
-            read_task,
-        )?;
-        Ok(tasks.collect::<rusqlite::Result<_>>()?)
+        let parameters = params! { ":before": before, ":limit": PAGE };
+        self.connection.conn().all(&query, parameters, read_task)
     }
 
     /// The request of a webhook; `None` if the forge removed it meanwhile.
     ///
     /// # Errors
-    /// [`Error::Database`] when the file cannot be read now.
+    /// [`Error::Database`] when the database cannot be read now.
     pub fn request(&self, id: i64) -> Result<Option<HookRequest>> {
         let or_null = |has: bool, column: &'static str| if has { column } else { "null" };
         let query = format!(
-            "select event_type, {}, {}, request_content, payload_content
+            "select cast(event_type as text), cast({} as text), cast({} as bigint),
+                 cast(request_content as text), cast(payload_content as text)
              from hook_task
              where id = :id",
             or_null(self.columns.signature, "signature"),
             or_null(self.columns.content_type, "content_type"),
         );
-        let mut statement = self.connection.prepare_cached(&query)?;
-        let found = statement.query_row(named_params! { ":id": id }, read_request);
-        Ok(found.optional()?)
+        let conn = self.connection.conn();
+        conn.maybe(&query, params! { ":id": id }, read_request)
     }
 }
 
-fn read_task(row: &Row<'_>) -> rusqlite::Result<HookTask> {
+impl Database {
+    fn conn(&self) -> Conn<'_> {
+        match self {
+            Database::File(connection) => Conn::sqlite(connection),
+            #[cfg(feature = "postgres")]
+            Database::Server(connection) => Conn::postgres(connection.as_ref()),
+        }
+    }
+
+    /// The columns of the table of webhooks that were tried.
+    fn columns(&self) -> Result<Vec<String>> {
+        let query = match self {
+            Database::File(_) => "select name from pragma_table_info('hook_task')",
+            #[cfg(feature = "postgres")]
+            Database::Server(_) => {
+                "select cast(column_name as text) from information_schema.columns
+                 where table_name = 'hook_task' and table_schema = any (current_schemas(false))"
+            }
+        };
+        self.conn().all(query, &[], |row| row.get(0))
+    }
+}
+
+fn open_file(path: &Path) -> Result<Connection> {
+    std::fs::metadata(path)
+        .map_err(|error| Error::io_at("read the forge's database", path, error))?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+fn read_task(row: &Row<'_>) -> Result<HookTask> {
     let (was_tried, nanos): (bool, Option<i64>) = (row.get(3)?, row.get(4)?);
     Ok(HookTask {
         id: row.get(0)?,
@@ -165,7 +196,7 @@ fn read_task(row: &Row<'_>) -> rusqlite::Result<HookTask> {
     })
 }
 
-fn read_request(row: &Row<'_>) -> rusqlite::Result<HookRequest> {
+fn read_request(row: &Row<'_>) -> Result<HookRequest> {
     /// Gogs's number of the content type of forms.
     const FORM: i64 = 2;
     let signature: Option<String> = row.get(1)?;
@@ -181,15 +212,14 @@ fn read_request(row: &Row<'_>) -> rusqlite::Result<HookRequest> {
         is_form: kind == Some(FORM),
         headers: kept.headers.into_iter().collect(),
         body: match kept.body.is_empty() {
-            true => row.get::<_, String>(4)?.into_bytes(),
+            true => row.get::<String>(4)?.into_bytes(),
             false => kept.body.into_bytes(),
         },
     })
 }
 
-fn not_a_forge(path: &Path) -> Error {
+fn not_a_forge(at: &Location) -> Error {
     Error::misuse(format!(
-        "{} is no SQLite database of Gogs, Gitea or Forgejo: it has no table hook_task of theirs; their app.ini says where it is ([database] PATH)",
-        path.display()
+        "{at} is no database of Gogs, Gitea or Forgejo: it has no table hook_task of theirs; their app.ini says where it is ([database])"
     ))
 }
