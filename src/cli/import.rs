@@ -5,10 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::{Context, bundle};
+use super::{Context, bundle, read_text};
 use crate::error::{Error, Result};
-use crate::inbound::{Import, Imported, import, source_of, usual_since};
+use crate::inbound::{Import, Imported, Redelivery, ask_again, import, source_of, usual_since};
+use crate::model::endpoint::EndpointUrl;
 use crate::model::kind::SourceKind;
+use crate::outbound::{ApiClient, Egress};
+use crate::service::NetworkApi;
+use crate::signature::Secret;
 use crate::store::{Forge, Location};
 
 /// What is no forge.
@@ -16,7 +20,7 @@ const BUNDLE: &str = "bundle";
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArguments {
-    /// What it is: gogs, gitea, forgejo or bundle
+    /// What it is: gogs, gitea, forgejo, github, gitlab or bundle
     what: String,
     /// Of a bundle: its file
     #[arg(value_name = "FILE")]
@@ -30,6 +34,22 @@ pub(super) struct ImportArguments {
         value_parser = OsStringValueParser::new().try_map(Location::read)
     )]
     from: Option<Location>,
+    /// Of GitHub or GitLab: the webhook in its API, which is asked to send again what
+    /// is not here: https://api.github.com/repos/OWNER/REPO/hooks/ID, or
+    /// https://HOST/api/v4/projects/ID/hooks/ID
+    #[arg(long, value_name = "URL", conflicts_with_all = ["from", "endpoint"])]
+    api: Option<EndpointUrl>,
+    /// The API's token is in this file
+    #[arg(long, value_name = "FILE", requires = "api")]
+    token_file: Option<PathBuf>,
+    /// The API's token is in this environment variable
+    #[arg(
+        long,
+        value_name = "VARIABLE",
+        requires = "api",
+        conflicts_with = "token_file"
+    )]
+    token_env: Option<String>,
     /// Of a bundle that says what arrived: the endpoint to which that was owed
     #[arg(long, value_name = "NAME", conflicts_with = "source")]
     endpoint: Option<String>,
@@ -55,6 +75,9 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
         return bundle_of(context, arguments);
     }
     let kind: SourceKind = arguments.what.parse()?;
+    if matches!(kind, SourceKind::Github | SourceKind::Gitlab) {
+        return by_api(context, arguments, kind);
+    }
     let (Some(from), None, None) = (&arguments.from, &arguments.file, &arguments.endpoint) else {
         return Err(Error::misuse(format!(
             "say where the database of {kind} is: hookbox import {kind} --from DATABASE"
@@ -88,6 +111,57 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
         0 => Ok(()),
         count => Err(Error::Refused(format!("{count} could not be taken in"))),
     }
+}
+
+/// Asks a forge to send again what is not here.
+fn by_api(context: &Context, arguments: &ImportArguments, kind: SourceKind) -> Result<()> {
+    let token = match (&arguments.token_file, &arguments.token_env) {
+        (Some(path), _) => read_text("read the token from", path)?,
+        (None, Some(name)) => std::env::var(name).map_err(|_| {
+            Error::misuse(format!("the environment has no variable {name}; set it"))
+        })?,
+        (None, None) => String::new(),
+    };
+    let (Some(hook), false, None) = (&arguments.api, token.trim().is_empty(), &arguments.file)
+    else {
+        return Err(Error::misuse(format!(
+            "say which webhook that is, and what its API is asked with: hookbox import {kind} --api URL --token-file FILE"
+        )));
+    };
+    let (store, now) = (context.store()?, context.now());
+    let source = source_of(&store, kind, arguments.source.as_deref())?;
+    let asked = Redelivery {
+        since: match context.moment(arguments.since.as_deref())? {
+            Some(since) => since,
+            None => usual_since(&store, &source, None, now)?,
+        },
+        source,
+        hook: hook.clone(),
+        token: Secret::new(token.trim())?,
+        is_dry: arguments.dry_run,
+    };
+    let api = NetworkApi(ApiClient::new(context.clock.clone(), Egress::default())?);
+    let done = ask_again(&store, &api, &asked, now)?;
+    let verb = if asked.is_dry { "would be" } else { "are" };
+    let mut text = format!(
+        "of {} to source {} since {}: {} are here, {} {verb} sent again",
+        done.seen, asked.source, asked.since, done.had, done.asked
+    );
+    for (count, why) in [
+        (
+            done.waiting,
+            "were sent a moment ago and may be on their way",
+        ),
+        (
+            done.left,
+            "are left, as it was asked for many; do this again in a minute",
+        ),
+    ] {
+        if count > 0 {
+            text.push_str(&format!("; {count} {why}"));
+        }
+    }
+    context.out.object(&done.json(&asked), &text)
 }
 
 fn bundle_of(context: &Context, arguments: &ImportArguments) -> Result<()> {

@@ -18,8 +18,9 @@ use crate::config::{Config, ServeOption};
 use crate::error::{Error, Result};
 use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
+use crate::model::kind::SourceKind;
 use crate::outbound::{AddressScope, Egress};
-use crate::service::{Healed, Healing, Parts, Service, ServiceConfig};
+use crate::service::{Healed, HealedFrom, Healing, Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
 use crate::store::{Limits, Location, Retention};
@@ -79,11 +80,15 @@ pub(super) struct ServeArguments {
     /// on its standard input; it may take a minute
     #[arg(long, value_name = "COMMAND")]
     alert_command: Option<String>,
-    /// Take in what a forge sent and never arrived, out of its database (a SQLite
-    /// file, or postgres://...), such as gogs=/home/git/gogs/data/gogs.db; at the
-    /// start and now and then
-    #[arg(long, value_name = "KIND=DATABASE", value_parser = parse_healed)]
-    heal: Vec<Healed>,
+    /// Close the gap of what a forge sent and never arrived, at the start and now
+    /// and then: out of its database (gogs=/home/git/gogs/data/gogs.db, or
+    /// postgres://...), or by asking its API to send it again
+    /// (github=https://api.github.com/repos/OWNER/REPO/hooks/ID)
+    #[arg(long, value_name = "KIND=WHERE", value_parser = parse_healed)]
+    heal: Vec<(SourceKind, String)>,
+    /// The token for a forge's API is in this file, such as github=github.token
+    #[arg(long, value_name = "KIND=FILE", value_parser = parse_healed, requires = "heal")]
+    heal_token_file: Vec<(SourceKind, String)>,
     /// How often it looks there
     #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_span, requires = "heal")]
     heal_every: Duration,
@@ -193,7 +198,7 @@ fn written(argument: &Arg, option: &ServeOption) -> Vec<OsString> {
         values => {
             let value = |value: &String| match (option.name.as_str(), value.split_once('=')) {
                 ("token_file" | "read_token_file", _) => folder.join(value).into_os_string(),
-                ("heal", Some((kind, file))) if !file.contains("://") => {
+                ("heal" | "heal_token_file", Some((kind, file))) if !file.contains("://") => {
                     joined(kind, folder.join(file))
                 }
                 _ => value.into(),
@@ -272,7 +277,7 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 size_max: arguments.max_size,
             },
             healing: Healing {
-                forges: arguments.heal.clone(),
+                forges: forges(arguments)?,
                 every: arguments.heal_every,
             },
             alert_command: arguments.alert_command.clone(),
@@ -378,17 +383,37 @@ fn parse_room(text: &str) -> Result<u64> {
 }
 
 /// Parses a forge and its database.
-fn parse_healed(text: &str) -> Result<Healed> {
-    let forge = text.split_once('=').filter(|(_, file)| !file.is_empty());
-    let (kind, database) = forge.ok_or_else(|| {
+fn parse_healed(text: &str) -> Result<(SourceKind, String)> {
+    let pair = text.split_once('=').filter(|(_, place)| !place.is_empty());
+    let (kind, place) = pair.ok_or_else(|| {
         Error::misuse(format!(
-            "`{text}` is no forge and its database; write such as gogs=/home/git/gogs/data/gogs.db"
+            "`{text}` is no forge and a place; write such as gogs=/home/git/gogs/data/gogs.db"
         ))
     })?;
-    Ok(Healed {
-        kind: kind.parse()?,
-        database: Location::read(database.into())?,
-    })
+    Ok((kind.parse()?, place.to_owned()))
+}
+
+/// Where each forge keeps what it sent.
+fn forges(arguments: &ServeArguments) -> Result<Vec<Healed>> {
+    let forge = |(kind, place): &(SourceKind, String)| {
+        let from = match kind {
+            SourceKind::Github | SourceKind::Gitlab => {
+                let mut tokens = arguments.heal_token_file.iter();
+                let (_, file) = tokens.find(|(of, _)| of == kind).ok_or_else(|| {
+                    Error::misuse(format!(
+                        "the API of {kind} asks for a token: --heal-token-file {kind}=FILE"
+                    ))
+                })?;
+                HealedFrom::Api {
+                    hook: place.parse()?,
+                    token: Secret::new(read_text("read the token from", Path::new(file))?.trim())?,
+                }
+            }
+            _ => HealedFrom::Database(Location::read(place.into())?),
+        };
+        Ok(Healed { kind: *kind, from })
+    };
+    arguments.heal.iter().map(forge).collect()
 }
 
 fn parse_network(text: &str) -> Result<IpNet> {

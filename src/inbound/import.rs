@@ -77,10 +77,14 @@ impl Imported {
 pub fn source_of(store: &Store, kind: SourceKind, name: Option<&str>) -> Result<String> {
     if !matches!(
         kind,
-        SourceKind::Gogs | SourceKind::Gitea | SourceKind::Forgejo
+        SourceKind::Gogs
+            | SourceKind::Gitea
+            | SourceKind::Forgejo
+            | SourceKind::Github
+            | SourceKind::Gitlab
     ) {
         return Err(Error::misuse(format!(
-            "{kind} keeps no database that is read here; there are gogs, gitea and forgejo"
+            "{kind} keeps nothing that is read here; there are gogs, gitea and forgejo (their database), github and gitlab (their API)"
         )));
     }
     let directory = store.fresh_directory()?;

@@ -11,7 +11,7 @@
 //! there is no room; `receive` turns a request into a stored event and a response; `handshake` answers a
 //! sender's first check; `provider` knows each kind of source; `head` keeps a request's head as it came;
 //! `outbox_worker` takes over what other programs insert by SQL; `import` takes in what a forge sent and was
-//! never heard of, out of the forge's own database.
+//! never heard of, out of the forge's own database; `redelivery` asks a forge by its API to send that again.
 
 mod body;
 mod connection_limiter;
@@ -22,12 +22,14 @@ mod listener;
 mod outbox_worker;
 mod provider;
 mod receive;
+mod redelivery;
 mod rejection;
 mod reply;
 
 pub use import::{Import, Imported, import, source_of, usual_since};
 pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
 pub use outbox_worker::Outbox;
+pub use redelivery::{ForgeApi, Redelivered, Redelivery, ask_again};
 
 #[cfg(test)]
 mod fuzz;

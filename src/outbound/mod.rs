@@ -36,7 +36,7 @@ pub use preview::preview;
 pub use replayer::{Pulse, Replayer, RunningReplayer};
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
 pub use transport::{
-    Exchange, OutboundRequest, REPLY_BYTES_MAX, SendResult, Transport, UreqTransport,
+    ApiClient, Exchange, OutboundRequest, REPLY_BYTES_MAX, SendResult, Transport, UreqTransport,
 };
 
 #[cfg(test)]

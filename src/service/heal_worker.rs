@@ -1,22 +1,63 @@
 //! Takes in by itself what a forge sent and never arrived: after a start, and now and then.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::worker::{Stop, Worker};
 use crate::error::Result;
-use crate::inbound::{Import, Imported, import, source_of, usual_since};
+use crate::inbound::{
+    ForgeApi, Import, Imported, Redelivery, ask_again, import, source_of, usual_since,
+};
+use crate::model::attempt::Response;
+use crate::model::endpoint::EndpointUrl;
+use crate::model::header::Header;
 use crate::model::kind::SourceKind;
+use crate::outbound::{ApiClient, Egress};
+use crate::signature::Secret;
 use crate::store::{Forge, Location, Retention, Store};
 use crate::time::Clock;
 
-/// A forge on this machine, and its database.
+/// A forge, and where it keeps what it sent.
 #[derive(Debug, Clone)]
 pub struct Healed {
     /// What it is.
     pub kind: SourceKind,
-    /// Its database.
-    pub database: Location,
+    /// Where it keeps that.
+    pub from: HealedFrom,
+}
+
+/// Where a forge keeps what it sent.
+#[derive(Debug, Clone)]
+pub enum HealedFrom {
+    /// In its database.
+    Database(Location),
+    /// Behind its API.
+    Api {
+        /// The webhook there.
+        hook: EndpointUrl,
+        /// What the API is asked with.
+        token: Secret,
+    },
+}
+
+impl fmt::Display for HealedFrom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HealedFrom::Database(database) => database.fmt(f),
+            HealedFrom::Api { hook, .. } => f.write_str(&hook.redacted(None)),
+        }
+    }
+}
+
+/// The API of a forge over the network.
+#[derive(Debug)]
+pub struct NetworkApi(pub ApiClient);
+
+impl ForgeApi for NetworkApi {
+    fn ask(&self, is_post: bool, url: &EndpointUrl, headers: &[Header]) -> Result<Response> {
+        self.0.ask(is_post, url, headers)
+    }
 }
 
 /// What is healed, and how often.
@@ -46,13 +87,22 @@ pub(super) fn start(
     clock: Arc<dyn Clock>,
     healing: Healing,
     retention: Retention,
+    egress: Egress,
 ) -> Result<Worker> {
+    let api = NetworkApi(ApiClient::new(clock.clone(), egress)?);
     Worker::start("heal_worker", move |stop| {
-        run(&store, clock.as_ref(), &healing, retention, &stop);
+        run(&store, clock.as_ref(), &api, &healing, retention, &stop);
     })
 }
 
-fn run(store: &Store, clock: &dyn Clock, healing: &Healing, retention: Retention, stop: &Stop) {
+fn run(
+    store: &Store,
+    clock: &dyn Clock,
+    api: &dyn ForgeApi,
+    healing: &Healing,
+    retention: Retention,
+    stop: &Stop,
+) {
     // What was removed here must not come again.
     let kept = [retention.delivered, retention.dead];
     let kept = kept.into_iter().flatten();
@@ -63,13 +113,10 @@ fn run(store: &Store, clock: &dyn Clock, healing: &Healing, retention: Retention
         // One of several nodes is enough.
         if store.is_first_node() {
             for (healed, said) in healing.forges.iter().zip(&mut said) {
-                let trouble = match heal(store, clock, healed, kept) {
-                    Ok(imported) => tell(healed, &imported),
-                    Err(error) => error.chain(),
-                };
+                let trouble = heal(store, clock, api, healed, kept);
+                let trouble = trouble.unwrap_or_else(|error| error.chain());
                 if !trouble.is_empty() && trouble != *said {
-                    let database = &healed.database;
-                    tracing::warn!(%database, trouble, "heal.left_out");
+                    tracing::warn!(from = %healed.from, trouble, "heal.left_out");
                 }
                 *said = trouble;
             }
@@ -80,31 +127,49 @@ fn run(store: &Store, clock: &dyn Clock, healing: &Healing, retention: Retention
     }
 }
 
+/// Takes in, or asks for, what is missing; returns what could not be.
 fn heal(
     store: &Store,
     clock: &dyn Clock,
+    api: &dyn ForgeApi,
     healed: &Healed,
     kept: Option<Duration>,
-) -> Result<Imported> {
+) -> Result<String> {
     let now = clock.now();
     let source = source_of(store, healed.kind, None)?;
-    let asked = Import {
-        since: usual_since(store, &source, kept, now)?,
-        source,
-        url: None,
-        is_dry: false,
-    };
-    import(store, &Forge::open(&healed.database)?, &asked, now)
+    let since = usual_since(store, &source, kept, now)?;
+    match &healed.from {
+        HealedFrom::Database(database) => {
+            let asked = Import {
+                since,
+                source,
+                url: None,
+                is_dry: false,
+            };
+            let imported = import(store, &Forge::open(database)?, &asked, now)?;
+            Ok(tell(healed, &imported))
+        }
+        HealedFrom::Api { hook, token } => {
+            let asked = Redelivery {
+                since,
+                source,
+                hook: hook.clone(),
+                token: token.clone(),
+                is_dry: false,
+            };
+            let done = ask_again(store, api, &asked, now)?;
+            if done.asked > 0 {
+                tracing::info!(from = %healed.from, asked = done.asked, "heal.asked_again");
+            }
+            Ok(String::new())
+        }
+    }
 }
 
 /// Logs what was taken in; returns what could not be.
 fn tell(healed: &Healed, imported: &Imported) -> String {
     if imported.taken > 0 {
-        tracing::info!(
-            database = %healed.database,
-            taken = imported.taken,
-            "heal.taken_in"
-        );
+        tracing::info!(from = %healed.from, taken = imported.taken, "heal.taken_in");
     }
     let refused = imported.refused.iter();
     let refused: Vec<String> = refused

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
-pub use heal_worker::{Healed, Healing};
+pub use heal_worker::{Healed, HealedFrom, Healing, NetworkApi};
 
 use rustix::net::listen;
 
@@ -175,7 +175,8 @@ impl Service {
         let heal_worker = (!parts.healing.forges.is_empty())
             .then(|| {
                 let healing = parts.healing.clone();
-                heal_worker::start(store.clone(), clock.clone(), healing, retention)
+                let egress = parts.egress.clone();
+                heal_worker::start(store.clone(), clock.clone(), healing, retention, egress)
             })
             .transpose()?;
         let index_worker = match parts.text_index {

@@ -49,6 +49,7 @@ mod poison;
 mod postgres;
 mod producers;
 mod readme;
+mod redelivery;
 mod rejections;
 mod replay;
 mod replay_commands;

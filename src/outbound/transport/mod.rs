@@ -4,6 +4,7 @@
 //! from "was reached and broke off", since only this layer knows how far a request got. `connect` reaches
 //! the endpoint and records how far the request got; `tls` checks the endpoint's certificate.
 
+mod api_client;
 mod connect;
 mod tls;
 
@@ -22,6 +23,8 @@ use crate::model::endpoint::{Endpoint, EndpointUrl};
 use crate::model::header::Header;
 use crate::model::id::EndpointId;
 use crate::time::{Clock, show_span};
+
+pub use api_client::ApiClient;
 
 use super::egress::{Egress, Forbidden};
 use connect::{
@@ -152,53 +155,62 @@ impl UreqTransport {
         {
             return Ok(agent.clone());
         }
-        let connection = &endpoint.set.connection;
-        let proxy = match &connection.proxy {
-            // The proxy of the environment is for people at a terminal, not for a service.
-            None => None,
-            Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
-        };
-        let gate = AddressGate {
-            egress: self.egress.clone(),
-            proxy: proxy
-                .as_ref()
-                .map(|proxy| (proxy.host().to_owned(), proxy.port())),
-        };
-        let connections = endpoint.set.concurrency() as usize;
-        let config = Agent::config_builder()
-            // Every status is an answer, to be stored and judged.
-            .http_status_as_error(false)
-            // A redirect counts as refused (Standard Webhooks 1.0.0): a body signed for one receiver must
-            // not go to another.
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(proxy)
-            // ureq has no timeout by default.
-            .timeout_global(Some(endpoint.set.timeout))
-            .timeout_connect(connection.connect_timeout)
-            .max_response_header_size(REPLY_HEAD_BYTES_MAX)
-            .input_buffer_size(INPUT_BYTES)
-            .output_buffer_size(OUTPUT_BYTES)
-            .max_idle_connections(connections)
-            .max_idle_connections_per_host(connections)
-            .max_idle_age(IDLE_MAX)
-            .build();
-        let tls = TlsConnector::new(connection)?;
-        let connector = TimedConnector::new(tls, self.clock.clone(), gate.clone());
-        let resolver = TimedResolver {
-            inner: DefaultResolver::default(),
-            clock: self.clock.clone(),
-            gate,
-        };
-        let agent = Agent::with_parts(config, connector, resolver);
         let settings = AgentSettings {
             timeout: endpoint.set.timeout,
             concurrency: endpoint.set.concurrency(),
-            connection: connection.clone(),
+            connection: endpoint.set.connection.clone(),
         };
+        let agent = build_agent(&settings, &self.clock, &self.egress)?;
         agents.insert(endpoint.id, (settings, agent.clone()));
         Ok(agent)
     }
+}
+
+/// Builds an agent: how it resolves, connects, checks certificates, and for how long.
+fn build_agent(
+    settings: &AgentSettings,
+    clock: &Arc<dyn Clock>,
+    egress: &Arc<Egress>,
+) -> Result<Agent, String> {
+    let connection = &settings.connection;
+    let proxy = match &connection.proxy {
+        // The proxy of the environment is for people at a terminal, not for a service.
+        None => None,
+        Some(url) => Some(Proxy::new(url.expose()).map_err(|error| error.to_string())?),
+    };
+    let gate = AddressGate {
+        egress: egress.clone(),
+        proxy: proxy
+            .as_ref()
+            .map(|proxy| (proxy.host().to_owned(), proxy.port())),
+    };
+    let connections = settings.concurrency as usize;
+    let config = Agent::config_builder()
+        // Every status is an answer, to be stored and judged.
+        .http_status_as_error(false)
+        // A redirect counts as refused (Standard Webhooks 1.0.0): a body signed for one receiver must
+        // not go to another.
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .proxy(proxy)
+        // ureq has no timeout by default.
+        .timeout_global(Some(settings.timeout))
+        .timeout_connect(connection.connect_timeout)
+        .max_response_header_size(REPLY_HEAD_BYTES_MAX)
+        .input_buffer_size(INPUT_BYTES)
+        .output_buffer_size(OUTPUT_BYTES)
+        .max_idle_connections(connections)
+        .max_idle_connections_per_host(connections)
+        .max_idle_age(IDLE_MAX)
+        .build();
+    let tls = TlsConnector::new(connection)?;
+    let connector = TimedConnector::new(tls, clock.clone(), gate.clone());
+    let resolver = TimedResolver {
+        inner: DefaultResolver::default(),
+        clock: clock.clone(),
+        gate,
+    };
+    Ok(Agent::with_parts(config, connector, resolver))
 }
 
 impl Transport for UreqTransport {
