@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::model::header::Header;
 
+/// The longest line, in bytes: bodies are far shorter.
+pub(super) const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The version of the form.
 pub(super) const VERSION: u32 = 1;
 
@@ -67,16 +70,17 @@ pub(super) struct EventLine {
     pub(super) body: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub(super) body_base64: Option<String>,
-    /// What became of it there.
+    /// What became of it there: for people.
+    #[serde(skip_deserializing)]
     pub(super) deliveries: Vec<DeliveryLine>,
 }
 
 /// A delivery of an event.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct DeliveryLine {
     pub(super) endpoint: String,
     pub(super) state: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) settled_at: Option<String>,
 }
 
@@ -114,7 +118,9 @@ pub(super) struct End {
 impl EventLine {
     pub(super) fn put_body(&mut self, body: Vec<u8>) {
         match String::from_utf8(body) {
-            Ok(text) => self.body = Some(text),
+            // A text full of what JSON escapes would be six times as long.
+            Ok(text) if escaped_bytes(&text) <= text.len() / 3 => self.body = Some(text),
+            Ok(text) => self.body_base64 = Some(BASE64_STANDARD.encode(text)),
             Err(other) => self.body_base64 = Some(BASE64_STANDARD.encode(other.as_bytes())),
         }
     }
@@ -128,4 +134,16 @@ impl EventLine {
             _ => Err(Error::misuse("it has no body, or two")),
         }
     }
+}
+
+/// How many bytes a text gets by being escaped as JSON, at most.
+fn escaped_bytes(text: &str) -> usize {
+    let bytes = text.bytes();
+    bytes
+        .map(|byte| match byte {
+            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+            ..0x20 => 5,
+            _ => 0,
+        })
+        .sum()
 }

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zstd::stream::read::Decoder;
 
-use super::line::{AckLine, End, EventLine, Head, Line, VERSION};
+use super::line::{AckLine, End, EventLine, Head, LINE_BYTES_MAX, Line, VERSION};
 use crate::error::{Error, Result};
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::header::first_value;
+use crate::model::header::{Header, first_value};
 use crate::model::hops;
 use crate::model::id::EventId;
 use crate::model::source::Source;
@@ -20,14 +20,21 @@ use crate::signature::{Secret, bundle};
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// The longest line, in bytes: bodies are far shorter.
-const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
-
 /// The memory that a packed stream may ask for, as a power of two: 8 MiB. What is written here asks for 2.
 const WINDOW_LOG_MAX: u32 = 23;
 
-/// How many events are looked up, and handed to the store, at a time.
+/// How many events are looked up, and handed to the store, at a time, and of how many bytes about.
 const BATCH: usize = 128;
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// Most bytes of an event's headers: as of a request.
+const HEADERS_BYTES_MAX: usize = 64 * 1024;
+
+/// Longest type in the producer's own spelling, in bytes.
+const ORIGINAL_TYPE_BYTES_MAX: usize = 1024;
+
+/// Most of a hostile text that is told.
+const TOLD_CHARS_MAX: usize = 300;
 
 /// What became of a bundle of events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,6 +58,8 @@ pub struct Acknowledged {
     pub from: String,
     /// Events of this box that arrived there.
     pub arrived: usize,
+    /// Events of other boxes, or of another copy of this one.
+    pub of_others: usize,
     /// Deliveries that were pending for that, and are delivered now; of a dry run: that would be.
     pub settled: usize,
 }
@@ -77,6 +86,7 @@ impl Acknowledged {
             "box": self.from,
             "endpoint": endpoint,
             "arrived": self.arrived,
+            "of_others": self.of_others,
             "settled": self.settled,
             "dry_run": is_dry,
         })
@@ -105,7 +115,16 @@ pub fn take_in(
         .iter()
         .chain(old.map(|old| &old.secret))
         .collect();
-    let mut bundle = Bundle::open(path)?;
+    if secrets.is_empty() && source.path_token.is_some() {
+        return Err(Error::Refused(format!(
+            "source {} has a token in its path and no secret: what a bundle has cannot be proved; give it a secret",
+            source.name
+        )));
+    }
+    secrets
+        .iter()
+        .try_for_each(|secret| bundle::check_secret(secret))?;
+    let mut bundle = Bundle::open(path, store)?;
     let head = bundle.check(&secrets, |line: EventLine| {
         event_of(store, source, line).map(drop)
     })?;
@@ -115,18 +134,22 @@ pub fn take_in(
     };
     let (answer, answers) = channel();
     let mut batch = Vec::with_capacity(BATCH);
-    let mut waiting = 0;
+    let (mut bytes, mut waiting) = (0, 0);
     bundle.each(|line: EventLine| {
         done.seen += 1;
         match event_of(store, source, line)? {
             None => done.went_round += 1,
-            Some(event) => batch.push(event),
+            Some(event) => {
+                bytes += event.body.len();
+                batch.push(event);
+            }
         }
-        if batch.len() == BATCH {
+        if batch.len() == BATCH || bytes >= BATCH_BYTES {
             let events = std::mem::take(&mut batch);
-            waiting += hand_in(store, source, events, &mut done, is_dry, now, &answer)?;
+            bytes = 0;
             // One batch is on its way to the disk while the next one is read.
-            wait_for(&answers, &mut waiting, BATCH)?;
+            wait_for(&answers, &mut waiting, 0)?;
+            waiting += hand_in(store, source, events, &mut done, is_dry, now, &answer)?;
         }
         Ok(())
     })?;
@@ -177,10 +200,42 @@ fn wait_for(answers: &Receiver<Answer>, waiting: &mut usize, most: usize) -> Res
     Ok(())
 }
 
+/// 10000-01-01T00:00:00Z: later times are no dates of HTTP.
+const YEAR_10000_MS: i64 = 253_402_300_800_000;
+
+/// Checks that headers can be sent as they are.
+fn check_headers(headers: &[Header]) -> Result<()> {
+    let mut bytes = 0;
+    for (name, value) in headers {
+        bytes += name.len() + value.len();
+        if http::HeaderName::try_from(name).is_err() || http::HeaderValue::try_from(value).is_err()
+        {
+            return Err(Error::misuse("a header is none (RFC 9110, section 5)"));
+        }
+    }
+    match bytes {
+        ..=HEADERS_BYTES_MAX => Ok(()),
+        _ => Err(Error::misuse(format!(
+            "its headers are {bytes} bytes, limit is {HEADERS_BYTES_MAX}"
+        ))),
+    }
+}
+
 /// The event of a line; `None` when it went round.
 fn event_of(store: &Store, source: &Source, mut line: EventLine) -> Result<Option<NewEvent>> {
     let body = line.take_body()?;
-    let received = Timestamp::parse(&line.received_at, Timestamp(0))?;
+    let received = Timestamp::parse_rfc3339(&line.received_at)
+        .filter(|received| (0..YEAR_10000_MS).contains(&received.0))
+        .ok_or_else(|| Error::misuse("received_at is no time of RFC 3339"))?;
+    check_headers(&line.headers)?;
+    let is_short = |text: &String| text.len() <= ORIGINAL_TYPE_BYTES_MAX;
+    if line
+        .original_type
+        .as_ref()
+        .is_some_and(|text| !is_short(text))
+    {
+        return Err(Error::misuse("original_type is too long"));
+    }
     let mut headers = line.headers;
     if hops::why_not(&headers, store.box_id(), &source.name).is_some() {
         return Ok(None);
@@ -209,7 +264,7 @@ fn event_of(store: &Store, source: &Source, mut line: EventLine) -> Result<Optio
 /// Settles the pending deliveries to an endpoint whose events arrived, as a bundle says.
 ///
 /// # Errors
-/// As [`take_in`]; also when it speaks of events of another box.
+/// As [`take_in`]; [`Error::Refused`] also when the endpoint has no secret.
 pub fn acknowledge(
     store: &Store,
     path: &Path,
@@ -219,11 +274,17 @@ pub fn acknowledge(
 ) -> Result<Acknowledged> {
     let directory = store.fresh_directory()?;
     let held = directory.require_endpoint(endpoint)?;
-    let mut bundle = Bundle::open(path)?;
-    let parse = |line: &AckLine| store.box_id().parse_event(&line.arrived);
-    let head = bundle.check(&held.secrets_at(now), |line: AckLine| {
-        parse(&line).map(drop)
-    })?;
+    let secrets = held.secrets_at(now);
+    if secrets.is_empty() {
+        return Err(Error::Refused(format!(
+            "endpoint {endpoint} has no secret: that something arrived cannot be proved; give it one (--sign standard --secret-file FILE), at both sides"
+        )));
+    }
+    secrets
+        .iter()
+        .try_for_each(|secret| bundle::check_secret(secret))?;
+    let mut bundle = Bundle::open(path, store)?;
+    let head = bundle.check(&secrets, |_: AckLine| Ok(()))?;
     let mut done = Acknowledged {
         from: head.from,
         ..Acknowledged::default()
@@ -236,7 +297,12 @@ pub fn acknowledge(
         Ok::<(), Error>(())
     };
     bundle.each(|line: AckLine| {
-        batch.push(parse(&line)?);
+        // Several boxes may send to one source. Without its mark a number may be that of another event.
+        let ours = Some(line.arrived.as_str()).filter(|id| id.starts_with("evt_"));
+        match ours.map(|id| store.box_id().parse_event(id)) {
+            Some(Ok(event)) => batch.push(event),
+            _ => done.of_others += 1,
+        }
         match batch.len() {
             BATCH => settle(&mut batch, &mut done),
             _ => Ok(()),
@@ -246,22 +312,29 @@ pub fn acknowledge(
     Ok(done)
 }
 
-/// A bundle's file.
+/// A bundle, copied: what is checked is what is taken in, whoever writes to the stick meanwhile.
 struct Bundle<'p> {
     path: &'p Path,
-    file: File,
-    /// The hash of its lines, once all were seen.
-    sha256: Option<String>,
+    copy: File,
 }
 
 impl<'p> Bundle<'p> {
-    fn open(path: &'p Path) -> Result<Bundle<'p>> {
-        let file = File::open(path).map_err(|error| Error::io_at("open", path, error))?;
-        Ok(Bundle {
-            path,
-            file,
-            sha256: None,
-        })
+    fn open(path: &'p Path, store: &Store) -> Result<Bundle<'p>> {
+        let mut file = File::open(path).map_err(|error| Error::io_at("open", path, error))?;
+        // Beside the database is room for what comes into it. The copy has no name, and ends with the process.
+        let folder = store.location().file().and_then(Path::parent);
+        let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
+        let copied = match folder {
+            Some(folder) => tempfile::tempfile_in(folder),
+            None => tempfile::tempfile(),
+        };
+        let copied = copied.and_then(|mut copy| {
+            std::io::copy(&mut file, &mut copy)?;
+            Ok(copy)
+        });
+        copied
+            .map(|copy| Bundle { path, copy })
+            .map_err(|error| Error::io_at("copy, to look through it,", path, error))
     }
 
     /// Looks through all of it: each line, the end, the signature.
@@ -282,25 +355,19 @@ impl<'p> Bundle<'p> {
             };
             return Err(Error::Refused(format!("{}: {why}", self.path.display())));
         }
-        self.sha256 = Some(end.sha256);
         Ok(head)
     }
 
     /// Goes through the lines once more.
     fn each<L: Line>(&mut self, each: impl FnMut(L) -> Result<()>) -> Result<()> {
-        let seen = self.sha256.clone();
-        let (_, end) = self.pass(each)?;
-        match seen == Some(end.sha256) {
-            true => Ok(()),
-            false => Err(self.wrong("it changed while it was read; import it again")),
-        }
+        self.pass(each).map(drop)
     }
 
     /// Reads all lines. The hash is that of what was read.
     fn pass<L: Line>(&mut self, mut each: impl FnMut(L) -> Result<()>) -> Result<(Head, End)> {
         let failed = |error| Error::io_at("read", self.path, error);
-        self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        let mut decoder = Decoder::new(&self.file).map_err(failed)?;
+        self.copy.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let mut decoder = Decoder::new(&self.copy).map_err(failed)?;
         decoder.window_log_max(WINDOW_LOG_MAX).map_err(failed)?;
         let mut lines = Lines {
             from: BufReader::new(decoder),
@@ -329,6 +396,11 @@ impl<'p> Bundle<'p> {
                             first.hookbox_bundle
                         )));
                     }
+                    let is_box = first.from.len() == 10
+                        && first.from.bytes().all(|byte| byte.is_ascii_hexdigit());
+                    if !is_box {
+                        return Err(self.wrong("it does not say which box wrote it"));
+                    }
                     if first.what != L::WHAT {
                         return Err(self.wrong(first.what.described()));
                     }
@@ -355,8 +427,12 @@ impl<'p> Bundle<'p> {
         }
     }
 
+    /// An error that may repeat what a stranger wrote: cut, and without control characters.
     fn wrong(&self, why: impl std::fmt::Display) -> Error {
-        Error::misuse(format!("{}: {why}", self.path.display()))
+        let why = why.to_string();
+        let told = why.chars().take(TOLD_CHARS_MAX);
+        let told: String = told.map(|c| if c.is_control() { ' ' } else { c }).collect();
+        Error::misuse(format!("{}: {told}", self.path.display()))
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 
-use super::line::{AckLine, DeliveryLine, End, EventLine, Head, VERSION, What};
+use super::line::{AckLine, DeliveryLine, End, EventLine, Head, LINE_BYTES_MAX, VERSION, What};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::header::is_passed_on;
@@ -57,7 +57,12 @@ pub fn write_events<W: Write>(
     let mut lines = Lines::begin(store, What::Events, to, now)?;
     for id in ids(store, chosen)? {
         match event_line(store, id) {
-            Ok(line) => lines.add(&line)?,
+            Ok(line) => lines.add(&line).map_err(|error| match error {
+                Error::Misuse(why) => {
+                    Error::misuse(format!("event {}: {why}", store.box_id().event(id)))
+                }
+                other => other,
+            })?,
             // It was removed since.
             Err(Error::NotFound(_)) => {}
             Err(error) => return Err(error),
@@ -105,7 +110,9 @@ fn ids(store: &Store, chosen: &Chosen) -> Result<BTreeSet<EventId>> {
         let (count, last) = match is_of_deliveries {
             true => {
                 let page = store.deliveries(&selection, PAGE_MAX)?;
-                ids.extend(page.iter().map(|delivery| delivery.event));
+                // A replay that the receiver must take again has an id of its own, which is for the wire.
+                let by_event = page.iter().filter(|delivery| !delivery.has_new_id);
+                ids.extend(by_event.map(|delivery| delivery.event));
                 (page.len(), page.last().map(|delivery| delivery.id.0))
             }
             false => {
@@ -186,13 +193,20 @@ impl<W: Write> Lines<W> {
         let mut bytes =
             serde_json::to_vec(line).map_err(|error| cannot_write(std::io::Error::other(error)))?;
         bytes.push(b'\n');
+        if bytes.len() > LINE_BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "it is longer than a line of a bundle may be: {LINE_BYTES_MAX} bytes"
+            )));
+        }
         self.hash.update(&bytes);
         self.to.write_all(&bytes).map_err(cannot_write)
     }
 
     fn end(mut self, secret: Option<&Secret>) -> Result<Written> {
         let sha256 = hex::encode(self.hash.clone().finalize());
-        let signature = secret.map(|secret| bundle::sign(secret, &sha256));
+        let signature = secret
+            .map(|secret| bundle::sign(secret, &sha256))
+            .transpose()?;
         let is_signed = signature.is_some();
         self.put(&End {
             end: self.count,

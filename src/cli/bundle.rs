@@ -186,6 +186,10 @@ pub(super) fn import(
                     "pending deliveries"
                 )
             );
+            let text = match done.of_others {
+                0 => text,
+                count => format!("{text}; {count} are of other boxes"),
+            };
             context.out.object(&done.json(endpoint, is_dry), &text)
         }
         _ => Err(Error::misuse(

@@ -147,7 +147,7 @@ fn cancel(context: &Context, store: &Store, arguments: &CancelArguments) -> Resu
         }
     }
     // Those that came since are not meant.
-    let cancelled = store.cancel_pending(&selection, found.up_to, now, || true)?;
+    let cancelled = store.cancel_pending(&selection, Some(found.up_to), now, || true)?;
     let text = format!("cancelled {}", told(&cancelled));
     context.out.object(&cancelled.json(false), &text)
 }

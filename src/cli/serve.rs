@@ -156,6 +156,7 @@ impl ServeArguments {
 pub(super) fn read_options(config: &Config) -> Result<Vec<(String, Vec<OsString>)>> {
     let command = ServeArguments::alone();
     let read = |option: &ServeOption| {
+        let option = &of_credential(option)?;
         let wrong = |text: String| Error::misuse(format!("{}: {text}", option.place));
         let name = option.name.as_str();
         let mut known = command.get_arguments();
@@ -185,6 +186,27 @@ fn joined(name: &str, value: impl AsRef<OsStr>) -> OsString {
     let mut text = OsString::from(format!("{name}="));
     text.push(value);
     text
+}
+
+/// A token that is a credential of systemd is in a file that systemd made (systemd.exec(5), `LoadCredential=`).
+fn of_credential(option: &ServeOption) -> Result<ServeOption> {
+    let base = match option.name.as_str() {
+        "token_credential" => "token_file",
+        "read_token_credential" => "read_token_file",
+        _ => return Ok(option.clone()),
+    };
+    let folder = std::env::var("CREDENTIALS_DIRECTORY").map_err(|_| {
+        Error::misuse(format!(
+            "{}: there are no credentials of systemd (CREDENTIALS_DIRECTORY is not set)",
+            option.place
+        ))
+    })?;
+    let values = option.values.iter();
+    Ok(ServeOption {
+        name: base.to_owned(),
+        values: values.map(|name| format!("{folder}/{name}")).collect(),
+        place: option.place.clone(),
+    })
 }
 
 /// An option of the file as the command line has it. Its paths are relative to the file.

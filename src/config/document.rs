@@ -14,9 +14,6 @@ use super::{Config, Noun, ServeOption};
 use crate::error::{Error, Result};
 use crate::model::check_name;
 
-/// The longest file that is read: far more than a person writes.
-const BYTES_MAX: usize = 4 * 1024 * 1024;
-
 /// A file that another one includes.
 pub(super) struct Included {
     pub(super) place: Place,
@@ -53,13 +50,6 @@ impl<'t> Document<'t> {
     }
 
     fn tables(&self) -> Result<DeTable<'t>> {
-        if self.text.len() > BYTES_MAX {
-            return Err(Error::misuse(format!(
-                "{} has {} bytes; {BYTES_MAX} at most",
-                self.path.display(),
-                self.text.len()
-            )));
-        }
         DeTable::parse(self.text)
             .map(Spanned::into_inner)
             .map_err(|error| {
@@ -69,7 +59,7 @@ impl<'t> Document<'t> {
     }
 
     /// The files that it includes, in order: `*` stands for any part of a file's name.
-    pub(super) fn includes(&self) -> Result<Vec<Included>> {
+    pub(super) fn includes(&self, config: &mut Config) -> Result<Vec<Included>> {
         let mut found = Vec::new();
         for (key, value) in &self.tables()? {
             if key.get_ref().as_ref() != "include" {
@@ -80,7 +70,7 @@ impl<'t> Document<'t> {
                 let name = path.file_name().and_then(|name| name.to_str());
                 let paths = match name.filter(|name| name.contains('*')) {
                     None => vec![path],
-                    Some(pattern) => matching(&path, &WildMatch::new(pattern))
+                    Some(pattern) => matching(&path, &WildMatch::new(pattern), config)
                         .map_err(|error| place.misuse(error.chain()))?,
                 };
                 found.extend(paths.into_iter().map(|path| Included {
@@ -116,7 +106,7 @@ impl<'t> Document<'t> {
                             .misuse(format!("there is no `{name}` here; {known} are known"))
                     })?;
                     for (name, value) in self.table(key, value)? {
-                        let wanted = self.wanted(noun, name, value, &mut config.files)?;
+                        let wanted = self.wanted(noun, name, value, &mut config.noted)?;
                         config.want(wanted)?;
                     }
                 }
@@ -202,15 +192,19 @@ impl<'t> Document<'t> {
 }
 
 /// The files beside `path` whose name matches, by name.
-fn matching(path: &Path, pattern: &WildMatch) -> Result<Vec<PathBuf>> {
+fn matching(path: &Path, pattern: &WildMatch, config: &mut Config) -> Result<Vec<PathBuf>> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    config.noted.push(folder.to_owned());
     let failed = |error| Error::io_at("look for files to include in", folder, error);
     let entries = match std::fs::read_dir(folder) {
         // A folder that is not there has no such files either.
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            config.missing_folder = Some(folder.to_owned());
+            return Ok(Vec::new());
+        }
         entries => entries.map_err(failed)?,
     };
     let mut found = Vec::new();

@@ -37,6 +37,13 @@ impl SecretsFolder {
 
     /// Writes a secret; returns the file. One that is there already with the same secret stays.
     fn write(&self, name: &str, value: &[u8]) -> Result<PathBuf> {
+        const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+        // One newline at the end and one mark at the beginning are left out when it is read.
+        let mark = match value.starts_with(BYTE_ORDER_MARK) {
+            true => BYTE_ORDER_MARK,
+            false => b"",
+        };
+        let value = [mark, value, b"\n"].concat();
         let path = self.0.join(name);
         if std::fs::read(&path).is_ok_and(|held| held == value) {
             return Ok(path);
@@ -47,7 +54,7 @@ impl SecretsFolder {
             .mode(0o600)
             .open(&path);
         file.and_then(|mut file| {
-            file.write_all(value)?;
+            file.write_all(&value)?;
             file.sync_all()
         })
         .map_err(|error| Error::io_at("write a secret to", &path, error))?;

@@ -13,6 +13,8 @@ mod plan;
 mod reference;
 mod wanted;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 pub use export::{SecretsFolder, export};
@@ -55,17 +57,38 @@ pub struct ServeOption {
 /// A configuration as it was read.
 #[derive(Debug, Default)]
 pub struct Config {
-    /// Every file that was read, also those of secrets.
-    pub files: Vec<PathBuf>,
     /// Whether what it does not name is removed.
     pub prune: bool,
     /// The options of `hookbox serve`.
     pub serve: Vec<ServeOption>,
     wanted: Vec<Wanted>,
+    /// Every file that was read, also those of secrets, and the folders that were looked through.
+    noted: Vec<PathBuf>,
+    /// A folder that an include names, and that is not there.
+    missing_folder: Option<PathBuf>,
 }
 
 /// How deep files may include others: one that includes itself is found.
 const DEPTH_MAX: usize = 8;
+
+/// The longest file that is read: far more than a person writes.
+const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+fn read_text(path: &Path) -> Result<String> {
+    let failed = |error| Error::io_at("read the configuration", path, error);
+    let file = File::open(path).map_err(failed)?;
+    let mut text = String::new();
+    file.take(BYTES_MAX + 1)
+        .read_to_string(&mut text)
+        .map_err(failed)?;
+    match text.len() as u64 {
+        ..=BYTES_MAX => Ok(text),
+        _ => Err(Error::misuse(format!(
+            "{} has more than {BYTES_MAX} bytes",
+            path.display()
+        ))),
+    }
+}
 
 impl Config {
     /// Reads a file and what it includes.
@@ -74,18 +97,35 @@ impl Config {
     /// [`Error::Misuse`] with file, line and column when something in it is wrong; [`Error::Io`] when a file
     /// cannot be read.
     pub fn read(path: &Path) -> Result<Config> {
+        Config::read_noting(path, &mut Vec::new())
+    }
+
+    /// As [`Config::read`]; every file and folder that matters is noted, also where reading fails.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn read_noting(path: &Path, noted: &mut Vec<PathBuf>) -> Result<Config> {
         let mut config = Config::default();
-        config.add(path, DEPTH_MAX)?;
+        let read = config.add(path, DEPTH_MAX);
+        noted.append(&mut config.noted);
+        read?;
+        if config.prune
+            && let Some(folder) = &config.missing_folder
+        {
+            return Err(Error::misuse(format!(
+                "{} is not there, and what stands in it would be removed: make the folder, or take prune out",
+                folder.display()
+            )));
+        }
         config.wanted.sort_by_key(|one| one.noun);
         Ok(config)
     }
 
     fn add(&mut self, path: &Path, depth: usize) -> Result<()> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::io_at("read the configuration", path, error))?;
-        self.files.push(path.to_owned());
+        self.noted.push(path.to_owned());
+        let text = read_text(path)?;
         let document = Document::new(path, &text);
-        for found in document.includes()? {
+        for found in document.includes(self)? {
             let Included { place, path } = found;
             if depth == 0 {
                 return Err(place.misuse(format!(

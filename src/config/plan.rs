@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::wanted::Wanted;
 use super::{Config, Noun};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::endpoint::NewEndpoint;
 use crate::model::settings::{
     ALERT_SETTINGS, ENDPOINT_SETTINGS, SOURCE_SETTINGS, Setting, Written, written_alert,
@@ -45,6 +45,7 @@ pub struct Difference {
 #[derive(Debug)]
 pub struct Plan {
     differences: Vec<Difference>,
+    /// What is added and changed, with its place among what the file wants.
     wanted: Vec<(Setup, usize)>,
     removed: Vec<(Noun, String)>,
     version: i64,
@@ -150,7 +151,27 @@ impl Plan {
         &self.differences
     }
 
-    /// Makes all as the file says: what is added and changed in one transaction, and then what is removed.
+    /// Leaves the endpoints that are to be removed, and to which deliveries are pending; returns their names.
+    ///
+    /// # Errors
+    /// [`Error::Database`] when the store cannot be read.
+    pub fn leave_pending(&mut self, store: &Store) -> Result<Vec<String>> {
+        let mut left = Vec::new();
+        for (noun, name) in &self.removed {
+            if *noun == Noun::Endpoint && store.endpoint_report(name)?.pending > 0 {
+                left.push(name.clone());
+            }
+        }
+        let is_left = |noun: Noun, name: &String| {
+            noun == Noun::Endpoint && left.iter().any(|one| one == name)
+        };
+        self.removed.retain(|(noun, name)| !is_left(*noun, name));
+        self.differences
+            .retain(|one| one.change != "remove" || !is_left(one.noun, &one.name));
+        Ok(left)
+    }
+
+    /// Makes all as the file says, in one transaction.
     ///
     /// # Errors
     /// [`Error::Misuse`] with the place of what does not fit, when somebody else changed something since the
@@ -163,34 +184,24 @@ impl Plan {
         cancel_pending: bool,
         now: Timestamp,
     ) -> Result<()> {
-        if !cancel_pending {
-            let endpoints = self.removed.iter();
-            for (_, name) in endpoints.filter(|(noun, _)| *noun == Noun::Endpoint) {
-                let pending = store.endpoint_report(name)?.pending;
-                if pending > 0 {
-                    return Err(Error::misuse(format!(
-                        "endpoint {name} is not in the file and has {pending} deliveries pending; to cancel them and remove it, add --cancel-pending"
-                    )));
-                }
-            }
+        if self.differences.is_empty() {
+            return Ok(());
         }
-        let (setups, places): (Vec<Setup>, Vec<usize>) = self.wanted.into_iter().unzip();
-        if !setups.is_empty() {
-            store
-                .set_up(setups, self.version, now)
-                .map_err(|(at, error)| {
-                    let wanted = at.and_then(|at| config.wanted.get(*places.get(at)?));
-                    wanted.map_or(error.clone(), |wanted| wanted.explain(error))
-                })?;
-        }
-        for (noun, name) in &self.removed {
-            match noun {
-                Noun::Source => store.remove_source(name, now)?,
-                Noun::Endpoint => store.remove_endpoint(name, cancel_pending, now).map(drop)?,
-                Noun::Alert => store.remove_alert(name)?,
-            }
-        }
-        Ok(())
+        let (mut setups, places): (Vec<Setup>, Vec<usize>) = self.wanted.into_iter().unzip();
+        setups.extend(self.removed.into_iter().map(|(noun, name)| match noun {
+            Noun::Source => Setup::NoSource(name),
+            Noun::Endpoint => Setup::NoEndpoint {
+                name,
+                cancel_pending,
+            },
+            Noun::Alert => Setup::NoAlert(name),
+        }));
+        store
+            .set_up(setups, self.version, now)
+            .map_err(|(at, error)| {
+                let wanted = at.and_then(|at| config.wanted.get(*places.get(at)?));
+                wanted.map_or(error.clone(), |wanted| wanted.explain(error))
+            })
     }
 }
 

@@ -1,5 +1,7 @@
 //! Values that stand elsewhere: in a file, in the environment, in a credential of systemd.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,9 @@ pub(super) enum Reference {
     Variable,
     Credential,
 }
+
+/// The longest file of a value: a template, or a chain of certificates.
+const BYTES_MAX: u64 = 1024 * 1024;
 
 /// The variable by which systemd says where a unit's credentials are (systemd.exec(5), `LoadCredential=`).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
@@ -63,8 +68,19 @@ impl Reference {
                 Path::new(&credentials).join(name)
             }
         };
-        let bytes = std::fs::read(&path).map_err(|error| Error::io_at("read", &path, error))?;
-        files.push(path);
+        files.push(path.clone());
+        let failed = |error| Error::io_at("read", &path, error);
+        let mut bytes = Vec::new();
+        let file = File::open(&path).map_err(failed)?;
+        file.take(BYTES_MAX + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed)?;
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(Error::misuse(format!(
+                "{} has more than {BYTES_MAX} bytes; is it the right file?",
+                path.display()
+            )));
+        }
         text_as_meant(bytes)
     }
 }

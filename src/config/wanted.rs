@@ -8,7 +8,8 @@ use super::reference::Reference;
 use crate::error::{Error, Result};
 use crate::model::alert::NewAlert;
 use crate::model::chat::Chat;
-use crate::model::endpoint::NewEndpoint;
+use crate::model::connection::ProxyUrl;
+use crate::model::endpoint::{EndpointUrl, NewEndpoint};
 use crate::model::settings::{
     ALERT_SETTINGS, ENDPOINT_SETTINGS, Kind, SOURCE_SETTINGS, Setting, Written, alert_change,
     endpoint_change, source_change, written_endpoint,
@@ -136,6 +137,17 @@ impl Wanted {
         }
         let text = String::from_utf8(bytes)
             .map_err(|_| place.misuse(format!("{joined} is not UTF-8; save it as UTF-8")))?;
+        // What is wrong with it would be told with its text, which may be a secret.
+        let is_url = match setting.name {
+            "url" => text.trim().parse::<EndpointUrl>().is_ok(),
+            "proxy" => text.trim().parse::<ProxyUrl>().is_ok(),
+            _ => true,
+        };
+        if !is_url {
+            return Err(place.misuse(format!(
+                "what {joined} has is no URL that can be used; write an absolute one, on one line"
+            )));
+        }
         if setting.name == "template" && !self.is_named("format") {
             let file = Path::new(&joined).file_name().unwrap_or_default();
             let format = format!("template:{}", file.to_string_lossy());

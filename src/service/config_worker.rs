@@ -11,71 +11,133 @@ use crate::error::Result;
 use crate::store::Store;
 use crate::time::Clock;
 
-/// How often it looks whether a file changed.
-const PERIOD: Duration = Duration::from_secs(2);
+/// How often it looks whether a file changed. What changed is applied when it was the same twice: a file that
+/// is being written is not read.
+const PERIOD: Duration = Duration::from_secs(1);
 
 /// What tells one state of a file from another: when its entry changed, its size, and which file it is.
 type Seen = Option<(i64, i64, u64, u64)>;
 
-/// Applies the file; returns what was read, so that a change is seen.
-///
-/// # Errors
-/// As [`Plan::of`] and [`Plan::apply`].
-pub(super) fn apply(store: &Store, clock: &dyn Clock, path: &Path) -> Result<Vec<PathBuf>> {
-    let config = Config::read(path)?;
-    // One of several nodes is enough.
-    if store.is_first_node() {
-        let plan = Plan::of(&config, store, false)?;
+/// The options of `[serve]`, by name.
+type Options = Vec<(String, Vec<String>)>;
+
+/// A file that is followed.
+pub(super) struct Followed {
+    path: PathBuf,
+    /// What it was made of when it was read last.
+    files: Vec<PathBuf>,
+    /// The options with which the service was started.
+    options: Options,
+    /// The state of the files that is applied, if one is.
+    applied: Option<Vec<Seen>>,
+    /// The state at the last look.
+    last: Vec<Seen>,
+    /// What was told last, so that it is told once.
+    told: String,
+}
+
+impl Followed {
+    /// Applies a file for the first time.
+    ///
+    /// # Errors
+    /// As [`Config::read`], [`Plan::of`] and [`Plan::apply`].
+    pub(super) fn begin(store: &Store, clock: &dyn Clock, path: &Path) -> Result<Followed> {
+        let mut followed = Followed {
+            path: path.to_owned(),
+            files: Vec::new(),
+            options: Vec::new(),
+            applied: None,
+            last: Vec::new(),
+            told: String::new(),
+        };
+        let (options, left) = followed.apply(store, clock)?;
+        followed.tell(&left);
+        followed.options = options;
+        Ok(followed)
+    }
+
+    /// Applies the file; returns its options, and what is left to do when something else has happened.
+    fn apply(&mut self, store: &Store, clock: &dyn Clock) -> Result<(Options, String)> {
+        let mut files = Vec::new();
+        let config = Config::read_noting(&self.path, &mut files);
+        // What was wrong may be put right in a file that was read for the first time.
+        self.files = files;
+        let config = config?;
+        let options = config.serve.iter();
+        let options = options.map(|option| (option.name.clone(), option.values.clone()));
+        let options = options.collect();
+        // One of several nodes is enough.
+        if !store.is_first_node() {
+            return Ok((options, String::new()));
+        }
+        let mut plan = Plan::of(&config, store, false)?;
+        let left = plan.leave_pending(store)?;
         for one in plan.differences() {
             tracing::info!(change = one.change, table = %one.noun, name = one.name, "config.changes");
         }
         plan.apply(&config, store, false, clock.now())?;
+        let left = match left.as_slice() {
+            [] => String::new(),
+            left => format!(
+                "not in the file any more, and removed when nothing is pending to them: {}",
+                left.join(", ")
+            ),
+        };
+        Ok((options, left))
     }
-    Ok(config.files)
-}
 
-pub(super) fn start(
-    store: Store,
-    clock: Arc<dyn Clock>,
-    path: PathBuf,
-    files: Vec<PathBuf>,
-) -> Result<Worker> {
-    Worker::start("config_worker", move |stop| {
-        run(&store, clock.as_ref(), &path, files, &stop);
-    })
-}
-
-fn run(store: &Store, clock: &dyn Clock, path: &Path, mut files: Vec<PathBuf>, stop: &Stop) {
-    let mut seen = seen_all(&files);
-    while !stop.rest(PERIOD) {
-        let now = seen_all(&files);
-        if now == seen {
-            continue;
+    fn tell(&mut self, what: &str) {
+        if !what.is_empty() && what != self.told {
+            tracing::warn!(what, "config.left");
         }
-        match apply(store, clock, path) {
-            Ok(read) => {
-                files = read;
-                seen = seen_all(&files);
+        what.clone_into(&mut self.told);
+    }
+
+    /// Looks whether the files changed, and applies them once they have stopped to.
+    fn look(&mut self, store: &Store, clock: &dyn Clock) {
+        let now = seen_all(&self.files);
+        if self.applied.as_ref() == Some(&now) {
+            self.last = now;
+            return;
+        }
+        if self.last != now {
+            self.last = now;
+            return;
+        }
+        let before = self.files.clone();
+        match self.apply(store, clock) {
+            Ok((options, left)) => {
+                let is_done = left.is_empty() && before == self.files;
+                if options != self.options {
+                    self.tell("[serve] has changed: restart the service for that");
+                } else {
+                    self.tell(&left);
+                }
+                self.applied = is_done.then_some(now);
             }
             Err(error) => {
-                tracing::error!(error = error.chain(), "config.rejected");
-                seen = now;
+                let error = error.chain();
+                if error != self.told {
+                    tracing::error!(error, "config.rejected");
+                }
+                self.told = error;
             }
         }
     }
 }
 
-/// The state of the files and of their folders: a file may be added that an include names with `*`.
+pub(super) fn start(store: Store, clock: Arc<dyn Clock>, mut followed: Followed) -> Result<Worker> {
+    Worker::start("config_worker", move |stop: Stop| {
+        while !stop.rest(PERIOD) {
+            followed.look(&store, clock.as_ref());
+        }
+    })
+}
+
 fn seen_all(files: &[PathBuf]) -> Vec<Seen> {
-    let folders = files.iter().filter_map(|file| file.parent());
-    let folders = folders.map(|folder| match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    });
-    let all = files.iter().map(PathBuf::as_path).chain(folders);
-    all.map(|path| {
+    let seen = |path: &PathBuf| {
         let held = std::fs::metadata(path).ok()?;
         Some((held.ctime(), held.ctime_nsec(), held.size(), held.ino()))
-    })
-    .collect()
+    };
+    files.iter().map(seen).collect()
 }

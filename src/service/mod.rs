@@ -22,6 +22,7 @@ pub use heal_worker::{Healed, HealedFrom, Healing, NetworkApi};
 
 use rustix::net::listen;
 
+use config_worker::Followed;
 use worker::Worker;
 
 use crate::error::{Error, Result};
@@ -147,9 +148,12 @@ impl Service {
             None => None,
             Some(path) => {
                 // Nothing is taken in or sent by settings that were replaced while it was stopped.
-                let files = config_worker::apply(&store, clock.as_ref(), path)?;
-                let (store, clock) = (store.clone(), clock.clone());
-                Some(config_worker::start(store, clock, path.clone(), files)?)
+                let followed = Followed::begin(&store, clock.as_ref(), path)?;
+                Some(config_worker::start(
+                    store.clone(),
+                    clock.clone(),
+                    followed,
+                )?)
             }
         };
         let transport = Arc::new(UreqTransport::new(clock.clone(), parts.egress.clone()));

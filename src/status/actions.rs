@@ -51,9 +51,10 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
         }
         ["deliveries", "cancel"] => {
             let (chosen, selection) = read_pending(store, form, now)?;
-            let up_to = field("up_to").parse().ok().map(DeliveryId);
+            let up_to = field("up_to").parse();
+            let up_to = up_to.map_err(|_| Error::misuse("up_to is no number"))?;
             let go_on = until_deadline(app.clock.as_ref());
-            let done = store.cancel_pending(&selection, up_to, now, go_on)?;
+            let done = store.cancel_pending(&selection, Some(DeliveryId(up_to)), now, go_on)?;
             let query = form_urlencoded::Serializer::new(String::new())
                 .extend_pairs(chosen)
                 .finish();

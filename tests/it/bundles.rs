@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hmac::{Hmac, KeyInit, Mac};
 use hookbox::signature::{Secret, bundle};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -141,10 +142,26 @@ fn events_travel_on_a_stick_and_the_word_that_they_arrived_comes_back() {
     );
     let again = here.json(&import(&acks, &["--endpoint", "hub"]));
     assert_eq!(again["settled"], json!(0));
+    // What was cancelled, replayed and arrived is superseded; a replay under an id of its own stays owed.
+    let third = here.list(&["delivery", "list", "--state", "pending"])[0]["id"].clone();
+    let third = third.as_str().unwrap();
+    here.json(&["delivery", "cancel", third]);
+    let replay = here.json(&["replay", third]);
+    let first = delivered[0]["id"].as_str().unwrap();
+    here.json(&["replay", "--new-id", first]);
     // The next stick has what is left.
     let rest = exported(&here, "b.bundle", &["--endpoint", "hub", "--pending"]);
     let done = hub.json(&import(&rest, &["--source", "boxes"]));
     assert_eq!((&done["seen"], &done["taken"]), (&json!(1), &json!(1)));
+    let acks = exported(&hub, "acks2.bundle", &["--acks", "--source", "boxes"]);
+    let done = here.json(&import(&acks, &["--endpoint", "hub"]));
+    assert_eq!(
+        (&done["arrived"], &done["settled"], pending(&here)),
+        (&json!(3), &json!(1), 1)
+    );
+    let cancelled = here.json(&["delivery", "show", third]);
+    assert_eq!(cancelled["superseded_by"], replay["ids"][0]);
+    here.json(&["endpoint", "hold", "hub"]);
     let served = here.serve();
     let page = served
         .page(&format!(
@@ -199,11 +216,17 @@ fn made(head: &Value, lines: &[String]) -> Vec<u8> {
         text.push('\n');
     }
     let sha256 = hex::encode(Sha256::digest(&text));
-    let signature = bundle::sign(&Secret::new(SECRET).unwrap(), &sha256);
+    let signature = bundle::sign(&Secret::new(SECRET).unwrap(), &sha256).unwrap();
     let end = json!({ "sha256": sha256, "signature": signature });
     // The order of the keys is part of the form.
     let end = format!("{{\"end\":{},{}\n", lines.len(), &end.to_string()[1..]);
     zstd::encode_all(format!("{text}{end}").as_bytes(), 1).unwrap()
+}
+
+fn hmac_of(key: &str, text: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    mac.update(text.as_bytes());
+    hex::encode(mac.finalize().into_bytes())
 }
 
 fn line(id: &str, more: &Value) -> String {
@@ -257,7 +280,46 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
         changed
     };
     let fine = line("evt_0123456789_1_abcde", &json!({}));
-    let cases: [(Vec<u8>, &str); 9] = [
+    let huge = line("evt_2", &json!({ "headers": [["A", "x".repeat(70_000)]] }));
+    let cases: [(Vec<u8>, &str); 14] = [
+        (
+            made(
+                &with("box", json!("\u{1b}[31m")),
+                std::slice::from_ref(&fine),
+            ),
+            "which box wrote it",
+        ),
+        (
+            made(&head, &[fine.clone(), huge]),
+            "line 3: its headers are",
+        ),
+        (
+            made(
+                &head,
+                &[line("evt_2", &json!({ "headers": [["A b", "x"]] }))],
+            ),
+            "line 2: a header is none",
+        ),
+        (
+            made(
+                &head,
+                &[line(
+                    "evt_2",
+                    &json!({ "received_at": "9999-12-31T23:59:59-01:00" }),
+                )],
+            ),
+            "line 2: received_at",
+        ),
+        (
+            made(
+                &head,
+                &[line(
+                    "evt_2",
+                    &json!({ "original_type": "x".repeat(2_000) }),
+                )],
+            ),
+            "line 2: original_type",
+        ),
         (
             made(
                 &with("hookbox_bundle", json!(2)),
@@ -319,6 +381,27 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
     let other = exported(&here, "c.bundle", &["--since", "1d", "--secret", "hunter2"]);
     let error = refused(&std::fs::read(other).unwrap(), &source);
     assert!(error.contains("signed with another secret"), "{error}");
+    // A public key, which others have too, proves nothing.
+    let public = "whpk_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    hub.json(&[
+        "source", "add", "paired", "--kind", "standard", "--secret", public,
+    ]);
+    let by_public = {
+        let text = String::from_utf8(zstd::decode_all(&whole[..]).unwrap()).unwrap();
+        let (lines, _) = text.rsplit_once("{\"end\":").unwrap();
+        let sha256 = hex::encode(Sha256::digest(lines));
+        let key = hmac_of(public, &format!("hookbox bundle 1 {sha256}"));
+        let end = format!("{{\"end\":20,\"sha256\":\"{sha256}\",\"signature\":\"{key}\"}}\n");
+        zstd::encode_all(format!("{lines}{end}").as_bytes(), 1).unwrap()
+    };
+    let error = refused(&by_public, &["--source", "paired"]);
+    assert!(error.contains("not with a key pair"), "{error}");
+    let ran = here.run(&["export", "--since", "1d", "--secret", public, "-o", "-"]);
+    assert!(
+        ran.code == 2 && ran.stderr.contains("not with a key pair"),
+        "{}",
+        ran.stderr
+    );
     assert!(refused(&whole, &[]).contains("--source NAME"));
     assert!(refused(&whole, &["--source", "nix"]).contains("no source named nix"));
     // It was whole all the time.
@@ -328,9 +411,23 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
     // What arrived is told of this box's events alone, by who has the secret.
     let acks = exported(&hub, "acks.bundle", &["--acks", "--source", "boxes"]);
     let stranger = sender();
-    let ran = stranger.run(&import(&acks, &["--endpoint", "hub"]));
+    enqueue(&stranger, "own", b"1");
+    let done = stranger.json(&import(&acks, &["--endpoint", "hub"]));
+    assert_eq!(
+        (&done["arrived"], &done["of_others"], pending(&stranger)),
+        (&json!(0), &json!(20), 1)
+    );
+    // A bare number is of no box.
+    let head = json!({ "hookbox_bundle": 1, "what": "acks", "box": "0123456789", "made_at": "x" });
+    let path = file(&here, "bare.bundle");
+    std::fs::write(&path, made(&head, &[json!({ "arrived": "1" }).to_string()])).unwrap();
+    let done = here.json(&import(&path, &["--endpoint", "hub"]));
+    assert_eq!((&done["of_others"], pending(&here)), (&json!(1), 20));
+    // Where nothing is proved, nothing is settled.
+    here.add_endpoint("open", "http://127.0.0.1:9/", &[]);
+    let ran = here.run(&import(&path, &["--endpoint", "open"]));
     assert!(
-        ran.code != 0 && ran.stderr.contains("line 2: "),
+        ran.code == 1 && ran.stderr.contains("has no secret"),
         "{}",
         ran.stderr
     );

@@ -367,10 +367,34 @@ fn what_the_file_does_not_name_is_removed_where_that_is_asked() {
     let (code, _, error) = apply(&here, &[&file, "--prune", "--yes"]);
     assert_eq!(code, 2);
     assert!(
-        error.contains("endpoint shaped is not in the file and has 1 deliveries pending"),
+        error.contains("endpoint shaped has deliveries pending; to cancel them and remove it, add --cancel-pending"),
         "{error}"
     );
     assert_eq!(here.list(&["source", "list"]).len(), 2);
+    // An alert is left that names what would be removed, or an endpoint one of a source: nothing is removed.
+    for (rest, says) in [
+        (
+            "[alert.ops]\nto = \"ops\"\n",
+            "gets the messages of alert ops",
+        ),
+        (
+            "[endpoint.ci]\nurl = \"https://ci.example.org/hook\"\nsources = \"gogs\"\n",
+            "endpoint ci: no source matches `gogs`",
+        ),
+    ] {
+        let file = write(&here, &[("hookbox.toml", rest)]);
+        let (code, _, error) = apply(&here, &[&file, "--prune", "--cancel-pending", "--yes"]);
+        assert!(code == 2 && error.contains(says), "{error}");
+        assert_eq!(here.list(&["source", "list"]).len(), 2);
+        assert_eq!(here.list(&["endpoint", "list"]).len(), 3);
+    }
+    let file = write(
+        &here,
+        &[("hookbox.toml", "prune = true\ninclude = \"nix.d/*\"\n")],
+    );
+    let (code, _, error) = apply(&here, &[&file, "--yes"]);
+    assert!(code == 2 && error.contains("nix.d is not there"), "{error}");
+    let file = write(&here, &[("hookbox.toml", rest)]);
     let pruned = applied(&here, &[&file, "--prune", "--cancel-pending"]);
     assert_eq!(
         changes(&pruned),
@@ -465,10 +489,64 @@ fn a_service_is_as_its_file_says_from_the_start_and_follows_it() {
     assert_eq!(method(), json!("PUT"));
     write(&here, &[("hookbox.toml", &text(""))]);
     wait_until("POST", || (method() == json!("POST")).then_some(()));
+    // A file that it includes is mended where it stands; what is pending keeps its endpoint until it went.
+    write(
+        &here,
+        &[(
+            "hookbox.toml",
+            &format!("prune = true\ninclude = \"more/*.toml\"\n{}", text("")),
+        )],
+    );
+    wait_until("a word of the folder", || {
+        served.log().contains("more is not there").then_some(())
+    });
+    here.add_endpoint("far", "http://127.0.0.1:9/", &[]);
+    here.json(&["endpoint", "test", "far", "--no-wait"]);
+    write(&here, &[("more/b.toml", "[endpoint.b]\nurl = 1.5\n")]);
+    wait_until("a word of the file", || {
+        served
+            .log()
+            .contains("b.toml:2:7: put this value in quotes")
+            .then_some(())
+    });
+    write(
+        &here,
+        &[(
+            "more/b.toml",
+            "[endpoint.b]\nurl = \"http://127.0.0.1:9/\"\n",
+        )],
+    );
+    let names = || {
+        let list = here.list(&["endpoint", "list"]);
+        let mut names: Vec<String> = list
+            .iter()
+            .map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names.join(" ")
+    };
+    wait_until("the included endpoint", || {
+        (names() == "a b far").then_some(())
+    });
+    wait_until("a word of what is left", || {
+        served
+            .log()
+            .contains("removed when nothing is pending to them: far")
+            .then_some(())
+    });
+    here.json(&["delivery", "cancel", "--endpoint", "far", "--yes"]);
+    wait_until("the endpoint to go", || (names() == "a b").then_some(()));
+    write(&here, &[("hookbox.toml", &text("").replace("30d", "60d"))]);
+    wait_until("a word of [serve]", || {
+        served
+            .log()
+            .contains("restart the service for that")
+            .then_some(())
+    });
     let log = served.stop_and_read_log();
     assert!(log.contains("config.changes"), "{log}");
     // It does not begin by a file that is wrong.
-    write(&here, &[("hookbox.toml", "[endpoint.b]\n")]);
+    write(&here, &[("hookbox.toml", "[endpoint.new]\n")]);
     let ran = here.run(&["serve", "--config", &file, "--status", "127.0.0.1:0"]);
     assert_eq!(ran.code, 2);
     write(&here, &[("hookbox.toml", "[serve]\nheal_every = \"5m\"\n")]);
@@ -476,7 +554,7 @@ fn a_service_is_as_its_file_says_from_the_start_and_follows_it() {
     assert_eq!(ran.code, 2);
     assert!(
         ran.stderr.contains(
-            "hookbox.toml: the following required arguments were not provided: --heal <KIND=DATABASE>"
+            "hookbox.toml: the following required arguments were not provided: --heal <KIND=WHERE>"
         ),
         "{}",
         ran.stderr

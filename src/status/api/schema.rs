@@ -259,7 +259,7 @@ impl Schema {
                 Field("deliveries", Integer, SET),
                 Field("endpoints", Objects, SET),
                 Field("whole", Flag, SET),
-                Field("up_to", Integer, OPEN),
+                Field("up_to", Integer, SET),
                 Field("dry_run", Flag, SET),
             ],
         }

@@ -173,10 +173,10 @@ pub(in crate::status) fn cancelling(
             p.dim { (t.cancelled_can_be_replayed) }
             @let fields = html! {
                 @for (name, value) in chosen { input type="hidden" name=(name) value=(value); }
-                @if let Some(id) = found.up_to { input type="hidden" name="up_to" value=(id.0); }
+                input type="hidden" name="up_to" value=(found.up_to.0);
                 button type="submit" { (t.cancel_them) }
             };
-            (form(context, "/deliveries/cancel", &fields))
+            @if context.may_change { (form(context, "/deliveries/cancel", &fields)) }
         }
     };
     frame(context, t.cancel_title, "/deliveries", &main)

@@ -2,10 +2,11 @@
 
 use crate::error::Result;
 use crate::model::delivery::{State, Transition, next_state};
-use crate::model::id::EventId;
+use crate::model::id::{DeliveryId, EndpointId, EventId};
+use crate::store::drain::record::supersede;
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
-use crate::store::intake::accept::pending_at;
+use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
 impl Store {
@@ -29,7 +30,7 @@ impl Store {
             let endpoint = tx.directory.require_endpoint(&endpoint)?.id;
             let mut settled = 0;
             for event in &events {
-                let Some(delivery) = pending_at(tx, *event, endpoint)? else {
+                let Some((delivery, is_replay)) = owed(tx, *event, endpoint)? else {
                     continue;
                 };
                 settled += 1;
@@ -44,6 +45,9 @@ impl Store {
                 )?;
                 tx.tally
                     .deliveries_moved(endpoint, State::Pending, State::Delivered, 1);
+                if is_replay {
+                    supersede(tx, delivery, endpoint)?;
+                }
             }
             if settled > 0 && !is_dry {
                 // Those behind them no longer wait.
@@ -52,4 +56,18 @@ impl Store {
             Ok(settled)
         })
     }
+}
+
+/// What is pending of an event to an endpoint, and whether it is a replay. One that the receiver must take again,
+/// under an id of its own, is not settled by an event that arrived before.
+fn owed(tx: &Tx<'_>, event: EventId, endpoint: EndpointId) -> Result<Option<(DeliveryId, bool)>> {
+    tx.conn.maybe(
+        "select id, replay_of is not null
+         from hookbox_delivery indexed by hookbox_delivery_event
+         where event_id = :event and endpoint_id = :endpoint and state = 'pending' and new_id = 0
+         order by id
+         limit 1",
+        params! { ":event": event, ":endpoint": endpoint },
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
 }

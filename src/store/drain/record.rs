@@ -222,7 +222,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report, current: &Current) -> Result<
         tx.tally.deliveries_moved(report.endpoint, from, to, 1);
     }
     if to == State::Delivered && current.is_replay {
-        supersede(tx, report)?;
+        supersede(tx, report.delivery, report.endpoint)?;
     }
     Ok(number)
 }
@@ -231,7 +231,7 @@ fn move_delivery(tx: &mut Tx<'_>, report: &Report, current: &Current) -> Result<
 ///
 /// These are the deliveries that the replay repeats, directly or through other replays, and all
 /// other deliveries of the same events to the same endpoint.
-fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
+pub(super) fn supersede(tx: &mut Tx<'_>, replay: DeliveryId, endpoint: EndpointId) -> Result<()> {
     let superseded = tx.conn.all::<(DeliveryId, State)>(
         "with recursive repeated (id, event_id, replay_of) as (
              select id, event_id, replay_of from hookbox_delivery where id = :id
@@ -246,15 +246,15 @@ fn supersede(tx: &mut Tx<'_>, report: &Report) -> Result<()> {
          join hookbox_delivery as d indexed by hookbox_delivery_event on d.event_id = e.event_id
          where d.endpoint_id = :endpoint and d.state in ('dead', 'cancelled')
              and d.superseded_by is null",
-        params! { ":id": report.delivery, ":endpoint": report.endpoint },
+        params! { ":id": replay, ":endpoint": endpoint },
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     for (delivery, state) in superseded {
         tx.conn.change_one(
             "update hookbox_delivery set superseded_by = :by where id = :id",
-            params! { ":by": report.delivery, ":id": delivery },
+            params! { ":by": replay, ":id": delivery },
         )?;
-        tx.tally.superseded(report.endpoint, state);
+        tx.tally.superseded(endpoint, state);
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use crate::store::history::query::PAGE_MAX;
 use crate::time::Timestamp;
 
 /// Pending deliveries that a selection means.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct PendingFound {
     /// How many there are, or were cancelled.
     pub deliveries: i64,
@@ -24,8 +24,8 @@ pub struct PendingFound {
     pub endpoints: BTreeMap<String, i64>,
     /// Whether all were looked through.
     pub is_whole: bool,
-    /// The newest one that was looked at: what comes later is not meant.
-    pub up_to: Option<DeliveryId>,
+    /// The newest delivery at the time of the look: what comes later is not meant.
+    pub up_to: DeliveryId,
 }
 
 impl PendingFound {
@@ -39,7 +39,7 @@ impl PendingFound {
             "deliveries": self.deliveries,
             "endpoints": endpoints,
             "whole": self.is_whole,
-            "up_to": self.up_to.map(|id| id.0),
+            "up_to": self.up_to.0,
             "dry_run": is_dry,
         })
     }
@@ -76,7 +76,7 @@ impl Store {
         up_to: Option<DeliveryId>,
         go_on: impl Fn() -> bool,
     ) -> Result<PendingFound> {
-        self.each_pending(selection, up_to, go_on, |_| Ok(()))
+        self.each_pending(selection, up_to, go_on, |ids| Ok(vec![true; ids.len()]))
     }
 
     /// Cancels the pending deliveries that a selection means, as [`Store::find_pending`] finds them. Requests
@@ -94,12 +94,12 @@ impl Store {
         self.each_pending(selection, up_to, go_on, |ids| {
             let (ids, box_id) = (ids.to_vec(), self.box_id().clone());
             self.write(move |tx| {
-                for id in &ids {
+                let each = ids.iter().map(|id| {
                     let held = read_held(tx, &box_id, *id)?;
                     // One that was sent meanwhile is settled.
-                    cancel_held(tx, &held, now)?;
-                }
-                Ok(())
+                    cancel_held(tx, &held, now)
+                });
+                each.collect()
             })
         })
     }
@@ -109,32 +109,36 @@ impl Store {
         selection: &Selection,
         up_to: Option<DeliveryId>,
         go_on: impl Fn() -> bool,
-        each: impl Fn(&[DeliveryId]) -> Result<()>,
+        each: impl Fn(&[DeliveryId]) -> Result<Vec<bool>>,
     ) -> Result<PendingFound> {
         if selection.is_empty() {
             return Err(Error::misuse(
                 "choose deliveries first: by endpoint, source, type, event, replay, since or until",
             ));
         }
+        let newest = || self.newest_id("select coalesce(max(id), 0) from hookbox_delivery");
+        let up_to = up_to.map_or_else(|| newest().map(DeliveryId), Ok)?;
         let mut found = PendingFound {
+            deliveries: 0,
+            endpoints: BTreeMap::new(),
+            is_whole: false,
             up_to,
-            ..PendingFound::default()
         };
         let mut selection = Selection {
             state: Some(State::Pending),
-            before: up_to.map(|id| id.0 + 1),
+            before: Some(up_to.0.saturating_add(1)),
             ..selection.clone()
         };
         loop {
             let page = self.deliveries(&selection, PAGE_MAX)?;
-            found.up_to = found.up_to.or(page.first().map(|one| one.id));
             selection.before = page.last().map(|one| one.id.0);
             let ids: Vec<DeliveryId> = page.iter().map(|one| one.id).collect();
-            each(&ids)?;
-            for one in &page {
-                *found.endpoints.entry(one.endpoint.clone()).or_default() += 1;
+            for (one, is_meant) in page.iter().zip(each(&ids)?) {
+                if is_meant {
+                    *found.endpoints.entry(one.endpoint.clone()).or_default() += 1;
+                    found.deliveries += 1;
+                }
             }
-            found.deliveries += page.len() as i64;
             if page.len() < PAGE_MAX {
                 found.is_whole = true;
                 return Ok(found);

@@ -84,13 +84,7 @@ impl Store {
     /// [`Error::NotFound`] when there is no such alert.
     pub fn remove_alert(&self, name: &str) -> Result<()> {
         let name = name.to_owned();
-        self.write(move |tx| {
-            let id = require(tx.conn, &name)?.id;
-            tx.conn.change_one(
-                "delete from hookbox_alert where id = :id",
-                params! { ":id": id },
-            )
-        })
+        self.write(move |tx| remove_alert(tx, &name))
     }
 
     /// All alerts, by name.
@@ -109,6 +103,15 @@ impl Store {
     pub fn alert(&self, name: &str) -> Result<AlertRecord> {
         self.read(|conn| require(conn, name).map(|stored| stored.alert))
     }
+}
+
+/// Removes an alert. Its endpoint stays.
+pub(crate) fn remove_alert(tx: &Tx<'_>, name: &str) -> Result<()> {
+    let id = require(tx.conn, name)?.id;
+    tx.conn.change_one(
+        "delete from hookbox_alert where id = :id",
+        params! { ":id": id },
+    )
 }
 
 /// An alert as it is stored.

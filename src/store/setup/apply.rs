@@ -1,11 +1,11 @@
-//! Makes many sources, endpoints and alerts as they shall be, at once.
+//! Makes many sources, endpoints and alerts as they shall be, or removes them, at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::alert::{insert_alert, is_alert, update_alert};
-use super::endpoint::{add_endpoint, change_endpoint};
-use super::source::{add_source, change_source};
+use super::alert::{all as all_alerts, insert_alert, is_alert, remove_alert, update_alert};
+use super::endpoint::{add_endpoint, change_endpoint, check_sources, remove_endpoint_batch};
+use super::source::{add_source, change_source, remove_source};
 use crate::error::{Error, Result};
 use crate::model::alert::{Memory, NewAlert};
 use crate::model::endpoint::NewEndpoint;
@@ -15,7 +15,7 @@ use crate::store::engine::directory::{self, Directory};
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
-/// What shall be: it is added, or changed where its name is known.
+/// What shall be: it is added, changed where its name is known, or removed.
 #[derive(Debug)]
 pub enum Setup {
     /// A source.
@@ -24,6 +24,17 @@ pub enum Setup {
     Endpoint(Box<NewEndpoint>),
     /// An alert; it goes to an endpoint.
     Alert(NewAlert),
+    /// The source of this name is removed.
+    NoSource(String),
+    /// The endpoint of this name is removed.
+    NoEndpoint {
+        /// Its name.
+        name: String,
+        /// Whether what is pending to it may be cancelled.
+        cancel_pending: bool,
+    },
+    /// The alert of this name is removed.
+    NoAlert(String),
 }
 
 /// An error, and which of the things it is about.
@@ -35,7 +46,8 @@ impl Store {
         directory.version()
     }
 
-    /// Makes all as it shall be, in one transaction: sources first, then endpoints, then alerts.
+    /// Makes all as it shall be, in one transaction and in this order: what one thing names comes before it,
+    /// or is removed after it.
     ///
     /// # Errors
     /// [`Error::Misuse`] with the one that does not fit, or when the directory is no longer of this version.
@@ -59,7 +71,7 @@ impl Store {
                     String::new()
                 }
                 Setup::Alert(alert) => Memory::beginning(&snapshot, alert).stored(),
-                Setup::Source(_) => String::new(),
+                _ => String::new(),
             };
             memories.push(memory);
         }
@@ -77,7 +89,8 @@ impl Store {
                 working.store(at, Ordering::Relaxed);
                 set_up_one(tx, setup, memory, now)?;
             }
-            Ok(())
+            working.store(usize::MAX, Ordering::Relaxed);
+            check_names(tx, &setups)
         });
         done.map_err(|error| {
             let at = at_work.load(Ordering::Relaxed);
@@ -103,10 +116,35 @@ fn set_up_one(tx: &mut Tx<'_>, setup: &Setup, memory: &str, now: Timestamp) -> R
             true => update_alert(tx, alert, now)?,
             false => insert_alert(tx, alert, memory, now)?,
         },
+        Setup::NoSource(name) => remove_source(tx, name, now)?,
+        Setup::NoEndpoint {
+            name,
+            cancel_pending,
+        } => while !remove_endpoint_batch(tx, name, *cancel_pending, now)?.1 {},
+        Setup::NoAlert(name) => remove_alert(tx, name)?,
     }
     // What comes next may name it.
     if let Some(newer) = directory::newer(tx.conn, &tx.directory)? {
         tx.directory = newer.into();
+    }
+    Ok(())
+}
+
+/// Checks that what was removed is named by nothing that is left.
+fn check_names(tx: &Tx<'_>, setups: &[Setup]) -> Result<()> {
+    if !setups
+        .iter()
+        .any(|setup| matches!(setup, Setup::NoSource(_)))
+    {
+        return Ok(());
+    }
+    for endpoint in tx.directory.endpoints() {
+        check_sources(tx, endpoint.set.filters.sources.as_ref())
+            .map_err(|error| Error::misuse(format!("endpoint {}: {error}", endpoint.set.name)))?;
+    }
+    for alert in all_alerts(tx.conn)? {
+        let mut named = alert.alert.set.about.sources();
+        named.try_for_each(|name| tx.directory.require_source(name).map(drop))?;
     }
     Ok(())
 }

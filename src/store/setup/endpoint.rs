@@ -309,7 +309,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
 }
 
 /// A source that does not exist is a typing error. The filter would then match no event at all.
-fn check_sources(tx: &Tx<'_>, sources: Option<&Globs>) -> Result<()> {
+pub(crate) fn check_sources(tx: &Tx<'_>, sources: Option<&Globs>) -> Result<()> {
     let Some(sources) = sources else {
         return Ok(());
     };
@@ -323,7 +323,7 @@ fn check_sources(tx: &Tx<'_>, sources: Option<&Globs>) -> Result<()> {
 }
 
 /// Cancels one batch; when none is left, removes the endpoint in the same transaction.
-fn remove_endpoint_batch(
+pub(crate) fn remove_endpoint_batch(
     tx: &mut Tx<'_>,
     name: &str,
     cancel_pending: bool,

@@ -74,15 +74,18 @@ impl Store {
     /// [`Error::NotFound`] when there is no such source.
     pub fn remove_source(&self, name: &str, now: Timestamp) -> Result<()> {
         let name = name.to_owned();
-        self.write(move |tx| {
-            let source = tx.directory.require_source(&name)?.clone();
-            tx.tally.configured();
-            tx.conn.change_one(
-                "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
-                params! { ":now": now, ":id": source.id },
-            )
-        })
+        self.write(move |tx| remove_source(tx, &name, now))
     }
+}
+
+/// Removes a source. Its events stay.
+pub(crate) fn remove_source(tx: &mut Tx<'_>, name: &str, now: Timestamp) -> Result<()> {
+    let source = tx.directory.require_source(name)?.clone();
+    tx.tally.configured();
+    tx.conn.change_one(
+        "update hookbox_source set removed_ms = :now where id = :id and removed_ms is null",
+        params! { ":now": now, ":id": source.id },
+    )
 }
 
 /// Adds a source, or uses the removed one of its name again.

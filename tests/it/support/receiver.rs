@@ -49,7 +49,10 @@ impl ReceivedRequest {
             body: Vec::new(),
         };
         // A GET has none.
-        let length = got.header("content-length").map_or(Ok(0), str::parse).ok()?;
+        let length = got
+            .header("content-length")
+            .map_or(Ok(0), str::parse)
+            .ok()?;
         got.body = vec![0; length];
         stream.read_exact(&mut got.body).ok()?;
         Some(got)
