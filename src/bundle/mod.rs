@@ -10,3 +10,6 @@ mod write;
 
 pub use read::{Acknowledged, TakenIn, acknowledge, take_in};
 pub use write::{Chosen, Written, write_acks, write_events};
+
+#[cfg(test)]
+mod fuzz;

@@ -313,9 +313,9 @@ pub fn acknowledge(
 }
 
 /// A bundle, copied: what is checked is what is taken in, whoever writes to the stick meanwhile.
-struct Bundle<'p> {
-    path: &'p Path,
-    copy: File,
+pub(super) struct Bundle<'p> {
+    pub(super) path: &'p Path,
+    pub(super) copy: File,
 }
 
 impl<'p> Bundle<'p> {
@@ -338,7 +338,7 @@ impl<'p> Bundle<'p> {
     }
 
     /// Looks through all of it: each line, the end, the signature.
-    fn check<L: Line>(
+    pub(super) fn check<L: Line>(
         &mut self,
         secrets: &[&Secret],
         each: impl FnMut(L) -> Result<()>,

@@ -158,3 +158,6 @@ impl Config {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod fuzz;
