@@ -11,7 +11,7 @@ use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::delivery::State;
 use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_reason};
-use crate::model::filter::{Check, Globs};
+use crate::model::filter::Check;
 use crate::model::settings::{Change, endpoint_change};
 use crate::model::text::counted;
 use crate::signature::Scheme;
@@ -285,18 +285,7 @@ fn each_of(
             false => each(pattern),
         };
     }
-    let directory = context.store()?.fresh_directory()?;
-    let pattern: Globs = pattern.parse()?;
-    let names = directory.endpoints().iter().map(|held| &held.set.name);
-    let names: Vec<&str> = names
-        .map(String::as_str)
-        .filter(|name| pattern.matches(name))
-        .collect();
-    if names.is_empty() {
-        return Err(Error::not_found(format!(
-            "no endpoint matches {pattern}; `hookbox endpoint list` shows what there is"
-        )));
-    }
+    let names = context.store()?.endpoints_named(&pattern.parse()?)?;
     let named = names.join(", ");
     if how.dry_run {
         let object = json!({ "endpoints": names, "dry_run": true });
@@ -309,7 +298,7 @@ fn each_of(
             "nothing was changed; this would {verb} {named}: --yes does it without asking"
         )));
     }
-    names.into_iter().try_for_each(each)
+    names.iter().try_for_each(|name| each(name))
 }
 
 fn set(context: &Context, arguments: &SetArguments) -> Result<()> {

@@ -106,6 +106,19 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             }
             format!("/endpoints/{}", field("name"))
         }
+        ["endpoints", "hold"] => {
+            let reason = match field("reason") {
+                "" => "held on the status page",
+                reason => reason,
+            };
+            let pattern = field("pattern").parse()?;
+            store.hold_endpoints(&pattern, hold_reason(reason)?, now)?;
+            "/endpoints".to_owned()
+        }
+        ["endpoints", "resume"] => {
+            store.resume_endpoints(&field("pattern").parse()?)?;
+            "/endpoints".to_owned()
+        }
         ["endpoints", name, verb] => endpoint(app, name, verb, form, field)?,
         ["sources"] => {
             let mut source = NewSource::of(new_name(form)?, field("kind").parse()?);

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::diff::Diff;
 use crate::model::endpoint::EndpointReport;
 use crate::model::event::EventRecord;
+use crate::model::filter::Globs;
 use crate::model::id::EventId;
 use crate::model::settings::{Listing, Selection};
 use crate::model::standing::Standing;
@@ -106,7 +107,15 @@ pub(super) fn get(
             }
             page::difference(context, &a, &b, &diff, &attempts)
         }
-        ["endpoints"] => page::endpoints(context, &store.endpoint_reports()?),
+        ["endpoints"] => {
+            let pattern = page::asked(query, "name");
+            let mut reports = store.endpoint_reports()?;
+            if !pattern.trim().is_empty() {
+                let named: Globs = pattern.parse()?;
+                reports.retain(|report| named.matches(&report.endpoint.set.name));
+            }
+            page::endpoints(context, &reports, pattern.trim())
+        }
         ["endpoints", name] => {
             let report = store.endpoint_report(name)?;
             let of_endpoint = Selection {
@@ -425,6 +434,8 @@ pub(super) fn address_of_form(path: &str) -> Option<String> {
     Some(match parts.as_slice() {
         ["replays"] | ["replays", "chosen" | "new"] => "/deliveries".to_owned(),
         [list @ ("endpoints" | "sources" | "alerts")] => format!("/{list}"),
+        ["endpoints", "hold" | "resume"] => "/endpoints".to_owned(),
+        ["deliveries", "cancel"] => "/deliveries".to_owned(),
         ["alerts", _, _] => "/alerts".to_owned(),
         [
             list @ ("endpoints" | "sources" | "deliveries" | "replays" | "events"),

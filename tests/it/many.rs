@@ -183,6 +183,52 @@ fn endpoints_that_a_pattern_names_are_held_and_go_on_together() {
     assert_eq!(here.run(&["endpoint", "resume", "*", "--yes"]).code, 0);
     assert!(held().is_empty());
     assert_eq!(here.run(&["endpoint", "hold", "nix*", "--yes"]).code, 3);
+
+    // The same by the API, and by the page, whose list shows first which these are.
+    let served = here.serve();
+    let asked = |path: &str, body: serde_json::Value| served.api_post(path, body);
+    let (status, dry) = asked(
+        "/endpoints/hold",
+        json!({ "pattern": "*ci*", "dry_run": true }),
+    );
+    assert_eq!(
+        (status, &dry["endpoints"], held().len()),
+        (200, &json!(["ci", "ci-2"]), 0)
+    );
+    asked(
+        "/endpoints/hold",
+        json!({ "pattern": "l?g", "reason": "it moves" }),
+    );
+    assert_eq!(held(), ["log"]);
+    asked("/endpoints/resume", json!({ "pattern": "*" }));
+    assert!(held().is_empty());
+    for bad in [json!({}), json!({ "pattern": "" })] {
+        assert_eq!(asked("/endpoints/hold", bad).0, 400);
+    }
+    assert_eq!(
+        asked("/endpoints/hold", json!({ "pattern": "nix*" })).0,
+        404
+    );
+    let (_, _, list) = served.page("/endpoints?name=ci*");
+    assert!(
+        list.contains("Hold 2 endpoints") && !list.contains("/endpoints/log\""),
+        "{list}"
+    );
+    let posted = |path: &str, more: &str| {
+        let form = format!("token={}&pattern=ci*{more}", token(&list));
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        served.ask("POST", path, &headers, form.as_bytes()).0
+    };
+    assert_eq!(
+        (posted("/endpoints/hold", "&reason=x"), held().len()),
+        (303, 2)
+    );
+    assert_eq!((posted("/endpoints/resume", ""), held().len()), (303, 0));
+    let (_, _, none) = served.page("/endpoints?name=nix*");
+    assert!(
+        none.contains("No endpoint has such a name.") && !none.contains("endpoints/hold"),
+        "{none}"
+    );
 }
 
 #[test]

@@ -9,6 +9,16 @@ use crate::model::endpoint::{EndpointReport, HELD_BY_HAND, NewEndpoint, hold_rea
 use crate::model::settings::{self, ENDPOINT_SETTINGS, endpoint_change};
 
 const HOLD: &[Field] = &[Field("reason", Kind::Text, true)];
+const HOLD_ALL: &[Field] = &[
+    Field("pattern", Kind::Text, false),
+    Field("reason", Kind::Text, true),
+    Field("dry_run", Kind::Flag, true),
+];
+const RESUME_ALL: &[Field] = &[
+    Field("pattern", Kind::Text, false),
+    Field("dry_run", Kind::Flag, true),
+];
+
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         method: "GET",
@@ -95,6 +105,43 @@ pub(super) const OPERATIONS: &[Operation] = &[
             let name = call.part(0);
             let cancelled = call.store.remove_endpoint(name, cancel_pending, call.now)?;
             Ok(json!({ "removed": name, "cancelled": cancelled }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/hold",
+        id: "holdEndpoints",
+        help: "Stop sending to all that a pattern (ci-*) names; with dry_run it says which these are",
+        query: &[],
+        input: Input::Fields(HOLD_ALL, 1),
+        output: Output::One(Schema::Named),
+        status: 200,
+        run: |call| {
+            let (pattern, is_dry) = (call.required("pattern")?.parse()?, call.flag("dry_run")?);
+            let reason = hold_reason(call.text("reason")?.unwrap_or(HELD_BY_HAND))?;
+            let names = match is_dry {
+                true => call.store.endpoints_named(&pattern)?,
+                false => call.store.hold_endpoints(&pattern, reason, call.now)?,
+            };
+            Ok(json!({ "endpoints": names, "dry_run": is_dry }))
+        },
+    },
+    Operation {
+        method: "POST",
+        path: "/endpoints/resume",
+        id: "resumeEndpoints",
+        help: "Go on sending to all that a pattern (ci-*) names; with dry_run it says which these are",
+        query: &[],
+        input: Input::Fields(RESUME_ALL, 1),
+        output: Output::One(Schema::Named),
+        status: 200,
+        run: |call| {
+            let (pattern, is_dry) = (call.required("pattern")?.parse()?, call.flag("dry_run")?);
+            let names = match is_dry {
+                true => call.store.endpoints_named(&pattern)?,
+                false => call.store.resume_endpoints(&pattern)?,
+            };
+            Ok(json!({ "endpoints": names, "dry_run": is_dry }))
         },
     },
     Operation {

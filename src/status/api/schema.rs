@@ -25,6 +25,7 @@ pub(in crate::status) enum Schema {
     Replay,
     Replayed,
     Cancelled,
+    Named,
 }
 
 /// The type of a field.
@@ -255,6 +256,7 @@ impl Schema {
             ],
             // A replay that was started, deliveries that were created, or a preview.
             Schema::Replayed => &[Field("deliveries", Integer, SET)],
+            Schema::Named => &[Field("endpoints", Texts, SET), Field("dry_run", Flag, SET)],
             Schema::Cancelled => &[
                 Field("deliveries", Integer, SET),
                 Field("endpoints", Objects, SET),

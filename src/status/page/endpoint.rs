@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 pub(in crate::status) fn endpoints(
     context: &PageContext<'_>,
     reports: &[EndpointReport],
+    pattern: &str,
 ) -> String {
     const ACTION: &str = "/endpoints";
     let (t, words) = (&context.texts.endpoints, &context.texts.words);
@@ -37,14 +38,49 @@ pub(in crate::status) fn endpoints(
     };
     let main = html! {
         h1 { (t.title) }
-        div #endpoints data-live {
-            @if reports.is_empty() { p.empty { (words.none_yet) } } @else { (overview::endpoints(context, reports)) }
+        @if reports.len() > 1 || !pattern.is_empty() {
+            form.filters method="get" action="/endpoints" {
+                label { span { (words.name) } input name="name" value=(pattern) placeholder="ci-*" autocomplete="off"; }
+                button type="submit" { (words.filter) }
+                a href="/endpoints" { (words.clear) }
+            }
         }
-        @if context.may_change {
+        div #endpoints data-live {
+            @if !reports.is_empty() {
+                (overview::endpoints(context, reports))
+            } @else if pattern.is_empty() {
+                p.empty { (words.none_yet) }
+            } @else {
+                p.empty { (t.none_named) }
+            }
+        }
+        @if context.may_change && !pattern.is_empty() && !reports.is_empty() {
+            (many(context, pattern, reports.len()))
+        }
+        @if context.may_change && pattern.is_empty() {
             section { h2 { (t.add_title) } (form(context, ACTION, &fields)) }
         }
     };
     frame(context, t.title, "/endpoints", &main)
+}
+
+/// Shows what can be done to all endpoints that the filter names.
+fn many(context: &PageContext<'_>, pattern: &str, count: usize) -> Markup {
+    let t = &context.texts.endpoints;
+    let counted = |text: &'static str| context.fill(text, &[("count", &count)]);
+    let holding = html! {
+        input type="hidden" name="pattern" value=(pattern);
+        label { span { (t.hold_why) } input name="reason" autocomplete="off"; }
+        button.quiet type="submit" { (counted(t.hold_these)) }
+    };
+    let resuming = html! {
+        input type="hidden" name="pattern" value=(pattern);
+        button.quiet type="submit" { (counted(t.resume_these)) }
+    };
+    html! {
+        (form(context, "/endpoints/hold", &holding))
+        (form(context, "/endpoints/resume", &resuming))
+    }
 }
 
 pub(in crate::status) struct EndpointView {

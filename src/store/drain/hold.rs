@@ -1,15 +1,19 @@
 //! Holds and resumes an endpoint: while it is held nothing is sent to it, and everything is kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::delivery::State;
+use crate::model::endpoint::Endpoint;
+use crate::model::filter::Globs;
 use crate::model::id::EndpointId;
 use crate::store::drain::clock_shift::Shift;
 use crate::store::drain::endpoint_state::forget_failing;
 use crate::store::drain::expire::{BATCH, Settlement, settle_up_to};
 use crate::store::engine::Store;
 use crate::store::engine::conn::params;
+use crate::store::engine::directory::Directory;
 use crate::store::engine::job::Tx;
 use crate::time::Timestamp;
 
@@ -53,19 +57,53 @@ impl Store {
     pub fn resume_endpoint(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
         self.write(move |tx| {
-            let endpoint = tx.directory.require_endpoint(&name)?.clone();
-            let resumed = tx.conn.run(
-                "update hookbox_endpoint
-                 set held_ms = null, held_reason = null
-                 where id = :id and held_ms is not null",
-                params! { ":id": endpoint.id },
-            )?;
-            if resumed > 0 {
-                // The endpoint gets the full five days again before it is held for failing.
-                forget_failing(tx, endpoint.id)?;
-                tx.tally.configured();
+            let endpoint = tx.directory.require_endpoint(&name)?.id;
+            resume(tx, endpoint)
+        })
+    }
+
+    /// The names of the endpoints that a pattern (`ci-*`) names, in the order of their rows.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it names none.
+    pub fn endpoints_named(&self, pattern: &Globs) -> Result<Vec<String>> {
+        let directory = self.fresh_directory()?;
+        let held = named(&directory, pattern)?;
+        Ok(held.iter().map(|one| one.set.name.clone()).collect())
+    }
+
+    /// As [`Store::hold_endpoint`], for all that a pattern names; returns their names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it names none. Nothing is changed then.
+    pub fn hold_endpoints(
+        &self,
+        pattern: &Globs,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<Vec<String>> {
+        let (pattern, reason) = (pattern.clone(), reason.to_owned());
+        self.write(move |tx| {
+            let endpoints = named(&tx.directory, &pattern)?;
+            for endpoint in &endpoints {
+                hold(tx, endpoint.id, &reason, now)?;
             }
-            Ok(resumed > 0)
+            Ok(endpoints.iter().map(|one| one.set.name.clone()).collect())
+        })
+    }
+
+    /// As [`Store::resume_endpoint`], for all that a pattern names; returns their names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it names none. Nothing is changed then.
+    pub fn resume_endpoints(&self, pattern: &Globs) -> Result<Vec<String>> {
+        let pattern = pattern.clone();
+        self.write(move |tx| {
+            let endpoints = named(&tx.directory, &pattern)?;
+            for endpoint in &endpoints {
+                resume(tx, endpoint.id)?;
+            }
+            Ok(endpoints.iter().map(|one| one.set.name.clone()).collect())
         })
     }
 
@@ -114,6 +152,35 @@ impl Store {
             }
         }
     }
+}
+
+fn named(directory: &Directory, pattern: &Globs) -> Result<Vec<Arc<Endpoint>>> {
+    let all = directory.endpoints().iter();
+    let named: Vec<Arc<Endpoint>> = all
+        .filter(|held| pattern.matches(&held.set.name))
+        .cloned()
+        .collect();
+    match named.is_empty() {
+        false => Ok(named),
+        true => Err(Error::not_found(format!(
+            "no endpoint matches {pattern}; `hookbox endpoint list` shows what there is"
+        ))),
+    }
+}
+
+fn resume(tx: &mut Tx<'_>, endpoint: EndpointId) -> Result<bool> {
+    let resumed = tx.conn.run(
+        "update hookbox_endpoint
+         set held_ms = null, held_reason = null
+         where id = :id and held_ms is not null",
+        params! { ":id": endpoint },
+    )?;
+    if resumed > 0 {
+        // The endpoint gets the full five days again before it is held for failing.
+        forget_failing(tx, endpoint)?;
+        tx.tally.configured();
+    }
+    Ok(resumed > 0)
 }
 
 /// Holds an endpoint that is not removed. If it is held already, the time of the hold stays.
