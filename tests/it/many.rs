@@ -125,7 +125,7 @@ fn the_api_and_the_page_call_off_what_was_looked_at_and_nothing_later() {
     }
     let (_, _, looked) = served.page("/deliveries/cancel?state=pending&endpoint=ci");
     assert!(
-        looked.contains("5 pending deliveries would be called off."),
+        looked.contains(">5 pending deliveries would be called off.<"),
         "{looked}"
     );
     let up_to = between(&looked, "name=\"up_to\" value=\"", "\"");
@@ -211,7 +211,7 @@ fn endpoints_that_a_pattern_names_are_held_and_go_on_together() {
     );
     let (_, _, list) = served.page("/endpoints?name=ci*");
     assert!(
-        list.contains("Hold 2 endpoints") && !list.contains("/endpoints/log\""),
+        list.contains(">Hold 2 endpoints<") && !list.contains("/endpoints/log\""),
         "{list}"
     );
     let posted = |path: &str, more: &str| {

@@ -68,19 +68,15 @@ pub(in crate::status) fn endpoints(
 fn many(context: &PageContext<'_>, pattern: &str, count: usize) -> Markup {
     let t = &context.texts.endpoints;
     let counted = |text: &'static str| context.fill(text, &[("count", &count)]);
-    let holding = html! {
+    let fields = html! {
         input type="hidden" name="pattern" value=(pattern);
         label { span { (t.hold_why) } input name="reason" autocomplete="off"; }
-        button.quiet type="submit" { (counted(t.hold_these)) }
+        div.buttons {
+            button.quiet type="submit" { (counted(t.hold_these)) }
+            button.quiet type="submit" formaction="/endpoints/resume" { (counted(t.resume_these)) }
+        }
     };
-    let resuming = html! {
-        input type="hidden" name="pattern" value=(pattern);
-        button.quiet type="submit" { (counted(t.resume_these)) }
-    };
-    html! {
-        (form(context, "/endpoints/hold", &holding))
-        (form(context, "/endpoints/resume", &resuming))
-    }
+    form(context, "/endpoints/hold", &fields)
 }
 
 pub(in crate::status) struct EndpointView {
@@ -118,8 +114,8 @@ pub(in crate::status) fn endpoint(context: &PageContext<'_>, view: &EndpointView
         (set_to(context, report))
         @if context.may_change {
             (make_up(context, report))
-            (copying(context, report))
             (changes(context, report))
+            (copying(context, report))
         }
     };
     frame(context, &title, "/endpoints", &main)
