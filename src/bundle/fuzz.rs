@@ -53,6 +53,7 @@ fn bundles() {
             let mut bundle = Bundle {
                 path: Path::new("a.bundle"),
                 copy,
+                own: "0123456789".to_owned(),
             };
             let events = bundle.check(&[], |mut line: EventLine| line.take_body().map(drop));
             let acks = bundle.check(&[], |_: AckLine| Ok(()));

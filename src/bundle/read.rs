@@ -1,7 +1,7 @@
 //! Reads bundles: looks through all of one, and then takes it in.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -32,6 +32,8 @@ const HEADERS_BYTES_MAX: usize = 64 * 1024;
 
 /// Longest type in the producer's own spelling, in bytes.
 const ORIGINAL_TYPE_BYTES_MAX: usize = 1024;
+
+const CUT_OFF: &str = "it is cut off; copy it again, or export it again";
 
 /// Most of a hostile text that is told.
 const TOLD_CHARS_MAX: usize = 300;
@@ -316,6 +318,8 @@ pub fn acknowledge(
 pub(super) struct Bundle<'p> {
     pub(super) path: &'p Path,
     pub(super) copy: File,
+    /// The box that reads it.
+    pub(super) own: String,
 }
 
 impl<'p> Bundle<'p> {
@@ -333,7 +337,11 @@ impl<'p> Bundle<'p> {
             Ok(copy)
         });
         copied
-            .map(|copy| Bundle { path, copy })
+            .map(|copy| Bundle {
+                path,
+                copy,
+                own: store.box_id().to_string(),
+            })
             .map_err(|error| Error::io_at("copy, to look through it,", path, error))
     }
 
@@ -384,7 +392,7 @@ impl<'p> Bundle<'p> {
             };
             let before = hex::encode(lines.hash.clone().finalize());
             if !lines.next().map_err(at)? {
-                return Err(self.wrong("it is cut off; copy it again, or export it again"));
+                return Err(self.wrong(CUT_OFF));
             }
             match &head {
                 None => {
@@ -400,6 +408,9 @@ impl<'p> Bundle<'p> {
                         && first.from.bytes().all(|byte| byte.is_ascii_hexdigit());
                     if !is_box {
                         return Err(self.wrong("it does not say which box wrote it"));
+                    }
+                    if first.from == self.own {
+                        return Err(self.wrong("this box wrote it itself; it is for another box"));
                     }
                     if first.what != L::WHAT {
                         return Err(self.wrong(first.what.described()));
@@ -451,7 +462,12 @@ impl<R: BufRead> Lines<R> {
         // A stream that is no zstd, or is damaged, says so as an error of reading.
         limited
             .read_until(b'\n', &mut self.bytes)
-            .map_err(|error| Error::misuse(format!("it cannot be unpacked: {error}")))?;
+            .map_err(|error| match error.kind() {
+                ErrorKind::UnexpectedEof => Error::misuse(CUT_OFF),
+                _ => Error::misuse(format!(
+                    "it is no bundle of hookbox, or damaged ({error}); copy it again, or export it again"
+                )),
+            })?;
         if self.bytes.is_empty() {
             return Ok(false);
         }

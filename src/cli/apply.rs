@@ -11,7 +11,7 @@ use super::serve::read_options;
 use crate::config::{Config, Difference, Noun, Plan, SecretsFolder, export};
 use crate::error::{Error, Result};
 use crate::model::text::counted;
-use crate::store::Store;
+use crate::store::{Missing, Store};
 
 #[derive(Debug, Args)]
 pub(super) struct ApplyArguments {
@@ -56,11 +56,20 @@ pub(super) fn apply(context: &Context, arguments: &ApplyArguments) -> Result<()>
     let config = Config::read(&arguments.file)?;
     // Found now, and not when it is served again.
     read_options(&config)?;
-    let store = match arguments.dry_run {
-        true => context.store()?,
-        false => context.store_or_new()?,
+    let now = context.now();
+    // A box that is not there yet is made when it is said to be: until then an empty one stands for it.
+    let stand_in = match context.db.file() {
+        Some(path) if !path.exists() => Some(
+            tempfile::tempdir().map_err(|error| Error::io("make a folder for a look", error))?,
+        ),
+        _ => None,
+    };
+    let store = match &stand_in {
+        Some(folder) => Store::open(folder.path().join("hookbox.db"), Missing::Create)?,
+        None => context.store_or_new()?,
     };
     let plan = Plan::of(&config, &store, arguments.prune)?;
+    let cancel_pending = arguments.cancel_pending;
     let differences = plan.differences().to_vec();
     let said = |applied: bool| {
         let objects: Vec<Value> = differences.iter().map(Difference::json).collect();
@@ -72,6 +81,8 @@ pub(super) fn apply(context: &Context, arguments: &ApplyArguments) -> Result<()>
         let text = format!("nothing to change: all is as {file} says");
         return context.out.object(&said(false), &text);
     }
+    // What would not do is said before anybody is asked.
+    plan.apply(&config, &store, cancel_pending, true, now)?;
     if arguments.dry_run {
         return context.out.object(&said(false), text.trim_end());
     }
@@ -84,8 +95,17 @@ pub(super) fn apply(context: &Context, arguments: &ApplyArguments) -> Result<()>
             ));
         }
     }
-    let now = context.now();
-    plan.apply(&config, &store, arguments.cancel_pending, now)?;
+    let store = match stand_in {
+        Some(_) => context.store_or_new()?,
+        None => store,
+    };
+    let plan = Plan::of(&config, &store, arguments.prune)?;
+    if plan.differences() != differences {
+        return Err(Error::misuse(
+            "somebody changed something meanwhile; look again at what would change",
+        ));
+    }
+    plan.apply(&config, &store, cancel_pending, false, now)?;
     for difference in &differences {
         warn(context, &store, difference)?;
     }
@@ -151,7 +171,12 @@ fn shown(difference: &Difference) -> String {
 pub(super) fn run(context: &Context, command: &ExportCommand) -> Result<()> {
     let ExportCommand::Config(arguments) = command;
     let store = context.store()?;
-    let secrets = arguments.secrets_to.as_deref().map(SecretsFolder::make);
+    let beside = arguments.output.as_deref().map(|path| match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    });
+    let secrets = arguments.secrets_to.as_deref();
+    let secrets = secrets.map(|folder| SecretsFolder::make(folder, beside));
     let text = export(&store, secrets.transpose()?.as_ref())?;
     match &arguments.output {
         None => context.out.bytes(text.as_bytes()),

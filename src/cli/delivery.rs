@@ -108,9 +108,14 @@ fn cancel(context: &Context, store: &Store, arguments: &CancelArguments) -> Resu
     let (box_id, now) = (store.box_id(), context.now());
     let pairs = arguments.conditions.read(context)?.pairs;
     if let Some(id) = &arguments.id {
-        if !pairs.is_empty() || arguments.dry_run {
+        if !pairs.is_empty() {
             return Err(Error::misuse(
                 "give a delivery or conditions, one of the two",
+            ));
+        }
+        if arguments.dry_run {
+            return Err(Error::misuse(
+                "--dry-run goes with conditions; `hookbox delivery show` shows one delivery",
             ));
         }
         say_what_is_meant(context, store, &[id])?;

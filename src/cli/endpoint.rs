@@ -196,9 +196,16 @@ pub(super) fn run(context: &Context, command: EndpointCommand) -> Result<()> {
             name,
             drop_before,
             how,
-        } => each_of(context, &name, &how, "resume", |name| {
-            resume(context, name, drop_before.as_deref(), how.yes)
-        }),
+        } => {
+            if drop_before.is_some() && is_pattern(&name) {
+                return Err(Error::misuse(
+                    "--drop-before cancels, so it goes with one endpoint; for several: hookbox delivery cancel --endpoint NAME --until TIME, and then resume",
+                ));
+            }
+            each_of(context, &name, &how, "resume", |name| {
+                resume(context, name, drop_before.as_deref(), how.yes)
+            })
+        }
         EndpointCommand::Test { name, no_wait } => test(context, &name, no_wait),
         EndpointCommand::Try { name } => {
             let store = context.store()?;
@@ -262,11 +269,21 @@ fn copy(context: &Context, arguments: &CopyArguments) -> Result<()> {
     store.copy_endpoint(from, name, move |copy| change.make(copy), context.now())?;
     let report = store.endpoint_report(name)?;
     say_doubts(context, &report);
+    let original = store.endpoint_report(from)?.endpoint.set.url;
+    if report.endpoint.set.url == original {
+        context.out.note(&format!(
+            "warning: {name} and {from} have one URL, which gets everything twice now; --url gives another"
+        ));
+    }
     let text = format!(
         "added endpoint {name}, like {from}; events go to {} from now on",
         report.endpoint.set.shown_url()
     );
     context.out.object(&report.json(), &text)
+}
+
+fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?'])
 }
 
 /// Does something to an endpoint, or to each that a pattern names, after asking.
@@ -277,7 +294,7 @@ fn each_of(
     verb: &str,
     each: impl Fn(&str) -> Result<()>,
 ) -> Result<()> {
-    if !pattern.contains(['*', '?']) {
+    if !is_pattern(pattern) {
         return match how.dry_run {
             true => Err(Error::misuse(
                 "--dry-run goes with a pattern such as 'ci-*'",
@@ -361,7 +378,7 @@ fn hold(context: &Context, name: &str, reason: Option<&str>) -> Result<()> {
             "endpoint {name} is held; what it is owed waits until `hookbox endpoint resume {name}`"
         )
     } else {
-        format!("endpoint {name} was held already: {reason}")
+        format!("endpoint {name} was held already; why: {reason}")
     };
     context.out.object(&report.json(), &text)
 }

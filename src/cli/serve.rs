@@ -20,7 +20,7 @@ use crate::inbound::{CONNECTIONS_MAX, IngestConfig};
 use crate::model::event::BODY_BYTES_MAX;
 use crate::model::kind::SourceKind;
 use crate::outbound::{AddressScope, Egress};
-use crate::service::{Healed, HealedFrom, Healing, Parts, Service, ServiceConfig};
+use crate::service::{ConfigFile, Healed, HealedFrom, Healing, Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
 use crate::store::{Limits, Location, Retention};
@@ -156,7 +156,7 @@ impl ServeArguments {
 pub(super) fn read_options(config: &Config) -> Result<Vec<(String, Vec<OsString>)>> {
     let command = ServeArguments::alone();
     let read = |option: &ServeOption| {
-        let option = &of_credential(option)?;
+        let option = &of_credential(option);
         let wrong = |text: String| Error::misuse(format!("{}: {text}", option.place));
         let name = option.name.as_str();
         let mut known = command.get_arguments();
@@ -188,25 +188,27 @@ fn joined(name: &str, value: impl AsRef<OsStr>) -> OsString {
     text
 }
 
+/// Checks the table `[serve]`.
+pub(super) fn check_options(config: &Config) -> Result<()> {
+    read_options(config).map(drop)
+}
+
 /// A token that is a credential of systemd is in a file that systemd made (systemd.exec(5), `LoadCredential=`).
-fn of_credential(option: &ServeOption) -> Result<ServeOption> {
+fn of_credential(option: &ServeOption) -> ServeOption {
     let base = match option.name.as_str() {
         "token_credential" => "token_file",
         "read_token_credential" => "read_token_file",
-        _ => return Ok(option.clone()),
+        _ => return option.clone(),
     };
-    let folder = std::env::var("CREDENTIALS_DIRECTORY").map_err(|_| {
-        Error::misuse(format!(
-            "{}: there are no credentials of systemd (CREDENTIALS_DIRECTORY is not set)",
-            option.place
-        ))
-    })?;
+    // Who applies the file by hand has none, and reads no token.
+    let folder =
+        std::env::var("CREDENTIALS_DIRECTORY").unwrap_or_else(|_| "credentials".to_owned());
     let values = option.values.iter();
-    Ok(ServeOption {
+    ServeOption {
         name: base.to_owned(),
         values: values.map(|name| format!("{folder}/{name}")).collect(),
         place: option.place.clone(),
-    })
+    }
 }
 
 /// An option of the file as the command line has it. Its paths are relative to the file.
@@ -303,7 +305,10 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
                 every: arguments.heal_every,
             },
             alert_command: arguments.alert_command.clone(),
-            config: arguments.config.clone(),
+            config: arguments.config.clone().map(|path| ConfigFile {
+                path,
+                check: check_options,
+            }),
             text_index: arguments.text_index,
             retention: Retention {
                 delivered: arguments.keep_delivered,

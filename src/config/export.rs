@@ -17,22 +17,34 @@ const HEADER: &str = "\
 
 /// The folder into which secrets are written.
 #[derive(Debug)]
-pub struct SecretsFolder(PathBuf);
+pub struct SecretsFolder {
+    folder: PathBuf,
+    /// As the configuration names it.
+    named: PathBuf,
+}
 
 impl SecretsFolder {
-    /// Makes the folder, if it does not exist, for its owner alone.
+    /// Makes the folder, if it does not exist, for its owner alone. Where it is below the folder of the
+    /// configuration (`beside`), it is named from there.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be made.
-    pub fn make(path: &Path) -> Result<SecretsFolder> {
+    pub fn make(path: &Path, beside: Option<&Path>) -> Result<SecretsFolder> {
         let made = std::fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(path);
-        let whole = made.and_then(|()| path.canonicalize());
-        whole
-            .map(SecretsFolder)
-            .map_err(|error| Error::io_at("make the folder of secrets", path, error))
+        let whole = made.and_then(|()| {
+            let folder = path.canonicalize()?;
+            let beside = beside.map(Path::canonicalize).transpose()?;
+            let named =
+                beside.and_then(|beside| folder.strip_prefix(beside).ok().map(PathBuf::from));
+            Ok(SecretsFolder {
+                named: named.unwrap_or_else(|| folder.clone()),
+                folder,
+            })
+        });
+        whole.map_err(|error| Error::io_at("make the folder of secrets", path, error))
     }
 
     /// Writes a secret; returns the file. One that is there already with the same secret stays.
@@ -44,9 +56,9 @@ impl SecretsFolder {
             false => b"",
         };
         let value = [mark, value, b"\n"].concat();
-        let path = self.0.join(name);
+        let (path, named) = (self.folder.join(name), self.named.join(name));
         if std::fs::read(&path).is_ok_and(|held| held == value) {
-            return Ok(path);
+            return Ok(named);
         }
         let file = std::fs::OpenOptions::new()
             .write(true)
@@ -57,8 +69,14 @@ impl SecretsFolder {
             file.write_all(&value)?;
             file.sync_all()
         })
-        .map_err(|error| Error::io_at("write a secret to", &path, error))?;
-        Ok(path)
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::AlreadyExists => Error::misuse(format!(
+                "{} has another secret, and is not written over: remove it, or name another folder",
+                path.display()
+            )),
+            _ => Error::io_at("write a secret to", &path, error),
+        })?;
+        Ok(named)
     }
 }
 

@@ -171,7 +171,7 @@ impl Plan {
         Ok(left)
     }
 
-    /// Makes all as the file says, in one transaction.
+    /// Makes all as the file says, in one transaction; a dry run finds out whether that would do.
     ///
     /// # Errors
     /// [`Error::Misuse`] with the place of what does not fit, when somebody else changed something since the
@@ -182,6 +182,7 @@ impl Plan {
         config: &Config,
         store: &Store,
         cancel_pending: bool,
+        is_dry: bool,
         now: Timestamp,
     ) -> Result<()> {
         if self.differences.is_empty() {
@@ -197,7 +198,7 @@ impl Plan {
             Noun::Alert => Setup::NoAlert(name),
         }));
         store
-            .set_up(setups, self.version, now)
+            .set_up(setups, self.version, is_dry, now)
             .map_err(|(at, error)| {
                 let wanted = at.and_then(|at| config.wanted.get(*places.get(at)?));
                 wanted.map_or(error.clone(), |wanted| wanted.explain(error))

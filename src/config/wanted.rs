@@ -103,9 +103,15 @@ impl Wanted {
             }
             (None, _) => {
                 let (noun, of) = (self.noun, &self.name);
-                return Err(place.misuse(format!(
-                    "{noun} {of} has no setting `{name}`; `hookbox {noun} set --help` shows what there is"
-                )));
+                let is_near = |one: &&Setting| {
+                    one.name.strip_suffix('s') == Some(&name) || one.name.replace('_', "") == name
+                };
+                let near = noun.settings().iter().find(is_near);
+                let advice = match near {
+                    Some(near) => format!("it is `{}`", near.name),
+                    None => format!("`hookbox {noun} set --help` shows what there is"),
+                };
+                return Err(place.misuse(format!("{noun} {of} has no setting `{name}`; {advice}")));
             }
         };
         if self.is_named(setting.name) {

@@ -1,10 +1,11 @@
 //! Applies a configuration file at the start, and whenever it changes.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ConfigFile;
 use super::worker::{Stop, Worker};
 use crate::config::{Config, Plan};
 use crate::error::Result;
@@ -23,7 +24,7 @@ type Options = Vec<(String, Vec<String>)>;
 
 /// A file that is followed.
 pub(super) struct Followed {
-    path: PathBuf,
+    file: ConfigFile,
     /// What it was made of when it was read last.
     files: Vec<PathBuf>,
     /// The options with which the service was started.
@@ -41,9 +42,9 @@ impl Followed {
     ///
     /// # Errors
     /// As [`Config::read`], [`Plan::of`] and [`Plan::apply`].
-    pub(super) fn begin(store: &Store, clock: &dyn Clock, path: &Path) -> Result<Followed> {
+    pub(super) fn begin(store: &Store, clock: &dyn Clock, file: &ConfigFile) -> Result<Followed> {
         let mut followed = Followed {
-            path: path.to_owned(),
+            file: file.clone(),
             files: Vec::new(),
             options: Vec::new(),
             applied: None,
@@ -59,10 +60,11 @@ impl Followed {
     /// Applies the file; returns its options, and what is left to do when something else has happened.
     fn apply(&mut self, store: &Store, clock: &dyn Clock) -> Result<(Options, String)> {
         let mut files = Vec::new();
-        let config = Config::read_noting(&self.path, &mut files);
+        let config = Config::read_noting(&self.file.path, &mut files);
         // What was wrong may be put right in a file that was read for the first time.
         self.files = files;
         let config = config?;
+        (self.file.check)(&config)?;
         let options = config.serve.iter();
         let options = options.map(|option| (option.name.clone(), option.values.clone()));
         let options = options.collect();
@@ -75,7 +77,7 @@ impl Followed {
         for one in plan.differences() {
             tracing::info!(change = one.change, table = %one.noun, name = one.name, "config.changes");
         }
-        plan.apply(&config, store, false, clock.now())?;
+        plan.apply(&config, store, false, false, clock.now())?;
         let left = match left.as_slice() {
             [] => String::new(),
             left => format!(
@@ -93,6 +95,21 @@ impl Followed {
         what.clone_into(&mut self.told);
     }
 
+    /// The options that are others than when the service was started.
+    fn changed(&self, options: &Options) -> String {
+        let both = options.iter().chain(&self.options);
+        let differs = |option: &&(String, Vec<String>)| {
+            !(options.contains(option) && self.options.contains(option))
+        };
+        let mut names: Vec<&str> = both
+            .filter(differs)
+            .map(|(name, _)| name.as_str())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    }
+
     /// Looks whether the files changed, and applies them once they have stopped to.
     fn look(&mut self, store: &Store, clock: &dyn Clock) {
         let now = seen_all(&self.files);
@@ -108,11 +125,17 @@ impl Followed {
         match self.apply(store, clock) {
             Ok((options, left)) => {
                 let is_done = left.is_empty() && before == self.files;
-                if options != self.options {
-                    self.tell("[serve] has changed: restart the service for that");
-                } else {
-                    self.tell(&left);
+                let changed = self.changed(&options);
+                let what = match changed.is_empty() {
+                    true => left,
+                    false => {
+                        format!("{changed} of [serve] has changed: restart the service for that")
+                    }
+                };
+                if what.is_empty() && !self.told.is_empty() {
+                    tracing::info!("config.applied");
                 }
+                self.tell(&what);
                 self.applied = is_done.then_some(now);
             }
             Err(error) => {

@@ -25,6 +25,7 @@ use rustix::net::listen;
 use config_worker::Followed;
 use worker::Worker;
 
+use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
 use crate::outbound::{
@@ -61,10 +62,19 @@ pub struct Parts {
     /// A command that gets every message of an alert, as JSON on its standard input.
     pub alert_command: Option<String>,
     /// The configuration file that is applied at the start, and whenever it changes.
-    pub config: Option<PathBuf>,
+    pub config: Option<ConfigFile>,
     /// Whether a full-text index is kept beside the file, for searches in bodies. Without, one that is there
     /// is removed.
     pub text_index: bool,
+}
+
+/// A configuration file that is applied.
+#[derive(Debug, Clone)]
+pub struct ConfigFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Checks what belongs to the process: the options of `[serve]`.
+    pub check: fn(&Config) -> Result<()>,
 }
 
 /// Connections that may wait to be accepted, if the system allows as many (net.core.somaxconn).
@@ -146,9 +156,9 @@ impl Service {
         store.limit(parts.limits)?;
         let config_worker = match &parts.config {
             None => None,
-            Some(path) => {
+            Some(file) => {
                 // Nothing is taken in or sent by settings that were replaced while it was stopped.
-                let followed = Followed::begin(&store, clock.as_ref(), path)?;
+                let followed = Followed::begin(&store, clock.as_ref(), file)?;
                 Some(config_worker::start(
                     store.clone(),
                     clock.clone(),

@@ -63,7 +63,7 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
                 return Ok(Reply::see_other(format!("/deliveries/cancel?{query}")));
             }
             return Ok(Reply::see_other(format!(
-                "/deliveries?state=cancelled&{query}&done=cancel"
+                "/deliveries?state=cancelled&{query}&done=called-off"
             )));
         }
         ["deliveries", id, "cancel"] => {

@@ -64,7 +64,7 @@ pub(super) fn get(
             let (chosen, selection) = read_pending(store, &query, context.now)?;
             let go_on = until_deadline(app.clock.as_ref());
             let found = store.find_pending(&selection, None, go_on)?;
-            page::cancelling(context, &chosen, &found)
+            page::cancelling(context, &chosen, &selection, &found)
         }
         ["deliveries", id] => delivery(app, context, id, false)?,
         // Where the form of that name is.

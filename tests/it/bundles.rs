@@ -200,7 +200,23 @@ fn an_event_that_came_by_wire_comes_by_stick_no_second_time() {
         &["--sign", "standard", "--secret", SECRET],
     );
     hub.json(&["endpoint", "test", "back", "--no-wait"]);
-    let round = exported(&hub, "b.bundle", &["--source", "boxes", "--secret", SECRET]);
+    let own = exported(&hub, "b.bundle", &["--source", "boxes", "--secret", SECRET]);
+    let ran = hub.run(&import(&own, &["--source", "boxes"]));
+    assert!(
+        ran.code == 2 && ran.stderr.contains("this box wrote it itself"),
+        "{}",
+        ran.stderr
+    );
+    let there = TestDb::new();
+    there.json(&[
+        "source", "add", "from", "--kind", "standard", "--secret", SECRET,
+    ]);
+    there.json(&import(&own, &["--source", "from"]));
+    let round = exported(
+        &there,
+        "c.bundle",
+        &["--source", "from", "--secret", SECRET],
+    );
     let done = hub.json(&import(&round, &["--source", "boxes"]));
     assert_eq!(
         (&done["went_round"], &done["taken"]),
@@ -261,8 +277,12 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
         ran.stderr
     };
     let source = ["--source", "boxes"];
-    for end in (0..whole.len()).step_by(whole.len() / 15) {
-        refused(&whole[..end], &source);
+    for end in (1..whole.len()).step_by(whole.len() / 15) {
+        let error = refused(&whole[..end], &source);
+        assert!(
+            error.contains("it is cut off") || error.contains("no bundle"),
+            "{error}"
+        );
     }
     for at in (0..whole.len()).step_by(whole.len() / 25) {
         let mut damaged = whole.clone();
@@ -271,7 +291,7 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
     }
     let twice = [&whole[..], &whole[..]].concat();
     assert!(refused(&twice, &source).contains("something follows its end"));
-    assert!(refused(b"nothing of the kind", &source).contains("cannot be unpacked"));
+    assert!(refused(b"nothing of the kind", &source).contains("no bundle of hookbox"));
     let head =
         json!({ "hookbox_bundle": 1, "what": "events", "box": "0123456789", "made_at": "x" });
     let with = |name: &str, value: Value| {

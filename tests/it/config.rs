@@ -119,6 +119,9 @@ fn changes(applied: &Value) -> Vec<String> {
 fn what_a_file_names_is_made_once_and_changed_when_the_file_is() {
     let here = TestDb::new();
     let file = whole(&here);
+    // A new box is looked at before it is made.
+    let (code, out, _) = apply(&here, &[&file, "--dry-run"]);
+    assert!(code == 0 && out.contains("add alert ops"), "{out}");
     // Nobody is there to be asked: nothing is done.
     let (code, _, error) = apply(&here, &[&file]);
     assert_eq!(code, 2);
@@ -130,7 +133,7 @@ fn what_a_file_names_is_made_once_and_changed_when_the_file_is() {
         error.contains("nothing was changed; to apply it without being asked, add --yes"),
         "{error}"
     );
-    assert!(here.list(&["endpoint", "list"]).is_empty());
+    assert!(!here.is_made());
 
     let first = applied(&here, &[&file]);
     assert_eq!(
@@ -251,6 +254,10 @@ fn what_is_wrong_is_told_with_its_line_and_column_and_nothing_is_half_done() {
             "5:1: retry: `soon` is not a span",
         ),
         (
+            endpoint(&format!("{url}header = [\"A: b\"]")),
+            "5:1: endpoint a has no setting `header`; it is `headers`",
+        ),
+        (
             endpoint(&format!("{url}  colour = 1")),
             "5:3: endpoint a has no setting `colour`",
         ),
@@ -328,12 +335,14 @@ fn what_is_wrong_is_told_with_its_line_and_column_and_nothing_is_half_done() {
     ];
     for (text, says) in cases {
         let file = write(&here, &[("hookbox.toml", &text)]);
-        let (code, out, error) = apply(&here, &[&file, "--yes"]);
-        assert_eq!(code, 2, "{text}: {out}{error}");
-        assert!(
-            error.starts_with(&format!("hookbox: error: {file}:{says}")),
-            "{text}: {error}"
-        );
+        for how in ["--yes", "--dry-run"] {
+            let (code, out, error) = apply(&here, &[&file, how]);
+            assert_eq!(code, 2, "{text}: {out}{error}");
+            assert!(
+                error.starts_with(&format!("hookbox: error: {file}:{says}")),
+                "{how} {text}: {error}"
+            );
+        }
         assert!(here.list(&["endpoint", "list"]).is_empty(), "{text}");
     }
     // The same name in two files.
@@ -433,6 +442,10 @@ fn what_is_exported_makes_the_same_of_another_box() {
     for secret in ["topsecret", CI_SECRET, "hunter2", "abcdefgh", "X-Team"] {
         assert!(!text.contains(secret), "{text}");
     }
+    assert!(
+        text.contains("secret_file = \"secrets/source-gogs-secret\""),
+        "{text}"
+    );
     assert_eq!(changes(&applied(&other, &[written])).len(), 6);
     assert!(changes(&applied(&here, &[written])).is_empty());
     let plain = |db: &TestDb| db.run(&["export", "config"]).text().to_owned();
@@ -540,8 +553,21 @@ fn a_service_is_as_its_file_says_from_the_start_and_follows_it() {
     wait_until("a word of [serve]", || {
         served
             .log()
-            .contains("restart the service for that")
+            .contains("keep_delivered of [serve] has changed: restart")
             .then_some(())
+    });
+    write(
+        &here,
+        &[("hookbox.toml", &text("").replace("64KiB", "3 cats"))],
+    );
+    wait_until("a word of a wrong option", || {
+        let log = served.log();
+        log.contains("hookbox.toml:3:1: invalid value '3 cats'")
+            .then_some(())
+    });
+    write(&here, &[("hookbox.toml", &text(""))]);
+    wait_until("a word of the mend", || {
+        served.log().contains("config.applied").then_some(())
     });
     let log = served.stop_and_read_log();
     assert!(log.contains("config.changes"), "{log}");
@@ -576,6 +602,9 @@ fn the_published_schema_is_that_of_the_tables() {
         .then(|| name.replace('-', "_"))
     });
     let any = json!({ "type": ["string", "integer", "boolean", "array"] });
+    // Only the file has these: where systemd puts a token is known when the service runs.
+    let credentials = ["token_credential", "read_token_credential"].map(str::to_owned);
+    let options = options.chain(credentials);
     let serve: Map<String, Value> = options.map(|name| (name, any.clone())).collect();
     assert!(
         serve.contains_key("ingest") && serve.len() > 15,

@@ -140,7 +140,7 @@ fn the_api_and_the_page_call_off_what_was_looked_at_and_nothing_later() {
     assert_eq!(status, 303);
     assert_eq!(
         headers["location"],
-        "/deliveries?state=cancelled&endpoint=ci&done=cancel"
+        "/deliveries?state=cancelled&endpoint=ci&done=called-off"
     );
     assert_eq!(pending(&here), 3);
 }

@@ -10,7 +10,7 @@ use super::frame::frame;
 use super::parts::{asked, delivery_table, looked_back, table, with_place};
 use super::spans::{moments, spans};
 use crate::model::delivery::{DeliveryRecord, State};
-use crate::model::settings::Listing;
+use crate::model::settings::{Listing, Selection};
 use crate::store::{Directory, PendingFound};
 use crate::time::Timestamp;
 
@@ -147,6 +147,7 @@ fn can_be_cancelled(query: &str) -> bool {
 pub(in crate::status) fn cancelling(
     context: &PageContext<'_>,
     chosen: &[(String, String)],
+    selection: &Selection,
     found: &PendingFound,
 ) -> String {
     let t = &context.texts.deliveries;
@@ -163,8 +164,13 @@ pub(in crate::status) fn cancelling(
     } else {
         t.would_cancel_at_least
     };
+    let list = form_urlencoded::Serializer::new("state=pending&".to_owned())
+        .extend_pairs(chosen)
+        .finish();
     let main = html! {
         h1 { (t.cancel_title) }
+        // The conditions lead back to the list that they make.
+        p { a href={ "/deliveries?" (list) } { (context.selection(selection)) } }
         @if found.deliveries == 0 {
             p.empty { (t.no_match) }
         } @else {

@@ -37,6 +37,9 @@ pub enum Setup {
     NoAlert(String),
 }
 
+/// Stands for a dry run that came to its end.
+const FITS: usize = usize::MAX - 1;
+
 /// An error, and which of the things it is about.
 pub type SetupError = (Option<usize>, Error);
 
@@ -51,11 +54,12 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Misuse`] with the one that does not fit, or when the directory is no longer of this version.
-    /// Nothing is changed then.
+    /// Nothing is changed then, and nothing by a dry run.
     pub fn set_up(
         &self,
         setups: Vec<Setup>,
         version: i64,
+        is_dry: bool,
         now: Timestamp,
     ) -> std::result::Result<(), SetupError> {
         let whole = |error| (None, error);
@@ -90,11 +94,20 @@ impl Store {
                 set_up_one(tx, setup, memory, now)?;
             }
             working.store(usize::MAX, Ordering::Relaxed);
-            check_names(tx, &setups)
+            check_names(tx, &setups)?;
+            match is_dry {
+                false => Ok(()),
+                // Whoever fails is undone.
+                true => {
+                    working.store(FITS, Ordering::Relaxed);
+                    Err(Error::misuse("all of it would fit"))
+                }
+            }
         });
-        done.map_err(|error| {
-            let at = at_work.load(Ordering::Relaxed);
-            ((at != usize::MAX).then_some(at), error)
+        done.or_else(|error| match at_work.load(Ordering::Relaxed) {
+            FITS => Ok(()),
+            usize::MAX => Err((None, error)),
+            at => Err((Some(at), error)),
         })
     }
 }

@@ -342,7 +342,7 @@ fn what_is_not_clear_is_asked_and_nothing_is_changed() {
     refused(&["gogs", "--from", gogs.path()], "hookbox source add gogs");
     refused(
         &["github", "--from", gogs.path()],
-        "there are gogs, gitea and forgejo",
+        "hookbox import github --api URL",
     );
     refused(
         &["gogs", "--from", here.db.to_str().unwrap()],

@@ -132,6 +132,7 @@ pub(super) static CHINESE: Texts = Texts {
     done: Done {
         replay: "已重新发送，本页即为新的投递。",
         cancel: "已取消。",
+        called_off: "这些投递已取消。",
         chosen: "已重新发送所选的投递。",
         pause: "重放已暂停。",
         resume: "已恢复向该端点发送。",

@@ -137,6 +137,7 @@ texts! {
     done: Done {
         replay: "It is sent again: this is the new delivery.",
         cancel: "It is cancelled.",
+        called_off: "They are cancelled.",
         chosen: "They are sent again.",
         pause: "The replay is paused.",
         resume: "It is sent to again.",

@@ -132,6 +132,7 @@ pub(super) static FRENCH: Texts = Texts {
     done: Done {
         replay: "Le rejeu est lancé : voici la nouvelle livraison.",
         cancel: "Annulation effectuée.",
+        called_off: "Elles sont annulées.",
         chosen: "Les livraisons sélectionnées sont rejouées.",
         pause: "Le rejeu est en pause.",
         resume: "Les envois à l’endpoint reprennent.",

@@ -103,6 +103,7 @@ impl Done {
         Some(match action {
             "replay" => self.replay,
             "cancel" => self.cancel,
+            "called-off" => self.called_off,
             "chosen" => self.chosen,
             "pause" => self.pause,
             "resume" => self.resume,
