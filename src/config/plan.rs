@@ -55,7 +55,7 @@ impl Plan {
     /// Compares a configuration with a store. What it does not name is removed if `prune` or the file says so.
     ///
     /// # Errors
-    /// [`Error::Misuse`] with the place of what is wrong; [`Error::Database`] when the store cannot be read.
+    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what is wrong; [`Error::Database`](crate::Error::Database) when the store cannot be read.
     pub fn of(config: &Config, store: &Store, prune: bool) -> Result<Plan> {
         let directory = store.fresh_directory()?;
         let mut plan = Plan {
@@ -154,7 +154,7 @@ impl Plan {
     /// Leaves the endpoints that are to be removed, and to which deliveries are pending; returns their names.
     ///
     /// # Errors
-    /// [`Error::Database`] when the store cannot be read.
+    /// [`Error::Database`](crate::Error::Database) when the store cannot be read.
     pub fn leave_pending(&mut self, store: &Store) -> Result<Vec<String>> {
         let mut left = Vec::new();
         for (noun, name) in &self.removed {
@@ -174,7 +174,7 @@ impl Plan {
     /// Makes all as the file says, in one transaction; a dry run finds out whether that would do.
     ///
     /// # Errors
-    /// [`Error::Misuse`] with the place of what does not fit, when somebody else changed something since the
+    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what does not fit, when somebody else changed something since the
     /// comparison, or when an endpoint to be removed has deliveries pending that may not be cancelled. Nothing
     /// is changed then.
     pub fn apply(
