@@ -7,7 +7,7 @@
 //! too); GitLab's, "List project webhook events" and "Resend project webhook event" (17.4 and newer, five a
 //! minute).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -87,6 +87,9 @@ const REST_DOUBLINGS_MAX: u32 = 10;
 /// Most pages of a list that are read: GitHub keeps three days of it, GitLab seven.
 const PAGES_MAX: usize = 100;
 
+/// How many keys are looked up in one transaction.
+const KEYS_AT_ONCE: usize = 500;
+
 /// A webhook that the forge sent, with all its attempts.
 struct Sent {
     /// The keys by which it may be known here.
@@ -130,11 +133,18 @@ pub fn ask_again(
         seen: sent.len(),
         ..Redelivered::default()
     };
+    let keys = sent.iter().flat_map(|one| one.keys.iter().cloned());
+    let keys: Vec<String> = keys.collect();
+    let mut here = HashSet::new();
+    for some in keys.chunks(KEYS_AT_ONCE) {
+        let known = store.known_keys(source.id, some.to_vec())?;
+        let known = some.iter().zip(known).filter(|(_, is_known)| *is_known);
+        here.extend(known.map(|(key, _)| key.as_str()));
+    }
     // The oldest first, as they came.
     for one in sent.iter().rev() {
-        let known = store.known_keys(source.id, one.keys.clone())?;
         let rest = REST * (1 << (one.attempts - 1).min(REST_DOUBLINGS_MAX));
-        if known.contains(&true) {
+        if one.keys.iter().any(|key| here.contains(key.as_str())) {
             done.had += 1;
         } else if one.newest.is_some_and(|newest| now.since(newest) < rest) {
             done.waiting += 1;

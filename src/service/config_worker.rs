@@ -74,10 +74,11 @@ impl Followed {
         }
         let mut plan = Plan::of(&config, store, false)?;
         let left = plan.leave_pending(store)?;
-        for one in plan.differences() {
+        let changes = plan.differences().to_vec();
+        plan.apply(&config, store, false, false, clock.now())?;
+        for one in changes {
             tracing::info!(change = one.change, table = %one.noun, name = one.name, "config.changes");
         }
-        plan.apply(&config, store, false, false, clock.now())?;
         let left = match left.as_slice() {
             [] => String::new(),
             left => format!(
