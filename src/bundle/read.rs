@@ -30,8 +30,8 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Most bytes of an event's headers: as of a request.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
 
-/// Longest type in the producer's own spelling, in bytes.
-const ORIGINAL_TYPE_BYTES_MAX: usize = 1024;
+/// Longest type in the producer's own spelling, and longest key, in bytes.
+const TEXT_BYTES_MAX: usize = 1024;
 
 const CUT_OFF: &str = "it is cut off; copy it again, or export it again";
 
@@ -150,13 +150,13 @@ pub fn take_in(
             let events = std::mem::take(&mut batch);
             bytes = 0;
             // One batch is on its way to the disk while the next one is read.
-            wait_for(&answers, &mut waiting, 0)?;
+            wait_for(&answers, &mut waiting)?;
             waiting += hand_in(store, source, events, &mut done, is_dry, now, &answer)?;
         }
         Ok(())
     })?;
     waiting += hand_in(store, source, batch, &mut done, is_dry, now, &answer)?;
-    wait_for(&answers, &mut waiting, 0)?;
+    wait_for(&answers, &mut waiting)?;
     Ok(done)
 }
 
@@ -193,9 +193,9 @@ fn hand_in(
     Ok(handed_in)
 }
 
-/// Waits until at most so many answers are outstanding.
-fn wait_for(answers: &Receiver<Answer>, waiting: &mut usize, most: usize) -> Result<()> {
-    while *waiting > most {
+/// Waits for all answers that will come.
+fn wait_for(answers: &Receiver<Answer>, waiting: &mut usize) -> Result<()> {
+    while *waiting > 0 {
         answers.recv().unwrap_or(Err(Error::Stopped))?;
         *waiting -= 1;
     }
@@ -230,13 +230,14 @@ fn event_of(store: &Store, source: &Source, mut line: EventLine) -> Result<Optio
         .filter(|received| (0..YEAR_10000_MS).contains(&received.0))
         .ok_or_else(|| Error::misuse("received_at is no time of RFC 3339"))?;
     check_headers(&line.headers)?;
-    let is_short = |text: &String| text.len() <= ORIGINAL_TYPE_BYTES_MAX;
-    if line
-        .original_type
-        .as_ref()
-        .is_some_and(|text| !is_short(text))
-    {
-        return Err(Error::misuse("original_type is too long"));
+    for (what, text) in [("original_type", &line.original_type), ("key", &line.key)] {
+        let is_fine =
+            |text: &String| text.len() <= TEXT_BYTES_MAX && !text.contains(char::is_control);
+        if text.as_ref().is_some_and(|text| !is_fine(text)) {
+            return Err(Error::misuse(format!(
+                "{what} is longer than {TEXT_BYTES_MAX} bytes, or has control characters"
+            )));
+        }
     }
     let mut headers = line.headers;
     if hops::why_not(&headers, store.box_id(), &source.name).is_some() {

@@ -58,15 +58,14 @@ pub(super) fn apply(context: &Context, arguments: &ApplyArguments) -> Result<()>
     read_options(&config)?;
     let now = context.now();
     // A box that is not there yet is made when it is said to be: until then an empty one stands for it.
-    let stand_in = match context.db.file() {
-        Some(path) if !path.exists() => Some(
-            tempfile::tempdir().map_err(|error| Error::io("make a folder for a look", error))?,
-        ),
-        _ => None,
-    };
-    let store = match &stand_in {
-        Some(folder) => Store::open(folder.path().join("hookbox.db"), Missing::Create)?,
-        None => context.store_or_new()?,
+    let (store, stand_in) = match context.store() {
+        Err(Error::NoDatabase(_)) => {
+            let folder = tempfile::tempdir()
+                .map_err(|error| Error::io("make a folder for a look", error))?;
+            let store = Store::open(folder.path().join("hookbox.db"), Missing::Create)?;
+            (store, Some(folder))
+        }
+        opened => (opened?, None),
     };
     let plan = Plan::of(&config, &store, arguments.prune)?;
     let cancel_pending = arguments.cancel_pending;

@@ -55,7 +55,8 @@ impl Plan {
     /// Compares a configuration with a store. What it does not name is removed if `prune` or the file says so.
     ///
     /// # Errors
-    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what is wrong; [`Error::Database`](crate::Error::Database) when the store cannot be read.
+    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what is wrong;
+    /// [`Error::Database`](crate::Error::Database) when the store cannot be read.
     pub fn of(config: &Config, store: &Store, prune: bool) -> Result<Plan> {
         let directory = store.fresh_directory()?;
         let mut plan = Plan {
@@ -151,7 +152,8 @@ impl Plan {
         &self.differences
     }
 
-    /// Leaves the endpoints that are to be removed, and to which deliveries are pending; returns their names.
+    /// Leaves the endpoints that are to be removed, and to which deliveries are pending, and with them the sources;
+    /// returns the names of the endpoints.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the store cannot be read.
@@ -162,8 +164,11 @@ impl Plan {
                 left.push(name.clone());
             }
         }
-        let is_left = |noun: Noun, name: &String| {
-            noun == Noun::Endpoint && left.iter().any(|one| one == name)
+        // What is left may name a source.
+        let is_left = |noun: Noun, name: &String| match noun {
+            Noun::Endpoint => left.iter().any(|one| one == name),
+            Noun::Source => !left.is_empty(),
+            Noun::Alert => false,
         };
         self.removed.retain(|(noun, name)| !is_left(*noun, name));
         self.differences
@@ -174,9 +179,9 @@ impl Plan {
     /// Makes all as the file says, in one transaction; a dry run finds out whether that would do.
     ///
     /// # Errors
-    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what does not fit, when somebody else changed something since the
-    /// comparison, or when an endpoint to be removed has deliveries pending that may not be cancelled. Nothing
-    /// is changed then.
+    /// [`Error::Misuse`](crate::Error::Misuse) with the place of what does not fit, when somebody else changed
+    /// something since the comparison, or when an endpoint to be removed has deliveries pending that may not be
+    /// cancelled. Nothing is changed then.
     pub fn apply(
         self,
         config: &Config,

@@ -310,7 +310,14 @@ fn what_is_cut_off_damaged_foreign_or_hostile_changes_nothing() {
     };
     let fine = line("evt_0123456789_1_abcde", &json!({}));
     let huge = line("evt_2", &json!({ "headers": [["A", "x".repeat(70_000)]] }));
-    let cases: [(Vec<u8>, &str); 14] = [
+    let cases: [(Vec<u8>, &str); 15] = [
+        (
+            made(
+                &head,
+                &[line("evt_2", &json!({ "key": "x".repeat(2_000) }))],
+            ),
+            "line 2: key is longer",
+        ),
         (
             made(
                 &with("box", json!("\u{1b}[31m")),
