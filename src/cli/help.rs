@@ -5,7 +5,7 @@ use clap::{Command, CommandFactory};
 use super::{Arguments, EXIT_CODES};
 
 /// The commands, each once, by what they are for.
-const GROUPS: [(&str, &[&str]); 6] = [
+const GROUPS: [(&str, &[&str]); 7] = [
     ("Begin", &["demo", "serve", "status", "init"]),
     ("Set up", &["source", "endpoint", "alert", "apply"]),
     ("Look", &["event", "delivery", "attempt", "tail", "stats"]),
@@ -16,10 +16,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Look after",
         &[
-            "doctor", "check", "prune", "compact", "backup", "restore", "salvage", "move",
-            "import", "export",
+            "doctor", "check", "prune", "compact", "backup", "restore", "salvage",
         ],
     ),
+    ("Carry", &["export", "import", "move"]),
     ("By hand", &["signature", "completions"]),
 ];
 

@@ -47,6 +47,9 @@ use crate::time::{Clock, SystemClock, Timestamp};
 
 use output::Output;
 
+/// The heading of the options that every command has, behind its own.
+const EVERYWHERE: &str = "Options of every command";
+
 /// Printed below the help of every command.
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found.";
 
@@ -64,6 +67,7 @@ struct Arguments {
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_name = "PATH",
         env = "HOOKBOX_DB",
         hide_env_values = true,
@@ -72,12 +76,13 @@ struct Arguments {
     )]
     db: Location,
     /// Print JSON: one object, or one object a line for lists
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// How much to log on stderr: error, warn, info, debug
     #[arg(
         long,
         global = true,
+        help_heading = EVERYWHERE,
         value_name = "LEVEL",
         env = "HOOKBOX_LOG",
         hide_short_help = true
