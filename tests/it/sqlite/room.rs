@@ -154,15 +154,22 @@ fn a_file_may_be_held_to_a_size_and_what_was_removed_does_not_count() {
 #[test]
 fn a_stop_on_a_full_disk_does_not_wait_for_what_cannot_be_recorded() {
     let receiver = Receiver::answering(&[200]);
-    let disk = Disk::serve(6, 0, "--keep-free 0", |made| {
+    let disk = Disk::serve(6, 1, "--keep-free 0", |made| {
         made.add_endpoint("ci", &receiver.url, &[]);
     });
     let Some(disk) = disk else {
         return;
     };
+    let ballast = std::fs::OpenOptions::new()
+        .write(true)
+        .open(disk.path("ballast"))
+        .unwrap();
+    let mut left = MIB as u64;
     disk.fill();
     wait_until("an attempt that cannot be recorded", || {
-        // Smaller ones still fit for a while.
+        // Room for a few events and not for all that is recorded of them, again and again.
+        left = left.saturating_sub(12 * 1024);
+        ballast.set_len(left).unwrap();
         for number in 0..20 {
             disk.served.push(
                 &format!("small-{number}-{}", disk.served.log().len()),
