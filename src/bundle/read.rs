@@ -111,21 +111,13 @@ pub fn take_in(
 ) -> Result<TakenIn> {
     let directory = store.fresh_directory()?;
     let source = directory.require_source(source)?;
-    let old = source.old_secrets.iter().filter(|old| now < old.ends);
-    let secrets: Vec<&Secret> = source
-        .secret
-        .iter()
-        .chain(old.map(|old| &old.secret))
-        .collect();
+    let secrets = source.secrets_at(now);
     if secrets.is_empty() && source.path_token.is_some() {
         return Err(Error::Refused(format!(
             "source {} has a token in its path and no secret: what a bundle has cannot be proved; give it a secret",
             source.name
         )));
     }
-    secrets
-        .iter()
-        .try_for_each(|secret| bundle::check_secret(secret))?;
     let mut bundle = Bundle::open(path, store)?;
     let head = bundle.check(&secrets, |line: EventLine| {
         event_of(store, source, line).map(drop)
@@ -283,9 +275,6 @@ pub fn acknowledge(
             "endpoint {endpoint} has no secret: that something arrived cannot be proved; give it one (--sign standard --secret-file FILE), at both sides"
         )));
     }
-    secrets
-        .iter()
-        .try_for_each(|secret| bundle::check_secret(secret))?;
     let mut bundle = Bundle::open(path, store)?;
     let head = bundle.check(&secrets, |_: AckLine| Ok(()))?;
     let mut done = Acknowledged {
@@ -352,6 +341,9 @@ impl<'p> Bundle<'p> {
         secrets: &[&Secret],
         each: impl FnMut(L) -> Result<()>,
     ) -> Result<Head> {
+        secrets
+            .iter()
+            .try_for_each(|secret| bundle::check_secret(secret))?;
         let (head, end) = self.pass(each)?;
         let is_signed = |secret: &&Secret| {
             let signature = end.signature.as_deref();
@@ -391,7 +383,6 @@ impl<'p> Bundle<'p> {
                 Error::Misuse(why) => self.wrong(format!("line {number}: {why}")),
                 other => other,
             };
-            let before = hex::encode(lines.hash.clone().finalize());
             if !lines.next().map_err(at)? {
                 return Err(self.wrong(CUT_OFF));
             }
@@ -421,6 +412,7 @@ impl<'p> Bundle<'p> {
                 Some(_) if lines.bytes.starts_with(b"{\"end\":") => {
                     let end: End = serde_json::from_slice(&lines.bytes)
                         .map_err(|error| at(Error::misuse(error.to_string())))?;
+                    let before = hex::encode(lines.hash.finalize_reset());
                     if end.sha256 != before || end.end != number - 2 {
                         return Err(self.wrong("it is damaged; copy it again, or export it again"));
                     }
@@ -436,6 +428,8 @@ impl<'p> Bundle<'p> {
                     each(line).map_err(at)?;
                 }
             }
+            // The last line has the hash of those before it.
+            lines.hash.update(&lines.bytes);
         }
     }
 
@@ -448,7 +442,7 @@ impl<'p> Bundle<'p> {
     }
 }
 
-/// The lines of a packed stream, with the hash of those that were read.
+/// The lines of a packed stream, with the hash of those that were looked at.
 struct Lines<R> {
     from: R,
     hash: Sha256,
@@ -478,7 +472,6 @@ impl<R: BufRead> Lines<R> {
                 _ => Ok(false),
             };
         }
-        self.hash.update(&self.bytes);
         Ok(true)
     }
 }

@@ -13,7 +13,8 @@ use crate::model::kind::SourceKind;
 use crate::outbound::{ApiClient, Egress};
 use crate::service::NetworkApi;
 use crate::signature::Secret;
-use crate::store::{Forge, Location};
+use crate::store::{Forge, Location, Store};
+use crate::time::Timestamp;
 
 /// What is no forge.
 const BUNDLE: &str = "bundle";
@@ -87,13 +88,9 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
     let store = context.store()?;
     let now = context.now();
     let source = source_of(&store, kind, arguments.source.as_deref())?;
-    let since = match context.moment(arguments.since.as_deref())? {
-        Some(since) => since,
-        None => usual_since(&store, &source, None, now)?,
-    };
     let asked = Import {
+        since: since(context, arguments, &store, &source)?,
         source,
-        since,
         url: arguments.url.clone(),
         is_dry: arguments.dry_run,
     };
@@ -110,6 +107,19 @@ pub(super) fn run(context: &Context, arguments: &ImportArguments) -> Result<()> 
     match found.refused.len() {
         0 => Ok(()),
         count => Err(Error::Refused(format!("{count} could not be taken in"))),
+    }
+}
+
+/// Since when it is looked: as given, or as is usual for the source.
+fn since(
+    context: &Context,
+    arguments: &ImportArguments,
+    store: &Store,
+    source: &str,
+) -> Result<Timestamp> {
+    match context.moment(arguments.since.as_deref())? {
+        Some(since) => Ok(since),
+        None => usual_since(store, source, None, context.now()),
     }
 }
 
@@ -131,10 +141,7 @@ fn by_api(context: &Context, arguments: &ImportArguments, kind: SourceKind) -> R
     let (store, now) = (context.store()?, context.now());
     let source = source_of(&store, kind, arguments.source.as_deref())?;
     let asked = Redelivery {
-        since: match context.moment(arguments.since.as_deref())? {
-            Some(since) => since,
-            None => usual_since(&store, &source, None, now)?,
-        },
+        since: since(context, arguments, &store, &source)?,
         source,
         hook: hook.clone(),
         token: Secret::new(token.trim())?,

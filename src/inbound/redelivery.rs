@@ -7,7 +7,7 @@
 //! too); GitLab's, "List project webhook events" and "Resend project webhook event" (17.4 and newer, five a
 //! minute).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ const KEYS_AT_ONCE: usize = 500;
 
 /// A webhook that the forge sent, with all its attempts.
 struct Sent {
-    /// The keys by which it may be known here.
+    /// The keys by which it may be known here; one at least.
     keys: Vec<String>,
     /// The forge's id of the newest attempt.
     id: i64,
@@ -232,69 +232,57 @@ impl Forge<'_> {
     fn sent_by_github(&self) -> Result<Vec<Sent>> {
         let hook = self.redelivery.hook.uri().path();
         let hook = hook.trim_end_matches('/').rsplit('/').next();
-        let hook = hook.unwrap_or_default().to_owned();
-        // In the order of the newest attempts, newest first.
-        let mut order = Vec::new();
-        let mut by_guid: BTreeMap<String, Sent> = BTreeMap::new();
-        self.pages(self.url("deliveries?per_page=100"), |one| {
-            let at = one["delivered_at"].as_str();
-            let at = at.and_then(|at| Timestamp::parse(at, Timestamp(0)).ok());
-            if at.is_some_and(|at| at < self.redelivery.since) {
-                return false;
-            }
-            let (Some(guid), Some(id)) = (one["guid"].as_str(), one["id"].as_i64()) else {
-                return true;
-            };
-            match by_guid.get_mut(guid) {
-                Some(held) => held.attempts += 1,
-                None => {
-                    order.push(guid.to_owned());
-                    by_guid.insert(
-                        guid.to_owned(),
-                        Sent {
-                            keys: vec![format!("{guid}/{hook}"), guid.to_owned()],
-                            id,
-                            attempts: 1,
-                            newest: at,
-                        },
-                    );
-                }
-            }
-            true
-        })?;
-        Ok(order
-            .iter()
-            .filter_map(|guid| by_guid.remove(guid))
-            .collect())
+        let hook = hook.unwrap_or_default();
+        self.sent("deliveries?per_page=100", "delivered_at", |one| {
+            let guid = one["guid"].as_str()?;
+            Some(vec![format!("{guid}/{hook}"), guid.to_owned()])
+        })
     }
 
     fn sent_by_gitlab(&self) -> Result<Vec<Sent>> {
-        let mut sent: Vec<Sent> = Vec::new();
-        self.pages(self.url("events?per_page=20"), |one| {
-            let at = one["created_at"].as_str();
-            let at = at.and_then(|at| Timestamp::parse(at, Timestamp(0)).ok());
-            if at.is_some_and(|at| at < self.redelivery.since) {
-                return false;
-            }
-            // Servers before 17.4 send no key of their own, and cannot be asked to send again either.
-            let headers = one["request_headers"].as_object();
+        // Servers before 17.4 send no key of their own, and cannot be asked to send again either.
+        self.sent("events?per_page=20", "created_at", |one| {
+            let headers = one["request_headers"].as_object()?;
             let key = |wanted: &str| {
-                let mut headers = headers?.iter();
+                let mut headers = headers.iter();
                 let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
                 value.as_str().map(str::to_owned)
             };
             let key = key("webhook-id").or_else(|| key("idempotency-key"));
-            let (Some(key), Some(id)) = (key, one["id"].as_i64()) else {
+            key.map(|key| vec![key])
+        })
+    }
+
+    /// What a list has, in the order of the newest attempts, newest first; `keys` are those by which one may be
+    /// known here.
+    fn sent(
+        &self,
+        list: &str,
+        time: &str,
+        keys: impl Fn(&Value) -> Option<Vec<String>>,
+    ) -> Result<Vec<Sent>> {
+        let mut sent: Vec<Sent> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        self.pages(self.url(list), |one| {
+            let at = one[time].as_str();
+            let at = at.and_then(|at| Timestamp::parse(at, Timestamp(0)).ok());
+            if at.is_some_and(|at| at < self.redelivery.since) {
+                return false;
+            }
+            let (Some(keys), Some(id)) = (keys(one), one["id"].as_i64()) else {
                 return true;
             };
-            match sent.iter_mut().find(|held| held.keys[0] == key) {
-                Some(held) => held.attempts += 1,
-                None => sent.push(Sent {
-                    keys: vec![key],
-                    id,
-                    attempts: 1,
-                    newest: at,
-                }),
+            match places.get(&keys[0]) {
+                Some(place) => sent[*place].attempts += 1,
+                None => {
+                    places.insert(keys[0].clone(), sent.len());
+                    sent.push(Sent {
+                        keys,
+                        id,
+                        attempts: 1,
+                        newest: at,
+                    });
+                }
             }
             true
         })?;

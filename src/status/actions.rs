@@ -107,12 +107,8 @@ pub(super) fn post(app: &AppState, path: &str, form: &[(String, String)]) -> Res
             format!("/endpoints/{}", field("name"))
         }
         ["endpoints", "hold"] => {
-            let reason = match field("reason") {
-                "" => "held on the status page",
-                reason => reason,
-            };
             let pattern = field("pattern").parse()?;
-            store.hold_endpoints(&pattern, hold_reason(reason)?, now)?;
+            store.hold_endpoints(&pattern, why_held(form)?, now)?;
             "/endpoints".to_owned()
         }
         ["endpoints", "resume"] => {
@@ -228,11 +224,7 @@ fn endpoint<'f>(
     let (store, now) = (&app.store, app.clock.now());
     match verb {
         "hold" => {
-            let reason = match field("reason").trim() {
-                "" => "held on the status page",
-                reason => reason,
-            };
-            store.hold_endpoint(name, hold_reason(reason)?, now)?;
+            store.hold_endpoint(name, why_held(form)?, now)?;
         }
         "resume" => {
             let before = field("drop_before").trim();
@@ -308,6 +300,14 @@ fn given(form: &[(String, String)], but_for: &[&str]) -> Vec<(String, String)> {
         }
     }
     found
+}
+
+/// Returns the reason of a hold.
+fn why_held(form: &[(String, String)]) -> Result<&str> {
+    hold_reason(match field(form, "reason") {
+        "" => "held on the status page",
+        reason => reason,
+    })
 }
 
 /// Checks that the user confirmed a removal, which cannot be undone.

@@ -19,36 +19,46 @@ pub type Written = (&'static Setting, Vec<u8>);
 /// The settings of an endpoint that are not the default, in the order of the table. The URL is always one.
 pub fn written_endpoint(endpoint: &NewEndpoint) -> Vec<Written> {
     let usual = NewEndpoint::new("", endpoint.url.clone());
-    let differs = |setting: &&Setting| {
-        setting.name == "url"
-            || endpoint_value(endpoint, setting.name) != endpoint_value(&usual, setting.name)
+    let usual = |name: &str| match name {
+        "url" => Vec::new(),
+        name => endpoint_value(&usual, name),
     };
-    let settings = ENDPOINT_SETTINGS.iter().filter(differs);
-    settings
-        .map(|setting| (setting, endpoint_value(endpoint, setting.name)))
-        .collect()
+    differing(
+        &ENDPOINT_SETTINGS,
+        |name| endpoint_value(endpoint, name),
+        usual,
+    )
 }
 
 /// The settings of a source that are not the default, in the order of the table.
 pub fn written_source(source: &NewSource) -> Vec<Written> {
     let usual = NewSource::of("", source.sender());
-    let differs = |setting: &&Setting| {
-        source_value(source, setting.name) != source_value(&usual, setting.name)
-    };
-    let settings = SOURCE_SETTINGS.iter().filter(differs);
-    settings
-        .map(|setting| (setting, source_value(source, setting.name)))
-        .collect()
+    differing(
+        &SOURCE_SETTINGS,
+        |name| source_value(source, name),
+        |name| source_value(&usual, name),
+    )
 }
 
 /// The settings of an alert that are not the default, in the order of the table.
 pub fn written_alert(alert: &NewAlert) -> Vec<Written> {
     let usual = NewAlert::new("");
-    let differs =
-        |setting: &&Setting| alert_value(alert, setting.name) != alert_value(&usual, setting.name);
-    let settings = ALERT_SETTINGS.iter().filter(differs);
-    settings
-        .map(|setting| (setting, alert_value(alert, setting.name)))
+    differing(
+        &ALERT_SETTINGS,
+        |name| alert_value(alert, name),
+        |name| alert_value(&usual, name),
+    )
+}
+
+fn differing(
+    settings: &'static [Setting],
+    value: impl Fn(&str) -> Vec<u8>,
+    usual: impl Fn(&str) -> Vec<u8>,
+) -> Vec<Written> {
+    let all = settings
+        .iter()
+        .map(|setting| (setting, value(setting.name)));
+    all.filter(|(setting, value)| *value != usual(setting.name))
         .collect()
 }
 

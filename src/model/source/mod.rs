@@ -73,16 +73,15 @@ impl Source {
     /// What a request that this source accepts does not prove, in plain words; `None` when its signature
     /// proves the sender and the body. A replaced secret counts as long as it is valid.
     pub fn unproved(&self, now: Timestamp) -> Option<&'static str> {
-        let Some(secret) = &self.secret else {
+        if self.secret.is_none() {
             return Some(match self.path_token {
                 Some(_) => {
                     "this source has no secret: whoever knows its path can post to it, so keep that to yourself, and let requests come over TLS or a network of your own"
                 }
                 None => "this source has no secret, so anybody who reaches it can post to it",
             });
-        };
-        let old = self.old_secrets.iter().filter(|old| now < old.ends);
-        let mut secrets = old.map(|old| &old.secret).chain([secret]);
+        }
+        let mut secrets = self.secrets_at(now).into_iter();
         match self.kind {
             SourceKind::Gitee => Some(
                 "Gitee's signature does not cover the body, and in password mode the password stands in every body and goes to every endpoint with it: whoever has seen one request can post any body (for an hour or as --tolerance says; with a password at any time). Use the signing mode, and let requests come over TLS or a network of your own, at a path with a token",
@@ -95,6 +94,13 @@ impl Source {
             ),
             _ => None,
         }
+    }
+
+    /// The secrets that are valid at this time, newest first.
+    pub fn secrets_at(&self, now: Timestamp) -> Vec<&Secret> {
+        let old = self.old_secrets.iter().filter(|old| now < old.ends);
+        let old = old.map(|old| &old.secret);
+        self.secret.iter().chain(old).collect()
     }
 
     /// The name of the kind, or of the preset.
