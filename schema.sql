@@ -26,7 +26,7 @@ create table if not exists hookbox_meta (
 ) strict;
 
 insert or ignore into hookbox_meta (id, schema_version, box, key_seed)
-values (1, 10, lower(hex(randomblob(5))), randomblob(16));
+values (1, 11, lower(hex(randomblob(5))), randomblob(16));
 
 -- Since when ids are whose. A process that makes rows draws a mark first, which is part of the ids that
 -- are shown: evt_<box>_<n>_<mark>. A copy of this file, or the file after it was set back to what it was,
@@ -99,9 +99,8 @@ create table if not exists hookbox_endpoint (
     id          integer primary key,
     name        text    not null check (length(name) between 1 and 64),
     url         text    not null,
-    format      text    not null check (
-                    format in ('raw', 'slack', 'discord', 'dingtalk', 'wecom', 'feishu', 'template')
-                ),
+    -- raw, template, or the name of a chat; the program knows which there are.
+    format      text    not null check (length(format) between 1 and 32),
     -- Of format template: the file's name, its text and the content type of what it makes; JSON.
     template    text    check ((format = 'template') = (template is not null)),
     sign        text    not null,
@@ -132,6 +131,9 @@ create table if not exists hookbox_endpoint (
     expire_offline integer not null check (expire_offline in (0, 1)),
     -- Longest wait between probes while it cannot be reached.
     probe_max_ms integer not null check (probe_max_ms > 0),
+    -- For how long events are collected for one message; 0 for a message for each event, null for the
+    -- default.
+    digest_ms   integer check (digest_ms >= 0),
     -- When it is sent to (0 0 2 * * *+3h Europe/Berlin); null for always.
     window      text,
     -- Whether it gets one delivery at a time, in the order of their events.
@@ -150,6 +152,21 @@ create table if not exists hookbox_endpoint (
 
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
+
+-- Boxes that relay their events to a source of this one: what each said and when.
+create table if not exists hookbox_relay_box (
+    source_id   integer not null references hookbox_source (id),
+    box         text    not null check (length(box) = 10),
+    -- The name of its machine, as it gives it.
+    name        text    not null check (length(name) <= 64),
+    first_ms    integer not null,
+    last_ms     integer not null,
+    requests    integer not null,
+    events      integer not null,
+    -- How many events waited there for this box when it was heard last.
+    pending     integer not null,
+    primary key (source_id, box)
+) strict, without rowid;
 
 -- Endpoints that refuse whatever they are sent, and for how long: the time between refusals, not
 -- that in which they were not asked.

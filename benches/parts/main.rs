@@ -24,7 +24,7 @@ use hookbox::model::kind::SourceKind;
 use hookbox::model::retry::Retry;
 use hookbox::model::scope::Scope;
 use hookbox::model::sendable::SendableEvent;
-use hookbox::outbound::{RenderContext, render};
+use hookbox::outbound::{Outgoing, render};
 use hookbox::signature::{Secret, Signable, github, gogs, standard};
 use hookbox::store::{Missing, Store};
 use hookbox::time::{Timestamp, parse_span};
@@ -152,12 +152,12 @@ fn chats(criterion: &mut Criterion) {
             });
         });
         group.bench_function(format!("message, {what}"), |bencher| {
-            let context = RenderContext {
-                webhook_id: "evt_0123456789_1",
-                delivery: None,
-                now: NOW,
+            let outgoing = || Outgoing {
+                event: event(),
+                webhook_id: "evt_0123456789_1".to_owned(),
+                delivery_id: None,
             };
-            bencher.iter(|| render(&endpoint, black_box(event()), &context).unwrap());
+            bencher.iter(|| render(&endpoint, vec![black_box(outgoing())], NOW).unwrap());
         });
     }
     group.finish();

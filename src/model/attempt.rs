@@ -59,6 +59,8 @@ pub struct Decision {
     pub is_busy: bool,
     /// Why the endpoint is held until a person resumes it: it is gone, or needs an operator.
     pub hold: Option<String>,
+    /// The request held several deliveries, and the next ones are to hold fewer.
+    pub splits: bool,
 }
 
 /// How long each phase of an attempt took. A phase that did not happen took no time: on a

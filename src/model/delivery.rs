@@ -1,5 +1,7 @@
 //! A delivery: one event owed to one endpoint. It has the state.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, ReplayId};
@@ -131,11 +133,13 @@ pub struct EndpointWaits {
     pub window: Option<Windows>,
     /// For an ordered endpoint: the delivery that must be settled first, if it is another one.
     pub behind: Option<DeliveryId>,
+    /// For how long events are collected for one message.
+    pub collects_for: Option<Duration>,
 }
 
 impl DeliveryRecord {
     /// Why a pending delivery is not being sent now: `held`, `window`, `offline`; for a due one also
-    /// `order` or `pace`.
+    /// `order`, `digest` or `pace`.
     pub fn waiting(&self, now: Timestamp) -> Option<&'static str> {
         let endpoint = &self.endpoint_waits;
         let due = self.due.filter(|_| self.state == State::Pending)?;
@@ -148,6 +152,8 @@ impl DeliveryRecord {
             Some("offline")
         } else if due <= now && endpoint.behind.is_some() {
             Some("order")
+        } else if due <= now && self.collected_until().is_some_and(|until| until > now) {
+            Some("digest")
         } else if due <= now && endpoint.paced_until.is_some_and(|until| until > now) {
             Some("pace")
         } else {
@@ -158,6 +164,13 @@ impl DeliveryRecord {
     /// When the endpoint's window opens, if it is closed; the inner `None` means never.
     pub(crate) fn opens(&self, now: Timestamp) -> Option<Option<Timestamp>> {
         self.endpoint_waits.window.as_ref()?.closed_until(now)
+    }
+
+    /// Until when at the latest more events are collected for the message that it goes in.
+    pub(crate) fn collected_until(&self) -> Option<Timestamp> {
+        let is_new = self.tries == 0 && self.replay.is_none() && self.replay_of.is_none();
+        let span = self.endpoint_waits.collects_for.filter(|_| is_new)?;
+        Some(self.due?.plus(span))
     }
 
     /// Why it waits, in words.
@@ -173,6 +186,9 @@ impl DeliveryRecord {
             "order" => endpoint
                 .behind
                 .map(|first| format!("{} goes first", box_id.delivery(first))),
+            "digest" => self
+                .collected_until()
+                .map(|until| format!("collected until {until} at the latest")),
             _ => endpoint.paced_until.map(|until| format!("until {until}")),
         }
     }

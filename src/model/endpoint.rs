@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::model::chat::{self, Chat};
 use crate::model::connection::{Connection, Method, is_own_header};
+use crate::model::digest::{self, Digest};
 use crate::model::expression::Expression;
 use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
@@ -203,6 +204,8 @@ pub struct NewEndpoint {
     pub concurrency: Option<u32>,
     /// Maximum requests per time; `None` for the default of its chat, or no limit.
     pub rate: Option<Rates>,
+    /// When many events become one message; of importance to a chat alone.
+    pub digest: Digest,
     /// When a refused delivery is tried again.
     pub retry: Retry,
     /// Tries before a delivery is given up; `None` for one more than the retry schedule has steps.
@@ -228,6 +231,9 @@ impl NewEndpoint {
         self.format = format;
         if old.is_some_and(Chat::signs) && self.format.chat() != old {
             self.secret = None;
+        }
+        if self.format.chat().is_none() {
+            self.digest = Digest::default();
         }
     }
 
@@ -262,6 +268,7 @@ impl NewEndpoint {
             timeout: TIMEOUT_DEFAULT,
             concurrency: None,
             rate: None,
+            digest: Digest::default(),
             retry: Retry::default(),
             tries: None,
             expire: None,
@@ -294,6 +301,22 @@ impl NewEndpoint {
     pub fn rate(&self) -> Option<&Rates> {
         let of_chat = || self.chat().and_then(Chat::rates);
         self.rate.as_ref().or_else(of_chat)
+    }
+
+    /// Most deliveries that go in one request.
+    pub fn batch_max(&self) -> usize {
+        match (&self.format, self.digest) {
+            (Format::Chat(_), Digest::Behind | Digest::Every(_)) => digest::EVENTS_MAX,
+            _ => 1,
+        }
+    }
+
+    /// For how long events are collected before they are sent.
+    pub fn collects_for(&self) -> Option<Duration> {
+        match (&self.format, self.digest) {
+            (Format::Chat(_), Digest::Every(span)) => Some(span),
+            _ => None,
+        }
     }
 
     /// Tries before a delivery is given up: the setting, or the first try and one per step of the retry
@@ -351,12 +374,19 @@ impl NewEndpoint {
                 chat.check(self.url.uri(), self.scheme, self.secret.as_ref())?;
                 if self.connection.method != Method::Post {
                     return Err(Error::misuse(format!(
-                        "{} takes POST alone: give --method POST",
+                        "{} has one method alone, which is chosen by itself: give --method POST, the default",
                         chat.title()
                     )));
                 }
             }
-            Format::Raw | Format::Template(_) => self.scheme.check_secret(self.secret.as_ref())?,
+            Format::Raw | Format::Template(_) => {
+                self.scheme.check_secret(self.secret.as_ref())?;
+                if self.digest != Digest::default() {
+                    return Err(Error::misuse(
+                        "--digest is for chats: give it with --format slack or another chat, or --digest behind",
+                    ));
+                }
+            }
         }
         if self.scheme != Scheme::Generic && self.signature != Rules::default() {
             return Err(Error::misuse(format!(
@@ -493,7 +523,7 @@ impl EndpointReport {
         let endpoint = &self.endpoint;
         let filters = &endpoint.set.filters;
         let list = |globs: &Option<Globs>| globs.as_ref().map(Globs::patterns);
-        json!({
+        let mut object = json!({
             "name": endpoint.set.name,
             "url": endpoint.set.shown_url(),
             "format": endpoint.set.format.to_string(),
@@ -535,6 +565,10 @@ impl EndpointReport {
             "superseded": self.superseded,
             "cancelled": self.cancelled,
             "oldest_due_at": self.oldest_due.map(|at| at.to_string()),
-        })
+        });
+        // The macro takes no more fields at once.
+        let digest = endpoint.set.format.chat().map(|_| endpoint.set.digest);
+        object["digest"] = json!(digest.map(|digest| digest.to_string()));
+        object
     }
 }

@@ -12,6 +12,7 @@ pub mod chat;
 pub mod connection;
 pub mod delivery;
 pub mod diff;
+pub mod digest;
 pub mod endpoint;
 pub mod event;
 pub mod expect;

@@ -56,6 +56,47 @@ impl EndpointUrl {
             .map_err(|_| Error::misuse("the endpoint's URL is too long"))
     }
 
+    /// The URL without these query parameters.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when the rest is no URL.
+    pub fn without_query(&self, names: &[&str]) -> Result<EndpointUrl> {
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let held = self.0.query().unwrap_or_default().split('&');
+        let is_kept = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !pair.is_empty() && !names.contains(&name)
+        };
+        let kept: Vec<&str> = held.filter(is_kept).collect();
+        match kept.is_empty() {
+            true => head.parse(),
+            false => format!("{head}?{}", kept.join("&")).parse(),
+        }
+    }
+
+    /// The value of a query parameter.
+    pub fn query_value(&self, name: &str) -> Option<String> {
+        let query = self.0.query().unwrap_or_default();
+        let mut pairs = form_urlencoded::parse(query.as_bytes());
+        let found = pairs.find(|(held, _)| held == name);
+        found.map(|(_, value)| value.into_owned())
+    }
+
+    /// The URL with another path; its query stays.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when it becomes too long for a URL.
+    pub fn with_path(&self, path: &str) -> Result<EndpointUrl> {
+        let whole = self.0.to_string();
+        let head = whole.split('?').next().unwrap_or_default();
+        let host = head.strip_suffix(self.0.path()).unwrap_or(head);
+        match self.0.query() {
+            Some(query) => format!("{host}{path}?{query}").parse(),
+            None => format!("{host}{path}").parse(),
+        }
+    }
+
     /// The URL for lists, pages, logs and errors: query values and path segments that look like a token are
     /// hidden. The token at the end of a chat bot's path is hidden even if it does not look like one.
     pub fn redacted(&self, chat: Option<Chat>) -> String {
@@ -104,12 +145,21 @@ impl EndpointUrl {
     /// accepts the messages of other chats.
     fn robot_token(&self, chat: Option<Chat>) -> Option<&str> {
         match chat? {
-            Chat::Slack | Chat::Discord | Chat::Feishu => {
+            Chat::Slack
+            | Chat::Discord
+            | Chat::Feishu
+            | Chat::Teams
+            | Chat::Mattermost
+            | Chat::Rocketchat => {
                 let mut segments = self.0.path().rsplit('/').filter(|name| !name.is_empty());
                 segments.find(|name| !matches!(*name, "slack" | "github"))
             }
-            // Their token is in the query.
-            Chat::Dingtalk | Chat::Wecom => None,
+            Chat::Telegram => {
+                let mut segments = self.0.path().split('/');
+                segments.find(|name| name.starts_with("bot"))
+            }
+            // Their token is in the query, or in a header.
+            Chat::Dingtalk | Chat::Wecom | Chat::Matrix | Chat::Ntfy => None,
         }
     }
 }

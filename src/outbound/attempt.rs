@@ -8,41 +8,69 @@ use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::id::DeliveryId;
 use crate::model::redact::Redaction;
-use crate::model::sendable::SendableEvent;
 use crate::panics::catch_panic;
 use crate::store::{WorkItem, WorkLog};
 use crate::time::{Clock, Timestamp};
 
-use super::format::{RenderContext, render};
+use super::format::{Outgoing, render};
 use super::transport::{Exchange, SendResult, Transport};
 
-/// A delivery to attempt once.
+/// Deliveries to attempt once, in one request.
 #[derive(Debug)]
 pub(super) struct AttemptJob {
+    pub(super) endpoint: Arc<Endpoint>,
+    /// The first of them.
+    pub(super) lead: Item,
+    /// What else goes in the same request.
+    pub(super) others: Vec<Item>,
+}
+
+/// A delivery of a job.
+#[derive(Debug)]
+pub(super) struct Item {
     pub(super) delivery: DeliveryId,
     /// Tries spent before this one.
     pub(super) tries: u32,
-    pub(super) endpoint: Arc<Endpoint>,
-    pub(super) event: SendableEvent,
-    /// The event's outer id; the same over all retries and replays.
+    pub(super) outgoing: Outgoing,
+}
+
+impl AttemptJob {
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        std::iter::once(&self.lead).chain(&self.others)
+    }
+
+    /// Size of the bodies of its events.
+    pub(super) fn body_bytes(&self) -> usize {
+        self.items().map(Item::body_bytes).sum()
+    }
+}
+
+impl Item {
+    pub(super) fn body_bytes(&self) -> usize {
+        self.outgoing.event.body.len()
+    }
+}
+
+/// A delivery of an attempt that has ended.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) delivery: DeliveryId,
+    pub(super) tries: u32,
     pub(super) webhook_id: String,
-    /// The delivery's outer id.
-    pub(super) delivery_id: String,
+    /// The time since which the event is owed.
+    pub(super) owed: Timestamp,
 }
 
 /// An attempt that has ended.
 #[derive(Debug)]
 pub(super) struct Finished {
-    pub(super) delivery: DeliveryId,
-    pub(super) tries: u32,
     pub(super) endpoint: Arc<Endpoint>,
-    pub(super) webhook_id: String,
-    /// The time since which the event is owed.
-    pub(super) owed: Timestamp,
+    /// Its deliveries, in their order in the request; there is one at least.
+    pub(super) sent: Vec<Sent>,
     pub(super) started: Timestamp,
     pub(super) ended: Timestamp,
     pub(super) request_headers: Vec<Header>,
-    /// Size of the event's body.
+    /// Size of the events' bodies.
     pub(super) body_bytes: usize,
     /// The result of sending; an error if the request could not be made at all.
     pub(super) exchange: Result<Exchange>,
@@ -59,13 +87,20 @@ pub(super) fn run(
     work_log: &Arc<WorkLog>,
 ) -> Finished {
     let started = clock.now();
-    let (endpoint, webhook_id) = (job.endpoint.clone(), job.webhook_id.clone());
-    let (delivery, tries, owed) = (job.delivery, job.tries, job.event.owed);
-    let body_bytes = job.event.body.len();
+    let endpoint = job.endpoint.clone();
+    let lead = job.lead.delivery.0;
+    let sent = job.items().map(|item| Sent {
+        delivery: item.delivery,
+        tries: item.tries,
+        webhook_id: item.outgoing.webhook_id.clone(),
+        owed: item.outgoing.event.owed,
+    });
+    let sent = sent.collect();
+    let body_bytes = job.body_bytes();
     let done = catch_panic(|| exchange(job, started, transport, work_log));
     let (exchange, request_headers, redaction) = done.unwrap_or_else(|fault| {
         let endpoint = endpoint.set.name.as_str();
-        tracing::error!(endpoint, delivery = delivery.0, fault, "delivery.fault");
+        tracing::error!(endpoint, delivery = lead, fault, "delivery.fault");
         (Err(Error::Refused(fault)), Vec::new(), Redaction::default())
     });
     let shown = match &exchange {
@@ -76,11 +111,8 @@ pub(super) fn run(
         _ => None,
     };
     Finished {
-        delivery,
-        tries,
         endpoint,
-        webhook_id,
-        owed,
+        sent,
         started,
         ended: clock.now(),
         request_headers,
@@ -97,31 +129,29 @@ fn exchange(
     transport: &dyn Transport,
     work_log: &Arc<WorkLog>,
 ) -> (Result<Exchange>, Vec<Header>, Redaction) {
-    let context = RenderContext {
-        webhook_id: &job.webhook_id,
-        delivery: Some(&job.delivery_id),
-        now: started,
-    };
+    let endpoint = job.endpoint.clone();
     // A `raw` body is sent unchanged, so there is no rendering work to log.
-    let held = (!matches!(job.endpoint.set.format, Format::Raw)).then(|| {
-        let piece = WorkItem::Delivery(job.endpoint.id, job.delivery);
+    let held = (!matches!(endpoint.set.format, Format::Raw)).then(|| {
+        let piece = WorkItem::Delivery(endpoint.id, job.lead.delivery);
         work_log.take(piece)
     });
-    let mut secrets = job.endpoint.secret_texts();
-    secrets.extend(job.event.secret_texts());
-    let rendered = render(&job.endpoint, job.event, &context);
+    let mut secrets = endpoint.secret_texts();
+    secrets.extend(
+        job.items()
+            .flat_map(|item| item.outgoing.event.secret_texts()),
+    );
+    let items = std::iter::once(job.lead).chain(job.others);
+    let events = items.map(|item| item.outgoing).collect();
+    let rendered = render(&endpoint, events, started);
     drop(held);
     match rendered {
         Ok(request) => {
             // A secret of this request only: a chat's URL is signed anew for each attempt.
-            let in_url = request
-                .url
-                .secret_texts(job.endpoint.set.chat())
-                .into_iter();
+            let in_url = request.url.secret_texts(endpoint.set.chat()).into_iter();
             let redaction =
                 Redaction::of(secrets.into_iter().chain(in_url.map(String::into_bytes)));
-            let exchange = transport.send(&job.endpoint, &request);
-            let headers = without_secrets(request.headers, &job.endpoint);
+            let exchange = transport.send(&endpoint, &request);
+            let headers = without_secrets(request.headers, &endpoint);
             (Ok(exchange), headers, redaction)
         }
         Err(error) => (Err(error), Vec::new(), Redaction::of(secrets)),

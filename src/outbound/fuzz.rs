@@ -2,7 +2,7 @@
 
 use std::mem::discriminant;
 
-use super::format::{RenderContext, render};
+use super::format::{Outgoing, render};
 use super::policy::{AttemptContext, judge};
 use super::transport::SendResult;
 use crate::fuzz::{fuzz, kind_of, parts};
@@ -65,7 +65,7 @@ fn replies() {
                     tries: (input.len() % 9) as u32,
                     now: NOW,
                     chance: 0.5,
-                    deadline: None,
+                    deadline: None, is_shared: false,
                 };
                 let decision = judge(endpoint, &answer, context);
                 (discriminant(&decision.change), decision.pause.is_some(), decision.hold.is_some())
@@ -111,12 +111,13 @@ fn messages() {
                     headers: Vec::new(),
                     body: body.clone().into_bytes(),
                 };
-                let context = RenderContext {
-                    webhook_id: "evt_x_7",
-                    delivery: None,
-                    now: NOW,
+                let outgoing = Outgoing {
+                    event,
+                    webhook_id: "evt_x_7".to_owned(),
+                    delivery_id: None,
                 };
-                match render(endpoint, event, &context) {
+                let count = endpoint.set.batch_max().min(1 + body.len() % 3);
+                match render(endpoint, vec![outgoing; count], NOW) {
                     Err(error) => kind_of(&error.to_string()),
                     Ok(request) => {
                         // A chat is always sent JSON, whatever the event holds.

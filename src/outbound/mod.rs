@@ -30,7 +30,7 @@ mod suspects;
 mod transport;
 
 pub use egress::{AddressScope, Egress, Forbidden};
-pub use format::{RenderContext, render};
+pub use format::{Outgoing, render};
 pub use policy::RETRY_AFTER_MAX;
 pub use preview::preview;
 pub use replayer::{Pulse, Replayer, RunningReplayer};

@@ -66,7 +66,7 @@ impl Pool {
     /// # Errors
     /// Gives the job back if it needs a new thread and none can be started.
     pub(super) fn run(&self, job: AttemptJob) -> Result<(), (Box<AttemptJob>, Error)> {
-        let delivery = job.delivery;
+        let delivery = job.lead.delivery;
         let mut state = self
             .shared
             .state
@@ -90,7 +90,10 @@ impl Pool {
             .state
             .lock()
             .expect("no worker panics with the lock");
-        let left = state.jobs.iter().position(|job| job.delivery == delivery);
+        let left = state
+            .jobs
+            .iter()
+            .position(|job| job.lead.delivery == delivery);
         match left.and_then(|index| state.jobs.remove(index)) {
             Some(job) => Err((Box::new(job), Error::io("start a worker thread", error))),
             // Another worker became free and took the job.

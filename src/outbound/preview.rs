@@ -1,6 +1,6 @@
 //! What would be sent of an event now, for people to look at.
 
-use super::format::{RenderContext, render};
+use super::format::{Outgoing, render};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{HIDDEN, Header, holds_secret};
@@ -23,13 +23,13 @@ pub fn preview(
     now: Timestamp,
     for_real: bool,
 ) -> Result<ShownRequest> {
-    let context = RenderContext {
-        webhook_id,
-        delivery,
-        now,
-    };
     let foreign = event.secret_texts();
-    let request = render(endpoint, event, &context)?;
+    let outgoing = Outgoing {
+        event,
+        webhook_id: webhook_id.to_owned(),
+        delivery_id: delivery.map(str::to_owned),
+    };
+    let request = render(endpoint, vec![outgoing], now)?;
     let message = Signable::of(&request.body);
     let secrets = endpoint.secrets_at(now);
     let set = &endpoint.set;
@@ -54,7 +54,7 @@ pub fn preview(
         Redaction::of(foreign).hide(&mut body, false);
     }
     Ok(ShownRequest {
-        method: set.connection.method.name(),
+        method: request.method.name(),
         url: match for_real {
             true => request.url.as_text().to_owned(),
             false => request.url.redacted(set.chat()),

@@ -271,7 +271,7 @@ fn what_is_wrong_is_told_with_its_line_and_column_and_nothing_is_half_done() {
         ),
         (
             endpoint(&format!("{url}format = \"slack\"\nmethod = \"PUT\"")),
-            "3:11: endpoint a: Slack takes POST alone: give method POST",
+            "3:11: endpoint a: Slack has one method alone, which is chosen by itself: give method POST",
         ),
         (
             endpoint(&format!("{url}secret = \"a\"\nsecret_env = \"B\"")),

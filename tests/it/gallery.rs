@@ -28,13 +28,15 @@ const SHOWN: &[(&str, &str, &str)] = &[
 const STYLE: &str = "
 body { font: 13px/1.45 system-ui, sans-serif; margin: 24px; color: #1f2328; background: #fff; }
 h1 { font-size: 22px; } h2 { font-size: 15px; margin: 28px 0 8px; }
-.row { display: grid; grid-template-columns: repeat(5, minmax(0, 1fr)); gap: 12px; align-items: start; }
+.row { display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 12px; align-items: start; }
 .chat > b { display: block; font-size: 11px; color: #59636e; margin-bottom: 4px; }
 .card { border: 1px solid #d1d9e0; border-radius: 8px; padding: 8px 10px; overflow-wrap: anywhere; background: #fff; }
-.slack .card, .discord .card { border-left: 4px solid var(--colour); }
+.slack .card, .discord .card, .mattermost .card, .rocketchat .card { border-left: 4px solid var(--colour); }
 .discord .card { background: #313338; color: #dbdee1; border-color: #313338; border-left-color: var(--colour); }
 .discord a { color: #00a8fc; } .discord pre { background: #2b2d31; border-color: #1e1f22; }
-.feishu .card { padding: 0; overflow: hidden; } .feishu .card > div { padding: 8px 10px; }
+.feishu .card, .teams .card { padding: 0; overflow: hidden; } .feishu .card > div, .teams .card > div { padding: 8px 10px; }
+.teams header { background: var(--colour); padding: 6px 10px; font-weight: 600; } .teams p { margin: 0; }
+.lines { white-space: pre-wrap; } .lines pre, .lines blockquote { margin: 0; }
 .feishu header { background: var(--colour); color: #fff; padding: 6px 10px; font-weight: 600; }
 a { color: #0b57d0; text-decoration: none; }
 p { margin: 0 0 6px; } blockquote { margin: 4px 0; padding-left: 8px; border-left: 3px solid #c4c9d0; }
@@ -144,6 +146,37 @@ fn card(chat: Chat, message: &Value) -> Markup {
             } }
         }
         Chat::Dingtalk => html! { div.card { (markdown(text)) } },
+        Chat::Mattermost | Chat::Rocketchat => {
+            let attachment = &message["attachments"][0];
+            let colour = attachment["color"].as_str().unwrap();
+            html! { div.card style={ "--colour:" (colour) } {
+                (markdown(text))
+                @if let Some(footer) = attachment["footer"].as_str() { footer { (footer) } }
+            } }
+        }
+        Chat::Teams => {
+            let body = &message["attachments"][0]["content"]["body"];
+            let colour = match body[0]["style"].as_str().unwrap() {
+                "accent" => "#deecf9",
+                "good" => "#dff6dd",
+                "attention" => "#fde7e9",
+                _ => "#f0f0f0",
+            };
+            html! { div.card style={ "--colour:" (colour) } {
+                header { (markdown(body[0]["items"][0]["text"].as_str().unwrap())) }
+                div {
+                    (markdown(text))
+                    footer { (markdown(body[2]["text"].as_str().unwrap())) }
+                }
+            } }
+        }
+        Chat::Matrix | Chat::Telegram => {
+            html! { div.card.lines[chat == Chat::Telegram] { (PreEscaped(text)) } }
+        }
+        Chat::Ntfy => html! { div.card.lines {
+            b { (message["title"].as_str().unwrap()) }
+            div { (text) }
+        } },
         Chat::Wecom => html! { div.card { (wecom(text)) } },
         Chat::Feishu => {
             let header = &message["card"]["header"];

@@ -10,7 +10,7 @@ use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::id::EventId;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::sendable::SendableEvent;
-use hookbox::outbound::{RenderContext, render};
+use hookbox::outbound::{Outgoing, render};
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -124,13 +124,23 @@ pub fn event(
     }
 }
 
+/// Where a chat's bots are, on its server.
+pub fn path_of(chat: Chat) -> &'static str {
+    match chat {
+        Chat::Matrix => "/_matrix/client/v3/rooms/!lamps:example.org/send/m.room.message",
+        Chat::Telegram => "/bot7:T0K3N/sendMessage?chat_id=-1007&message_thread_id=3",
+        Chat::Ntfy => "/lamps",
+        _ => "/robot",
+    }
+}
+
 /// An endpoint of each chat, as a store has it.
 pub fn endpoints() -> Vec<(Chat, Endpoint)> {
     let bench = Bench::new(Script::default());
     let made = Chat::ALL.into_iter().map(|chat| {
         bench.endpoint_with(chat.name(), |new: &mut NewEndpoint| {
             new.format = Format::Chat(chat);
-            new.url = format!("https://chat.example.org/{}", chat.name())
+            new.url = format!("https://chat.example.org{}", path_of(chat))
                 .parse()
                 .unwrap();
         });
@@ -143,12 +153,18 @@ pub fn endpoints() -> Vec<(Chat, Endpoint)> {
 }
 
 pub fn message(endpoint: &Endpoint, event: SendableEvent) -> Value {
-    let context = RenderContext {
-        webhook_id: "evt_0a1b2c3d4e_7",
-        delivery: Some("dlv_0a1b2c3d4e_9"),
-        now: Timestamp(1_700_000_000_000),
-    };
-    let request = render(endpoint, event, &context).unwrap();
+    digest(endpoint, vec![event])
+}
+
+/// The message of many events.
+pub fn digest(endpoint: &Endpoint, events: Vec<SendableEvent>) -> Value {
+    let events = events.into_iter().zip(7..).map(|(event, number)| Outgoing {
+        event,
+        webhook_id: format!("evt_0a1b2c3d4e_{number}"),
+        delivery_id: Some(format!("dlv_0a1b2c3d4e_{}", number + 2)),
+    });
+    let now = Timestamp(1_700_000_000_000);
+    let request = render(endpoint, events.collect(), now).unwrap();
     assert_eq!(
         request.headers[0],
         (
@@ -168,11 +184,15 @@ pub fn message(endpoint: &Endpoint, event: SendableEvent) -> Value {
 /// The markup of a message, wherever the chat has it.
 pub fn markup(chat: Chat, message: &Value) -> &str {
     let text = match chat {
-        Chat::Slack => &message["attachments"][0]["text"],
+        Chat::Slack | Chat::Mattermost | Chat::Rocketchat => &message["attachments"][0]["text"],
         Chat::Discord => &message["embeds"][0]["description"],
         Chat::Dingtalk => &message["markdown"]["text"],
         Chat::Wecom => &message["markdown"]["content"],
         Chat::Feishu => &message["card"]["elements"][0]["content"],
+        Chat::Teams => &message["attachments"][0]["content"]["body"][1]["text"],
+        Chat::Matrix => &message["formatted_body"],
+        Chat::Telegram => &message["text"],
+        Chat::Ntfy => &message["message"],
     };
     text.as_str().unwrap()
 }
@@ -227,6 +247,18 @@ fn measures(chat: Chat, message: &Value) -> Vec<(&'static str, usize, usize)> {
         Chat::Dingtalk => vec![("bytes in all", whole, 20_000)],
         Chat::Wecom => vec![("bytes of the content", text.len(), 4_096)],
         Chat::Feishu => vec![("bytes in all, unsigned", whole, 20_000 - 100)],
+        Chat::Teams => vec![("bytes in all", whole, 18_000)],
+        Chat::Matrix => vec![
+            ("bytes of the HTML", text.len(), 16_500),
+            ("bytes in all", whole, 60_000),
+        ],
+        Chat::Telegram => vec![("characters", utf16(text), 4_096)],
+        Chat::Mattermost => vec![("characters chosen", utf16(text), 8_000)],
+        Chat::Rocketchat => vec![("characters", utf16(text), 5_000)],
+        Chat::Ntfy => vec![
+            ("bytes of the message", text.len(), 4_095),
+            ("bytes in all", whole, 8_192),
+        ],
     }
 }
 
@@ -316,7 +348,7 @@ fn a_long_text_fills_its_chat_and_not_less() {
         assert!(is > max * 8 / 10, "{}: {is} {what}, of {max}", chat.name());
         let text = markup(chat, &message);
         let cut = text
-            .lines()
+            .split(['\n', '>'])
             .find(|line| line.starts_with("… cut here; "))
             .unwrap();
         let missing: usize = cut.split(' ').nth(3).unwrap().parse().unwrap();

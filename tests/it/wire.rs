@@ -119,6 +119,7 @@ pub fn send(
 ) -> SendResult {
     let headers = headers.iter();
     let request = OutboundRequest {
+        method: endpoint.set.connection.method,
         url: endpoint.set.url.clone(),
         headers: headers
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

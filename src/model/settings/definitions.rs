@@ -46,8 +46,20 @@ pub enum Kind {
 }
 
 /// The shapes in which events are sent.
-pub const FORMATS: [&str; 7] = [
-    "raw", "slack", "discord", "dingtalk", "wecom", "feishu", "template",
+pub const FORMATS: [&str; 13] = [
+    "raw",
+    "slack",
+    "discord",
+    "dingtalk",
+    "wecom",
+    "feishu",
+    "teams",
+    "matrix",
+    "telegram",
+    "mattermost",
+    "rocketchat",
+    "ntfy",
+    "template",
 ];
 
 const SCHEMES: &[&str] = &[
@@ -121,11 +133,11 @@ pub const SIGNATURE_SETTINGS: [Setting; 6] = [
 /// The settings of an endpoint.
 // A table is read by its rows: two lines each, whatever their length.
 #[rustfmt::skip]
-pub const ENDPOINT_SETTINGS: [Setting; 37] = [
+pub const ENDPOINT_SETTINGS: [Setting; 38] = [
     row(Text, MAIN, "url", "URL", "",
         "Where events are sent, also those that wait: https://ci.example.org/hook"),
     row(Format, MAIN, "format", "FORMAT", "raw",
-        "The shape in which events are sent: raw (the sender's own bytes), a message in slack, discord, dingtalk, wecom or feishu, or template:FILE (what a Jinja template makes of them; its text is kept)"),
+        "The shape in which events are sent: raw (the sender's own bytes), a message in slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat or ntfy, or template:FILE (what a Jinja template makes of them; its text is kept)"),
     row(File, MAIN, "template", "TEXT", "",
         "The text of the template, of format template"),
     row(Text, MAIN, "content_type", "TYPE", "application/json",
@@ -148,6 +160,8 @@ pub const ENDPOINT_SETTINGS: [Setting; 37] = [
         "Requests at the same time, 64 at most"),
     row(Text, DELIVERY, "rate", "COUNT/SPAN,...", "any; to a chat as many as it allows",
         "Requests in any span of time, such as 20/m, or 5/s,100/m; what waits for that spends no tries"),
+    row(Text, DELIVERY, "digest", "SPAN|behind|none", "behind",
+        "To a chat, many events as one message, a line each, 25 at most: those of so much time, such as 10m; or those that wait while more than 20 do (behind); or none"),
     row(Text, DELIVERY, "retry", "LADDER", "5s,5m,30m,2h,5h,10h,14h,20h,24h",
         "Waits between tries, moved by up to 20 % at random; or cron:EXPR (six fields, seconds first, day of week 1 = Sunday, and perhaps a time zone)"),
     row(Number, DELIVERY, "tries", "N", "one more than the ladder has waits",
@@ -219,7 +233,7 @@ pub const SOURCE_SETTINGS: [Setting; 16] = [
 #[rustfmt::skip]
 pub const ALERT_SETTINGS: [Setting; 3] = [
     row(Text, MAIN, "to", "ENDPOINT|URL", "the program of serve --alert-command alone",
-        "The endpoint that gets the messages, by its name; or a URL, and an endpoint of the alert's name is made that gets nothing else, in the format of its chat where it is one of Slack, Discord, DingTalk, WeCom or Feishu"),
+        "The endpoint that gets the messages, by its name; or a URL, and an endpoint of the alert's name is made that gets nothing else, in the format of its chat where the URL shows which it is"),
     row(Text, MAIN, "about", "WHAT,...", "held,offline:10m,refusing:10m,dead,disk,rejected:10",
         "What it tells: held (an endpoint is), offline:SPAN and refusing:SPAN (an endpoint is for so long), dead (a delivery is given up), disk (it fills, or cannot be written), silent:SPAN (nothing came through a source for so long), rejected:COUNT (so many requests to a source within an hour); the last two perhaps of one source, such as silent:1d:gogs"),
     row(Text, MAIN, "every", "SPAN", "15m",

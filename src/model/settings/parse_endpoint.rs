@@ -1,6 +1,6 @@
 //! Parses the settings of an endpoint.
 
-use super::definitions::ENDPOINT_SETTINGS;
+use super::definitions::{ENDPOINT_SETTINGS, FORMATS};
 use super::{
     Change, Pairs, check_known, of_setting, optional, rules_change, some, text_of, trimmed,
 };
@@ -64,6 +64,7 @@ fn set_one(to: &mut Change<NewEndpoint>, name: &str, value: &str) -> Result<()> 
         "concurrency" => to.put(number()?, |e, count| e.concurrency = count),
         "tries" => to.put(number()?, |e, tries| e.tries = tries),
         "rate" => to.put(optional(value)?, |e, rate| e.rate = rate),
+        "digest" => to.put(value.parse()?, |e, digest| e.digest = digest),
         "retry" => to.put(value.parse()?, |e, retry| e.retry = retry),
         "expire" => to.put(span()?, |e, span| e.expire = span),
         "window" => to.put(optional(value)?, |e, window| e.window = window),
@@ -107,8 +108,11 @@ fn set_format(change: &mut Change<NewEndpoint>, pairs: &Pairs) -> Result<()> {
         let name = some(name).unwrap_or("raw");
         brought.map_or(Ok(()), |brought| Err(not_with(brought, name)))?;
         let format = Format::of_name(name, None).ok_or_else(|| {
+            let known = FORMATS.iter().filter(|known| **known != "template");
+            let known: Vec<&str> = known.copied().collect();
             Error::misuse(format!(
-                "unknown format `{name}`; raw, slack, discord, dingtalk, wecom, feishu or template:FILE"
+                "unknown format `{name}`; {} or template:FILE",
+                known.join(", ")
             ))
         })?;
         change.put(format, NewEndpoint::send_as);

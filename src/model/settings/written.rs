@@ -102,6 +102,7 @@ fn endpoint_value(endpoint: &NewEndpoint, name: &str) -> Vec<u8> {
         "only_replays" => flag(endpoint.gets_only_replays),
         "concurrency" => text(endpoint.concurrency.as_ref()),
         "rate" => text(endpoint.rate.as_ref()),
+        "digest" => endpoint.digest.to_string().into_bytes(),
         "retry" => endpoint.retry.to_string().into_bytes(),
         "tries" => text(endpoint.tries.as_ref()),
         "expire" => text(endpoint.expire.map(show_span).as_ref()),
@@ -276,7 +277,7 @@ mod tests {
                 ("auth", "bearer"),
                 ("auth_secret", "t"),
             ],
-            &[("format", "slack"), ("retry", "none")],
+            &[("format", "slack"), ("digest", "10m"), ("retry", "none")],
             &[],
         ];
         let mut seen: Vec<&str> = Vec::new();

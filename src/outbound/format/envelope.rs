@@ -3,12 +3,14 @@
 //! That is the endpoint's own headers, the event's id and time, and the signature, which covers the body
 //! that is sent.
 
-use super::{Content, RenderContext};
+use super::chat::Post;
+use super::{Content, Outgoing};
 use crate::error::Result;
 use crate::model::endpoint::Endpoint;
 use crate::model::header::{Header, first_value};
 use crate::model::sendable::SendableEvent;
 use crate::signature::{Scheme, Signable};
+use crate::time::Timestamp;
 
 use super::super::transport::OutboundRequest;
 
@@ -17,11 +19,11 @@ const USER_AGENT: &str = concat!("hookbox/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn wrap(
     endpoint: &Endpoint,
-    event: &SendableEvent,
+    outgoing: &Outgoing,
     content: Content,
-    context: &RenderContext<'_>,
+    now: Timestamp,
 ) -> Result<OutboundRequest> {
-    let (webhook_id, now) = (context.webhook_id, context.now);
+    let (event, webhook_id) = (&outgoing.event, outgoing.webhook_id.as_str());
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     add_style(&mut headers, endpoint.set.scheme, event, webhook_id);
     headers.push(event.hops.clone());
@@ -55,6 +57,7 @@ pub(super) fn wrap(
             .map(|(name, value)| (name.into_owned(), value)),
     );
     Ok(OutboundRequest {
+        method: endpoint.set.connection.method,
         url: endpoint.set.url.clone(),
         headers,
         body: content.body,
@@ -62,22 +65,24 @@ pub(super) fn wrap(
 }
 
 /// Makes the request to a chat, which reads no event headers.
-///
-/// The URL gets these query parameters; they replace parameters of the same names.
-pub(super) fn address(
-    endpoint: &Endpoint,
-    event: &SendableEvent,
-    content: Content,
-    query: &[(&'static str, String)],
-) -> Result<OutboundRequest> {
+pub(super) fn address(endpoint: &Endpoint, events: &[Outgoing], post: Post) -> OutboundRequest {
+    let Post {
+        content,
+        method,
+        url,
+    } = post;
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     // The endpoint that is set as a chat may be another hookbox, or this one.
-    headers.push(event.hops.clone());
-    Ok(OutboundRequest {
-        url: endpoint.set.url.with_query(query)?,
+    let most = events
+        .iter()
+        .max_by_key(|one| one.event.hops.1.split(',').count());
+    headers.extend(most.map(|one| one.event.hops.clone()));
+    OutboundRequest {
+        method,
+        url,
         headers,
         body: content.body,
-    })
+    }
 }
 
 /// Returns the standard headers and the headers that were set for the endpoint.

@@ -8,7 +8,7 @@ mod envelope;
 mod raw;
 mod template;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::Header;
 use crate::model::sendable::SendableEvent;
@@ -24,38 +24,40 @@ struct Content {
     body: Vec<u8>,
 }
 
-/// The attempt that a request is rendered for.
-#[derive(Debug, Clone, Copy)]
-pub struct RenderContext<'a> {
+/// An event that goes out, with the names under which its receiver knows it.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The event.
+    pub event: SendableEvent,
     /// The event's outer id, which stays the same over all retries and replays.
-    pub webhook_id: &'a str,
+    pub webhook_id: String,
     /// The delivery's outer id; `None` for a preview.
-    pub delivery: Option<&'a str>,
-    /// The time of the attempt.
-    pub now: Timestamp,
+    pub delivery_id: Option<String>,
 }
 
-/// Renders the request that carries an event to an endpoint at this moment.
+/// Renders the request that carries events to an endpoint at this moment. Only a chat takes more than one.
 ///
 /// It never blocks and changes nothing, so it also serves for previews.
 ///
 /// # Errors
-/// [`Error::Misuse`](crate::Error::Misuse) when the endpoint's template fails on the event, or its secret
-/// does not fit its scheme.
+/// [`Error::Misuse`] when the endpoint's template fails on the event, or its secret does not fit its scheme.
 pub fn render(
     endpoint: &Endpoint,
-    mut event: SendableEvent,
-    context: &RenderContext<'_>,
+    mut events: Vec<Outgoing>,
+    now: Timestamp,
 ) -> Result<OutboundRequest> {
-    let content = match &endpoint.set.format {
-        Format::Raw => raw::content(endpoint, &mut event),
-        Format::Template(template) => template::content(template, &event, context.webhook_id)?,
-        Format::Chat(chat) => {
-            let post = chat::post(*chat, endpoint, &event, context);
-            return envelope::address(endpoint, &event, post.content, &post.query);
-        }
+    if let Format::Chat(chat) = &endpoint.set.format {
+        let post = chat::post(*chat, endpoint, &events, now)?;
+        return Ok(envelope::address(endpoint, &events, post));
+    }
+    let (Some(mut one), true) = (events.pop(), events.is_empty()) else {
+        return Err(Error::misuse("a request of this format carries one event"));
     };
-    envelope::wrap(endpoint, &event, content, context)
+    let content = match &endpoint.set.format {
+        Format::Template(template) => template::content(template, &one.event, &one.webhook_id)?,
+        _ => raw::content(endpoint, &mut one.event),
+    };
+    envelope::wrap(endpoint, &one, content, now)
 }
 
 #[cfg(test)]
@@ -73,12 +75,13 @@ mod tests {
         new.stored_as(EndpointId(1))
     }
 
-    fn at(now_ms: i64) -> RenderContext<'static> {
-        RenderContext {
-            webhook_id: "evt_x_7",
-            delivery: Some("dlv_x_7"),
-            now: Timestamp(now_ms),
-        }
+    fn rendered(endpoint: &Endpoint, event: SendableEvent, now_ms: i64) -> OutboundRequest {
+        let outgoing = Outgoing {
+            event,
+            webhook_id: "evt_x_7".to_owned(),
+            delivery_id: Some("dlv_x_7".to_owned()),
+        };
+        render(endpoint, vec![outgoing], Timestamp(now_ms)).unwrap()
     }
 
     fn event() -> SendableEvent {
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn event_headers_pass_and_secrets_and_connection_headers_do_not() {
-        let request = render(&endpoint(Scheme::None, None), event(), &at(1_999)).unwrap();
+        let request = rendered(&endpoint(Scheme::None, None), event(), 1_999);
         assert_eq!(value(&request, "x-gogs-event"), ["push"]);
         assert_eq!(value(&request, "x-hookbox-type"), ["push"]);
         assert_eq!(value(&request, "content-type"), ["application/json"]);
@@ -146,7 +149,7 @@ mod tests {
     #[test]
     fn the_signature_is_made_anew_with_the_endpoints_secret() {
         let secret = "endpoint-secret";
-        let request = render(&endpoint(Scheme::Gogs, Some(secret)), event(), &at(0)).unwrap();
+        let request = rendered(&endpoint(Scheme::Gogs, Some(secret)), event(), 0);
         let [signature] = value(&request, "x-gogs-signature")[..] else {
             panic!("one signature")
         };
@@ -168,7 +171,7 @@ mod tests {
             key: None,
             ..event()
         };
-        let request = render(&endpoint(Scheme::Github, Some("s")), plain, &at(0)).unwrap();
+        let request = rendered(&endpoint(Scheme::Github, Some("s")), plain, 0);
         assert_eq!(value(&request, "X-GitHub-Event"), ["push"]);
         assert_eq!(value(&request, "X-GitHub-Delivery"), ["evt_x_7"]);
     }

@@ -2,6 +2,7 @@
 //!
 //! `page` knows which delivery is next, `limits` whether one may go out. Neither knows of the other.
 
+mod batch;
 mod limits;
 mod page;
 
@@ -17,6 +18,7 @@ use super::circuit::Circuit;
 use super::rate_limiter::RateLimiter;
 use super::suspects::Suspects;
 
+use batch::{BatchLimit, Room};
 use limits::{SendLimits, is_asked_for};
 use page::Page;
 
@@ -38,6 +40,7 @@ pub(super) struct Lane {
     pub(super) lease: Option<i64>,
     pub(super) page: Page,
     pub(super) limits: SendLimits,
+    pub(super) batch: BatchLimit,
     /// Deliveries for which the endpoint closed the connection without a response.
     pub(super) suspects: Suspects,
 }
@@ -54,6 +57,7 @@ impl Lane {
             lease,
             page: Page::new(),
             limits: SendLimits::new(circuit, pace),
+            batch: BatchLimit::default(),
             suspects: Suspects::default(),
         }
     }
@@ -85,6 +89,24 @@ impl Lane {
         Ok(next)
     }
 
+    /// Returns the room in a request for a delivery that was taken and others with it.
+    pub(super) fn room(&self) -> Room {
+        // One at a time tells sooner whether the endpoint is back.
+        let limit = match self.limits.is_probing() {
+            true => &BatchLimit::ONE,
+            false => &self.batch,
+        };
+        limit.room(&self.endpoint, 1 + self.page.ready())
+    }
+
+    /// Takes another delivery that is due, for the same request, if there is room.
+    pub(super) fn take_more(&mut self, moment: Moment, room: Room) -> Option<DueDelivery> {
+        match room.is_full() {
+            true => None,
+            false => self.page.take_more(moment.now),
+        }
+    }
+
     /// Returns the time until this lane may have something to do by itself.
     ///
     /// `None` when only an event, a response or a changed setting can give it something.
@@ -93,7 +115,7 @@ impl Lane {
         if self.page.waits_for_one(endpoint.set.is_ordered) {
             return None;
         }
-        let work = self.page.wait(moment.now, endpoint.set.is_ordered)?;
+        let work = self.page.wait(moment.now, endpoint)?;
         self.limits.wait(endpoint, moment, work)
     }
 
@@ -113,7 +135,7 @@ impl Lane {
         }
         self.limits.replaced(old, &endpoint);
         if is_asked_for(old, &endpoint) {
-            self.page.look_again();
+            self.page.ask();
         }
         if endpoint.set.is_ordered != old.set.is_ordered {
             self.page.begin_anew();

@@ -27,6 +27,8 @@ pub(in crate::outbound) struct Page {
     aside: HashSet<DeliveryId>,
     /// Whether the file may hold due deliveries that are not in `ready`.
     stale: bool,
+    /// Whether a person asked to send what waits: events are collected no longer, until none is left.
+    is_asked_for: bool,
     /// When the next delivery becomes due, as far as known.
     next_due: Option<Timestamp>,
 }
@@ -39,8 +41,15 @@ impl Page {
             in_flight: HashSet::new(),
             aside: HashSet::new(),
             stale: true,
+            is_asked_for: false,
             next_due: None,
         }
+    }
+
+    /// A person asked to send what waits.
+    pub(super) fn ask(&mut self) {
+        self.is_asked_for = true;
+        self.look_again();
     }
 
     /// Marks that something may have become due.
@@ -118,12 +127,19 @@ impl Page {
         now: Timestamp,
         probes: Option<&mut Suspects>,
     ) -> Result<Option<DueDelivery>> {
+        let batch_max = endpoint.set.batch_max();
+        // What goes together must be known together.
+        let is_short = self.stale && self.ready.len() < batch_max && batch_max > 1;
+        if is_short {
+            self.ready.clear();
+        }
         if self.ready.is_empty() {
             self.fill(store, endpoint, now)?;
         }
-        let is_blocked = self.ready.front().is_some_and(|first| first.due > now);
+        self.is_asked_for &= !self.ready.is_empty();
+        let is_blocked = self.opens(endpoint).is_some_and(|opens| opens > now);
         let next = match probes {
-            _ if endpoint.set.is_ordered && is_blocked => None,
+            _ if is_blocked => None,
             // A suspect delivery may fail where another succeeds, so another one is a better probe.
             Some(suspects) if !endpoint.set.is_ordered => suspects.take_other(&mut self.ready),
             _ => self.ready.pop_front(),
@@ -132,13 +148,46 @@ impl Page {
         Ok(next)
     }
 
+    /// Takes the next delivery, if it is due: another one for a request that has one already.
+    pub(super) fn take_more(&mut self, now: Timestamp) -> Option<DueDelivery> {
+        if self.ready.front()?.due > now {
+            return None;
+        }
+        let next = self.ready.pop_front()?;
+        self.in_flight.insert(next.id);
+        Some(next)
+    }
+
+    /// Returns how many deliveries are known to be ready.
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Returns when the first of the known deliveries may be sent.
+    ///
+    /// Where events are collected, that is some time after the first became due. What was tried before, or a
+    /// person asked for, has waited long enough.
+    fn opens(&self, endpoint: &Endpoint) -> Option<Timestamp> {
+        match endpoint.set.collects_for().filter(|_| !self.is_asked_for) {
+            None => self.ready.front().map(|first| first.due),
+            Some(span) if endpoint.set.is_ordered => {
+                self.ready.front().map(|first| opening(span, first))
+            }
+            Some(span) => self.ready.iter().map(|due| opening(span, due)).min(),
+        }
+    }
+
     /// Returns the time until there may be something to send; `None` when nothing is known to become due.
-    pub(super) fn wait(&self, now: Timestamp, is_ordered: bool) -> Option<Duration> {
-        match self.ready.front() {
-            Some(first) if is_ordered => Some(first.due.since(now)),
-            Some(_) => Some(Duration::ZERO),
+    pub(super) fn wait(&self, now: Timestamp, endpoint: &Endpoint) -> Option<Duration> {
+        let next_due = self.next_due.map(|due| due.since(now));
+        match self.opens(endpoint) {
             None if self.stale => Some(Duration::ZERO),
-            None => self.next_due.map(|due| due.since(now)),
+            None => next_due,
+            Some(_) if self.stale && self.ready.len() < endpoint.set.batch_max() => {
+                Some(Duration::ZERO)
+            }
+            Some(opens) if endpoint.set.is_ordered => Some(opens.since(now)),
+            Some(opens) => Some(next_due.map_or(opens.since(now), |due| due.min(opens.since(now)))),
         }
     }
 
@@ -153,7 +202,7 @@ impl Page {
             return self.fill_in_order(store, endpoint);
         }
         // Deliveries in flight are still due in the file, so the query asks for that many more.
-        let limit = PAGE + self.in_flight.len() + self.aside.len();
+        let limit = PAGE.max(endpoint.set.batch_max()) + self.in_flight.len() + self.aside.len();
         let page = store.due(endpoint.id, now, limit)?;
         let whole = page.len() < limit;
         self.ready.extend(
@@ -179,13 +228,22 @@ impl Page {
             self.stale = false;
             return Ok(());
         };
-        let page = store.in_order(endpoint.id, first, PAGE)?;
-        self.stale = page.len() == PAGE;
+        let limit = PAGE.max(endpoint.set.batch_max());
+        let page = store.in_order(endpoint.id, first, limit)?;
+        self.stale = page.len() == limit;
         // All deliveries before the first pending one are settled for good. If none is pending, `first`
         // becomes unknown, and the next one is found through the index of pending rows, not by reading past
         // all settled ones.
         self.first = page.first().map(|due| due.id);
         self.ready.extend(page);
         Ok(())
+    }
+}
+
+/// Returns when a delivery may be sent, where events are collected for so long.
+fn opening(span: Duration, due: &DueDelivery) -> Timestamp {
+    match due.tries == 0 && !due.is_replay {
+        true => due.due.plus(span),
+        false => due.due,
     }
 }

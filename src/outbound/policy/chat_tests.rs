@@ -6,7 +6,7 @@ use crate::model::endpoint::Format;
 
 /// What happens to a delivery.
 #[derive(Debug, PartialEq)]
-enum Fate {
+pub(super) enum Fate {
     Delivered,
     /// Tried again on the retry schedule.
     Again,
@@ -20,7 +20,7 @@ enum Fate {
 use Fate::{Again, Dead, Delivered, Held, Waits};
 
 /// Status, headers, body, tries before; then the expected fate and a part of the reason.
-type Row = (
+pub(super) type Row = (
     u16,
     &'static [(&'static str, &'static str)],
     &'static str,
@@ -29,7 +29,7 @@ type Row = (
     &'static str,
 );
 
-fn check(chat: Chat, rows: &[Row]) {
+pub(super) fn check(chat: Chat, rows: &[Row]) {
     let mut endpoint = endpoint("5s,5m,30m,2h,5h,10h");
     endpoint.set.format = Format::Chat(chat);
     for (status, headers, body, tries, fate, says) in rows {

@@ -9,8 +9,14 @@ mod dingtalk;
 mod discord;
 mod errcode;
 mod feishu;
+mod matrix;
+mod mattermost;
+mod ntfy;
 mod retry_after;
+mod rocketchat;
 mod slack;
+mod teams;
+mod telegram;
 mod verdict;
 mod wecom;
 
@@ -42,6 +48,8 @@ pub(super) struct AttemptContext {
     pub(super) chance: f64,
     /// When the event is too old to be sent.
     pub(super) deadline: Option<Timestamp>,
+    /// Whether other deliveries are in the same request.
+    pub(super) is_shared: bool,
 }
 
 /// Decides the next move of a delivery after an answer.
@@ -53,6 +61,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptCo
         pause: None,
         is_busy: false,
         hold: None,
+        splits: false,
     };
     let again = |error: &str| {
         let change = retry_or_give_up(endpoint, error, context, None);
@@ -60,6 +69,10 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptCo
     };
     match answer {
         SendResult::Replied(reply) => judge_reply(endpoint, reply, context),
+        // Perhaps it was more than could be sent in time.
+        SendResult::Broken { error } if context.is_shared => {
+            split(refused(error, Transition::Postpone))
+        }
         SendResult::Broken { error } => again(error),
         // Trying again would change nothing. Whoever fixes the cause can replay the delivery.
         SendResult::Unsent {
@@ -80,6 +93,14 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptCo
     }
 }
 
+/// Nothing is said of any one delivery where the fault may be another's: they go in smaller requests.
+fn split(decision: Decision) -> Decision {
+    Decision {
+        splits: true,
+        ..decision
+    }
+}
+
 fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -> Decision {
     let now = context.now;
     let read = || match endpoint.set.chat() {
@@ -94,6 +115,12 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
         Some(Chat::Dingtalk) => dingtalk::read(reply, now),
         Some(Chat::Wecom) => wecom::read(reply, now),
         Some(Chat::Feishu) => feishu::read(reply, now),
+        Some(Chat::Teams) => teams::read(reply, now),
+        Some(Chat::Matrix) => matrix::read(reply, now),
+        Some(Chat::Telegram) => telegram::read(reply, now),
+        Some(Chat::Mattermost) => mattermost::read(reply, now),
+        Some(Chat::Rocketchat) => rocketchat::read(reply, now),
+        Some(Chat::Ntfy) => ntfy::read(reply, now),
     };
     let Assessment {
         verdict,
@@ -109,6 +136,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
         pause,
         is_busy,
         hold,
+        splits: false,
     };
     match verdict {
         Verdict::Accepted { remark } => Decision {
@@ -118,11 +146,18 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
             pause,
             is_busy: false,
             hold: None,
+            splits: false,
         },
         Verdict::NotReached { why } => Decision {
             outcome: Outcome::Unreachable,
             ..refused(why, Transition::Postpone, None)
         },
+        Verdict::Rejected { why } if context.is_shared => {
+            split(refused(why, Transition::Postpone, None))
+        }
+        Verdict::Retryable { why, .. } if context.is_shared && reply.status == 413 => {
+            split(refused(why, Transition::Postpone, None))
+        }
         Verdict::Retryable { why, not_before } => {
             let change = retry_or_give_up(endpoint, &why, context, not_before);
             refused(why, change, None)
@@ -200,5 +235,7 @@ fn gave_up(error: &str, tries: u32) -> String {
 
 #[cfg(test)]
 mod chat_tests;
+#[cfg(test)]
+mod more_chat_tests;
 #[cfg(test)]
 mod tests;

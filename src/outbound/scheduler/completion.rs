@@ -16,7 +16,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::redact::Redaction;
-use crate::outbound::attempt::Finished;
+use crate::outbound::attempt::{Finished, Sent};
 use crate::outbound::policy::{AttemptContext, is_page, judge};
 use crate::outbound::transport::{Exchange, SendResult};
 use crate::panics::catch_panic;
@@ -35,16 +35,11 @@ struct LaneUpdate {
 }
 
 impl Scheduler {
-    /// Judges an attempt and hands its report to the writer.
+    /// Judges an attempt and hands a report of each of its deliveries to the writer.
     pub(super) fn settle(&mut self, mut attempt: Finished) {
         self.on_wire = self.on_wire.saturating_sub(1);
         self.memory
             .give_back(attempt.endpoint.id, attempt.body_bytes);
-        // The stored endpoint cannot be used, e.g. its secret was edited by hand.
-        let unsent = |error: String| SendResult::Unsent {
-            error,
-            is_final: false,
-        };
         let unusable = |error: crate::Error| Exchange {
             timing: Default::default(),
             result: unsent(error.chain()),
@@ -52,34 +47,28 @@ impl Scheduler {
         let made = std::mem::replace(&mut attempt.exchange, Err(crate::Error::Stopped));
         let mut exchange = made.unwrap_or_else(unusable);
         let endpoint = attempt.endpoint.clone();
+        let mut sent = std::mem::take(&mut attempt.sent).into_iter();
+        let Some(lead) = sent.next() else { return };
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
-            lane.suspects.hear(attempt.delivery, &mut exchange.result);
+            lane.suspects.hear(lead.delivery, &mut exchange.result);
         }
-        let context = AttemptContext {
-            tries: attempt.tries,
-            now: attempt.ended,
-            chance: self.chance.f64(),
-            deadline: self.deadline_after(&endpoint, &exchange.result, &attempt),
-        };
-        let judged = catch_panic(|| judge(&endpoint, &exchange.result, context));
-        let mut decision = judged.unwrap_or_else(|fault| judge(&endpoint, &unsent(fault), context));
-        if let Transition::Retry { due } = &mut decision.change {
-            // The due time follows the scheduler's own time, which may be ahead of the wall clock.
-            *due = due.plus(self.steady.now().since(attempt.ended));
-        }
-        hide_in(&mut decision, &attempt.redaction);
+        let deliveries = 1 + sent.len();
+        let is_shared = deliveries > 1;
+        let chance = self.chance.f64();
+        let mut decision = self.judged(&attempt, &lead, &exchange.result, chance, is_shared);
         let is_sent = !matches!(exchange.result, SendResult::Unsent { .. });
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // The time to connect is left out: it says nothing about how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
         let update = self.apply_outcome(endpoint.id, &mut decision, is_sent, took, attempt.ended);
-        let response = attempt.shown.take();
-        if !update.is_probe {
-            let took = exchange.timing.total;
-            let status = response.as_ref().map(|response| response.status);
-            self.log_attempt(&attempt, &decision, status, took);
+        if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            match decision.outcome {
+                _ if decision.splits => lane.batch.refused(deliveries),
+                Outcome::Delivered => lane.batch.accepted(),
+                _ => {}
+            }
         }
-        self.log_ends(&attempt, &decision);
+        let response = attempt.shown.take();
         let is_page = decision.outcome == Outcome::Delivered
             && endpoint.set.chat().is_none()
             && endpoint.set.connection.expect.is_none()
@@ -92,23 +81,84 @@ impl Scheduler {
             Some(lane) => lane.lease,
             None => self.store.lease(endpoint.id),
         };
+        let is_unreachable = decision.outcome == Outcome::Unreachable;
         let report = Report {
             is_page,
             lease,
-            delivery: attempt.delivery,
+            delivery: lead.delivery,
             endpoint: endpoint.id,
             started: attempt.started,
             ended: attempt.ended,
             ended_steady: self.steady.now().max(attempt.ended),
             timing: exchange.timing,
             reached,
-            request_headers: attempt.request_headers,
+            request_headers: std::mem::take(&mut attempt.request_headers),
             response,
             decision,
             pace: update.pace,
             failing: update.failing,
             url: endpoint.set.url.clone(),
         };
+        for one in sent {
+            if is_unreachable {
+                // One of them stands for the outage.
+                if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+                    lane.page.put_back(one.delivery);
+                }
+                continue;
+            }
+            // What is said of the endpoint is in the report of the first.
+            let decision = Decision {
+                pause: None,
+                is_busy: false,
+                hold: None,
+                ..self.judged(&attempt, &one, &exchange.result, chance, is_shared)
+            };
+            let report = Report {
+                delivery: one.delivery,
+                decision,
+                pace: None,
+                failing: FailingChange::Same,
+                ..report.clone()
+            };
+            self.told(&attempt, &one, report, false);
+        }
+        self.told(&attempt, &lead, report, update.is_probe);
+    }
+
+    /// Decides what happens to a delivery of an attempt.
+    fn judged(
+        &self,
+        attempt: &Finished,
+        sent: &Sent,
+        answer: &SendResult,
+        chance: f64,
+        is_shared: bool,
+    ) -> Decision {
+        let endpoint = &attempt.endpoint;
+        let context = AttemptContext {
+            tries: sent.tries,
+            now: attempt.ended,
+            chance,
+            deadline: self.deadline_after(endpoint, answer, sent.owed, attempt.ended),
+            is_shared,
+        };
+        let judged = catch_panic(|| judge(endpoint, answer, context));
+        let mut decision = judged.unwrap_or_else(|fault| judge(endpoint, &unsent(fault), context));
+        if let Transition::Retry { due } = &mut decision.change {
+            // The due time follows the scheduler's own time, which may be ahead of the wall clock.
+            *due = due.plus(self.steady.now().since(attempt.ended));
+        }
+        hide_in(&mut decision, &attempt.redaction);
+        decision
+    }
+
+    /// Logs what became of a delivery, and has it written.
+    fn told(&mut self, attempt: &Finished, sent: &Sent, report: Report, is_probe: bool) {
+        if !is_probe {
+            self.log_attempt(attempt, sent, &report);
+        }
+        self.log_ends(attempt, sent, &report.decision);
         self.record(Arc::new(report));
     }
 
@@ -117,7 +167,8 @@ impl Scheduler {
         &self,
         endpoint: &Endpoint,
         answer: &SendResult,
-        attempt: &Finished,
+        owed: Timestamp,
+        ended: Timestamp,
     ) -> Option<Timestamp> {
         let is_taken =
             matches!(answer, SendResult::Replied(reply) if (200..300).contains(&reply.status));
@@ -126,7 +177,7 @@ impl Scheduler {
             return None;
         }
         // A deadline that cannot be looked up now is looked up before the next try.
-        deadline(&self.store, endpoint, attempt.owed, attempt.ended).unwrap_or_default()
+        deadline(&self.store, endpoint, owed, ended).unwrap_or_default()
     }
 
     /// Reports an attempt to the endpoint's lane: its circuit, concurrency limit and rate limit.
@@ -190,19 +241,16 @@ impl Scheduler {
         update
     }
 
-    fn log_attempt(
-        &self,
-        attempt: &Finished,
-        decision: &Decision,
-        status: Option<u16>,
-        took: Duration,
-    ) {
+    fn log_attempt(&self, attempt: &Finished, sent: &Sent, report: &Report) {
+        let decision = &report.decision;
+        let status = report.response.as_ref().map(|response| response.status);
+        let took = report.timing.total;
         let spent = u32::from(decision.change != Transition::Postpone);
         tracing::info!(
-            event = attempt.webhook_id,
-            delivery = self.store.box_id().delivery(attempt.delivery),
+            event = sent.webhook_id,
+            delivery = self.store.box_id().delivery(sent.delivery),
             endpoint = attempt.endpoint.set.name,
-            tries = attempt.tries + spent,
+            tries = sent.tries + spent,
             outcome = decision.outcome.name(),
             status,
             error = decision.error,
@@ -212,15 +260,15 @@ impl Scheduler {
     }
 
     /// Logs what a person should know: an endpoint that is held, a delivery that is dead.
-    fn log_ends(&self, attempt: &Finished, decision: &Decision) {
+    fn log_ends(&self, attempt: &Finished, sent: &Sent, decision: &Decision) {
         let endpoint = &attempt.endpoint.set.name;
         if let Some(reason) = &decision.hold {
             tracing::warn!(endpoint, reason, "endpoint.held");
         }
         if let Transition::GiveUp { reason } = &decision.change {
             tracing::warn!(
-                event = attempt.webhook_id,
-                delivery = self.store.box_id().delivery(attempt.delivery),
+                event = sent.webhook_id,
+                delivery = self.store.box_id().delivery(sent.delivery),
                 endpoint,
                 reason,
                 "delivery.dead"
@@ -330,6 +378,14 @@ impl Scheduler {
                 self.record(report);
             }
         }
+    }
+}
+
+/// Nothing was sent: the stored endpoint cannot be used, e.g. its secret was edited by hand.
+fn unsent(error: String) -> SendResult {
+    SendResult::Unsent {
+        error,
+        is_final: false,
     }
 }
 

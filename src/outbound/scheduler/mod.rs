@@ -9,6 +9,7 @@ mod age;
 mod clocks;
 mod completion;
 mod memory;
+mod reading;
 mod running;
 
 use std::collections::{BTreeMap, HashMap};
@@ -31,8 +32,8 @@ use super::pool::Pool;
 use super::rate_limiter::RateLimiter;
 use super::steady_clock::Steady;
 use super::transport::Transport;
-use age::{expire_if_old, give_up_if_spent};
 use memory::Memory;
+use reading::{Read, read_item, read_others};
 pub use running::RunningScheduler;
 
 /// Requests on the wire at the same time, over all endpoints: each needs a thread.
@@ -256,11 +257,12 @@ impl Scheduler {
                 if let Err((job, error)) = pool.run(job) {
                     tracing::warn!(error = error.chain(), "too few threads; trying again");
                     self.on_wire -= 1;
-                    let bytes = job.event.body.len();
-                    self.memory.give_back(job.endpoint.id, bytes);
+                    self.memory.give_back(job.endpoint.id, job.body_bytes());
                     if let Some(lane) = self.lanes.get_mut(&job.endpoint.id) {
                         lane.limits.off_wire();
-                        lane.page.put_back(job.delivery);
+                        for item in job.items() {
+                            lane.page.put_back(item.delivery);
+                        }
                     }
                     self.pause();
                 }
@@ -406,7 +408,7 @@ impl Scheduler {
                 if let Some(job) = self.take_from(id, moment)? {
                     had_one.push(id);
                     self.on_wire += 1;
-                    self.memory.take(id, job.event.body.len());
+                    self.memory.take(id, job.body_bytes());
                     jobs.push(job);
                 }
             }
@@ -435,70 +437,35 @@ impl Scheduler {
         // Set even if the look-up fails, so that the next round starts with another endpoint.
         self.last_served = Some(id);
         while let Some(due) = lane.take(&self.store, moment)? {
-            let event = match self.store.sendable(due.id) {
-                Ok(Some(event)) => event,
-                Ok(None) => {
-                    // Cancelled since it was looked up.
-                    lane.limits.off_wire();
-                    lane.page.release(due.id);
-                    continue;
-                }
-                Err(error) if error.may_pass() => {
-                    lane.limits.off_wire();
-                    lane.page.put_back(due.id);
-                    return Err(error);
-                }
-                Err(error) => {
-                    lane.limits.off_wire();
-                    // This one row cannot be read. It is left alone until the next start, so that it does
-                    // not block the others.
-                    lane.page.set_aside(due.id);
-                    let delivery = self.store.box_id().delivery(due.id);
-                    tracing::error!(delivery, error = error.chain(), "cannot be read; set aside");
-                    continue;
-                }
-            };
-            let given_up = match give_up_if_spent(&self.store, lane, due, moment.wall) {
-                Ok(true) => {
-                    lane.limits.off_wire();
-                    lane.page.release(due.id);
-                    continue;
-                }
-                Ok(false) => expire_if_old(&self.store, lane, due.id, event.owed, moment.wall),
-                Err(error) => Err(error),
-            };
-            match given_up {
-                Ok(false) => {}
+            let read = read_item(&self.store, lane, due, moment.wall);
+            if !matches!(read, Ok(Read::Item(_))) {
+                lane.limits.off_wire();
+            }
+            let lead = match read? {
+                Read::Item(item) => item,
+                Read::Passed => continue,
                 // Only one batch at a time, so that the other endpoints get their turn in between.
-                Ok(true) => {
-                    lane.limits.off_wire();
-                    lane.page.put_back(due.id);
+                Read::GaveUp => {
                     self.has_given_up = true;
                     return Ok(None);
                 }
-                Err(error) => {
-                    lane.limits.off_wire();
-                    lane.page.put_back(due.id);
-                    return Err(error);
-                }
-            }
+            };
+            let (others, has_given_up) = read_others(&self.store, lane, &lead, moment);
+            self.has_given_up |= has_given_up;
+            let job = AttemptJob {
+                endpoint: lane.endpoint.clone(),
+                lead,
+                others,
+            };
             if !self.store.may_send(id, self.clock.elapsed()) {
                 // Reading took so long that another node may have the lane.
                 lane.limits.off_wire();
-                lane.page.put_back(due.id);
+                for item in job.items() {
+                    lane.page.put_back(item.delivery);
+                }
                 return Ok(None);
             }
-            let box_id = self.store.box_id();
-            let delivery_id = box_id.delivery(due.id);
-            let (webhook_id, event) = event.identified(box_id, due.id, due.has_new_id);
-            return Ok(Some(AttemptJob {
-                delivery: due.id,
-                tries: due.tries,
-                endpoint: lane.endpoint.clone(),
-                webhook_id,
-                delivery_id,
-                event,
-            }));
+            return Ok(Some(job));
         }
         Ok(None)
     }

@@ -57,6 +57,8 @@ const IDLE_MAX: Duration = Duration::from_secs(4);
 /// A complete request.
 #[derive(Debug, Clone)]
 pub struct OutboundRequest {
+    /// The method.
+    pub method: Method,
     /// The URL to send to.
     pub url: EndpointUrl,
     /// All headers but `Host`, `Accept` and `Content-Length`: the transport adds these.
@@ -230,7 +232,7 @@ impl Transport for UreqTransport {
             Err(error) => return unsent(error, false),
         };
         let began = self.clock.elapsed();
-        let mut result = post(&agent, endpoint, request, IDLE_MAX);
+        let mut result = post(&agent, request, IDLE_MAX);
         // The receiver closed a kept-alive connection just as the request went out, so it has not seen the
         // request.
         if let Err(error) = &result
@@ -238,7 +240,7 @@ impl Transport for UreqTransport {
             && !PROGRESS.get().has_input
             && !matches!(error, ureq::Error::Timeout(_))
         {
-            result = post(&agent, endpoint, request, Duration::ZERO);
+            result = post(&agent, request, Duration::ZERO);
         }
         let head_at = self.clock.elapsed();
         let result = match result {
@@ -266,12 +268,11 @@ impl Transport for UreqTransport {
 /// Sends a request on a kept-alive connection that is at most this old, or on a new one.
 fn post(
     agent: &Agent,
-    endpoint: &Endpoint,
     request: &OutboundRequest,
     idle_max: Duration,
 ) -> Result<http::Response<ureq::Body>, ureq::Error> {
     PROGRESS.set(Progress::NONE);
-    let mut builder = match endpoint.set.connection.method {
+    let mut builder = match request.method {
         Method::Post => agent.post(request.url.uri()),
         Method::Put => agent.put(request.url.uri()),
     };

@@ -243,6 +243,10 @@ fn waits(context: &PageContext<'_>, view: &DeliveryView) -> Markup {
             dt { (t.waiting) }
             dd { (context.link_in(t.paced, &[("when", &context.exact(until))])) }
         }
+        @if waiting == Some("digest") && let Some(until) = delivery.collected_until() {
+            dt { (t.waiting) }
+            dd { (context.link_in(t.collected, &[("when", &context.exact(until))])) }
+        }
         @if waiting == Some("window") && let Some(opens) = delivery.opens(now) {
             dt { (t.waiting) }
             dd { (context.link_in(t.window, &[("opens", &opens_at(context, opens))])) }

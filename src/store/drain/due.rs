@@ -28,9 +28,11 @@ pub struct DueDelivery {
     pub due: Timestamp,
     /// Whether its `webhook-id` is the delivery's own id: the receiver must accept the event again.
     pub has_new_id: bool,
+    /// Whether a person asked for it.
+    pub is_replay: bool,
 }
 
-const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
+const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id, (replay_of is not null or replay_id is not null) as is_replay
      from hookbox_delivery indexed by hookbox_delivery_due
      where endpoint_id = :endpoint and state = 'pending' and due_ms <= :now
      order by due_ms, id
@@ -39,7 +41,7 @@ const DUE_OF_ENDPOINT: &str = "select id, event_id, tries, due_ms, new_id
 /// In the order in which the deliveries were made, which is the order of their events. The partial
 /// index is sorted by due time, so this uses the index over all rows of the endpoint, from the
 /// first pending row on. Almost all rows after that one are pending too.
-const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id
+const IN_ORDER: &str = "select id, event_id, tries, due_ms, new_id, (replay_of is not null or replay_id is not null) as is_replay
      from hookbox_delivery indexed by hookbox_delivery_endpoint
      where endpoint_id = :endpoint and id >= :from and state = 'pending'
      order by id
@@ -145,6 +147,7 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
         tries: row.get(2)?,
         due: row.get(3)?,
         has_new_id: row.get(4)?,
+        is_replay: row.get(5)?,
     })
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::model::connection::Connection as Settings;
+use crate::model::digest::Digest;
 use crate::model::endpoint::{Endpoint, Format, Hold, NewEndpoint};
 use crate::model::filter::Filters;
 use crate::model::id::{EndpointId, SourceId};
@@ -152,7 +153,7 @@ pub(crate) fn load(conn: Conn<'_>) -> Result<Directory> {
     let sources = complete;
     let endpoints = conn.all::<Endpoint>(
         "select id, name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-                timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, \"window\", ordered, only_replays, manual_retry_seq,
+                timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, digest_ms, \"window\", ordered, only_replays, manual_retry_seq,
                 held_ms, held_reason
          from hookbox_endpoint
          where removed_ms is null
@@ -227,6 +228,7 @@ fn read_endpoint(row: &Row<'_>) -> Result<Endpoint> {
         expire: row.get::<Option<Millis>>("expire_ms")?.map(|span| span.0),
         expires_offline: row.get("expire_offline")?,
         probe_max: row.get::<Millis>("probe_max_ms")?.0,
+        digest: Digest::stored(row.get::<Option<Millis>>("digest_ms")?.map(|span| span.0)),
         window: row.get("window")?,
         is_ordered: row.get("ordered")?,
         gets_only_replays: row.get("only_replays")?,

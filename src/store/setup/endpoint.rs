@@ -260,10 +260,10 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
     let id = tx.conn.one(
         "insert into hookbox_endpoint as p (
              name, url, format, template, sign, secret, signature, connection, types, sources, branches, when_true,
-             timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, \"window\", ordered, only_replays, created_ms
+             timeout_ms, concurrency, rate, retry, tries, expire_ms, expire_offline, probe_max_ms, digest_ms, \"window\", ordered, only_replays, created_ms
          ) values (
              :name, :url, :format, :template, :sign, :secret, :signature, :connection, :types, :sources, :branches, :when,
-             :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :window, :ordered, :only_replays, :now
+             :timeout, :concurrency, :rate, :retry, :tries, :expire, :expire_offline, :probe_max, :digest, :window, :ordered, :only_replays, :now
          )
          on conflict (name) do update set
              url = :url, format = :format, template = :template, sign = :sign, secret = :secret,
@@ -271,7 +271,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
              types = :types, sources = :sources, branches = :branches, when_true = :when,
              timeout_ms = :timeout, concurrency = :concurrency, rate = :rate,
              retry = :retry, tries = :tries, expire_ms = :expire, expire_offline = :expire_offline,
-             probe_max_ms = :probe_max, \"window\" = :window, ordered = :ordered, only_replays = :only_replays,
+             probe_max_ms = :probe_max, digest_ms = :digest, \"window\" = :window, ordered = :ordered, only_replays = :only_replays,
              held_ms = case when p.removed_ms is null then p.held_ms end,
              held_reason = case when p.removed_ms is null then p.held_reason end,
              removed_ms = null
@@ -297,6 +297,7 @@ fn save(tx: &mut Tx<'_>, endpoint: &NewEndpoint, now: Timestamp) -> Result<Endpo
                 ":expire": endpoint.expire.map(Millis),
                 ":expire_offline": endpoint.expires_offline,
                 ":probe_max": Millis(endpoint.probe_max),
+                ":digest": endpoint.digest.to_store().map(Millis),
                 ":window": endpoint.window.as_ref().map(ToString::to_string),
                 ":ordered": endpoint.is_ordered,
                 ":only_replays": endpoint.gets_only_replays,

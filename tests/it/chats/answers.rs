@@ -40,6 +40,42 @@ fn a_chat_webhook_that_was_removed_holds_its_endpoint_and_the_rest_waits() {
             r#"{"code":19007,"msg":"Bot Not Enabled"}"#,
             "Feishu 19007",
         ),
+        (
+            Chat::Teams,
+            400,
+            r#"{"error":{"code":"WorkflowTriggerIsNotEnabled","message":"Could not execute workflow trigger 'manual' with state 'Disabled'"}}"#,
+            "switched off or removed",
+        ),
+        (
+            Chat::Matrix,
+            401,
+            r#"{"errcode":"M_UNKNOWN_TOKEN","error":"Invalid access token passed.","soft_logout":false}"#,
+            "Matrix M_UNKNOWN_TOKEN: Invalid access token",
+        ),
+        (
+            Chat::Telegram,
+            400,
+            r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001234}}"#,
+            "chat_id=-1001234",
+        ),
+        (
+            Chat::Mattermost,
+            400,
+            r#"{"id":"web.incoming_webhook.general.app_error","message":"Failed to handle the incoming webhook.","status_code":400}"#,
+            "the webhook was removed",
+        ),
+        (
+            Chat::Rocketchat,
+            404,
+            r#"{"success":false,"error":"Invalid integration id or token provided."}"#,
+            "the integration was removed",
+        ),
+        (
+            Chat::Ntfy,
+            403,
+            r#"{"code":40301,"http":403,"error":"forbidden"}"#,
+            "ntfy 40301: forbidden",
+        ),
     ] {
         let (mut bench, robot) = bench(chat);
         robot.say_first(status, &[], body);

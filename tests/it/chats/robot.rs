@@ -10,6 +10,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use hookbox::model::attempt::Response;
 use hookbox::model::attempt::Timing;
 use hookbox::model::chat::Chat;
+use hookbox::model::connection::Method;
+use hookbox::model::digest::Digest;
 use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::event::NewEvent;
 use hookbox::model::kind::SourceKind;
@@ -20,6 +22,7 @@ use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
+use crate::messages::path_of;
 use crate::support::{Bench, DAY, NOON};
 
 pub const SECRET: &str = "SEC0123456789abcdef";
@@ -40,6 +43,10 @@ pub struct State {
     pub taken: Vec<Value>,
     /// What was refused, and why.
     pub refused: Vec<String>,
+    /// A text that it refuses a message for.
+    pub hates: Option<String>,
+    /// Whether it cannot be reached.
+    pub is_away: bool,
     /// Answers to give first, whatever comes.
     pub first: VecDeque<Said>,
 }
@@ -162,6 +169,53 @@ impl Robot {
                     && message["card"]["elements"][0]["content"].is_string();
                 (!is_card || request.body.len() > 20_000).then(|| "9499 Bad Request".to_owned())
             }
+            Chat::Teams => {
+                let card = &message["attachments"][0];
+                let is_card = card["contentType"] == "application/vnd.microsoft.card.adaptive"
+                    && card["content"]["type"] == "AdaptiveCard"
+                    && card["content"]["body"].is_array();
+                (!is_card || request.body.len() > 28_000).then(|| "BadRequest".to_owned())
+            }
+            Chat::Matrix => {
+                let path = request.url.uri().path();
+                let room = "/_matrix/client/v3/rooms/!lamps:example.org/send/m.room.message/dlv_";
+                let is_notice = message["msgtype"] == "m.notice"
+                    && message["format"] == "org.matrix.custom.html"
+                    && message["body"].is_string()
+                    && message["m.mentions"] == json!({});
+                let is_put = request.method == Method::Put && path.starts_with(room);
+                (!is_notice || !is_put || request.body.len() > 60_000)
+                    .then(|| "M_BAD_JSON".to_owned())
+            }
+            Chat::Telegram => {
+                let is_whole = request.url.as_text().ends_with("/bot7:T0K3N/sendMessage")
+                    && message["chat_id"] == -1007
+                    && message["message_thread_id"] == 3
+                    && message["parse_mode"] == "HTML";
+                let fits = length(&message["text"]).is_some_and(|length| length <= 4_096);
+                (!is_whole || !fits).then(|| "Bad Request: message is too long".to_owned())
+            }
+            Chat::Mattermost | Chat::Rocketchat => {
+                let attachment = &message["attachments"][0];
+                let most = if self.chat == Chat::Mattermost {
+                    16_383
+                } else {
+                    5_000
+                };
+                let fits =
+                    length(&attachment["text"]).is_some_and(|length| (1..=most).contains(&length));
+                (!fits).then(|| "no text".to_owned())
+            }
+            Chat::Ntfy => {
+                let text = message["message"].as_str().unwrap_or_default();
+                let fits = (1..=4_095).contains(&text.len()) && request.body.len() <= 8_192;
+                let is_whole = message["topic"] == "lamps"
+                    && request.url.uri().path() == "/"
+                    && message["sequence_id"]
+                        .as_str()
+                        .is_some_and(|id| id.starts_with("dlv_") && id.len() <= 64);
+                (!fits || !is_whole).then(|| "40024".to_owned())
+            }
         }
     }
 
@@ -173,6 +227,12 @@ impl Robot {
             Chat::Discord => vec![(5, 2 * second)],
             Chat::Dingtalk | Chat::Wecom => vec![(20, 60 * second)],
             Chat::Feishu => vec![(5, second), (100, 60 * second)],
+            Chat::Teams => vec![(4, second), (60, 30 * second), (100, 3_600 * second)],
+            Chat::Matrix => vec![(10, 50 * second)],
+            Chat::Telegram => vec![(1, second), (20, 60 * second)],
+            Chat::Mattermost => Vec::new(),
+            Chat::Rocketchat => vec![(10, 60 * second)],
+            Chat::Ntfy => vec![(60, 300 * second)],
         }
     }
 
@@ -183,6 +243,11 @@ impl Robot {
             recent >= *count
         };
         let mut refusal = self.refusal(request);
+        if let Some(hated) = &state.hates
+            && String::from_utf8_lossy(&request.body).contains(hated)
+        {
+            refusal = Some("invalid_attachments".to_owned());
+        }
         if self.limits().iter().any(is_late) {
             refusal = Some("too fast".to_owned());
         }
@@ -224,6 +289,29 @@ impl Robot {
                 let code: i64 = why.split(' ').next().unwrap().parse().unwrap_or(11_232);
                 json!({ "code": code, "msg": why }).to_string()
             }
+            (chat, refusal) => {
+                status = match refusal.as_deref() {
+                    None if chat == Chat::Teams => 202,
+                    None => 200,
+                    Some("too fast") => 429,
+                    Some(_) => 400,
+                };
+                let why = refusal.as_deref().unwrap_or_default();
+                match (chat, refusal.is_none()) {
+                    (Chat::Matrix, true) => r#"{"event_id":"$x"}"#.to_owned(),
+                    (Chat::Matrix, false) => json!({ "errcode": why }).to_string(),
+                    (Chat::Telegram, ok) => {
+                        json!({ "ok": ok, "error_code": status, "description": why }).to_string()
+                    }
+                    (Chat::Mattermost, true) => "ok".to_owned(),
+                    (Chat::Rocketchat, ok) => {
+                        json!({ "success": ok, "error": (!ok).then_some(why) }).to_string()
+                    }
+                    (Chat::Ntfy, true) => r#"{"id":"x","event":"message"}"#.to_owned(),
+                    (Chat::Ntfy, false) => json!({ "code": why }).to_string(),
+                    _ => String::new(),
+                }
+            }
         };
         if is_taken {
             state
@@ -246,6 +334,12 @@ impl Transport for Line {
     fn send(&self, _: &Endpoint, request: &OutboundRequest) -> Exchange {
         let robot = &self.0;
         let mut state = robot.state.lock().unwrap();
+        if state.is_away {
+            return Exchange {
+                timing: Timing::default(),
+                result: crate::support::unreachable(),
+            };
+        }
         let (there, back) = (state.random.u64(5..150), state.random.u64(5..150));
         robot.clock.advance(Duration::from_millis(there));
         let said = match state.first.pop_front() {
@@ -276,7 +370,14 @@ pub fn bench(chat: Chat) -> (Bench, Arc<Robot>) {
     });
     bench.endpoint_with("team", |new: &mut NewEndpoint| {
         new.format = Format::Chat(chat);
-        new.url = "https://chat.example.org/robot?key=k3y&sign=old"
+        new.digest = Digest::Never;
+        let path = path_of(chat);
+        let query = if path.contains('?') {
+            ""
+        } else {
+            "?key=k3y&sign=old"
+        };
+        new.url = format!("https://chat.example.org{path}{query}")
             .parse()
             .unwrap();
         if matches!(chat, Chat::Dingtalk | Chat::Feishu) {

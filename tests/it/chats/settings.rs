@@ -13,8 +13,8 @@ fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
     let here = TestDb::new();
     for (arguments, says) in [
         (
-            &["--format", "teams"][..],
-            "raw, slack, discord, dingtalk, wecom, feishu or template:FILE",
+            &["--format", "zulip"][..],
+            "raw, slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat, ntfy or template:FILE",
         ),
         (
             &["--format", "slack", "--sign", "gogs", "--secret", "s"],
@@ -25,6 +25,12 @@ fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
             &["--format", "discord", "--content-type", "text/plain"],
             "brings its own",
         ),
+        (&["--format", "telegram"], "sendMessage?chat_id="),
+        (&["--format", "matrix"], "_matrix/client/v3/rooms/"),
+        (&["--format", "ntfy"], "https://SERVER/TOPIC"),
+        (&["--format", "ntfy", "--secret", "s"], "--auth bearer"),
+        (&["--format", "slack", "--digest", "1s"], "10s to 7d"),
+        (&["--digest", "10m"], "for chats"),
     ] {
         let mut all = vec!["endpoint", "add", "x", "http://h/"];
         all.extend_from_slice(arguments);

@@ -91,7 +91,7 @@ fn what_is_no_store_of_now_is_not_moved() {
         refused(&from, &to, 1, why);
     }
     // What stands in the way is left alone.
-    sql(&from.db, "update hookbox_meta set schema_version = 10");
+    sql(&from.db, "update hookbox_meta set schema_version = 11");
     for file in [&to.db, &to.folder.path().join("hookbox.db-wal")] {
         std::fs::write(file, b"something").unwrap();
         refused(&from, &to, 2, "is there already");

@@ -42,8 +42,8 @@ pub(super) struct Dialect {
     pub(super) link: fn(&str, &str) -> String,
     /// Markup before and after the name of a field.
     pub(super) strong: (&'static str, &'static str),
-    /// Markup at the start of each line of a foreign text.
-    pub(super) quote: &'static str,
+    /// Markup of a foreign text of several lines.
+    pub(super) quote: Quote,
     /// Markup that shows a text literally; without it such a text is escaped and quoted.
     pub(super) fence: Option<Fence>,
     /// Line ending.
@@ -89,6 +89,26 @@ impl Place {
                 Start::Blank | Start::Number if last.is_ascii_digit() => Start::Number,
                 _ => Start::Text,
             },
+        }
+    }
+}
+
+/// Markup of a foreign text of several lines.
+#[derive(Clone, Copy)]
+pub(super) struct Quote {
+    pub(super) before: &'static str,
+    /// At the start of each line.
+    pub(super) line: &'static str,
+    pub(super) after: &'static str,
+}
+
+impl Quote {
+    /// Markup at the start of each line alone.
+    pub(super) const fn each_line(line: &'static str) -> Quote {
+        Quote {
+            before: "",
+            line,
+            after: "",
         }
     }
 }
@@ -161,6 +181,7 @@ pub(super) fn compose(
     {
         page.line(&dialect.plain(&title.text, SHORT_CHARS_MAX));
     }
+    page.entries(&message.entries);
     page.commits(message);
     for (name, value) in &message.fields {
         let (before, after) = dialect.strong;
@@ -251,6 +272,18 @@ impl Dialect {
         line
     }
 
+    /// Writes an event of a digest on one line: its headline, and so many letters of its title.
+    fn entry(&self, entry: &Message, is_whole: bool, title_chars: usize) -> String {
+        let headline = self.headline(entry.place.as_ref(), entry, is_whole);
+        match &entry.title {
+            Some(title) if is_whole => format!("• {headline}: {}", self.linked(title, title_chars)),
+            Some(title) if title_chars > 0 => {
+                format!("• {headline}: {}", self.plain(&title.text, title_chars))
+            }
+            _ => format!("• {headline}"),
+        }
+    }
+
     pub(super) fn cost_of(&self, text: &str) -> usize {
         text.chars().map(self.cost).sum()
     }
@@ -316,6 +349,25 @@ impl Page<'_> {
         self.text
     }
 
+    /// Writes a line for each event of a digest. Each may take as much as is left for it and those behind it, so
+    /// none takes another's place: with little room they have no links, and then fewer letters.
+    fn entries(&mut self, entries: &[Message]) {
+        let dialect = self.dialect;
+        for (number, entry) in entries.iter().enumerate() {
+            let share = self.left / (entries.len() - number);
+            let end = dialect.cost_of(dialect.line_end);
+            let whole = dialect.entry(entry, true, NAME_CHARS_MAX);
+            let shorter = [SHORT_CHARS_MAX, 20, 0].map(|chars| dialect.entry(entry, false, chars));
+            let cut =
+                [80, 40, 20].map(|chars| format!("• {}", dialect.plain(&entry.summary, chars)));
+            let mut lines = std::iter::once(whole).chain(shorter).chain(cut);
+            let line = lines.find(|line| end + dialect.cost_of(line) <= share);
+            if !line.is_some_and(|line| self.line(&line)) {
+                self.left_out.fields += 1;
+            }
+        }
+    }
+
     fn commits(&mut self, message: &Message) {
         let mut written = 0;
         for commit in message.commits.iter().take(COMMITS_MAX) {
@@ -357,9 +409,14 @@ impl Page<'_> {
     /// If the indentation of its lines is on purpose, it is kept.
     fn foreign(&mut self, text: &str, is_indented: bool) {
         let dialect = self.dialect;
-        let around = dialect.cost_of(dialect.line_end) + dialect.cost_of(dialect.quote);
-        let mut left = self.left.saturating_sub(around);
-        let mut lines = dialect.quote.to_owned();
+        let Quote {
+            before,
+            line,
+            after,
+        } = dialect.quote;
+        let around = [dialect.line_end, before, line, after].map(|text| dialect.cost_of(text));
+        let mut left = self.left.saturating_sub(around.iter().sum());
+        let mut lines = format!("{before}{line}");
         let mut place = Place::FIRST;
         let text = clean(text);
         let mut written = 0;
@@ -368,7 +425,7 @@ impl Page<'_> {
             let is_margin = piece == " " && place.after == Start::Blank;
             if piece == "\n" {
                 out.push_str(dialect.line_end);
-                out.push_str(dialect.quote);
+                out.push_str(line);
             } else if is_indented && is_margin {
                 // A non-breaking space: the chat does not drop it.
                 out.push('\u{a0}');
@@ -385,6 +442,7 @@ impl Page<'_> {
             written += piece.len();
         }
         if written > 0 {
+            lines.push_str(after);
             self.line(&lines);
         }
         self.missing(&text[written..]);
@@ -496,7 +554,7 @@ fn clean(text: &str) -> String {
 ///
 /// It is http or https, without credentials, and holds nothing that would end the link. Its host may be an
 /// IPv6 address or a name in any script.
-fn web_url(text: &str) -> Option<String> {
+pub(super) fn web_url(text: &str) -> Option<String> {
     const BREAKS_A_LINK: &AsciiSet = &CONTROLS
         .add(b' ')
         .add(b'"')

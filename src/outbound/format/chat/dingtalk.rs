@@ -4,9 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, compose, escape_markdown, json_bytes, link_markdown};
+use super::compose::{Dialect, Quote, compose, escape_markdown, json_bytes, link_markdown};
 use super::message::Message;
-use crate::model::activity::Tone;
 use crate::model::line::one_line;
 use crate::signature::{Secret, dingtalk};
 use crate::time::Timestamp;
@@ -22,7 +21,7 @@ const DIALECT: Dialect = Dialect {
     url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
-    quote: "> ",
+    quote: Quote::each_line("> "),
     fence: None,
     // A single line feed does not end a line in DingTalk's markdown.
     line_end: "  \n",
@@ -35,13 +34,7 @@ pub(super) fn signed(secret: &Secret, now: Timestamp) -> [(&'static str, String)
 
 pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
     // DingTalk documents no colours for its markdown, so a coloured dot shows the tone.
-    let dot = match message.tone {
-        Tone::Plain => "🔵",
-        Tone::Good => "🟢",
-        Tone::Done => "🟣",
-        Tone::Bad => "🔴",
-        Tone::Quiet => "⚪",
-    };
+    let dot = super::dot(message.tone);
     let text = compose(&DIALECT, message, true, BODY_BYTES_MAX - AROUND_BYTES_MAX);
     // The footer holds only names and an id, so it needs no escaping.
     let footer = one_line(&message.footer, 300);
@@ -49,7 +42,7 @@ pub(super) fn body(message: &Message, delivery: Option<&str>) -> Value {
         "msgtype": "markdown",
         "markdown": {
             "title": one_line(&message.summary, 100),
-            "text": format!("{dot} {text}\n\n{footer}"),
+            "text": format!("{dot}{text}\n\n{footer}"),
         },
     });
     if let Some(delivery) = delivery {

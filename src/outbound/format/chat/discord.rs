@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, Fence, compose, escape_markdown, link_markdown, utf16_units};
+use super::compose::{Dialect, Fence, Quote, compose, escape_markdown, link_markdown, utf16_units};
 use super::message::Message;
 use crate::model::line::one_line;
 
@@ -17,7 +17,7 @@ const DIALECT: Dialect = Dialect {
     url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
-    quote: "> ",
+    quote: Quote::each_line("> "),
     fence: Some(Fence {
         before: "```\n",
         after: "\n```",

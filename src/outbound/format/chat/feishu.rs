@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Place, Start, compose, json_bytes, link_markdown};
+use super::compose::{Dialect, Place, Quote, Start, compose, json_bytes, link_markdown};
 use super::message::Message;
 use crate::model::activity::Tone;
 use crate::model::line::one_line;
@@ -24,7 +24,7 @@ const DIALECT: Dialect = Dialect {
     link: link_markdown,
     strong: ("**", "**"),
     // Cards have no quote markup in the version that old clients can show.
-    quote: "┃ ",
+    quote: Quote::each_line("┃ "),
     fence: None,
     line_end: "\n",
     cost: json_bytes,

@@ -1,5 +1,7 @@
 //! The content of a chat message about an event, before a chat's markup is added.
 
+use std::time::Duration;
+
 use crate::model::activity::{Activity, Commit, Details, Tone, json_of};
 use crate::model::alert::ALERT_TYPE;
 use crate::model::event::summary;
@@ -8,7 +10,10 @@ use crate::model::kind::SourceKind;
 use crate::model::lenient;
 use crate::model::sendable::SendableEvent;
 use crate::signature::form::is_form;
+use crate::time::show_span;
 
+use super::super::Outgoing;
+use super::compose::web_url;
 use super::json_pretty::lay_out;
 
 /// Largest body that is formatted as JSON for reading, in bytes, for events that are not from a git server.
@@ -46,6 +51,8 @@ pub(super) struct Message {
     pub(super) text: Option<String>,
     /// A text that a machine wrote, to be shown literally.
     pub(super) code: Option<String>,
+    /// The events of a digest, in their order.
+    pub(super) entries: Vec<Message>,
     /// The source and the event's id, to look the event up.
     pub(super) footer: String,
 }
@@ -70,6 +77,47 @@ impl Message {
             // Robots can be set to accept only messages with a given word; `hookbox` can be that word.
             footer: format!("hookbox{origin} · {webhook_id}"),
             ..told
+        }
+    }
+}
+
+impl Message {
+    /// The page that it is about: what it links to last is what it is about most.
+    pub(super) fn page(&self) -> Option<String> {
+        let links = [self.title.as_ref(), Some(&self.deed), self.place.as_ref()];
+        let mut urls = links
+            .into_iter()
+            .filter_map(|link| web_url(link?.url.as_deref()?));
+        urls.next()
+    }
+
+    /// Makes one message of many events, a line for each.
+    pub(super) fn digest(events: &[Outgoing]) -> Message {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else {
+            return Message::default();
+        };
+        let entries = events
+            .iter()
+            .map(|one| Message::of(&one.event, &one.webhook_id));
+        let entries: Vec<Message> = entries.collect();
+        let received = events.iter().map(|one| one.event.received);
+        let since = received.clone().min().unwrap_or(first.event.received);
+        let until = received.max().unwrap_or(last.event.received);
+        let seconds = Duration::from_secs(until.since(since).as_secs().max(1));
+        let headline = format!("{} events within {}", events.len(), show_span(seconds));
+        Message {
+            summary: headline.clone(),
+            deed: Link {
+                text: headline,
+                url: None,
+            },
+            tone: match entries.iter().any(|entry| entry.tone == Tone::Bad) {
+                true => Tone::Bad,
+                false => Tone::Plain,
+            },
+            footer: format!("hookbox · {} to {}", first.webhook_id, last.webhook_id),
+            entries,
+            ..Message::default()
         }
     }
 }

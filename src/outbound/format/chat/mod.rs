@@ -8,63 +8,122 @@ mod compose;
 mod dingtalk;
 mod discord;
 mod feishu;
+mod html;
 mod json_pretty;
+mod matrix;
+mod mattermost;
 mod message;
+mod ntfy;
+mod rocketchat;
 mod slack;
+mod teams;
+mod telegram;
 mod wecom;
 
 use serde_json::Value;
 
-use super::{Content, RenderContext};
+use super::{Content, Outgoing};
+use crate::error::Result;
 use crate::model::activity::Tone;
 use crate::model::chat::Chat;
-use crate::model::endpoint::Endpoint;
-use crate::model::sendable::SendableEvent;
+use crate::model::connection::Method;
+use crate::model::endpoint::{Endpoint, EndpointUrl};
+use crate::time::Timestamp;
 
 use message::Message;
 
-/// What is sent to a chat, and the query parameters that the URL gets for this attempt.
+/// What is sent to a chat, and where to: for many chats the URL is another for each attempt.
 pub(super) struct Post {
     pub(super) content: Content,
-    pub(super) query: Vec<(&'static str, String)>,
+    pub(super) method: Method,
+    pub(super) url: EndpointUrl,
 }
 
+/// Makes the message of an event, or one message of many.
 pub(super) fn post(
     chat: Chat,
     endpoint: &Endpoint,
-    event: &SendableEvent,
-    context: &RenderContext<'_>,
-) -> Post {
-    let message = Message::of(event, context.webhook_id);
-    let secret = endpoint.secrets_at(context.now).first().copied();
-    let mut query = Vec::new();
+    events: &[Outgoing],
+    now: Timestamp,
+) -> Result<Post> {
+    let message = match events {
+        [one] => Message::of(&one.event, &one.webhook_id),
+        events => Message::digest(events),
+    };
+    let secret = endpoint.secrets_at(now).first().copied();
+    let name = name_of(events);
+    let mut url = endpoint.set.url.clone();
+    let mut method = Method::Post;
     let body = match chat {
         Chat::Slack => slack::body(&message),
         Chat::Discord => {
             // Without `wait`, Discord answers before it has saved the message and reports no error.
-            query.push(("wait", "true".to_owned()));
+            url = url.with_query(&[("wait", "true".to_owned())])?;
             discord::body(&message)
         }
         Chat::Dingtalk => {
-            let signed = secret.map(|secret| dingtalk::signed(secret, context.now));
-            query.extend(signed.into_iter().flatten());
-            dingtalk::body(&message, context.delivery)
+            if let Some(secret) = secret {
+                url = url.with_query(&dingtalk::signed(secret, now))?;
+            }
+            dingtalk::body(&message, name.as_deref())
         }
         Chat::Wecom => wecom::body(&message),
-        Chat::Feishu => feishu::body(&message, secret, context.now),
+        Chat::Feishu => feishu::body(&message, secret, now),
+        Chat::Teams => teams::body(&message),
+        Chat::Matrix => {
+            method = Method::Put;
+            url = matrix::address(&url, name.as_deref())?;
+            matrix::body(&message)
+        }
+        Chat::Telegram => {
+            let body = telegram::body(&message, &url);
+            url = telegram::address(&url)?;
+            body
+        }
+        Chat::Mattermost => mattermost::body(&message),
+        Chat::Rocketchat => rocketchat::body(&message),
+        Chat::Ntfy => {
+            let body = ntfy::body(&message, &url, name.as_deref());
+            url = url.with_path("/")?;
+            body
+        }
     };
-    Post {
+    Ok(Post {
         content: Content {
             content_type: Some("application/json; charset=utf-8".to_owned()),
             headers: Vec::new(),
             body: to_bytes(&body),
         },
-        query,
-    }
+        method,
+        url,
+    })
+}
+
+/// The name under which a chat knows a message again: the same over all tries of the same deliveries, and
+/// another for others. `None` for a preview.
+fn name_of(events: &[Outgoing]) -> Option<String> {
+    let first = events.first()?.delivery_id.as_deref()?;
+    let last = events.last()?.delivery_id.as_deref()?;
+    Some(match events.len() {
+        1 => first.to_owned(),
+        // A digest that is tried again may hold more than before, or less.
+        count => format!("{first}-{last}-{count}"),
+    })
 }
 
 fn to_bytes(body: &Value) -> Vec<u8> {
     body.to_string().into_bytes()
+}
+
+/// Returns a dot in a tone's colour, for chats whose messages have none.
+fn dot(tone: Tone) -> &'static str {
+    match tone {
+        Tone::Plain => "🔵 ",
+        Tone::Good => "🟢 ",
+        Tone::Done => "🟣 ",
+        Tone::Bad => "🔴 ",
+        Tone::Quiet => "⚪ ",
+    }
 }
 
 /// Returns a tone's colour, `0xRRGGBB`.

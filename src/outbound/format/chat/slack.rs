@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, Fence, Place, compose, utf16_units};
+use super::compose::{Dialect, Fence, Place, Quote, compose, utf16_units};
 use super::message::Message;
 
 /// Longest text that Slack recommends, in characters; Slack cuts at 40,000.
@@ -18,7 +18,7 @@ const DIALECT: Dialect = Dialect {
     url: |url| url.replace('&', "&amp;"),
     link: |text, url| format!("<{}|{text}>", url.replace('&', "&amp;")),
     strong: ("*", "*"),
-    quote: "> ",
+    quote: Quote::each_line("> "),
     fence: Some(Fence {
         before: "```\n",
         after: "\n```",

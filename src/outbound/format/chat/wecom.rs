@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Place, Start, compose, link_markdown, utf8_bytes};
+use super::compose::{Dialect, Place, Quote, Start, compose, link_markdown, utf8_bytes};
 use super::message::Message;
 use crate::model::activity::Tone;
 
@@ -22,7 +22,7 @@ const DIALECT: Dialect = Dialect {
     url: str::to_owned,
     link: link_markdown,
     strong: ("**", "**"),
-    quote: "> ",
+    quote: Quote::each_line("> "),
     fence: None,
     line_end: "\n",
     cost: utf8_bytes,

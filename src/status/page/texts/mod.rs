@@ -89,6 +89,7 @@ impl States {
             "offline" => self.offline,
             "order" => self.order,
             "pace" => self.pace,
+            "digest" => self.digest,
             "replay" => self.replay,
             "recover" => self.recover,
             "backfill" => self.backfill,

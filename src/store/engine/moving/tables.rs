@@ -87,6 +87,7 @@ pub(crate) const TABLES: &[Table] = &[
             "expire_ms",
             "expire_offline",
             "probe_max_ms",
+            "digest_ms",
             "\"window\"",
             "ordered",
             "only_replays",
@@ -114,6 +115,20 @@ pub(crate) const TABLES: &[Table] = &[
             "status",
             "reason",
             "headers",
+        ],
+    ),
+    table(
+        "hookbox_relay_box",
+        "source_id, box",
+        &[
+            "source_id",
+            "box",
+            "name",
+            "first_ms",
+            "last_ms",
+            "requests",
+            "events",
+            "pending",
         ],
     ),
     table(

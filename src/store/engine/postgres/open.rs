@@ -23,7 +23,7 @@ const SCHEMA: &str = include_str!("../../../../schema.postgres.sql");
 /// The newest schema version that this program knows; the same number means the same tables as in SQLite.
 pub(crate) const SCHEMA_VERSION: i64 = crate::store::engine::sqlite::schema::SCHEMA_VERSION;
 
-/// The oldest schema that lacks nothing but tables of this one: they are made when it is opened.
+/// The oldest schema that is brought up to this one, when it is opened.
 const OLDEST: i64 = 9;
 
 /// How long a connection attempt to one host may take, if the URL sets no `connect_timeout`.

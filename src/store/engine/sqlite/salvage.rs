@@ -28,6 +28,7 @@ const TABLES: &[&str] = &[
     "hookbox_endpoint",
     "hookbox_old_secret",
     "hookbox_rejected_request",
+    "hookbox_relay_box",
     "hookbox_failing_endpoint",
     "hookbox_clock_set",
     "hookbox_pace",
@@ -433,6 +434,7 @@ const DROPPED_REFERENCES: &[&str] = &[
     "update hookbox_alert set endpoint_id = null
      where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_rejected_request where source_id not in (select id from hookbox_source)",
+    "delete from hookbox_relay_box where source_id not in (select id from hookbox_source)",
     "delete from hookbox_failing_endpoint where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_pace where endpoint_id not in (select id from hookbox_endpoint)",
     "delete from hookbox_hour where endpoint_id not in (select id from hookbox_endpoint)",

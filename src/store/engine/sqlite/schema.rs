@@ -17,7 +17,7 @@ use crate::store::engine::sqlite::lock::is_served;
 const SCHEMA: &str = include_str!("../../../../schema.sql");
 
 /// The newest schema version this program knows; `schema.sql` writes it.
-pub(crate) const SCHEMA_VERSION: i64 = 10;
+pub(crate) const SCHEMA_VERSION: i64 = 11;
 
 /// The oldest schema that files are migrated from.
 const OLDEST: i64 = 7;
@@ -46,6 +46,11 @@ const STEPS: &[Step] = &[
         version: 10,
         sql: include_str!("../../../../migrations/10.sql"),
         replaces_tables: false,
+    },
+    Step {
+        version: 11,
+        sql: include_str!("../../../../migrations/11.sql"),
+        replaces_tables: true,
     },
 ];
 
