@@ -237,18 +237,16 @@ create table if not exists hookbox_lane (
     check ((node_id is null) = (until_ms is null))
 ) with (fillfactor = 50);
 
--- Boxes that relay their events to a source of this one: what each said and when.
+-- Boxes that relay their events to a source of this one, and when each was heard.
 create table if not exists hookbox_relay_box (
     source_id   bigint  not null references hookbox_source (id),
     box         text    not null check (length(box) = 10),
-    -- The name of its machine, as it gives it.
+    -- What it calls itself; empty where it does not.
     name        text    not null check (length(name) <= 64),
     first_ms    bigint  not null,
     last_ms     bigint  not null,
     requests    bigint  not null,
     events      bigint  not null,
-    -- How many events waited there for this box when it was heard last.
-    pending     bigint  not null,
     primary key (source_id, box)
 );
 

@@ -153,18 +153,16 @@ create table if not exists hookbox_endpoint (
 create unique index if not exists hookbox_endpoint_name
     on hookbox_endpoint (name);
 
--- Boxes that relay their events to a source of this one: what each said and when.
+-- Boxes that relay their events to a source of this one, and when each was heard.
 create table if not exists hookbox_relay_box (
     source_id   integer not null references hookbox_source (id),
     box         text    not null check (length(box) = 10),
-    -- The name of its machine, as it gives it.
+    -- What it calls itself; empty where it does not.
     name        text    not null check (length(name) <= 64),
     first_ms    integer not null,
     last_ms     integer not null,
     requests    integer not null,
     events      integer not null,
-    -- How many events waited there for this box when it was heard last.
-    pending     integer not null,
     primary key (source_id, box)
 ) strict, without rowid;
 

@@ -135,6 +135,7 @@ fn chats(criterion: &mut Criterion) {
         let event = || SendableEvent {
             id: EventId(1),
             event_type: "issue_comment".to_owned(),
+            original_type: None,
             key: None,
             source: Some(("gogs".to_owned(), SourceKind::Gogs)),
             received: NOW,

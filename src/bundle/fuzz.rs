@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::line::{AckLine, EventLine};
+use super::line::AckLine;
 use super::read::Bundle;
 use crate::fuzz::{fuzz, kind_of};
+use crate::model::carried::CarriedEvent;
+use crate::model::id::{BoxId, SourceId};
 
 const SEEDS: [&str; 2] = [
     r#"{"hookbox_bundle":1,"what":"events","box":"2132006e77","made_at":"2026-11-30T12:00:00.000Z"}
@@ -55,7 +57,10 @@ fn bundles() {
                 copy,
                 own: "0123456789".to_owned(),
             };
-            let events = bundle.check(&[], |mut line: EventLine| line.take_body().map(drop));
+            let events = bundle.check(&[], |line: CarriedEvent| {
+                let here = BoxId::new("00ff00ff00");
+                line.into_event(&here, SourceId(1), "boxes").map(drop)
+            });
             let acks = bundle.check(&[], |_: AckLine| Ok(()));
             [events, acks].map(|read| {
                 read.map(drop).map_err(|error| {

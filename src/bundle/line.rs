@@ -1,12 +1,9 @@
 //! The lines of a bundle.
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::model::header::Header;
+use crate::model::carried::CarriedEvent;
 
 /// The longest line, in bytes: bodies are far shorter.
 pub(super) const LINE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -48,42 +45,6 @@ pub(super) struct Head {
     pub(super) made_at: String,
 }
 
-/// An event.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct EventLine {
-    /// Its id at the box that it comes from.
-    pub(super) id: String,
-    #[serde(rename = "type")]
-    pub(super) event_type: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) original_type: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) source: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) key: Option<String>,
-    pub(super) received_at: String,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) content_type: Option<String>,
-    pub(super) headers: Vec<Header>,
-    /// The body, where it is text.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) body: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub(super) body_base64: Option<String>,
-    /// What became of it there: for people.
-    #[serde(skip_deserializing)]
-    pub(super) deliveries: Vec<DeliveryLine>,
-}
-
-/// A delivery of an event.
-#[derive(Debug, Serialize)]
-pub(super) struct DeliveryLine {
-    pub(super) endpoint: String,
-    pub(super) state: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) settled_at: Option<String>,
-}
-
 /// An event that arrived.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct AckLine {
@@ -96,7 +57,7 @@ pub(super) trait Line: DeserializeOwned {
     const WHAT: What;
 }
 
-impl Line for EventLine {
+impl Line for CarriedEvent {
     const WHAT: What = What::Events;
 }
 
@@ -113,37 +74,4 @@ pub(super) struct End {
     pub(super) sha256: String,
     /// How it is signed; `None` where there was no secret.
     pub(super) signature: Option<String>,
-}
-
-impl EventLine {
-    pub(super) fn put_body(&mut self, body: Vec<u8>) {
-        match String::from_utf8(body) {
-            // A text full of what JSON escapes would be six times as long.
-            Ok(text) if escaped_bytes(&text) <= text.len() / 3 => self.body = Some(text),
-            Ok(text) => self.body_base64 = Some(BASE64_STANDARD.encode(text)),
-            Err(other) => self.body_base64 = Some(BASE64_STANDARD.encode(other.as_bytes())),
-        }
-    }
-
-    pub(super) fn take_body(&mut self) -> Result<Vec<u8>> {
-        match (self.body.take(), self.body_base64.take()) {
-            (Some(text), None) => Ok(text.into_bytes()),
-            (None, Some(text)) => BASE64_STANDARD
-                .decode(text)
-                .map_err(|_| Error::misuse("the body is not base64")),
-            _ => Err(Error::misuse("it has no body, or two")),
-        }
-    }
-}
-
-/// How many bytes a text gets by being escaped as JSON, at most.
-fn escaped_bytes(text: &str) -> usize {
-    let bytes = text.bytes();
-    bytes
-        .map(|byte| match byte {
-            b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
-            ..0x20 => 5,
-            _ => 0,
-        })
-        .sum()
 }

@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zstd::stream::read::Decoder;
 
-use super::line::{AckLine, End, EventLine, Head, LINE_BYTES_MAX, Line, VERSION};
+use super::line::{AckLine, End, Head, LINE_BYTES_MAX, Line, VERSION};
 use crate::error::{Error, Result};
+use crate::model::carried::CarriedEvent;
 use crate::model::event::{Accepted, NewEvent};
-use crate::model::header::{Header, first_value};
-use crate::model::hops;
 use crate::model::id::EventId;
 use crate::model::source::Source;
 use crate::signature::{Secret, bundle};
@@ -26,12 +25,6 @@ const WINDOW_LOG_MAX: u32 = 23;
 /// How many events are looked up, and handed to the store, at a time, and of how many bytes about.
 const BATCH: usize = 128;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
-
-/// Most bytes of an event's headers: as of a request.
-const HEADERS_BYTES_MAX: usize = 64 * 1024;
-
-/// Longest type in the producer's own spelling, and longest key, in bytes.
-const TEXT_BYTES_MAX: usize = 1024;
 
 const CUT_OFF: &str = "it is cut off; copy it again, or export it again";
 
@@ -119,7 +112,7 @@ pub fn take_in(
         )));
     }
     let mut bundle = Bundle::open(path, store)?;
-    let head = bundle.check(&secrets, |line: EventLine| {
+    let head = bundle.check(&secrets, |line: CarriedEvent| {
         event_of(store, source, line).map(drop)
     })?;
     let mut done = TakenIn {
@@ -129,7 +122,7 @@ pub fn take_in(
     let (answer, answers) = channel();
     let mut batch = Vec::with_capacity(BATCH);
     let (mut bytes, mut waiting) = (0, 0);
-    bundle.each(|line: EventLine| {
+    bundle.each(|line: CarriedEvent| {
         done.seen += 1;
         match event_of(store, source, line)? {
             None => done.went_round += 1,
@@ -194,66 +187,9 @@ fn wait_for(answers: &Receiver<Answer>, waiting: &mut usize) -> Result<()> {
     Ok(())
 }
 
-/// 10000-01-01T00:00:00Z: later times are no dates of HTTP.
-const YEAR_10000_MS: i64 = 253_402_300_800_000;
-
-/// Checks that headers can be sent as they are.
-fn check_headers(headers: &[Header]) -> Result<()> {
-    let mut bytes = 0;
-    for (name, value) in headers {
-        bytes += name.len() + value.len();
-        if http::HeaderName::try_from(name).is_err() || http::HeaderValue::try_from(value).is_err()
-        {
-            return Err(Error::misuse("a header is none (RFC 9110, section 5)"));
-        }
-    }
-    match bytes {
-        ..=HEADERS_BYTES_MAX => Ok(()),
-        _ => Err(Error::misuse(format!(
-            "its headers are {bytes} bytes, limit is {HEADERS_BYTES_MAX}"
-        ))),
-    }
-}
-
 /// The event of a line; `None` when it went round.
-fn event_of(store: &Store, source: &Source, mut line: EventLine) -> Result<Option<NewEvent>> {
-    let body = line.take_body()?;
-    let received = Timestamp::parse_rfc3339(&line.received_at)
-        .filter(|received| (0..YEAR_10000_MS).contains(&received.0))
-        .ok_or_else(|| Error::misuse("received_at is no time of RFC 3339"))?;
-    check_headers(&line.headers)?;
-    for (what, text) in [("original_type", &line.original_type), ("key", &line.key)] {
-        let is_fine =
-            |text: &String| text.len() <= TEXT_BYTES_MAX && !text.contains(char::is_control);
-        if text.as_ref().is_some_and(|text| !is_fine(text)) {
-            return Err(Error::misuse(format!(
-                "{what} is longer than {TEXT_BYTES_MAX} bytes, or has control characters"
-            )));
-        }
-    }
-    let mut headers = line.headers;
-    if hops::why_not(&headers, store.box_id(), &source.name).is_some() {
-        return Ok(None);
-    }
-    // When it happened (RFC 9110, section 6.6.1), and by which key it was known there.
-    if first_value(&headers, "Date").is_none() {
-        headers.push(("Date".to_owned(), received.to_http_date()));
-    }
-    if let Some(key) = line.key
-        && !headers.iter().any(|(_, value)| *value == key)
-    {
-        headers.push(("Hookbox-Key".to_owned(), key));
-    }
-    let event = NewEvent {
-        source: Some(source.id),
-        original_type: line.original_type,
-        key: Some(line.id),
-        content_type: line.content_type,
-        headers,
-        ..NewEvent::new(line.event_type, body)
-    };
-    event.check()?;
-    Ok(Some(event))
+fn event_of(store: &Store, source: &Source, line: CarriedEvent) -> Result<Option<NewEvent>> {
+    line.into_event(store.box_id(), source.id, &source.name)
 }
 
 /// Settles the pending deliveries to an endpoint whose events arrived, as a bundle says.

@@ -7,10 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zstd::stream::write::Encoder;
 
-use super::line::{AckLine, DeliveryLine, End, EventLine, Head, LINE_BYTES_MAX, VERSION, What};
+use super::line::{AckLine, End, Head, LINE_BYTES_MAX, VERSION, What};
 use crate::error::{Error, Result};
+use crate::model::carried::{CarriedDelivery, CarriedEvent};
 use crate::model::delivery::State;
-use crate::model::header::is_passed_on;
 use crate::model::id::EventId;
 use crate::model::settings::Selection;
 use crate::signature::{Secret, bundle};
@@ -128,36 +128,21 @@ fn ids(store: &Store, chosen: &Chosen) -> Result<BTreeSet<EventId>> {
     }
 }
 
-fn event_line(store: &Store, id: EventId) -> Result<EventLine> {
-    let record = store.event(id)?;
+fn event_line(store: &Store, id: EventId) -> Result<CarriedEvent> {
     let event = store.sendable_event(id)?;
     let of_event = Selection {
         event: Some(id),
         ..Selection::default()
     };
     let deliveries = store.deliveries(&of_event, PAGE_MAX)?.into_iter().rev();
-    let headers = event.headers.into_iter();
-    let passing = headers.filter(|(name, _)| is_passed_on(name));
-    let mut line = EventLine {
-        id: store.box_id().event(id),
-        event_type: event.event_type,
-        original_type: record.original_type,
-        source: record.source,
-        key: event.key,
-        received_at: event.received.to_string(),
-        content_type: event.content_type,
-        headers: passing.chain([event.hops]).collect(),
-        body: None,
-        body_base64: None,
-        deliveries: deliveries
-            .map(|delivery| DeliveryLine {
-                endpoint: delivery.endpoint,
-                state: delivery.state.to_string(),
-                settled_at: delivery.settled.map(|at| at.to_string()),
-            })
-            .collect(),
-    };
-    line.put_body(event.body);
+    let mut line = CarriedEvent::of(event, store.box_id().event(id));
+    line.deliveries = deliveries
+        .map(|delivery| CarriedDelivery {
+            endpoint: delivery.endpoint,
+            state: delivery.state.to_string(),
+            settled_at: delivery.settled.map(|at| at.to_string()),
+        })
+        .collect();
     Ok(line)
 }
 

@@ -8,7 +8,7 @@ use super::{Context, EXIT_CODES, Limit, nothing_named};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::{Change, source_change};
-use crate::model::source::{NewSource, Preset, SenderKind, Source, SourceReport};
+use crate::model::source::{NewSource, Preset, RelayBox, SenderKind, Source, SourceReport};
 use crate::signature::Secret;
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +39,14 @@ pub(super) enum SourceCommand {
     /// List the latest requests that one refused, 100 at most, and why
     #[command(after_help = EXIT_CODES)]
     Refusals {
+        /// Its name
+        name: String,
+        #[command(flatten)]
+        limit: Limit,
+    },
+    /// List the boxes that relay their events to one, and when each was heard
+    #[command(after_help = EXIT_CODES)]
+    Boxes {
         /// Its name
         name: String,
         #[command(flatten)]
@@ -157,6 +165,22 @@ pub(super) fn run(context: &Context, command: SourceCommand) -> Result<()> {
                 context.out.note("--json shows their headers as well");
             }
             Ok(())
+        }
+        SourceCommand::Boxes { name, limit } => {
+            let boxes = context.store()?.relay_boxes(&name)?;
+            let objects = boxes.iter().take(limit.limit).map(RelayBox::json);
+            let objects: Vec<Value> = objects.collect();
+            context.out.list(
+                &[
+                    "box",
+                    "name",
+                    "last_heard_at",
+                    "requests",
+                    "events",
+                    "first_heard_at",
+                ],
+                &objects,
+            )
         }
         SourceCommand::Remove { name } => {
             let store = context.store()?;

@@ -24,6 +24,7 @@ mod provider;
 mod receive;
 mod redelivery;
 mod rejection;
+mod relay;
 mod reply;
 
 pub use import::{Import, Imported, import, source_of, usual_since};

@@ -28,6 +28,7 @@ use super::rejection::{
     ErrorReply, RejectedLog, cannot_store, no_source, not_stored, refuse, too_large, unavailable,
     unverified,
 };
+use super::relay;
 use super::reply::{Reply, reply};
 use crate::error::Error;
 use crate::model::event::Accepted;
@@ -59,6 +60,7 @@ pub(super) struct Intake {
 /// What an accepted request was.
 enum Taken {
     Event(Accepted),
+    Relay(Reply),
     Handshake(Answered),
 }
 
@@ -122,6 +124,7 @@ impl Intake {
                     let mut headers = head.take(&parts.headers);
                     match self.take_in(&way, &parts, &mut headers, body, slot).await {
                         Ok(Taken::Event(accepted)) => self.accepted(&accepted),
+                        Ok(Taken::Relay(reply)) => reply,
                         Ok(Taken::Handshake(answered)) => answer(answered),
                         Err(error_reply) => {
                             let directory = self.store.directory();
@@ -195,18 +198,21 @@ impl Intake {
         let body = self.bodies.read(&mut body, declared, slot).await?;
         let _working = slot.works();
         // Large bodies are limited to two at a time: processing one takes many times its size in memory.
+        let is_relay = relay::is_relay(headers);
         let _turn = match body.len() {
+            _ if is_relay => Some(self.large.acquire().await),
             LARGE_BYTES.. => Some(self.large.acquire().await),
             _ => None,
         };
         let now = self.clock.now();
-        let admitted = if self.is_light(&source, body.len()) {
-            catch_panic(|| admit(&self.store, &source, now, headers, body))
+        let bytes_max = self.body_bytes_max;
+        let admitted = if !is_relay && self.is_light(&source, body.len()) {
+            catch_panic(|| admit(&self.store, &source, now, headers, body, bytes_max))
         } else {
             let (store, of) = (self.store.clone(), source.clone());
             let mut taken = std::mem::take(headers);
             let worked = spawn_blocking(move || {
-                let admitted = catch_panic(|| admit(&store, &of, now, &mut taken, body));
+                let admitted = catch_panic(|| admit(&store, &of, now, &mut taken, body, bytes_max));
                 (admitted, taken)
             });
             let (admitted, taken) = worked
@@ -221,6 +227,10 @@ impl Intake {
         });
         let stored = match admitted? {
             Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
+            Admitted::Relay(items) => {
+                let replied = relay::answer(items, &source, self.store.box_id()).await;
+                return replied.map(Taken::Relay);
+            }
             Admitted::Event(stored) => stored,
         };
         let result = stored.await.unwrap_or(Err(Error::Stopped));
@@ -285,6 +295,7 @@ impl Intake {
 enum Admitted {
     /// Receives the result when the event is on disk.
     Event(oneshot::Receiver<crate::error::Result<Accepted>>),
+    Relay(Vec<relay::Item>),
     Handshake(Answered),
 }
 
@@ -297,12 +308,17 @@ fn admit(
     now: Timestamp,
     headers: &mut Vec<Header>,
     body: Vec<u8>,
+    body_bytes_max: usize,
 ) -> Result<Admitted, ErrorReply> {
     let received = Received {
         headers,
         body: &body,
     };
     verify(source, &received, now).map_err(unverified)?;
+    if relay::is_relay(headers) {
+        let items = relay::admit(store, source, now, headers, &body, body_bytes_max)?;
+        return Ok(Admitted::Relay(items));
+    }
     let handshake = source.generic.handshake;
     if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {
         return Ok(Admitted::Handshake(answered));

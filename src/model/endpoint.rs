@@ -14,6 +14,7 @@ use crate::model::filter::{Filters, Globs};
 use crate::model::id::EndpointId;
 use crate::model::outage::Outage;
 use crate::model::rate::Rates;
+use crate::model::relay;
 use crate::model::retry::Retry;
 use crate::model::template::Template;
 use crate::model::window::Windows;
@@ -56,6 +57,8 @@ const EXPIRE: std::ops::RangeInclusive<Duration> =
 pub enum Format {
     /// The producer's own bytes, content type and event headers.
     Raw,
+    /// Many events in one request, to another hookbox.
+    Relay,
     /// A chat message.
     Chat(Chat),
     /// The output of a template.
@@ -67,6 +70,7 @@ impl Format {
     pub fn name(&self) -> &'static str {
         match self {
             Format::Raw => "raw",
+            Format::Relay => "relay",
             Format::Chat(chat) => chat.name(),
             Format::Template(_) => "template",
         }
@@ -76,6 +80,7 @@ impl Format {
     pub fn of_name(name: &str, template: Option<Template>) -> Option<Format> {
         match (name, template) {
             ("raw", None) => Some(Format::Raw),
+            ("relay", None) => Some(Format::Relay),
             ("template", Some(template)) => Some(Format::Template(template)),
             (name, None) => name.parse().ok().map(Format::Chat),
             _ => None,
@@ -86,14 +91,14 @@ impl Format {
     pub fn chat(&self) -> Option<Chat> {
         match self {
             Format::Chat(chat) => Some(*chat),
-            Format::Raw | Format::Template(_) => None,
+            Format::Raw | Format::Relay | Format::Template(_) => None,
         }
     }
 
     /// The template of a template format.
     pub fn template(&self) -> Option<&Template> {
         match self {
-            Format::Raw | Format::Chat(_) => None,
+            Format::Raw | Format::Relay | Format::Chat(_) => None,
             Format::Template(template) => Some(template),
         }
     }
@@ -103,7 +108,7 @@ impl fmt::Display for Format {
     /// In the form of the command line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Format::Raw | Format::Chat(_) => f.write_str(self.name()),
+            Format::Raw | Format::Relay | Format::Chat(_) => f.write_str(self.name()),
             Format::Template(template) => write!(f, "template:{}", template.file()),
         }
     }
@@ -291,9 +296,11 @@ impl NewEndpoint {
         if self.is_ordered {
             return 1;
         }
-        self.concurrency.unwrap_or_else(|| match self.chat() {
-            Some(_) => chat::CONCURRENCY,
-            None => CONCURRENCY_DEFAULT,
+        self.concurrency.unwrap_or_else(|| match &self.format {
+            // While one request is on its way, more events come for the next one.
+            Format::Relay => 1,
+            _ if self.chat().is_some() => chat::CONCURRENCY,
+            _ => CONCURRENCY_DEFAULT,
         })
     }
 
@@ -306,6 +313,7 @@ impl NewEndpoint {
     /// Most deliveries that go in one request.
     pub fn batch_max(&self) -> usize {
         match (&self.format, self.digest) {
+            (Format::Relay, _) => relay::EVENTS_MAX,
             (Format::Chat(_), Digest::Behind | Digest::Every(_)) => digest::EVENTS_MAX,
             _ => 1,
         }
@@ -363,6 +371,21 @@ impl NewEndpoint {
         }
     }
 
+    /// Checks what a relay cannot have.
+    fn check_relay(&self) -> Result<()> {
+        if !matches!(self.scheme, Scheme::None | Scheme::Standard) {
+            return Err(Error::misuse(
+                "a relay is signed as Standard Webhooks: give --sign standard with the secret of the hub's source, or --sign none",
+            ));
+        }
+        if self.connection.method != Method::Post || self.connection.expect.is_some() {
+            return Err(Error::misuse(
+                "a relay goes by POST, and its answer is read by itself: give --method POST, and --expect \"\"",
+            ));
+        }
+        Ok(())
+    }
+
     /// Checks that the settings fit together and are within their limits.
     ///
     /// # Errors
@@ -379,8 +402,11 @@ impl NewEndpoint {
                     )));
                 }
             }
-            Format::Raw | Format::Template(_) => {
+            Format::Raw | Format::Relay | Format::Template(_) => {
                 self.scheme.check_secret(self.secret.as_ref())?;
+                if self.format == Format::Relay {
+                    self.check_relay()?;
+                }
                 if self.digest != Digest::default() {
                     return Err(Error::misuse(
                         "--digest is for chats: give it with --format slack or another chat, or --digest behind",

@@ -4,9 +4,10 @@ use super::calendar::Calendar;
 use super::event::NewEvent;
 use super::expect::Expect;
 use super::expression::Expression;
-use super::id::BoxId;
+use super::id::{BoxId, SourceId};
 use super::rate::Rates;
 use super::redact::{Redaction, hide_fields};
+use super::relay;
 use super::retry::Retry;
 use super::scope::Scope;
 use super::settings::{endpoint_change, source_change};
@@ -437,4 +438,44 @@ fn events() {
             event.check().map_err(|error| kind_of(&error.to_string()))
         },
     );
+}
+
+#[test]
+fn relays() {
+    let seeds: [&[u8]; 2] = [
+        br#"{"hookbox_relay":1,"box":"2132006e77","ordered":false}
+{"id":"evt_2132006e77_1_ejtf5","type":"push","original_type":"Push","source":"gogs","key":"8a1f","received_at":"2026-11-30T11:58:02.114Z","content_type":"application/json","headers":[["X-Gogs-Event","push"]],"body":"{}"}
+"#,
+        br#"{"hookbox_relay":1,"box":"2132006e77","ordered":true}
+{"id":"evt_2132006e77_2_ejtf5","type":"b","received_at":"2026-11-30T11:58:02.114Z","headers":[["Hookbox-Path","00ff00ff00/boxes"]],"body_base64":"AP8="}
+"#,
+    ];
+    let words = [
+        "\"hookbox_relay\":1",
+        "\"headers\":[[\"A\",\"b\"]]",
+        "\"body\":null",
+        "\"body_base64\":\"AA\"",
+        "null",
+        "}\n{",
+        "\n",
+    ];
+    fuzz("relays", &seeds, &words, |input| {
+        let here = BoxId::new("00ff00ff00");
+        let packed = zstd::encode_all(input, 1).expect("memory takes all");
+        let outcomes = [input, packed.as_slice()].map(|bytes| {
+            let read = relay::unpack(bytes, 64 * 1024);
+            read.map(|relayed| {
+                let events = relayed.events.into_iter();
+                let made = events.map(|event| event.into_event(&here, SourceId(1), "boxes"));
+                let made = made.map(|made| match made {
+                    Ok(Some(event)) => event.event_type.len().min(9).to_string(),
+                    Ok(None) => "round".to_owned(),
+                    Err(error) => kind_of(&error.to_string()),
+                });
+                made.collect::<Vec<String>>().join(",")
+            })
+            .unwrap_or_else(|error| kind_of(&error.to_string()))
+        });
+        outcomes.join(" ")
+    });
 }

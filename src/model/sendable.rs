@@ -19,6 +19,8 @@ pub struct SendableEvent {
     pub id: EventId,
     /// Its type.
     pub event_type: String,
+    /// The type in the producer's own spelling, if it differs.
+    pub original_type: Option<String>,
     /// Its idempotency key.
     pub key: Option<String>,
     /// The name of its source, and the kind.

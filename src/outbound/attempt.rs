@@ -49,6 +49,13 @@ impl Item {
     pub(super) fn body_bytes(&self) -> usize {
         self.outgoing.event.body.len()
     }
+
+    /// Size of what it adds to a request.
+    pub(super) fn bytes(&self) -> usize {
+        let headers = self.outgoing.event.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.len() + value.len()).sum();
+        self.body_bytes() + headers
+    }
 }
 
 /// A delivery of an attempt that has ended.

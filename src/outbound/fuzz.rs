@@ -3,7 +3,7 @@
 use std::mem::discriminant;
 
 use super::format::{Outgoing, render};
-use super::policy::{AttemptContext, judge};
+use super::policy::{AnswerTo, AttemptContext, judge};
 use super::transport::SendResult;
 use crate::fuzz::{fuzz, kind_of, parts};
 use crate::model::activity::Facts;
@@ -65,7 +65,7 @@ fn replies() {
                     tries: (input.len() % 9) as u32,
                     now: NOW,
                     chance: 0.5,
-                    deadline: None, is_shared: false,
+                    deadline: None, to: AnswerTo::Alone,
                 };
                 let decision = judge(endpoint, &answer, context);
                 (discriminant(&decision.change), decision.pause.is_some(), decision.hold.is_some())
@@ -102,6 +102,7 @@ fn messages() {
                     hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
                     id: EventId(7),
                     event_type: event_type.clone(),
+                    original_type: None,
                     key: None,
                     source: Some(("s".to_owned(), kind)),
                     received: NOW,

@@ -2,12 +2,16 @@
 
 use super::format::{Outgoing, render};
 use crate::error::Result;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::{HIDDEN, Header, holds_secret};
 use crate::model::redact::{Redaction, hide_fields};
+use crate::model::relay;
 use crate::model::sendable::{SendableEvent, ShownRequest};
 use crate::signature::Signable;
 use crate::time::Timestamp;
+
+/// Most bytes that are unpacked to be shown.
+const SHOWN_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The request that would carry an event to an endpoint now. Secrets and signatures are hidden, unless it is
 /// `for_real`.
@@ -53,13 +57,19 @@ pub fn preview(
         // What its producer wrote into the body to authenticate.
         Redaction::of(foreign).hide(&mut body, false);
     }
+    let mut headers: Vec<Header> = request.headers.iter().map(shown).collect();
+    if set.format == Format::Relay && !for_real {
+        // The lines that are packed in it.
+        body = relay::lines(&body, SHOWN_BYTES_MAX)?;
+        headers.retain(|(name, _)| name != "Content-Encoding");
+    }
     Ok(ShownRequest {
         method: request.method.name(),
         url: match for_real {
             true => request.url.as_text().to_owned(),
             false => request.url.redacted(set.chat()),
         },
-        headers: request.headers.iter().map(shown).collect(),
+        headers,
         body,
     })
 }

@@ -133,7 +133,14 @@ pub(super) fn get(
         ["sources"] => page::sources(context, &store.source_reports()?),
         ["sources", name] => {
             let (report, refusals) = (store.source_report(name)?, store.refusals(name)?);
-            page::source(context, &report, &refusals, app.neighbours.events_at)
+            let boxes = store.relay_boxes(name)?;
+            page::source(
+                context,
+                &report,
+                &boxes,
+                &refusals,
+                app.neighbours.events_at,
+            )
         }
         ["replays"] => page::replays(context, &store.replays(None, ROWS)?),
         ["replays", "new"] => {

@@ -51,6 +51,7 @@ mod producers;
 mod readme;
 mod redelivery;
 mod rejections;
+mod relay;
 mod replay;
 mod replay_commands;
 mod replies;

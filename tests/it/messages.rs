@@ -113,6 +113,7 @@ pub fn event(
         hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
         id: EventId(7),
         event_type: event_type.to_owned(),
+        original_type: None,
         key: None,
         source: Some((kind.name().to_owned(), kind)),
         received: NOON,

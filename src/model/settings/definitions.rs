@@ -46,8 +46,9 @@ pub enum Kind {
 }
 
 /// The shapes in which events are sent.
-pub const FORMATS: [&str; 13] = [
+pub const FORMATS: [&str; 14] = [
     "raw",
+    "relay",
     "slack",
     "discord",
     "dingtalk",
@@ -137,7 +138,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 38] = [
     row(Text, MAIN, "url", "URL", "",
         "Where events are sent, also those that wait: https://ci.example.org/hook"),
     row(Format, MAIN, "format", "FORMAT", "raw",
-        "The shape in which events are sent: raw (the sender's own bytes), a message in slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat or ntfy, or template:FILE (what a Jinja template makes of them; its text is kept)"),
+        "The shape in which events are sent: raw (the sender's own bytes), relay (many in one request, to another hookbox), a message in slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat or ntfy, or template:FILE (what a Jinja template makes of them; its text is kept)"),
     row(File, MAIN, "template", "TEXT", "",
         "The text of the template, of format template"),
     row(Text, MAIN, "content_type", "TYPE", "application/json",
@@ -156,7 +157,7 @@ pub const ENDPOINT_SETTINGS: [Setting; 38] = [
         "Only events for which this Jinja expression is true, such as \"type == 'push' and body.forced\"; it may use type, source, branch, headers and body"),
     row(Flag, FILTERS, "only_replays", "BOOL", "",
         "It gets replays that name it, and no events by themselves"),
-    row(Number, DELIVERY, "concurrency", "N", "8; to a chat 1",
+    row(Number, DELIVERY, "concurrency", "N", "8; to a chat or a relay 1",
         "Requests at the same time, 64 at most"),
     row(Text, DELIVERY, "rate", "COUNT/SPAN,...", "any; to a chat as many as it allows",
         "Requests in any span of time, such as 20/m, or 5/s,100/m; what waits for that spends no tries"),

@@ -267,6 +267,37 @@ impl NewSource {
     }
 }
 
+/// A box that relays its events to a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayBox {
+    /// Its id.
+    pub box_id: String,
+    /// What it calls itself; empty where it does not.
+    pub name: String,
+    /// When it was heard at first.
+    pub first_heard: Timestamp,
+    /// When it was heard last.
+    pub last_heard: Timestamp,
+    /// How many requests came from it.
+    pub requests: i64,
+    /// How many events, repeats included.
+    pub events: i64,
+}
+
+impl RelayBox {
+    /// The JSON object of the API.
+    pub fn json(&self) -> Value {
+        json!({
+            "box": self.box_id,
+            "name": self.name,
+            "first_heard_at": self.first_heard.to_string(),
+            "last_heard_at": self.last_heard.to_string(),
+            "requests": self.requests,
+            "events": self.events,
+        })
+    }
+}
+
 /// A source with its counts.
 #[derive(Debug, Clone)]
 pub struct SourceReport {

@@ -27,6 +27,28 @@ pub(super) fn wrap(
     let mut headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
     add_style(&mut headers, endpoint.set.scheme, event, webhook_id);
     headers.push(event.hops.clone());
+    sign(endpoint, headers, content.body, webhook_id, now)
+}
+
+/// Makes a signed request that has this name.
+pub(super) fn seal(
+    endpoint: &Endpoint,
+    content: Content,
+    name: &str,
+    now: Timestamp,
+) -> Result<OutboundRequest> {
+    let headers = own_headers(endpoint, content.content_type.as_ref(), content.headers);
+    sign(endpoint, headers, content.body, name, now)
+}
+
+/// Adds name, time and signature.
+fn sign(
+    endpoint: &Endpoint,
+    mut headers: Vec<Header>,
+    body: Vec<u8>,
+    webhook_id: &str,
+    now: Timestamp,
+) -> Result<OutboundRequest> {
     headers.push(("webhook-id".to_owned(), webhook_id.to_owned()));
     headers.push((
         "webhook-timestamp".to_owned(),
@@ -38,7 +60,7 @@ pub(super) fn wrap(
         id: webhook_id,
         timestamp: now,
         content_type: content_type.as_deref(),
-        body: &content.body,
+        body: &body,
     };
     let secrets = endpoint.secrets_at(now);
     let signed = endpoint
@@ -60,7 +82,7 @@ pub(super) fn wrap(
         method: endpoint.set.connection.method,
         url: endpoint.set.url.clone(),
         headers,
-        body: content.body,
+        body,
     })
 }
 

@@ -6,6 +6,7 @@
 mod chat;
 mod envelope;
 mod raw;
+mod relay;
 mod template;
 
 use crate::error::{Error, Result};
@@ -35,7 +36,8 @@ pub struct Outgoing {
     pub delivery_id: Option<String>,
 }
 
-/// Renders the request that carries events to an endpoint at this moment. Only a chat takes more than one.
+/// Renders the request that carries events to an endpoint at this moment. Only chats and relays take more than
+/// one.
 ///
 /// It never blocks and changes nothing, so it also serves for previews.
 ///
@@ -46,9 +48,17 @@ pub fn render(
     mut events: Vec<Outgoing>,
     now: Timestamp,
 ) -> Result<OutboundRequest> {
-    if let Format::Chat(chat) = &endpoint.set.format {
-        let post = chat::post(*chat, endpoint, &events, now)?;
-        return Ok(envelope::address(endpoint, &events, post));
+    match &endpoint.set.format {
+        Format::Chat(chat) => {
+            let post = chat::post(*chat, endpoint, &events, now)?;
+            return Ok(envelope::address(endpoint, &events, post));
+        }
+        Format::Relay => {
+            let name = name_of(&events).unwrap_or_else(|| "preview".to_owned());
+            let content = relay::content(endpoint, events)?;
+            return envelope::seal(endpoint, content, &name, now);
+        }
+        Format::Raw | Format::Template(_) => {}
     }
     let (Some(mut one), true) = (events.pop(), events.is_empty()) else {
         return Err(Error::misuse("a request of this format carries one event"));
@@ -58,6 +68,18 @@ pub fn render(
         _ => raw::content(endpoint, &mut one.event),
     };
     envelope::wrap(endpoint, &one, content, now)
+}
+
+/// The name by which a receiver of many events in one request knows it again: the same over all tries of the same
+/// deliveries, and another for others. `None` for a preview.
+fn name_of(events: &[Outgoing]) -> Option<String> {
+    let first = events.first()?.delivery_id.as_deref()?;
+    let last = events.last()?.delivery_id.as_deref()?;
+    Some(match events.len() {
+        1 => first.to_owned(),
+        // What is tried again may be more than before, or less.
+        count => format!("{first}-{last}-{count}"),
+    })
 }
 
 #[cfg(test)]
@@ -90,6 +112,7 @@ mod tests {
             hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
             id: EventId(7),
             event_type: "push".to_owned(),
+            original_type: None,
             key: Some("b1c9a7f2-1111-4222-8333-444455556666".to_owned()),
             source: None,
             received: Timestamp(0),

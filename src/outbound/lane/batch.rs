@@ -3,7 +3,8 @@
 use crate::model::digest::{BEHIND, Digest};
 use crate::model::endpoint::{Endpoint, Format};
 
-/// Bytes of the bodies in one request, before the last one.
+/// Bytes of the events in one request, before the last one. On a slow uplink they must arrive within the
+/// time-out of an attempt.
 const BYTES_MAX: usize = 256 * 1024;
 
 /// Room for more deliveries in a request.

@@ -12,6 +12,7 @@ mod feishu;
 mod matrix;
 mod mattermost;
 mod ntfy;
+pub(super) mod relay;
 mod retry_after;
 mod rocketchat;
 mod slack;
@@ -25,7 +26,7 @@ use std::time::Duration;
 use crate::model::attempt::{Decision, Outcome, Response};
 use crate::model::chat::Chat;
 use crate::model::delivery::Transition;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Format};
 use crate::model::retry::Retry;
 use crate::model::text::counted;
 use crate::time::{Timestamp, show_span};
@@ -48,8 +49,21 @@ pub(super) struct AttemptContext {
     pub(super) chance: f64,
     /// When the event is too old to be sent.
     pub(super) deadline: Option<Timestamp>,
-    /// Whether other deliveries are in the same request.
-    pub(super) is_shared: bool,
+    /// What the response is to.
+    pub(super) to: AnswerTo,
+}
+
+/// What a response is to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AnswerTo {
+    /// A request with this delivery alone.
+    Alone,
+    /// A request with this delivery and others.
+    Shared,
+    /// A request of whose deliveries the receiver says of each what became of it.
+    Told,
+    /// This delivery of a request with others: the receiver says of each what became of it.
+    Part,
 }
 
 /// Decides the next move of a delivery after an answer.
@@ -70,7 +84,7 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptCo
     match answer {
         SendResult::Replied(reply) => judge_reply(endpoint, reply, context),
         // Perhaps it was more than could be sent in time.
-        SendResult::Broken { error } if context.is_shared => {
+        SendResult::Broken { error } if context.to == AnswerTo::Shared => {
             split(refused(error, Transition::Postpone))
         }
         SendResult::Broken { error } => again(error),
@@ -103,7 +117,11 @@ fn split(decision: Decision) -> Decision {
 
 fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -> Decision {
     let now = context.now;
+    let is_relay = endpoint.set.format == Format::Relay;
     let read = || match endpoint.set.chat() {
+        _ if context.to == AnswerTo::Told => Verdict::ACCEPTED.into(),
+        _ if is_relay && context.to == AnswerTo::Part => relay::read_part(reply, now),
+        _ if is_relay => relay::read(reply, now),
         None => match &endpoint.set.connection.expect {
             Some(expect) if expect.decides(reply.status) => {
                 verdict::as_expected(expect, reply, now)
@@ -152,10 +170,10 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
             outcome: Outcome::Unreachable,
             ..refused(why, Transition::Postpone, None)
         },
-        Verdict::Rejected { why } if context.is_shared => {
+        Verdict::Rejected { why } if context.to == AnswerTo::Shared => {
             split(refused(why, Transition::Postpone, None))
         }
-        Verdict::Retryable { why, .. } if context.is_shared && reply.status == 413 => {
+        Verdict::Retryable { why, .. } if context.to == AnswerTo::Shared && reply.status == 413 => {
             split(refused(why, Transition::Postpone, None))
         }
         Verdict::Retryable { why, not_before } => {

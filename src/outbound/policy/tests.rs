@@ -31,7 +31,7 @@ pub(super) fn context(tries: u32) -> AttemptContext {
         now: NOW,
         chance: 0.5,
         deadline: None,
-        is_shared: false,
+        to: AnswerTo::Alone,
     }
 }
 

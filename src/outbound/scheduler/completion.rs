@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::Scheduler;
 use super::age::deadline;
 use crate::error::{Error, Result};
-use crate::model::attempt::{Decision, Outcome};
+use crate::model::attempt::{Decision, Outcome, Response};
 use crate::model::delivery::Transition;
-use crate::model::endpoint::Endpoint;
+use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::first_value;
 use crate::model::id::{DeliveryId, EndpointId};
 use crate::model::redact::Redaction;
 use crate::outbound::attempt::{Finished, Sent};
-use crate::outbound::policy::{AttemptContext, is_page, judge};
+use crate::outbound::policy::{AnswerTo, AttemptContext, is_page, judge, relay};
 use crate::outbound::transport::{Exchange, SendResult};
 use crate::panics::catch_panic;
 use crate::store::{FailingChange, RecentPace, Report};
@@ -53,9 +53,17 @@ impl Scheduler {
             lane.suspects.hear(lead.delivery, &mut exchange.result);
         }
         let deliveries = 1 + sent.len();
-        let is_shared = deliveries > 1;
+        let parts = match &attempt.shown {
+            Some(reply) if endpoint.set.format == Format::Relay => relay::parts(reply, deliveries),
+            _ => None,
+        };
+        let whole = match deliveries {
+            _ if parts.is_some() => AnswerTo::Told,
+            1 => AnswerTo::Alone,
+            _ => AnswerTo::Shared,
+        };
         let chance = self.chance.f64();
-        let mut decision = self.judged(&attempt, &lead, &exchange.result, chance, is_shared);
+        let mut decision = self.judged(&attempt, &lead, &exchange.result, chance, whole);
         let is_sent = !matches!(exchange.result, SendResult::Unsent { .. });
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // The time to connect is left out: it says nothing about how busy the receiver is.
@@ -68,7 +76,7 @@ impl Scheduler {
                 _ => {}
             }
         }
-        let response = attempt.shown.take();
+        let mut response = attempt.shown.take();
         let is_page = decision.outcome == Outcome::Delivered
             && endpoint.set.chat().is_none()
             && endpoint.set.connection.expect.is_none()
@@ -82,6 +90,11 @@ impl Scheduler {
             None => self.store.lease(endpoint.id),
         };
         let is_unreachable = decision.outcome == Outcome::Unreachable;
+        let mut parts = parts.into_iter().flatten();
+        if let Some(part) = parts.next() {
+            decision = self.judged_part(&attempt, &lead, &part, chance);
+            response = Some(part);
+        }
         let report = Report {
             is_page,
             lease,
@@ -107,16 +120,21 @@ impl Scheduler {
                 }
                 continue;
             }
-            // What is said of the endpoint is in the report of the first.
-            let decision = Decision {
-                pause: None,
-                is_busy: false,
-                hold: None,
-                ..self.judged(&attempt, &one, &exchange.result, chance, is_shared)
+            let part = parts.next();
+            let decision = match &part {
+                Some(part) => self.judged_part(&attempt, &one, part, chance),
+                None => self.judged(&attempt, &one, &exchange.result, chance, whole),
             };
             let report = Report {
                 delivery: one.delivery,
-                decision,
+                // What is said of the endpoint is in the report of the first.
+                decision: Decision {
+                    pause: None,
+                    is_busy: false,
+                    hold: None,
+                    ..decision
+                },
+                response: part.or_else(|| report.response.clone()),
                 pace: None,
                 failing: FailingChange::Same,
                 ..report.clone()
@@ -133,7 +151,7 @@ impl Scheduler {
         sent: &Sent,
         answer: &SendResult,
         chance: f64,
-        is_shared: bool,
+        to: AnswerTo,
     ) -> Decision {
         let endpoint = &attempt.endpoint;
         let context = AttemptContext {
@@ -141,7 +159,7 @@ impl Scheduler {
             now: attempt.ended,
             chance,
             deadline: self.deadline_after(endpoint, answer, sent.owed, attempt.ended),
-            is_shared,
+            to,
         };
         let judged = catch_panic(|| judge(endpoint, answer, context));
         let mut decision = judged.unwrap_or_else(|fault| judge(endpoint, &unsent(fault), context));
@@ -151,6 +169,22 @@ impl Scheduler {
         }
         hide_in(&mut decision, &attempt.redaction);
         decision
+    }
+
+    /// Decides what happens to a delivery of which the receiver says by itself what became of it.
+    fn judged_part(
+        &self,
+        attempt: &Finished,
+        sent: &Sent,
+        part: &Response,
+        chance: f64,
+    ) -> Decision {
+        let answer = SendResult::Replied(part.clone());
+        Decision {
+            // What is said of one event says nothing of the endpoint.
+            hold: None,
+            ..self.judged(attempt, sent, &answer, chance, AnswerTo::Part)
+        }
     }
 
     /// Logs what became of a delivery, and has it written.

@@ -86,11 +86,11 @@ pub(super) fn read_others(
     moment: Moment,
 ) -> (Vec<Item>, bool) {
     let mut others = Vec::new();
-    let mut room = lane.room().after(lead.body_bytes());
+    let mut room = lane.room().after(lead.bytes());
     while let Some(due) = lane.take_more(moment, room) {
         match read_item(store, lane, due, moment.wall) {
             Ok(Read::Item(item)) => {
-                room = room.after(item.body_bytes());
+                room = room.after(item.bytes());
                 others.push(item);
             }
             Ok(Read::Passed) => {}

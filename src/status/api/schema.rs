@@ -21,6 +21,7 @@ pub(in crate::status) enum Schema {
     Removed,
     Source,
     Refusal,
+    RelayBox,
     Alert,
     Replay,
     Replayed,
@@ -235,6 +236,14 @@ impl Schema {
                 Field("address", Text, SET),
                 Field("status", Integer, SET),
                 Field("reason", Text, SET),
+            ],
+            Schema::RelayBox => &[
+                Field("box", Text, SET),
+                Field("name", Text, SET),
+                Field("first_heard_at", Moment, SET),
+                Field("last_heard_at", Moment, SET),
+                Field("requests", Integer, SET),
+                Field("events", Integer, SET),
             ],
             Schema::Replay => &[
                 Field("id", Text, SET),

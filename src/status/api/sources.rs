@@ -7,7 +7,7 @@ use super::{Call, Input, Operation, Output, ROTATE, page};
 use crate::error::{Error, Result};
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::{SOURCE_SETTINGS, source_change};
-use crate::model::source::NewSource;
+use crate::model::source::{NewSource, RelayBox};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
@@ -116,6 +116,20 @@ pub(super) const OPERATIONS: &[Operation] = &[
             let refusals = call.store.refusals(call.part(0))?;
             let items = refusals.iter().map(RejectedRequest::json);
             Ok(page(items.collect(), None))
+        },
+    },
+    Operation {
+        method: "GET",
+        path: "/sources/{name}/boxes",
+        id: "listRelayBoxes",
+        help: "The boxes that relay their events to a source, the one that was heard last first",
+        query: &[],
+        input: Input::Nothing,
+        output: Output::Page(Schema::RelayBox),
+        status: 200,
+        run: |call| {
+            let boxes = call.store.relay_boxes(call.part(0))?;
+            Ok(page(boxes.iter().map(RelayBox::json).collect(), None))
         },
     },
 ];

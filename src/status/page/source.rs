@@ -13,7 +13,10 @@ use super::parts::{copy, headers};
 use crate::model::kind::SourceKind;
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::SOURCE_SETTINGS;
-use crate::model::source::{SenderKind, Source, SourceReport};
+use crate::model::source::{RelayBox, SenderKind, Source, SourceReport};
+
+/// Most boxes of a source that are shown.
+const BOXES_SHOWN: usize = 200;
 
 /// Shows all sources, and a form to add one.
 pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceReport]) -> String {
@@ -45,6 +48,7 @@ pub(in crate::status) fn sources(context: &PageContext<'_>, reports: &[SourceRep
 pub(in crate::status) fn source(
     context: &PageContext<'_>,
     report: &SourceReport,
+    boxes: &[RelayBox],
     refusals: &[RejectedRequest],
     events_at: Option<SocketAddr>,
 ) -> String {
@@ -58,6 +62,7 @@ pub(in crate::status) fn source(
             (facts(context, report))
         }
         (steps(context, source, events_at))
+        (relay_boxes(context, boxes))
         @if context.may_change { (changes(context, report)) }
         section #refusals data-live {
             h2 { (t.refusals) }
@@ -158,6 +163,34 @@ fn facts(context: &PageContext<'_>, report: &SourceReport) -> Markup {
             dd { (report.events) " " a href={ "/deliveries?source=" (source.name) } { (t.their_deliveries) } }
             dt { (t.last_event) }
             dd { @match report.last_event { Some(at) => (context.exact(at)), None => (words.never) } }
+        }
+    }
+}
+
+/// The boxes that relay their events here, the one that was heard last first.
+fn relay_boxes(context: &PageContext<'_>, boxes: &[RelayBox]) -> Markup {
+    let t = &context.texts.sources;
+    html! {
+        @if !boxes.is_empty() {
+            section #boxes data-live {
+                h2 { (context.fill(t.boxes, &[("count", &boxes.len())])) }
+                div.wide { table {
+                    thead { tr {
+                        th { (t.box_id) } th { (t.box_name) } th { (t.last_heard) }
+                        th.number { (t.requests) } th.number { (t.events) }
+                    } }
+                    tbody { @for one in boxes.iter().take(BOXES_SHOWN) { tr {
+                        td.mono { (one.box_id) }
+                        td { (one.name) }
+                        td { (context.moment(one.last_heard)) }
+                        td.number { (one.requests) }
+                        td.number { (one.events) }
+                    } } }
+                } }
+                @if boxes.len() > BOXES_SHOWN {
+                    p.dim { (context.fill(t.boxes_shown, &[("count", &BOXES_SHOWN)])) }
+                }
+            }
         }
     }
 }

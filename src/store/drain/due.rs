@@ -152,7 +152,8 @@ fn read_due(row: &Row<'_>) -> Result<DueDelivery> {
 }
 
 /// What is sent of an event. A copy of a copy has the key of the first.
-const SENDABLE_COLUMNS: &str = "select e.id, e.type, e.key, s.name as source, s.kind,
+const SENDABLE_COLUMNS: &str =
+    "select e.id, e.type, e.original_type, e.key, s.name as source, s.kind,
      e.received_ms, e.summary, e.branch, e.is_json, e.content_type, e.headers, e.body,
      e.encoding, e.bytes,
      e.replay_of_event is not null as is_copy,
@@ -200,6 +201,7 @@ fn read_sendable(
             let sendable = SendableEvent {
                 id,
                 event_type: row.get("type")?,
+                original_type: row.get("original_type")?,
                 key: key.or(copied_key),
                 hops: hops::header(&headers, box_id, source.as_deref()),
                 source: source.zip(kind),

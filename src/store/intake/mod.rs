@@ -3,4 +3,5 @@
 pub(crate) mod accept;
 pub(crate) mod outbox;
 pub(crate) mod rejected;
+mod relay_box;
 pub(crate) mod route;

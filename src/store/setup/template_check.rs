@@ -53,6 +53,7 @@ fn sample_push() -> SendableEvent {
         hops: ("Hookbox-Path".to_owned(), "x/in".to_owned()),
         id: EventId(1),
         event_type: "push".to_owned(),
+        original_type: None,
         key: None,
         source: Some(("gogs".to_owned(), SourceKind::Gogs)),
         received: Timestamp(0),

@@ -22,7 +22,7 @@ mod wecom;
 
 use serde_json::Value;
 
-use super::{Content, Outgoing};
+use super::{Content, Outgoing, name_of};
 use crate::error::Result;
 use crate::model::activity::Tone;
 use crate::model::chat::Chat;
@@ -96,18 +96,6 @@ pub(super) fn post(
         },
         method,
         url,
-    })
-}
-
-/// The name under which a chat knows a message again: the same over all tries of the same deliveries, and
-/// another for others. `None` for a preview.
-fn name_of(events: &[Outgoing]) -> Option<String> {
-    let first = events.first()?.delivery_id.as_deref()?;
-    let last = events.last()?.delivery_id.as_deref()?;
-    Some(match events.len() {
-        1 => first.to_owned(),
-        // A digest that is tried again may hold more than before, or less.
-        count => format!("{first}-{last}-{count}"),
     })
 }
 

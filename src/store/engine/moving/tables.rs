@@ -128,7 +128,6 @@ pub(crate) const TABLES: &[Table] = &[
             "last_ms",
             "requests",
             "events",
-            "pending",
         ],
     ),
     table(
