@@ -11,6 +11,7 @@ use super::line::{AckLine, End, Head, LINE_BYTES_MAX, VERSION, What};
 use crate::error::{Error, Result};
 use crate::model::carried::{CarriedDelivery, CarriedEvent};
 use crate::model::delivery::State;
+use crate::model::header::is_passed_on;
 use crate::model::id::EventId;
 use crate::model::settings::Selection;
 use crate::signature::{Secret, bundle};
@@ -135,7 +136,7 @@ fn event_line(store: &Store, id: EventId) -> Result<CarriedEvent> {
         ..Selection::default()
     };
     let deliveries = store.deliveries(&of_event, PAGE_MAX)?.into_iter().rev();
-    let mut line = CarriedEvent::of(event, store.box_id().event(id));
+    let mut line = CarriedEvent::of(event, store.box_id().event(id), is_passed_on);
     line.deliveries = deliveries
         .map(|delivery| CarriedDelivery {
             endpoint: delivery.endpoint,

@@ -13,7 +13,7 @@ use crate::model::kind::SourceKind;
 use crate::outbound::{ApiClient, Egress};
 use crate::service::NetworkApi;
 use crate::signature::Secret;
-use crate::store::{Forge, Location, Store};
+use crate::store::{Forge, ForgeLocation, Store};
 use crate::time::Timestamp;
 
 /// What is no forge.
@@ -27,14 +27,14 @@ pub(super) struct ImportArguments {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Of a forge: its database, which is only read: a SQLite file (PATH of
-    /// [database] in its app.ini), or postgres://USER:PASSWORD@HOST/DATABASE
+    /// [database] in its app.ini), or postgres:// or mysql://USER:PASSWORD@HOST/DATABASE
     #[arg(
         long,
         visible_aliases = ["gogs-db", "gitea-db", "forgejo-db"],
         value_name = "DATABASE",
-        value_parser = OsStringValueParser::new().try_map(Location::read)
+        value_parser = OsStringValueParser::new().try_map(ForgeLocation::read)
     )]
-    from: Option<Location>,
+    from: Option<ForgeLocation>,
     /// Of GitHub or GitLab: the webhook in its API, which is asked to send again what
     /// is not here: https://api.github.com/repos/OWNER/REPO/hooks/ID, or
     /// https://HOST/api/v4/projects/ID/hooks/ID

@@ -23,7 +23,7 @@ use crate::outbound::{AddressScope, Egress};
 use crate::service::{ConfigFile, Healed, HealedFrom, Healing, Parts, Service, ServiceConfig};
 use crate::signature::Secret;
 use crate::status::{StatusConfig, Tokens};
-use crate::store::{Limits, Location, Retention};
+use crate::store::{ForgeLocation, Limits, Location, Retention};
 use crate::time::{parse_span, set_zone};
 
 #[derive(Debug, Args)]
@@ -82,7 +82,7 @@ pub(super) struct ServeArguments {
     alert_command: Option<String>,
     /// Close the gap of what a forge sent and never arrived, at the start and now
     /// and then: out of its database (gogs=/home/git/gogs/data/gogs.db, or
-    /// postgres://...), or by asking its API to send it again
+    /// postgres:// or mysql://...), or by asking its API to send it again
     /// (github=https://api.github.com/repos/OWNER/REPO/hooks/ID)
     #[arg(long, value_name = "KIND=WHERE", value_parser = parse_healed)]
     heal: Vec<(SourceKind, String)>,
@@ -436,7 +436,7 @@ fn forges(arguments: &ServeArguments) -> Result<Vec<Healed>> {
                     token: Secret::new(read_text("read the token from", Path::new(file))?.trim())?,
                 }
             }
-            _ => HealedFrom::Database(Location::read(place.into())?),
+            _ => HealedFrom::Database(ForgeLocation::read(place.into())?),
         };
         Ok(Healed { kind: *kind, from })
     };

@@ -227,8 +227,8 @@ impl Intake {
         });
         let stored = match admitted? {
             Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
-            Admitted::Relay(items) => {
-                let replied = relay::answer(items, &source, self.store.box_id()).await;
+            Admitted::Relay(admitted) => {
+                let replied = relay::answer(admitted, &source, self.store.box_id()).await;
                 return replied.map(Taken::Relay);
             }
             Admitted::Event(stored) => stored,
@@ -295,7 +295,7 @@ impl Intake {
 enum Admitted {
     /// Receives the result when the event is on disk.
     Event(oneshot::Receiver<crate::error::Result<Accepted>>),
-    Relay(Vec<relay::Item>),
+    Relay(relay::Admitted),
     Handshake(Answered),
 }
 
@@ -316,8 +316,8 @@ fn admit(
     };
     verify(source, &received, now).map_err(unverified)?;
     if relay::is_relay(headers) {
-        let items = relay::admit(store, source, now, headers, &body, body_bytes_max)?;
-        return Ok(Admitted::Relay(items));
+        let admitted = relay::admit(store, source, now, headers, &body, body_bytes_max)?;
+        return Ok(Admitted::Relay(admitted));
     }
     let handshake = source.generic.handshake;
     if let Some(answered) = handshake.and_then(|one| handshake::of_body(one, &body)) {

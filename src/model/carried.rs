@@ -6,11 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::event::NewEvent;
-use crate::model::header::{Header, first_value, is_passed_on};
+use crate::model::header::{Header, first_value};
 use crate::model::hops;
 use crate::model::id::{BoxId, SourceId};
 use crate::model::sendable::SendableEvent;
 use crate::time::Timestamp;
+
+/// The key that an event had at the first box.
+const KEY_HEADER: &str = "Hookbox-Key";
 
 /// Most bytes of an event's headers: as of a request.
 const HEADERS_BYTES_MAX: usize = 64 * 1024;
@@ -58,10 +61,17 @@ pub(crate) struct CarriedDelivery {
 }
 
 impl CarriedEvent {
-    /// The event under this id. Headers that may hold a credential are left out, as for an endpoint.
-    pub(crate) fn of(event: SendableEvent, id: String) -> CarriedEvent {
+    /// The event under this id, with those of its headers that pass.
+    pub(crate) fn of(
+        event: SendableEvent,
+        id: String,
+        passes: impl Fn(&str) -> bool,
+    ) -> CarriedEvent {
         let headers = event.headers.into_iter();
-        let passing = headers.filter(|(name, _)| is_passed_on(name));
+        // What the box before this one said of it.
+        let is_of_its_way =
+            |name: &str| name.eq_ignore_ascii_case("Date") || name.eq_ignore_ascii_case(KEY_HEADER);
+        let passing = headers.filter(|(name, _)| passes(name) || is_of_its_way(name));
         let mut carried = CarriedEvent {
             id,
             event_type: event.event_type,
@@ -132,9 +142,10 @@ impl CarriedEvent {
             headers.push(("Date".to_owned(), received.to_http_date()));
         }
         if let Some(key) = self.key
+            && first_value(&headers, KEY_HEADER).is_none()
             && !headers.iter().any(|(_, value)| *value == key)
         {
-            headers.push(("Hookbox-Key".to_owned(), key));
+            headers.push((KEY_HEADER.to_owned(), key));
         }
         let event = NewEvent {
             source: Some(source),

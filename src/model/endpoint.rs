@@ -420,6 +420,15 @@ impl NewEndpoint {
                 self.scheme
             )));
         }
+        if let (Some(span), Some(expire)) = (self.collects_for(), self.expire)
+            && span >= expire
+        {
+            return Err(Error::misuse(format!(
+                "--digest {} collects events until they are older than --expire {}; give a shorter --digest",
+                show_span(span),
+                show_span(expire)
+            )));
+        }
         self.signature.check()?;
         if self.scheme == Scheme::Generic && is_own_header(&self.signature.header) {
             return Err(Error::misuse(format!(

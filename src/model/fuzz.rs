@@ -463,7 +463,8 @@ fn relays() {
         let here = BoxId::new("00ff00ff00");
         let packed = zstd::encode_all(input, 1).expect("memory takes all");
         let outcomes = [input, packed.as_slice()].map(|bytes| {
-            let read = relay::unpack(bytes, 64 * 1024);
+            let read = relay::lines(bytes, 64 * 1024);
+            let read = read.and_then(|lines| relay::Relayed::read(&lines.unwrap_or_default()));
             read.map(|relayed| {
                 let events = relayed.events.into_iter();
                 let made = events.map(|event| event.into_event(&here, SourceId(1), "boxes"));

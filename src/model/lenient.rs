@@ -36,17 +36,23 @@ pub(crate) fn read_marked<T>(
     names: &[&str],
     take: impl Fn(Tree<'_>) -> T,
 ) -> (T, bool) {
-    match parse_with(body, |text| {
+    let mut taken = None;
+    let is_json = read_with(body, names, &mut |tree| taken = Some(take(tree)));
+    (taken.unwrap_or_else(|| take(Tree::default())), is_json)
+}
+
+/// Reads a body. Not generic: all that is read would be compiled once for each use.
+fn read_with(body: &[u8], names: &[&str], take: &mut dyn FnMut(Tree<'_>)) -> bool {
+    let read = parse_with(body, |text| {
         Reader::read(text, names).map(|reader| take(reader.tree()))
-    }) {
-        Ok(taken) => (taken, true),
-        Err(fault) => {
-            let part = readable_part(&fault.text, fault.offset()).unwrap_or_default();
-            let reader = Reader::read(&part, names).ok();
-            let tree = reader.as_ref().map(Reader::tree);
-            (take(tree.unwrap_or_default()), false)
-        }
+    });
+    if let Err(fault) = &read {
+        let part = readable_part(&fault.text, fault.offset()).unwrap_or_default();
+        let reader = Reader::read(&part, names).ok();
+        let tree = reader.as_ref().map(Reader::tree);
+        take(tree.unwrap_or_default());
     }
+    read.is_ok()
 }
 
 /// Whether a body is one JSON text, or nearly; no value is built.
@@ -58,7 +64,7 @@ pub(crate) fn is_json(body: &[u8]) -> bool {
 /// repaired and read again.
 pub(crate) fn parse_with<T>(
     body: &[u8],
-    read: impl Fn(&[u8]) -> serde_json::Result<T>,
+    mut read: impl FnMut(&[u8]) -> serde_json::Result<T>,
 ) -> Result<T, Fault<'_>> {
     let refused = match read(body) {
         Ok(value) => return Ok(value),

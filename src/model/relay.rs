@@ -27,8 +27,8 @@ const VERSION: u32 = 1;
 /// Most events in one request: the answer has room for what is said of each.
 pub(crate) const EVENTS_MAX: usize = 100;
 
-/// Most letters of an error in the answer.
-const ERROR_CHARS_MAX: usize = 70;
+/// Most bytes of an error in the answer.
+const ERROR_BYTES_MAX: usize = 80;
 
 /// zstd's level: its own usual one.
 const LEVEL: i32 = 3;
@@ -74,11 +74,19 @@ pub(crate) struct Taken {
 
 impl Taken {
     pub(crate) fn refused(status: u16, why: &str) -> Taken {
-        let told = why.chars().take(ERROR_CHARS_MAX);
+        let mut told = String::new();
+        for letter in why.chars() {
+            if told.len() + letter.len_utf8() > ERROR_BYTES_MAX {
+                break;
+            }
+            // What JSON would write in more bytes.
+            let is_plain = !letter.is_control() && !matches!(letter, '"' | '\\');
+            told.push(if is_plain { letter } else { ' ' });
+        }
         Taken {
             status,
             id: None,
-            error: Some(told.map(|c| if c.is_control() { ' ' } else { c }).collect()),
+            error: Some(told),
         }
     }
 }
@@ -114,11 +122,11 @@ pub(crate) fn pack(relayed: &Relayed) -> Result<Vec<u8>> {
     to.finish().map_err(failed)
 }
 
-/// Unpacks the lines of a request, up to so many bytes.
+/// Unpacks the lines of a request; `None` if they are more than so many bytes.
 ///
 /// # Errors
-/// [`Error::Misuse`] when it is damaged, or longer.
-pub(crate) fn lines(packed: &[u8], bytes_max: usize) -> Result<Vec<u8>> {
+/// [`Error::Misuse`] when it is damaged.
+pub(crate) fn lines(packed: &[u8], bytes_max: usize) -> Result<Option<Vec<u8>>> {
     let damaged =
         |error| Error::misuse(format!("it is no relay of hookbox's, or damaged: {error}"));
     let mut decoder = Decoder::new(packed).map_err(damaged)?;
@@ -126,51 +134,47 @@ pub(crate) fn lines(packed: &[u8], bytes_max: usize) -> Result<Vec<u8>> {
     let mut lines = Vec::new();
     let mut limited = decoder.take(bytes_max as u64 + 1);
     limited.read_to_end(&mut lines).map_err(damaged)?;
-    match lines.len() > bytes_max {
-        true => Err(Error::misuse(format!(
-            "it is longer than {bytes_max} bytes when it is unpacked"
-        ))),
-        false => Ok(lines),
-    }
+    Ok((lines.len() <= bytes_max).then_some(lines))
 }
 
-/// Reads a request of which so many bytes are unpacked at most.
-///
-/// # Errors
-/// [`Error::Misuse`] when it is damaged, of another form or version, or too long.
-pub(crate) fn unpack(packed: &[u8], bytes_max: usize) -> Result<Relayed> {
-    let lines = lines(packed, bytes_max)?;
-    let mut lines = lines
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let head: Option<Head> = lines
-        .next()
-        .and_then(|line| serde_json::from_slice(line).ok());
-    let head = head.ok_or_else(|| Error::misuse("this is no relay of hookbox's"))?;
-    if head.hookbox_relay != VERSION {
-        return Err(Error::misuse(format!(
-            "it is of version {}, which this hookbox does not know; use a newer one here",
-            head.hookbox_relay
-        )));
-    }
-    let is_box = head.from.len() == 10 && head.from.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_box {
-        return Err(Error::misuse("it does not say which box sends it"));
-    }
-    let mut events = Vec::new();
-    for line in lines {
-        if events.len() == EVENTS_MAX {
+impl Relayed {
+    /// Reads the lines of a request.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] when they are of another form or version, or too many.
+    pub(crate) fn read(lines: &[u8]) -> Result<Relayed> {
+        let mut lines = lines
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty());
+        let first = lines.next();
+        let head: Option<Head> = first.and_then(|line| serde_json::from_slice(line).ok());
+        let head = head.ok_or_else(|| Error::misuse("this is no relay of hookbox's"))?;
+        if head.hookbox_relay != VERSION {
             return Err(Error::misuse(format!(
-                "it has more than {EVENTS_MAX} events"
+                "it is of version {}, which this hookbox does not know; use a newer one here",
+                head.hookbox_relay
             )));
         }
-        let event = serde_json::from_slice(line)
-            .map_err(|error| Error::misuse(format!("event {}: {error}", events.len() + 1)))?;
-        events.push(event);
+        let is_box =
+            head.from.len() == 10 && head.from.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_box {
+            return Err(Error::misuse("it does not say which box sends it"));
+        }
+        let mut events = Vec::new();
+        for line in lines {
+            if events.len() == EVENTS_MAX {
+                return Err(Error::misuse(format!(
+                    "it has more than {EVENTS_MAX} events"
+                )));
+            }
+            let event = serde_json::from_slice(line)
+                .map_err(|error| Error::misuse(format!("event {}: {error}", events.len() + 1)))?;
+            events.push(event);
+        }
+        Ok(Relayed {
+            from: head.from,
+            is_ordered: head.ordered,
+            events,
+        })
     }
-    Ok(Relayed {
-        from: head.from,
-        is_ordered: head.ordered,
-        events,
-    })
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use form_urlencoded::byte_serialize;
 use http::Uri;
-use percent_encoding::{AsciiSet, utf8_percent_encode};
+use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
 
 use crate::error::{Error, Result};
 use crate::model::address::never_sent_to;
@@ -129,6 +129,12 @@ impl EndpointUrl {
             .filter(|name| looks_like_token(name) || robot == Some(*name))
             .map(str::to_owned)
             .collect();
+        if let (Some(Chat::Telegram), Some(bot)) = (chat, robot) {
+            // As others write it.
+            let token = bot.trim_start_matches("bot");
+            let decoded = percent_decode_str(token).decode_utf8_lossy();
+            secrets.extend([token.to_owned(), decoded.into_owned()]);
+        }
         for pair in self.0.query().unwrap_or_default().split('&') {
             for (name, read) in form_urlencoded::parse(pair.as_bytes()) {
                 let written = pair.split_once('=').map_or("", |(_, value)| value);
@@ -148,9 +154,10 @@ impl EndpointUrl {
             Chat::Slack
             | Chat::Discord
             | Chat::Feishu
-            | Chat::Teams
             | Chat::Mattermost
-            | Chat::Rocketchat => {
+            | Chat::Rocketchat
+            // Whoever knows a topic reads and writes it.
+            | Chat::Ntfy => {
                 let mut segments = self.0.path().rsplit('/').filter(|name| !name.is_empty());
                 segments.find(|name| !matches!(*name, "slack" | "github"))
             }
@@ -159,7 +166,7 @@ impl EndpointUrl {
                 segments.find(|name| name.starts_with("bot"))
             }
             // Their token is in the query, or in a header.
-            Chat::Dingtalk | Chat::Wecom | Chat::Matrix | Chat::Ntfy => None,
+            Chat::Dingtalk | Chat::Wecom | Chat::Teams | Chat::Matrix => None,
         }
     }
 }

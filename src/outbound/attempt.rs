@@ -139,8 +139,10 @@ fn exchange(
     let endpoint = job.endpoint.clone();
     // A `raw` body is sent unchanged, so there is no rendering work to log.
     let held = (!matches!(endpoint.set.format, Format::Raw)).then(|| {
-        let piece = WorkItem::Delivery(endpoint.id, job.lead.delivery);
-        work_log.take(piece)
+        let pieces = job
+            .items()
+            .map(|item| WorkItem::Delivery(endpoint.id, item.delivery));
+        work_log.take_all(pieces)
     });
     let mut secrets = endpoint.secret_texts();
     secrets.extend(

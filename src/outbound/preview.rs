@@ -60,7 +60,7 @@ pub fn preview(
     let mut headers: Vec<Header> = request.headers.iter().map(shown).collect();
     if set.format == Format::Relay && !for_real {
         // The lines that are packed in it.
-        body = relay::lines(&body, SHOWN_BYTES_MAX)?;
+        body = relay::lines(&body, SHOWN_BYTES_MAX)?.unwrap_or_default();
         headers.retain(|(name, _)| name != "Content-Encoding");
     }
     Ok(ShownRequest {

@@ -15,7 +15,7 @@ use crate::model::header::Header;
 use crate::model::kind::SourceKind;
 use crate::outbound::{ApiClient, Egress};
 use crate::signature::Secret;
-use crate::store::{Forge, Location, Retention, Store};
+use crate::store::{Forge, ForgeLocation, Retention, Store};
 use crate::time::Clock;
 
 /// A forge, and where it keeps what it sent.
@@ -31,7 +31,7 @@ pub struct Healed {
 #[derive(Debug, Clone)]
 pub enum HealedFrom {
     /// In its database.
-    Database(Location),
+    Database(ForgeLocation),
     /// Behind its API.
     Api {
         /// The webhook there.

@@ -31,7 +31,7 @@ pub(crate) use drain::expire::Expired;
 pub use drain::record::{FailingChange, Report};
 pub use engine::conn::AppConnection;
 pub use engine::directory::Directory;
-pub use engine::forge::{Forge, HookRequest, HookTask};
+pub use engine::forge::{Forge, ForgeLocation, HookRequest, HookTask, MysqlUrl};
 pub use engine::idempotent_requests::{IdempotentRequest, StoredAnswer};
 pub(crate) use engine::in_progress::{WorkItem, WorkLog};
 pub use engine::location::{Location, Missing};

@@ -39,6 +39,7 @@ mod many;
 mod messages;
 mod metrics;
 mod moving;
+mod mysql;
 mod nodes;
 mod order;
 mod outbox;

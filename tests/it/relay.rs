@@ -18,8 +18,8 @@ use hookbox::time::SystemClock;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, FREE_PORT, Served, TestDb, ask, closed_port, number_from, say, send_signal, unreachable,
-    wait_until,
+    Bench, FREE_PORT, Receiver, Served, TestDb, ask, closed_port, number_from, say, send_signal,
+    unreachable, wait_until,
 };
 
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
@@ -158,6 +158,32 @@ fn what_the_hub_does_not_take_is_dead_alone() {
 }
 
 #[test]
+fn a_hub_that_is_full_or_of_another_kind_costs_no_event_a_try() {
+    for (status, waiting) in [(503, "pace"), (404, "held"), (400, "held")] {
+        let hub = Receiver::answering(&[status]);
+        let here = sender(&hub.url, &["--tries", "1"]);
+        for _ in 0..30 {
+            here.json(&["enqueue", "--type", "lamp.lit", "--data", "{}"]);
+        }
+        let sending = here.serve();
+        hub.next();
+        let rows = wait_until("the answer to be known", || {
+            let rows = here.list(&["delivery", "list"]);
+            let waits = rows.iter().all(|row| row["waiting"] == waiting);
+            waits.then_some(rows)
+        });
+        drop(sending);
+        assert!(rows.iter().all(|row| row["tries"] == 0), "{status}");
+        // One record tells of the request.
+        let attempts: i64 = rows
+            .iter()
+            .map(|row| row["attempts"].as_i64().unwrap())
+            .sum();
+        assert!((1..=3).contains(&attempts), "{status}: {attempts}");
+    }
+}
+
+#[test]
 fn an_event_that_was_at_the_hub_before_does_not_go_round() {
     let hub = hub();
     let served = hub.serve();
@@ -216,7 +242,7 @@ fn what_is_no_relay_changes_nothing_and_the_error_says_so() {
             400,
             "more than 100 events",
         ),
-        (bomb, 400, "longer than"),
+        (bomb, 413, "limit is"),
     ] {
         let headers = [("Content-Type", "application/vnd.hookbox.events+jsonl")];
         let url = format!("{}/in/boxes", served.ingest);

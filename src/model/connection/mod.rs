@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use crate::error::{Error, Result};
 use crate::model::expect::Expect;
 use crate::model::filter::Globs;
-use crate::model::header::{HIDDEN, Header, holds_secret};
+use crate::model::header::{HIDDEN, Header, holds_secret, is_passed_on};
 use crate::signature::Secret;
 use crate::time::show_span;
 
@@ -102,6 +102,18 @@ impl Connection {
     pub fn sets_header(&self, name: &str) -> bool {
         let mut own = self.headers.iter();
         own.any(|(held, _)| held.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a header of the producer's is passed on.
+    pub fn passes(&self, name: &str) -> bool {
+        let is_asked_for = || {
+            let name = name.to_ascii_lowercase();
+            let is_named = self.forward.as_ref();
+            is_named.is_some_and(|names| names.matches(&name))
+                && !is_own_header(&name)
+                && !holds_secret(&name)
+        };
+        is_passed_on(name) || is_asked_for()
     }
 
     /// The credentials, and the values of headers that may be credentials.

@@ -9,6 +9,8 @@ mod raw;
 mod relay;
 mod template;
 
+use sha2::{Digest, Sha256};
+
 use crate::error::{Error, Result};
 use crate::model::endpoint::{Endpoint, Format};
 use crate::model::header::Header;
@@ -73,13 +75,18 @@ pub fn render(
 /// The name by which a receiver of many events in one request knows it again: the same over all tries of the same
 /// deliveries, and another for others. `None` for a preview.
 fn name_of(events: &[Outgoing]) -> Option<String> {
+    const HASH_CHARS: usize = 10;
     let first = events.first()?.delivery_id.as_deref()?;
-    let last = events.last()?.delivery_id.as_deref()?;
-    Some(match events.len() {
-        1 => first.to_owned(),
-        // What is tried again may be more than before, or less.
-        count => format!("{first}-{last}-{count}"),
-    })
+    if events.len() == 1 {
+        return Some(first.to_owned());
+    }
+    // What is tried again may be more than before, or less.
+    let mut hash = Sha256::new();
+    for one in events {
+        hash.update(one.delivery_id.as_deref()?);
+    }
+    let hash = hex::encode(hash.finalize());
+    Some(format!("{first}-{}", &hash[..HASH_CHARS]))
 }
 
 #[cfg(test)]
@@ -185,6 +192,22 @@ mod tests {
         )
         .unwrap();
         assert_eq!(value(&request, "x-gogs-event"), ["push"]);
+    }
+
+    #[test]
+    fn a_request_of_many_is_named_by_all_that_is_in_it() {
+        let name = |deliveries: &[u32]| {
+            let events = deliveries.iter().map(|number| Outgoing {
+                event: event(),
+                webhook_id: "evt_x_7".to_owned(),
+                delivery_id: Some(format!("dlv_x_{number}")),
+            });
+            name_of(&events.collect::<Vec<Outgoing>>()).unwrap()
+        };
+        assert_eq!(name(&[4]), "dlv_x_4");
+        assert_eq!(name(&[1, 2, 4]), name(&[1, 2, 4]));
+        assert_ne!(name(&[1, 2, 4]), name(&[1, 3, 4]));
+        assert!(name(&[1, 2, 4]).starts_with("dlv_x_1-"));
     }
 
     #[test]

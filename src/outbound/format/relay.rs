@@ -17,7 +17,10 @@ pub(super) fn content(endpoint: &Endpoint, events: Vec<Outgoing>) -> Result<Cont
         is_ordered: endpoint.set.is_ordered,
         events: events
             .into_iter()
-            .map(|one| CarriedEvent::of(one.event, one.webhook_id))
+            .map(|one| {
+                let passes = |name: &str| endpoint.set.connection.passes(name);
+                CarriedEvent::of(one.event, one.webhook_id, passes)
+            })
             .collect(),
     };
     Ok(Content {

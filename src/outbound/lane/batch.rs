@@ -58,6 +58,11 @@ impl BatchLimit {
         Room::of(most.min(self.0))
     }
 
+    /// Whether requests are smaller than they might be.
+    pub(super) fn is_reduced(&self, batch_max: usize) -> bool {
+        self.0 < batch_max
+    }
+
     /// A request of so many deliveries was refused as a whole.
     pub(in crate::outbound) fn refused(&mut self, deliveries: usize) {
         self.0 = (deliveries / 2).max(1);

@@ -139,6 +139,8 @@ impl SendLimits {
         self.pace.ended(elapsed, endpoint.set.rate());
         let is_paused = !self.pace.pause_left(elapsed).is_zero();
         match decision.change {
+            // A request that is taken apart.
+            _ if decision.splits => {}
             Transition::Postpone => {
                 self.consecutive_throttles = self.consecutive_throttles.saturating_add(1)
             }

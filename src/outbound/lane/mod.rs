@@ -77,8 +77,7 @@ impl Lane {
     /// From then on the delivery is in flight.
     pub(super) fn take(&mut self, store: &Store, moment: Moment) -> Result<Option<DueDelivery>> {
         let endpoint = &self.endpoint;
-        let waits_for_one = self.page.waits_for_one(endpoint.set.is_ordered);
-        if waits_for_one || !self.limits.lets_go(endpoint, moment) {
+        if self.waits_for_one() || !self.limits.lets_go(endpoint, moment) {
             return Ok(None);
         }
         let probes = self.limits.is_probing().then_some(&mut self.suspects);
@@ -87,6 +86,14 @@ impl Lane {
             self.limits.put_on_wire();
         }
         Ok(next)
+    }
+
+    /// Whether nothing may go out before what is in flight is recorded: the order is to be kept, or a request
+    /// that was refused is being taken apart.
+    fn waits_for_one(&self) -> bool {
+        let set = &self.endpoint.set;
+        let is_one_by_one = set.is_ordered || self.batch.is_reduced(set.batch_max());
+        self.page.is_blocked(set.is_ordered) || (is_one_by_one && !self.page.is_idle())
     }
 
     /// Returns the room in a request for a delivery that was taken and others with it.
@@ -103,7 +110,10 @@ impl Lane {
     pub(super) fn take_more(&mut self, moment: Moment, room: Room) -> Option<DueDelivery> {
         match room.is_full() {
             true => None,
-            false => self.page.take_more(moment.now),
+            false => {
+                let is_ordered = self.endpoint.set.is_ordered;
+                self.page.take_more(moment.now, is_ordered)
+            }
         }
     }
 
@@ -112,7 +122,7 @@ impl Lane {
     /// `None` when only an event, a response or a changed setting can give it something.
     pub(super) fn wait(&mut self, moment: Moment) -> Option<Duration> {
         let endpoint = &self.endpoint;
-        if self.page.waits_for_one(endpoint.set.is_ordered) {
+        if self.waits_for_one() {
             return None;
         }
         let work = self.page.wait(moment.now, endpoint)?;
@@ -149,9 +159,15 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::model::endpoint::NewEndpoint;
+    use crate::model::attempt::{Decision, Outcome, Timing};
+    use crate::model::chat::Chat;
+    use crate::model::delivery::Transition;
+    use crate::model::digest::Digest;
+    use crate::model::endpoint::{Format, NewEndpoint};
     use crate::model::event::NewEvent;
-    use crate::store::{Missing, Woken};
+    use crate::model::id::DeliveryId;
+    use crate::model::retry::Retry;
+    use crate::store::{FailingChange, Missing, Report, Woken};
 
     fn moment(ms: i64) -> Moment {
         Moment {
@@ -188,6 +204,73 @@ mod tests {
         store.cancel(due.id, Timestamp(15)).unwrap();
         assert!(lane.take(&store, moment(1_000)).unwrap().is_none());
         assert_eq!(lane.wait(moment(1_000)), None);
+    }
+
+    /// Fixed bug: a lane that collects events asked to be called again at once, in a loop, when a retry became due
+    /// meanwhile, and did not send it.
+    #[test]
+    fn a_lane_that_collects_sends_a_retry_when_it_is_due_and_is_idle_until_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("h.db"), Missing::Create).unwrap();
+        let mut new = NewEndpoint::new("team", "https://chat.example.org/x".parse().unwrap());
+        new.format = Format::Chat(Chat::Slack);
+        new.digest = Digest::Every(Duration::from_millis(60_000));
+        store.add_endpoint(new, Timestamp(0)).unwrap();
+        let accept = |now| store.accept(NewEvent::new("push", "{}"), now).unwrap();
+        accept(Timestamp(0));
+        let endpoint = store.directory().endpoint("team").unwrap().clone();
+        let mut lane = Lane::new(endpoint, None, Circuit::default(), RateLimiter::default());
+        assert!(lane.take(&store, moment(1)).unwrap().is_none());
+        assert_eq!(lane.wait(moment(1)), Some(Duration::from_millis(59_999)));
+        // Its digest was refused, and it waits for its retry; then another event comes.
+        let due = lane.take(&store, moment(60_000)).unwrap().unwrap();
+        lane.limits.off_wire();
+        let retry = Retry::default().next(1, 9, Timestamp(60_000), 0.5).unwrap();
+        postpone(&store, due.id, retry);
+        lane.page.release(due.id);
+        lane.expect(retry);
+        accept(Timestamp(60_100));
+        lane.wake();
+        assert!(lane.take(&store, moment(60_200)).unwrap().is_none());
+        let wait = lane.wait(moment(60_200)).unwrap();
+        assert_eq!(wait, retry.since(Timestamp(60_200)));
+        // What waits goes along.
+        assert!(lane.take(&store, moment(retry.0)).unwrap().is_some());
+        let room = lane.room();
+        let again = lane.take_more(moment(retry.0), room).unwrap();
+        assert_eq!((again.id, again.tries), (due.id, 1));
+    }
+
+    /// Records a refused attempt of a delivery, whose next is at this time.
+    fn postpone(store: &Store, delivery: DeliveryId, retry: Timestamp) {
+        let endpoint = store.directory().endpoint("team").unwrap().clone();
+        let report = Report {
+            delivery,
+            endpoint: endpoint.id,
+            lease: None,
+            started: Timestamp(60_000),
+            ended: Timestamp(60_000),
+            ended_steady: Timestamp(60_000),
+            timing: Timing::default(),
+            reached: true,
+            request_headers: Vec::new(),
+            response: None,
+            decision: Decision {
+                outcome: Outcome::Refused,
+                error: Some("502".to_owned()),
+                change: Transition::Retry { due: retry },
+                pause: None,
+                is_busy: false,
+                hold: None,
+                splits: false,
+            },
+            is_page: false,
+            pace: None,
+            failing: FailingChange::Same,
+            url: endpoint.set.url.clone(),
+        };
+        store.record_then(Arc::new(report), |recorded| recorded.unwrap());
+        store.sync().unwrap();
     }
 
     /// Fixed bug: only a cancellation by another process woke the lane. After a cancellation on the status

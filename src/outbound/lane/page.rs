@@ -96,9 +96,14 @@ impl Page {
         self.in_flight.iter().copied()
     }
 
-    /// Whether an ordered endpoint already has its one delivery in flight.
-    pub(super) fn waits_for_one(&self, is_ordered: bool) -> bool {
-        is_ordered && !(self.in_flight.is_empty() && self.aside.is_empty())
+    /// Whether a delivery that cannot be read stands before all others of an ordered endpoint.
+    pub(super) fn is_blocked(&self, is_ordered: bool) -> bool {
+        is_ordered && !self.aside.is_empty()
+    }
+
+    /// Whether nothing is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
     }
 
     /// Leaves a delivery alone from now on.
@@ -128,6 +133,7 @@ impl Page {
         probes: Option<&mut Suspects>,
     ) -> Result<Option<DueDelivery>> {
         let batch_max = endpoint.set.batch_max();
+        self.stale |= self.next_due.is_some_and(|due| due <= now);
         // What goes together must be known together.
         let is_short = self.stale && self.ready.len() < batch_max && batch_max > 1;
         if is_short {
@@ -149,8 +155,8 @@ impl Page {
     }
 
     /// Takes the next delivery, if it is due: another one for a request that has one already.
-    pub(super) fn take_more(&mut self, now: Timestamp) -> Option<DueDelivery> {
-        if self.ready.front()?.due > now {
+    pub(super) fn take_more(&mut self, now: Timestamp, is_ordered: bool) -> Option<DueDelivery> {
+        if self.is_blocked(is_ordered) || self.ready.front()?.due > now {
             return None;
         }
         let next = self.ready.pop_front()?;
@@ -165,10 +171,12 @@ impl Page {
 
     /// Returns when the first of the known deliveries may be sent.
     ///
-    /// Where events are collected, that is some time after the first became due. What was tried before, or a
-    /// person asked for, has waited long enough.
+    /// Where events are collected, that is some time after the first became due, or when a message is full. What
+    /// was tried before, or a person asked for, has waited long enough.
     fn opens(&self, endpoint: &Endpoint) -> Option<Timestamp> {
-        match endpoint.set.collects_for().filter(|_| !self.is_asked_for) {
+        let is_full = self.ready.len() >= endpoint.set.batch_max();
+        let collects_for = endpoint.set.collects_for();
+        match collects_for.filter(|_| !self.is_asked_for && !is_full) {
             None => self.ready.front().map(|first| first.due),
             Some(span) if endpoint.set.is_ordered => {
                 self.ready.front().map(|first| opening(span, first))
@@ -192,9 +200,6 @@ impl Page {
     }
 
     fn fill(&mut self, store: &Store, endpoint: &Endpoint, now: Timestamp) -> Result<()> {
-        if self.next_due.is_some_and(|due| due <= now) {
-            self.stale = true;
-        }
         if !self.stale {
             return Ok(());
         }

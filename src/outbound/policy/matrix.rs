@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::retry_after::retry_after;
-use super::verdict::{Assessment, Verdict, of_chat, said, shorten};
+use super::verdict::{Assessment, Verdict, describe, of_chat, said, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::lenient;
@@ -15,14 +15,23 @@ use crate::time::Timestamp;
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 
 pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
-    let (code, message, wait) = lenient::read(&reply.body, &[], |body| {
+    let (code, message, wait, is_taken) = lenient::read(&reply.body, &[], |body| {
         let error = shorten(body.text("error").unwrap_or_default());
         let wait = body.text("retry_after_ms").and_then(|ms| ms.parse().ok());
-        (body.owned(&["errcode"]), error, wait)
+        (body.owned(&["errcode"]), error, wait, body.has("event_id"))
     });
     let by_status = || of_chat(Chat::Matrix, reply, now).or_rate_limited(reply, SLOW_DOWN);
     let Some(code) = code else {
-        return by_status();
+        let verdict = match reply.status {
+            200..300 if is_taken => Verdict::ACCEPTED,
+            200..300 => Verdict::retryable("Matrix's reply has no event_id: is the URL right?"),
+            401 | 403 | 404 => Verdict::needs_operator(said(&[
+                &format!("Matrix {}", describe(reply)),
+                "no server of Matrix says so: is the URL right?",
+            ])),
+            _ => return by_status(),
+        };
+        return verdict.into();
     };
     let explained = |advice: &str| said(&[&format!("Matrix {code}"), &message, advice]);
     let verdict = match code.as_str() {

@@ -77,16 +77,16 @@ pub(super) fn judge(endpoint: &Endpoint, answer: &SendResult, context: AttemptCo
         hold: None,
         splits: false,
     };
-    let again = |error: &str| {
-        let change = retry_or_give_up(endpoint, error, context, None);
-        refused(error, change)
+    let is_shared = context.to == AnswerTo::Shared;
+    let again = |error: &str| match retry_or_give_up(endpoint, error, context, None) {
+        // None is given up for the fault of another.
+        Transition::GiveUp { .. } if is_shared => split(refused(error, Transition::Postpone)),
+        change => refused(error, change),
     };
     match answer {
         SendResult::Replied(reply) => judge_reply(endpoint, reply, context),
         // Perhaps it was more than could be sent in time.
-        SendResult::Broken { error } if context.to == AnswerTo::Shared => {
-            split(refused(error, Transition::Postpone))
-        }
+        SendResult::Broken { error } if is_shared => split(refused(error, Transition::Postpone)),
         SendResult::Broken { error } => again(error),
         // Trying again would change nothing. Whoever fixes the cause can replay the delivery.
         SendResult::Unsent {
@@ -120,7 +120,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
     let is_relay = endpoint.set.format == Format::Relay;
     let read = || match endpoint.set.chat() {
         _ if context.to == AnswerTo::Told => Verdict::ACCEPTED.into(),
-        _ if is_relay && context.to == AnswerTo::Part => relay::read_part(reply, now),
+        _ if is_relay && context.to == AnswerTo::Part => relay::read_part(reply),
         _ if is_relay => relay::read(reply, now),
         None => match &endpoint.set.connection.expect {
             Some(expect) if expect.decides(reply.status) => {
@@ -156,6 +156,7 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
         hold,
         splits: false,
     };
+    let is_shared = context.to == AnswerTo::Shared;
     match verdict {
         Verdict::Accepted { remark } => Decision {
             outcome: Outcome::Delivered,
@@ -170,15 +171,19 @@ fn judge_reply(endpoint: &Endpoint, reply: &Response, context: AttemptContext) -
             outcome: Outcome::Unreachable,
             ..refused(why, Transition::Postpone, None)
         },
-        Verdict::Rejected { why } if context.to == AnswerTo::Shared => {
-            split(refused(why, Transition::Postpone, None))
-        }
-        Verdict::Retryable { why, .. } if context.to == AnswerTo::Shared && reply.status == 413 => {
+        Verdict::Rejected { why } if is_shared => split(refused(why, Transition::Postpone, None)),
+        // It was too much, or took too long.
+        Verdict::Retryable { why, .. } if is_shared && matches!(reply.status, 408 | 413) => {
             split(refused(why, Transition::Postpone, None))
         }
         Verdict::Retryable { why, not_before } => {
-            let change = retry_or_give_up(endpoint, &why, context, not_before);
-            refused(why, change, None)
+            match retry_or_give_up(endpoint, &why, context, not_before) {
+                // None is given up for the fault of another.
+                Transition::GiveUp { .. } if is_shared => {
+                    split(refused(why, Transition::Postpone, None))
+                }
+                change => refused(why, change, None),
+            }
         }
         // The delivery keeps its due time, so it is the first one when the endpoint accepts requests again.
         Verdict::RateLimited { why } => refused(why, Transition::Postpone, None),

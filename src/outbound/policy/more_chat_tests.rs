@@ -35,6 +35,8 @@ fn what_matrix_answers() {
         Chat::Matrix,
         &[
             (200, &[], r#"{"event_id":"$x"}"#, 0, Delivered, ""),
+            (200, &[], "<html>Sign in</html>", 0, Again, "is the URL right?"),
+            (404, &[], "<html>", 0, Held, "is the URL right?"),
             (429, &[("retry-after", "3")], r#"{"errcode":"M_LIMIT_EXCEEDED","error":"Too Many Requests","retry_after_ms":9000}"#, 0, Waits(3), "Too Many Requests"),
             (429, &[], r#"{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":9000}"#, 0, Waits(9), "M_LIMIT_EXCEEDED"),
             (429, &[], "", 0, Waits(5), "429"),
@@ -68,6 +70,8 @@ fn what_telegram_answers() {
             (400, &[], r#"{"ok":false,"error_code":400,"description":"Bad Request: not enough rights to send text messages to the chat"}"#, 0, Held, "let the bot write"),
             (400, &[], r#"{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1001234}}"#, 0, Held, "chat_id=-1001234"),
             (400, &[], r#"{"ok":false,"error_code":400,"description":"Bad Request: can't parse entities: Unsupported start tag"}"#, 0, Dead, "can't parse entities"),
+            (400, &[], r#"{"ok":false,"error_code":400,"description":"Bad Request: need administrator rights in the channel chat"}"#, 0, Held, "let the bot write"),
+            (404, &[], "<html>", 0, Held, "is the URL right?"),
             (502, &[], "", 0, Again, "502"),
         ],
     );
@@ -135,4 +139,52 @@ fn what_ntfy_answers() {
             (507, &[], "", 0, Again, "507"),
         ],
     );
+}
+
+/// What a hub answers to a whole request says nothing of its events: none is given up for it.
+#[test]
+fn what_a_hub_answers_to_a_whole_relay_gives_no_event_up() {
+    let mut hub = super::tests::endpoint("5s");
+    hub.set.format = Format::Relay;
+    let judged = |status: u16, to: AnswerTo, tries: u32| {
+        let context = AttemptContext {
+            to,
+            ..super::tests::context(tries)
+        };
+        judge(&hub, &super::tests::replied(status, &[]), context)
+    };
+    for to in [AnswerTo::Alone, AnswerTo::Shared] {
+        for status in [400, 401, 403, 404, 405, 410, 415, 422] {
+            let decision = judged(status, to, 0);
+            assert!(decision.hold.is_some(), "{status}");
+            assert_eq!(decision.change, Transition::Postpone, "{status}");
+        }
+        for status in [429, 503] {
+            let decision = judged(status, to, 9);
+            assert_eq!(decision.change, Transition::Postpone, "{status}");
+            assert_eq!(decision.pause, Some(Duration::from_secs(5)), "{status}");
+        }
+    }
+    for (status, tries, splits) in [
+        (408, 0, true),
+        (413, 0, true),
+        (500, 0, false),
+        (500, 9, true),
+    ] {
+        let decision = judged(status, AnswerTo::Shared, tries);
+        assert_eq!(decision.splits, splits, "{status} after {tries}");
+        let is_dead = matches!(decision.change, Transition::GiveUp { .. });
+        assert!(!is_dead, "{status} after {tries}");
+    }
+    // Alone it is judged as any other.
+    let decision = judged(500, AnswerTo::Alone, 9);
+    assert!(matches!(decision.change, Transition::GiveUp { .. }));
+    let timed_out = SendResult::Broken {
+        error: "no reply within 15s".to_owned(),
+    };
+    let context = AttemptContext {
+        to: AnswerTo::Shared,
+        ..super::tests::context(9)
+    };
+    assert!(judge(&hub, &timed_out, context).splits);
 }

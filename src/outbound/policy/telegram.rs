@@ -5,11 +5,22 @@
 
 use std::time::Duration;
 
-use super::verdict::{Assessment, Verdict, of_chat, said, shorten};
+use super::verdict::{Assessment, Verdict, describe, of_chat, said, shorten};
 use crate::model::attempt::Response;
 use crate::model::chat::Chat;
 use crate::model::lenient;
 use crate::time::Timestamp;
+
+/// What it says where the bot may not write, whoever asks.
+const NOT_ALLOWED: [&str; 7] = [
+    "not enough rights",
+    "have no rights",
+    "administrator rights",
+    "write_forbidden",
+    "chat_restricted",
+    "peer_id_invalid",
+    "deactivated",
+];
 
 /// Pause after throttling without a wait time.
 const SLOW_DOWN: Duration = Duration::from_secs(30);
@@ -51,10 +62,14 @@ pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
                 "is chat_id right, and message_thread_id, if there is one? The bot must be in the chat",
             ))
         }
-        (400, Some(false)) if speaks_of(&["not enough rights", "have no rights"]) => {
+        (400, Some(false)) if speaks_of(&NOT_ALLOWED) => {
             Verdict::needs_operator(explained("let the bot write in the chat"))
         }
         (400, Some(false)) => Verdict::rejected(explained("Telegram does not take this message")),
+        (401 | 403 | 404, None) => Verdict::needs_operator(said(&[
+            &format!("Telegram {}", describe(reply)),
+            "no server of Telegram says so: is the URL right?",
+        ])),
         _ => return of_chat(Chat::Telegram, reply, now).or_rate_limited(reply, SLOW_DOWN),
     };
     verdict.into()

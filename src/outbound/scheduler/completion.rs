@@ -53,8 +53,10 @@ impl Scheduler {
             lane.suspects.hear(lead.delivery, &mut exchange.result);
         }
         let deliveries = 1 + sent.len();
-        let parts = match &attempt.shown {
-            Some(reply) if endpoint.set.format == Format::Relay => relay::parts(reply, deliveries),
+        let parts = match &exchange.result {
+            SendResult::Replied(reply) if endpoint.set.format == Format::Relay => {
+                relay::parts(reply, deliveries, endpoint.set.is_ordered)
+            }
             _ => None,
         };
         let whole = match deliveries {
@@ -64,14 +66,28 @@ impl Scheduler {
         };
         let chance = self.chance.f64();
         let mut decision = self.judged(&attempt, &lead, &exchange.result, chance, whole);
+        let takes_none = |parts: &Vec<Response>| {
+            let mut parts = parts.iter();
+            !parts.any(|part| (200..300).contains(&part.status))
+        };
+        if parts.as_ref().is_some_and(takes_none) {
+            decision.outcome = Outcome::Refused;
+            decision.error = Some("it takes none of the events".to_owned());
+        }
         let is_sent = !matches!(exchange.result, SendResult::Unsent { .. });
         let reached = is_sent && decision.outcome != Outcome::Unreachable;
         // The time to connect is left out: it says nothing about how busy the receiver is.
         let took = exchange.timing.wait + exchange.timing.read;
         let update = self.apply_outcome(endpoint.id, &mut decision, is_sent, took, attempt.ended);
         if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+            let spends = matches!(
+                decision.change,
+                Transition::Retry { .. } | Transition::GiveUp { .. }
+            );
             match decision.outcome {
-                _ if decision.splits => lane.batch.refused(deliveries),
+                _ if decision.splits || (spends && whole == AnswerTo::Shared) => {
+                    lane.batch.refused(deliveries);
+                }
                 Outcome::Delivered => lane.batch.accepted(),
                 _ => {}
             }
@@ -89,11 +105,12 @@ impl Scheduler {
             Some(lane) => lane.lease,
             None => self.store.lease(endpoint.id),
         };
-        let is_unreachable = decision.outcome == Outcome::Unreachable;
         let mut parts = parts.into_iter().flatten();
         if let Some(part) = parts.next() {
+            let hold = decision.hold.take();
             decision = self.judged_part(&attempt, &lead, &part, chance);
-            response = Some(part);
+            decision.hold = hold;
+            response = Some(hidden(part, &attempt.redaction));
         }
         let report = Report {
             is_page,
@@ -112,19 +129,22 @@ impl Scheduler {
             failing: update.failing,
             url: endpoint.set.url.clone(),
         };
+        // The oldest is written first: it is the first of those that go again.
+        self.told(&attempt, &lead, report.clone(), update.is_probe);
         for one in sent {
-            if is_unreachable {
-                // One of them stands for the outage.
-                if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
-                    lane.page.put_back(one.delivery);
-                }
-                continue;
-            }
             let part = parts.next();
             let decision = match &part {
                 Some(part) => self.judged_part(&attempt, &one, part, chance),
                 None => self.judged(&attempt, &one, &exchange.result, chance, whole),
             };
+            if decision.change == Transition::Postpone {
+                // Nothing becomes of it. The first one's record tells of the request.
+                if let Some(lane) = self.lanes.get_mut(&endpoint.id) {
+                    lane.page.put_back(one.delivery);
+                }
+                continue;
+            }
+            let part = part.map(|part| hidden(part, &attempt.redaction));
             let report = Report {
                 delivery: one.delivery,
                 // What is said of the endpoint is in the report of the first.
@@ -134,14 +154,13 @@ impl Scheduler {
                     hold: None,
                     ..decision
                 },
-                response: part.or_else(|| report.response.clone()),
+                response: part.or_else(|| report.response.as_ref().map(outline)),
                 pace: None,
                 failing: FailingChange::Same,
                 ..report.clone()
             };
             self.told(&attempt, &one, report, false);
         }
-        self.told(&attempt, &lead, report, update.is_probe);
     }
 
     /// Decides what happens to a delivery of an attempt.
@@ -412,6 +431,24 @@ impl Scheduler {
                 self.record(report);
             }
         }
+    }
+}
+
+/// A response with every secret hidden.
+fn hidden(mut response: Response, redaction: &Redaction) -> Response {
+    redaction.hide(&mut response.body, false);
+    response
+}
+
+/// What is kept of a response with each delivery of a request but the first.
+fn outline(response: &Response) -> Response {
+    const BYTES_MAX: usize = 512;
+    let kept = response.body.len().min(BYTES_MAX);
+    Response {
+        status: response.status,
+        body: response.body[..kept].to_vec(),
+        truncated: response.truncated || kept < response.body.len(),
+        ..Response::default()
     }
 }
 

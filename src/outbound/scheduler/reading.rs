@@ -86,6 +86,10 @@ pub(super) fn read_others(
     moment: Moment,
 ) -> (Vec<Item>, bool) {
     let mut others = Vec::new();
+    if store.work_log().has_suspects() {
+        // Alone, the next crash tells which of them it was.
+        return (others, false);
+    }
     let mut room = lane.room().after(lead.bytes());
     while let Some(due) = lane.take_more(moment, room) {
         match read_item(store, lane, due, moment.wall) {

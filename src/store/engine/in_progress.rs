@@ -101,13 +101,36 @@ impl WorkLog {
     ///
     /// While there are suspects, this blocks until no other item is in progress.
     pub(crate) fn take(self: &Arc<WorkLog>, piece: WorkItem) -> Held {
+        let mut state = self.turn();
+        self.record(&mut state, piece)
+    }
+
+    /// As [`WorkLog::take`], for items that are worked on together.
+    pub(crate) fn take_all(
+        self: &Arc<WorkLog>,
+        pieces: impl IntoIterator<Item = WorkItem>,
+    ) -> Vec<Held> {
+        let mut state = self.turn();
+        let pieces = pieces.into_iter();
+        pieces.map(|piece| self.record(&mut state, piece)).collect()
+    }
+
+    /// Whether items are processed one at a time, to see which of them ended the last process.
+    pub(crate) fn has_suspects(&self) -> bool {
+        !self.lock().suspects.is_empty()
+    }
+
+    /// Waits until work may begin.
+    fn turn(&self) -> MutexGuard<'_, State> {
         let state = self.lock();
-        let mut state = self
-            .free_again
+        self.free_again
             .wait_while(state, |state| {
                 !state.suspects.is_empty() && state.used.contains(&true)
             })
-            .expect(NO_PANIC);
+            .expect(NO_PANIC)
+    }
+
+    fn record(self: &Arc<WorkLog>, state: &mut State, piece: WorkItem) -> Held {
         let free = state.used.iter().position(|used| !used);
         let line = free.unwrap_or_else(|| {
             state.used.push(false);

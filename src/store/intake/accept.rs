@@ -76,6 +76,32 @@ impl Store {
         self.submit(outline, move |tx| accept(tx, &prepared, now), answer);
     }
 
+    /// As [`Store::accept_then`], for events that are stored together: all of them, or none.
+    pub(crate) fn accept_all_then(
+        &self,
+        events: Vec<NewEvent>,
+        now: Timestamp,
+        answer: impl FnOnce(Result<Vec<Accepted>>) + Send + 'static,
+    ) {
+        let prepared: Result<Vec<Prepared>> = events
+            .into_iter()
+            .map(|event| self.prepare(event))
+            .collect();
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => return answer(Err(error)),
+        };
+        self.published().ask_for_keys();
+        let outline = Outline {
+            bytes: prepared.iter().map(|one| one.body.bytes.len()).sum(),
+            is_urgent: true,
+            ..Outline::default()
+        };
+        let accept_all =
+            move |tx: &mut Tx<'_>| prepared.iter().map(|one| accept(tx, one, now)).collect();
+        self.submit(outline, accept_all, answer);
+    }
+
     /// Which of these keys of a source are those of events that are here.
     ///
     /// # Errors

@@ -44,7 +44,7 @@ pub struct State {
     /// What was refused, and why.
     pub refused: Vec<String>,
     /// A text that it refuses a message for.
-    pub hates: Option<String>,
+    pub hates: Option<(String, u16)>,
     /// Whether it cannot be reached.
     pub is_away: bool,
     /// Answers to give first, whatever comes.
@@ -243,9 +243,9 @@ impl Robot {
             recent >= *count
         };
         let mut refusal = self.refusal(request);
-        if let Some(hated) = &state.hates
-            && String::from_utf8_lossy(&request.body).contains(hated)
-        {
+        let hated = state.hates.clone();
+        let hated = hated.filter(|(text, _)| String::from_utf8_lossy(&request.body).contains(text));
+        if hated.is_some() {
             refusal = Some("invalid_attachments".to_owned());
         }
         if self.limits().iter().any(is_late) {
@@ -313,6 +313,9 @@ impl Robot {
                 }
             }
         };
+        if let Some((_, hated)) = hated {
+            status = hated;
+        }
         if is_taken {
             state
                 .taken

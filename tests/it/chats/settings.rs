@@ -14,7 +14,7 @@ fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
     for (arguments, says) in [
         (
             &["--format", "zulip"][..],
-            "raw, slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat, ntfy or template:FILE",
+            "raw, relay, slack, discord, dingtalk, wecom, feishu, teams, matrix, telegram, mattermost, rocketchat, ntfy or template:FILE",
         ),
         (
             &["--format", "slack", "--sign", "gogs", "--secret", "s"],
@@ -31,6 +31,10 @@ fn settings_that_a_chat_does_not_know_are_refused_with_advice() {
         (&["--format", "ntfy", "--secret", "s"], "--auth bearer"),
         (&["--format", "slack", "--digest", "1s"], "10s to 7d"),
         (&["--digest", "10m"], "for chats"),
+        (
+            &["--format", "slack", "--digest", "2h", "--expire", "1h"],
+            "give a shorter --digest",
+        ),
     ] {
         let mut all = vec!["endpoint", "add", "x", "http://h/"];
         all.extend_from_slice(arguments);

@@ -88,6 +88,15 @@ impl Bench {
         self.store.add_endpoint(new, NOON).unwrap()
     }
 
+    /// Changes an endpoint.
+    pub fn set(&self, name: &str, change: impl Fn(&mut NewEndpoint) + Send + 'static) {
+        let change = move |endpoint: &mut NewEndpoint| {
+            change(endpoint);
+            Ok(())
+        };
+        self.store.set_endpoint(name, change, self.now()).unwrap();
+    }
+
     pub fn event(&self) {
         self.store.accept(event("push"), self.now()).unwrap();
     }

@@ -93,6 +93,9 @@ impl Message {
 
     /// Makes one message of many events, a line for each.
     pub(super) fn digest(events: &[Outgoing]) -> Message {
+        let mut events: Vec<&Outgoing> = events.iter().collect();
+        // What is tried again became due later than what came after it.
+        events.sort_by_key(|one| one.event.id.0);
         let (Some(first), Some(last)) = (events.first(), events.last()) else {
             return Message::default();
         };
