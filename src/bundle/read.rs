@@ -26,6 +26,9 @@ const WINDOW_LOG_MAX: u32 = 23;
 const BATCH: usize = 128;
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// How what `age` has encrypted begins.
+const ENCRYPTED: &[u8] = b"age-encryption.org/";
+
 const CUT_OFF: &str = "it is cut off; copy it again, or export it again";
 
 /// Most of a hostile text that is told.
@@ -250,7 +253,13 @@ pub(super) struct Bundle<'p> {
 
 impl<'p> Bundle<'p> {
     fn open(path: &'p Path, store: &Store) -> Result<Bundle<'p>> {
-        let mut file = File::open(path).map_err(|error| Error::io_at("open", path, error))?;
+        let mut from: Box<dyn Read> = match path == Path::new("-") {
+            true => Box::new(std::io::stdin()),
+            false => {
+                let file = File::open(path).map_err(|error| Error::io_at("open", path, error))?;
+                Box::new(file)
+            }
+        };
         // Beside the database is room for what comes into it. The copy has no name, and ends with the process.
         let folder = store.location().file().and_then(Path::parent);
         let folder = folder.filter(|folder| !folder.as_os_str().is_empty());
@@ -259,7 +268,7 @@ impl<'p> Bundle<'p> {
             None => tempfile::tempfile(),
         };
         let copied = copied.and_then(|mut copy| {
-            std::io::copy(&mut file, &mut copy)?;
+            std::io::copy(&mut from, &mut copy)?;
             Ok(copy)
         });
         copied
@@ -303,6 +312,17 @@ impl<'p> Bundle<'p> {
     /// Reads all lines. The hash is that of what was read.
     fn pass<L: Line>(&mut self, mut each: impl FnMut(L) -> Result<()>) -> Result<(Head, End)> {
         let failed = |error| Error::io_at("read", self.path, error);
+        self.copy.seek(SeekFrom::Start(0)).map_err(failed)?;
+        let mut beginning = Vec::new();
+        (&self.copy)
+            .take(ENCRYPTED.len() as u64)
+            .read_to_end(&mut beginning)
+            .map_err(failed)?;
+        if beginning == ENCRYPTED {
+            return Err(self.wrong(
+                "it is encrypted; decrypt it on the way: age -d -i KEY FILE | hookbox import bundle - ...",
+            ));
+        }
         self.copy.seek(SeekFrom::Start(0)).map_err(failed)?;
         let mut decoder = Decoder::new(&self.copy).map_err(failed)?;
         decoder.window_log_max(WINDOW_LOG_MAX).map_err(failed)?;

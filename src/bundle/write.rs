@@ -31,6 +31,8 @@ pub struct Chosen {
     pub selection: Selection,
     /// Only those that are pending: to the endpoint of the selection, or to any.
     pub is_pending: bool,
+    /// Whether they keep all headers, those with credentials too.
+    pub with_secrets: bool,
 }
 
 /// What was written.
@@ -42,8 +44,8 @@ pub struct Written {
     pub is_signed: bool,
 }
 
-/// Writes events, the oldest first, with what became of each. Headers that may hold a credential are left out,
-/// as for an endpoint.
+/// Writes events, the oldest first, with what became of each. Unless they are asked for, headers that may hold a
+/// credential are left out, as for an endpoint.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the endpoint or the source never existed; [`Error::Database`] when an event cannot
@@ -57,7 +59,7 @@ pub fn write_events<W: Write>(
 ) -> Result<Written> {
     let mut lines = Lines::begin(store, What::Events, to, now)?;
     for id in ids(store, chosen)? {
-        match event_line(store, id) {
+        match event_line(store, id, chosen.with_secrets) {
             Ok(line) => lines.add(&line).map_err(|error| match error {
                 Error::Misuse(why) => {
                     Error::misuse(format!("event {}: {why}", store.box_id().event(id)))
@@ -129,14 +131,16 @@ fn ids(store: &Store, chosen: &Chosen) -> Result<BTreeSet<EventId>> {
     }
 }
 
-fn event_line(store: &Store, id: EventId) -> Result<CarriedEvent> {
+fn event_line(store: &Store, id: EventId, with_secrets: bool) -> Result<CarriedEvent> {
     let event = store.sendable_event(id)?;
     let of_event = Selection {
         event: Some(id),
         ..Selection::default()
     };
     let deliveries = store.deliveries(&of_event, PAGE_MAX)?.into_iter().rev();
-    let mut line = CarriedEvent::of(event, store.box_id().event(id), is_passed_on);
+    let mut line = CarriedEvent::of(event, store.box_id().event(id), |name| {
+        with_secrets || is_passed_on(name)
+    });
     line.deliveries = deliveries
         .map(|delivery| CarriedDelivery {
             endpoint: delivery.endpoint,

@@ -1,6 +1,8 @@
 //! `hookbox export` of bundles, and `hookbox import bundle`.
 
+use std::io::{ErrorKind, IsTerminal, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use clap::Args;
 use serde_json::json;
@@ -40,6 +42,10 @@ pub(super) struct BundleArguments {
     /// Only before then
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
+    /// Keep all headers, those with credentials too, and encrypt the bundle for this
+    /// recipient of `age`, a program that must be there: age1..., or an SSH public key
+    #[arg(long, value_name = "RECIPIENT", conflicts_with = "acks")]
+    with_secrets: Option<String>,
     #[command(flatten)]
     secret: Options<OfSecret>,
 }
@@ -79,17 +85,27 @@ pub(super) fn export(context: &Context, arguments: &BundleArguments) -> Result<(
         }
         (None, false) => None,
     });
-    let write = |to: &mut dyn std::io::Write| match arguments.acks {
+    let write_plain = |to: &mut dyn std::io::Write| match arguments.acks {
         true => write_acks(&store, &selection, secret.as_ref(), to, now),
         false => {
             let chosen = Chosen {
                 selection: selection.clone(),
                 is_pending: arguments.pending,
+                with_secrets: arguments.with_secrets.is_some(),
             };
             write_events(&store, &chosen, secret.as_ref(), to, now)
         }
     };
+    let write = |to: &mut dyn std::io::Write| match &arguments.with_secrets {
+        Some(recipient) => encrypted(recipient, to, write_plain),
+        None => write_plain(to),
+    };
     if output.as_os_str() == "-" {
+        if std::io::stdout().is_terminal() {
+            return Err(Error::misuse(
+                "a bundle is nothing to look at: send it on, or into a file with -o FILE (`zstd -dc FILE` shows it)",
+            ));
+        }
         return write(&mut std::io::stdout().lock()).map(drop);
     }
     let written = write_whole(output, write)?;
@@ -108,6 +124,42 @@ pub(super) fn export(context: &Context, arguments: &BundleArguments) -> Result<(
         false => format!("{} has {count}", output.display()),
     };
     context.out.object(&object, &text)
+}
+
+/// Encrypts what is written, by the program `age`.
+fn encrypted<T>(
+    recipient: &str,
+    to: &mut dyn std::io::Write,
+    write: impl FnOnce(&mut dyn std::io::Write) -> Result<T>,
+) -> Result<T> {
+    let failed = |error| Error::io("encrypt the bundle", error);
+    let mut encrypted = tempfile::tempfile().map_err(failed)?;
+    let started = Command::new("age")
+        .args(["-r", recipient])
+        .stdin(Stdio::piped())
+        .stdout(encrypted.try_clone().map_err(failed)?)
+        .stderr(Stdio::piped())
+        .spawn();
+    let mut age = started.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Error::Refused(
+            "to encrypt a bundle the program `age` is needed, which is not here; on Debian it is in the package age"
+                .to_owned(),
+        ),
+        _ => failed(error),
+    })?;
+    let written = age.stdin.take().map(|mut stdin| write(&mut stdin));
+    let ended = age.wait_with_output().map_err(failed)?;
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let said = said.lines().next().unwrap_or_default();
+        return Err(Error::misuse(format!(
+            "age does not encrypt for `{recipient}`: {said}"
+        )));
+    }
+    let written = written.unwrap_or(Err(Error::Stopped))?;
+    encrypted.seek(SeekFrom::Start(0)).map_err(failed)?;
+    std::io::copy(&mut encrypted, to).map_err(failed)?;
+    Ok(written)
 }
 
 /// Writes a file beside its place and puts it there when it is whole and on the disk.

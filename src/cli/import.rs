@@ -23,7 +23,7 @@ const BUNDLE: &str = "bundle";
 pub(super) struct ImportArguments {
     /// What it is: gogs, gitea, forgejo, github, gitlab or bundle
     what: String,
-    /// Of a bundle: its file
+    /// Of a bundle: its file, or - for standard input
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     /// Of a forge: its database, which is only read: a SQLite file (PATH of

@@ -89,7 +89,7 @@ fn a_template_is_checked_on_a_sample_when_it_is_set() {
     let missing = format!("template:{}", here.folder.path().join("none.j2").display());
     for (format, code, says) in [
         (missing, 1, "none.j2"),
-        ("slack:x".to_owned(), 2, "feishu or template:FILE"),
+        ("slack:x".to_owned(), 2, "ntfy or template:FILE"),
         (file(&here, "a.j2", "{% if %}"), 2, "a.j2, line 1"),
         (
             file(&here, "b.j2", "{{ body|nofilter }}"),

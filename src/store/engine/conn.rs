@@ -188,6 +188,16 @@ impl<'c> Conn<'c> {
         params: Params<'_>,
         mut show: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
+        self.rows(statement, params, &mut show)
+    }
+
+    /// As [`Conn::each`]. Not generic: it would be compiled once for each of a hundred statements.
+    fn rows(
+        self,
+        statement: &str,
+        params: Params<'_>,
+        show: &mut dyn FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
+    ) -> Result<()> {
         match self.0 {
             Engine::Sqlite(connection) => {
                 let mut statement = prepared(connection, statement, params)?;

@@ -395,15 +395,25 @@ impl Store {
 
     /// Runs a query on a connection of the pool.
     pub(crate) fn read<T>(&self, query: impl FnOnce(Conn<'_>) -> Result<T>) -> Result<T> {
+        let (mut query, mut found) = (Some(query), None);
+        self.read_with(&mut |conn| {
+            found = query.take().map(|query| query(conn)).transpose()?;
+            Ok(())
+        })?;
+        found.ok_or_else(|| Error::unexpected("a read gave nothing"))
+    }
+
+    /// As [`Store::read`]. Not generic: it would be compiled once for each of a hundred queries.
+    fn read_with(&self, query: &mut dyn FnMut(Conn<'_>) -> Result<()>) -> Result<()> {
         let read = self.inner.readers.with(|conn| {
-            let found = query(conn)?;
+            query(conn)?;
             // The rows read may have ids with a mark that another process drew, so the marks are read
             // again. This is not needed if this process serves the file and has drawn its own mark.
             let published = &self.inner.published;
             if !(published.has_mark.load(Ordering::Acquire) && published.serves()) {
                 marks::refresh(conn, &self.inner.box_id)?;
             }
-            Ok(found)
+            Ok(())
         });
         // A new connection opens the file that is at the path now; its error says nothing about the file
         // that was opened.

@@ -112,6 +112,7 @@ fn set_up_sources(here: &TestDb) {
         "abc",
     );
     ok(here, &["source", "remove", "gone"], "");
+    ok(here, &["source", "add", "boxes", "--kind", "standard"], "");
     let rotate = ["source", "rotate-secret", "gogs", "--secret", "-"];
     ok(here, &rotate, "another");
     ok(here, &rotate, GOGS_SECRET);
@@ -120,6 +121,13 @@ fn set_up_sources(here: &TestDb) {
         let (status, _) = served.post("/in/gogs", &[("X-Gogs-Event", "push")], b"{}");
         assert_eq!(status, 401);
     }
+    let head = br#"{"hookbox_relay":1,"box":"2132006e77","ordered":false}"#;
+    let relay = [
+        ("Content-Type", "application/vnd.hookbox.events+jsonl"),
+        ("Hookbox-Name", "lamp 7"),
+    ];
+    let packed = zstd::encode_all(&head[..], 3).unwrap();
+    assert_eq!(served.post("/in/boxes", &relay, &packed).0, 200);
     wait_until("the refusals to be written down", || {
         let listed = here.list(&["source", "refusals", "gogs"]);
         (!listed.is_empty()).then_some(())
@@ -253,6 +261,7 @@ impl TestDb {
         for source in ids(&look(&["source", "list"]), "name") {
             look(&["source", "show", &source]);
             look(&["source", "refusals", &source]);
+            look(&["source", "boxes", &source]);
         }
         look(&["alert", "list"]);
         for endpoint in ids(&look(&["endpoint", "list"]), "name") {
