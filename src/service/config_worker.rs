@@ -154,6 +154,7 @@ pub(super) fn start(store: Store, clock: Arc<dyn Clock>, mut followed: Followed)
     Worker::start("config_worker", move |stop: Stop| {
         while !stop.rest(PERIOD) {
             followed.look(&store, clock.as_ref());
+            store.note_config_problem(&followed.told);
         }
     })
 }

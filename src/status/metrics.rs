@@ -206,6 +206,11 @@ fn whole(registry: &mut Registry, store: &Store) -> Result<()> {
             "1 while nothing can be written",
             i64::from(store.trouble().is_some()),
         ),
+        (
+            "config_problem",
+            "1 while the configuration file is not applied, or not all of it",
+            i64::from(store.config_problem().is_some()),
+        ),
     ];
     for (name, help, value) in gauges {
         let gauge: Gauge = Gauge::default();

@@ -105,6 +105,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
         return api_requests::answer(app, request, role);
     }
     let trouble = app.store.trouble();
+    let config_problem = app.store.config_problem();
     let zone = crate::time::zone();
     let texts = language(request).texts();
     // What was just done is no condition of a list.
@@ -119,6 +120,7 @@ pub(super) fn respond(app: &AppState, request: &mut Request) -> Reply {
         may_change: role == Role::Operator,
         has_login: app.access.is_needed(),
         trouble: trouble.as_deref(),
+        config_problem: config_problem.as_deref(),
         texts,
         done,
         returned: None,

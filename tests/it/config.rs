@@ -500,8 +500,18 @@ fn a_service_is_as_its_file_says_from_the_start_and_follows_it() {
         served.log()
     );
     assert_eq!(method(), json!("PUT"));
+    wait_until("the page and the metrics to tell of it", || {
+        let (_, _, page) = served.page("/");
+        let (_, _, metrics) = served.page("/metrics");
+        let is_told = page.contains("is not applied") && page.contains("hookbox.toml:12:1");
+        (is_told && metrics.contains("hookbox_config_problem 1")).then_some(())
+    });
     write(&here, &[("hookbox.toml", &text(""))]);
     wait_until("POST", || (method() == json!("POST")).then_some(()));
+    wait_until("nothing to be told any more", || {
+        let (_, _, page) = served.page("/");
+        (!page.contains("is not applied")).then_some(())
+    });
     // A file that it includes is mended where it stands; what is pending keeps its endpoint until it went.
     write(
         &here,

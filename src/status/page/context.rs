@@ -28,6 +28,8 @@ pub(in crate::status) struct PageContext<'a> {
     pub(in crate::status) has_login: bool,
     /// Why nothing can be written now, if so.
     pub(in crate::status) trouble: Option<&'a str>,
+    /// What is wrong with the configuration file, if something is.
+    pub(in crate::status) config_problem: Option<&'a str>,
     /// The form of this page that was just sent and refused.
     pub(in crate::status) returned: Option<Returned<'a>>,
     /// What was just done, as the address says.
@@ -250,6 +252,7 @@ mod tests {
             may_change: true,
             has_login: false,
             trouble: None,
+            config_problem: None,
             returned: None,
             done: None,
         };

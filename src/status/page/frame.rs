@@ -52,6 +52,9 @@ pub(super) fn frame_with_icon(
             @if let Some(trouble) = context.trouble {
                 p.problem role="alert" { (context.link_in(t.trouble, &[("why", &context.said(trouble))])) }
             }
+            @if let Some(why) = context.config_problem {
+                p.problem role="alert" { (context.fill(t.config_problem, &[("why", &why)])) }
+            }
             // Shown by the script.
             p.problem #stale role="status" hidden { (t.stale) }
             @if let Some(returned) = context.returned {

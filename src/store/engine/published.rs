@@ -60,6 +60,8 @@ pub(crate) struct Published {
     pub(crate) keys_asked_for: AtomicBool,
     pub(crate) measures: Measures,
     pub(crate) trouble: Trouble,
+    /// What is wrong with the configuration file that is followed; empty if nothing is.
+    pub(crate) config_problem: Mutex<String>,
     /// How often the writer checked whether other processes wrote.
     pub(crate) polls: AtomicU64,
     /// Whether the writer is told when somebody else may have written.

@@ -324,6 +324,24 @@ impl Store {
         self.inner.published.trouble.why()
     }
 
+    /// What is wrong with the configuration file that this process follows, if something is.
+    pub fn config_problem(&self) -> Option<String> {
+        let problem = self.inner.published.config_problem.lock();
+        let problem = problem.expect("nobody panics with the words locked");
+        Some(problem.clone()).filter(|problem| !problem.is_empty())
+    }
+
+    /// Notes what is wrong with the configuration file; nothing if the text is empty.
+    pub(crate) fn note_config_problem(&self, problem: &str) {
+        let mut held = self
+            .inner
+            .published
+            .config_problem
+            .lock()
+            .expect("nobody panics with the words locked");
+        problem.clone_into(&mut held);
+    }
+
     /// Waits until everything that was submitted before is on disk. Background jobs are committed without
     /// the short wait for more jobs.
     ///
@@ -534,6 +552,7 @@ fn publish(conn: Conn<'_>, box_id: &BoxId) -> Result<Arc<Published>> {
         keys_asked_for: AtomicBool::new(false),
         measures: Measures::new(),
         trouble: Trouble::default(),
+        config_problem: Mutex::default(),
         has_mark: AtomicBool::new(false),
         polls: AtomicU64::new(0),
         is_watched: AtomicBool::new(false),

@@ -20,6 +20,7 @@ pub(super) static CHINESE: Texts = Texts {
         alerts: "告警",
         log_out: "退出登录",
         trouble: "目前无法接收事件：{why}",
+        config_problem: "配置文件未生效，或未全部生效：{why}",
         footer: "hookbox {version} · 时区：{zone}",
         looks_only: "只读，不能更改",
         keys: "快捷键",

@@ -19,6 +19,7 @@ texts! {
         alerts: "Alerts",
         log_out: "Log out",
         trouble: "Nothing is taken in: {why}",
+        config_problem: "The configuration file is not applied, or not all of it: {why}",
         footer: "hookbox {version} · times in {zone}",
         looks_only: "you may look, and change nothing",
         keys: "Keys",

@@ -20,6 +20,7 @@ pub(super) static FRENCH: Texts = Texts {
         alerts: "Alertes",
         log_out: "Se déconnecter",
         trouble: "Aucun événement n’est accepté : {why}",
+        config_problem: "Le fichier de configuration n’est pas appliqué, ou pas en entier : {why}",
         footer: "hookbox {version} · fuseau horaire : {zone}",
         looks_only: "accès en lecture seule",
         keys: "Raccourcis",

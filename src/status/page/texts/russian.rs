@@ -20,6 +20,7 @@ pub(super) static RUSSIAN: Texts = Texts {
         alerts: "Оповещения",
         log_out: "Выйти",
         trouble: "События не принимаются: {why}",
+        config_problem: "Файл настроек не применён или применён не целиком: {why}",
         footer: "hookbox {version} · часовой пояс: {zone}",
         looks_only: "только просмотр, без изменений",
         keys: "Клавиши",
