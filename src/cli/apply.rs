@@ -58,14 +58,20 @@ pub(super) fn apply(context: &Context, arguments: &ApplyArguments) -> Result<()>
     read_options(&config)?;
     let now = context.now();
     // A box that is not there yet is made when it is said to be: until then an empty one stands for it.
-    let (store, stand_in) = match context.store() {
+    let stand_in;
+    let store = match context.store() {
         Err(Error::NoDatabase(_)) => {
             let folder = tempfile::tempdir()
                 .map_err(|error| Error::io("make a folder for a look", error))?;
             let store = Store::open(folder.path().join("hookbox.db"), Missing::Create)?;
-            (store, Some(folder))
+            // Declared before the store: it ends after it.
+            stand_in = Some(folder);
+            store
         }
-        opened => (opened?, None),
+        opened => {
+            stand_in = None;
+            opened?
+        }
     };
     let plan = Plan::of(&config, &store, arguments.prune)?;
     let cancel_pending = arguments.cancel_pending;

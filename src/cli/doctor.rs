@@ -216,7 +216,7 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
     let pending = report.pending;
     if let Some(hold) = &report.endpoint.held {
         let what = format!("endpoint {name} is held: {}; {pending} wait", hold.reason);
-        let do_this = format!("hookbox endpoint resume {name}");
+        let do_this = format!("mend what it says, then: hookbox endpoint resume {name}");
         findings.push(Finding::new(Level::Note, what, do_this));
     }
     if let Some(outage) = &report.outage {
@@ -230,7 +230,7 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         );
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
-    if let Some(lasting) = report.failing {
+    if let Some(lasting) = report.failing.filter(|_| report.endpoint.held.is_none()) {
         let what = format!(
             "endpoint {name} has refused everything for {}; {pending} wait",
             in_seconds(lasting)

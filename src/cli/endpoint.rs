@@ -329,7 +329,13 @@ fn set(context: &Context, arguments: &SetArguments) -> Result<()> {
     say_doubts(context, &report);
     context
         .out
-        .object(&report.json(), &format!("changed endpoint {name}"))
+        .object(&report.json(), &format!("changed endpoint {name}"))?;
+    if report.endpoint.held.is_some() {
+        context.out.note(&format!(
+            "it is still held: hookbox endpoint resume {name} sends what waits"
+        ));
+    }
+    Ok(())
 }
 
 fn change(given: Given) -> Result<Change<NewEndpoint>> {
@@ -408,7 +414,10 @@ fn resume(context: &Context, name: &str, drop_before: Option<&str>, yes: bool) -
     let was_held = store.resume_endpoint(name)?;
     let report = store.endpoint_report(name)?;
     let text = match (was_held, report.pending) {
-        (false, _) => format!("endpoint {name} was not held{dropped}"),
+        (false, 0) => format!("endpoint {name} was not held{dropped}"),
+        (false, pending) => format!(
+            "endpoint {name} was not held{dropped}; {pending} wait, and hookbox endpoint try {name} tries at once"
+        ),
         (true, 1) => format!("endpoint {name} is sent to again; 1 delivery waits for it{dropped}"),
         (true, pending) => {
             format!("endpoint {name} is sent to again; {pending} deliveries wait for it{dropped}")
@@ -480,7 +489,8 @@ fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
             .max(1),
     ));
     let answer = match (attempt.status, &attempt.error) {
-        (Some(status), _) => format!("{status} in {took}"),
+        (Some(_), Some(error)) => format!("{error} (in {took})"),
+        (Some(status), None) => format!("{status} in {took}"),
         (None, Some(error)) => format!("{error} after {took}"),
         (None, None) => format!("{} after {took}", attempt.outcome),
     };

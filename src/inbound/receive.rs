@@ -228,7 +228,7 @@ impl Intake {
         let stored = match admitted? {
             Admitted::Handshake(answered) => return Ok(Taken::Handshake(answered)),
             Admitted::Relay(admitted) => {
-                let replied = relay::answer(admitted, &source, self.store.box_id()).await;
+                let replied = relay::answer(admitted, &source, &self.store, now).await;
                 return replied.map(Taken::Relay);
             }
             Admitted::Event(stored) => stored,
@@ -314,6 +314,9 @@ fn admit(
         headers,
         body: &body,
     };
+    if relay::is_relay(headers) {
+        relay::check_kind(source)?;
+    }
     verify(source, &received, now).map_err(unverified)?;
     if relay::is_relay(headers) {
         let admitted = relay::admit(store, source, now, headers, &body, body_bytes_max)?;

@@ -11,7 +11,6 @@ use super::reply::{Reply, reply};
 use crate::error::Error;
 use crate::model::event::Accepted;
 use crate::model::header::{Header, first_value};
-use crate::model::id::BoxId;
 use crate::model::kind::SourceKind;
 use crate::model::relay::{CONTENT_TYPE, NAME_HEADER, Relayed, Results, Taken, lines};
 use crate::model::source::Source;
@@ -35,8 +34,22 @@ pub(super) fn is_relay(headers: &[Header]) -> bool {
 pub(super) struct Admitted {
     /// Of each event why it is not taken in; `None` for those that are.
     refused: Vec<Option<Taken>>,
+    /// The box, and what it calls itself.
+    from: (String, String),
     /// Receives what became of the others, which are stored together.
     stored: oneshot::Receiver<crate::error::Result<Vec<Accepted>>>,
+}
+
+/// Refuses a relay at a source of another kind, which would miss a signature of its own.
+pub(super) fn check_kind(source: &Source) -> Result<(), ErrorReply> {
+    if source.kind == SourceKind::Standard {
+        return Ok(());
+    }
+    let text = format!(
+        "a relay comes through a source of kind standard, and this one is {}",
+        source.kind_name()
+    );
+    Err(ErrorReply::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text))
 }
 
 /// Reads a relay whose signature was verified, and hands its events to the store.
@@ -48,13 +61,6 @@ pub(super) fn admit(
     body: &[u8],
     body_bytes_max: usize,
 ) -> Result<Admitted, ErrorReply> {
-    if source.kind != SourceKind::Standard {
-        let text = format!(
-            "a relay comes through a source of kind standard, and this one is {}",
-            source.kind_name()
-        );
-        return Err(ErrorReply::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
-    }
     // Base64 makes four bytes of three.
     let bytes_max = body_bytes_max / 3 * 4 + OTHERS_BYTES_MAX;
     let bad = |error: Error| ErrorReply::new(StatusCode::BAD_REQUEST, error.to_string());
@@ -71,7 +77,6 @@ pub(super) fn admit(
     }
     let name = first_value(headers, NAME_HEADER).unwrap_or_default();
     let name = name.chars().take(NAME_CHARS_MAX).collect();
-    store.heard_box(source.id, from, name, events.len(), now);
     let mut refused = Vec::with_capacity(events.len());
     let mut taken = Vec::with_capacity(events.len());
     for event in events {
@@ -101,18 +106,27 @@ pub(super) fn admit(
         // The box may have hung up by now; the events are stored all the same.
         let _ = sender.send(result);
     });
-    Ok(Admitted { refused, stored })
+    Ok(Admitted {
+        refused,
+        from: (from, name),
+        stored,
+    })
 }
 
 /// Waits until the events are on disk, and says of each what became of it.
 pub(super) async fn answer(
     admitted: Admitted,
     source: &Source,
-    box_id: &BoxId,
+    store: &Store,
+    now: Timestamp,
 ) -> Result<Reply, ErrorReply> {
     let stored = admitted.stored.await.unwrap_or(Err(Error::Stopped));
     // Nothing can be stored now: the box waits with all it has.
     let accepted = stored.map_err(|error| cannot_store(&error, source))?;
+    let new = accepted.iter().filter(|one| !one.duplicate).count();
+    let (from, name) = admitted.from;
+    store.heard_box(source.id, from, name, new, now);
+    let box_id = store.box_id();
     let mut accepted = accepted.into_iter().map(|one| Taken {
         status: if one.duplicate { 200 } else { 202 },
         id: Some(box_id.event(one.id)),

@@ -163,6 +163,8 @@ impl Chat {
     pub fn secret_fields(self) -> &'static [&'static str] {
         match self {
             Chat::Feishu => &["sign"],
+            // Whoever knows a topic reads and writes it.
+            Chat::Ntfy => &["topic"],
             _ => &[],
         }
     }
@@ -180,7 +182,7 @@ impl Chat {
                 match self {
                     Chat::Dingtalk | Chat::Feishu =>
                         "; a robot's signing secret is given with --secret, on the command line --secret-file, --secret-env or --secret -",
-                    Chat::Matrix => "; its access token is given as --auth bearer",
+                    Chat::Matrix | Chat::Ntfy => "; its token is given as --auth bearer",
                     _ => "; its URL is its only secret",
                 }
             )));

@@ -1,7 +1,5 @@
 //! A delivery: one event owed to one endpoint. It has the state.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use crate::model::id::{BoxId, DeliveryId, EndpointId, EventId, ReplayId};
@@ -133,8 +131,8 @@ pub struct EndpointWaits {
     pub window: Option<Windows>,
     /// For an ordered endpoint: the delivery that must be settled first, if it is another one.
     pub behind: Option<DeliveryId>,
-    /// For how long events are collected for one message.
-    pub collects_for: Option<Duration>,
+    /// Until when at the latest events are collected for one message.
+    pub collected_until: Option<Timestamp>,
 }
 
 impl DeliveryRecord {
@@ -169,8 +167,7 @@ impl DeliveryRecord {
     /// Until when at the latest more events are collected for the message that it goes in.
     pub(crate) fn collected_until(&self) -> Option<Timestamp> {
         let is_new = self.tries == 0 && self.replay.is_none() && self.replay_of.is_none();
-        let span = self.endpoint_waits.collects_for.filter(|_| is_new)?;
-        Some(self.due?.plus(span))
+        self.endpoint_waits.collected_until.filter(|_| is_new)
     }
 
     /// Why it waits, in words.

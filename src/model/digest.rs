@@ -57,7 +57,11 @@ impl FromStr for Digest {
             "" | "behind" => Ok(Digest::Behind),
             "none" => Ok(Digest::Never),
             text => {
-                let span = parse_span(text)?;
+                let span = parse_span(text).map_err(|_| {
+                    Error::misuse(format!(
+                        "`{text}` is no digest: write 10m or another time from 10s to 7d, behind, or none"
+                    ))
+                })?;
                 if !SPAN.contains(&span) {
                     return Err(Error::misuse(format!(
                         "--digest is {}, allowed is 10s to 7d; none for a message for each event, behind for one for many while the chat is behind",

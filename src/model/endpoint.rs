@@ -395,6 +395,11 @@ impl NewEndpoint {
         match &self.format {
             Format::Chat(chat) => {
                 chat.check(self.url.uri(), self.scheme, self.secret.as_ref())?;
+                if *chat == Chat::Matrix && self.connection.auth.is_none() {
+                    return Err(Error::misuse(
+                        "Matrix asks for an access token: give --auth bearer, and the token with --auth-secret, on the command line --auth-secret-file FILE",
+                    ));
+                }
                 if self.connection.method != Method::Post {
                     return Err(Error::misuse(format!(
                         "{} has one method alone, which is chosen by itself: give --method POST, the default",

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use crate::error::Result;
+use crate::model::header::{Header, first_value};
+use crate::model::hops;
 use crate::signature::{Secret, gitee, standard};
 
 /// The kind of a sender. It decides how requests are verified and how events get their type and key.
@@ -38,7 +40,27 @@ names!(SourceKind, "source kind":
     Generic = "generic",
 );
 
+/// The event headers of forges, of those that send several sets their own first.
+const EVENT_HEADERS: [(&str, SourceKind); 6] = [
+    ("X-Forgejo-Event", SourceKind::Forgejo),
+    ("X-Gitea-Event", SourceKind::Gitea),
+    ("X-Gogs-Event", SourceKind::Gogs),
+    ("X-Gitlab-Event", SourceKind::Gitlab),
+    ("X-Gitee-Event", SourceKind::Gitee),
+    ("X-GitHub-Event", SourceKind::Github),
+];
+
 impl SourceKind {
+    /// The kind by which an event is read: of one that another hookbox sent on, that of its first sender.
+    pub fn behind(self, headers: &[Header]) -> SourceKind {
+        if self != SourceKind::Standard || first_value(headers, hops::HEADER).is_none() {
+            return self;
+        }
+        let mut known = EVENT_HEADERS.iter();
+        let found = known.find(|(name, _)| first_value(headers, name).is_some());
+        found.map_or(self, |(_, kind)| *kind)
+    }
+
     /// What a known key means, by default.
     ///
     /// Gogs, GitHub and GitLab repeat a key when a person presses Redelivery or Resend (Gogs also at once,

@@ -120,8 +120,9 @@ fn what_a_file_names_is_made_once_and_changed_when_the_file_is() {
     let here = TestDb::new();
     let file = whole(&here);
     // A new box is looked at before it is made.
-    let (code, out, _) = apply(&here, &[&file, "--dry-run"]);
+    let (code, out, error) = apply(&here, &[&file, "--dry-run"]);
     assert!(code == 0 && out.contains("add alert ops"), "{out}");
+    assert_eq!(error, "", "an empty box stood for it, and is gone");
     // Nobody is there to be asked: nothing is done.
     let (code, _, error) = apply(&here, &[&file]);
     assert_eq!(code, 2);

@@ -4,24 +4,19 @@
 use std::path::Path;
 
 use hookbox::model::chat::Chat;
+use hookbox::model::sendable::SendableEvent;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pulldown_cmark::{Event, Options, Parser};
 use serde_json::Value;
 
-use crate::messages::{SAMPLES, body_of, endpoints, event, markup, message};
+use crate::messages::{SAMPLES, body_of, digest, endpoints, event, markup, message};
 
 /// The samples that are shown: kind, type and what it shows.
 const SHOWN: &[(&str, &str, &str)] = &[
     ("gogs", "push", "five commits or more"),
     ("gogs", "issues", "opened"),
-    ("gogs", "issue_comment", "made"),
-    ("gitee", "merge_request", "opened"),
     ("gogs", "pull_request", "merged"),
-    ("gogs", "pull_request", "closed without a merge"),
     ("gitee", "pipeline.fail", ""),
-    ("github", "workflow_run", "failed"),
-    ("gogs", "release", ""),
-    ("gogs", "delete", "a tag"),
     ("standard", "order.paid", "any other JSON"),
 ];
 
@@ -196,6 +191,15 @@ fn card(chat: Chat, message: &Value) -> Markup {
     }
 }
 
+/// The event of a sample that is shown.
+fn shown_event(shown: &(&str, &str, &str)) -> SendableEvent {
+    let mut samples = SAMPLES.iter();
+    let sample = samples.find(|sample| (sample.0, sample.1, sample.2) == *shown);
+    let sample = sample.unwrap();
+    let (body, content_type) = body_of(sample);
+    event(sample.0, sample.1, content_type, &body)
+}
+
 #[test]
 fn the_gallery_shows_what_is_sent() {
     let endpoints = endpoints();
@@ -219,6 +223,13 @@ fn the_gallery_shows_what_is_sent() {
                             @let message = message(endpoint, event(kind, event_type, content_type, &body));
                             div.chat.(chat.name()) { b { (chat.title()) } (card(*chat, &message)) }
                         }
+                    }
+                }
+                h2 { "all of these, as a digest" }
+                div.row {
+                    @for (chat, endpoint) in &endpoints {
+                        @let message = digest(endpoint, SHOWN.iter().map(shown_event).collect());
+                        div.chat.(chat.name()) { b { (chat.title()) } (card(*chat, &message)) }
                     }
                 }
             }

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 
 use hookbox::model::activity::Facts;
 use hookbox::model::chat::Chat;
+use hookbox::model::connection::Auth;
 use hookbox::model::endpoint::{Endpoint, Format, NewEndpoint};
 use hookbox::model::id::EventId;
 use hookbox::model::kind::SourceKind;
 use hookbox::model::sendable::SendableEvent;
 use hookbox::outbound::{Outgoing, render};
+use hookbox::signature::Secret;
 use hookbox::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -135,12 +137,19 @@ pub fn path_of(chat: Chat) -> &'static str {
     }
 }
 
+/// The credentials of those chats that ask for them in a header.
+pub fn auth_of(chat: Chat) -> Option<Auth> {
+    let token = Secret::new("t0k3n").unwrap();
+    (chat == Chat::Matrix).then_some(Auth::Bearer(token))
+}
+
 /// An endpoint of each chat, as a store has it.
 pub fn endpoints() -> Vec<(Chat, Endpoint)> {
     let bench = Bench::new(Script::default());
     let made = Chat::ALL.into_iter().map(|chat| {
         bench.endpoint_with(chat.name(), |new: &mut NewEndpoint| {
             new.format = Format::Chat(chat);
+            new.connection.auth = auth_of(chat);
             new.url = format!("https://chat.example.org{}", path_of(chat))
                 .parse()
                 .unwrap();
@@ -178,6 +187,8 @@ pub fn digest(endpoint: &Endpoint, events: Vec<SendableEvent>) -> Value {
         .iter()
         .map(|(name, _)| name.as_str())
         .collect();
+    let names = names.iter().filter(|name| **name != "Authorization");
+    let names: Vec<&str> = names.copied().collect();
     assert_eq!(names, ["Content-Type", "User-Agent", "Hookbox-Path"]);
     serde_json::from_slice(&request.body).unwrap()
 }

@@ -97,6 +97,13 @@ fn many_events_arrive_in_few_requests_with_all_that_they_are() {
     assert_eq!(header(&reading, "Hookbox-Key").as_deref(), Some("k"));
     assert!(header(&reading, "Date").is_some());
     let push = of("push");
+    // It is read as what it was at the box: what it says, and its branch.
+    let here_too = here.list(&["event", "list", "--type", "push"]);
+    assert_eq!(push["summary"], here_too[0]["summary"]);
+    assert_eq!(
+        (&push["branch"], &here_too[0]["branch"]),
+        (&json!("main"), &json!("main"))
+    );
     assert_eq!(header(&push, "X-Gogs-Event").as_deref(), Some("push"));
     assert!(header(&push, "Hookbox-Path").unwrap().ends_with("/gogs"));
     assert_eq!(header(&push, "X-Gogs-Signature"), None);
@@ -158,8 +165,8 @@ fn what_the_hub_does_not_take_is_dead_alone() {
 }
 
 #[test]
-fn a_hub_that_is_full_or_of_another_kind_costs_no_event_a_try() {
-    for (status, waiting) in [(503, "pace"), (404, "held"), (400, "held")] {
+fn a_hub_that_is_full_or_has_to_be_repaired_costs_no_event_a_try() {
+    for (status, waiting) in [(503, "pace"), (404, "pace"), (200, "pace")] {
         let hub = Receiver::answering(&[status]);
         let here = sender(&hub.url, &["--tries", "1"]);
         for _ in 0..30 {

@@ -280,7 +280,7 @@ pub struct RelayBox {
     pub last_heard: Timestamp,
     /// How many requests came from it.
     pub requests: i64,
-    /// How many events, repeats included.
+    /// How many events were taken in from it, each once.
     pub events: i64,
 }
 

@@ -16,7 +16,7 @@ pub(in crate::outbound) struct Room {
 
 impl Room {
     /// Room for this many deliveries.
-    fn of(deliveries: usize) -> Room {
+    pub(super) fn of(deliveries: usize) -> Room {
         Room {
             deliveries,
             bytes: BYTES_MAX,
@@ -38,39 +38,45 @@ impl Room {
 
 /// Most deliveries in the next request: fewer after one that was refused as a whole, and then more again.
 #[derive(Debug)]
-pub(in crate::outbound) struct BatchLimit(usize);
+pub(in crate::outbound) struct BatchLimit {
+    most: usize,
+    /// Whether a chat is behind: until nothing more waits, what is left of a backlog is one message too.
+    is_behind: bool,
+}
 
 impl Default for BatchLimit {
     fn default() -> BatchLimit {
-        BatchLimit(usize::MAX)
+        BatchLimit {
+            most: usize::MAX,
+            is_behind: false,
+        }
     }
 }
 
 impl BatchLimit {
-    pub(super) const ONE: BatchLimit = BatchLimit(1);
-
     /// Room for the next request of an endpoint, for which this many deliveries are known to be ready.
-    pub(super) fn room(&self, endpoint: &Endpoint, ready: usize) -> Room {
+    pub(super) fn room(&mut self, endpoint: &Endpoint, ready: usize) -> Room {
+        self.is_behind = ready > BEHIND || (self.is_behind && ready > 1);
         let most = match (&endpoint.set.format, endpoint.set.digest) {
-            (Format::Chat(_), Digest::Behind) if ready <= BEHIND => 1,
+            (Format::Chat(_), Digest::Behind) if !self.is_behind => 1,
             _ => endpoint.set.batch_max(),
         };
-        Room::of(most.min(self.0))
+        Room::of(most.min(self.most))
     }
 
     /// Whether requests are smaller than they might be.
     pub(super) fn is_reduced(&self, batch_max: usize) -> bool {
-        self.0 < batch_max
+        self.most < batch_max
     }
 
     /// A request of so many deliveries was refused as a whole.
     pub(in crate::outbound) fn refused(&mut self, deliveries: usize) {
-        self.0 = (deliveries / 2).max(1);
+        self.most = (deliveries / 2).max(1);
     }
 
     /// A request was accepted.
     pub(in crate::outbound) fn accepted(&mut self) {
-        self.0 = self.0.saturating_mul(2);
+        self.most = self.most.saturating_mul(2);
     }
 }
 
@@ -87,7 +93,7 @@ mod tests {
         let mut requests = 0;
         let mut alone = Vec::new();
         while !waiting.is_empty() {
-            let count = MOST.min(limit.0).min(waiting.len());
+            let count = MOST.min(limit.most).min(waiting.len());
             requests += 1;
             match (waiting[..count].contains(&57), count) {
                 (true, 1) => alone.push(waiting.remove(0)),

@@ -97,13 +97,13 @@ impl Lane {
     }
 
     /// Returns the room in a request for a delivery that was taken and others with it.
-    pub(super) fn room(&self) -> Room {
-        // One at a time tells sooner whether the endpoint is back.
-        let limit = match self.limits.is_probing() {
-            true => &BatchLimit::ONE,
-            false => &self.batch,
-        };
-        limit.room(&self.endpoint, 1 + self.page.ready())
+    pub(super) fn room(&mut self) -> Room {
+        let room = self.batch.room(&self.endpoint, 1 + self.page.ready());
+        match self.limits.is_probing() {
+            // One at a time tells sooner whether the endpoint is back.
+            true => Room::of(1),
+            false => room,
+        }
     }
 
     /// Takes another delivery that is due, for the same request, if there is room.

@@ -154,15 +154,23 @@ fn what_a_hub_answers_to_a_whole_relay_gives_no_event_up() {
         judge(&hub, &super::tests::replied(status, &[]), context)
     };
     for to in [AnswerTo::Alone, AnswerTo::Shared] {
-        for status in [400, 401, 403, 404, 405, 410, 415, 422] {
-            let decision = judged(status, to, 0);
-            assert!(decision.hold.is_some(), "{status}");
-            assert_eq!(decision.change, Transition::Postpone, "{status}");
-        }
-        for status in [429, 503] {
+        for (status, pause) in [
+            (200, 60),
+            (302, 60),
+            (400, 60),
+            (401, 60),
+            (404, 60),
+            (410, 60),
+            (415, 60),
+            (421, 60),
+            (429, 5),
+            (503, 5),
+        ] {
             let decision = judged(status, to, 9);
             assert_eq!(decision.change, Transition::Postpone, "{status}");
-            assert_eq!(decision.pause, Some(Duration::from_secs(5)), "{status}");
+            assert_eq!(decision.hold, None, "{status}");
+            let pause = Duration::from_secs(pause);
+            assert_eq!(decision.pause, Some(pause), "{status}");
         }
     }
     for (status, tries, splits) in [

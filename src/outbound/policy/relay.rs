@@ -13,7 +13,10 @@ use crate::time::Timestamp;
 const NOT_TRIED: u16 = 424;
 
 /// Pause while a hub can store nothing and does not say for how long.
-const SLOW_DOWN: Duration = Duration::from_secs(5);
+const FULL: Duration = Duration::from_secs(5);
+
+/// The first pause while somebody has to repair something; each is twice the last, an hour at most.
+const TO_REPAIR: Duration = Duration::from_secs(60);
 
 /// Returns the response to each of so many events, if the hub's response says it.
 pub(in crate::outbound) fn parts(
@@ -41,35 +44,32 @@ pub(in crate::outbound) fn parts(
 
 /// Reads the response to a whole request, which does not say what became of each event.
 ///
-/// It says nothing of any event, so none is given up for it: what a person has to repair holds the endpoint.
+/// It says nothing of any event, so none spends a try for it, save for a 5xx, which one event may cause. What a
+/// person has to repair may be repaired at the hub, for a thousand boxes at once: they ask again by themselves.
 pub(super) fn read(reply: &Response, now: Timestamp) -> Assessment {
     let error = lenient::read(&reply.body, &[], |body| {
         shorten(body.text("error").unwrap_or_default())
     });
-    let explained = |advice: &str| said(&[&describe(reply), &error, advice]);
-    match reply.status {
-        200..300 => Verdict::retryable(
-            "the answer does not say what became of each event: is the URL that of a hookbox, /in/SOURCE?",
-        )
-        .into(),
-        429 | 503 => {
-            let asked = retry_after(reply, now).map(|at| at.since(now));
-            Verdict::rate_limited(explained(""), asked.unwrap_or(SLOW_DOWN))
-        }
-        401 | 403 => Verdict::needs_operator(explained(
-            "does the source at the hub have this secret, and the clocks of both the same time?",
-        ))
-        .into(),
-        404 | 405 | 410 => {
-            Verdict::needs_operator(explained("is there such a source at the hub?")).into()
-        }
-        415 => Verdict::needs_operator(explained(
-            "the source at the hub must be of kind standard, of a hookbox that knows relays",
-        ))
-        .into(),
-        400 | 422 => Verdict::needs_operator(explained("the hub does not read the request")).into(),
-        _ => of_any(reply, now),
-    }
+    let advice = match reply.status {
+        408 | 413 | 500..=502 | 504.. => return of_any(reply, now),
+        429 | 503 => "",
+        _ if !error.is_empty() => "",
+        200..300 => "this does not say what became of each event",
+        _ => "no hookbox says so",
+    };
+    let why = match (advice, error.as_str()) {
+        ("", error) => said(&[&describe(reply), error]),
+        (advice, _) => format!(
+            "{}, and {advice}: is the URL that of the hub, /in/SOURCE?",
+            describe(reply)
+        ),
+    };
+    let asked = retry_after(reply, now).map(|at| at.since(now));
+    let usual = match reply.status {
+        429 | 503 => FULL,
+        _ => TO_REPAIR,
+    };
+    Verdict::rate_limited(why, asked.unwrap_or(usual))
 }
 
 /// Reads the response to one event of a request.

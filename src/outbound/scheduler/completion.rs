@@ -66,6 +66,12 @@ impl Scheduler {
         };
         let chance = self.chance.f64();
         let mut decision = self.judged(&attempt, &lead, &exchange.result, chance, whole);
+        if whole == AnswerTo::Shared
+            && decision.outcome == Outcome::Delivered
+            && decision.error.is_none()
+        {
+            decision.error = Some(in_company(deliveries));
+        }
         let takes_none = |parts: &Vec<Response>| {
             let mut parts = parts.iter();
             !parts.any(|part| (200..300).contains(&part.status))
@@ -152,6 +158,11 @@ impl Scheduler {
                     pause: None,
                     is_busy: false,
                     hold: None,
+                    error: decision.error.or_else(|| {
+                        let is_told =
+                            whole == AnswerTo::Shared && decision.outcome == Outcome::Delivered;
+                        is_told.then(|| in_company(deliveries))
+                    }),
                     ..decision
                 },
                 response: part.or_else(|| report.response.as_ref().map(outline)),
@@ -432,6 +443,11 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// What is said of a delivery that went out with others, as one message.
+fn in_company(deliveries: usize) -> String {
+    format!("as one message with {} others", deliveries - 1)
 }
 
 /// A response with every secret hidden.

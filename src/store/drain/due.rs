@@ -204,7 +204,7 @@ fn read_sendable(
                 original_type: row.get("original_type")?,
                 key: key.or(copied_key),
                 hops: hops::header(&headers, box_id, source.as_deref()),
-                source: source.zip(kind),
+                source: source.zip(kind.map(|kind| kind.behind(&headers))),
                 received: row.get("received_ms")?,
                 owed: row.get("owed_ms")?,
                 facts: Facts {

@@ -16,7 +16,7 @@ use crate::model::event::{EventRecord, summary};
 use crate::model::id::{AttemptId, DeliveryId, EventId};
 use crate::model::settings::{Listing, Selection};
 use crate::store::engine::Store;
-use crate::store::engine::columns::{Headers, Micros, Millis};
+use crate::store::engine::columns::{Headers, Micros};
 use crate::store::engine::conn::{Row, params};
 use crate::store::engine::packed::read_body;
 use crate::store::history::conditions::{Conditions, Named, of_type, some};
@@ -79,7 +79,10 @@ const DELIVERY_COLUMNS: &str =
         e.summary, d.state, d.tries, d.attempts, d.created_ms, d.due_ms, d.settled_ms, d.reason, d.replay_of,
         d.when_error, d.replay_id, d.new_id, d.superseded_by,
         p.held_reason as held, o.error as offline, q.until_ms as paced_until_ms,
-        p.\"window\", p.ordered, case when p.digest_ms > 0 then p.digest_ms end as collects_ms,
+        p.\"window\", p.ordered, case when p.digest_ms > 0 then p.digest_ms + (
+            select min(f.due_ms) from hookbox_delivery as f
+            where f.endpoint_id = d.endpoint_id and f.state = 'pending'
+        ) end as collected_until_ms,
         (select a.status from hookbox_attempt as a
             where a.id = d.id * 1024 + d.attempts and a.delivery_id = d.id) as status
      from hookbox_delivery as d";
@@ -493,7 +496,7 @@ fn read_delivery(row: &Row<'_>) -> Result<DeliveryRecord> {
             offline: row.get("offline")?,
             paced_until: row.get("paced_until_ms")?,
             window: row.get("window")?,
-            collects_for: row.get::<Option<Millis>>("collects_ms")?.map(|span| span.0),
+            collected_until: row.get("collected_until_ms")?,
             // A placeholder: the delivery that goes first is looked up later, for the whole page.
             behind: row.get::<bool>("ordered")?.then_some(DeliveryId(0)),
         },

@@ -134,7 +134,7 @@ impl Store {
         let source = source_of(&directory, &event)?;
         let body = std::mem::take(&mut event.body);
         let content_type = event.content_type.as_deref();
-        let kind = source.map(|source| source.kind);
+        let kind = source.map(|source| source.kind.behind(&event.headers));
         let facts = Facts::read(kind, &event.event_type, content_type, &event.headers, &body);
         let routes = Routes::find(&directory, body.len(), || {
             scope(&event, source, &facts, &body)
@@ -169,7 +169,7 @@ fn scope<'a>(
     body: &'a [u8],
 ) -> Scope<'a> {
     Scope {
-        kind: source.map(|source| source.kind),
+        kind: source.map(|source| source.kind.behind(&event.headers)),
         branch: facts.branch.as_deref(),
         headers: &event.headers,
         content_type: event.content_type.as_deref(),
@@ -357,6 +357,8 @@ pub(crate) struct NewDelivery<'a> {
     pub(crate) has_new_id: bool,
     /// The error of the endpoint's expression on this event, if it failed.
     pub(crate) when_error: Option<&'a str>,
+    /// Whether it waits for no other events, where they are collected for one message.
+    pub(crate) is_urgent: bool,
 }
 
 impl NewDelivery<'_> {
@@ -369,6 +371,7 @@ impl NewDelivery<'_> {
             replay: None,
             has_new_id: false,
             when_error: None,
+            is_urgent: false,
         }
     }
 }
@@ -380,6 +383,12 @@ pub(crate) fn add_delivery(
     now: Timestamp,
 ) -> Result<DeliveryId> {
     tx.mark()?;
+    let endpoint = tx.directory.endpoint_by_id(new.endpoint);
+    let collected = endpoint.and_then(|endpoint| endpoint.set.collects_for());
+    // As if it had been collected already.
+    let due = collected
+        .filter(|_| new.is_urgent)
+        .map_or(now, |span| now.minus(span));
     let later = tx.conn.later();
     let id = later.new_id(Table::Delivery)?;
     let id = later.insert(
@@ -388,7 +397,7 @@ pub(crate) fn add_delivery(
              id, event_id, endpoint_id, state, created_ms, due_ms, replay_of, replay_id, new_id,
              when_error
          ) values (
-             :id, :event, :endpoint, :pending, :now, :now, :replay_of, :replay, :new_id,
+             :id, :event, :endpoint, :pending, :now, :due, :replay_of, :replay, :new_id,
              :when_error
          )",
         params! {
@@ -397,6 +406,7 @@ pub(crate) fn add_delivery(
             ":endpoint": new.endpoint,
             ":pending": State::Pending,
             ":now": now,
+            ":due": due,
             ":replay_of": new.replay_of,
             ":replay": new.replay,
             ":new_id": new.has_new_id,

@@ -83,7 +83,11 @@ impl Store {
                     ..Facts::read(None, ALERT_TYPE, Some("application/json"), &[], &body)
                 };
                 let event = insert_event(tx, &event, &pack(body), &facts, now)?;
-                add_delivery(tx, &NewDelivery::new(event, endpoint), now)?;
+                let message = NewDelivery {
+                    is_urgent: true,
+                    ..NewDelivery::new(event, endpoint)
+                };
+                add_delivery(tx, &message, now)?;
             }
             Ok(true)
         })

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::robot::{accept, bench, drain, issue};
 use crate::messages::markup;
-use crate::support::Bench;
+use crate::support::{Bench, Receiver, TestDb};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -118,6 +118,20 @@ fn what_a_person_asks_for_waits_for_no_digest_and_takes_along_what_waits() {
     assert_eq!(bench.run_due(), 1);
     let state = robot.state.lock().unwrap();
     assert_eq!(numbers(Chat::Wecom, &state.taken[1]), [0, 1]);
+}
+
+/// What is wrong is told at once.
+#[test]
+fn an_alert_waits_for_no_digest() {
+    let here = TestDb::new();
+    let chat = Receiver::saying(&[200], "ok");
+    here.add_endpoint("team", &chat.url, &["--format", "slack", "--digest", "1d"]);
+    here.add_endpoint("ci", "http://127.0.0.1:9/", &["--only-replays"]);
+    here.json(&["alert", "add", "ops", "team", "--about", "held"]);
+    here.json(&["endpoint", "hold", "ci", "--reason", "a test"]);
+    let _served = here.serve();
+    let got = chat.next();
+    assert!(String::from_utf8_lossy(&got.body).contains("ci is held"));
 }
 
 #[test]

@@ -22,7 +22,7 @@ use hookbox::time::{Clock, ManualClock, Timestamp};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::messages::path_of;
+use crate::messages::{auth_of, path_of};
 use crate::support::{Bench, DAY, NOON};
 
 pub const SECRET: &str = "SEC0123456789abcdef";
@@ -374,6 +374,7 @@ pub fn bench(chat: Chat) -> (Bench, Arc<Robot>) {
     bench.endpoint_with("team", |new: &mut NewEndpoint| {
         new.format = Format::Chat(chat);
         new.digest = Digest::Never;
+        new.connection.auth = auth_of(chat);
         let path = path_of(chat);
         let query = if path.contains('?') {
             ""

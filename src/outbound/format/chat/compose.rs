@@ -275,10 +275,14 @@ impl Dialect {
     /// Writes an event of a digest on one line: its headline, and so many letters of its title.
     fn entry(&self, entry: &Message, is_whole: bool, title_chars: usize) -> String {
         let headline = self.headline(entry.place.as_ref(), entry, is_whole);
-        match &entry.title {
-            Some(title) if is_whole => format!("• {headline}: {}", self.linked(title, title_chars)),
-            Some(title) if title_chars > 0 => {
-                format!("• {headline}: {}", self.plain(&title.text, title_chars))
+        // Of what has no title, the beginning.
+        let text = entry.text.as_ref().or(entry.code.as_ref());
+        match (&entry.title, text) {
+            (Some(title), _) if is_whole => {
+                format!("• {headline}: {}", self.linked(title, title_chars))
+            }
+            (Some(Link { text, .. }), _) | (None, Some(text)) if title_chars > 0 => {
+                format!("• {headline}: {}", self.plain(text, title_chars))
             }
             _ => format!("• {headline}"),
         }

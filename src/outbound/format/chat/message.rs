@@ -10,7 +10,7 @@ use crate::model::kind::SourceKind;
 use crate::model::lenient;
 use crate::model::sendable::SendableEvent;
 use crate::signature::form::is_form;
-use crate::time::show_span;
+use crate::time::{Timestamp, show_span};
 
 use super::super::Outgoing;
 use super::compose::web_url;
@@ -102,14 +102,35 @@ impl Message {
         let entries = events
             .iter()
             .map(|one| Message::of(&one.event, &one.webhook_id));
-        let entries: Vec<Message> = entries.collect();
+        let mut entries: Vec<Message> = entries.collect();
         let received = events.iter().map(|one| one.event.received);
         let since = received.clone().min().unwrap_or(first.event.received);
         let until = received.max().unwrap_or(last.event.received);
         let seconds = Duration::from_secs(until.since(since).as_secs().max(1));
-        let headline = format!("{} events within {}", events.len(), show_span(seconds));
+        let headline = format!(
+            "{} events within {}, until {}",
+            events.len(),
+            show_span(seconds),
+            minute(until)
+        );
+        let name_of = |entry: &Message| entry.place.as_ref().map(|place| place.text.clone());
+        let place = entries.first().and_then(name_of);
+        let is_one_place = entries.iter().all(|entry| name_of(entry) == place);
+        let place = match place.filter(|_| is_one_place) {
+            // Said once.
+            Some(_) => entries
+                .iter_mut()
+                .map(|entry| entry.place.take())
+                .last()
+                .flatten(),
+            None => Some(Link {
+                text: "hookbox".to_owned(),
+                url: None,
+            }),
+        };
         Message {
             summary: headline.clone(),
+            place,
             deed: Link {
                 text: headline,
                 url: None,
@@ -123,6 +144,13 @@ impl Message {
             ..Message::default()
         }
     }
+}
+
+/// A time as people read it, to the minute: `2026-11-30 14:05 UTC`.
+fn minute(at: Timestamp) -> String {
+    const CHARS: usize = 16;
+    let text: String = at.to_string().chars().take(CHARS).collect();
+    format!("{} UTC", text.replace('T', " "))
 }
 
 fn of_activity(activity: Activity) -> Message {

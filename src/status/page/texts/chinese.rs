@@ -549,6 +549,7 @@ pub(super) static CHINESE: Texts = Texts {
         last_error: "最近错误",
     },
     said: Said {
+        in_company: "与另外 {count} 条合并为一条消息",
         gave_up: "{error}；尝试 {count} 次后放弃",
         spent: "尝试 {tries} 次后放弃；最多允许 {most} 次",
         expired: "已过期：待投递的时间超过了 {age}",

@@ -574,6 +574,7 @@ texts! {
     /// What the rest of the program says, which a page shows: reasons, problems, errors. In English it stands as it
     /// is said; here it is known by its words.
     said: Said {
+        in_company: "as one message with {count} others",
         gave_up: "{error}; given up after {count} {count:try|tries}",
         spent: "given up after {tries} tries; {most} are allowed",
         expired: "expired: it is owed for more than {age}",

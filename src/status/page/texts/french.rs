@@ -549,6 +549,7 @@ pub(super) static FRENCH: Texts = Texts {
         last_error: "Dernière erreur",
     },
     said: Said {
+        in_company: "en un message avec {count} autres",
         gave_up: "{error} ; abandonnée après {count} {count:essai|essais}",
         spent: "abandonnée après {tries} {tries:essai|essais} ; maximum permis : {most}",
         expired: "expirée : à envoyer depuis plus de {age}",

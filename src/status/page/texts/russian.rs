@@ -549,6 +549,7 @@ pub(super) static RUSSIAN: Texts = Texts {
         last_error: "Последняя ошибка",
     },
     said: Said {
+        in_company: "одним сообщением вместе с другими, их {count}",
         gave_up: "{error}; доставка прекращена после {count} {count:попытки|попыток|попыток}",
         spent: "доставка прекращена после {tries} {tries:попытки|попыток|попыток}; допускается {most}",
         expired: "срок истёк: возраст больше {age}",
