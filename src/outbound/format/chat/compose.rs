@@ -3,11 +3,8 @@
 //! Only whole lines and single characters are left out: markup is never cut in two. The message says how
 //! much was left out.
 
-use std::net::Ipv6Addr;
-
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-
 use super::message::{Link, Message};
+use super::web_url::{URL_BYTES_MAX, web_url};
 use crate::model::line::{is_shown, one_line};
 
 /// Longest names, titles and lines, in characters; a chat's line is hardly longer.
@@ -22,9 +19,6 @@ const SHORT_CHARS_MAX: usize = 60;
 
 /// Most commits that are listed; the rest is only counted.
 const COMMITS_MAX: usize = 10;
-
-/// Longest link, in bytes; browsers accept little more.
-const URL_BYTES_MAX: usize = 1_000;
 
 /// Digits of a commit's id, as git itself shows it.
 const COMMIT_ID_CHARS: usize = 7;
@@ -552,61 +546,4 @@ fn clean(text: &str) -> String {
     letters
         .filter(|letter| *letter == '\n' || is_shown(*letter))
         .collect()
-}
-
-/// Returns a URL that a chat can link to.
-///
-/// It is http or https, without credentials, and holds nothing that would end the link. Its host may be an
-/// IPv6 address or a name in any script.
-pub(super) fn web_url(text: &str) -> Option<String> {
-    const BREAKS_A_LINK: &AsciiSet = &CONTROLS
-        .add(b' ')
-        .add(b'"')
-        .add(b'(')
-        .add(b')')
-        .add(b'<')
-        .add(b'>')
-        .add(b'[')
-        .add(b']')
-        .add(b'\\')
-        .add(b'`')
-        .add(b'|')
-        .add(b'*')
-        .add(b'{')
-        .add(b'}')
-        .add(b'^');
-    let text = text.trim();
-    let (scheme, rest) = text.split_once("://")?;
-    let is_web = ["http", "https"]
-        .iter()
-        .any(|known| scheme.eq_ignore_ascii_case(known));
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    if !is_web || text.len() > URL_BYTES_MAX || !is_authority(authority) {
-        return None;
-    }
-    let path = utf8_percent_encode(path, BREAKS_A_LINK);
-    let url = format!("{scheme}://{authority}{path}");
-    (url.len() <= URL_BYTES_MAX).then_some(url)
-}
-
-/// Whether a text is a host with an optional port, without credentials (RFC 3986, section 3.2).
-fn is_authority(text: &str) -> bool {
-    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => {
-            if address.parse::<Ipv6Addr>().is_err() {
-                return false;
-            }
-            ("", port)
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, &text[text.len() - port.len() - 1..]),
-            None => (text, ""),
-        },
-    };
-    let is_number = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.len() <= 5;
-    let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_number);
-    let is_letter = |letter: char| letter.is_alphanumeric() || "-._~%".contains(letter);
-    let is_host = host.chars().all(is_letter) && (!host.is_empty() || text.starts_with('['));
-    is_host && is_port && text.len() <= 255
 }

@@ -13,8 +13,8 @@ use crate::signature::form::is_form;
 use crate::time::{Timestamp, show_span};
 
 use super::super::Outgoing;
-use super::compose::web_url;
 use super::json_pretty::lay_out;
+use super::web_url::web_url;
 
 /// Largest body that is formatted as JSON for reading, in bytes, for events that are not from a git server.
 /// Of a larger body the beginning is shown as it is.

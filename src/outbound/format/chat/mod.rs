@@ -18,6 +18,7 @@ mod rocketchat;
 mod slack;
 mod teams;
 mod telegram;
+mod web_url;
 mod wecom;
 
 use serde_json::Value;
