@@ -130,7 +130,7 @@ enum Command {
     /// Take events in, send them out, show the status page
     #[command(after_help = EXIT_CODES)]
     Serve(Box<serve::ServeArguments>),
-    /// Ways in: add, list, show, set, rotate-secret, refusals, boxes, remove
+    /// Ways in: add, list, show, set, rotate-secret, refusals, boxes
     #[command(subcommand)]
     Source(source::SourceCommand),
     /// Be told when something is wrong: add, list, show, set, remove
