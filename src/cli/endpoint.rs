@@ -489,7 +489,7 @@ fn test(context: &Context, name: &str, no_wait: bool) -> Result<()> {
             .max(1),
     ));
     let answer = match (attempt.status, &attempt.error) {
-        (Some(_), Some(error)) => format!("{error} (in {took})"),
+        (Some(_), Some(error)) => format!("{error} in {took}"),
         (Some(status), None) => format!("{status} in {took}"),
         (None, Some(error)) => format!("{error} after {took}"),
         (None, None) => format!("{} after {took}", attempt.outcome),
