@@ -77,7 +77,11 @@ fn a_test_says_what_the_endpoint_answered() {
     let _served = here.serve();
     let ran = here.run(&["endpoint", "test", "ci"]);
     assert_eq!(ran.code, 1);
-    assert!(ran.stderr.contains("503 Service Unavailable in "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("503 Service Unavailable in "),
+        "{}",
+        ran.stderr
+    );
     let ran = here.run(&["endpoint", "test", "ci"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.text().contains("  200 in "), "{}", ran.text());
