@@ -96,6 +96,9 @@ fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
             .unwrap();
         drop(app);
         assert_eq!(served.push("one-more", PUSH.as_bytes()).0, 202);
+        // With the next one it has seen that the log begins anew: what explains a write is told apart from one
+        // that nothing explains.
+        assert_eq!(served.push("and-one-more", PUSH.as_bytes()).0, 202);
         way(&here.db, &copy);
         is_shut(&served, why);
         assert_eq!(served.signal("TERM"), Some(0));
