@@ -1,7 +1,7 @@
 //! The examples, run as their first lines say, against the built binary.
 
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::{Receiver, TestDb, is_missing, no_server, send_signal, try_ask, wait_until};
@@ -246,4 +246,32 @@ fn three_nodes_serve_one_database_and_end_together() {
     wait_until("all to have left", || {
         (here.query(living)[0].get::<_, i64>(0) == 0).then_some(())
     });
+}
+
+/// Most that the unit may let the service have, of 10, as systemd counts.
+const EXPOSURE_MAX: f32 = 2.0;
+
+#[test]
+fn the_unit_gives_the_service_little_to_do_harm_with() {
+    if is_missing("systemd-analyze", &["--version"], "apt-get install systemd") {
+        return;
+    }
+    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hookbox.service");
+    let ran = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager"])
+        .arg(&unit)
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
+    let (_, level) = told
+        .split_once("exposure level for hookbox.service: ")
+        .unwrap_or_else(|| panic!("{told}{}", String::from_utf8_lossy(&ran.stderr)));
+    let level: f32 = level.split_whitespace().next().unwrap().parse().unwrap();
+    assert!(level < EXPOSURE_MAX, "{told}");
+    // The crash guard asks whether this is still the boot that it knows.
+    let text = std::fs::read_to_string(&unit).unwrap();
+    assert!(
+        !text.contains("ProcSubset="),
+        "the boot's id stands in /proc/sys"
+    );
 }
