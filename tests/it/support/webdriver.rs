@@ -92,13 +92,17 @@ impl Browser {
         wait_until(selector, || self.find(selector))
     }
 
+    /// Clicks an element. If the page was replaced after it was found, the new page's is clicked.
     pub fn click(&self, selector: &str) {
-        let element = self.await_element(selector);
-        call(
-            "POST",
-            &format!("{}/element/{element}/click", self.session),
-            Some(&json!({})),
-        );
+        const GONE: &str = "stale element reference";
+        wait_until(selector, || {
+            let element = self.find(selector)?;
+            let url = format!("{}/element/{element}/click", self.session);
+            let (status, _, text) = ask("POST", &url, &[], "{}");
+            let is_gone = status == 404 && text.contains(GONE);
+            assert!((200..300).contains(&status) || is_gone, "{url}: {text}");
+            (!is_gone).then_some(())
+        });
     }
 
     /// What an element shows; in one step, since a page may be replaced between two.
