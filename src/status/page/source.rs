@@ -9,7 +9,7 @@ use super::context::PageContext;
 use super::fields::{self, Held, NewSecret, choice, form, name, same, settings};
 use super::frame::frame;
 use super::overview;
-use super::parts::{copy, headers};
+use super::parts::{copy, headers, table};
 use crate::model::kind::SourceKind;
 use crate::model::rejected::RejectedRequest;
 use crate::model::settings::SOURCE_SETTINGS;
@@ -170,23 +170,23 @@ fn facts(context: &PageContext<'_>, report: &SourceReport) -> Markup {
 /// The boxes that relay their events here, the one that was heard last first.
 fn relay_boxes(context: &PageContext<'_>, boxes: &[RelayBox]) -> Markup {
     let t = &context.texts.sources;
+    let rows = html! {
+        @for one in boxes.iter().take(BOXES_SHOWN) {
+            tr {
+                td.mono data-label=(t.box_id) { (one.box_id) }
+                td data-label=(t.box_name) { (one.name) }
+                td data-label=(t.last_heard) { (context.moment(one.last_heard)) }
+                td data-label=(t.requests) { (one.requests) }
+                td data-label=(t.events) { (one.events) }
+            }
+        }
+    };
+    let columns = [t.box_id, t.box_name, t.last_heard, t.requests, t.events];
     html! {
         @if !boxes.is_empty() {
             section #boxes data-live {
                 h2 { (context.fill(t.boxes, &[("count", &boxes.len())])) }
-                div.wide { table {
-                    thead { tr {
-                        th { (t.box_id) } th { (t.box_name) } th { (t.last_heard) }
-                        th.number { (t.requests) } th.number { (t.events) }
-                    } }
-                    tbody { @for one in boxes.iter().take(BOXES_SHOWN) { tr {
-                        td.mono { (one.box_id) }
-                        td { (one.name) }
-                        td { (context.moment(one.last_heard)) }
-                        td.number { (one.requests) }
-                        td.number { (one.events) }
-                    } } }
-                } }
+                (table(&columns, &rows))
                 @if boxes.len() > BOXES_SHOWN {
                     p.dim { (context.fill(t.boxes_shown, &[("count", &BOXES_SHOWN)])) }
                 }
