@@ -26,6 +26,9 @@ const COMMIT_ID_CHARS: usize = 7;
 /// Size reserved for the note that something was left out.
 const NOTE_COST_MAX: usize = 80;
 
+/// Zero width space: breaks up characters that would have a meaning together.
+pub(super) const BREAK: char = '\u{200b}';
+
 /// A chat's markup.
 pub(super) struct Dialect {
     /// Escapes a foreign character, so that it is shown as itself.
@@ -132,25 +135,6 @@ pub(super) fn json_bytes(letter: char) -> usize {
         '"' | '\\' | '\n' => 2,
         letter => letter.len_utf8(),
     }
-}
-
-/// Adds a backslash before characters with a meaning in Markdown (CommonMark 0.31, section 2.4).
-pub(super) fn escape_markdown(letter: char, place: Place, out: &mut String) {
-    let is_marked = match letter {
-        '\\' | '*' | '_' | '~' | '`' | '|' | '[' | ']' | '<' | '>' => true,
-        // Headings, lists and heading underlines.
-        '#' | '-' | '+' | '=' => place.after == Start::Blank,
-        '.' | ')' => place.after == Start::Number,
-        _ => false,
-    };
-    if is_marked {
-        out.push('\\');
-    }
-    out.push(letter);
-}
-
-pub(super) fn link_markdown(text: &str, url: &str) -> String {
-    format!("[{text}]({url})")
 }
 
 /// Writes the message in a chat's markup, of a size of at most `limit`.

@@ -4,7 +4,8 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Quote, compose, escape_markdown, json_bytes, link_markdown};
+use super::compose::{Dialect, compose, json_bytes};
+use super::markdown;
 use super::message::Message;
 use crate::model::line::one_line;
 use crate::signature::{Secret, dingtalk};
@@ -17,15 +18,11 @@ const BODY_BYTES_MAX: usize = 20_000;
 const AROUND_BYTES_MAX: usize = 2_000;
 
 const DIALECT: Dialect = Dialect {
-    escape: escape_markdown,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
-    quote: Quote::each_line("> "),
     fence: None,
     // A single line feed does not end a line in DingTalk's markdown.
     line_end: "  \n",
     cost: json_bytes,
+    ..markdown::DIALECT
 };
 
 pub(super) fn signed(secret: &Secret, now: Timestamp) -> [(&'static str, String); 2] {

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Place, Quote, Start, compose, json_bytes, link_markdown};
+use super::compose::{Dialect, Place, Quote, Start, compose, json_bytes};
+use super::markdown;
 use super::message::Message;
 use crate::model::activity::Tone;
 use crate::model::line::one_line;
@@ -20,14 +21,11 @@ const AROUND_BYTES_MAX: usize = 3_000;
 
 const DIALECT: Dialect = Dialect {
     escape,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
     // Cards have no quote markup in the version that old clients can show.
     quote: Quote::each_line("┃ "),
     fence: None,
-    line_end: "\n",
     cost: json_bytes,
+    ..markdown::DIALECT
 };
 
 fn escape(letter: char, place: Place, out: &mut String) {

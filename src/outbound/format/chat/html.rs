@@ -1,9 +1,6 @@
 //! The part of HTML that Matrix and Telegram show alike.
 
-use super::compose::{Dialect, Fence, Place, Quote, utf16_units};
-
-/// An invisible character between two characters that would have a meaning together.
-const BREAK: char = '\u{200b}';
+use super::compose::{BREAK, Dialect, Fence, Place, Quote, utf16_units};
 
 /// The markup; the end of a line is Telegram's, who knows no `<br>`.
 pub(super) const DIALECT: Dialect = Dialect {

@@ -5,31 +5,17 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{
-    Dialect, Fence, Place, Quote, compose, escape_markdown, link_markdown, utf16_units,
-};
+use super::compose::{BREAK, Dialect, Place, compose};
+use super::markdown;
 use super::message::Message;
 use crate::model::line::one_line;
 
 /// Longest text, in characters: half of what a post may have, and more than anybody reads.
 const TEXT_CHARS_MAX: usize = 8_000;
 
-/// Zero width space.
-const BREAK: char = '\u{200b}';
-
 const DIALECT: Dialect = Dialect {
     escape,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
-    quote: Quote::each_line("> "),
-    fence: Some(Fence {
-        before: "```\n",
-        after: "\n```",
-        escape: |letter, out| out.push(letter),
-    }),
-    line_end: "\n",
-    cost: utf16_units,
+    ..markdown::DIALECT
 };
 
 /// Markdown's escapes do not keep names and Slack's `<!channel>` from being read: an invisible character
@@ -38,7 +24,7 @@ fn escape(letter: char, place: Place, out: &mut String) {
     match letter {
         '@' => out.extend(['@', BREAK]),
         '<' => out.extend(['\\', '<', BREAK]),
-        letter => escape_markdown(letter, place, out),
+        letter => markdown::escape(letter, place, out),
     }
 }
 

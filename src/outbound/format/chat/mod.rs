@@ -10,6 +10,7 @@ mod discord;
 mod feishu;
 mod html;
 mod json_pretty;
+mod markdown;
 mod matrix;
 mod mattermost;
 mod message;

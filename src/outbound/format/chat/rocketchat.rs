@@ -5,28 +5,16 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, Fence, Place, Quote, Start, compose, link_markdown, utf16_units};
+use super::compose::{BREAK, Dialect, Place, Start, compose};
+use super::markdown;
 use super::message::Message;
 
 /// A server's usual limit of a message, in characters.
 const TEXT_CHARS_MAX: usize = 5_000;
 
-/// Zero width space.
-const BREAK: char = '\u{200b}';
-
 const DIALECT: Dialect = Dialect {
     escape,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
-    quote: Quote::each_line("> "),
-    fence: Some(Fence {
-        before: "```\n",
-        after: "\n```",
-        escape: |letter, out| out.push(letter),
-    }),
-    line_end: "\n",
-    cost: utf16_units,
+    ..markdown::DIALECT
 };
 
 /// It has escapes for a few characters alone; an invisible character breaks up what else would be markup.

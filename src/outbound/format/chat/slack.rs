@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use super::colour;
-use super::compose::{Dialect, Fence, Place, Quote, compose, utf16_units};
+use super::compose::{BREAK, Dialect, Fence, Place, Quote, compose, utf16_units};
 use super::message::Message;
 
 /// Longest text that Slack recommends, in characters; Slack cuts at 40,000.
@@ -32,9 +32,6 @@ const DIALECT: Dialect = Dialect {
     line_end: "\n",
     cost: utf16_units,
 };
-
-/// An invisible character between two characters that would have a meaning together.
-const BREAK: char = '\u{200b}';
 
 /// Writes the three characters that have a meaning in Slack as entities.
 ///

@@ -5,7 +5,8 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Place, Quote, Start, compose, json_bytes, link_markdown};
+use super::compose::{BREAK, Dialect, Place, Quote, Start, compose, json_bytes};
+use super::markdown;
 use super::message::Message;
 use crate::model::activity::Tone;
 use crate::model::line::one_line;
@@ -16,18 +17,13 @@ const BODY_BYTES_MAX: usize = 18_000;
 /// Bytes of a request that are not the text: the JSON around it, header and footer.
 const AROUND_BYTES_MAX: usize = 3_000;
 
-/// Zero width space.
-const BREAK: char = '\u{200b}';
-
 const DIALECT: Dialect = Dialect {
     escape,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
     quote: Quote::each_line("┃ "),
     fence: None,
     line_end: "\n\n",
     cost: json_bytes,
+    ..markdown::DIALECT
 };
 
 fn escape(letter: char, place: Place, out: &mut String) {

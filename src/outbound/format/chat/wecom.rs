@@ -7,25 +7,19 @@
 
 use serde_json::{Value, json};
 
-use super::compose::{Dialect, Place, Quote, Start, compose, link_markdown, utf8_bytes};
+use super::compose::{BREAK, Dialect, Place, Start, compose, utf8_bytes};
+use super::markdown;
 use super::message::Message;
 use crate::model::activity::Tone;
 
 /// Limit of a message's content, in bytes.
 const CONTENT_BYTES_MAX: usize = 4_096;
 
-/// Zero width space.
-const BREAK: char = '\u{200b}';
-
 const DIALECT: Dialect = Dialect {
     escape,
-    url: str::to_owned,
-    link: link_markdown,
-    strong: ("**", "**"),
-    quote: Quote::each_line("> "),
     fence: None,
-    line_end: "\n",
     cost: utf8_bytes,
+    ..markdown::DIALECT
 };
 
 fn escape(letter: char, place: Place, out: &mut String) {
