@@ -22,6 +22,8 @@ def pay(db, order, total):
             raise ValueError("nobody pays less than nothing")
 
 
+if len(sys.argv) < 2:
+    sys.exit("usage: enqueue.py DATABASE")
 # Waits up to five seconds for another writer's transaction to end; that is Python's default.
 db = sqlite3.connect(sys.argv[1], timeout=5, isolation_level=None)
 db.execute("create table if not exists orders (id integer primary key, total integer)")

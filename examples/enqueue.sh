@@ -4,6 +4,7 @@
 # The database must have hookbox's tables: hookbox init --into-existing --wal --db app.db
 # Needs sqlite3 3.37 or newer.
 set -eu
+[ $# -eq 1 ] || { echo "usage: enqueue.sh DATABASE" >&2; exit 2; }
 
 # -bail ends at the first error, and what was not committed is rolled back.
 sqlite3 -bail -cmd '.timeout 5000' "$1" <<'SQL'

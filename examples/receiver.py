@@ -1,7 +1,7 @@
 """A receiver that verifies, in Python: python3 receiver.py [PORT], then
 
-    hookbox endpoint add me http://127.0.0.1:9000/ --sign standard \\
-        --secret whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==
+    echo whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA== |
+        hookbox endpoint add me http://127.0.0.1:9000/ --sign standard --secret -
 
 It answers 204 to a request whose signature and time are right, 401 to any other, as Standard
 Webhooks has it (https://www.standardwebhooks.com), and drops a webhook-id that it has seen: delivery

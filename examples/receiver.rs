@@ -1,8 +1,8 @@
 //! A receiver that verifies: `cargo run --example receiver [PORT]`, then
 //!
 //! ```sh
-//! hookbox endpoint add me http://127.0.0.1:9000/ --sign standard \
-//!     --secret whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==
+//! echo whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA== |
+//!     hookbox endpoint add me http://127.0.0.1:9000/ --sign standard --secret -
 //! ```
 //!
 //! It answers 204 to a request whose signature and time are right, and 401 to any other. A real

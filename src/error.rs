@@ -194,6 +194,25 @@ impl Error {
         matches!(self, Error::Database { fault, .. } if *fault == wanted)
     }
 
+    /// The error for an address that cannot be listened on; `option` sets another one.
+    pub(crate) fn cannot_listen(
+        address: std::net::SocketAddr,
+        what: &str,
+        option: &str,
+        error: std::io::Error,
+    ) -> Error {
+        let error = match error.kind() {
+            std::io::ErrorKind::AddrInUse => std::io::Error::new(
+                error.kind(),
+                format!(
+                    "another program listens there; end it, or choose another address: {option}"
+                ),
+            ),
+            _ => error,
+        };
+        Error::io(format!("listen on {address} for {what}"), error)
+    }
+
     /// Returns the exit code of the command line: 1 failed, 2 misused, 3 not found.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -233,7 +252,7 @@ impl fmt::Display for Error {
             ),
             Error::NoDatabase(place) => write!(
                 f,
-                "no database at {place}; make one with `hookbox init --db {place}`, or name another with --db"
+                "no database at {place}; name another one, or make one with `hookbox init --db {place}`"
             ),
             Error::ForeignDatabase { path, mode: None } => write!(
                 f,

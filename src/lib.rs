@@ -21,6 +21,16 @@
 //!    answer means. The store records the attempt and changes the delivery's state.
 //! 4. [`status`] and [`cli`] show what is in the store and ask it for replays.
 //!
+//! # Features
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `cli` (default) | the program: its commands, and `hookbox.toml`; it takes `page` |
+//! | `page` | the status page, its API and the metrics ([`status`]) |
+//! | `postgres` (default) | databases at `postgres://...` |
+//!
+//! Without any, a program takes events in, stores and delivers them: `default-features = false`.
+//!
 //! # Layers
 //!
 //! Imports point down only; a test checks this:
@@ -56,50 +66,18 @@
 //!   while an event was being stored. If an expression fails, its event is sent.
 //! - Time, randomness and the network are arguments: [`time::Clock`], a seed, [`outbound::Transport`].
 //!
-//! # Words
-//!
-//! | word | means |
-//! | --- | --- |
-//! | source | a verified way in: a kind, a path, a secret |
-//! | preset | a known sender, with its rules for kind `generic` |
-//! | handshake | a request that a sender makes once before it sends events; it is not an event |
-//! | rejected request | a request that a source did not accept: the reason, the address, the headers (in JSON and in some names in code: `refusal`) |
-//! | event | one fact, stored once, bytes exact, never changed |
-//! | idempotency key | names an event for its sender: the same key of the same source is the same event |
-//! | activity | what an event's body says happened: who did what to which repository |
-//! | endpoint | where events go: URL, format, signature scheme, filters, retry policy |
-//! | path | the boxes and sources that an event has passed, in `Hookbox-Path`; it prevents endless loops |
-//! | doubt | a warning about an endpoint's settings: they are valid, but probably a mistake |
-//! | format | the form in which an event is sent: raw, a chat message, or the output of a template |
-//! | chat | a chat system that takes events as messages; it has its own limits and answers |
-//! | window | the times at which an endpoint may be sent to |
-//! | hold | nothing is sent to an endpoint until a person resumes it; its deliveries wait |
-//! | filter | a condition that an event must meet before it is owed to an endpoint |
-//! | selection | which events, deliveries or outages are listed or replayed (on pages and in JSON: `filter`) |
-//! | outbox | the view that other programs insert into, in their own transactions |
-//! | delivery | one event owed to one endpoint; it has the state |
-//! | settled | delivered, dead or cancelled: no longer pending |
-//! | attempt | one HTTP try of a delivery, with the request and the response |
-//! | expectation | what a reply must contain, besides a 2xx, to count as delivered |
-//! | verdict | what a reply means: accepted, retryable, rate limited, rejected, needs an operator, and so on |
-//! | decision | what follows from a verdict: the outcome, the delivery's state change, a pause or a hold of the endpoint |
-//! | retry | the scheduler tries a delivery again, on its own |
-//! | retry schedule | when a refused delivery is tried again: a ladder (a list of waits) or a cron expression |
-//! | replay | a person asks for it again: a new delivery, linked by `replay_of` |
-//! | superseded | a dead or cancelled delivery whose event a later replay delivered to the same endpoint |
-//! | outage | the time in which an endpoint cannot be reached: one row that grows |
-//! | failing endpoint | an endpoint that is reached and refuses everything that it is sent; after five days it is held |
-//! | circuit | the scheduler's state of an outage: when the next probe may be sent |
-//! | pace | the scheduler's state of an endpoint's rate limit: when requests ended, and until when the endpoint asked for none |
-//! | lane | an endpoint's queue in the scheduler: what is ready, what is in flight |
-//! | room | how much more is allowed now: requests, deliveries, or bytes of memory or disk |
-//! | box | one database file; its random id, a part of every outer id, separates its ids from those of other files |
-//! | mark | the last part of an outer id, drawn by each process that creates rows: it separates the ids of a file from those of its copies |
+#![doc = include_str!("../docs/words.md")]
 
 #[macro_use]
 mod names;
+#[doc(hidden)]
 pub mod bundle;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+#[allow(rustdoc::bare_urls, reason = "its comments are help texts")]
 pub mod cli;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
 pub mod config;
 pub mod error;
 #[cfg(test)]
@@ -110,6 +88,7 @@ pub mod outbound;
 mod panics;
 pub mod service;
 pub mod signature;
+#[cfg(feature = "page")]
 pub mod status;
 pub mod store;
 pub mod time;

@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "cli")]
 use std::process::abort;
 
 thread_local! {
@@ -28,6 +29,7 @@ pub(crate) fn catch_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// Makes every other panic of this process end the process.
+#[cfg(feature = "cli")]
 pub(crate) fn abort_on_other_panics() {
     let previous = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

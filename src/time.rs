@@ -81,8 +81,8 @@ impl Timestamp {
     /// Parses a moment as people write it.
     ///
     /// It accepts RFC 3339 (`2026-03-01T12:00:00Z`), an age before `now` (`90s`, `2h`, `7d`), a date or a
-    /// time in the box's own time zone (`2026-03-01`, `2026-03-01 10:00`), `today` and `yesterday`. A date
-    /// means the beginning of that day.
+    /// time in the box's own time zone (`2026-03-01`, `2026-03-01 10:00`), `today`, `yesterday`, and a day of
+    /// the week: the latest of that name, today included. A date means the beginning of that day.
     ///
     /// # Errors
     /// [`Error::Misuse`] when the text is none of these.
@@ -105,7 +105,7 @@ impl Timestamp {
         match parse_span(text) {
             Ok(age) => Ok(now.minus(age)),
             Err(_) => Err(Error::misuse(format!(
-                "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday) nor an age (90s, 2h, 7d)"
+                "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday, tuesday) nor an age (90s, 2h, 7d)"
             ))),
         }
     }
@@ -168,10 +168,14 @@ pub fn set_zone(name: &str) -> Result<()> {
 fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Timestamp> {
     let today = now.to_jiff().to_zoned(zone.clone()).date();
     let text = text.to_ascii_lowercase();
-    let start = match text.as_str() {
-        "today" => today.at(0, 0, 0, 0),
-        "yesterday" => today.yesterday().ok()?.at(0, 0, 0, 0),
-        text => {
+    let start = match (text.as_str(), weekday(&text)) {
+        ("today", _) => today.at(0, 0, 0, 0),
+        ("yesterday", _) => today.yesterday().ok()?.at(0, 0, 0, 0),
+        (_, Some(day)) => {
+            let ago = jiff::Span::new().days(today.weekday().since(day));
+            today.checked_sub(ago).ok()?.at(0, 0, 0, 0)
+        }
+        (text, None) => {
             // jiff would ignore a time zone in brackets, so such a text is refused.
             let is_dated = text.as_bytes().get(4) == Some(&b'-') && !text.contains('[');
             let text = Some(text).filter(|_| is_dated)?;
@@ -186,6 +190,24 @@ fn of_zone(text: &str, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Time
     // that occurs twice is the first of the two (RFC 5545).
     let moment = zone.to_ambiguous_zoned(start).compatible().ok()?;
     Some(Timestamp::from_jiff(moment.timestamp()))
+}
+
+/// The day of the week of this English name, in full or its first three letters.
+fn weekday(text: &str) -> Option<jiff::civil::Weekday> {
+    use jiff::civil::Weekday;
+
+    let days = [
+        ("monday", Weekday::Monday),
+        ("tuesday", Weekday::Tuesday),
+        ("wednesday", Weekday::Wednesday),
+        ("thursday", Weekday::Thursday),
+        ("friday", Weekday::Friday),
+        ("saturday", Weekday::Saturday),
+        ("sunday", Weekday::Sunday),
+    ];
+    let mut days = days.into_iter();
+    let found = days.find(|(name, _)| text == *name || text == &name[..3]);
+    found.map(|(_, day)| day)
 }
 
 /// Parses a duration such as `250ms`, `15s`, `5m` or `1h30m`.
@@ -398,6 +420,10 @@ mod tests {
             ("2026-10-25 02:30", Some("2026-10-25T00:30:00.000Z")),
             ("today", Some("2026-11-28T23:00:00.000Z")),
             ("yesterday", Some("2026-11-27T23:00:00.000Z")),
+            ("sunday", Some("2026-11-28T23:00:00.000Z")),
+            ("Saturday", Some("2026-11-27T23:00:00.000Z")),
+            ("tue", Some("2026-11-23T23:00:00.000Z")),
+            ("tues", None),
             ("2026-13-01", None),
             ("2026-11-31", None),
             ("2026-11-28T10:00Z", Some("2026-11-28T10:00:00.000Z")),

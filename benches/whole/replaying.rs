@@ -37,7 +37,7 @@ pub(crate) fn replaying(options: &Options, table: &Table) {
     let alone = drive(&load());
     let loaded = while_loaded(load());
     let began = Instant::now();
-    let (asked, _) = run(&here, &["replay", "--state", "dead"]);
+    let (asked, _) = run(&here, &["replay", "--yes", "--state", "dead"]);
     assert_eq!(asked["deliveries"], DEAD);
     let record = loop {
         let record = here.store.replay_record(ReplayId(1)).unwrap();

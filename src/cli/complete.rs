@@ -67,6 +67,7 @@ fn with_names(command: Command, named: Option<Named>) -> Command {
                 "endpoint" | "endpoints" | "to" => Some(Known::Names(Named::Endpoints)),
                 "source" | "sources" => Some(Known::Names(Named::Sources)),
                 "kind" => Some(Known::Words(SenderKind::names())),
+                "topic" => Some(Known::Words(help::topics())),
                 "egress" => Some(Known::Words(vec!["any", "public"])),
                 "log_level" => Some(Known::Words(vec!["error", "warn", "info", "debug"])),
                 _ => None,

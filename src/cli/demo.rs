@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 use tiny_http::{Response, Server};
+use tokio::signal::unix::SignalKind;
 
 use super::Context;
 use super::serve::Signals;
@@ -65,7 +66,12 @@ pub(super) fn run(context: &Context, arguments: &DemoArguments) -> Result<()> {
             context.out.line(text)
         }
     };
-    let signals = Signals::listen()?;
+    // Also where the terminal is closed: its folder goes with it.
+    let signals = Signals::listen(&[
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ])?;
     let folder =
         tempfile::tempdir().map_err(|error| Error::io("make a temporary folder", error))?;
     let (receiver_address, seen) = start_receiver()?;

@@ -7,7 +7,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::processes::{listed, processes_with};
+use super::processes::{configuration_of, listed, processes_with};
+use super::serve::check_options;
+use crate::config::{Config, Plan, is_of_another_environment};
 use crate::error::{Error, Result};
 use crate::model::endpoint::EndpointReport;
 use crate::model::text::counted;
@@ -62,6 +64,7 @@ pub(super) fn run(context: &Context) -> Result<()> {
             Finding::new(Level::Problem, what, fault.do_this())
         }));
     }
+    findings.extend(of_configuration(&store));
     for name in store.silent_nodes()? {
         let what = format!("node {name} says nothing any more and was not stopped");
         let do_this = "look whether it runs; others send what was its to send, if any run";
@@ -186,6 +189,25 @@ fn of_file(
     findings
 }
 
+/// What keeps the file that the service follows from being applied.
+fn of_configuration(store: &Store) -> Option<Finding> {
+    let file = configuration_of(store.serving_process()?)?;
+    let looked = Config::read(&file).and_then(|config| {
+        check_options(&config)?;
+        Plan::of(&config, store, false)
+    });
+    // The service may have variables and credentials that whoever runs this has not.
+    let error = looked
+        .err()
+        .filter(|error| !is_of_another_environment(error))?;
+    let what = format!("the configuration file is not applied: {}", error.chain());
+    let do_this = format!(
+        "mend it; what is wrong is said by: hookbox apply --dry-run {}",
+        file.display()
+    );
+    Some(Finding::new(Level::Problem, what, do_this))
+}
+
 fn of_outbox(health: &Health, is_served: bool, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (row, problem) in &health.problems {
@@ -231,12 +253,16 @@ fn of_endpoint(report: &EndpointReport, now: Timestamp) -> Vec<Finding> {
         findings.push(Finding::new(Level::Warning, what, do_this));
     }
     if let Some(lasting) = report.failing.filter(|_| report.endpoint.held.is_none()) {
-        let what = format!(
-            "endpoint {name} has refused everything for {}; {pending} wait",
-            in_seconds(lasting)
-        );
+        // From the first refusal to the last: of one alone, no time at all.
+        let what = match lasting.as_secs() {
+            0 => format!("endpoint {name} refused what it was sent last; {pending} wait"),
+            _ => format!(
+                "endpoint {name} has refused everything for {}; {pending} wait",
+                in_seconds(lasting)
+            ),
+        };
         let do_this = format!(
-            "read what it answers (hookbox delivery list --endpoint {name}), mend that there, then: hookbox endpoint test {name}"
+            "read what it answers (hookbox delivery list --endpoint {name}; with 401 or 403 it probably has another secret), mend that there, then: hookbox endpoint test {name}"
         );
         findings.push(Finding::new(Level::Warning, what, do_this));
     }

@@ -14,6 +14,7 @@ mod endpoint;
 mod event;
 mod help;
 mod import;
+mod man;
 mod moving;
 mod output;
 mod preview;
@@ -31,7 +32,7 @@ mod tail;
 mod upkeep;
 
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -58,7 +59,9 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 misused, 3 not found."
     name = "hookbox",
     version,
     about = "A delivery store for webhooks, with replay: one binary, one SQLite file.",
-    max_term_width = 80
+    max_term_width = 80,
+    // `help` explains words too.
+    disable_help_subcommand = true
 )]
 struct Arguments {
     /// Database: file or URL
@@ -79,6 +82,8 @@ struct Arguments {
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     json: bool,
     /// How much to log on stderr: error, warn, info, debug
+    ///
+    /// `serve` logs from info on unless told otherwise, every other command from warn on.
     #[arg(
         long,
         global = true,
@@ -222,6 +227,21 @@ enum Command {
         #[arg(value_parser = PossibleValuesParser::new(complete::shells()))]
         shell: String,
     },
+    /// Write the man pages into a folder, one a command
+    #[command(after_help = EXIT_CODES)]
+    Man {
+        /// The folder; it is made where it is not there
+        folder: PathBuf,
+    },
+    /// Explain a command, or a word: what it means
+    #[command(
+        after_help = "Examples:\n  hookbox help endpoint add\n  hookbox help superseded\n  hookbox help words"
+    )]
+    Help {
+        /// A command or a word; `words` lists all words
+        #[arg(value_name = "COMMAND|WORD")]
+        topic: Vec<String>,
+    },
 }
 
 /// Reads a file's text, without the byte order mark that editors on Windows add.
@@ -250,7 +270,12 @@ impl Context {
 
     /// Opens a store, creating it if it does not exist: for commands that set things up.
     fn store_or_new(&self) -> Result<Store> {
-        Store::open(&self.db, Missing::Create)
+        let is_new = self.db.file().is_some_and(|file| !file.exists());
+        let store = Store::open(&self.db, Missing::Create)?;
+        if is_new {
+            self.out.note(&format!("made the database {}", self.db));
+        }
+        Ok(store)
     }
 
     fn now(&self) -> Timestamp {
@@ -301,10 +326,21 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             context.out.error(&error.chain());
+            if let Error::NoDatabase(place) = &error
+                && !place.starts_with(PACKAGE_FOLDER)
+                && Path::new(PACKAGE_FOLDER).is_dir()
+            {
+                context.out.note(&format!(
+                    "that of the installed service is used by: sudo -u hookbox hookbox --db {PACKAGE_FOLDER}/hookbox.db"
+                ));
+            }
             ExitCode::from(error.exit_code())
         }
     }
 }
+
+/// Where the service of the packages has its database (packaging/hookbox.service).
+const PACKAGE_FOLDER: &str = "/var/lib/hookbox";
 
 fn dispatch(context: &Context, command: Command) -> Result<()> {
     match command {
@@ -345,10 +381,14 @@ fn dispatch(context: &Context, command: Command) -> Result<()> {
         Command::Check(arguments) => upkeep::check(context, &arguments),
         Command::Salvage(arguments) => upkeep::salvage(context, &arguments),
         Command::Completions { shell } => context.out.bytes(&complete::script(&shell)?),
+        Command::Man { folder } => man::write(&context.out, &folder),
+        Command::Help { topic } => help::explain(&context.out, &topic),
     }
 }
 
 fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
+    let file = context.db.file();
+    let is_new = into_existing && file.is_some_and(|path| !path.exists());
     let open = |may_set_wal| {
         let missing = match into_existing {
             true => Missing::CreateOrExtend { may_set_wal },
@@ -377,6 +417,11 @@ fn init(context: &Context, into_existing: bool, wal: bool) -> Result<()> {
         opened => opened?,
     };
     let path = store.location().to_string();
+    if is_new {
+        context.out.note(&format!(
+            "made the database {path}: there was none to add to"
+        ));
+    }
     let object = serde_json::json!({ "database": path, "box": store.box_id().to_string() });
     context.out.object(
         &object,

@@ -1,6 +1,8 @@
 //! The processes that have the database open, as far as the system shows them.
 
-use std::path::Path;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
@@ -28,6 +30,21 @@ pub(super) fn processes_with(path: &Path) -> Vec<(u32, String)> {
     }
     found.sort();
     found
+}
+
+/// The configuration file that a service follows, as it was started; `None` where there is none, or the process
+/// is another user's.
+pub(super) fn configuration_of(id: u32) -> Option<PathBuf> {
+    let of = Path::new("/proc").join(id.to_string());
+    let given = std::fs::read(of.join("cmdline")).ok()?;
+    let words: Vec<&[u8]> = given.split(|byte| *byte == 0).collect();
+    let file = words.windows(2).find_map(|pair| match pair {
+        [b"--config", file] => Some(*file),
+        [word, _] => word.strip_prefix(b"--config="),
+        _ => None,
+    })?;
+    let folder = std::fs::read_link(of.join("cwd")).ok()?;
+    Some(folder.join(OsStr::from_bytes(file)))
 }
 
 /// Formats processes as "12 (name), 13 (name)".

@@ -80,6 +80,9 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
                 ));
             }
             let (kind, to) = (ReplayKind::Replay, arguments.to.clone());
+            if !arguments.how.yes {
+                say_how_to_see_them(context, &pairs);
+            }
             bulk(context, &store, kind, selection, to, &arguments.how)
         }
         (false, false) => Err(Error::misuse(
@@ -89,6 +92,27 @@ pub(super) fn replay(context: &Context, arguments: &ReplayArguments) -> Result<(
             "name deliveries by id, or choose them: --state dead, --endpoint NAME, --source, --type, --since, --until, --text",
         )),
     }
+}
+
+/// A list knows the same conditions, but looks into no body.
+fn say_how_to_see_them(context: &Context, pairs: &[(String, String)]) {
+    if context.out.is_json() || pairs.iter().any(|(name, _)| name == "text") {
+        return;
+    }
+    let options: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| {
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.:/-".contains(c);
+            match value.chars().all(is_plain) {
+                true => format!("--{name} {value}"),
+                false => format!("--{name} '{}'", value.replace('\'', r"'\''")),
+            }
+        })
+        .collect();
+    context.out.note(&format!(
+        "to see which: hookbox delivery list {}",
+        options.join(" ")
+    ));
 }
 
 /// Runs `recover` or `backfill`.
@@ -195,7 +219,7 @@ fn bulk(
         let object = json!({ "replay": null, "deliveries": 0 });
         return context.out.object(&object, "there is nothing to send");
     }
-    if !how.yes && context.out.is_interactive() {
+    if !how.yes {
         confirm(context, &preview)?;
     }
     let id = store.start_replay(asked, &preview, context.now())?;

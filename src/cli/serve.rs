@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::task::Poll;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
@@ -276,7 +277,8 @@ pub(super) fn run(context: &Context, arguments: &ServeArguments) -> Result<()> {
     if let Some(zone) = &arguments.time_zone {
         set_zone(zone)?;
     }
-    let signals = Signals::listen()?;
+    // SIGHUP is left to nohup(1).
+    let signals = Signals::listen(&[SignalKind::terminate(), SignalKind::interrupt()])?;
     let config = ServiceConfig {
         database: context.db.clone(),
         parts: Parts {
@@ -479,39 +481,37 @@ fn warn_of_open_sources(service: &Service) {
     }
 }
 
-/// SIGTERM and SIGINT: the first requests an orderly stop, the second ends the process at once.
+/// Signals such as SIGTERM and SIGINT: the first requests an orderly stop, the second ends the process at once.
 pub(super) struct Signals {
     runtime: tokio::runtime::Runtime,
-    terminate: Signal,
-    interrupt: Signal,
+    signals: Vec<(SignalKind, Signal)>,
 }
 
 impl Signals {
     /// Installs the signal handlers; from now on signals wait for [`Signals::wait`].
-    pub(super) fn listen() -> Result<Signals> {
+    pub(super) fn listen(kinds: &[SignalKind]) -> Result<Signals> {
         let cannot = |error| Error::io("listen for signals", error);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(cannot)?;
-        let (terminate, interrupt) = runtime
-            .block_on(async {
-                Ok((
-                    signal(SignalKind::terminate())?,
-                    signal(SignalKind::interrupt())?,
-                ))
-            })
-            .map_err(cannot)?;
+        let listening = async {
+            let kinds = kinds.iter();
+            kinds.map(|kind| Ok((*kind, signal(*kind)?))).collect()
+        };
+        let signals: std::io::Result<_> = runtime.block_on(listening);
         Ok(Signals {
+            signals: signals.map_err(cannot)?,
             runtime,
-            terminate,
-            interrupt,
         })
     }
 
     /// Waits for the first signal.
     pub(super) fn wait(mut self) {
         self.next();
+        // A terminal that is closed may tell it twice.
+        self.signals
+            .retain(|(kind, _)| *kind != SignalKind::hangup());
         let second = std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -526,12 +526,15 @@ impl Signals {
     }
 
     fn next(&mut self) {
-        let (terminate, interrupt) = (&mut self.terminate, &mut self.interrupt);
-        self.runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+        let signals = &mut self.signals;
+        self.runtime.block_on(std::future::poll_fn(|context| {
+            match signals
+                .iter_mut()
+                .any(|(_, one)| one.poll_recv(context).is_ready())
+            {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
             }
-        });
+        }));
     }
 }

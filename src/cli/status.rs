@@ -88,6 +88,9 @@ fn why(standing: &Standing<'_>, report: &EndpointReport, now: Timestamp) -> Opti
         Standing::Closed { opens: None } => "never opens again".to_owned(),
         Standing::Paced { until } => format!("gets more at {until}"),
         Standing::Unused => "took nothing yet".to_owned(),
-        Standing::Fine => return None,
+        Standing::Fine => {
+            let refused = report.failing.filter(|span| !span.is_zero())?;
+            format!("refuses everything for {}", show_span(refused))
+        }
     })
 }

@@ -1,7 +1,7 @@
 //! `hookbox.toml`: what the sources, endpoints and alerts shall be, in one file.
 //!
 //! [`Config::read`] reads a file and what it includes, [`Plan::of`] compares it with what is there, and
-//! [`Plan::apply`] makes it so. [`export`] writes such a file. Nothing here contains SQL or talks to a person.
+//! [`Plan::apply`] makes it so. `export` writes such a file. Nothing here contains SQL or talks to a person.
 //!
 //! The file names settings as the tables of [`model::settings`](crate::model::settings) do. A setting that is
 //! not named has its default; only secrets, which may be kept in the database alone, stay as they are.
@@ -20,6 +20,8 @@ use std::path::{Path, PathBuf};
 pub use export::{SecretsFolder, export};
 pub use place::Place;
 pub use plan::{Difference, Line, Plan};
+#[cfg(feature = "cli")]
+pub(crate) use reference::is_of_another_environment;
 
 use wanted::Wanted;
 

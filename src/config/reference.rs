@@ -22,6 +22,17 @@ const BYTES_MAX: u64 = 1024 * 1024;
 /// The variable by which systemd says where a unit's credentials are (systemd.exec(5), `LoadCredential=`).
 const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
 
+/// Whether an error is about a value that another process may have: a variable, or a credential.
+#[cfg(feature = "cli")]
+pub(crate) fn is_of_another_environment(error: &Error) -> bool {
+    let text = error.chain();
+    text.contains(NO_VARIABLE) || text.contains(NO_CREDENTIALS)
+}
+
+const NO_VARIABLE: &str = "the environment has no variable";
+
+const NO_CREDENTIALS: &str = "there are no credentials of systemd";
+
 impl Reference {
     const ALL: [(Reference, &'static str); 3] = [
         (Reference::File, "_file"),
@@ -48,15 +59,14 @@ impl Reference {
         let path = match self {
             Reference::File => folder.join(name),
             Reference::Variable => {
-                let value = std::env::var_os(name).ok_or_else(|| {
-                    Error::misuse(format!("the environment has no variable {name}; set it"))
-                })?;
+                let value = std::env::var_os(name)
+                    .ok_or_else(|| Error::misuse(format!("{NO_VARIABLE} {name}; set it")))?;
                 return text_as_meant(value.into_vec());
             }
             Reference::Credential => {
                 let credentials = std::env::var_os(CREDENTIALS).ok_or_else(|| {
                     Error::misuse(format!(
-                        "there are no credentials of systemd ({CREDENTIALS} is not set); give the unit LoadCredential={name}:FILE"
+                        "{NO_CREDENTIALS} ({CREDENTIALS} is not set); give the unit LoadCredential={name}:FILE"
                     ))
                 })?;
                 // A name with a slash would leave the folder.

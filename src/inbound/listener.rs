@@ -87,7 +87,7 @@ impl Ingest {
     /// [`Error::Io`] when the address cannot be bound.
     pub fn bind(config: &IngestConfig) -> Result<StdListener> {
         StdListener::bind(config.address)
-            .map_err(|error| Error::io(format!("listen on {} for events", config.address), error))
+            .map_err(|error| Error::cannot_listen(config.address, "events", "--ingest", error))
     }
 
     /// Starts to take events in at a bound address, on a thread of its own.

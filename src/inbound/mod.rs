@@ -27,9 +27,14 @@ mod rejection;
 mod relay;
 mod reply;
 
+#[doc(hidden)]
 pub use import::{Import, Imported, import, source_of, usual_since};
-pub use listener::{CONNECTIONS_MAX, Ingest, IngestConfig};
+#[doc(hidden)]
+pub use listener::Ingest;
+pub use listener::{CONNECTIONS_MAX, IngestConfig};
+#[doc(hidden)]
 pub use outbox_worker::Outbox;
+#[doc(hidden)]
 pub use redelivery::{ForgeApi, Redelivered, Redelivery, ask_again};
 
 #[cfg(test)]

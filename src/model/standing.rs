@@ -12,8 +12,8 @@ const PASSING: Duration = Duration::from_secs(300);
 /// How an endpoint stands. What comes first here is what a person should look at first.
 #[derive(Debug, Clone, Copy)]
 pub enum Standing<'r> {
-    /// It refuses whatever it is sent, since it last took something: for minutes, or until something was given
-    /// up.
+    /// It refuses whatever it is sent, since it last took something: for minutes, until something was given up,
+    /// or from the first.
     Refuses {
         /// How long it was asked and refused: the time between its refusals.
         lasting: Duration,
@@ -86,6 +86,11 @@ impl Standing<'_> {
 }
 
 impl EndpointReport {
+    /// Whether it took nothing yet. One that refuses from the first is no receiver that is started anew.
+    fn is_unused(&self) -> bool {
+        self.last_delivered.is_none() && self.delivered == 0
+    }
+
     /// How it stands at this time.
     pub fn standing(&self, now: Timestamp) -> Standing<'_> {
         let set = &self.endpoint.set;
@@ -96,10 +101,10 @@ impl EndpointReport {
         } else if let Some(outage) = &self.outage {
             Standing::Offline(outage)
         } else if let Some(lasting) = self.failing
-            && (lasting >= PASSING || self.dead > 0)
+            && (lasting >= PASSING || self.dead > 0 || self.is_unused())
         {
             Standing::Refuses { lasting }
-        } else if self.dead > 0 && self.last_delivered.is_none() && self.delivered == 0 {
+        } else if self.dead > 0 && self.is_unused() {
             // All within a moment.
             Standing::Refuses {
                 lasting: Duration::ZERO,
@@ -110,7 +115,7 @@ impl EndpointReport {
             && self.pending > 0
         {
             Standing::Paced { until }
-        } else if self.last_delivered.is_none() && self.delivered == 0 {
+        } else if self.is_unused() {
             Standing::Unused
         } else {
             Standing::Fine

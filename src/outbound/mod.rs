@@ -30,11 +30,17 @@ mod suspects;
 mod transport;
 
 pub use egress::{AddressScope, Egress, Forbidden};
+#[doc(hidden)]
 pub use format::{Outgoing, render};
+#[doc(hidden)]
 pub use policy::RETRY_AFTER_MAX;
+#[doc(hidden)]
 pub use preview::preview;
+#[doc(hidden)]
 pub use replayer::{Pulse, Replayer, RunningReplayer};
+#[doc(hidden)]
 pub use scheduler::{RunningScheduler, Scheduler, WORKERS_MAX};
+#[doc(hidden)]
 pub use transport::{
     ApiClient, Exchange, OutboundRequest, REPLY_BYTES_MAX, SendResult, Transport, UreqTransport,
 };

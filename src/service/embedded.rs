@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::inbound::IngestConfig;
 use crate::model::event::{Accepted, NewEvent};
 use crate::outbound::Egress;
+#[cfg(feature = "page")]
 use crate::status::StatusConfig;
 use crate::store::{Limits, Location, Missing, Retention, Store};
 use crate::time::{Clock, SystemClock};
@@ -140,12 +141,14 @@ impl Builder {
     /// Serves the status page and its API at this address.
     ///
     /// It must be a loopback address; port 0 takes a free port.
+    #[cfg(feature = "page")]
     pub fn status(mut self, address: SocketAddr) -> Builder {
         self.parts.status = Some(StatusConfig::new(address));
         self
     }
 
     /// Serves the status page with these settings: tokens and host names.
+    #[cfg(feature = "page")]
     pub fn status_with(mut self, config: StatusConfig) -> Builder {
         self.parts.status = Some(config);
         self

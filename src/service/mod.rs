@@ -5,6 +5,7 @@
 //! stop. This module must hold no logic of its own.
 
 mod alert_worker;
+#[cfg(feature = "cli")]
 mod config_worker;
 mod embedded;
 mod heal_worker;
@@ -14,28 +15,36 @@ mod worker;
 
 use std::fmt;
 use std::net::{SocketAddr, TcpListener};
+#[cfg(feature = "cli")]
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use embedded::{Builder, Hookbox, Running, Stopper};
+#[doc(hidden)]
 pub use heal_worker::{Healed, HealedFrom, Healing, NetworkApi};
 
 use rustix::net::listen;
 
+#[cfg(feature = "cli")]
 use config_worker::Followed;
 use worker::Worker;
 
+#[cfg(feature = "cli")]
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::inbound::{Ingest, IngestConfig, Outbox};
+#[cfg(feature = "page")]
+use crate::outbound::preview;
 use crate::outbound::{
-    Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport, preview,
+    Egress, Replayer, RunningReplayer, RunningScheduler, Scheduler, UreqTransport,
 };
+#[cfg(feature = "page")]
 use crate::status::{Neighbours, StatusConfig, StatusServer};
 use crate::store::{Limits, Location, Missing, Retention, Serving, Store};
 use crate::time::Clock;
 
 /// The settings of a service.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
     /// The database file; it is created if it does not exist.
@@ -45,11 +54,13 @@ pub struct ServiceConfig {
 }
 
 /// The parts of a service besides the scheduler, and their settings.
+#[doc(hidden)]
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
     /// The HTTP listener for events.
     pub ingest: Option<IngestConfig>,
     /// The status page.
+    #[cfg(feature = "page")]
     pub status: Option<StatusConfig>,
     /// Which addresses requests may go to.
     pub egress: Egress,
@@ -62,6 +73,7 @@ pub struct Parts {
     /// A command that gets every message of an alert, as JSON on its standard input.
     pub alert_command: Option<String>,
     /// The configuration file that is applied at the start, and whenever it changes.
+    #[cfg(feature = "cli")]
     pub config: Option<ConfigFile>,
     /// Whether a full-text index is kept beside the file, for searches in bodies. Without, one that is there
     /// is removed.
@@ -69,6 +81,8 @@ pub struct Parts {
 }
 
 /// A configuration file that is applied.
+#[doc(hidden)]
+#[cfg(feature = "cli")]
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
     /// The file.
@@ -83,16 +97,31 @@ const QUEUE_MAX: i32 = 512;
 /// The bound addresses of a service.
 struct Ports {
     ingest: Option<TcpListener>,
+    #[cfg(feature = "page")]
     status: Option<TcpListener>,
 }
 
 impl Ports {
     fn bind(parts: &Parts) -> Result<Ports> {
+        #[cfg(feature = "page")]
+        if let (Some(ingest), Some(status)) = (&parts.ingest, &parts.status)
+            && ingest.address == status.address
+            && ingest.address.port() != 0
+        {
+            return Err(Error::misuse(format!(
+                "{} is both for events and for the status page; give each an address of its own: --ingest, --status",
+                ingest.address
+            )));
+        }
         let ports = Ports {
             ingest: parts.ingest.as_ref().map(Ingest::bind).transpose()?,
+            #[cfg(feature = "page")]
             status: parts.status.as_ref().map(StatusServer::bind).transpose()?,
         };
-        for socket in ports.ingest.iter().chain(&ports.status) {
+        let sockets = ports.ingest.iter();
+        #[cfg(feature = "page")]
+        let sockets = sockets.chain(&ports.status);
+        for socket in sockets {
             // A client that finds the queue full tries again only after a second. The standard library sets
             // a queue of 128.
             if let Err(error) = listen(socket, QUEUE_MAX) {
@@ -106,6 +135,7 @@ impl Ports {
 /// A running service on one file.
 ///
 /// It has the HTTP listener, the outbox worker, the scheduler and the status page.
+#[doc(hidden)]
 pub struct Service {
     store: Store,
     ingest: Option<Ingest>,
@@ -114,9 +144,11 @@ pub struct Service {
     alert_worker: Worker,
     index_worker: Option<Worker>,
     heal_worker: Option<Worker>,
+    #[cfg(feature = "cli")]
     config_worker: Option<Worker>,
     scheduler: RunningScheduler,
     replayer: RunningReplayer,
+    #[cfg(feature = "page")]
     status: Option<StatusServer>,
     // The last field, so that the lock is released last.
     serving: Serving,
@@ -129,7 +161,8 @@ impl Service {
     /// As [`Service::start_on`], and those of [`Store::open`].
     pub fn start(config: &ServiceConfig, clock: Arc<dyn Clock>) -> Result<Service> {
         // Bound first, before a file is made or anything is sent: another copy may be running.
-        let ports = Ports::bind(&config.parts)?;
+        let bound = Ports::bind(&config.parts);
+        let ports = bound.map_err(|taken| served_already(config, &clock).unwrap_or(taken))?;
         let store = Store::open(&config.database, Missing::Create)?;
         Service::start_at(ports, store, &config.parts, clock)
     }
@@ -154,6 +187,7 @@ impl Service {
         store.set_aside_what_ended_it(clock.now());
         store.time_commits(clock.clone());
         store.limit(parts.limits)?;
+        #[cfg(feature = "cli")]
         let config_worker = match &parts.config {
             None => None,
             Some(file) => {
@@ -170,15 +204,18 @@ impl Service {
         let scheduler =
             Scheduler::new(store.clone(), clock.clone(), transport, draw_seed()?)?.start()?;
         let replayer = Replayer::new(store.clone(), clock.clone()).start()?;
-        let neighbours = Neighbours {
-            events_at: ports.ingest.as_ref().and_then(|it| it.local_addr().ok()),
-            preview,
+        #[cfg(feature = "page")]
+        let status = {
+            let neighbours = Neighbours {
+                events_at: ports.ingest.as_ref().and_then(|it| it.local_addr().ok()),
+                preview,
+            };
+            let status = ports.status.zip(parts.status.as_ref());
+            let status = status.map(|(socket, config)| {
+                StatusServer::start(socket, store.clone(), clock.clone(), config, neighbours)
+            });
+            status.transpose()?
         };
-        let status = ports.status.zip(parts.status.as_ref());
-        let status = status.map(|(socket, config)| {
-            StatusServer::start(socket, store.clone(), clock.clone(), config, neighbours)
-        });
-        let status = status.transpose()?;
         let outbox = Outbox::start(store.clone(), clock.clone())?;
         let retention = parts.retention;
         let retention_worker = (!retention.is_none())
@@ -212,9 +249,11 @@ impl Service {
             alert_worker,
             index_worker,
             heal_worker,
+            #[cfg(feature = "cli")]
             config_worker,
             scheduler,
             replayer,
+            #[cfg(feature = "page")]
             status,
             serving,
             store,
@@ -233,7 +272,10 @@ impl Service {
 
     /// Returns the address of the status page, if there is one.
     pub fn status_address(&self) -> Option<SocketAddr> {
-        self.status.as_ref().map(StatusServer::address)
+        #[cfg(feature = "page")]
+        return self.status.as_ref().map(StatusServer::address);
+        #[cfg(not(feature = "page"))]
+        None
     }
 
     /// Stops the service.
@@ -262,12 +304,16 @@ impl Service {
             retention_worker.stop();
         }
         self.alert_worker.stop();
-        let workers = [self.config_worker, self.index_worker, self.heal_worker];
-        for worker in workers.into_iter().flatten() {
+        for worker in [self.index_worker, self.heal_worker].into_iter().flatten() {
             worker.stop();
+        }
+        #[cfg(feature = "cli")]
+        if let Some(config_worker) = self.config_worker {
+            config_worker.stop();
         }
         self.replayer.stop();
         self.scheduler.stop();
+        #[cfg(feature = "page")]
         if let Some(status) = self.status {
             status.stop();
         }
@@ -282,6 +328,17 @@ impl fmt::Debug for Service {
             .field("store", &self.store)
             .finish_non_exhaustive()
     }
+}
+
+/// Where an address is taken: that another process serves this file, if one does.
+fn served_already(config: &ServiceConfig, clock: &Arc<dyn Clock>) -> Option<Error> {
+    // Several nodes may serve a database on a server.
+    config.database.file()?;
+    let store = Store::open(&config.database, Missing::Refuse).ok()?;
+    let is_served = matches!(store.is_served(), Ok(true));
+    is_served
+        .then(|| store.begin_serving(clock).err())
+        .flatten()
 }
 
 /// Draws the seed for the retry jitter, so that several boxes do not retry at the same moment.

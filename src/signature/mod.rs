@@ -14,10 +14,15 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
+#[doc(hidden)]
 pub mod bundle;
+#[doc(hidden)]
 pub mod digest;
+#[doc(hidden)]
 pub mod dingtalk;
+#[doc(hidden)]
 pub mod feishu;
+#[doc(hidden)]
 pub mod form;
 pub mod generic;
 pub mod gitea;

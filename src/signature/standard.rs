@@ -333,7 +333,7 @@ pub fn check_verifying(secret: &Secret) -> Result<()> {
 /// # Errors
 /// [`Error::Misuse`] when it is not base64 or has another length, with a command to make one.
 pub fn key(secret: &Secret) -> Result<Vec<u8>> {
-    let how = "make one with: echo \"whsec_$(openssl rand -base64 32)\"";
+    let how = "make one with: (umask 077; echo \"whsec_$(openssl rand -base64 32)\" > FILE)";
     let bytes = secret.expose();
     let text = bytes.strip_prefix(b"whsec_").unwrap_or(bytes);
     let key = STANDARD.decode(text).map_err(|_| {

@@ -33,7 +33,10 @@ mod site;
 mod state;
 
 pub use access::Tokens;
-pub use config::{Neighbours, Preview, StatusConfig};
+pub use config::StatusConfig;
+#[doc(hidden)]
+pub use config::{Neighbours, Preview};
+#[doc(hidden)]
 pub use server::StatusServer;
 
 #[cfg(test)]

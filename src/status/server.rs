@@ -53,10 +53,7 @@ impl StatusServer {
             )));
         }
         TcpListener::bind(config.address).map_err(|error| {
-            Error::io(
-                format!("listen on {} for the status page", config.address),
-                error,
-            )
+            Error::cannot_listen(config.address, "the status page", "--status", error)
         })
     }
 

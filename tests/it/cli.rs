@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Receiver, TestDb, is_missing};
+use crate::support::{Receiver, TestDb, binary, is_missing};
 
 fn fields(object: &Value) -> Vec<&str> {
     object
@@ -325,7 +325,7 @@ fn a_shell_completes_commands_words_and_the_names_that_there_are() {
     here.add_endpoint("chat", "http://127.0.0.1:9/", &[]);
     here.json(&["alert", "add", "ops", "chat"]);
     here.json(&["enqueue", "--type", "order.paid"]);
-    let program = Path::new(env!("CARGO_BIN_EXE_hookbox"));
+    let program = Path::new(binary());
     // As bash does when the key is pressed after these words.
     let completed = |db: &str, words: &[&str]| {
         let script = r#"source <(hookbox completions bash)
@@ -391,6 +391,57 @@ fn a_shell_completes_commands_words_and_the_names_that_there_are() {
 }
 
 #[test]
+fn help_explains_commands_and_words() {
+    let here = TestDb::new();
+    let told = |topic: &[&str]| {
+        let ran = here.run(&[&["help"], topic].concat());
+        assert_eq!(ran.code, 0, "{topic:?}: {}", ran.stderr);
+        ran.text().to_owned()
+    };
+    let word = told(&["superseded"]);
+    assert!(
+        word.starts_with("superseded: a dead or cancelled delivery"),
+        "{word}"
+    );
+    let both = told(&["replay"]);
+    assert!(
+        both.starts_with("replay: a person asks for it again"),
+        "{both}"
+    );
+    assert!(both.contains("Usage: hookbox replay"), "{both}");
+    let command = told(&["endpoint", "add"]);
+    assert!(command.contains("Usage: hookbox endpoint add"), "{command}");
+    assert!(told(&["rejected", "request"]).starts_with("rejected request: "));
+    // What means one thing of a delivery that waits and another elsewhere is told both ways.
+    let window = told(&["window"]);
+    assert!(window.starts_with("window: the times at which"), "{window}");
+    assert!(
+        window.contains("window (Why a delivery waits): outside"),
+        "{window}"
+    );
+    assert!(told(&["deliveries"]).starts_with("delivery: "));
+    assert_eq!(here.list(&["help", "pace"]).len(), 2);
+    let words = here.list(&["help", "words"]);
+    for word in [
+        "source", "endpoint", "delivery", "backfill", "pending", "offline",
+    ] {
+        let found = words.iter().find(|row| row["word"] == word);
+        assert!(
+            found.is_some_and(|row| row["means"].as_str().unwrap().len() > 10),
+            "{word}"
+        );
+    }
+    assert!(told(&[]).contains("Look after:"));
+    let ran = here.run(&["help", "destination"]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.stderr.contains("`hookbox help words` lists them"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
 fn the_demo_runs_to_its_end() {
     let here = TestDb::new();
     let ran = here.run(&["demo", "--exit"]);
@@ -433,10 +484,7 @@ fn a_cron_schedule_is_taken_and_shown() {
 fn a_reader_that_hangs_up_is_no_failure() {
     let here = TestDb::new();
     here.json(&["init"]);
-    let script = format!(
-        "'{}' completions bash | head -n 1",
-        env!("CARGO_BIN_EXE_hookbox")
-    );
+    let script = format!("'{}' completions bash | head -n 1", binary());
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     assert!(
         output.stderr.is_empty(),

@@ -507,12 +507,21 @@ fn a_service_is_as_its_file_says_from_the_start_and_follows_it() {
         let is_told = page.contains("is not applied") && page.contains("hookbox.toml:12:1");
         (is_told && metrics.contains("hookbox_config_problem 1")).then_some(())
     });
+    // Who asks what is wrong finds it by the process that serves the file.
+    if !on_server() {
+        let ran = here.run(&["doctor"]);
+        assert_eq!(ran.code, 1, "{}", ran.text());
+        let told = "the configuration file is not applied: ";
+        assert!(ran.text().contains(told), "{}", ran.text());
+    }
     write(&here, &[("hookbox.toml", &text(""))]);
     wait_until("POST", || (method() == json!("POST")).then_some(()));
     wait_until("nothing to be told any more", || {
         let (_, _, page) = served.page("/");
         (!page.contains("is not applied")).then_some(())
     });
+    let told = here.run(&["doctor"]);
+    assert!(!told.text().contains("is not applied"), "{}", told.text());
     // A file that it includes is mended where it stands; what is pending keeps its endpoint until it went.
     write(
         &here,

@@ -23,7 +23,7 @@ fn link_local_and_metadata_addresses_are_refused_when_they_are_set() {
         for arguments in [
             &["endpoint", "add", "x", url][..],
             &["endpoint", "set", "there", "--url", url],
-            &["replay", "--state", "dead", "--to", url],
+            &["replay", "--yes", "--state", "dead", "--to", url],
         ] {
             let refused = here.run(arguments);
             assert_eq!(refused.code, 2, "{arguments:?}: {}", refused.stderr);

@@ -4,7 +4,9 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{Receiver, TestDb, is_missing, no_server, send_signal, try_ask, wait_until};
+use crate::support::{
+    Receiver, Served, TestDb, binary, is_missing, no_server, send_signal, try_ask, wait_until,
+};
 
 const SECRET: &str = "whsec_aG9va2JveC1leGFtcGxlLXJlY2VpdmVyLXNlY3JldA==";
 
@@ -217,7 +219,7 @@ fn three_nodes_serve_one_database_and_end_together() {
         return;
     };
     let from = fastrand::u16(20_000..30_000);
-    let hookbox = PathBuf::from(env!("CARGO_BIN_EXE_hookbox"));
+    let hookbox = Path::new(binary());
     let path = std::env::var("PATH").unwrap();
     let mut nodes = Command::new("sh")
         .args([
@@ -248,30 +250,115 @@ fn three_nodes_serve_one_database_and_end_together() {
     });
 }
 
-/// Most that the unit may let the service have, of 10, as systemd counts.
-const EXPOSURE_MAX: f32 = 2.0;
+/// An endpoint with three dead deliveries, which takes what comes next; and the folder with the API's document.
+fn three_dead() -> (TestDb, Served, Receiver) {
+    let here = TestDb::new();
+    let receiver = Receiver::answering(&[400, 400, 400, 204]);
+    here.add_endpoint("ci", &receiver.url, &["--retry", "none"]);
+    let served = here.serve();
+    for order in 1..=3 {
+        let data = format!("{{\"order\":{order}}}");
+        here.json(&["enqueue", "--type", "order.paid", "--data", &data]);
+    }
+    for delivery in ["1", "2", "3"] {
+        here.wait_for_state(delivery, "dead");
+    }
+    let (_, _, document) = served.page("/openapi.json");
+    std::fs::write(here.folder.path().join("openapi.json"), document).unwrap();
+    (here, served, receiver)
+}
+
+/// Runs a program of somebody else's there, which must succeed; returns what it prints.
+fn ran(here: &TestDb, command: &mut Command) -> String {
+    let output = command.current_dir(here.folder.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {told}{failed}");
+    told
+}
+
+fn assert_replayed(here: &TestDb, told: &str) {
+    assert!(told.contains("to be sent to ci again: 3"), "{told}");
+    assert!(told.contains(": 3 delivered, 0 dead"), "{told}");
+    assert_eq!(here.list(&["replays", "list"]).len(), 1);
+    assert_eq!(here.json(&["stats"])["superseded"], 3);
+}
 
 #[test]
-fn the_unit_gives_the_service_little_to_do_harm_with() {
-    if is_missing("systemd-analyze", &["--version"], "apt-get install systemd") {
+fn a_python_client_made_from_the_document_replays() {
+    let maker = "openapi-python-client";
+    if is_missing(maker, &["--version"], "pip install openapi-python-client") {
         return;
     }
-    let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/hookbox.service");
-    let ran = Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--no-pager"])
-        .arg(&unit)
+    let (here, served, _receiver) = three_dead();
+    let made = ["generate", "--path", "openapi.json", "--meta", "none"];
+    let said = ran(&here, Command::new(maker).args(made));
+    assert!(
+        !said.contains("WARNING") && !said.contains("ERROR"),
+        "{said}"
+    );
+    // What it is made with brings what it needs.
+    let beside = Command::new("sh")
+        .args(["-c", &format!("command -v {maker}")])
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&ran.stdout).into_owned();
-    let (_, level) = told
-        .split_once("exposure level for hookbox.service: ")
-        .unwrap_or_else(|| panic!("{told}{}", String::from_utf8_lossy(&ran.stderr)));
-    let level: f32 = level.split_whitespace().next().unwrap().parse().unwrap();
-    assert!(level < EXPOSURE_MAX, "{told}");
-    // The crash guard asks whether this is still the boot that it knows.
-    let text = std::fs::read_to_string(&unit).unwrap();
-    assert!(
-        !text.contains("ProcSubset="),
-        "the boot's id stands in /proc/sys"
+    let beside = String::from_utf8(beside.stdout).unwrap();
+    let python = Path::new(beside.trim()).with_file_name("python3");
+    let mut replay = Command::new(python);
+    replay.env("PYTHONPATH", here.folder.path()).args([
+        &example("replay.py"),
+        &served.status,
+        "ci",
+    ]);
+    assert_replayed(&here, &ran(&here, &mut replay));
+}
+
+#[test]
+fn a_typescript_client_made_from_the_document_replays() {
+    let how = "npm install in tests/verifiers";
+    let probe = "require.resolve('openapi-fetch'); require.resolve('typescript')";
+    if is_missing("node", &["-e", probe], how) {
+        return;
+    }
+    let (here, served, _receiver) = three_dead();
+    let modules = format!("{MODULES}/node_modules");
+    std::os::unix::fs::symlink(&modules, here.folder.path().join("node_modules")).unwrap();
+    std::fs::copy(example("replay.mts"), here.folder.path().join("replay.mts")).unwrap();
+    let tool = |name: &str| Command::new(format!("{modules}/.bin/{name}"));
+    ran(
+        &here,
+        tool("openapi-typescript").args(["openapi.json", "-o", "hookbox.d.ts"]),
     );
+    let compile = [
+        "--target",
+        "es2022",
+        "--module",
+        "nodenext",
+        "--strict",
+        "replay.mts",
+    ];
+    ran(&here, tool("tsc").args(compile));
+    let told = ran(
+        &here,
+        Command::new("node").args(["replay.mjs", &served.status, "ci"]),
+    );
+    assert_replayed(&here, &told);
+}
+
+#[test]
+fn a_public_linter_finds_nothing_wrong_with_the_document() {
+    let how = "npm install in tests/verifiers";
+    let probe = "require.resolve('@redocly/cli/package.json')";
+    if is_missing("node", &["-e", probe], how) {
+        return;
+    }
+    let (here, _served, _receiver) = three_dead();
+    let mut lint = Command::new(format!("{MODULES}/node_modules/.bin/redocly"));
+    lint.env("REDOCLY_TELEMETRY", "off")
+        .env("REDOCLY_SUPPRESS_UPDATE_NOTICE", "true");
+    lint.args(["lint", "openapi.json", "--max-problems", "20"]);
+    let output = lint.current_dir(here.folder.path()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(!told.contains("Warning was generated"), "{told}");
 }

@@ -44,6 +44,7 @@ mod nodes;
 mod order;
 mod outbox;
 mod pace;
+mod packaging;
 mod pages;
 mod payloads;
 mod poison;

@@ -78,6 +78,27 @@ fn what_happens_can_be_watched_by_a_monitor() {
     }
     assert!(asked > 15, "{asked}");
 
+    let how = "apt-get install prometheus";
+    if !is_missing("promtool", &["--version"], how) {
+        // Each alert tells when it must, and else says nothing.
+        let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/alerts.test.yml");
+        let ran = Command::new("promtool")
+            .args(["test", "rules", tests])
+            .output()
+            .unwrap();
+        let (told, failed) = (
+            String::from_utf8_lossy(&ran.stdout),
+            String::from_utf8_lossy(&ran.stderr),
+        );
+        assert!(ran.status.success(), "{told}{failed}");
+        let alert = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
+        let tested = std::fs::read_to_string(tests).unwrap();
+        for alert in examples[1].lines().filter_map(alert) {
+            let of_it = tested.matches(&format!("alertname: {alert}")).count();
+            assert!(of_it >= 2, "{alert} is tested both ways");
+        }
+    }
+
     let how = "pip install prometheus-client, or run .ci/run";
     if is_missing("python3", &["-c", "import prometheus_client"], how) {
         return;

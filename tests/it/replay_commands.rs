@@ -42,9 +42,20 @@ fn the_command_line_shows_what_it_would_do_does_it_and_watches() {
     );
     assert_eq!(seen["endpoints"][0]["endpoint"], "ci");
     assert_eq!(seen["days"][0]["deliveries"], 4);
+    // Where nobody can be asked, nothing is sent unless that is said.
+    let ran = here.run(&["replay", "--state", "dead", "--since", "1h"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    for told in [
+        "nothing was sent; --yes sends",
+        "hookbox delivery list --state dead --since 1h",
+    ] {
+        assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    }
     assert!(here.list(&["replays", "list"]).is_empty());
     let _served = here.serve();
-    let made = here.json(&["replay", "--state", "dead", "--since", "1h", "--wait"]);
+    let made = here.json(&[
+        "replay", "--yes", "--state", "dead", "--since", "1h", "--wait",
+    ]);
     assert_eq!(made["deliveries"], 4);
     for _ in 0..4 {
         receiver.next();
@@ -65,7 +76,7 @@ fn the_command_line_shows_what_it_would_do_does_it_and_watches() {
     assert!(rows.len() == 4 && rows.iter().all(|row| row["replay"] == id));
     assert_eq!(here.run(&["replays", "pause", id]).code, 2, "it is over");
     assert_eq!(
-        here.json(&["recover", "ci", "--since", "1h"])["deliveries"],
+        here.json(&["recover", "ci", "--yes", "--since", "1h"])["deliveries"],
         0
     );
 }
@@ -201,6 +212,7 @@ fn a_replay_may_go_to_another_endpoint_or_an_address_and_then_mends_nothing() {
     here.json(&["enqueue", "--type", "push"]);
     here.json(&[
         "replay",
+        "--yes",
         "--state",
         "dead",
         "--to",
@@ -222,20 +234,26 @@ fn what_cannot_be_replayed_is_refused_with_what_to_do() {
     for (arguments, says) in [
         (&["replay"][..], "name deliveries by id, or choose them"),
         (&["replay", "1", "--state", "dead"], "not both"),
-        (&["replay", "--state", "pending"], "sent by itself"),
-        (&["replay", "--state", "dead", "--edit", "x"], "one event"),
-        (&["replay", "1", "--rate", "10/s"], "--rate is for"),
-        (&["replay", "--endpoint", "nobody"], "no endpoint"),
+        (&["replay", "--yes", "--state", "pending"], "sent by itself"),
         (
-            &["replay", "--state", "dead", "--to", "nobody"],
+            &["replay", "--yes", "--state", "dead", "--edit", "x"],
+            "one event",
+        ),
+        (&["replay", "1", "--rate", "10/s"], "--rate is for"),
+        (&["replay", "--yes", "--endpoint", "nobody"], "no endpoint"),
+        (
+            &["replay", "--yes", "--state", "dead", "--to", "nobody"],
             "no endpoint",
         ),
         (
-            &["replay", "--state", "dead", "--text", ""],
+            &["replay", "--yes", "--state", "dead", "--text", ""],
             "1 to 1024 bytes",
         ),
         (&["recover", "ci"], "since when"),
-        (&["backfill", "nobody", "--since", "1d"], "no endpoint"),
+        (
+            &["backfill", "nobody", "--yes", "--since", "1d"],
+            "no endpoint",
+        ),
         (&["replays", "show", "7"], "no replay"),
     ] {
         let ran = here.run(arguments);

@@ -7,7 +7,8 @@ use hookbox::store::{Missing, Store};
 use hookbox::time::Timestamp;
 
 use crate::support::{
-    FREE_PORT, NOON, PUSH, Receiver, Served, TestDb, event, listener, send_signal, wait_until,
+    FREE_PORT, NOON, PUSH, Receiver, Served, TestDb, event, listener, on_server, send_signal,
+    wait_until,
 };
 
 #[test]
@@ -171,6 +172,12 @@ fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
         let ran = fresh.run(&["serve", "--ingest", ingest, "--status", status]);
         assert_eq!(ran.code, 1, "{}", ran.stderr);
         assert!(ran.stderr.contains(&taken_at), "{}", ran.stderr);
+        let option = if status == FREE_PORT {
+            "--ingest"
+        } else {
+            "--status"
+        };
+        assert!(ran.stderr.contains(option), "{}", ran.stderr);
         let left: Vec<_> = std::fs::read_dir(fresh.folder.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
         let here = TestDb::new();
@@ -183,5 +190,14 @@ fn where_a_port_is_in_use_nothing_is_sent_and_nothing_made() {
         );
         assert!(receiver.got_nothing_more());
         assert_eq!(here.json(&["delivery", "show", "1"])["attempts"], 0);
+        if on_server() {
+            continue;
+        }
+        // Where it is served already, that is what is said.
+        let other = TestDb::new();
+        let served = other.serve();
+        let ran = other.run(&["serve", "--ingest", ingest, "--status", status]);
+        let pid = served.pid.to_string();
+        assert!(ran.code == 1 && ran.stderr.contains(&pid), "{}", ran.stderr);
     }
 }

@@ -8,7 +8,9 @@ use hookbox::model::settings::Selection;
 use hookbox::store::{FeedEvent, Follower, Missing, Store};
 use serde_json::Value;
 
-use crate::support::{Bench, Receiver, Script, TestDb, event, is_missing, replied, unreachable};
+use crate::support::{
+    Bench, Receiver, Script, TestDb, binary, event, is_missing, replied, unreachable,
+};
 
 /// What a feed event is, in a word or two.
 fn told(feed_event: &FeedEvent) -> String {
@@ -171,7 +173,7 @@ fn on_a_terminal_a_person_reads_lines_in_colour() {
         let mut command = std::process::Command::new("script");
         let tail = format!(
             "NO_COLOR={color} {} --db '{}' tail --no-follow",
-            env!("CARGO_BIN_EXE_hookbox"),
+            binary(),
             b.location()
         );
         let output = command.args(["-qec", &tail, "/dev/null"]).output().unwrap();

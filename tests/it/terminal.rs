@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, TestDb, is_missing, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, binary, is_missing, wait_until};
 
 #[test]
 fn status_says_in_one_command_whether_anybody_must_do_something() {
@@ -66,6 +66,25 @@ fn one_refusal_is_no_alarm_and_what_was_given_up_is_told() {
     let ran = here.run(&["status"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(!ran.text().contains("refuses"), "{}", ran.text());
+}
+
+/// Cause: five minutes are given to a receiver that is started anew, and were given to one that never took
+/// anything. Damage: "took nothing yet" where each request was answered 401. Cure: one that refuses from the
+/// first refuses.
+#[test]
+fn an_endpoint_that_refuses_from_the_first_is_told_at_once() {
+    let here = TestDb::new();
+    let receiver = Receiver::answering(&[401]);
+    here.add_endpoint("ci", &receiver.url, &["--retry", "1h"]);
+    let _served = here.serve();
+    here.json(&["enqueue", "--type", "t", "--data", "{}"]);
+    wait_until("the refusal", || {
+        (here.json(&["delivery", "show", "1"])["tries"] == 1).then_some(())
+    });
+    let ran = here.run(&["status"]);
+    assert_eq!(ran.code, 1, "{}", ran.text());
+    let told = "refuses everything, and took nothing yet";
+    assert!(ran.text().contains(told), "{}", ran.text());
 }
 
 #[test]
@@ -134,7 +153,7 @@ fn a_list_fits_the_terminal_and_is_whole_in_a_pipe() {
     assert!(piped.text().contains(id.as_str().unwrap()));
     let list = format!(
         "stty cols 100; {} --db '{}' delivery list",
-        env!("CARGO_BIN_EXE_hookbox"),
+        binary(),
         here.location()
     );
     let mut command = Command::new("script");

@@ -18,6 +18,7 @@ use std::str::FromStr;
 use crate::error::{Error, Result};
 use crate::signature::generic::Rules;
 
+#[cfg(feature = "page")]
 pub(crate) use definitions::row;
 pub use definitions::{
     ALERT_SETTINGS, ENDPOINT_SETTINGS, FORMATS, Kind, SECRET_SETTING, SIGNATURE_SETTINGS,

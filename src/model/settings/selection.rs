@@ -84,9 +84,9 @@ mod conditions {
     pub(super) const EVENT: Setting = row(Text, "", "event", "ID", "",
         "Only of this event");
     pub(super) const SINCE: Setting = row(Text, "", "since", "TIME", "",
-        "Only since then: an age (2h, 7d), a local day or time (2026-11-28, '2026-11-28 10:00', yesterday), or RFC 3339");
+        "Only what was made since then: an age (2h, 7d), a local day or time (2026-11-28, '2026-11-28 10:00', yesterday, tuesday), or RFC 3339");
     pub(super) const UNTIL: Setting = row(Text, "", "until", "TIME", "",
-        "Only before then");
+        "Only what was made before then");
     pub(super) const TEXT: Setting = row(Text, "", "text", "TEXT", "",
         "Only with this text in the event's body, in upper or lower case");
 }

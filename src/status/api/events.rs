@@ -24,7 +24,7 @@ const NEW_EVENT: &[Field] = &[
 ];
 
 const CANCEL: &[Field] = &[
-    Field("filter", Kind::Object, false),
+    Field("filter", Kind::Filter(Listing::Pending), false),
     Field("up_to", Kind::Integer, true),
     Field("dry_run", Kind::Flag, true),
 ];

@@ -37,7 +37,10 @@ pub(in crate::status) fn document() -> Value {
             "title": "hookbox",
             "version": env!("CARGO_PKG_VERSION"),
             "description": "All that the status page and the command line can do. Times are RFC 3339, or ages such as 2h in parameters; ids are evt_BOX_N, dlv_BOX_N, att_BOX_N and rpl_BOX_N, or the bare number.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
+        // It stands on the port of the status page.
+        "servers": [{ "url": "/" }],
         "paths": paths,
         "components": {
             "schemas": schemas,

@@ -13,7 +13,7 @@ use crate::store::{Original, ReplayOptions};
 const NEW_REPLAY: &[Field] = &[
     Field("kind", Kind::Text, true),
     Field("deliveries", Kind::Texts, true),
-    Field("filter", Kind::Object, true),
+    Field("filter", Kind::Filter(Listing::Replay), true),
     Field("to", Kind::Text, true),
     Field("new_id", Kind::Flag, true),
     Field("rate", Kind::Text, true),

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::model::settings::Listing;
+
 /// An object in a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::status) enum Schema {
@@ -38,6 +40,8 @@ pub(in crate::status) enum Kind {
     Number,
     Flag,
     Texts,
+    /// What chooses events or deliveries.
+    Filter(Listing),
     Object,
     Objects,
     Any,
@@ -263,8 +267,23 @@ impl Schema {
                 Field("dead", Integer, SET),
                 Field("cancelled", Integer, SET),
             ],
-            // A replay that was started, deliveries that were created, or a preview.
-            Schema::Replayed => &[Field("deliveries", Integer, SET)],
+            Schema::Replayed => &[
+                Field("deliveries", Integer, SET),
+                // A replay that was started, or deliveries that were created.
+                Field("replay", Text, OPEN),
+                Field("ids", Texts, SET),
+                // A preview.
+                Field("dry_run", Flag, SET),
+                Field("kind", Text, SET),
+                Field("filter", Object, SET),
+                Field("to", Text, OPEN),
+                Field("bytes", Integer, SET),
+                Field("had_already", Integer, SET),
+                Field("endpoints", Objects, SET),
+                Field("days", Objects, SET),
+                Field("complete", Flag, SET),
+                Field("up_to", Integer, SET),
+            ],
             Schema::Named => &[Field("endpoints", Texts, SET), Field("dry_run", Flag, SET)],
             Schema::Cancelled => &[
                 Field("deliveries", Integer, SET),
@@ -276,6 +295,14 @@ impl Schema {
         }
     }
 
+    /// How many of the fields, from the first, each object has.
+    fn required(self) -> usize {
+        match self {
+            Schema::Replayed => 1,
+            _ => self.fields().len(),
+        }
+    }
+
     /// Returns the schema in OpenAPI's form.
     pub(super) fn json(self) -> Value {
         let fields = self.fields();
@@ -283,7 +310,8 @@ impl Schema {
             .iter()
             .map(|field| (field.0.to_owned(), field.json()))
             .collect();
-        let required: Vec<&str> = fields.iter().map(|field| field.0).collect();
+        let required = &fields[..self.required()];
+        let required: Vec<&str> = required.iter().map(|field| field.0).collect();
         json!({ "type": "object", "properties": properties, "required": required })
     }
 }
@@ -298,6 +326,14 @@ impl Field {
             Kind::Number => json!({ "type": "number" }),
             Kind::Flag => json!({ "type": "boolean" }),
             Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Filter(listing) => json!({
+                "type": "object",
+                "properties": listing.conditions().iter().map(|condition| (
+                    condition.name.to_owned(),
+                    json!({ "type": "string", "description": condition.described() }),
+                )).collect::<Map<String, Value>>(),
+                "additionalProperties": false,
+            }),
             Kind::Object => json!({ "type": "object" }),
             Kind::Objects => json!({ "type": "array", "items": { "type": "object" } }),
             Kind::Any => return json!({}),

@@ -289,7 +289,7 @@ pub(super) fn sources(context: &PageContext<'_>, rows: &[SourceReport]) -> Marku
                 td data-label=(t.refused) {
                     a href={ "/sources/" (name) } { (row.refusals) }
                     @if let Some((at, reason)) = row.refuses() {
-                        " " span.again { (context.link_in(t.refused_last, &[("reason", &context.said(reason))])) " " (context.moment(*at)) }
+                        " " span.again { (context.link_in(t.refused_last, &[("reason", &context.said(reason))])) " · " (context.moment(*at)) }
                     }
                 }
             }

@@ -6,7 +6,7 @@ use super::context::PageContext;
 use super::frame::frame;
 use super::parts::{progress, size, table};
 use crate::model::replay::ReplayKind;
-use crate::model::settings::Selection;
+use crate::model::settings::{Listing, Selection};
 use crate::store::{Original, Preview, Stopped};
 
 /// The preview of a replay.
@@ -77,12 +77,36 @@ pub(in crate::status) fn new_replay(context: &PageContext<'_>, view: &NewReplayV
         @if view.preview.is_none() && !view.chosen.needs_target() {
             p.empty { (context.link_in(t.choose_first, &[("list", &list)])) }
         } @else {
-            @if context.may_change || view.preview.is_some() { p { (of) } }
+            @if context.may_change || view.preview.is_some() {
+                p {
+                    // The conditions lead back to the list that they make.
+                    @match listed(&view.chosen) {
+                        Some(list) => a href={ "/deliveries?" (list) } { (of) },
+                        None => (of),
+                    }
+                }
+            }
             @if let Some(preview) = &view.preview { (what(context, preview)) }
             @if context.may_change { (start(context, view)) }
         }
     };
     frame(context, t.new_title, "/replays", &main)
+}
+
+/// The query of the list of what is chosen, where there is one: it looks into no body.
+fn listed(chosen: &Chosen) -> Option<String> {
+    let Chosen::Filtered(ReplayKind::Replay, selection) = chosen else {
+        return None;
+    };
+    let pairs: Vec<_> = selection.pairs().collect();
+    let is_listed = pairs
+        .iter()
+        .all(|(name, _)| Listing::Deliveries.knows(name));
+    is_listed.then(|| {
+        form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish()
+    })
 }
 
 /// Makes the form that starts the replay, or previews it again.

@@ -15,6 +15,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    #[doc(hidden)]
     pub fn settle_arrived(
         &self,
         endpoint: &str,

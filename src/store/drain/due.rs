@@ -60,6 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn due(
         &self,
         endpoint: EndpointId,
@@ -112,6 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn next_due(&self, endpoint: EndpointId, now: Timestamp) -> Result<Option<Timestamp>> {
         self.read(|conn| {
             conn.one(
@@ -126,6 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn sendable(&self, delivery: DeliveryId) -> Result<Option<SendableEvent>> {
         self.read(|conn| read_sendable(conn, self.box_id(), OF_DELIVERY, delivery.0))
     }
@@ -134,6 +137,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such event.
+    #[doc(hidden)]
     pub fn sendable_event(&self, event: EventId) -> Result<SendableEvent> {
         let found = self.read(|conn| read_sendable(conn, self.box_id(), OF_EVENT, event.0))?;
         found.ok_or_else(|| Error::not_found(format!("no event {}", self.box_id().event(event))))

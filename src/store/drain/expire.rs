@@ -168,6 +168,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    #[doc(hidden)]
     pub fn pending_up_to(&self, endpoint: EndpointId, up_to: Timestamp) -> Result<i64> {
         self.read(|conn| {
             conn.one(

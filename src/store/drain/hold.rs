@@ -66,6 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it names none.
+    #[doc(hidden)]
     pub fn endpoints_named(&self, pattern: &Globs) -> Result<Vec<String>> {
         let directory = self.fresh_directory()?;
         let held = named(&directory, pattern)?;
@@ -130,6 +131,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint.
+    #[doc(hidden)]
     pub fn drop_before(&self, name: &str, before: Timestamp, now: Timestamp) -> Result<i64> {
         // Events of exactly that moment stay.
         let up_to = before.minus(Duration::from_millis(1));

@@ -93,6 +93,7 @@ impl Store {
     /// return at once.
     ///
     /// The delivery counts as in flight until `answer` is called with success.
+    #[doc(hidden)]
     pub fn record_then(
         &self,
         report: Arc<Report>,

@@ -40,6 +40,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    #[doc(hidden)]
     pub fn stored_answer(&self, key: &str, now: Timestamp) -> Result<Option<StoredAnswer>> {
         self.read(|conn| {
             conn.maybe(
@@ -65,6 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when nothing can be written.
+    #[doc(hidden)]
     pub fn store_answer(
         &self,
         once: IdempotentRequest,

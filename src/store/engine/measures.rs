@@ -83,11 +83,13 @@ impl Measures {
 
 impl Store {
     /// The measurements since the process began.
+    #[doc(hidden)]
     pub fn measures(&self) -> &Measures {
         &self.published().measures
     }
 
     /// Measures the duration of commits with this clock from now on.
+    #[doc(hidden)]
     pub fn time_commits(&self, clock: Arc<dyn Clock>) {
         // A second clock is ignored: there is one per process.
         let _ = self.measures().clock.set(clock);

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+#[cfg(feature = "page")]
 use hmac::{Hmac, KeyInit, Mac};
+#[cfg(feature = "page")]
 use sha2::Sha256;
 
 use super::conn::Conn;
@@ -122,6 +124,7 @@ impl Store {
     }
 
     /// A handle whose writes belong to one request: its first write also records that the request was done.
+    #[doc(hidden)]
     pub fn once(&self, once: IdempotentRequest) -> Store {
         Store {
             inner: self.inner.clone(),
@@ -135,6 +138,7 @@ impl Store {
     }
 
     /// The sources and endpoints as last seen: at most 50 milliseconds old.
+    #[doc(hidden)]
     pub fn directory(&self) -> Arc<Directory> {
         self.inner.published.directory()
     }
@@ -149,6 +153,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn fresh_directory(&self) -> Result<Arc<Directory>> {
         let held = self.directory();
         self.read(|conn| Ok(directory::newer(conn, &held)?.map_or(held.clone(), Arc::new)))
@@ -159,6 +164,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[cfg(feature = "page")]
     pub(crate) fn derived_secret(&self, purpose: &str) -> Result<[u8; 32]> {
         let seed: Vec<u8> = self.read(|conn| {
             conn.one(
@@ -182,6 +188,7 @@ impl Store {
         not(feature = "postgres"),
         allow(unused_variables, reason = "leases need it")
     )]
+    #[doc(hidden)]
     pub fn begin_serving(&self, clock: &Arc<dyn Clock>) -> Result<Serving> {
         let serving = match &self.inner.location {
             Location::File(path) => {
@@ -257,6 +264,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read; [`Error::Misuse`] for a maximum size on a server.
+    #[doc(hidden)]
     pub fn limit(&self, limits: Limits) -> Result<()> {
         let Some(path) = self.inner.location.file() else {
             return match limits.size_max {
@@ -289,10 +297,17 @@ impl Store {
         }
     }
 
+    /// The process that serves this file right now; on a server there may be several, elsewhere.
+    #[cfg(feature = "cli")]
+    pub(crate) fn serving_process(&self) -> Option<u32> {
+        self.inner.location.file().and_then(lock::serving_process)
+    }
+
     /// The names of nodes that say nothing any more and did not stop; a file has none.
     ///
     /// # Errors
     /// [`Error::Database`] when the server cannot be asked.
+    #[cfg(feature = "cli")]
     pub(crate) fn silent_nodes(&self) -> Result<Vec<String>> {
         match &self.inner.location {
             Location::File(_) => Ok(Vec::new()),
@@ -303,6 +318,7 @@ impl Store {
 
     /// Calls `listener` after each commit that gave endpoints something to send, until the returned value
     /// is dropped. The listener must return at once: it runs on the writer's thread.
+    #[doc(hidden)]
     pub fn on_wake(&self, listener: impl Fn(&Woken) + Send + Sync + 'static) -> Listening {
         let published = self.inner.published.clone();
         let number = published.listeners_ever.fetch_add(1, Ordering::Relaxed);
@@ -314,17 +330,20 @@ impl Store {
     }
 
     /// How the writer has grouped jobs so far.
+    #[doc(hidden)]
     pub fn group_stats(&self) -> GroupStats {
         self.inner.published.groups.read()
     }
 
     /// Why no event is accepted, or nothing can be written now: the disk is full, say, or the file is gone.
     /// `None` while all is well.
+    #[doc(hidden)]
     pub fn trouble(&self) -> Option<String> {
         self.inner.published.trouble.why()
     }
 
     /// What is wrong with the configuration file that this process follows, if something is.
+    #[doc(hidden)]
     pub fn config_problem(&self) -> Option<String> {
         let problem = self.inner.published.config_problem.lock();
         let problem = problem.expect("nobody panics with the words locked");
@@ -332,6 +351,7 @@ impl Store {
     }
 
     /// Notes what is wrong with the configuration file; nothing if the text is empty.
+    #[cfg(feature = "cli")]
     pub(crate) fn note_config_problem(&self, problem: &str) {
         let mut held = self
             .inner
@@ -353,6 +373,7 @@ impl Store {
 
     /// Stops the writer after it has committed everything that was submitted, and blocks until then. Later
     /// writes fail with [`Error::Stopped`].
+    #[doc(hidden)]
     pub fn close(&self) {
         self.inner.close();
     }

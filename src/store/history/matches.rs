@@ -56,6 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such event.
+    #[doc(hidden)]
     pub fn unowed(&self, event: &EventRecord, body: &[u8]) -> Result<Vec<Unowed>> {
         let directory = self.fresh_directory()?;
         let of_event = Selection {
@@ -85,6 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such endpoint or event.
+    #[doc(hidden)]
     pub fn match_event(&self, endpoint: &str, event: EventId) -> Result<Match> {
         let directory = self.fresh_directory()?;
         let held = directory.require_endpoint(endpoint)?;

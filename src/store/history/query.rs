@@ -172,6 +172,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn delivery_states(
         &self,
         events: &[EventId],
@@ -323,6 +324,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn replays_of(&self, delivery: &DeliveryRecord) -> Result<Vec<DeliveryRecord>> {
         let of_event = Selection {
             event: Some(delivery.event),

@@ -70,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    #[doc(hidden)]
     pub fn delivered_of_late(&self, now: Timestamp) -> Result<HashMap<EndpointId, OfLate>> {
         let since = now.minus(Duration::from_secs(60));
         let found = self.read(|conn| {
@@ -109,6 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    #[doc(hidden)]
     pub fn endpoint_of(&self, delivery: &DeliveryRecord) -> Result<Option<EndpointReport>> {
         let directory = self.fresh_directory()?;
         let Some(endpoint) = directory.endpoint_by_id(delivery.endpoint_id) else {

@@ -56,6 +56,7 @@ impl Store {
 
     /// As [`Store::accept`], without waiting: `answer` is called after the commit, on the
     /// writer's thread, and must return at once.
+    #[doc(hidden)]
     pub fn accept_then(
         &self,
         event: NewEvent,
@@ -106,6 +107,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the keys cannot be read.
+    #[doc(hidden)]
     pub fn known_keys(&self, source: SourceId, keys: Vec<String>) -> Result<Vec<bool>> {
         if keys.is_empty() {
             return Ok(Vec::new());

@@ -274,6 +274,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when it cannot be read or written; then all rows continue to wait.
+    #[doc(hidden)]
     pub fn take_outbox(&self, now: Timestamp) -> Result<Taken> {
         let waiting = self.read(read_batch)?;
         if waiting.is_empty() {
@@ -321,6 +322,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when it cannot be written.
+    #[doc(hidden)]
     pub fn retry_outbox(&self) -> Result<()> {
         let has_some = self.read(|conn| {
             let some: bool = conn.one(

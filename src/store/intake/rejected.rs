@@ -24,12 +24,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when they cannot be stored.
+    #[doc(hidden)]
     pub fn record_rejected(&self, refusals: Vec<SourceRejections>) -> Result<()> {
         self.write(move |tx| note(tx, &refusals))
     }
 
     /// As [`Store::record_rejected`], without waiting: `answer` is called after the commit, on the
     /// writer's thread.
+    #[doc(hidden)]
     pub fn record_rejected_then(
         &self,
         refusals: Vec<SourceRejections>,

@@ -33,6 +33,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`](crate::Error::NotFound) when there is no such source.
+    #[doc(hidden)]
     pub fn relay_boxes(&self, source: &str) -> Result<Vec<RelayBox>> {
         let directory = self.fresh_directory()?;
         let source = directory.require_source(source)?.id;

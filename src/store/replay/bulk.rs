@@ -98,6 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn running_replays(&self) -> Result<Vec<ReplayRecord>> {
         let mut records = self.read_replays(
             &format!("{COLUMNS} where r.state = 'running' and r.ended_ms is null order by r.id"),
@@ -140,6 +141,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none with this id; [`Error::Misuse`] when it is over.
+    #[doc(hidden)]
     pub fn move_replay(
         &self,
         id: ReplayId,

@@ -41,6 +41,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read or written;
     /// [`Error::NotFound`](crate::Error::NotFound) when the endpoint that is to get them was removed.
+    #[doc(hidden)]
     pub fn materialize_batch(
         &self,
         record: &ReplayRecord,

@@ -162,6 +162,7 @@ impl Store {
     /// # Errors
     /// [`Error::Misuse`] when one is not an id, or an event has no such delivery and no target;
     /// [`Error::NotFound`] when there is no such event.
+    #[doc(hidden)]
     pub fn originals(&self, ids: &[impl AsRef<str>], has_target: bool) -> Result<Vec<Original>> {
         let mut named = Vec::new();
         for id in ids {
@@ -249,6 +250,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] when a delivery does not exist.
+    #[doc(hidden)]
     pub fn events_of_originals<'n>(
         &self,
         named: impl IntoIterator<Item = &'n Original>,

@@ -154,6 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::replay`].
+    #[doc(hidden)]
     pub fn preview_named(&self, named: &[Original], options: &ReplayOptions) -> Result<Preview> {
         let named: BTreeSet<Original> = named.iter().copied().collect();
         if let Some(body) = &options.edited_body {

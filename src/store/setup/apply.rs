@@ -45,6 +45,7 @@ pub type SetupError = (Option<usize>, Error);
 
 impl Store {
     /// Which state of the sources and endpoints a directory is.
+    #[doc(hidden)]
     pub fn config_version(&self, directory: &Directory) -> i64 {
         directory.version()
     }
@@ -55,6 +56,7 @@ impl Store {
     /// # Errors
     /// [`Error::Misuse`] with the one that does not fit, or when the directory is no longer of this version.
     /// Nothing is changed then, and nothing by a dry run.
+    #[doc(hidden)]
     pub fn set_up(
         &self,
         setups: Vec<Setup>,

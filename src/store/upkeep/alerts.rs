@@ -22,6 +22,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read or written.
+    #[doc(hidden)]
     pub fn look_for_alerts(&self, now: Timestamp) -> Result<Vec<Value>> {
         let alerts = self.read(alert::all)?;
         if alerts.is_empty() {

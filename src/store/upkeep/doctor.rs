@@ -103,6 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when it cannot be read.
+    #[doc(hidden)]
     pub fn health(&self) -> Result<Health> {
         let file = self.location().file();
         let (in_log, held_up) = file.map_or(Ok((0, 0)), log_use)?;

@@ -285,6 +285,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] when the file cannot be read.
+    #[doc(hidden)]
     pub fn kept_for(&self, before: Timestamp) -> Result<Vec<String>> {
         self.read(|conn| {
             conn.all::<String>(

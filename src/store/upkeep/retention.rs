@@ -45,6 +45,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when it cannot be written. What was removed before the
     /// error stays removed.
+    #[doc(hidden)]
     pub fn remove_aged(
         &self,
         retention: &Retention,
@@ -69,6 +70,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::remove_aged`].
+    #[doc(hidden)]
     pub fn remove_oldest(
         &self,
         retention: &Retention,
@@ -97,6 +99,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be read.
+    #[doc(hidden)]
     pub fn holds_too_much(&self, retention: &Retention) -> Result<bool> {
         let Some(size_max) = retention.size_max else {
             return Ok(false);

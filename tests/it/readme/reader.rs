@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{apart, commands, pages};
-use crate::support::{PUSH, Served, TestDb, is_missing, sql};
+use crate::support::{PUSH, Served, TestDb, binary, is_missing, sql};
 
 /// Programs that are not run, and why.
 const NOT_RUN: [(&str, &str); 4] = [
@@ -41,7 +41,7 @@ impl Reader {
     fn new(page: &str) -> Reader {
         let programs = tempfile::tempdir().unwrap();
         let program = programs.path().join("hookbox");
-        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hookbox"), program).unwrap();
+        std::os::unix::fs::symlink(binary(), program).unwrap();
         Reader {
             page: page.to_owned(),
             here: TestDb::in_file(),

@@ -4,9 +4,9 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::support::{PUSH, Receiver, TestDb, is_missing, sql, wait_until};
+use crate::support::{PUSH, Receiver, TestDb, binary, is_missing, sql, wait_until};
 
 const PAGE: usize = 1024;
 
@@ -48,6 +48,31 @@ fn break_page(db: &Path, text: &str) {
     let file = fs::OpenOptions::new().write(true).open(db).unwrap();
     file.write_all_at(&[0xa5; PAGE], (number.unwrap() * PAGE) as u64)
         .unwrap();
+}
+
+/// Leaves the file as a loss of power does midway in a change, before it was in WAL mode: half of it is
+/// overwritten, and its journal has what was there (SQLite, "Database File Format", "The Rollback Journal").
+pub(super) fn break_off_a_change(db: &Path) {
+    const SECTOR: usize = 512;
+    sql(db, "pragma journal_mode = delete");
+    let bytes = fs::read(db).unwrap();
+    let pages = u32::try_from(bytes.len() / PAGE).unwrap();
+    let mut journal = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7".to_vec();
+    let (nonce, sector, page) = (0, SECTOR as u32, PAGE as u32);
+    for number in [pages, nonce, pages, sector, page] {
+        journal.extend(number.to_be_bytes());
+    }
+    journal.resize(SECTOR, 0);
+    for (number, page) in (1_u32..).zip(bytes.chunks(PAGE)) {
+        let sampled = (1..PAGE).rev().skip(199).step_by(200);
+        let sum: u32 = sampled.map(|at| u32::from(page[at])).sum();
+        journal.extend(number.to_be_bytes());
+        journal.extend(page);
+        journal.extend(sum.to_be_bytes());
+    }
+    let file = fs::OpenOptions::new().write(true).open(db).unwrap();
+    file.write_all_at(&vec![0xa5; bytes.len() / 2], 0).unwrap();
+    fs::write(format!("{}-journal", db.display()), journal).unwrap();
 }
 
 fn beside(here: &TestDb, name: &str) -> PathBuf {
@@ -368,7 +393,7 @@ fn a_backup_on_a_medium_that_cannot_be_written_is_restored() {
     fs::set_permissions(stick.path(), fs::Permissions::from_mode(0o555)).unwrap();
     let script = r#"mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && exec "$0" restore "$1/copy.db""#;
     let output = std::process::Command::new("unshare")
-        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .args(["-m", "sh", "-c", script, binary()])
         .arg(stick.path())
         .env("HOOKBOX_DB", &here.db)
         .output()
@@ -379,4 +404,52 @@ fn a_backup_on_a_medium_that_cannot_be_written_is_restored() {
         String::from_utf8_lossy(&output.stderr)
     );
     assert_eq!(here.json(&["stats"])["events"], 3);
+}
+
+/// Cause: only a connection that writes may roll a journal back. Damage: a copy of such a file was restored
+/// half changed, and other commands said that they cannot write. Cure: whoever reads it has it rolled back.
+#[test]
+fn a_file_that_was_left_in_the_middle_of_a_change_is_rolled_back_by_whatever_reads_it() {
+    let here = filled(3);
+    let events = here.list(&["event", "list"]);
+    let (copy, saved, restored, moved) = (
+        beside(&here, "copy.db"),
+        beside(&here, "saved.db"),
+        beside(&here, "restored.db"),
+        beside(&here, "moved.db"),
+    );
+    let path = |path: &PathBuf| path.to_str().unwrap().to_owned();
+    let (db, copy) = (path(&here.db), path(&copy));
+    let (saved, restored, moved) = (path(&saved), path(&restored), path(&moved));
+    // SQLite has the journal beside the file, and not beside a link to it.
+    let (link, of_link) = (beside(&here, "latest.db"), beside(&here, "of-link.db"));
+    std::os::unix::fs::symlink(&here.db, &link).unwrap();
+    let (link, of_link) = (path(&link), path(&of_link));
+    for (made, command) in [
+        (&db, &["check", "--full"][..]),
+        (&copy, &["backup", &copy]),
+        (&saved, &["salvage", &saved]),
+        (&restored, &["restore", &db, "--db", &restored]),
+        (&moved, &["move", "--from", &db, "--to", &moved]),
+        (&of_link, &["restore", &link, "--db", &of_link]),
+    ] {
+        break_off_a_change(&here.db);
+        here.json(command);
+        assert_eq!(here.list(&["event", "list", "--db", made]), events);
+    }
+}
+
+/// A journal that stays would be rolled back into the file that comes.
+#[test]
+fn the_journal_of_a_file_goes_away_with_it_before_a_backup_takes_its_place() {
+    let (here, other) = (filled(3), filled(5));
+    let copy = beside(&other, "copy.db");
+    other.json(&["backup", copy.to_str().unwrap()]);
+    break_off_a_change(&here.db);
+    // Nothing can be rolled back into it.
+    fs::remove_file(&here.db).unwrap();
+    let restored = here.json(&["restore", copy.to_str().unwrap()]);
+    assert_eq!(restored["events"], 5);
+    assert_eq!(here.json(&["check", "--full"])["faults"], json!([]));
+    assert_eq!(here.json(&["stats"])["events"], 5);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookbox::store::{Missing, Store};
 
-use crate::support::{NOON, PUSH, TestDb, event, is_missing, sql};
+use crate::support::{NOON, PUSH, TestDb, binary, event, is_missing, sql};
 
 #[test]
 fn a_file_that_is_not_sqlite_is_refused_and_left_alone() {
@@ -186,7 +186,7 @@ fn an_event_is_fsynced_before_its_id_is_told() {
     let status = Command::new("strace")
         .args(["-f", "-e", "trace=fsync,fdatasync,write", "-o"])
         .arg(&trace)
-        .arg(env!("CARGO_BIN_EXE_hookbox"))
+        .arg(binary())
         .args(["enqueue", "--type", "x", "--db"])
         .arg(&here.db)
         .status();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::damage::break_off_a_change;
 use crate::moving::{broken_off, large, refused, tried};
 use crate::support::{TestDb, sql};
 
@@ -45,6 +46,18 @@ fn a_row_that_something_else_changed_in_the_target_is_found_and_it_stays_closed(
         assert_eq!(tried(&from, &to, &["--restart"]).code, 0);
         assert_eq!(to.json(&["check", "--full"])["faults"], json!([]));
     }
+}
+
+/// Cause: a file whose last change is to be rolled back was taken for another one. Damage: "is there already".
+/// Cure: as for whatever reads a file.
+#[test]
+fn a_move_that_was_broken_off_as_its_file_was_put_in_wal_mode_goes_on() {
+    let (from, to) = (large(), TestDb::in_file());
+    assert!(broken_off(&from, &to).is_some(), "it was over too soon");
+    break_off_a_change(&to.db);
+    let ran = tried(&from, &to, &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(to.json(&["check", "--full"])["faults"], json!([]));
 }
 
 #[test]

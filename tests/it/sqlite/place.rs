@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::door::gogs_box;
-use crate::support::{PUSH, SERVE, Served, TestDb, is_missing, send_signal, wait_until};
+use crate::support::{PUSH, SERVE, Served, TestDb, binary, is_missing, send_signal, wait_until};
 
 pub fn beside(here: &TestDb, ending: &str) -> PathBuf {
     PathBuf::from(format!("{}{ending}", here.db.display()))
@@ -49,60 +49,93 @@ fn is_shut(served: &Served, why: &str) {
     assert_eq!(lines.count(), 1, "{log}");
 }
 
+/// What the log holds when something is done to its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Emptied,
+    Long,
+    OfAnother,
+}
+
 /// Cause: the writer held the file open and never looked at its path. Damage: after `rm`, `mv` or `cp`
 /// over the file, events were acknowledged and gone at the next start. Cure: device, inode and the
 /// time of writing are compared before anything is acknowledged.
 #[test]
 fn a_file_that_is_moved_replaced_or_written_over_takes_nothing_in() {
     type Do = fn(&Path, &Path);
-    let ways: [(Do, &str); 4] = [
-        (|db, _| fs::remove_file(db).unwrap(), "was moved or deleted"),
-        (
-            |db, away| fs::rename(db, away).unwrap(),
+    let is_shut_after = |way: Do, why: &str, log: Log| {
+        let here = TestDb::in_file();
+        here.add_gogs();
+        let copy = here.folder.path().join("copy.db");
+        here.json(&["backup", copy.to_str().unwrap()]);
+        let served = serve_with_one(&here, 1);
+        let push_many = |name: &str, many: usize| {
+            for number in 0..many {
+                let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
+                    .take(50_000)
+                    .collect();
+                assert_eq!(served.push(&format!("{name}-{number}"), &noise).0, 202);
+            }
+        };
+        // Much of what was acknowledged is in the file alone, not in the log.
+        push_many("noise", 20);
+        let app = rusqlite::Connection::open(&here.db).unwrap();
+        app.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
+            .unwrap();
+        if log == Log::OfAnother {
+            // The service reads what another program commits, and not what its own events are.
+            let add = ["source", "add", "other", "--kind", "generic"];
+            here.json(&[&add[..], &["--handshake", "microsoft"]].concat());
+            wait_until("the service to know it", || {
+                let asked = served.post("/in/other?validationToken=1", &[], b"");
+                (asked.0 == 200).then_some(())
+            });
+        } else {
+            assert_eq!(served.push("one-more", PUSH.as_bytes()).0, 202);
+        }
+        if log == Log::Long {
+            push_many("more-noise", 25);
+            // Of which it moves nothing.
+            app.execute_batch(
+                "pragma wal_autocheckpoint = 0;
+                 insert into hookbox_outbox (type, body) values ('order.paid', 'of another program')",
+            )
+            .unwrap();
+        }
+        drop(app);
+        way(&here.db, &copy);
+        is_shut(&served, why);
+        assert_eq!(served.signal("TERM"), Some(0));
+    };
+    let copy_over: Do = |db, copy| {
+        fs::copy(copy, db).unwrap();
+    };
+    let written_over = "was written over by something other than SQLite";
+    std::thread::scope(|scope| {
+        // Each of these waits for some seconds.
+        for log in [Log::Emptied, Log::Long, Log::OfAnother] {
+            scope.spawn(move || is_shut_after(copy_over, written_over, log));
+        }
+        is_shut_after(
+            |db, _| fs::remove_file(db).unwrap(),
             "was moved or deleted",
-        ),
-        (
+            Log::Emptied,
+        );
+        is_shut_after(
+            |db, copy| fs::rename(db, copy.with_extension("away")).unwrap(),
+            "was moved or deleted",
+            Log::Emptied,
+        );
+        is_shut_after(
             |db, copy| {
                 let new = db.with_extension("new");
                 fs::copy(copy, &new).unwrap();
                 fs::rename(&new, db).unwrap();
             },
             "was replaced by another file",
-        ),
-        (
-            |db, copy| {
-                fs::copy(copy, db).unwrap();
-            },
-            "was written over by something other than SQLite",
-        ),
-    ];
-    for (way, why) in ways {
-        let here = TestDb::in_file();
-        here.add_gogs();
-        let copy = here.folder.path().join("copy.db");
-        if !why.contains("moved") {
-            here.json(&["backup", copy.to_str().unwrap()]);
-        }
-        let served = serve_with_one(&here, 1);
-        // Much of what was acknowledged is in the file alone, not in the log.
-        for number in 0..20 {
-            let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
-                .take(50_000)
-                .collect();
-            assert_eq!(served.push(&format!("noise-{number}"), &noise).0, 202);
-        }
-        let app = rusqlite::Connection::open(&here.db).unwrap();
-        app.query_row("pragma wal_checkpoint(truncate)", [], |_| Ok(()))
-            .unwrap();
-        drop(app);
-        assert_eq!(served.push("one-more", PUSH.as_bytes()).0, 202);
-        // With the next one it has seen that the log begins anew: what explains a write is told apart from one
-        // that nothing explains.
-        assert_eq!(served.push("and-one-more", PUSH.as_bytes()).0, 202);
-        way(&here.db, &copy);
-        is_shut(&served, why);
-        assert_eq!(served.signal("TERM"), Some(0));
-    }
+            Log::Emptied,
+        );
+    });
 }
 
 #[test]
@@ -325,7 +358,7 @@ fn doctor_tells_of_a_file_that_lies_in_memory() {
     let here = TestDb::in_file();
     let script = r#"mount -t tmpfs none "$1" && "$0" init && "$0" doctor"#;
     let output = Command::new("unshare")
-        .args(["-m", "sh", "-c", script, env!("CARGO_BIN_EXE_hookbox")])
+        .args(["-m", "sh", "-c", script, binary()])
         .arg(here.folder.path())
         .env("HOOKBOX_DB", &here.db)
         .output()
@@ -386,11 +419,12 @@ fn nothing_of_a_service_lies_in_tmp_and_its_private_socket_nowhere() {
     let own = here.folder.path().display().to_string();
     let trace = fs::read_to_string(&trace).unwrap();
     // What is tested may itself lie there.
-    let built = Path::new(env!("CARGO_BIN_EXE_hookbox")).ancestors().nth(2);
+    let built = Path::new(binary()).ancestors().nth(2);
     let built = built.unwrap().to_str().unwrap();
     let mut others = trace.lines().filter(|line| {
         let is_there = line.contains("\"/tmp/") || line.contains("\"/var/tmp");
-        is_there && !line.contains(&own) && !line.contains(built)
+        let known = [own.as_str(), built, env!("CARGO_MANIFEST_DIR")];
+        is_there && !known.iter().any(|known| line.contains(known))
     });
     assert_eq!(others.next(), None);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, is_missing, raw, wait_until};
+use crate::support::{PUSH, Receiver, SERVE, Served, TestDb, binary, is_missing, raw, wait_until};
 
 /// A box whose folder is a disk of its own for the service: of so many MiB, with a ballast on it.
 struct Disk {
@@ -198,7 +198,7 @@ fn a_limit_of_file_sizes_is_an_error_and_not_the_end() {
         let script = format!("ulimit -S -f {kib}; exec \"$0\" \"$@\"");
         let mut command = Command::new("bash");
         command
-            .args(["-c", &script, env!("CARGO_BIN_EXE_hookbox")])
+            .args(["-c", &script, binary()])
             .args(arguments)
             .env("HOOKBOX_DB", &here.db);
         command

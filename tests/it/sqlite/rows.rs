@@ -250,7 +250,12 @@ fn a_day_or_a_time_is_one_of_the_place_where_the_box_is() {
     ] {
         assert_eq!(since(&here, text).unwrap(), events, "{text}");
     }
-    for bad in ["2026-13-01", "2026-11-28 25:00", "28.11.2026", "tuesday"] {
+    for bad in [
+        "2026-13-01",
+        "2026-11-28 25:00",
+        "28.11.2026",
+        "next tuesday",
+    ] {
         let said = since(&here, bad).unwrap_err();
         assert!(
             said.contains("yesterday") && said.contains("2026-03-01"),

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 use serde_json::Value;
+use sha2::Digest;
 
 use crate::support::{PUSH, Receiver, TestDb, sql, wait_until};
 
@@ -99,6 +100,7 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
             "{}",
             ran.stderr
         );
+        assert!(ran.stderr.contains("store.migrated"), "{}", ran.stderr);
         assert_eq!(here.run(&["stats"]).stderr, "", "it says so once");
         // They go on working, by the new names.
         sql(
@@ -115,6 +117,57 @@ fn a_stored_file_of_each_older_schema_becomes_what_a_new_file_is() {
         let after = Connection::open(&here.db).unwrap();
         assert_eq!(tables.map(|table| rows(&after, table)), counted);
     }
+}
+
+/// The newest schema as it is released, with rows. To change `schema.sql`, add a step, and a stored file of the
+/// new version; this one stays what it is.
+const NEWEST: (i64, &str) = (11, include_str!("../../schemas/11.sql"));
+
+/// The hash of `schema.postgres.sql` of that version.
+const SERVER_SCHEMA_SHA256: &str =
+    "e3500795ea6b425c424e532766b3aaf70643c4db9122ef6d007a401af3357689";
+
+#[test]
+fn the_newest_schema_is_frozen() {
+    let (version, stored) = NEWEST;
+    let new = TestDb::in_file();
+    new.json(&["init"]);
+    let here = TestDb::in_file();
+    sql(&here.db, stored);
+    sql(&here.db, "pragma journal_mode = wal");
+    let ran = here.run(&["stats", "--json"]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (0, ""),
+        "nothing is migrated"
+    );
+    let connection = Connection::open(&new.db).unwrap();
+    let found: i64 = connection
+        .query_row("select schema_version from hookbox_meta", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(found, version, "a new version has a stored file of its own");
+    assert_eq!(
+        shape(&here.db),
+        shape(&new.db),
+        "schema.sql changed: that is a new version, with a step in migrations/"
+    );
+    let checked = here.run(&["check", "--full"]);
+    assert_eq!(checked.code, 0, "{}", checked.text());
+    // On a server one file is schema and steps.
+    let now = sha2::Sha256::digest(include_str!("../../../schema.postgres.sql"));
+    assert_eq!(
+        hex::encode(now),
+        SERVER_SCHEMA_SHA256,
+        "schema.postgres.sql changed: that is a new version, too"
+    );
+    // It is one that was used.
+    let stats = here.json(&["stats"]);
+    assert!(
+        stats["pending"].as_i64() > Some(0) && stats["superseded"].as_i64() > Some(0),
+        "{stats}"
+    );
 }
 
 /// Cause: what looks at a file as it lies knew the newest schema alone. Damage: a backup of an older one could

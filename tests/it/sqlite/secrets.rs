@@ -204,6 +204,7 @@ fn what_a_receiver_repeats_shows_no_secret_anywhere() {
 #[test]
 fn a_secret_comes_from_a_file_a_variable_or_standard_input_and_is_never_echoed() {
     let here = TestDb::in_file();
+    here.json(&["init"]);
     let file = here.folder.path().join("secret");
     std::fs::write(&file, "s3cret-of-file\n").unwrap();
     let ran = here.run(&[

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::place::beside;
-use crate::support::{PUSH, SERVE, Served, TestDb, is_missing, send_signal};
+use crate::support::{PUSH, SERVE, Served, TestDb, binary, is_missing, send_signal};
 
 const SERVICE: u32 = 65_534;
 
@@ -27,7 +27,7 @@ fn program() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("hookbox");
-    fs::copy(env!("CARGO_BIN_EXE_hookbox"), &program).unwrap();
+    fs::copy(binary(), &program).unwrap();
     (folder, program)
 }
 
@@ -156,7 +156,7 @@ fn run_as_other(arguments: &[&str], db: &std::path::Path) -> String {
     let copy = tempfile::tempdir().unwrap();
     set_mode(copy.path(), 0o755);
     let program = copy.path().join("hookbox");
-    std::fs::copy(env!("CARGO_BIN_EXE_hookbox"), &program).unwrap();
+    std::fs::copy(binary(), &program).unwrap();
     let output = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(&program)

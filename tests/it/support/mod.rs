@@ -27,5 +27,5 @@ pub use script::{Script, replied, replied_with, unreachable};
 pub use served::{FREE_PORT, SERVE, Served, send_signal};
 pub use snapshot::assert_kept;
 pub use test_db::{Ran, TestDb, sql};
-pub use tools::{built_shim, is_missing, no_server, number_from, on_server, say};
+pub use tools::{binary, built_shim, is_missing, no_server, number_from, on_server, say};
 pub use waiting::{PATIENCE, wait_until};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
-use super::{GOGS_SECRET, SERVE, Served, no_server, wait_until};
+use super::{GOGS_SECRET, SERVE, Served, binary, no_server, wait_until};
 
 /// A folder with a database, which is removed with it.
 pub struct TestDb {
@@ -85,7 +85,7 @@ impl TestDb {
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookbox"));
+        let mut command = Command::new(binary());
         command
             .env_remove("HOOKBOX_LOG")
             .env("HOOKBOX_DB", self.location())
@@ -159,7 +159,7 @@ impl TestDb {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .arg(env!("CARGO_BIN_EXE_hookbox"))
+            .arg(binary())
             .args(SERVE)
             .arg("--json")
             .env_remove("HOOKBOX_LOG")

@@ -3,7 +3,21 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The program under test: the one that cargo built, or the one at the path in `HOOKBOX_TEST_BINARY`.
+pub fn binary() -> &'static str {
+    static BINARY: OnceLock<String> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let named = std::env::var("HOOKBOX_TEST_BINARY");
+        let path = named.as_deref().unwrap_or(env!("CARGO_BIN_EXE_hookbox"));
+        let path = std::fs::canonicalize(path).expect("the program under test is there");
+        path.into_os_string()
+            .into_string()
+            .expect("its path is UTF-8")
+    })
+}
 
 /// Whether a program that is not ours is missing. Counts it on the terminal; where `HOOKBOX_TEST_ALL` is set,
 /// as in CI, a missing one fails the test instead, unless `HOOKBOX_TEST_WITHOUT` (names with commas between)

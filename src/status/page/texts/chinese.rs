@@ -579,7 +579,7 @@ pub(super) static CHINESE: Texts = Texts {
         mismatch: "签名不符：发送方的密钥不是此来源的密钥，或正文在途中被改动",
         path_token: "路径中的令牌缺失或不正确",
         not_post: "此处不允许 {method}；请用 POST 发送事件",
-        time: "`{text}` 既不是时间（2026-03-01T12:00:00Z、2026-03-01、\"2026-03-01 10:00\"、today、yesterday），也不是距今的时长（90s、2h、7d）",
+        time: "`{text}` 既不是时间（2026-03-01T12:00:00Z、2026-03-01、\"2026-03-01 10:00\"、today、yesterday、tuesday），也不是距今的时长（90s、2h、7d）",
         zone: "没有名为 `{name}` 的时区；请填写时区名称，例如 Europe/Berlin 或 Asia/Shanghai",
         span: "`{text}` 不是有效的时长；请写成 250ms、15s、5m、2h、7d 或 1h30m 的形式",
         steps: "{error}，多个以半角逗号分隔",

@@ -604,7 +604,7 @@ texts! {
         mismatch: "signature does not match: the sender's secret is not this source's, or the body was changed on the way",
         path_token: "the path's token is missing or wrong",
         not_post: "{method} is not allowed here; POST the event",
-        time: "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday) nor an age (90s, 2h, 7d)",
+        time: "`{text}` is neither a time (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday, tuesday) nor an age (90s, 2h, 7d)",
         zone: "there is no time zone `{name}`; write one such as Europe/Berlin or Asia/Shanghai",
         span: "`{text}` is not a span; write 250ms, 15s, 5m, 2h, 7d or 1h30m",
         steps: "{error}, several joined by commas",

@@ -579,7 +579,7 @@ pub(super) static FRENCH: Texts = Texts {
         mismatch: "la signature ne correspond pas : le secret de l’émetteur n’est pas celui de cette source, ou le corps a été modifié en chemin",
         path_token: "le jeton du chemin est absent ou incorrect",
         not_post: "{method} n’est pas admis ici ; envoyez l’événement en POST",
-        time: "`{text}` n’est ni un moment (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday) ni une ancienneté (90s, 2h, 7d)",
+        time: "`{text}` n’est ni un moment (2026-03-01T12:00:00Z, 2026-03-01, \"2026-03-01 10:00\", today, yesterday, tuesday) ni une ancienneté (90s, 2h, 7d)",
         zone: "le fuseau horaire `{name}` n’existe pas ; écrivez par exemple Europe/Berlin ou Asia/Shanghai",
         span: "`{text}` n’est pas une durée ; écrivez par exemple 250ms, 15s, 5m, 2h, 7d ou 1h30m",
         steps: "{error} ; séparez plusieurs délais par des virgules",

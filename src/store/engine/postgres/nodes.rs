@@ -129,6 +129,7 @@ impl Drop for KeptNode {
 }
 
 /// The names of nodes that have said nothing since their leases ended, and did not say that they stop.
+#[cfg(feature = "cli")]
 pub(crate) fn silent(conn: Conn<'_>) -> Result<Vec<String>> {
     conn.all(
         &format!(

@@ -124,8 +124,13 @@ impl Server {
                 }
             }
         }
-        if (OLDEST..SCHEMA_VERSION).contains(&version(conn)?) {
+        let found = version(conn)?;
+        if (OLDEST..SCHEMA_VERSION).contains(&found) {
             connection.batch(SCHEMA)?;
+            tracing::warn!(
+                database = %self, from = found, to = SCHEMA_VERSION,
+                "store.migrated"
+            );
         }
         self.check_version(conn)?;
         let box_id: String = conn.one("select box from hookbox_meta where id = 1", &[], |row| {

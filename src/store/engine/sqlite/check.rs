@@ -11,7 +11,7 @@ use crate::model::id::SourceId;
 use crate::store::engine::Store;
 use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::event_keys::EventKeys;
-use crate::store::engine::sqlite::open::connect_read_only;
+use crate::store::engine::sqlite::open::{connect_read_only, roll_back_broken_off};
 use crate::store::engine::sqlite::schema::{SCHEMA_VERSION, refuse_unfinished, schema_version};
 
 /// Maximum faults of one kind that are reported.
@@ -68,6 +68,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Io`] when the file cannot be opened. Damage is not an error: it is returned as a fault.
+    #[doc(hidden)]
     pub fn check(&self, depth: Depth) -> Result<Vec<Fault>> {
         check(
             self.location()
@@ -93,6 +94,7 @@ pub fn check(path: &Path, depth: Depth) -> Result<Vec<Fault>> {
         }
         Err(error) => return Err(Error::io_at("open", path, error)),
     }
+    roll_back_broken_off(path)?;
     let found = connect_read_only(path).and_then(|connection| {
         refuse_unfinished(&connection, path)?;
         faults(&connection, depth)

@@ -30,6 +30,7 @@ impl Store {
     /// [`Error::AlreadyServing`], [`Error::Misuse`] when the file must be rebuilt and is in use, or also
     /// belongs to another program; [`Error::Io`] and [`Error::Database`] when it cannot be written. After
     /// an error the file is unchanged, or smaller.
+    #[doc(hidden)]
     pub fn compact(self, mut go_on: impl FnMut() -> bool) -> Result<Compacted> {
         let path = self
             .location()

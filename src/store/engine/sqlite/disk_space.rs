@@ -125,6 +125,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the server cannot be asked.
+    #[doc(hidden)]
     pub fn sizes(&self) -> Result<Sizes> {
         let Some(path) = self.location().file() else {
             let database = self.read(|conn| {
@@ -165,6 +166,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database) when the file cannot be written.
+    #[doc(hidden)]
     pub fn give_back(&self, all: bool) -> Result<bool> {
         if self.location().file().is_none() {
             return Ok(false);

@@ -145,10 +145,19 @@ fn read_left(file: &mut File) -> Vec<u8> {
 
 /// Whether a process serves this database right now.
 pub(crate) fn is_served(database: &Path) -> bool {
-    match reading().open(beside(database, ".lock")) {
-        Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
-        Err(_) => false,
-    }
+    held(database).is_some()
+}
+
+/// The process that serves this database right now.
+#[cfg(feature = "cli")]
+pub(crate) fn serving_process(database: &Path) -> Option<u32> {
+    read_pid(&mut held(database)?)
+}
+
+/// The lock file, if a process holds its lock.
+fn held(database: &Path) -> Option<File> {
+    let file = reading().open(beside(database, ".lock")).ok()?;
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(file)
 }
 
 /// How the lock file is opened for reading. A symbolic link is not followed: it may lead to a file that is

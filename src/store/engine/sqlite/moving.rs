@@ -16,6 +16,7 @@ use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::lock::ServeLock;
 use crate::store::engine::sqlite::open::{
     connect_read_only, connect_writable, in_own_words, page_bytes, probe, real_path,
+    roll_back_broken_off,
 };
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
@@ -46,6 +47,7 @@ impl FileSource {
             return Err(Error::NoDatabase(path.display().to_string()));
         }
         let path = real_path(path)?;
+        roll_back_broken_off(&path)?;
         let connection = connect_read_only(&path)?;
         let version =
             schema_version(&connection).map_err(|error| in_own_words(Error::from(error), &path))?;
@@ -119,7 +121,7 @@ impl FileTarget {
         like: Option<&Path>,
         begin: &dyn Fn(Conn<'_>) -> Result<()>,
     ) -> Result<FileTarget> {
-        if is_begun(path) {
+        if is_begun(path)? {
             // As the source's: by the name that a service would have locked.
             let path = real_path(path)?;
             let lock = lock(&path)?;
@@ -307,12 +309,19 @@ fn insert_into(table: &Table) -> String {
 }
 
 /// Whether there is a file with an unfinished move.
-fn is_begun(path: &Path) -> bool {
-    let is_one = std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0);
-    is_one
-        && connect_read_only(path)
-            .and_then(|connection| Ok(is_moved_into(&connection)?))
-            .unwrap_or(false)
+fn is_begun(path: &Path) -> Result<bool> {
+    if !std::fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0) {
+        return Ok(false);
+    }
+    // A move leaves this before it changes the file; what is another program's stays as it is.
+    if place::beside(path, ".lock").exists() {
+        roll_back_broken_off(path)?;
+    }
+    match connect_read_only(path).and_then(|connection| Ok(is_moved_into(&connection)?)) {
+        // It is something else.
+        Err(error) if error.is_damage() => Ok(false),
+        found => found,
+    }
 }
 
 /// Keeps other moves away. Nobody serves a file into which a move is not finished.

@@ -152,6 +152,42 @@ pub(crate) fn connect_read_only(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
+/// Rolls back a change that was broken off before the file was in WAL mode: a connection that can only read
+/// is refused the file until this is done. Other errors are met by who reads it next.
+pub(crate) fn roll_back_broken_off(path: &Path) -> Result<()> {
+    // SQLite has the journal beside the file, wherever a link to it lies.
+    let Ok(path) = path.canonicalize() else {
+        return Ok(());
+    };
+    let journal = place::beside(&path, "-journal");
+    if !journal.exists() {
+        return Ok(());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let looked = Connection::open_with_flags(&path, flags).and_then(|connection| {
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        // Nothing else is done to the file, also where the journal is one that is long done with.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.query_row(
+            "select exists (select 1 from sqlite_schema)",
+            [],
+            |_| Ok(()),
+        )
+    });
+    match looked {
+        Err(rusqlite::Error::SqliteFailure(error, _))
+            if error.extended_code == rusqlite::ffi::SQLITE_READONLY_ROLLBACK =>
+        {
+            Err(Error::Refused(format!(
+                "a change of {} was broken off, and {} takes it back, which this user may not do: run this as its owner, or copy both to where you may write",
+                path.display(),
+                journal.display()
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The settings of every connection.
 fn set_up(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;

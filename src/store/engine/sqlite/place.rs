@@ -15,10 +15,6 @@ use rustix::fs::statfs;
 
 use crate::error::{Error, Result};
 
-/// Frames in the log at which SQLite tries a checkpoint after a commit (`wal_autocheckpoint`). The
-/// checkpoint may fail.
-const CHECKPOINT_FRAMES: i64 = 1_000;
-
 /// The path of a file beside the database.
 pub(crate) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut name = database.as_os_str().to_owned();
@@ -175,14 +171,18 @@ fn is_mounted(path: &Path, mounts: &[u8]) -> bool {
         .any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(&name))
 }
 
+/// When a file was last written, and its length.
+pub(crate) type Written = (Option<SystemTime>, u64);
+
 /// The file that was opened, and its state when it was last checked.
 pub(crate) struct Place {
     path: PathBuf,
     device: u64,
     inode: u64,
-    /// When the file was last written, and its length.
-    written: (Option<SystemTime>, u64),
+    written: Written,
     moved: Moved,
+    /// Frames in the log at which this connection tries a checkpoint after each commit.
+    tried_at: i64,
     /// Why the file is lost for good: an overwritten file cannot be restored.
     lost: Option<String>,
 }
@@ -193,8 +193,9 @@ pub(crate) enum Look {
     /// The path is the same file.
     Same,
     /// The file was written to, and nothing shows by whom. Either a copy overwrote it, or another program
-    /// is doing a checkpoint right now, which SQLite counts only when it is finished.
-    Doubtful(String),
+    /// is doing a checkpoint right now, which SQLite counts only when it is finished. With when it was written
+    /// to.
+    Doubtful(String, Written),
     /// The path is not this file any more.
     Gone(String),
 }
@@ -206,8 +207,8 @@ struct Moved {
     frames: i64,
     moved: i64,
     salt: [u8; 8],
-    /// Changes when another connection commits. It is needed because a log that is emptied after each
-    /// commit looks the same as before.
+    /// Changes when another connection commits: an empty log that was filled and emptied again looks the
+    /// same as before.
     others: i64,
 }
 
@@ -221,6 +222,7 @@ impl Place {
             inode: found.ino(),
             written: written(&found),
             moved: Moved::read(path, connection)?,
+            tried_at: connection.query_row("pragma wal_autocheckpoint", [], |row| row.get(0))?,
             lost: None,
         })
     }
@@ -256,7 +258,8 @@ impl Place {
             return Look::Same;
         }
         let doubtful = || {
-            Look::Doubtful(self.told("was written over by something other than SQLite (a copy?)"))
+            let why = self.told("was written over by something other than SQLite (a copy?)");
+            Look::Doubtful(why, written(&found))
         };
         let moved = match Moved::read(&self.path, connection) {
             Ok(moved) => moved,
@@ -266,27 +269,29 @@ impl Place {
         // A checkpoint moves only what was in the log, and SQLite counts that.
         let is_known = moved.moved != self.moved.moved
             || moved.salt != self.moved.salt
-            || moved.others != self.moved.others
-            || moved.frames.max(self.moved.frames) >= CHECKPOINT_FRAMES;
+            || (moved.frames == 0 && moved.others != self.moved.others)
+            // A checkpoint that fails midway, on a full disk, counts nothing; it is tried again and again.
+            || (moved.frames >= self.tried_at && moved.moved < moved.frames);
         if is_written && !is_known {
             return doubtful();
         }
-        self.take(moved);
+        self.take(moved, written(&found));
         Look::Same
     }
 
-    /// Accepts the file as it is now: a check found it undamaged.
-    pub(crate) fn accept(&mut self, connection: &Connection) {
+    /// Accepts the file as it was before a check that found it undamaged.
+    pub(crate) fn accept(&mut self, connection: &Connection, before: Written) {
         if let Ok(moved) = Moved::read(&self.path, connection) {
-            self.take(moved);
+            self.take(moved, before);
         }
     }
 
-    fn take(&mut self, moved: Moved) {
-        // In this order: a checkpoint from now on changes the count.
-        self.moved = moved;
-        if let Ok(found) = std::fs::metadata(&self.path) {
-            self.written = written(&found);
+    /// Records both, unless the file was written to between them: what explains that write would explain
+    /// one more.
+    fn take(&mut self, moved: Moved, before: Written) {
+        if std::fs::metadata(&self.path).is_ok_and(|found| written(&found) == before) {
+            self.moved = moved;
+            self.written = before;
         }
     }
 
@@ -298,7 +303,7 @@ impl Place {
     }
 }
 
-fn written(found: &Metadata) -> (Option<SystemTime>, u64) {
+pub(crate) fn written(found: &Metadata) -> Written {
     (found.modified().ok(), found.len())
 }
 

@@ -14,7 +14,9 @@ use crate::store::engine::sqlite::backup::{Copied, copy};
 use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::lock::{ServeLock, has_others_log};
-use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables, sync_folder};
+use crate::store::engine::sqlite::open::{
+    connect_read_only, has_foreign_tables, roll_back_broken_off, sync_folder,
+};
 use crate::store::engine::sqlite::place;
 use crate::store::engine::sqlite::schema::{
     SCHEMA_VERSION, migrate, refuse_unfinished, refuse_unknown, schema_version,
@@ -147,7 +149,7 @@ fn put_in_place(
     let kept = move_away(there, now)?;
     if let Err(error) = draft.finish() {
         if let Some(kept) = &kept {
-            for ending in ["-wal", ""] {
+            for ending in ["-journal", "-wal", ""] {
                 let from = place::beside(kept, ending);
                 let _ = std::fs::rename(from, place::beside(database, ending));
             }
@@ -171,11 +173,19 @@ fn open_backup(path: &Path) -> Result<Connection> {
             path.display()
         )));
     }
+    // SQLite has a log or journal beside the file, wherever a link to it lies.
+    let path = &path
+        .canonicalize()
+        .map_err(|error| Error::io_at("open", path, error))?;
     let open = || -> Result<(Connection, Option<i64>)> {
         // A file that nobody writes to is opened as immutable, so that it may be on a read-only medium. A
-        // log beside it is part of it, so then it is not.
-        let connection = match place::beside(path, "-wal").exists() {
-            true => connect_read_only(path)?,
+        // log or journal beside it is part of it, so then it is not.
+        let has_more = |ending| place::beside(path, ending).exists();
+        let connection = match has_more("-wal") || has_more("-journal") {
+            true => {
+                roll_back_broken_off(path)?;
+                connect_read_only(path)?
+            }
             false => {
                 let uri = format!("file:{}?immutable=1", escaped(path));
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
@@ -247,12 +257,13 @@ fn kept_without_log(database: &Path) -> Option<PathBuf> {
             let name = path.to_string_lossy();
             name.starts_with(&*begins.to_string_lossy())
                 && !name.ends_with("-wal")
+                && !name.ends_with("-journal")
                 && !place::beside(path, "-wal").exists()
         })
         .max()
 }
 
-/// Renames the present file and its log. The file goes first: while the log still has the old name, the
+/// Renames the present file, its log and its journal. The file goes first: while the log still has the old name, the
 /// missing file is not taken for a new database.
 fn move_away(there: &Existing<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
     let database = there.database;
@@ -262,7 +273,7 @@ fn move_away(there: &Existing<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
         .filter(char::is_ascii_alphanumeric)
         .collect();
     // A log without its file belongs to the file that an interrupted restore moved away.
-    let kept = match database.exists() {
+    let kept = match database.exists() || !place::beside(database, "-wal").exists() {
         true => None,
         false => kept_without_log(database),
     };
@@ -273,7 +284,8 @@ fn move_away(there: &Existing<'_>, now: Timestamp) -> Result<Option<PathBuf>> {
         true => "-wal-of-another-file",
         false => "-wal",
     };
-    for (ending, kept_ending) in [("", ""), ("-wal", log)] {
+    // SQLite would roll a journal that stays back into the file that comes.
+    for (ending, kept_ending) in [("", ""), ("-wal", log), ("-journal", "-journal")] {
         let from = place::beside(database, ending);
         if from.exists() {
             was_there = true;

@@ -15,7 +15,9 @@ use crate::store::engine::conn::Conn;
 use crate::store::engine::sqlite::check::{Depth, faults};
 use crate::store::engine::sqlite::draft::Draft;
 use crate::store::engine::sqlite::event_keys::EventKeys;
-use crate::store::engine::sqlite::open::{connect_read_only, has_foreign_tables};
+use crate::store::engine::sqlite::open::{
+    connect_read_only, has_foreign_tables, roll_back_broken_off,
+};
 use crate::store::engine::sqlite::schema::{
     lay_out, make_schema, refuse_unfinished, schema_version,
 };
@@ -92,6 +94,7 @@ pub fn salvage(
             error.chain()
         ))
     };
+    roll_back_broken_off(from)?;
     let source = connect_read_only(from)?;
     let known = source
         .execute_batch("begin")

@@ -102,6 +102,10 @@ pub(crate) fn migrate(connection: &Connection, path: &Path, found: i64) -> Resul
         done?;
     }
     connection.pragma_update(None, "foreign_keys", true)?;
+    tracing::warn!(
+        database = %path.display(), from = found, to = SCHEMA_VERSION,
+        "store.migrated"
+    );
     Ok(())
 }
 

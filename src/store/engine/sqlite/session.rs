@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -14,7 +14,7 @@ use crate::store::engine::session::{KeyOf, Keys, Session};
 use crate::store::engine::sqlite::check::{Depth, check};
 use crate::store::engine::sqlite::event_keys::EventKeys;
 use crate::store::engine::sqlite::open::connect_read_only;
-use crate::store::engine::sqlite::place::{Look, Place, beside, data_version};
+use crate::store::engine::sqlite::place::{Look, Place, Written, beside, data_version, written};
 use crate::store::engine::trouble::Kind;
 
 /// The write connection.
@@ -26,11 +26,15 @@ pub(crate) struct SqliteSession {
     keys_before_job: usize,
     database: PathBuf,
     place: Place,
+    doubt: Option<Doubt>,
+    /// The newest rows as another process left them, until this connection commits. With a commit of another
+    /// process SQLite forgets what it read, and reads it anew, be it from a copy.
+    newest: Option<Newest>,
     /// Changes when another process commits; this connection's own commits do not change it.
     data_version: i64,
     /// The write-ahead log, and its state at the last check.
     log: PathBuf,
-    log_stamp: Option<Stamp>,
+    log_stamp: Option<Written>,
     /// Checks since the log last changed. A second change within one tick of the file system's clock leaves
     /// no trace in the file's time, so for a while SQLite is asked anyway.
     unchanged_polls: u32,
@@ -40,13 +44,20 @@ pub(crate) struct SqliteSession {
 /// of file systems tick every two seconds (FAT).
 const UNCHANGED_POLLS: u32 = 60;
 
-/// How often, and how many times at most, the file is checked again while another program may be doing a
+/// How often, and for how long at most, the file is checked again while another program may be doing a
 /// checkpoint: about 4 MiB, which a slow card needs seconds for. A sender waits 15 s.
 const DOUBTFUL_PERIOD: Duration = Duration::from_millis(5);
-const DOUBTFUL_POLLS: u32 = 1_600;
+const DOUBTFUL_TIME: Duration = Duration::from_secs(8);
 
-/// When a file was last written, and its length.
-type Stamp = (SystemTime, u64);
+/// A file in doubt is checked when nobody has written to it for this long.
+const STILL_TIME: Duration = Duration::from_secs(1);
+
+/// Since when a file is in doubt, and since when nobody has written to it.
+struct Doubt {
+    since: Instant,
+    written: Written,
+    still_since: Instant,
+}
 
 impl SqliteSession {
     pub(crate) fn new(
@@ -57,6 +68,8 @@ impl SqliteSession {
         Ok(SqliteSession {
             data_version: data_version(&connection)?,
             place: Place::of(database, &connection)?,
+            doubt: None,
+            newest: None,
             database: database.to_owned(),
             connection,
             published,
@@ -74,46 +87,63 @@ impl SqliteSession {
     }
 
     /// Whether this is not how the log was seen last.
-    fn is_another(&self, stamp: Option<Stamp>) -> bool {
+    fn is_another(&self, stamp: Option<Written>) -> bool {
         stamp.is_none() || stamp != self.log_stamp
     }
 
-    fn stamp(&self) -> Option<Stamp> {
-        let metadata = std::fs::metadata(&self.log).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
+    fn stamp(&self) -> Option<Written> {
+        std::fs::metadata(&self.log)
+            .ok()
+            .map(|found| written(&found))
     }
 
     /// Why the path is not the file that was opened. In doubt, another program may be doing a checkpoint,
-    /// so the writer waits for it; no caller is answered meanwhile.
+    /// so the writer waits for it, and no caller is answered meanwhile. A longer one shuts the way in.
     #[allow(
         clippy::disallowed_methods,
         reason = "SQLite tells nobody that another program moves the log into the file"
     )]
     fn resolve_doubt(&mut self) -> Option<String> {
-        let mut polls = 0;
         loop {
-            match self.place.look(&self.connection) {
-                Look::Same => return None,
-                Look::Gone(why) => return Some(why),
-                Look::Doubtful(why) if polls == DOUBTFUL_POLLS => {
-                    // No event is accepted during the full check: the file's time may have changed without
-                    // a change of its data.
-                    self.published.trouble.set(Kind::Gone, Some(why.clone()));
-                    match self.is_whole() {
-                        Ok(true) => self.place.accept(&self.connection),
-                        _ => self.place.give_up(why),
-                    }
+            let (why, written) = match self.place.look(&self.connection) {
+                Look::Same => {
+                    self.doubt = None;
+                    return None;
                 }
-                Look::Doubtful(_) => std::thread::sleep(DOUBTFUL_PERIOD),
+                Look::Gone(why) => return Some(why),
+                Look::Doubtful(why, written) => (why, written),
+            };
+            let now = Instant::now();
+            let doubt = self.doubt.get_or_insert(Doubt {
+                since: now,
+                written,
+                still_since: now,
+            });
+            if doubt.written != written {
+                (doubt.written, doubt.still_since) = (written, now);
             }
-            polls += 1;
+            if now - doubt.since < DOUBTFUL_TIME {
+                std::thread::sleep(DOUBTFUL_PERIOD);
+                continue;
+            }
+            if now - doubt.still_since < STILL_TIME {
+                return Some(why);
+            }
+            // No event is accepted during the full check: the file's time may have changed without a change
+            // of its data.
+            self.published.trouble.set(Kind::Gone, Some(why.clone()));
+            match self.is_whole() {
+                Ok(true) => self.place.accept(&self.connection, written),
+                _ => self.place.give_up(why),
+            }
         }
     }
 
     /// Whether the file at the path is undamaged and has what this connection wrote last.
     fn is_whole(&self) -> Result<bool> {
         let fresh = connect_read_only(&self.database)?;
-        let is_known = fingerprint(&fresh)? == fingerprint(&self.connection)?;
+        let is_known = fingerprint(&fresh)? == fingerprint(&self.connection)?
+            && self.newest.is_none_or(|newest| newest.is_in(&fresh));
         Ok(is_known && check(&self.database, Depth::Full)?.is_empty())
     }
 }
@@ -149,6 +179,7 @@ impl Session for SqliteSession {
     fn commit(&mut self) -> Result<()> {
         self.keys.step(Conn::sqlite(&self.connection))?;
         self.execute("commit")?;
+        self.newest = None;
         self.keys.committed();
         // Somebody else may have committed just now as well: SQLite is asked again.
         self.log_stamp = self.stamp();
@@ -197,6 +228,9 @@ impl Session for SqliteSession {
         let version = data_version(&self.connection)?;
         let is_new = version != self.data_version;
         self.data_version = version;
+        if is_new {
+            self.newest = Newest::read(&self.connection).ok();
+        }
         Ok(is_new)
     }
 
@@ -265,4 +299,31 @@ fn fingerprint(connection: &Connection) -> Result<String> {
         |row| row.get(0),
     )?;
     Ok(newest)
+}
+
+/// The newest event and delivery, and the version of the settings: none of them ever becomes less.
+#[derive(Debug, Clone, Copy)]
+struct Newest([i64; 3]);
+
+impl Newest {
+    fn read(connection: &Connection) -> Result<Newest> {
+        let mut statement = connection.prepare_cached(
+            "select (select coalesce(max(id), 0) from hookbox_event),
+                    (select coalesce(max(id), 0) from hookbox_delivery),
+                    (select config_version from hookbox_meta)",
+        )?;
+        let read = statement.query_row([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+        Ok(Newest(read))
+    }
+
+    /// Whether a file has all of them.
+    fn is_in(self, connection: &Connection) -> bool {
+        Newest::read(connection).is_ok_and(|found| {
+            found
+                .0
+                .iter()
+                .zip(self.0)
+                .all(|(found, known)| *found >= known)
+        })
+    }
 }
